@@ -1,0 +1,127 @@
+package subscribers
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/net/idna"
+)
+
+// Address is an e-mail address that can be written to: RFC 5321 limits, RFC 6531
+// local parts, a domain as A-labels (IDNA 2008). Quoted local parts, comments
+// and address literals are refused: no mailbox that signs up for mail has one.
+// The zero value is no address.
+type Address struct{ local, domain string }
+
+// ParseAddress reads an address as a person types it. Its error is fit to be
+// shown to that person.
+func ParseAddress(s string) (Address, error) {
+	s = strings.TrimSpace(s)
+	switch {
+	case s == "":
+		return Address{}, errors.New("enter an e-mail address")
+	case len(s) > 254:
+		return Address{}, errors.New("that e-mail address is too long: 254 characters at most")
+	case !utf8.ValidString(s):
+		return Address{}, errors.New("that e-mail address is not valid text")
+	}
+	local, domain, found := strings.Cut(s, "@")
+	switch {
+	case !found || local == "" || domain == "":
+		return Address{}, errors.New("an e-mail address looks like name@example.com")
+	case strings.Contains(domain, "@"):
+		return Address{}, errors.New("an e-mail address has exactly one @")
+	case len(local) > 64:
+		return Address{}, errors.New("the part before the @ is too long: 64 characters at most")
+	}
+	if err := checkLocal(local); err != nil {
+		return Address{}, err
+	}
+	ascii, err := idna.Lookup.ToASCII(domain)
+	if err != nil || !validDomain(ascii) {
+		return Address{}, fmt.Errorf("%q is not a domain that mail can be sent to", domain)
+	}
+	if len(local)+1+len(ascii) > 254 {
+		return Address{}, errors.New("that e-mail address is too long: 254 characters at most")
+	}
+	return Address{local, ascii}, nil
+}
+
+// checkLocal accepts the dot-atom of RFC 5322 with RFC 6531's letters.
+func checkLocal(local string) error {
+	if strings.HasPrefix(local, ".") || strings.HasSuffix(local, ".") || strings.Contains(local, "..") {
+		return errors.New("a dot may not start or end the part before the @, nor stand twice in a row")
+	}
+	for _, r := range local {
+		if r < utf8.RuneSelf {
+			if !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.!#$%&'*+-/=?^_`{|}~", r) {
+				return fmt.Errorf("the character %q can't stand in an e-mail address", r)
+			}
+		} else if !unicode.IsLetter(r) && !unicode.IsMark(r) && !unicode.IsNumber(r) {
+			return fmt.Errorf("the character %q can't stand in an e-mail address", r)
+		}
+	}
+	return nil
+}
+
+// validDomain wants at least two labels of RFC 1123 and a last one that is no number.
+func validDomain(d string) bool {
+	labels := strings.Split(d, ".")
+	if len(labels) < 2 || len(d) > 253 {
+		return false
+	}
+	for _, l := range labels {
+		if l == "" || len(l) > 63 || l[0] == '-' || l[len(l)-1] == '-' {
+			return false
+		}
+		for _, r := range l {
+			if !(r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '-') {
+				return false
+			}
+		}
+	}
+	return strings.Trim(labels[len(labels)-1], "0123456789") != ""
+}
+
+// String is the address to write to: the local part as typed, the domain as A-labels.
+func (a Address) String() string {
+	if a == (Address{}) {
+		return ""
+	}
+	return a.local + "@" + a.domain
+}
+
+// Key identifies the mailbox: two addresses with one key are one subscriber.
+// Dots and plus signs are kept, since they may be two people's.
+func (a Address) Key() string {
+	if a == (Address{}) {
+		return ""
+	}
+	return strings.ToLower(a.local) + "@" + a.domain
+}
+
+// Domain is the domain as A-labels.
+func (a Address) Domain() string { return a.domain }
+
+// ASCII reports whether the address can be sent to without SMTPUTF8.
+func (a Address) ASCII() bool {
+	for i := range len(a.local) {
+		if a.local[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
+
+// Masked hides all of the local part but its first letter, for pages that whoever
+// holds a forwarded mail may open.
+func (a Address) Masked() string {
+	if a == (Address{}) {
+		return ""
+	}
+	_, size := utf8.DecodeRuneInString(a.local)
+	return a.local[:size] + "…@" + a.domain
+}

@@ -1,0 +1,262 @@
+package subscribers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// FormVersion names the wording of the sign-up form that people consent to. It
+// changes when that wording does.
+const FormVersion = "2026-11"
+
+// Registry decides what happens to subscribers. Its fields are set once; its
+// methods may be used concurrently.
+type Registry struct {
+	Store      Store
+	Keys       *Keyring
+	Categories []string      // the slugs that can be chosen
+	StartWith  int           // how many insights a new reader has unread
+	ConfirmFor time.Duration // how long a confirmation link works; 0 = 72 hours
+}
+
+// alreadyEvery bounds how often somebody who is subscribed is told so.
+const alreadyEvery = 24 * time.Hour
+
+// SignUp is what the sign-up form says.
+type SignUp struct {
+	Address string
+	Name    string
+	Preferences
+	Source string // form, staff
+	Client string // salted hash of the client's address, or empty
+}
+
+// SignUp takes a sign-up. A valid form gives no error whoever the address belongs
+// to, so that the answer tells nobody who is subscribed; what the owner of the
+// address should know is queued as mail. Errors are fit to be shown.
+func (r *Registry) SignUp(ctx context.Context, s SignUp) error {
+	address, prefs, name, err := r.check(s)
+	if err != nil {
+		return err
+	}
+	_, err = r.Store.Edit(ctx, address.Key(), func(sub *Subscriber) (Change, error) {
+		now := time.Now()
+		switch sub.Status {
+		case Suppressed:
+			return Change{}, nil
+		case Confirmed:
+			if now.Sub(sub.NotifiedAt) < alreadyEvery {
+				return Change{}, nil
+			}
+			sub.NotifiedAt = now
+			return Change{Notice: AlreadyNotice}, nil
+		}
+		r.begin(sub, address, now)
+		sub.Status, sub.Name, sub.Source = Pending, name, s.Source
+		sub.Cadence, sub.Categories = prefs.Cadence, prefs.Categories
+		return Change{
+			Event:  Event{At: now, What: "signed_up", Source: s.Source, Client: s.Client, Version: FormVersion, Detail: prefs.String()},
+			Notice: ConfirmNotice,
+		}, nil
+	})
+	return err
+}
+
+// begin gives a subscriber that is new, or comes back, its identity and a fresh
+// confirmation nonce, which ends every earlier confirmation link.
+func (r *Registry) begin(sub *Subscriber, address Address, now time.Time) {
+	if sub.PublicID == "" {
+		sub.PublicID, sub.CreatedAt = randomID(), now
+	}
+	sub.Address = address
+	sub.Nonce, sub.NonceExpires = randomID(), now.Add(r.confirmFor())
+}
+
+func (r *Registry) confirmFor() time.Duration {
+	if r.ConfirmFor > 0 {
+		return r.ConfirmFor
+	}
+	return 72 * time.Hour
+}
+
+func (r *Registry) check(s SignUp) (Address, Preferences, string, error) {
+	address, err := ParseAddress(s.Address)
+	if err != nil {
+		return address, s.Preferences, "", err
+	}
+	prefs, err := s.normalise(r.Categories)
+	if err != nil {
+		return address, prefs, "", err
+	}
+	name, err := cleanName(s.Name)
+	return address, prefs, name, err
+}
+
+// cleanName refuses what could break out of a mail header.
+func cleanName(name string) (string, error) {
+	name = strings.TrimSpace(name)
+	if utf8.RuneCountInString(name) > 100 {
+		return "", errors.New("that name is too long: 100 characters at most")
+	}
+	if !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl) {
+		return "", errors.New("a name can't hold line breaks or other control characters")
+	}
+	return name, nil
+}
+
+// ConfirmURLToken is the token of the confirmation link in force.
+func (r *Registry) ConfirmURLToken(sub Subscriber) string {
+	return r.Keys.Make(ConfirmToken, sub.PublicID, sub.Nonce)
+}
+
+// Lookup returns the subscriber that a token of this purpose belongs to, and
+// changes nothing. It returns ErrToken or ErrExpired.
+func (r *Registry) Lookup(ctx context.Context, p Purpose, token string) (Subscriber, error) {
+	publicID, err := r.Keys.PublicID(token)
+	if err != nil {
+		return Subscriber{}, err
+	}
+	sub, err := r.Store.ByPublicID(ctx, publicID)
+	if errors.Is(err, ErrNotFound) {
+		return Subscriber{}, ErrToken
+	}
+	if err != nil {
+		return Subscriber{}, err
+	}
+	return sub, r.valid(p, token, sub)
+}
+
+func (r *Registry) valid(p Purpose, token string, sub Subscriber) error {
+	scope := ""
+	if p == ConfirmToken {
+		scope = sub.Nonce
+	}
+	if _, err := r.Keys.Check(p, token, scope); err != nil {
+		return err
+	}
+	if p == ConfirmToken && sub.Status == Pending && time.Now().After(sub.NonceExpires) {
+		return ErrExpired
+	}
+	return nil
+}
+
+// edit changes the subscriber a token belongs to; the token is checked again
+// inside the transaction.
+func (r *Registry) edit(ctx context.Context, p Purpose, token string, change func(*Subscriber) (Change, error)) (Subscriber, error) {
+	sub, err := r.Lookup(ctx, p, token)
+	if err != nil {
+		return sub, err
+	}
+	return r.Store.Edit(ctx, sub.Address.Key(), func(s *Subscriber) (Change, error) {
+		if err := r.valid(p, token, *s); err != nil {
+			return Change{}, err
+		}
+		return change(s)
+	})
+}
+
+// Confirm ends a double opt-in. Repeating it is harmless.
+func (r *Registry) Confirm(ctx context.Context, token, client string) (Subscriber, error) {
+	return r.edit(ctx, ConfirmToken, token, func(sub *Subscriber) (Change, error) {
+		switch sub.Status {
+		case Confirmed:
+			return Change{}, nil
+		case Suppressed:
+			return Change{}, ErrSuppressed
+		case Unsubscribed: // a link from before they said no
+			return Change{}, ErrExpired
+		}
+		now := time.Now()
+		sub.Status, sub.ConfirmedAt, sub.UnsubscribedAt = Confirmed, now, time.Time{}
+		return Change{
+			Event:     Event{At: now, What: "confirmed", Source: "link", Client: client, Version: FormVersion},
+			StartWith: r.StartWith,
+		}, nil
+	})
+}
+
+// Unsubscribe ends mail to the token's owner at once. Repeating it is harmless.
+// Source says how it was asked: link, one_click.
+func (r *Registry) Unsubscribe(ctx context.Context, token, source string) (Subscriber, error) {
+	return r.edit(ctx, UnsubscribeToken, token, func(sub *Subscriber) (Change, error) {
+		return unsubscribe(sub, source), nil
+	})
+}
+
+func unsubscribe(sub *Subscriber, source string) Change {
+	if sub.Status == Unsubscribed || sub.Status == Suppressed {
+		return Change{}
+	}
+	now := time.Now()
+	sub.Status, sub.UnsubscribedAt = Unsubscribed, now
+	return Change{Event: Event{At: now, What: "unsubscribed", Source: source}}
+}
+
+// Prefer changes what the token's owner receives. It applies to confirmed
+// subscribers; others get ErrExpired, since a sign-up of theirs would be needed.
+func (r *Registry) Prefer(ctx context.Context, token string, p Preferences) (Subscriber, error) {
+	p, err := p.normalise(r.Categories)
+	if err != nil {
+		return Subscriber{}, err
+	}
+	return r.edit(ctx, PreferencesToken, token, func(sub *Subscriber) (Change, error) {
+		if sub.Status != Confirmed {
+			return Change{}, ErrExpired
+		}
+		if sub.Cadence == p.Cadence && slices.Equal(sub.Categories, p.Categories) {
+			return Change{}, nil
+		}
+		sub.Cadence, sub.Categories = p.Cadence, p.Categories
+		return Change{Event: Event{At: time.Now(), What: "preferences", Source: "link", Detail: p.String()}}, nil
+	})
+}
+
+// Add lets staff enter somebody: confirmed at once when basis says on what ground,
+// else as a sign-up that the person must confirm. It returns ErrSuppressed for an
+// address that must not be written to.
+func (r *Registry) Add(ctx context.Context, s SignUp, confirmed bool, basis string) (Subscriber, error) {
+	if confirmed && strings.TrimSpace(basis) == "" {
+		return Subscriber{}, errors.New("a confirmed subscriber needs the basis of consent")
+	}
+	address, prefs, name, err := r.check(s)
+	if err != nil {
+		return Subscriber{}, err
+	}
+	return r.Store.Edit(ctx, address.Key(), func(sub *Subscriber) (Change, error) {
+		switch sub.Status {
+		case Suppressed:
+			return Change{}, fmt.Errorf("%w: %s", ErrSuppressed, sub.Reason)
+		case Confirmed:
+			return Change{}, nil
+		case Unsubscribed:
+			if confirmed {
+				return Change{}, errors.New("they unsubscribed: only they can confirm again; leave out --confirmed to send them a confirmation mail")
+			}
+		}
+		now := time.Now()
+		r.begin(sub, address, now)
+		sub.Status, sub.Name, sub.Source = Pending, name, s.Source
+		sub.Cadence, sub.Categories = prefs.Cadence, prefs.Categories
+		change := Change{
+			Event:  Event{At: now, What: "added", Source: s.Source, Detail: prefs.String()},
+			Notice: ConfirmNotice,
+		}
+		if confirmed {
+			sub.Status, sub.ConfirmedAt = Confirmed, now
+			change.Notice, change.StartWith = NoNotice, r.StartWith
+			change.Event.Detail += "; basis: " + basis
+		}
+		return change, nil
+	})
+}
+
+// String is the choice in one line: "weekly: architecture, leadership".
+func (p Preferences) String() string {
+	return string(p.Cadence) + ": " + strings.Join(p.Categories, ", ")
+}

@@ -1,0 +1,68 @@
+package subscribers
+
+import (
+	"context"
+	"iter"
+	"time"
+)
+
+// Notice is a single mail that a change asks for.
+type Notice string
+
+const (
+	NoNotice      Notice = ""
+	ConfirmNotice Notice = "confirm" // "please confirm"
+	AlreadyNotice Notice = "already" // "you are subscribed already"
+)
+
+// Event is one line of a subscriber's history, and the evidence of consent.
+type Event struct {
+	At      time.Time
+	What    string // signed_up, confirmed, preferences, unsubscribed, added …
+	Source  string // form, link, one_click, staff, import
+	Client  string // salted hash of the client's address, or empty
+	Version string // of the form's text
+	Detail  string // what was chosen, or the basis staff gave
+}
+
+// Change is what a function given to [Store.Edit] decided beside the subscriber
+// itself.
+type Change struct {
+	Event  Event  // recorded unless What is empty
+	Notice Notice // queued unless empty
+	// StartWith is how many of the newest insights of their categories a reader
+	// who has just been confirmed still has unread.
+	StartWith int
+}
+
+// Filter chooses subscribers. Zero fields choose all.
+type Filter struct {
+	Status   Status
+	Cadence  Cadence
+	Category string
+}
+
+// Store keeps subscribers. Implementations pass subscriberstest.Test.
+type Store interface {
+	// Edit loads the subscriber whose Address.Key is key inside one write
+	// transaction, lets change alter it, and stores it with its event and its
+	// notice, all or nothing. An unknown key gives change a zero Subscriber,
+	// stored if change leaves an address in it. An error of change is returned
+	// as it is and stores nothing. change may run more than once.
+	//
+	// The store keeps reading positions in step: a subscriber that becomes
+	// confirmed has all but the newest StartWith insights of their categories
+	// behind them, and never one they already received ahead of them; a
+	// category that a confirmed subscriber adds starts at now.
+	Edit(ctx context.Context, key string, change func(*Subscriber) (Change, error)) (Subscriber, error)
+
+	// ByKey and ByPublicID return ErrNotFound for an unknown one.
+	ByKey(ctx context.Context, key string) (Subscriber, error)
+	ByPublicID(ctx context.Context, publicID string) (Subscriber, error)
+
+	// List yields matching subscribers in the order they were created.
+	List(ctx context.Context, f Filter) iter.Seq2[Subscriber, error]
+
+	// History yields a subscriber's events, oldest first.
+	History(ctx context.Context, id int64) iter.Seq2[Event, error]
+}

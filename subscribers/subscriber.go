@@ -1,0 +1,119 @@
+// Package subscribers owns the people who asked for mail: their address and its
+// state, what they consented to, what they want and how often, and the tokens
+// by which they change it without a login. It knows nothing of SQL, HTTP or how
+// mail travels; a [Store] keeps what it decides.
+package subscribers
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Errors that callers tell apart. Each is wrapped with what was being done.
+var (
+	ErrNotFound   = errors.New("no such subscriber")
+	ErrToken      = errors.New("this link is not valid")
+	ErrExpired    = errors.New("this link has expired")
+	ErrSuppressed = errors.New("this address must not be written to")
+)
+
+// Status is where a subscriber stands. Only Confirmed ones receive digests.
+type Status string
+
+const (
+	Pending      Status = "pending"      // signed up, not yet confirmed
+	Confirmed    Status = "confirmed"    // receives digests
+	Unsubscribed Status = "unsubscribed" // said no; may sign up again
+	Suppressed   Status = "suppressed"   // bounced, complained, or blocked by staff
+)
+
+// Statuses lists every Status, in the order of a subscriber's life.
+var Statuses = [...]Status{Pending, Confirmed, Unsubscribed, Suppressed}
+
+// Cadence is how often a subscriber wants a digest.
+type Cadence string
+
+const (
+	Instant Cadence = "instant" // a digest as soon as an insight appears
+	Daily   Cadence = "daily"
+	Weekly  Cadence = "weekly"
+	Monthly Cadence = "monthly"
+)
+
+// Cadences lists every Cadence, most frequent first.
+var Cadences = [...]Cadence{Instant, Daily, Weekly, Monthly}
+
+// ParseCadence reads a cadence as people write it.
+func ParseCadence(s string) (Cadence, error) {
+	c := Cadence(strings.ToLower(strings.TrimSpace(s)))
+	if !slices.Contains(Cadences[:], c) {
+		return "", fmt.Errorf("unknown cadence %q: choose instant, daily, weekly or monthly", s)
+	}
+	return c, nil
+}
+
+// ParseStatus reads a status as people write it.
+func ParseStatus(s string) (Status, error) {
+	st := Status(strings.ToLower(strings.TrimSpace(s)))
+	if !slices.Contains(Statuses[:], st) {
+		return "", fmt.Errorf("unknown status %q: one of pending, confirmed, unsubscribed, suppressed", s)
+	}
+	return st, nil
+}
+
+// Subscriber is one person's address and its state.
+type Subscriber struct {
+	ID         int64  // the store's own; 0 before it is stored
+	PublicID   string // random, in tokens and nowhere else
+	Address    Address
+	Name       string
+	Status     Status
+	Reason     string // why it is suppressed
+	Cadence    Cadence
+	Categories []string // slugs, sorted, never empty for a stored subscriber
+
+	PausedUntil    time.Time // no digests before; zero = not paused
+	Nonce          string    // what the confirmation token in force is made over
+	NonceExpires   time.Time
+	NotifiedAt     time.Time // when "you are subscribed already" was last queued
+	CreatedAt      time.Time
+	ConfirmedAt    time.Time
+	UnsubscribedAt time.Time
+	Source         string // where the sign-up came from: form, staff, import
+}
+
+// Preferences are what a subscriber chooses.
+type Preferences struct {
+	Cadence    Cadence
+	Categories []string // slugs
+}
+
+// normalise sorts and checks preferences against the known category slugs.
+func (p Preferences) normalise(known []string) (Preferences, error) {
+	cadence, err := ParseCadence(string(p.Cadence))
+	if err != nil {
+		return p, err
+	}
+	categories := slices.Compact(slices.Sorted(slices.Values(p.Categories)))
+	if len(categories) == 0 {
+		return p, errors.New("choose at least one category")
+	}
+	for _, c := range categories {
+		if !slices.Contains(known, c) {
+			return p, fmt.Errorf("unknown category %q: one of %s", c, strings.Join(known, ", "))
+		}
+	}
+	return Preferences{Cadence: cadence, Categories: categories}, nil
+}
+
+// randomID is 120 random bits in 20 URL-safe characters.
+func randomID() string {
+	b := make([]byte, 15)
+	rand.Read(b) // never fails
+	return base64.RawURLEncoding.EncodeToString(b)
+}

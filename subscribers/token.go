@@ -1,0 +1,95 @@
+package subscribers
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Purpose is what one token opens, and the only thing it opens.
+type Purpose string
+
+const (
+	ConfirmToken     Purpose = "confirm"
+	UnsubscribeToken Purpose = "unsubscribe"
+	PreferencesToken Purpose = "preferences"
+)
+
+// MinSecret is the shortest secret accepted, in bytes.
+const MinSecret = 32
+
+// Keyring makes and checks tokens: KID.PUBLICID.MAC, where the MAC is
+// HMAC-SHA-256 cut to 144 bits over purpose, public id and scope. Nothing about
+// a token is stored, so tokens survive a restored database. The first secret
+// makes new tokens; all of them check old ones. A Keyring is immutable and safe
+// for concurrent use.
+type Keyring struct {
+	current string
+	keys    map[string][]byte
+}
+
+// NewKeyring takes the secrets in force, newest first.
+func NewKeyring(secrets ...string) (*Keyring, error) {
+	if len(secrets) == 0 {
+		return nil, errors.New("no secret is set")
+	}
+	ring := &Keyring{keys: make(map[string][]byte)}
+	for _, s := range secrets {
+		if len(s) < MinSecret {
+			return nil, fmt.Errorf("a secret has %d bytes; it needs %d or more", len(s), MinSecret)
+		}
+		kid := keyID(s)
+		if ring.current == "" {
+			ring.current = kid
+		}
+		ring.keys[kid] = []byte(s)
+	}
+	return ring, nil
+}
+
+func keyID(secret string) string {
+	sum := sha256.Sum256([]byte("insights key id\x00" + secret))
+	return hex.EncodeToString(sum[:3])
+}
+
+// Make returns the token for one subscriber. Scope binds it further (the nonce of
+// a confirmation); it may be empty and does not appear in the token.
+func (k *Keyring) Make(p Purpose, publicID, scope string) string {
+	return k.make(k.current, p, publicID, scope)
+}
+
+func (k *Keyring) make(kid string, p Purpose, publicID, scope string) string {
+	mac := hmac.New(sha256.New, k.keys[kid])
+	mac.Write([]byte(string(p) + "\x00" + publicID + "\x00" + scope))
+	return kid + "." + publicID + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:18])
+}
+
+// PublicID reads whose token it is, unchecked: enough to load the scope that
+// Check wants, and nothing more.
+func (k *Keyring) PublicID(token string) (string, error) {
+	parts := strings.Split(token, ".")
+	if len(token) > 128 || len(parts) != 3 || k.keys[parts[0]] == nil || parts[1] == "" {
+		return "", ErrToken
+	}
+	return parts[1], nil
+}
+
+// Check returns whose token it is, or ErrToken when it was not made by this
+// keyring for exactly this purpose and scope. The whole text is compared in
+// constant time, so no second spelling of a token is accepted.
+func (k *Keyring) Check(p Purpose, token, scope string) (publicID string, err error) {
+	publicID, err = k.PublicID(token)
+	if err != nil {
+		return "", err
+	}
+	kid, _, _ := strings.Cut(token, ".")
+	if subtle.ConstantTimeCompare([]byte(token), []byte(k.make(kid, p, publicID, scope))) != 1 {
+		return "", ErrToken
+	}
+	return publicID, nil
+}
