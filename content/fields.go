@@ -1,0 +1,348 @@
+package content
+
+import (
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// The lengths, in characters, that a page and a mail can show.
+const (
+	maxTitle   = 200
+	maxSummary = 1000
+	maxName    = 200 // an author, a tag
+)
+
+// keys are the keys of the front matter, in the order people are told them.
+var keys = []string{"id", "title", "summary", "category", "date", "slug", "order", "updated",
+	"author", "tags", "featured", "draft", "email", "image", "canonical"}
+
+// otherwise names our key for what other systems call the same.
+var otherwise = map[string]string{"description": "summary", "excerpt": "summary", "published": "date", "publishdate": "date",
+	"lastmod": "updated", "modified": "updated", "permalink": "slug", "url": "slug", "weight": "order", "guid": "id", "cover": "image"}
+
+var (
+	uuidForm = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
+	// RFC 4151: tag:AUTHORITY,DATE:SPECIFIC
+	tagForm  = regexp.MustCompile(`^tag:([A-Za-z0-9._-]+@)?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?,\d{4}(-\d\d){0,2}:[A-Za-z0-9._~:/?@!$&'()*+,;=%-]*$`)
+	slugForm = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
+	dayFirst = regexp.MustCompile(`^\d{4}-\d\d-\d\d-`)
+)
+
+// fields decodes front matter into a document's insight, entry by entry. Faults go
+// to the line of the key.
+type fields struct {
+	*document
+	*reading
+	lines map[string]int  // of the keys met so far
+	given map[string]bool // those of them with a value
+}
+
+func (f *fields) decode(key, value *yaml.Node) {
+	name, line := key.Value, key.Line
+	if key.Kind != yaml.ScalarNode || key.Anchor != "" {
+		f.fault(line, "front matter consists of lines such as title: \"Some title\"")
+		return
+	}
+	if !slices.Contains(keys, name) {
+		f.unknownKey(line, name)
+		return
+	}
+	if f.lines[name] > 0 {
+		f.fault(line, "%s: given twice, first on line %d; keep one", name, f.lines[name])
+		return
+	}
+	f.lines[name] = line
+	if value.Kind == yaml.ScalarNode && (value.ShortTag() == "!!null" || value.Value == "") {
+		return // "summary:" with nothing behind is as good as left out
+	}
+	f.given[name] = true
+	if bad := machinery(value); bad != "" {
+		f.fault(line, "%s: %s has no place in front matter; write the value itself", name, bad)
+		return
+	}
+	in := &f.insight
+	switch name {
+	case "id":
+		in.ID = f.id(line, value)
+	case "title":
+		in.Title = f.line(line, name, value, maxTitle)
+	case "summary":
+		in.Summary = f.summary(line, value)
+	case "category":
+		in.Category = f.category(line, value)
+	case "date":
+		in.Date = f.time(line, name, value)
+	case "updated":
+		in.Updated = f.time(line, name, value)
+	case "slug":
+		in.Slug = f.slug(line, value)
+	case "order":
+		in.Order = f.whole(line, name, value)
+	case "author":
+		in.Author = f.line(line, name, value, maxName)
+	case "tags":
+		in.Tags = f.tags(line, value)
+	case "featured":
+		in.Featured = f.yesNo(line, name, value, false)
+	case "draft":
+		in.Draft = f.yesNo(line, name, value, true) // when in doubt, don't publish
+	case "email":
+		in.Email = f.yesNo(line, name, value, true)
+	case "image":
+		in.Image = f.image(line, value)
+	case "canonical":
+		in.Canonical = f.address(line, name, value)
+	}
+}
+
+// complete fills in what may be left out and notes what may not.
+func (f *fields) complete() {
+	in := &f.insight
+	for _, name := range []string{"id", "title", "summary", "category", "date"} {
+		switch {
+		case f.given[name], name == "summary" && in.Draft:
+		case f.lines[name] > 0:
+			f.fault(f.lines[name], "%s: is empty", name)
+		default:
+			f.fault(1, "%s: is missing", name)
+		}
+	}
+	if !f.given["slug"] {
+		in.Slug = strings.TrimSuffix(dayFirst.ReplaceAllString(in.File, ""), ".md")
+		if problem := slugProblem(in.Slug); problem != "" {
+			f.fault(1, "the file's name makes the address %q, which %s; rename the file or add a line slug: %s", shorten(in.Slug), problem, Slugify(in.Slug))
+			in.Slug = ""
+		}
+	}
+	if in.Updated.Before(in.Date) {
+		in.Updated = in.Date
+	}
+	f.idLine, f.slugLine = max(f.lines["id"], 1), max(f.lines["slug"], 1)
+}
+
+func (f *fields) unknownKey(line int, name string) {
+	meant := otherwise[strings.ToLower(name)]
+	if meant == "" {
+		meant = nearest(name, keys)
+	}
+	if meant != "" {
+		f.fault(line, "%s: unknown key; did you mean %s?", name, meant)
+		return
+	}
+	f.fault(line, "%s: unknown key; known are %s", name, strings.Join(keys, ", "))
+}
+
+// machinery names what of YAML's machinery the value uses.
+func machinery(value *yaml.Node) string {
+	switch {
+	case value.Kind == yaml.AliasNode:
+		return "an alias (*)"
+	case value.Anchor != "":
+		return "an anchor (&)"
+	case value.Style&yaml.TaggedStyle != 0:
+		return "a type (!)"
+	}
+	for _, child := range value.Content {
+		if bad := machinery(child); bad != "" {
+			return bad
+		}
+	}
+	return ""
+}
+
+// text returns a scalar as it is written: 2026, no and 2026-01-01 are texts here.
+func (f *fields) text(line int, name string, value *yaml.Node) (string, bool) {
+	if value.Kind != yaml.ScalarNode {
+		f.fault(line, "%s: must be a text, not a list or a group", name)
+		return "", false
+	}
+	return strings.TrimSpace(value.Value), true
+}
+
+func (f *fields) line(line int, name string, value *yaml.Node, limit int) string {
+	s, ok := f.text(line, name, value)
+	if !ok {
+		return ""
+	}
+	if problem := lineProblem(s, limit); problem != "" {
+		f.fault(line, "%s: %s", name, problem)
+	}
+	return s
+}
+
+// summary accepts a paragraph written over several lines.
+func (f *fields) summary(line int, value *yaml.Node) string {
+	s, ok := f.text(line, "summary", value)
+	if !ok {
+		return ""
+	}
+	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool { return strings.ContainsRune(" \t\r\n\u2028\u2029", r) }), " ")
+	if problem := lineProblem(s, maxSummary); problem != "" {
+		f.fault(line, "summary: %s", problem)
+	}
+	return s
+}
+
+func (f *fields) id(line int, value *yaml.Node) string {
+	s, ok := f.text(line, "id", value)
+	switch {
+	case !ok:
+		return ""
+	case uuidForm.MatchString(s):
+		return strings.ToLower(s)
+	case tagForm.MatchString(s) && len(s) <= 300:
+		return s
+	}
+	f.fault(line, "id: %q is neither a UUID nor a tag URI (RFC 4151); uuidgen makes one", shorten(s))
+	return ""
+}
+
+func (f *fields) category(line int, value *yaml.Node) Category {
+	s, ok := f.text(line, "category", value)
+	if !ok {
+		return Category{}
+	}
+	if c, ok := categoryOf(f.categories, s); ok {
+		return c
+	}
+	names := make([]string, len(f.categories))
+	for i, c := range f.categories {
+		names[i] = c.Name
+	}
+	if near := nearest(s, names); near != "" {
+		f.fault(line, "category: no category %q; did you mean %s?", shorten(s), near)
+	} else {
+		f.fault(line, "category: no category %q; there are: %s", shorten(s), strings.Join(names, ", "))
+	}
+	return Category{}
+}
+
+// time reads RFC 3339, or a day, which begins at 00:00 in the site's zone. Parts
+// of a second are dropped, since feeds can't say them.
+func (f *fields) time(line int, name string, value *yaml.Node) time.Time {
+	s, ok := f.text(line, name, value)
+	if !ok {
+		return time.Time{}
+	}
+	t, err := time.Parse(time.RFC3339, s)
+	if err != nil {
+		t, err = time.ParseInLocation(time.DateOnly, s, f.location)
+	}
+	if err != nil || t.Year() < 1900 {
+		f.fault(line, "%s: %q is no date; write a day such as 2026-02-27 or a time such as 2026-02-27T09:30:00+01:00", name, shorten(s))
+		return time.Time{}
+	}
+	return t.Truncate(time.Second).In(f.location)
+}
+
+func (f *fields) slug(line int, value *yaml.Node) string {
+	s, ok := f.text(line, "slug", value)
+	if !ok {
+		return ""
+	}
+	if problem := slugProblem(s); problem != "" {
+		f.fault(line, "slug: %q %s; such as %s", shorten(s), problem, Slugify(s))
+		return ""
+	}
+	return s
+}
+
+// slugProblem says what keeps s from being the last part of an insight's address.
+func slugProblem(s string) string {
+	switch {
+	case !slugForm.MatchString(s):
+		return "must consist of a-z, 0-9 and single hyphens between them"
+	case len(s) > maxSlug:
+		return "is longer than " + strconv.Itoa(maxSlug) + " characters"
+	case s == imagesFolder:
+		return "is the address of the pictures"
+	}
+	return ""
+}
+
+func (f *fields) whole(line int, name string, value *yaml.Node) int {
+	n, err := strconv.ParseInt(value.Value, 10, 32)
+	if value.Kind != yaml.ScalarNode || value.ShortTag() != "!!int" || err != nil {
+		f.fault(line, "%s: must be a whole number such as 12", name)
+	}
+	return int(n)
+}
+
+func (f *fields) yesNo(line int, name string, value *yaml.Node, otherwise bool) bool {
+	if value.Kind != yaml.ScalarNode || value.ShortTag() != "!!bool" {
+		f.fault(line, "%s: must be true or false, without quotes", name)
+		return otherwise
+	}
+	return strings.EqualFold(value.Value, "true")
+}
+
+func (f *fields) tags(line int, value *yaml.Node) []string {
+	if value.Kind != yaml.SequenceNode {
+		f.fault(line, "tags: must be a list such as [events, messaging]")
+		return nil
+	}
+	var tags []string
+	for _, item := range value.Content {
+		if item.Kind != yaml.ScalarNode {
+			f.fault(item.Line, "tags: each must be a text")
+			continue
+		}
+		tag := strings.TrimSpace(item.Value)
+		if problem := lineProblem(tag, maxName); problem != "" {
+			f.fault(item.Line, "tags: one %s", problem)
+		} else if !slices.Contains(tags, tag) {
+			tags = append(tags, tag)
+		}
+	}
+	return tags
+}
+
+// image reads a picture's name; whether the file exists is checked later.
+func (f *fields) image(line int, value *yaml.Node) string {
+	s, ok := f.text(line, "image", value)
+	if !ok {
+		return ""
+	}
+	if strings.HasPrefix(s, imagesFolder+"/") {
+		f.mentions = append(f.mentions, mention{toImage, s, line})
+		return s
+	}
+	if !isWebAddress(s) {
+		f.fault(line, "image: %q is neither a file such as images/some-diagram.svg nor an https:// address", shorten(s))
+		return ""
+	}
+	return s
+}
+
+func (f *fields) address(line int, name string, value *yaml.Node) string {
+	s, ok := f.text(line, name, value)
+	if !ok {
+		return ""
+	}
+	if !isWebAddress(s) {
+		f.fault(line, "%s: %q is no absolute address such as https://example.com/article", name, shorten(s))
+		return ""
+	}
+	return s
+}
+
+// isWebAddress reports an absolute http or https URL of printable ASCII.
+func isWebAddress(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Hostname() != "" && u.User == nil &&
+		!strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune("\"<>\\^`{|}", r) })
+}
+
+// shorten cuts a value for a message.
+func shorten(s string) string {
+	if runes := []rune(s); len(runes) > 60 {
+		return string(runes[:60]) + "…"
+	}
+	return s
+}

@@ -1,0 +1,146 @@
+package content
+
+import (
+	"fmt"
+	"html"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/chroma/v2"
+	"github.com/alecthomas/chroma/v2/lexers"
+)
+
+// Bounds of highlighting. Code beyond them is shown plain: a lexer is a heap of
+// regular expressions that somebody's code may drive mad. The time is the last
+// resort, far above what sound code takes, since it depends on the machine.
+const (
+	maxHighlighted = 64 << 10 // bytes of one block
+	maxLexing      = 3 * time.Second
+)
+
+// A role is a part that a token plays in code. Few roles keep feeds and mails
+// small, where each carries its colour along.
+type role struct {
+	class       string // one of chroma's
+	light, dark string // colours, each with a contrast of at least 4.5 on its ground
+	of          []chroma.TokenType
+}
+
+// The grounds and the colour of what has no role.
+const (
+	lightGround, darkGround = "#f6f8fa", "#161b22"
+	lightInk, darkInk       = "#1f2328", "#e6edf3"
+)
+
+// roles in order of precedence: the first that names a token's type, or its
+// sub-category or category, is the token's.
+var roles = []role{
+	{"gd", "#82071e", "#ffa198", []chroma.TokenType{chroma.GenericDeleted, chroma.GenericError}},
+	{"gi", "#116329", "#7ee787", []chroma.TokenType{chroma.GenericInserted}},
+	{"gh", "#0550ae", "#79c0ff", []chroma.TokenType{chroma.GenericHeading, chroma.GenericSubheading}},
+	{"cp", "#953800", "#ffa657", []chroma.TokenType{chroma.CommentPreproc, chroma.CommentPreprocFile}},
+	{"c", "#59636e", "#9198a1", []chroma.TokenType{chroma.Comment}},
+	{"kt", "#953800", "#ffa657", []chroma.TokenType{chroma.KeywordType, chroma.NameClass}},
+	{"kc", "#0550ae", "#79c0ff", []chroma.TokenType{chroma.KeywordConstant, chroma.LiteralNumber, chroma.NameConstant, chroma.NameAttribute}},
+	{"k", "#a40e26", "#ff7b72", []chroma.TokenType{chroma.Keyword, chroma.OperatorWord}},
+	{"s", "#0a3069", "#a5d6ff", []chroma.TokenType{chroma.LiteralString, chroma.LiteralDate}},
+	{"nf", "#6639ba", "#d2a8ff", []chroma.TokenType{chroma.NameFunction, chroma.NameFunctionMagic, chroma.NameBuiltin, chroma.NameDecorator}},
+	{"nt", "#116329", "#7ee787", []chroma.TokenType{chroma.NameTag}},
+}
+
+// roleOf returns the role of a token type, or nil.
+func roleOf(t chroma.TokenType) *role {
+	for _, t := range []chroma.TokenType{t, t.SubCategory(), t.Category()} {
+		for i := range roles {
+			if slices.Contains(roles[i].of, t) {
+				return &roles[i]
+			}
+		}
+	}
+	return nil
+}
+
+// HighlightCSS returns the style sheet for the code in [Insight.HTML]: light, and
+// dark where the reader's system asks for it. Every colour has a contrast of at
+// least 4.5 to 1 (WCAG 2.2, 1.4.3) on its ground.
+func HighlightCSS() string {
+	var light, dark strings.Builder
+	rule := func(selector, inLight, inDark string) {
+		fmt.Fprintf(&light, "%s { %s }\n", selector, inLight)
+		fmt.Fprintf(&dark, "\t%s { %s }\n", selector, inDark)
+	}
+	ground := "color: %s; background-color: %s"
+	rule(".chroma", fmt.Sprintf(ground, lightInk, lightGround), fmt.Sprintf(ground, darkInk, darkGround))
+	for _, r := range roles {
+		rule(".chroma ."+r.class, "color: "+r.light, "color: "+r.dark)
+	}
+	return light.String() + "@media (prefers-color-scheme: dark) {\n" + dark.String() + "}\n"
+}
+
+// highlight returns code as HTML, with the roles of its tokens as classes, or as
+// inline styles. Code in an unknown language, or that can't be lexed, comes back
+// escaped only. Its text stays exactly the same.
+func highlight(code, language string, inline bool) string {
+	tokens, ok := lex(code, language)
+	if !ok {
+		return escape(code)
+	}
+	var b strings.Builder
+	var open *role // neighbours with one role share an element
+	for _, token := range tokens {
+		r := roleOf(token.Type)
+		if strings.TrimSpace(token.Value) == "" {
+			r = open // blanks have no colour of their own
+		}
+		if r != open {
+			if open != nil {
+				b.WriteString("</span>")
+			}
+			if r != nil && inline {
+				fmt.Fprintf(&b, `<span style="color:%s">`, r.light)
+			} else if r != nil {
+				fmt.Fprintf(&b, `<span class="%s">`, r.class)
+			}
+			open = r
+		}
+		b.WriteString(escape(token.Value))
+	}
+	if open != nil {
+		b.WriteString("</span>")
+	}
+	return b.String()
+}
+
+// lex splits code into tokens; false when there is no lexer for the language, or
+// it fails, takes too long or would change the text.
+func lex(code, language string) (tokens []chroma.Token, ok bool) {
+	if language == "" || len(code) > maxHighlighted {
+		return nil, false
+	}
+	defer func() { // lexers panic on states they don't know
+		if recover() != nil {
+			tokens, ok = nil, false
+		}
+	}()
+	lexer := lexers.Get(language)
+	if lexer == nil {
+		return nil, false
+	}
+	next, err := lexer.Tokenise(&chroma.TokeniseOptions{State: "root"}, code)
+	if err != nil {
+		return nil, false
+	}
+	start, rest := time.Now(), code
+	for token := next(); token != chroma.EOF; token = next() {
+		after, same := strings.CutPrefix(rest, token.Value)
+		if !same || len(tokens) > 2*len(code)+100 || time.Since(start) > maxLexing {
+			return nil, false
+		}
+		rest = after
+		tokens = append(tokens, token)
+	}
+	return tokens, rest == ""
+}
+
+func escape(s string) string { return html.EscapeString(s) }

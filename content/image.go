@@ -1,0 +1,152 @@
+package content
+
+import (
+	"bytes"
+	"encoding/xml"
+	stdimage "image"
+	_ "image/gif"  // so that its size can be read
+	_ "image/jpeg" // so that its size can be read
+	_ "image/png"  // so that its size can be read
+	"io"
+	"io/fs"
+	"math"
+	"path"
+	"strconv"
+	"strings"
+)
+
+// maxImage bounds a picture, in bytes.
+const maxImage = 8 << 20
+
+// imageTypes are the content types of pictures by the ending of their name.
+var imageTypes = map[string]string{
+	".svg": "image/svg+xml", ".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg",
+	".gif": "image/gif", ".webp": "image/webp", ".avif": "image/avif",
+}
+
+// image is what pages need to know of a picture.
+type image struct {
+	size          int64 // in bytes
+	width, height int   // in CSS pixels; 0 when unknown
+}
+
+// Image returns the bytes and the content type of a file of the images folder,
+// by its bare name such as "diagram.svg". It reads the file at each call, so that
+// a picture that was replaced shows at once. It returns false for names that
+// aren't a picture's (svg, png, jpg, jpeg, gif, webp, avif), missing files and
+// those above 8 MiB. An SVG may hold scripts: serve it so that none can run.
+func (l *Library) Image(name string) ([]byte, string, bool) {
+	contentType, ok := imageType(name)
+	if !ok {
+		return nil, "", false
+	}
+	f, err := l.folder.fsys.Open(path.Join(imagesFolder, name))
+	if err != nil {
+		return nil, "", false
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return nil, "", false
+	}
+	data, err := io.ReadAll(io.LimitReader(f, maxImage+1))
+	if err != nil || len(data) > maxImage {
+		return nil, "", false
+	}
+	return data, contentType, true
+}
+
+// imageType returns the content type of a bare file name, if it may be a picture's.
+func imageType(name string) (string, bool) {
+	if name == "" || name[0] == '.' || strings.ContainsAny(name, `/\`+"\x00") {
+		return "", false
+	}
+	contentType, ok := imageTypes[strings.ToLower(path.Ext(name))]
+	return contentType, ok
+}
+
+// imageProblem looks up a picture that an insight mentions, by its path in the
+// folder, and says what is wrong with it.
+func imageProblem(fsys fs.FS, name string) (image, string) {
+	bare, inside := strings.CutPrefix(name, imagesFolder+"/")
+	if !inside || strings.Contains(bare, "/") {
+		return image{}, "pictures lie directly in the folder " + imagesFolder + "/"
+	}
+	if _, ok := imageType(bare); !ok {
+		return image{}, "a picture's name ends in .svg, .png, .jpg, .jpeg, .gif, .webp or .avif"
+	}
+	if !fs.ValidPath(name) {
+		return image{}, "no such file"
+	}
+	f, err := fsys.Open(name)
+	if err != nil {
+		return image{}, "no such file"
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil || !info.Mode().IsRegular() {
+		return image{}, "no such file"
+	}
+	if info.Size() > maxImage {
+		return image{}, "the file is larger than 8 MiB"
+	}
+	known := image{size: info.Size()}
+	head, err := io.ReadAll(io.LimitReader(f, 256<<10))
+	if err == nil {
+		known.width, known.height = pictureSize(bare, head)
+	}
+	return known, ""
+}
+
+// pictureSize reads a picture's size from its beginning; zeros when it can't.
+func pictureSize(name string, head []byte) (width, height int) {
+	if strings.EqualFold(path.Ext(name), ".svg") {
+		return svgSize(head)
+	}
+	config, _, err := stdimage.DecodeConfig(bytes.NewReader(head))
+	if err != nil || config.Width <= 0 || config.Height <= 0 {
+		return 0, 0
+	}
+	return config.Width, config.Height
+}
+
+// svgSize takes width and height from the root element, where they are plain
+// numbers, or else from its viewBox.
+func svgSize(head []byte) (width, height int) {
+	dec := xml.NewDecoder(bytes.NewReader(head))
+	dec.Strict = false
+	for {
+		token, err := dec.RawToken()
+		if err != nil {
+			return 0, 0
+		}
+		root, ok := token.(xml.StartElement)
+		if !ok {
+			continue
+		}
+		values := map[string]string{}
+		for _, a := range root.Attr {
+			values[a.Name.Local] = strings.TrimSpace(a.Value)
+		}
+		w, h := pixels(values["width"]), pixels(values["height"])
+		if w > 0 && h > 0 {
+			return w, h
+		}
+		box := strings.FieldsFunc(values["viewBox"], func(r rune) bool { return r == ' ' || r == ',' || r == '\n' || r == '\t' })
+		if len(box) != 4 {
+			return 0, 0
+		}
+		if w, h = pixels(box[2]), pixels(box[3]); w > 0 && h > 0 {
+			return w, h
+		}
+		return 0, 0
+	}
+}
+
+// pixels reads a length of SVG in whole CSS pixels; 0 when it isn't one.
+func pixels(s string) int {
+	x, err := strconv.ParseFloat(strings.TrimSuffix(s, "px"), 64)
+	if err != nil || !(x > 0 && x < 100_000) {
+		return 0
+	}
+	return max(1, int(math.Round(x)))
+}

@@ -1,0 +1,56 @@
+// Package content owns the insights: it reads a folder of Markdown files with
+// YAML front matter into an immutable [Library], keeps the current one in a
+// [Live], and renders an insight for a page, for feeds and mail, and as plain
+// text. It knows nothing of HTTP, SQL or mail.
+package content
+
+import (
+	"crypto/sha256"
+	"time"
+)
+
+// Category is one of the site's subjects. The set of categories and their order
+// are configuration; files only name them.
+type Category struct {
+	Slug        string `yaml:"slug" json:"slug"`               // the last part of its address, permanent
+	Name        string `yaml:"name" json:"name"`               // as people read it
+	Description string `yaml:"description" json:"description"` // one sentence
+}
+
+// Insight is one article. Values are immutable once their Library exists and may
+// be read by any number of goroutines.
+type Insight struct {
+	ID        string // permanent: a lower-case UUID or a tag URI, from the front matter
+	Slug      string // the last part of its address
+	Title     string // plain text
+	Summary   string // plain text, one paragraph; may be empty in a draft only
+	Category  Category
+	Date      time.Time // when it is published, to the second; it is invisible before
+	Updated   time.Time // last significant change; equal to Date when the file names none or an earlier one
+	Order     int       // among insights of one Date, lowest first
+	Author    string    // empty: the site's
+	Tags      []string
+	Featured  bool
+	Draft     bool   // never visible
+	Email     bool   // false keeps it out of digests
+	Image     string // "", an absolute URL, or a file of the images folder such as "images/x.svg"
+	Canonical string // "" or the absolute URL of the original
+	Words     int    // of the prose, code left out
+	Minutes   int    // reading time, at least 1
+	File      string // the file's name in its folder, for messages
+
+	body   string            // Markdown, lines ending in \n
+	links  map[string]string // the insights the body links to: file name → slug
+	shown  map[string]image  // the pictures the body and the front matter name: name in the images folder → what is known of it
+	digest [sha256.Size]byte // of everything above but File: what a reader can see
+}
+
+// Path returns the address of the insight's page under the site's base URL, such
+// as "/insights/some-slug".
+func (in *Insight) Path() string { return insightsPath + in.Slug }
+
+// Addresses of the site, as interface.md fixes them.
+const (
+	insightsPath = "/insights/"
+	imagesPath   = "/insights/images/"
+)

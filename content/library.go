@@ -1,0 +1,204 @@
+package content
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"hash"
+	"io/fs"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Library is an immutable snapshot: what a folder held when it was read, and what
+// of it is visible at one time. It may be used by any number of goroutines.
+// Slices it returns are shared: callers must not change them.
+type Library struct {
+	folder      *folder
+	asOf        time.Time
+	visible     []*Insight
+	byCategory  map[string][]*Insight
+	next        time.Time
+	version     string
+	fingerprint string
+}
+
+// folder is what a library keeps of the files, whatever the time.
+type folder struct {
+	*reading
+	fsys      fs.FS
+	now       func() time.Time
+	documents map[string]*document
+	all       []*Insight
+	bySlug    map[string]*Insight
+	byID      map[string]*Insight
+	staff     string // hash of all, drafts and future ones included
+}
+
+func newLibrary(f *folder, insights []*Insight) *Library {
+	slices.SortFunc(insights, func(a, b *Insight) int {
+		return cmp.Or(b.Date.Compare(a.Date), cmp.Compare(a.Order, b.Order), cmp.Compare(a.Slug, b.Slug))
+	})
+	f.all = slices.Clip(insights)
+	f.bySlug = make(map[string]*Insight, len(insights))
+	f.byID = make(map[string]*Insight, len(insights))
+	staff := newDigest()
+	for _, in := range insights {
+		f.bySlug[in.Slug], f.byID[in.ID] = in, in
+		staff.add(in.File, string(in.digest[:]))
+	}
+	f.staff = staff.hex()
+	return (&Library{folder: f}).At(f.now())
+}
+
+// At returns the same files as they are seen at another time. It reads nothing
+// and costs about a millisecond for 10,000 insights.
+func (l *Library) At(t time.Time) *Library {
+	f := l.folder
+	seen := &Library{folder: f, asOf: t, byCategory: map[string][]*Insight{}}
+	for _, in := range f.all {
+		switch {
+		case in.Draft:
+		case in.visibleAt(t):
+			seen.visible = append(seen.visible, in)
+			seen.byCategory[in.Category.Slug] = append(seen.byCategory[in.Category.Slug], in)
+		default: // newest first: the last one met is the next to appear
+			seen.next = in.Date
+		}
+	}
+	seen.visible = slices.Clip(seen.visible)
+	for slug, insights := range seen.byCategory {
+		seen.byCategory[slug] = slices.Clip(insights)
+	}
+	seen.sum()
+	return seen
+}
+
+func (in *Insight) visibleAt(t time.Time) bool { return !in.Draft && !in.Date.After(t) }
+
+// Insights returns what is visible, newest first: by Date, then Order, then Slug.
+func (l *Library) Insights() []*Insight { return l.visible }
+
+// In returns the visible insights of the category with that slug, newest first.
+func (l *Library) In(category string) []*Insight { return l.byCategory[category] }
+
+// All returns every insight, drafts and future ones too, in the same order: for
+// staff.
+func (l *Library) All() []*Insight { return l.folder.all }
+
+// Categories returns the categories in the order they are shown.
+func (l *Library) Categories() []Category { return l.folder.categories }
+
+// Category returns the category with that slug.
+func (l *Library) Category(slug string) (Category, bool) {
+	i := slices.IndexFunc(l.folder.categories, func(c Category) bool { return c.Slug == slug })
+	if i < 0 {
+		return Category{}, false
+	}
+	return l.folder.categories[i], true
+}
+
+// BySlug returns the visible insight with that slug.
+func (l *Library) BySlug(slug string) (*Insight, bool) { return l.ifVisible(l.folder.bySlug[slug]) }
+
+// ByID returns the visible insight with that id.
+func (l *Library) ByID(id string) (*Insight, bool) { return l.ifVisible(l.folder.byID[id]) }
+
+func (l *Library) ifVisible(in *Insight) (*Insight, bool) {
+	if in == nil || !in.visibleAt(l.asOf) {
+		return nil, false
+	}
+	return in, true
+}
+
+// Featured returns the newest visible insight that is featured, or nil.
+func (l *Library) Featured() *Insight {
+	i := slices.IndexFunc(l.visible, func(in *Insight) bool { return in.Featured })
+	if i < 0 {
+		return nil
+	}
+	return l.visible[i]
+}
+
+// Next returns when the next insight becomes visible; zero when none waits.
+func (l *Library) Next() time.Time { return l.next }
+
+// AsOf returns the time for which the library tells what is visible.
+func (l *Library) AsOf() time.Time { return l.asOf }
+
+// Version returns 16 hexadecimal digits that stand for everything a reader can
+// see: the visible insights with their text, the sizes of their pictures, and the
+// categories. Equal content has equal versions on every machine.
+func (l *Library) Version() string { return l.version }
+
+// Fingerprint returns 16 hexadecimal digits that stand for which insights are
+// visible and in which categories, whatever they say.
+func (l *Library) Fingerprint() string { return l.fingerprint }
+
+// sum computes version and fingerprint.
+func (l *Library) sum() {
+	version := newDigest()
+	for _, c := range l.folder.categories {
+		version.add(c.Slug, c.Name, c.Description)
+	}
+	where := make([]string, len(l.visible))
+	for i, in := range l.visible {
+		version.add(string(in.digest[:]))
+		where[i] = in.ID + " " + in.Category.Slug
+	}
+	l.version = version.hex()
+	slices.Sort(where)
+	fingerprint := newDigest()
+	fingerprint.add(where...)
+	l.fingerprint = fingerprint.hex()
+}
+
+// unchanged returns what a new reading under the same circumstances may take over.
+func (l *Library) unchanged(read *reading) map[string]*document {
+	if l == nil || l.folder.location.String() != read.location.String() || !slices.Equal(l.folder.categories, read.categories) {
+		return nil
+	}
+	return l.folder.documents
+}
+
+// digest hashes texts such that no two lists of texts look alike.
+type digest struct{ hash.Hash }
+
+func newDigest() digest { return digest{sha256.New()} }
+
+func (d digest) add(texts ...string) {
+	for _, s := range texts {
+		fmt.Fprintf(d, "%d:%s", len(s), s)
+	}
+}
+
+func (d digest) hex() string { return hex.EncodeToString(d.Sum(nil)[:8]) }
+
+// sum hashes what the insight's own file says to a reader.
+func (in *Insight) sum() [sha256.Size]byte {
+	d := newDigest()
+	d.add(in.ID, in.Slug, in.Title, in.Summary, in.Category.Slug,
+		in.Date.Format(time.RFC3339), in.Updated.Format(time.RFC3339), in.Author, strings.Join(in.Tags, "\n"),
+		fmt.Sprint(in.Order, in.Featured, in.Draft, in.Email), in.Image, in.Canonical, in.body)
+	return [sha256.Size]byte(d.Sum(nil))
+}
+
+// resolvedSum adds to own, the hash of the insight's own file, what other files
+// contribute to its page.
+func (in *Insight) resolvedSum(own [sha256.Size]byte) [sha256.Size]byte {
+	if in.links == nil && in.shown == nil {
+		return own
+	}
+	d := newDigest()
+	d.add(string(own[:]))
+	for _, file := range slices.Sorted(maps.Keys(in.links)) {
+		d.add(file, in.links[file])
+	}
+	for _, name := range slices.Sorted(maps.Keys(in.shown)) {
+		d.add(name, fmt.Sprint(in.shown[name]))
+	}
+	return [sha256.Size]byte(d.Sum(nil))
+}

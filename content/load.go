@@ -1,0 +1,171 @@
+package content
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// maxFile bounds an insight's file, in bytes.
+const maxFile = 1 << 20
+
+// Options say how to read a folder.
+type Options struct {
+	Categories []Category       // in the order they are shown; names and slugs unique
+	Location   *time.Location   // the site's zone: of dates without a time, and of all dates shown; nil means UTC
+	Now        func() time.Time // nil means time.Now
+	Previous   *Library         // spares the parsing of files that haven't changed since; may be nil
+}
+
+// reading is what the parsing of a file depends on besides the file.
+type reading struct {
+	categories []Category
+	location   *time.Location
+}
+
+// Load reads the insights of a folder: the *.md files at its root, README.md,
+// hidden and editors' temporary files left out, and the pictures in images/. The
+// files are read in parallel. When any has faults it returns all of them as
+// [Faults] and no library; other errors mean that the folder or the options
+// can't be used. An empty folder is an empty library.
+func Load(fsys fs.FS, opts Options) (*Library, error) {
+	if err := checkCategories(opts.Categories); err != nil {
+		return nil, err
+	}
+	now := opts.Now
+	if now == nil {
+		now = time.Now
+	}
+	read := &reading{categories: slices.Clone(opts.Categories), location: opts.Location}
+	if read.location == nil {
+		read.location = time.UTC
+	}
+	names, err := list(fsys)
+	if err != nil {
+		return nil, fmt.Errorf("read the folder of insights: %w", err)
+	}
+	documents := parseAll(fsys, names, read, opts.Previous.unchanged(read))
+	insights, faults := resolve(fsys, documents)
+	if len(faults) > 0 {
+		faults.sort()
+		return nil, faults
+	}
+	return newLibrary(&folder{fsys: fsys, reading: read, now: now, documents: byFile(documents)}, insights), nil
+}
+
+// checkCategories refuses what could not be told apart.
+func checkCategories(categories []Category) error {
+	var errs []error
+	for i, c := range categories {
+		switch {
+		case !slugForm.MatchString(c.Slug):
+			errs = append(errs, fmt.Errorf("category %q: slug %q must consist of a-z, 0-9 and single hyphens between them", c.Name, c.Slug))
+		case strings.TrimSpace(c.Name) == "":
+			errs = append(errs, fmt.Errorf("category %q: name is empty", c.Slug))
+		}
+		for _, other := range categories[:i] {
+			if c.Slug == other.Slug || strings.EqualFold(c.Name, other.Name) {
+				errs = append(errs, fmt.Errorf("categories %q and %q: slug or name is the same; give each its own", other.Name, c.Name))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// list returns the names of the folder's insights, sorted.
+func list(fsys fs.FS) ([]string, error) {
+	entries, err := fs.ReadDir(fsys, ".")
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, entry := range entries {
+		name := entry.Name()
+		if !strings.HasSuffix(name, ".md") || strings.ContainsRune(".#~", rune(name[0])) || strings.EqualFold(name, "README.md") {
+			continue
+		}
+		mode := entry.Type()
+		if mode&fs.ModeSymlink != 0 {
+			info, err := fs.Stat(fsys, name)
+			if err != nil { // dangling
+				continue
+			}
+			mode = info.Mode()
+		}
+		if mode.IsRegular() {
+			names = append(names, name)
+		}
+	}
+	return names, nil
+}
+
+// parseAll reads and parses the files in parallel. Files that vanish meanwhile
+// are left out: editors replace a file by renaming another.
+func parseAll(fsys fs.FS, names []string, read *reading, previous map[string]*document) []*document {
+	documents := make([]*document, len(names))
+	var next atomic.Int64
+	var workers sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(names)) {
+		workers.Go(func() {
+			buffer := make([]byte, maxFile+1)
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= len(names) {
+					return
+				}
+				documents[i] = readDocument(fsys, names[i], read, previous[names[i]], buffer)
+			}
+		})
+	}
+	workers.Wait()
+	return slices.DeleteFunc(documents, func(d *document) bool { return d == nil })
+}
+
+// readDocument reads one file into buffer and parses it, unless it is still what
+// it was; nil when it doesn't exist.
+func readDocument(fsys fs.FS, name string, read *reading, before *document, buffer []byte) *document {
+	n, err := readInto(fsys, name, buffer)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		d := &document{insight: Insight{File: name}}
+		d.fault(0, "can't be read: %v", err)
+		return d
+	case n > maxFile:
+		d := &document{insight: Insight{File: name}}
+		d.fault(0, "larger than 1 MiB; move pictures to the folder images/ and link to them")
+		return d
+	case before != nil && before.source == string(buffer[:n]): // compares without a copy
+		return before
+	}
+	return parseDocument(name, string(buffer[:n]), read)
+}
+
+func readInto(fsys fs.FS, name string, buffer []byte) (int, error) {
+	f, err := fsys.Open(name)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	n, err := io.ReadFull(f, buffer)
+	if err == io.EOF || err == io.ErrUnexpectedEOF {
+		err = nil
+	}
+	return n, err
+}
+
+func byFile(documents []*document) map[string]*document {
+	files := make(map[string]*document, len(documents))
+	for _, d := range documents {
+		files[d.insight.File] = d
+	}
+	return files
+}

@@ -1,0 +1,205 @@
+package content
+
+import (
+	"bufio"
+	"fmt"
+	"html"
+	"regexp"
+	"strings"
+	"unicode"
+
+	"github.com/yuin/goldmark"
+	"github.com/yuin/goldmark/ast"
+	"github.com/yuin/goldmark/extension"
+	extast "github.com/yuin/goldmark/extension/ast"
+	"github.com/yuin/goldmark/parser"
+	goldhtml "github.com/yuin/goldmark/renderer/html"
+	"github.com/yuin/goldmark/text"
+)
+
+// Reading speed. A line of code is skimmed: it counts as a few words.
+const (
+	wordsPerMinute   = 220
+	wordsPerCodeLine = 3
+)
+
+// markdown reads CommonMark with GitHub's extensions and footnotes. It is never
+// changed once made, and parses any number of texts at a time.
+var markdown parser.Parser = goldmark.New(goldmark.WithExtensions(extension.GFM, extension.Footnote)).Parser()
+
+// parseBody returns the tree of a body, and the bytes its nodes refer to.
+func parseBody(body string) (ast.Node, []byte) {
+	source := []byte(body)
+	return markdown.Parse(text.NewReader(source)), source
+}
+
+// scanBody notes the length of the document's body and what it points to.
+// bodyLine is the line of the file on which the body begins.
+func (d *document) scanBody(bodyLine int) {
+	in := &d.insight
+	if line, problem := tooIntricate(in.body); problem != "" {
+		d.fault(bodyLine+line, "%s", problem)
+		in.body = ""
+	}
+	root, source := parseBody(in.body)
+	words, codeLines := 0, 0
+	note := func(n ast.Node, raw []byte, picture bool) {
+		if to := classify(raw, picture); to.kind == toInsight || to.kind == toImage {
+			line := bodyLine + strings.Count(in.body[:min(max(n.Pos(), 0), len(in.body))], "\n")
+			d.mentions = append(d.mentions, mention{to.kind, to.file, line})
+		}
+	}
+	_ = ast.Walk(root, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
+		if !entering {
+			return ast.WalkContinue, nil
+		}
+		switch n := n.(type) {
+		case *ast.CodeBlock, *ast.FencedCodeBlock:
+			codeLines += n.Lines().Len()
+			return ast.WalkSkipChildren, nil
+		case *ast.Link:
+			note(n, n.Destination, false)
+		case *ast.Image:
+			note(n, n.Destination, true)
+			return ast.WalkSkipChildren, nil
+		case *ast.Heading, *ast.Paragraph, *ast.TextBlock, *extast.TableCell:
+			words += countWords(plain(n, source))
+		}
+		return ast.WalkContinue, nil
+	})
+	in.Words = words
+	in.Minutes = max(1, (words+codeLines*wordsPerCodeLine+wordsPerMinute-1)/wordsPerMinute)
+}
+
+// The Markdown parser takes time that grows with the square of these; no article
+// comes near them.
+const (
+	maxNesting = 100
+	maxLinks   = 10_000
+)
+
+// tooIntricate says what in a body, and how many lines below its first, nobody
+// would write by hand: "" when all is well.
+func tooIntricate(body string) (line int, problem string) {
+	links := 0
+	for l := range strings.Lines(body) {
+		if depth := nesting(l); depth > maxNesting {
+			return line, fmt.Sprintf("lists and quotes nested %d levels deep; at most %d", depth, maxNesting)
+		}
+		if links += strings.Count(l, "]("); links > maxLinks {
+			return line, fmt.Sprintf("more than %d links", maxLinks)
+		}
+		line++
+	}
+	return 0, ""
+}
+
+// nesting returns how many lists, quotes and footnotes a line may be in, judged
+// by the marks and the indentation at its beginning.
+func nesting(line string) int {
+	depth, indent := 0, 0
+	for {
+		rest := strings.TrimLeft(line, " \t")
+		indent += len(line) - len(rest) + 3*strings.Count(line[:len(line)-len(rest)], "\t")
+		mark := containerMark.FindString(rest)
+		if mark == "" {
+			break
+		}
+		depth++
+		line = rest[len(mark):]
+	}
+	if depth == 0 { // indentation alone is code
+		return 0
+	}
+	return max(depth, indent/2)
+}
+
+// containerMark begins a quote, a list item or a footnote.
+var containerMark = regexp.MustCompile(`^(>|[-+*]\s|\d{1,9}[.)]\s|\[\^[^\]]+\]:)`)
+
+// countWords counts what has a letter or a digit between spaces. Chinese and
+// Japanese, which have no spaces, count a word for every two signs.
+func countWords(s string) int {
+	n, signs := 0, 0
+	for word := range strings.FieldsSeq(s) {
+		spelled := false
+		for _, r := range word {
+			switch {
+			case unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana):
+				signs++
+			case unicode.IsLetter(r) || unicode.IsDigit(r):
+				spelled = true
+			}
+		}
+		if spelled {
+			n++
+		}
+	}
+	return n + (signs+1)/2
+}
+
+// plain returns the text of a node's inline children: one line, without marks,
+// pictures left out.
+func plain(n ast.Node, source []byte) string {
+	var b strings.Builder
+	writePlain(&b, n, source)
+	return b.String()
+}
+
+func writePlain(b *strings.Builder, n ast.Node, source []byte) {
+	for c := n.FirstChild(); c != nil; c = c.NextSibling() {
+		switch c := c.(type) {
+		case *ast.Text:
+			b.WriteString(textOf(c, source))
+			if c.SoftLineBreak() || c.HardLineBreak() {
+				b.WriteByte(' ')
+			}
+		case *ast.String:
+			b.Write(c.Value)
+		case *ast.AutoLink:
+			b.Write(c.Label(source))
+		case *ast.Image, *ast.RawHTML:
+		default:
+			if c.Type() == ast.TypeInline {
+				writePlain(b, c, source)
+			}
+		}
+	}
+}
+
+// textOf returns what a text node says: backslashes and entities are resolved,
+// unless it is code.
+func textOf(n *ast.Text, source []byte) string {
+	value := n.Segment.Value(source)
+	if n.IsRaw() {
+		return strings.ReplaceAll(string(value), "\n", " ")
+	}
+	return unescape(value)
+}
+
+// unescape resolves backslashes and entities as CommonMark asks: in one pass, by
+// way of the writer that the page's HTML comes from.
+func unescape(value []byte) string {
+	if !strings.ContainsAny(string(value), "\\&") {
+		return string(value)
+	}
+	var b strings.Builder
+	w := bufio.NewWriter(&b)
+	goldhtml.DefaultWriter.Write(w, value)
+	_ = w.Flush() // a Builder takes everything
+	return html.UnescapeString(b.String())
+}
+
+// clean removes what XML 1.0 forbids or discourages. A body may smuggle it in as
+// an entity such as &#8;.
+func clean(s string) string {
+	if strings.IndexFunc(s, isControl) < 0 {
+		return s
+	}
+	return strings.Map(func(r rune) rune {
+		if isControl(r) {
+			return -1
+		}
+		return r
+	}, s)
+}
