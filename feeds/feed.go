@@ -1,0 +1,225 @@
+package feeds
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	gorilla "github.com/gorilla/feeds"
+)
+
+// Format is one of the three forms of a feed. Its value is the extension of the
+// document's address.
+type Format string
+
+const (
+	RSS  Format = "rss"  // RSS 2.0
+	Atom Format = "atom" // Atom 1.0
+	JSON Format = "json" // JSON Feed 1.1
+)
+
+// Formats returns all formats, in the order in which documents are listed.
+func Formats() []Format { return []Format{RSS, Atom, JSON} }
+
+// ParseFormat returns the format of that name: "rss", "atom" or "json".
+func ParseFormat(name string) (Format, error) {
+	if format := Format(name); slices.Contains(Formats(), format) {
+		return format, nil
+	}
+	return "", fmt.Errorf("feed format %q: write rss, atom or json", name)
+}
+
+func (f Format) String() string { return string(f) }
+
+// ContentType returns the media type of the format's documents, with their
+// charset.
+func (f Format) ContentType() string {
+	return f.mediaType() + "; charset=utf-8"
+}
+
+func (f Format) mediaType() string {
+	switch f {
+	case RSS:
+		return "application/rss+xml"
+	case Atom:
+		return "application/atom+xml"
+	case JSON:
+		return "application/feed+json"
+	}
+	return "application/octet-stream" // no format of ours
+}
+
+// Feed is what a document says, whatever its format. The feeds of a library and
+// the feed of sent digests are made of it.
+type Feed struct {
+	Site        Site
+	Name        string // permanent, unique in the site: "all", a category's slug, "digests"; the id is made of it
+	Title       string
+	Description string  // empty: Title
+	Path        string  // "/feeds/all": the document's address without the format's extension
+	HomePath    string  // "/": the page that shows the same to people
+	Entries     []Entry // newest first
+}
+
+// Entry is one article of a feed: an RSS item, an Atom entry. ID, URL, Title and
+// Published are needed, the rest may be empty.
+type Entry struct {
+	ID         string // permanent, see EntryID
+	URL        string // absolute
+	Title      string // plain text
+	Summary    string // plain text
+	HTML       string // the whole article, with absolute URLs only
+	Author     string // empty: the site's
+	Published  time.Time
+	Updated    time.Time // last significant change; Published when it is not later
+	Categories []Category
+	Image      string // absolute URL
+	Minutes    int    // reading time; 0 = not known
+	Featured   bool
+	Language   string // empty: the site's
+}
+
+// Category is a subject of an entry. RSS and JSON Feed show its name alone.
+type Category struct {
+	Slug string // for programs: Atom's term
+	Name string // for people: Atom's label
+}
+
+// ID returns the permanent id of the feed, which depends on nothing but its name
+// and the site's authority.
+func (f Feed) ID() string { return EntryID(f.Site, "feed:"+f.Name) }
+
+// SelfURL returns the one address of the feed's document in that format.
+func (f Feed) SelfURL(format Format) string {
+	return f.Site.BaseURL + f.Path + "." + string(format)
+}
+
+// HomeURL returns the address of the page that shows the same to people.
+func (f Feed) HomeURL() string { return f.Site.BaseURL + f.HomePath }
+
+// Updated returns when the newest of the entries was published or significantly
+// changed. A feed without entries has been so since its id came into being: it
+// returns the date in the site's authority, which is fixed and valid.
+func (f Feed) Updated() time.Time {
+	if len(f.Entries) == 0 {
+		since, _ := f.Site.since()
+		return since
+	}
+	newest := slices.MaxFunc(f.Entries, func(a, b Entry) int { return a.changed().Compare(b.changed()) })
+	return newest.changed().UTC().Truncate(time.Second)
+}
+
+func (e Entry) changed() time.Time {
+	if e.Updated.After(e.Published) {
+		return e.Updated
+	}
+	return e.Published
+}
+
+// Render returns the feed's document in that format, in UTF-8. Equal feeds give
+// equal bytes. Characters that XML 1.0 does not allow are left out, of every
+// format, so that all three say the same. It fails when the site, the feed or an
+// entry lacks what a valid document needs.
+func Render(f Feed, format Format) ([]byte, error) {
+	if err := f.validate(); err != nil {
+		return nil, err
+	}
+	f = f.clean()
+	switch format {
+	case RSS:
+		return renderRSS(f)
+	case Atom:
+		return renderAtom(f)
+	case JSON:
+		return renderJSON(f)
+	}
+	_, err := ParseFormat(string(format))
+	return nil, err
+}
+
+func (f Feed) validate() error {
+	if err := f.Site.Validate(); err != nil {
+		return err
+	}
+	if f.Name == "" || f.Title == "" || f.Path == "" || f.HomePath == "" {
+		return fmt.Errorf("feed %q (%s): needs Name, Title, Path and HomePath", f.Name, f.Path)
+	}
+	var faults []error
+	for _, e := range f.Entries {
+		if e.ID == "" || e.URL == "" || e.Title == "" || e.Published.IsZero() {
+			faults = append(faults, fmt.Errorf("feed %q: entry %q (%s): needs ID, URL, Title and Published", f.Name, e.ID, e.URL))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// clean returns the feed as documents show it: defaults filled in, times in whole
+// seconds of UTC, no character that XML does not allow.
+func (f Feed) clean() Feed {
+	if f.Description == "" {
+		f.Description = f.Title
+	}
+	if f.Site.Author == "" {
+		f.Site.Author = f.Site.Title
+	}
+	for _, text := range []*string{
+		&f.Title, &f.Description, &f.Path, &f.HomePath,
+		&f.Site.Author, &f.Site.Email, &f.Site.Rights, &f.Site.Language,
+		&f.Site.Generator.Name, &f.Site.Generator.Version, &f.Site.Generator.URI,
+	} {
+		*text = legal(*text)
+	}
+	f.Entries = slices.Clone(f.Entries)
+	for i := range f.Entries {
+		e := &f.Entries[i]
+		if e.Author == "" {
+			e.Author = f.Site.Author
+		}
+		if e.Language == f.Site.Language {
+			e.Language = ""
+		}
+		e.Updated = e.changed().UTC().Truncate(time.Second)
+		e.Published = e.Published.UTC().Truncate(time.Second)
+		for _, text := range []*string{&e.ID, &e.URL, &e.Title, &e.Summary, &e.HTML, &e.Author, &e.Image, &e.Language} {
+			*text = legal(*text)
+		}
+		e.Categories = slices.Clone(e.Categories)
+		for j := range e.Categories {
+			c := &e.Categories[j]
+			c.Slug, c.Name = legal(c.Slug), legal(c.Name)
+		}
+	}
+	return f
+}
+
+// generic returns the feed as gorilla/feeds knows it: what all formats have in
+// common. Each renderer embeds what gorilla makes of it in structs of its own,
+// whose fields add what is missing and hide what is wrong: encoding/xml and
+// encoding/json take the shallower of two fields of one name.
+//
+// Summaries differ: summary makes of the plain text what the format wants.
+func (f Feed) generic(summary func(plain string) string) *gorilla.Feed {
+	feed := &gorilla.Feed{
+		Title:       f.Title,
+		Link:        &gorilla.Link{Href: f.HomeURL(), Rel: "alternate"},
+		Description: f.Description,
+		Author:      &gorilla.Author{Name: f.Site.Author, Email: f.Site.Email},
+		Updated:     f.Updated(),
+		Copyright:   f.Site.Rights,
+	}
+	for _, e := range f.Entries {
+		feed.Add(&gorilla.Item{
+			Id:          e.ID,
+			IsPermaLink: "false",
+			Title:       e.Title,
+			Link:        &gorilla.Link{Href: e.URL, Type: "text/html"},
+			Author:      &gorilla.Author{Name: e.Author},
+			Description: summary(e.Summary),
+			Content:     e.HTML,
+			Created:     e.Published,
+			Updated:     e.Updated,
+		})
+	}
+	return feed
+}

@@ -1,0 +1,327 @@
+package feeds_test
+
+import (
+	"encoding/json"
+	"encoding/xml"
+	"html"
+	"testing"
+	"time"
+
+	"github.com/scaledbydesign/insights/feeds"
+)
+
+// feed is what a reader makes of a document: this file reads documents by the
+// standards' names and knows nothing of how they were written.
+type feed struct {
+	ID, Title, Description, Language, Author, Rights, Generator string
+	Self, Home, Icon, Logo                                      string
+	Updated                                                     time.Time
+	Entries                                                     []entry
+}
+
+type entry struct {
+	ID, URL, Title, Summary, HTML, Author, Language, Image string
+	Published, Updated                                     time.Time
+	Categories                                             []string // as people read them
+	Terms                                                  []string // Atom alone
+	Minutes                                                int      // JSON alone
+	Featured                                               bool     // JSON alone
+}
+
+func parse(tb testing.TB, format feeds.Format, body []byte) feed {
+	tb.Helper()
+	switch format {
+	case feeds.RSS:
+		return parseRSS(tb, body)
+	case feeds.Atom:
+		return parseAtom(tb, body)
+	default:
+		return parseJSON(tb, body)
+	}
+}
+
+type xmlLink struct {
+	Rel  string `xml:"rel,attr"`
+	Type string `xml:"type,attr"`
+	Href string `xml:"href,attr"`
+}
+
+func parseRSS(tb testing.TB, body []byte) feed {
+	tb.Helper()
+	var doc struct {
+		XMLName xml.Name `xml:"rss"`
+		Version string   `xml:"version,attr"`
+		Channel struct {
+			Title         string    `xml:"title"`
+			Links         []rssLink `xml:"link"`
+			Description   string    `xml:"description"`
+			Language      string    `xml:"language"`
+			Copyright     string    `xml:"copyright"`
+			Editor        string    `xml:"managingEditor"`
+			LastBuildDate string    `xml:"lastBuildDate"`
+			Generator     string    `xml:"generator"`
+			Image         struct {
+				URL   string `xml:"url"`
+				Title string `xml:"title"`
+				Link  string `xml:"link"`
+			} `xml:"image"`
+			Items []struct {
+				Title       []string `xml:"title"`
+				Link        []string `xml:"link"`
+				Description []string `xml:"description"`
+				Author      []string `xml:"author"`
+				Creator     []string `xml:"http://purl.org/dc/elements/1.1/ creator"`
+				PubDate     []string `xml:"pubDate"`
+				Updated     []string `xml:"http://www.w3.org/2005/Atom updated"`
+				Content     []string `xml:"http://purl.org/rss/1.0/modules/content/ encoded"`
+				Categories  []struct {
+					Name   string  `xml:",chardata"`
+					Domain *string `xml:"domain,attr"`
+				} `xml:"category"`
+				GUID []struct {
+					ID        string `xml:",chardata"`
+					PermaLink string `xml:"isPermaLink,attr"`
+				} `xml:"guid"`
+			} `xml:"item"`
+		} `xml:"channel"`
+	}
+	unmarshalXML(tb, body, &doc)
+	if doc.Version != "2.0" {
+		tb.Errorf("RSS version %q", doc.Version)
+	}
+	c := doc.Channel
+	f := feed{
+		Title: c.Title, Description: html.UnescapeString(c.Description), Language: c.Language, Author: c.Editor,
+		Rights: c.Copyright, Generator: c.Generator, Logo: c.Image.URL, Updated: mustTime(tb, time.RFC1123Z, c.LastBuildDate),
+	}
+	for _, link := range c.Links {
+		switch {
+		case link.XMLName.Space == "":
+			f.Home = link.Text
+		case link.Rel == "self" && link.Type == "application/rss+xml":
+			f.Self = link.Href
+		default:
+			tb.Errorf("channel has the link %+v", link)
+		}
+	}
+	if c.Image.URL != "" && (c.Image.Title != c.Title || c.Image.Link != f.Home) {
+		tb.Errorf("image of %q, %s; want title and link of the channel", c.Image.Title, c.Image.Link)
+	}
+	for _, item := range c.Items {
+		if item.Author != nil {
+			tb.Errorf("RSS item has the author %q: want dc:creator alone", item.Author)
+		}
+		if len(item.GUID) != 1 || item.GUID[0].PermaLink != "false" {
+			tb.Fatalf("guid %+v: want one with isPermaLink=false", item.GUID)
+		}
+		e := entry{
+			ID: item.GUID[0].ID, Title: only(tb, "title", item.Title), URL: only(tb, "link", item.Link),
+			Summary: html.UnescapeString(only(tb, "description", item.Description)),
+			HTML:    only(tb, "content:encoded", item.Content), Author: only(tb, "dc:creator", item.Creator),
+			Published: mustTime(tb, time.RFC1123Z, only(tb, "pubDate", item.PubDate)),
+			Updated:   mustTime(tb, time.RFC3339, only(tb, "atom:updated", item.Updated)),
+		}
+		for _, category := range item.Categories {
+			if category.Domain != nil {
+				tb.Errorf("category %q has a domain: rss-parser shows it as an object", category.Name)
+			}
+			e.Categories = append(e.Categories, category.Name)
+		}
+		f.Entries = append(f.Entries, e)
+	}
+	return f
+}
+
+type rssLink struct {
+	XMLName xml.Name
+	Text    string `xml:",chardata"`
+	xmlLink
+}
+
+func parseAtom(tb testing.TB, body []byte) feed {
+	tb.Helper()
+	type person struct {
+		Name string `xml:"name"`
+	}
+	type text struct {
+		Type string `xml:"type,attr"`
+		Text string `xml:",chardata"`
+	}
+	var doc struct {
+		XMLName   xml.Name  `xml:"http://www.w3.org/2005/Atom feed"`
+		Language  string    `xml:"http://www.w3.org/XML/1998/namespace lang,attr"`
+		ID        []string  `xml:"id"`
+		Title     []string  `xml:"title"`
+		Subtitle  []string  `xml:"subtitle"`
+		Updated   []string  `xml:"updated"`
+		Rights    string    `xml:"rights"`
+		Generator string    `xml:"generator"`
+		Icon      string    `xml:"icon"`
+		Logo      string    `xml:"logo"`
+		Author    []person  `xml:"author"`
+		Links     []xmlLink `xml:"link"`
+		Entries   []struct {
+			Language   string    `xml:"http://www.w3.org/XML/1998/namespace lang,attr"`
+			ID         []string  `xml:"id"`
+			Title      []text    `xml:"title"`
+			Published  []string  `xml:"published"`
+			Updated    []string  `xml:"updated"`
+			Author     []person  `xml:"author"`
+			Links      []xmlLink `xml:"link"`
+			Summary    []text    `xml:"summary"`
+			Content    []text    `xml:"content"`
+			Categories []struct {
+				Term  string `xml:"term,attr"`
+				Label string `xml:"label,attr"`
+				Text  string `xml:",chardata"`
+			} `xml:"category"`
+		} `xml:"entry"`
+	}
+	unmarshalXML(tb, body, &doc)
+	f := feed{
+		ID: only(tb, "id", doc.ID), Title: only(tb, "title", doc.Title), Description: only(tb, "subtitle", doc.Subtitle),
+		Language: doc.Language, Rights: doc.Rights, Generator: doc.Generator, Icon: doc.Icon, Logo: doc.Logo,
+		Author: only(tb, "author", doc.Author).Name, Updated: mustTime(tb, time.RFC3339, only(tb, "updated", doc.Updated)),
+	}
+	for _, link := range doc.Links {
+		switch {
+		case link.Rel == "self" && link.Type == "application/atom+xml" && f.Self == "":
+			f.Self = link.Href
+		case link.Rel == "alternate" && link.Type == "text/html" && f.Home == "":
+			f.Home = link.Href
+		default:
+			tb.Errorf("feed has the link %+v", link)
+		}
+	}
+	for _, item := range doc.Entries {
+		title := only(tb, "title", item.Title)
+		if title.Type != "" && title.Type != "text" {
+			tb.Errorf("title %q of type %q: most readers show it as text", title.Text, title.Type)
+		}
+		e := entry{
+			ID: only(tb, "id", item.ID), Title: title.Text, Author: only(tb, "author", item.Author).Name, Language: item.Language,
+			Published: mustTime(tb, time.RFC3339, only(tb, "published", item.Published)),
+			Updated:   mustTime(tb, time.RFC3339, only(tb, "updated", item.Updated)),
+		}
+		if link := only(tb, "link", item.Links); link.Rel == "alternate" {
+			e.URL = link.Href
+		}
+		for _, summary := range item.Summary {
+			if summary.Type != "html" {
+				tb.Errorf("summary of type %q", summary.Type)
+			}
+			e.Summary = html.UnescapeString(summary.Text)
+		}
+		for _, content := range item.Content {
+			if content.Type != "html" {
+				tb.Errorf("content of type %q", content.Type)
+			}
+			e.HTML += content.Text
+		}
+		for _, category := range item.Categories {
+			if category.Text != "" {
+				tb.Errorf("category has the text %q: Atom wants term and label", category.Text)
+			}
+			e.Categories = append(e.Categories, category.Label)
+			e.Terms = append(e.Terms, category.Term)
+		}
+		f.Entries = append(f.Entries, e)
+	}
+	return f
+}
+
+func parseJSON(tb testing.TB, body []byte) feed {
+	tb.Helper()
+	type person struct {
+		Name string `json:"name"`
+	}
+	var doc struct {
+		Version     string           `json:"version"`
+		Title       string           `json:"title"`
+		HomePageURL string           `json:"home_page_url"`
+		FeedURL     string           `json:"feed_url"`
+		Description string           `json:"description"`
+		Icon        string           `json:"icon"`
+		Favicon     string           `json:"favicon"`
+		Language    string           `json:"language"`
+		Author      *json.RawMessage `json:"author"`
+		Authors     []person         `json:"authors"`
+		Items       *[]struct {
+			ID            string           `json:"id"`
+			URL           string           `json:"url"`
+			Title         string           `json:"title"`
+			ContentHTML   string           `json:"content_html"`
+			Summary       string           `json:"summary"`
+			Image         string           `json:"image"`
+			DatePublished time.Time        `json:"date_published"`
+			DateModified  time.Time        `json:"date_modified"`
+			Author        *json.RawMessage `json:"author"`
+			Authors       []person         `json:"authors"`
+			Tags          []string         `json:"tags"`
+			Language      string           `json:"language"`
+			Insights      struct {
+				About          string `json:"about"`
+				ReadingMinutes int    `json:"reading_minutes"`
+				Featured       bool   `json:"featured"`
+			} `json:"_insights"`
+		} `json:"items"`
+	}
+	if err := json.Unmarshal(body, &doc); err != nil {
+		tb.Fatalf("not JSON: %v", err)
+	}
+	if doc.Version != "https://jsonfeed.org/version/1.1" {
+		tb.Errorf("version %q", doc.Version)
+	}
+	if doc.Items == nil {
+		tb.Fatal("no items: an empty feed needs an empty list")
+	}
+	if doc.Icon != doc.Favicon {
+		tb.Errorf("icon %q, favicon %q", doc.Icon, doc.Favicon)
+	}
+	f := feed{
+		Title: doc.Title, Description: doc.Description, Language: doc.Language, Self: doc.FeedURL, Home: doc.HomePageURL,
+		Icon: doc.Icon, Author: only(tb, "authors", doc.Authors).Name,
+	}
+	deprecated := doc.Author != nil
+	for _, item := range *doc.Items {
+		deprecated = deprecated || item.Author != nil
+		if minutes := item.Insights.ReadingMinutes; minutes > 0 && item.Insights.About == "" {
+			tb.Error("_insights says nothing about itself")
+		}
+		f.Entries = append(f.Entries, entry{
+			ID: item.ID, URL: item.URL, Title: item.Title, Summary: item.Summary, HTML: item.ContentHTML,
+			Author: only(tb, "authors", item.Authors).Name, Language: item.Language, Image: item.Image,
+			Published: item.DatePublished, Updated: item.DateModified, Categories: item.Tags,
+			Minutes: item.Insights.ReadingMinutes, Featured: item.Insights.Featured,
+		})
+	}
+	if deprecated {
+		tb.Error("author: deprecated by JSON Feed 1.1")
+	}
+	return f
+}
+
+func unmarshalXML(tb testing.TB, body []byte, v any) {
+	tb.Helper()
+	if err := xml.Unmarshal(body, v); err != nil {
+		tb.Fatalf("not well-formed: %v", err)
+	}
+}
+
+func only[T any](tb testing.TB, name string, values []T) (value T) {
+	tb.Helper()
+	if len(values) != 1 {
+		tb.Errorf("%d of %s, want 1", len(values), name)
+		return value
+	}
+	return values[0]
+}
+
+func mustTime(tb testing.TB, layout, s string) time.Time {
+	tb.Helper()
+	t, err := time.Parse(layout, s)
+	if err != nil {
+		tb.Error(err)
+	}
+	return t.UTC()
+}

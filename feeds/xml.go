@@ -1,0 +1,74 @@
+package feeds
+
+import (
+	"bytes"
+	"encoding/xml"
+	"strings"
+
+	gorilla "github.com/gorilla/feeds"
+)
+
+// markup is escaped by its maker and written as it is.
+type markup struct {
+	XML string `xml:",innerxml"`
+}
+
+// cdata is written as a CDATA section: the same to a parser as escaped text, a
+// seventh smaller, and legible. encoding/xml splits "]]>".
+type cdata struct {
+	Type string `xml:"type,attr,omitempty"`
+	Text string `xml:",cdata"`
+}
+
+// link is a link of RFC 4287, in Atom and, under its prefix, in RSS.
+type link struct {
+	Rel  string `xml:"rel,attr"`
+	Type string `xml:"type,attr,omitempty"`
+	Href string `xml:"href,attr"`
+}
+
+// legal leaves out what is not a Char of XML 1.0 (section 2.2), and ends lines as
+// an XML parser would read them (section 2.11). An escape would not help: a
+// reference to such a character is an error too.
+func legal(s string) string {
+	s = strings.ReplaceAll(s, "\r\n", "\n")
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\r':
+			return '\n'
+		case r == '\t', r == '\n',
+			0x20 <= r && r <= 0xD7FF,
+			0xE000 <= r && r <= 0xFFFD,
+			0x10000 <= r && r <= 0x10FFFF:
+			return r
+		}
+		return -1
+	}, s)
+}
+
+// asHTML returns HTML that shows the plain text.
+func asHTML(plain string) string {
+	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(plain)
+}
+
+// document is an XML document with its root element on a line of its own, which
+// gorilla/feeds does not begin, and a newline at the end.
+type document struct{ root any }
+
+func (d document) FeedXml() any { return d }
+
+func (d document) MarshalXML(e *xml.Encoder, _ xml.StartElement) error {
+	if err := e.EncodeToken(xml.CharData("\n")); err != nil {
+		return err
+	}
+	return e.Encode(d.root)
+}
+
+func (d document) bytes() ([]byte, error) {
+	var b bytes.Buffer
+	if err := gorilla.WriteXML(d, &b); err != nil {
+		return nil, err
+	}
+	b.WriteByte('\n')
+	return b.Bytes(), nil
+}
