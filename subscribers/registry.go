@@ -104,11 +104,14 @@ func cleanName(name string) (string, error) {
 	if utf8.RuneCountInString(name) > 100 {
 		return "", errors.New("that name is too long: 100 characters at most")
 	}
-	if !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl) {
+	if !utf8.ValidString(name) || strings.ContainsFunc(name, breaks) {
 		return "", errors.New("a name can't hold line breaks or other control characters")
 	}
 	return name, nil
 }
+
+// breaks reports a control character or a line break of any kind.
+func breaks(r rune) bool { return unicode.IsControl(r) || unicode.In(r, unicode.Zl, unicode.Zp) }
 
 // ConfirmURLToken is the token of the confirmation link in force.
 func (r *Registry) ConfirmURLToken(sub Subscriber) string {
@@ -137,11 +140,22 @@ func (r *Registry) valid(p Purpose, token string, sub Subscriber) error {
 	if p == ConfirmToken {
 		scope = sub.Nonce
 	}
-	if _, err := r.Keys.Check(p, token, scope); err != nil {
+	publicID, err := r.Keys.Check(p, token, scope)
+	if err != nil {
 		return err
 	}
-	if p == ConfirmToken && sub.Status == Pending && time.Now().After(sub.NonceExpires) {
-		return ErrExpired
+	if publicID != sub.PublicID { // the address was forgotten, and signed up anew
+		return ErrToken
+	}
+	if p == ConfirmToken {
+		switch sub.Status {
+		case Pending:
+			if time.Now().After(sub.NonceExpires) {
+				return ErrExpired
+			}
+		case Unsubscribed: // a link from before they said no
+			return ErrExpired
+		}
 	}
 	return nil
 }
@@ -169,8 +183,6 @@ func (r *Registry) Confirm(ctx context.Context, token, client string) (Subscribe
 			return Change{}, nil
 		case Suppressed:
 			return Change{}, ErrSuppressed
-		case Unsubscribed: // a link from before they said no
-			return Change{}, ErrExpired
 		}
 		now := time.Now()
 		sub.Status, sub.ConfirmedAt, sub.UnsubscribedAt = Confirmed, now, time.Time{}

@@ -1,0 +1,223 @@
+package newsletter
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base32"
+	"encoding/json"
+	"fmt"
+	"html"
+	"net/mail"
+	"strings"
+	"time"
+
+	"github.com/scaledbydesign/insights/subscribers"
+)
+
+// Identity is who writes: the same for every mail of a site.
+type Identity struct {
+	BaseURL     string // of the site, no trailing slash
+	From        string // of digests, RFC 5322 mailbox
+	ConfirmFrom string // of confirmations; "" = From
+	ReplyTo     string
+	ListID      string // RFC 2919, such as "insights.example.com"; "" = the From domain
+	ListName    string // the site's title
+	Zone        *time.Location
+}
+
+// Writer makes letters: it renders a variant once and puts in each reader's own
+// links. Its fields are set once; it is safe for concurrent use.
+type Writer struct {
+	Renderer Renderer
+	Registry *subscribers.Registry // makes the tokens
+	Identity Identity
+}
+
+// Render renders one variant of a digest, with marks where a reader's own words
+// belong. It fails if the rendition lacks one of the links a mail must have.
+func (w *Writer) Render(d Digest, v Variant) (Rendered, error) {
+	items := d.ItemsOf(v)
+	edition := Edition{
+		Subject: SubjectFor(items, d.Subject), Intro: d.Intro, Items: items, Cadence: string(d.Cadence),
+		WebURL:         fmt.Sprintf("%s/digests/%d", w.Identity.BaseURL, d.ID),
+		UnsubscribeURL: w.Identity.BaseURL + "/unsubscribe/" + MarkUnsubscribe,
+		PreferencesURL: w.Identity.BaseURL + "/preferences/" + MarkPreferences,
+		Address:        MarkAddress, Since: MarkSince,
+		Date: d.CreatedAt,
+	}
+	if d.MaxItems > 0 && len(items) > d.MaxItems {
+		edition.Items, edition.More = items[:d.MaxItems], items[d.MaxItems:]
+	}
+	if d.Category != "" && len(items) > 0 {
+		edition.Category = items[0].CategoryName
+	}
+	rendered, err := w.Renderer.Digest(edition)
+	if err != nil {
+		return Rendered{}, fmt.Errorf("render digest %d, variant %d: %w", d.ID, v.Number, err)
+	}
+	for _, mark := range []string{MarkUnsubscribe, MarkPreferences} {
+		if !strings.Contains(rendered.HTML, mark) || !strings.Contains(rendered.Text, mark) {
+			return Rendered{}, fmt.Errorf("render digest %d: the mail template leaves out the link that ends in %s; both parts need it", d.ID, mark)
+		}
+	}
+	return rendered, nil
+}
+
+// Letter makes one reader's digest from a variant's rendition. Equal arguments
+// give equal letters.
+func (w *Writer) Letter(d Digest, variant int, r Rendition, sub subscribers.Subscriber) Letter {
+	unsubscribe := w.Registry.Keys.Make(subscribers.UnsubscribeToken, sub.PublicID, "")
+	preferences := w.Registry.Keys.Make(subscribers.PreferencesToken, sub.PublicID, "")
+	since := w.date(sub.ConfirmedAt)
+	text := strings.NewReplacer(MarkUnsubscribe, unsubscribe, MarkPreferences, preferences, MarkAddress, sub.Address.String(), MarkSince, since)
+	markup := strings.NewReplacer(MarkUnsubscribe, unsubscribe, MarkPreferences, preferences, MarkAddress, html.EscapeString(sub.Address.String()), MarkSince, since)
+	stream := "staff"
+	if d.Cadence != "" {
+		stream = string(d.Cadence)
+	}
+	domain := DomainOf(w.Identity.From)
+	return Letter{
+		MessageID: w.MessageID(d.UID, sub.PublicID),
+		Date:      r.Date,
+		From:      w.Identity.From,
+		ReplyTo:   w.Identity.ReplyTo,
+		To:        sub.Address.String(),
+		ToName:    sub.Name,
+		Subject:   r.Subject,
+		Text:      text.Replace(r.Text),
+		HTML:      markup.Replace(r.HTML),
+		Boundary:  "=_" + d.UID + "-" + itoa(variant),
+		Headers: append([]Header{
+			{"List-Id", w.listID(domain)},
+			{"List-Unsubscribe", "<" + r.BaseURL + "/unsubscribe/" + unsubscribe + ">"},
+			{"List-Unsubscribe-Post", "List-Unsubscribe=One-Click"},
+			{"List-Archive", "<" + r.BaseURL + "/digests>"},
+			{"Feedback-ID", d.UID + ":" + stream + ":digest:" + senderID(domain)},
+			{"Precedence", "bulk"},
+		}, automatic...),
+	}
+}
+
+// automatic keeps vacation responders silent (RFC 3834 and what Exchange reads).
+var automatic = []Header{
+	{"Auto-Submitted", "auto-generated"},
+	{"X-Auto-Response-Suppress", "OOF, AutoReply"},
+}
+
+// Single makes a mail that is no digest. A test mail's words are its payload.
+func (w *Writer) Single(t Task) (Letter, error) {
+	from := w.Identity.ConfirmFrom
+	if from == "" {
+		from = w.Identity.From
+	}
+	sub := t.Subscriber
+	letter := Letter{
+		MessageID: w.MessageID("m"+itoa(int(t.Ref.Message)), fmt.Sprint(t.Created.UnixNano(), sub.PublicID, sub.Address)),
+		Date:      t.Created.UTC().Truncate(time.Second),
+		From:      from, ReplyTo: w.Identity.ReplyTo,
+		To:       sub.Address.String(), // no name: whoever signed up chose it, perhaps for somebody else
+		Boundary: fmt.Sprintf("=_m%d-%d", t.Ref.Message, t.Created.Unix()),
+		Headers:  automatic,
+	}
+	rendered, err := w.single(t)
+	if err != nil {
+		return Letter{}, fmt.Errorf("render %s mail: %w", t.Kind, err)
+	}
+	letter.Subject, letter.Text, letter.HTML = rendered.Subject, rendered.Text, rendered.HTML
+	return letter, nil
+}
+
+func (w *Writer) single(t Task) (r Rendered, err error) {
+	if t.Kind == TestMail {
+		err = json.Unmarshal([]byte(t.Payload), &r)
+		return r, err
+	}
+	sub, base := t.Subscriber, w.Identity.BaseURL
+	return w.Renderer.Notice(Notice{
+		Kind: t.Kind, Address: sub.Address.String(), Name: sub.Name,
+		Cadence: string(sub.Cadence), Categories: sub.Categories,
+		AskedAt: t.Created.In(w.zone()), ExpiresAt: sub.NonceExpires.In(w.zone()),
+		ConfirmURL:     base + "/confirm/" + w.Registry.ConfirmURLToken(sub),
+		PreferencesURL: base + "/preferences/" + w.Registry.Keys.Make(subscribers.PreferencesToken, sub.PublicID, ""),
+		UnsubscribeURL: base + "/unsubscribe/" + w.Registry.Keys.Make(subscribers.UnsubscribeToken, sub.PublicID, ""),
+	})
+}
+
+// MessageID is stable for one digest and one reader, tells nothing about the
+// reader, and stays under 60 characters for domains of up to 30.
+func (w *Writer) MessageID(unit, reader string) string {
+	sum := sha256.Sum256([]byte(unit + "\x00" + reader))
+	return strings.ToLower(base32.StdEncoding.EncodeToString(sum[:10])) + "." + unit + "@" + DomainOf(w.Identity.From)
+}
+
+func (w *Writer) listID(domain string) string {
+	id := w.Identity.ListID
+	if id == "" {
+		id = "insights." + domain
+	}
+	return "<" + strings.Trim(id, "<>") + ">"
+}
+
+func (w *Writer) zone() *time.Location {
+	if w.Identity.Zone == nil {
+		return time.UTC
+	}
+	return w.Identity.Zone
+}
+
+func (w *Writer) date(t time.Time) string {
+	if t.IsZero() {
+		return "an earlier date"
+	}
+	return t.In(w.zone()).Format("2 January 2006")
+}
+
+// senderID is the constant last field of Feedback-ID: 5 to 15 characters.
+func senderID(domain string) string {
+	id := strings.ReplaceAll(domain, ".", "")
+	if len(id) > 15 {
+		id = id[:15]
+	}
+	for len(id) < 5 {
+		id += "0"
+	}
+	return id
+}
+
+// DomainOf is the domain of a configured mailbox, checked when it was configured.
+func DomainOf(mailbox string) string {
+	if a, err := mail.ParseAddress(mailbox); err == nil {
+		mailbox = a.Address
+	}
+	return mailbox[strings.LastIndexByte(mailbox, '@')+1:]
+}
+
+// bare is the address of a configured mailbox, for the envelope.
+func bare(mailbox string) string {
+	if a, err := mail.ParseAddress(mailbox); err == nil {
+		return a.Address
+	}
+	return mailbox
+}
+
+// rendition returns the variant as it was first rendered, rendering it if it is
+// the first time.
+func (w *Writer) rendition(ctx context.Context, store OutboxStore, d Digest, v Variant) (Rendition, error) {
+	r, ok, err := store.Rendition(ctx, d.ID, v.Number)
+	if err != nil || ok {
+		return r, err
+	}
+	rendered, err := w.Render(d, v)
+	if err != nil {
+		return Rendition{}, &renderError{err}
+	}
+	return store.SaveRendition(ctx, d.ID, v.Number, Rendition{
+		Rendered: rendered, Date: time.Now().UTC().Truncate(time.Second), BaseURL: w.Identity.BaseURL,
+	})
+}
+
+// renderError is a fault of what is to be said, or of its templates, and not of
+// the store: it does not go away by trying again.
+type renderError struct{ error }
+
+func (e *renderError) Unwrap() error { return e.error }

@@ -1,0 +1,176 @@
+// Package newsletter owns the digests: when one is due, which unread insights it
+// carries to whom, and its way into each mailbox. Everything it decides is kept
+// in rows, so that it survives being killed: a [Planner] freezes a [Digest] with
+// one [Delivery] a reader, a [Worker] sends what the outbox holds, a [Scheduler]
+// makes the slots. It knows nothing of SQL, templates or SMTP: the stores, the
+// [Renderer], the [Composer] and the [Transport] are its ports.
+package newsletter
+
+import (
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/scaledbydesign/insights/subscribers"
+)
+
+// Errors that callers tell apart.
+var (
+	ErrNotFound  = errors.New("no such digest")
+	ErrSlotTaken = errors.New("this slot is already on record")
+	ErrState     = errors.New("the digest's state does not allow this")
+)
+
+// DigestState is where a digest stands.
+type DigestState string
+
+const (
+	DigestPlanning  DigestState = "planning"  // rows are being written; discarded if abandoned
+	DigestPlanned   DigestState = "planned"   // frozen, waits for approval
+	DigestApproved  DigestState = "approved"  // a worker may start
+	DigestSending   DigestState = "sending"   // a worker has started
+	DigestPaused    DigestState = "paused"    // no delivery starts
+	DigestDone      DigestState = "done"      // every delivery is terminal
+	DigestCancelled DigestState = "cancelled" // what was not sent stays unread
+	DigestFailed    DigestState = "failed"    // could not be rendered; nothing was sent
+)
+
+// Item is an insight as a digest carries it, frozen when the digest is planned.
+type Item struct {
+	Seq          int64     `json:"sequence"`
+	InsightID    string    `json:"id"`
+	Slug         string    `json:"slug"`
+	Title        string    `json:"title"`
+	Summary      string    `json:"summary"`
+	Category     string    `json:"category"` // slug, frozen with the sequence number
+	CategoryName string    `json:"category_name"`
+	Date         time.Time `json:"date"`
+	Minutes      int       `json:"minutes"`
+}
+
+// Digest is one edition, made for one slot or by staff.
+type Digest struct {
+	ID       int64
+	UID      string // random; the Message-IDs are made from it
+	State    DigestState
+	Reason   string              // of a failed, paused or cancelled one
+	Cadence  subscribers.Cadence // whom it is for; "" = every cadence
+	Category string              // its scope; "" = all the reader's categories
+	Schedule string              // "" = planned by staff
+	Slot     string              // the key of its slot, "" = none
+	Subject  string              // staff's; "" = made from the first title
+	Intro    string              // edition text, plain paragraphs
+	Cutoff   int64               // highest sequence number considered
+	MaxItems int                 // how many a mail shows in full; 0 = all
+	Hash     string              // of what was planned, for whoever approves it
+	Items    []Item              // every insight some variant carries, newest first
+	Variants []Variant
+	Readers  int
+	Counts   map[DeliveryState]int // deliveries by state
+
+	CreatedAt, PlannedAt, ApprovedAt, DoneAt time.Time
+}
+
+// Variant is what the readers with the same unread insights receive.
+type Variant struct {
+	Number  int
+	Seqs    []int64 // of its insights, newest first
+	Readers int
+}
+
+// ItemsOf returns the variant's insights in the digest's order.
+func (d *Digest) ItemsOf(v Variant) []Item {
+	bySeq := make(map[int64]Item, len(d.Items))
+	for _, item := range d.Items {
+		bySeq[item.Seq] = item
+	}
+	items := make([]Item, 0, len(v.Seqs))
+	for _, seq := range v.Seqs {
+		if item, ok := bySeq[seq]; ok {
+			items = append(items, item)
+		}
+	}
+	return items
+}
+
+// DeliveryState is where one mail stands.
+type DeliveryState string
+
+const (
+	Waiting   DeliveryState = "pending"
+	Claimed   DeliveryState = "claimed"   // by a worker that has not started it
+	InFlight  DeliveryState = "sending"   // durable before MAIL FROM
+	Sent      DeliveryState = "sent"      // accepted by the mail server
+	Deferred  DeliveryState = "deferred"  // to be tried again
+	Failed    DeliveryState = "failed"    // refused for good, or too late
+	Skipped   DeliveryState = "skipped"   // not wanted any more; still unread
+	Uncertain DeliveryState = "uncertain" // the final dot went out and no answer came back
+)
+
+// DeliveryStates lists every DeliveryState, in the order of a mail's life.
+var DeliveryStates = [...]DeliveryState{Waiting, Claimed, InFlight, Deferred, Sent, Failed, Skipped, Uncertain}
+
+// Terminal reports whether nothing more happens by itself.
+func (s DeliveryState) Terminal() bool {
+	return s == Sent || s == Failed || s == Skipped || s == Uncertain
+}
+
+// Ref names one mail in the outbox: a delivery of a digest, or a single message.
+type Ref struct {
+	Digest, Subscriber int64
+	Message            int64
+}
+
+// Delivery is one mail in the outbox as staff see it.
+type Delivery struct {
+	Ref       Ref
+	Kind      MessageKind
+	Email     string
+	State     DeliveryState
+	Attempts  int
+	Reason    string // the last answer, or why it was skipped
+	MessageID string // without angle brackets
+	NextAt    time.Time
+	UpdatedAt time.Time
+	// UncertainAt is when this mail was last found without an answer, also when
+	// it was sent again afterwards. Zero: never.
+	UncertainAt time.Time
+}
+
+// MessageKind says what a mail is.
+type MessageKind string
+
+const (
+	DigestMail  MessageKind = "digest"
+	ConfirmMail MessageKind = "confirm"
+	AlreadyMail MessageKind = "already"
+	TestMail    MessageKind = "test"
+)
+
+// SubjectFor front-loads the first title, since phones show about 40 characters.
+func SubjectFor(items []Item, staff string) string {
+	if staff != "" || len(items) == 0 {
+		return staff
+	}
+	more := ""
+	switch n := len(items) - 1; {
+	case n == 1:
+		more = " and 1 more"
+	case n > 1:
+		more = " and " + itoa(n) + " more"
+	}
+	return shorten(items[0].Title, 90-len(more)) + more
+}
+
+// shorten cuts at a word when a text has more than limit characters.
+func shorten(s string, limit int) string {
+	runes := []rune(s)
+	if len(runes) <= limit {
+		return s
+	}
+	cut := string(runes[:limit-1])
+	if i := strings.LastIndexByte(cut, ' '); i > limit/2 {
+		cut = cut[:i]
+	}
+	return strings.TrimRight(cut, " ,;:—–-") + "…"
+}

@@ -1,0 +1,112 @@
+package newsletter
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// ledger is the group-commit writer: marks and settlements of all connections go
+// through one goroutine, which takes one, drains what else waits, stores them in
+// one durable transaction and then wakes those who wait. Alone an entry costs one
+// commit; under load many share it.
+type ledger struct {
+	store   OutboxStore
+	worker  string
+	entries chan pending
+	// failed is called once, when entries can't be stored; every entry after that
+	// is refused with err, which may be read once run has returned.
+	failed func()
+	err    error
+}
+
+type pending struct {
+	entry Entry
+	done  chan<- answer
+}
+
+type answer struct {
+	verdict Verdict
+	err     error
+}
+
+// batch is how many entries share a transaction at most.
+const batch = 200
+
+func newLedger(store OutboxStore, worker string, failed func()) *ledger {
+	return &ledger{store: store, worker: worker, entries: make(chan pending, batch), failed: failed}
+}
+
+// run stores entries until the channel is closed. ctx must outlive the senders:
+// what was sent is to be recorded even while the program shuts down.
+func (l *ledger) run(ctx context.Context) {
+	for first := range l.entries {
+		waiting := []pending{first}
+	drain:
+		for len(waiting) < batch {
+			select {
+			case next, ok := <-l.entries:
+				if !ok {
+					break drain
+				}
+				waiting = append(waiting, next)
+			default:
+				break drain
+			}
+		}
+		l.commit(ctx, waiting)
+	}
+}
+
+func (l *ledger) commit(ctx context.Context, waiting []pending) {
+	entries := make([]Entry, len(waiting))
+	for i, w := range waiting {
+		entries[i] = w.entry
+	}
+	verdicts := l.write(ctx, entries)
+	for i, w := range waiting {
+		if l.err != nil {
+			w.done <- answer{Drop, l.err}
+		} else {
+			w.done <- answer{verdicts[i], nil}
+		}
+	}
+}
+
+// write stores entries, patiently: an outcome that is not stored is a mail sent
+// twice. After some ten seconds the ledger counts as failed.
+func (l *ledger) write(ctx context.Context, entries []Entry) []Verdict {
+	if l.err != nil {
+		return nil
+	}
+	for wait := 100 * time.Millisecond; ; wait *= 4 {
+		verdicts, err := l.store.Record(ctx, l.worker, entries)
+		switch {
+		case err == nil && len(verdicts) == len(entries):
+			return verdicts
+		case err == nil:
+			err = fmt.Errorf("the outbox answered %d of %d entries", len(verdicts), len(entries))
+		}
+		if wait > 10*time.Second {
+			l.err = fmt.Errorf("record what became of mails: %w", err)
+			l.failed()
+			return nil
+		}
+		time.Sleep(wait)
+	}
+}
+
+// record stores one entry and waits until it is durable.
+func (l *ledger) record(e Entry) (Verdict, error) {
+	done := make(chan answer, 1)
+	l.entries <- pending{e, done}
+	a := <-done
+	return a.verdict, a.err
+}
+
+func (l *ledger) mark(m Mark) (Verdict, error) { return l.record(Entry{Mark: &m}) }
+
+func (l *ledger) settle(s Settlement) error {
+	_, err := l.record(Entry{Settle: &s})
+	return err
+}

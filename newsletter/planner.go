@@ -1,0 +1,264 @@
+package newsletter
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/scaledbydesign/insights/content"
+	"github.com/scaledbydesign/insights/subscribers"
+)
+
+// ErrOtherLibrary says that the caller's insights are not those the database
+// knows, so nothing new was numbered.
+var ErrOtherLibrary = errors.New("these insights are not those the database knows")
+
+// Planner freezes digests. Its fields are set once; it may be used concurrently.
+type Planner struct {
+	Store PlanStore
+	Log   *slog.Logger
+}
+
+// Request is what a digest should be.
+type Request struct {
+	Cadence  subscribers.Cadence // "" = readers of every cadence
+	Category string              // slug; "" = all the reader's categories
+	Only     int64               // one subscriber; 0 = all
+	Subject  string
+	Intro    string
+	MinItems int   // a reader with fewer unread gets nothing this time
+	MaxItems int   // how many a mail shows in full; 0 = all
+	Approved bool  // plan it ready to be sent
+	Slot     *Slot // nil = planned by staff
+	DryRun   bool  // store nothing
+}
+
+// Reasons why a plan is empty.
+const (
+	ReasonNoReaders  = "no confirmed reader matches"
+	ReasonNothingNew = "nothing new for any reader"
+)
+
+// Plan works out who has what unread and freezes that as a digest. When nobody
+// has anything unread nothing is stored, the digest has no ID and Reason says
+// why. ErrSlotTaken means that somebody else has planned the slot,
+// ErrOtherLibrary that lib lacks insights which readers are still to receive.
+func (p *Planner) Plan(ctx context.Context, lib *content.Library, req Request) (Digest, error) {
+	unread, err := p.numbered(ctx, lib, req.Category)
+	if err != nil {
+		return Digest{}, err
+	}
+	audience := Audience{Cadence: req.Cadence, Subscriber: req.Only}
+	groups, err := p.Store.Groups(ctx, audience)
+	if err != nil {
+		return Digest{}, fmt.Errorf("group readers: %w", err)
+	}
+	draft := newDraft(req, unread)
+	for _, g := range groups {
+		draft.addGroup(g)
+	}
+	for b, err := range p.Store.Busy(ctx, audience) {
+		if err != nil {
+			return Digest{}, fmt.Errorf("read readers with mail on its way: %w", err)
+		}
+		draft.addBusy(b)
+	}
+	d := draft.digest()
+	if d.Readers == 0 {
+		d.Reason = ReasonNothingNew
+		if len(groups) == 0 && draft.seen == 0 {
+			d.Reason = ReasonNoReaders
+		}
+		return d, nil
+	}
+	if req.DryRun {
+		return d, nil
+	}
+	return p.store(ctx, req, d, draft, audience)
+}
+
+func (p *Planner) store(ctx context.Context, req Request, d Digest, draft *draft, audience Audience) (Digest, error) {
+	var err error
+	if d.ID, err = p.Store.Begin(ctx, d); err != nil {
+		return Digest{}, fmt.Errorf("begin digest: %w", err)
+	}
+	frozen, err := p.fill(ctx, req, d, draft, audience)
+	if err != nil {
+		// Whatever stopped the plan must not stop its removal.
+		if discardErr := p.Store.Discard(context.WithoutCancel(ctx), d.ID); discardErr != nil {
+			err = errors.Join(err, fmt.Errorf("discard digest %d: %w", d.ID, discardErr))
+		}
+		return Digest{}, err
+	}
+	p.Log.InfoContext(ctx, "digest planned", "digest", frozen.ID, "state", frozen.State,
+		"readers", frozen.Readers, "variants", len(frozen.Variants), "insights", len(frozen.Items), "schedule", frozen.Schedule, "slot", frozen.Slot)
+	return frozen, nil
+}
+
+func (p *Planner) fill(ctx context.Context, req Request, d Digest, draft *draft, audience Audience) (Digest, error) {
+	if err := p.Store.AddGroups(ctx, d.ID, audience, draft.groups); err != nil {
+		return d, fmt.Errorf("write deliveries: %w", err)
+	}
+	if err := p.Store.AddReaders(ctx, d.ID, draft.readers); err != nil {
+		return d, fmt.Errorf("write deliveries: %w", err)
+	}
+	d.State = DigestPlanned
+	if req.Approved {
+		d.State = DigestApproved
+	}
+	var slot *SlotRecord
+	if req.Slot != nil {
+		record := req.Slot.record(SlotPlanned, "")
+		slot = &record
+	}
+	return p.Store.Freeze(ctx, d, slot)
+}
+
+// numbered is the scope's insights that can stand in a digest, newest first.
+func (p *Planner) numbered(ctx context.Context, lib *content.Library, category string) ([]Item, error) {
+	sequence, err := p.Store.Sequence(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read numbered insights: %w", err)
+	}
+	var items []Item
+	for _, n := range sequence {
+		if !n.Email || category != "" && n.Category != category {
+			continue
+		}
+		in, ok := lib.ByID(n.InsightID)
+		if !ok { // leaving it out would take every reader past it unread
+			return nil, fmt.Errorf("insight %s is not visible here: %w", n.InsightID, ErrOtherLibrary)
+		}
+		name := n.Category
+		if c, ok := lib.Category(n.Category); ok {
+			name = c.Name
+		}
+		items = append(items, Item{
+			Seq: n.Seq, InsightID: in.ID, Slug: in.Slug, Title: in.Title, Summary: in.Summary,
+			Category: n.Category, CategoryName: name, Date: in.Date, Minutes: in.Minutes,
+		})
+	}
+	slices.SortFunc(items, func(a, b Item) int { return cmp.Compare(b.Seq, a.Seq) })
+	return items, nil
+}
+
+// VisibleIn lists what lib shows, for a LibraryStore to number.
+func VisibleIn(lib *content.Library) []Visible {
+	insights := lib.Insights()
+	visible := make([]Visible, len(insights))
+	for i, in := range insights {
+		visible[i] = Visible{InsightID: in.ID, Category: in.Category.Slug, Date: in.Date, Order: in.Order, Email: in.Email}
+	}
+	return visible
+}
+
+// draft collects who receives what while a digest is planned.
+type draft struct {
+	req      Request
+	unread   []Item // of the scope, newest first
+	cutoff   int64
+	variants []Variant
+	byKey    map[string]int // variant number by its insights
+	groups   []PlannedGroup
+	readers  []PlannedReader
+	seen     int
+}
+
+func newDraft(req Request, unread []Item) *draft {
+	d := &draft{req: req, unread: unread, byKey: make(map[string]int)}
+	if len(unread) > 0 {
+		d.cutoff = unread[0].Seq
+	}
+	return d
+}
+
+func (d *draft) addGroup(g Group) {
+	variant, target, ok := d.choose(g.Categories, g.Position, g.Readers)
+	if ok {
+		d.groups = append(d.groups, PlannedGroup{Key: g.Key, Variant: variant, Base: g.Position, Target: target})
+	}
+}
+
+func (d *draft) addBusy(b Busy) {
+	d.seen++
+	base := b.Position.Merge(b.OnTheWay)
+	variant, target, ok := d.choose(b.Categories, base, 1)
+	if ok {
+		d.readers = append(d.readers, PlannedReader{Subscriber: b.Subscriber, Key: b.Key, Variant: variant, Base: base, Target: target})
+	}
+}
+
+// choose finds the variant of readers with these categories at this position.
+func (d *draft) choose(categories []string, base Position, readers int) (variant int, target Position, ok bool) {
+	if d.req.Category != "" {
+		if !slices.Contains(categories, d.req.Category) {
+			return 0, nil, false
+		}
+		categories = []string{d.req.Category}
+	}
+	var seqs []int64
+	for _, item := range d.unread {
+		if base[item.Category] < item.Seq && slices.Contains(categories, item.Category) {
+			seqs = append(seqs, item.Seq)
+		}
+	}
+	if len(seqs) == 0 || len(seqs) < d.req.MinItems {
+		return 0, nil, false
+	}
+	key := fmt.Sprint(seqs)
+	variant, known := d.byKey[key]
+	if !known {
+		variant = len(d.variants) + 1
+		d.byKey[key] = variant
+		d.variants = append(d.variants, Variant{Number: variant, Seqs: seqs})
+	}
+	d.variants[variant-1].Readers += readers
+	return variant, base.Advance(d.cutoff, categories), true
+}
+
+// digest is the draft's outcome, not yet stored.
+func (d *draft) digest() Digest {
+	used := make(map[int64]bool)
+	digest := Digest{
+		UID: strings.ToLower(rand.Text()[:12]), State: DigestPlanning,
+		Cadence: d.req.Cadence, Category: d.req.Category, Subject: d.req.Subject, Intro: d.req.Intro,
+		Cutoff: d.cutoff, MaxItems: d.req.MaxItems, Variants: d.variants, CreatedAt: time.Now(),
+	}
+	if d.req.Slot != nil {
+		digest.Schedule, digest.Slot = d.req.Slot.Schedule, d.req.Slot.Key
+	}
+	for _, v := range d.variants {
+		digest.Readers += v.Readers
+		for _, seq := range v.Seqs {
+			used[seq] = true
+		}
+	}
+	for _, item := range d.unread {
+		if used[item.Seq] {
+			digest.Items = append(digest.Items, item)
+		}
+	}
+	digest.Hash = digest.hash()
+	return digest
+}
+
+// hash names exactly what would be sent: the same plan made again has the same one.
+func (d *Digest) hash() string {
+	h := sha256.New()
+	fmt.Fprintf(h, "%s\x00%s\x00%s\x00%s\x00%d\n", d.Cadence, d.Category, d.Subject, d.Intro, d.MaxItems)
+	for _, item := range d.Items {
+		fmt.Fprintf(h, "%d\x00%s\x00%s\x00%s\x00%s\n", item.Seq, item.InsightID, item.Slug, item.Title, item.Summary)
+	}
+	for _, v := range d.Variants {
+		fmt.Fprintf(h, "%v\x00%d\n", v.Seqs, v.Readers)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:8])
+}

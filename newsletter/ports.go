@@ -1,0 +1,123 @@
+package newsletter
+
+import (
+	"context"
+	"strconv"
+	"time"
+)
+
+// Marks stand in a rendered mail where something of one reader's belongs. A
+// Renderer writes them as they are given to it; the worker replaces them. They
+// are letters and digits alone, so that neither HTML nor URL escaping nor line
+// wrapping touches them.
+const (
+	MarkUnsubscribe = "zq7UnsubscribeTokenzq7"
+	MarkPreferences = "zq7PreferencesTokenzq7"
+	MarkAddress     = "zq7Addresszq7"
+	MarkSince       = "zq7ConfirmedOnzq7"
+)
+
+// Edition is everything a digest mail says.
+type Edition struct {
+	Subject        string
+	Intro          string // plain text, paragraphs apart by blank lines
+	Items          []Item // shown with their summary
+	More           []Item // shown as titles
+	Cadence        string // "weekly"; empty for a digest by staff
+	Category       string // the name of the one category it is about, or empty
+	WebURL         string // this digest on the web
+	UnsubscribeURL string
+	PreferencesURL string
+	Address        string // the reader's
+	Since          string // when they confirmed
+	Date           time.Time
+}
+
+// Notice is everything a mail says that is no digest.
+type Notice struct {
+	Kind           MessageKind // ConfirmMail, AlreadyMail
+	Address        string
+	Name           string
+	Cadence        string
+	Categories     []string // slugs
+	AskedAt        time.Time
+	ExpiresAt      time.Time
+	ConfirmURL     string
+	PreferencesURL string
+	UnsubscribeURL string
+}
+
+// Rendered is a mail's words.
+type Rendered struct {
+	Subject string
+	HTML    string
+	Text    string
+}
+
+// Renderer turns what is to be said into words. It is called once for a variant,
+// not once for a reader, and must be safe for concurrent use.
+type Renderer interface {
+	Digest(Edition) (Rendered, error)
+	Notice(Notice) (Rendered, error)
+}
+
+// Header is one header field of a mail. Values are single lines.
+type Header struct{ Name, Value string }
+
+// Letter is a mail before it is bytes.
+type Letter struct {
+	MessageID string // without angle brackets
+	Date      time.Time
+	From      string // RFC 5322 mailbox, may have a display name
+	ReplyTo   string // "" = none
+	To        string // bare address
+	ToName    string
+	Subject   string
+	Text      string
+	HTML      string // "" = plain text only
+	Headers   []Header
+	Boundary  string // fixed, so that building again gives the same bytes
+}
+
+// Composer turns a letter into the exact bytes to be sent (RFC 5322, CRLF, ASCII
+// headers, quoted-printable bodies). Equal letters give equal bytes.
+type Composer interface {
+	Compose(Letter) ([]byte, error)
+}
+
+// Transport opens sessions with a mail server.
+type Transport interface {
+	// Open connects and logs in. Its error is about the server, never about one
+	// mail: nothing has been sent.
+	Open(ctx context.Context) (Session, error)
+}
+
+// Session is one connection. It is used by one goroutine.
+type Session interface {
+	// Send transmits one complete message. After an outcome whose Broken is true
+	// the session must be closed and a new one opened.
+	Send(ctx context.Context, from, to string, message []byte) Outcome
+	Close() error
+}
+
+// Result classifies what became of one attempt.
+type Result int
+
+const (
+	Accepted  Result = iota // 250 after the dot
+	Temporary               // 4xx: try again later
+	Permanent               // 5xx, or it can't be sent to at all
+	NotSent                 // the connection failed before the dot: safe to try again
+	Unknown                 // the dot went out and no answer came: uncertain
+)
+
+// Outcome is a Result with its evidence.
+type Outcome struct {
+	Result Result
+	Code   int    // SMTP reply code, 0 = none
+	Status string // RFC 3463 enhanced status code such as "5.1.1", or empty
+	Text   string // the server's words, or the error's; one line
+	Broken bool   // the session can't be used any more
+}
+
+func itoa(n int) string { return strconv.Itoa(n) }

@@ -1,0 +1,31 @@
+package newsletter
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/scaledbydesign/insights/content"
+)
+
+// Sample is the digest that a new reader of all categories (or of one) would get
+// first: the newest n insights. Nothing is stored.
+func (p *Planner) Sample(ctx context.Context, lib *content.Library, category string, n int) (Digest, error) {
+	items, err := p.numbered(ctx, lib, category)
+	if err != nil {
+		return Digest{}, err
+	}
+	items = items[:min(max(n, 1), len(items))]
+	variant := Variant{Number: 1, Readers: 1}
+	for _, item := range items {
+		variant.Seqs = append(variant.Seqs, item.Seq)
+	}
+	return Digest{UID: "sample", Category: category, Items: items, Variants: []Variant{variant}, CreatedAt: time.Now()}, nil
+}
+
+// Anonymous is a rendition for nobody in particular: the links that are a
+// reader's own lead nowhere.
+func Anonymous(r Rendered, address string) Rendered {
+	fill := strings.NewReplacer(MarkUnsubscribe, "preview", MarkPreferences, "preview", MarkAddress, address, MarkSince, "a date of their own")
+	return Rendered{Subject: r.Subject, HTML: fill.Replace(r.HTML), Text: fill.Replace(r.Text)}
+}

@@ -1,0 +1,170 @@
+package newsletter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/go-co-op/gocron/v2"
+
+	"github.com/scaledbydesign/insights/content"
+	"github.com/scaledbydesign/insights/subscribers"
+)
+
+// Scheduler plans a digest for each slot of its schedules. Any number of
+// processes may run one over the same database: slots are rows, unique by
+// schedule and wall time, and whoever is first plans it.
+type Scheduler struct {
+	Planner   *Planner
+	Slots     SlotStore
+	Schedules []Schedule
+	Library   func() *content.Library
+	Grace     time.Duration // edit grace of new insights
+	Log       *slog.Logger
+	// Changed, when set, returns a channel that is closed at the next change of
+	// the library, so that new insights are numbered at once.
+	Changed func() <-chan struct{}
+}
+
+// every is how often the scheduler looks, beside the exact times of its slots.
+const every = 30 * time.Second
+
+// Run numbers insights and plans due slots until ctx is done. gocron only wakes
+// it: what is due is worked out from the slots on record, so a missed tick or a
+// restart changes nothing.
+func (s *Scheduler) Run(ctx context.Context) error {
+	cron, err := gocron.NewScheduler(gocron.WithLogger(gocron.NewLogger(gocron.LogLevelError)))
+	if err != nil {
+		return fmt.Errorf("start scheduler: %w", err)
+	}
+	wake := make(chan struct{}, 1)
+	ring := gocron.NewTask(func() {
+		select {
+		case wake <- struct{}{}:
+		default: // a tick is waiting already
+		}
+	})
+	if _, err := cron.NewJob(gocron.DurationJob(every), ring); err != nil {
+		return fmt.Errorf("start scheduler: %w", err)
+	}
+	for i := range s.Schedules {
+		schedule := &s.Schedules[i]
+		if err := schedule.Check(); err != nil {
+			return err
+		}
+		if schedule.Cadence == subscribers.Instant {
+			continue
+		}
+		line := "CRON_TZ=" + schedule.zone().String() + " " + schedule.Cron
+		if _, err := cron.NewJob(gocron.CronJob(line, false), ring, gocron.WithName(schedule.Name)); err != nil {
+			return fmt.Errorf("schedule %q: %w", schedule.Name, err)
+		}
+	}
+	cron.Start()
+	defer cron.Shutdown() // only rings a bell: nothing to wait for
+
+	for {
+		var changed <-chan struct{}
+		if s.Changed != nil {
+			changed = s.Changed()
+		}
+		graceOver := s.tick(ctx)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-wake:
+		case <-changed:
+		case <-graceOver:
+		}
+	}
+}
+
+// tick does what is due and returns a channel that fires when the next insight
+// has been visible for its grace (nil = none waits).
+func (s *Scheduler) tick(ctx context.Context) <-chan time.Time {
+	lib := s.Library()
+	numbered, next, err := s.Planner.Store.Number(ctx, VisibleIn(lib), Numbering{Grace: s.Grace, Authority: true})
+	if err != nil {
+		if ctx.Err() == nil {
+			s.Log.ErrorContext(ctx, "numbering insights failed", "error", err)
+		}
+		return nil
+	}
+	if numbered > 0 {
+		s.Log.InfoContext(ctx, "insights numbered", "count", numbered)
+	}
+	for i := range s.Schedules {
+		if err := s.run(ctx, lib, &s.Schedules[i]); err != nil && ctx.Err() == nil {
+			s.Log.ErrorContext(ctx, "schedule failed", "schedule", s.Schedules[i].Name, "error", err)
+		}
+	}
+	if next.IsZero() {
+		return nil
+	}
+	return time.After(time.Until(next))
+}
+
+// run plans what is due of one schedule.
+func (s *Scheduler) run(ctx context.Context, lib *content.Library, schedule *Schedule) error {
+	now := time.Now()
+	since, err := s.Slots.Since(ctx, schedule.Name, now)
+	if err != nil {
+		return fmt.Errorf("read slots: %w", err)
+	}
+	if schedule.Cadence == subscribers.Instant {
+		return s.runInstant(ctx, lib, schedule, now)
+	}
+	due := schedule.Due(since, now)
+	for i, slot := range due {
+		newest := i == len(due)-1
+		late := now.Sub(slot.Due)
+		var err error
+		switch {
+		case !newest:
+			err = s.Slots.RecordSlot(ctx, slot.record(SlotMissed, "a later slot was due as well"))
+		case late > schedule.lateBy():
+			err = s.Slots.RecordSlot(ctx, slot.record(SlotLate, fmt.Sprintf("%s late; what is unread comes with the next slot", late.Round(time.Minute))))
+		case late > 2*every && schedule.Missed == MissedSkip:
+			err = s.Slots.RecordSlot(ctx, slot.record(SlotMissed, "nothing was running, and missed is skip"))
+		default:
+			err = s.plan(ctx, lib, schedule, slot)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// runInstant plans one digest for everything numbered since the last one. Its
+// slot is keyed by the newest sequence number.
+func (s *Scheduler) runInstant(ctx context.Context, lib *content.Library, schedule *Schedule, now time.Time) error {
+	sequence, err := s.Planner.Store.Sequence(ctx)
+	if err != nil || len(sequence) == 0 {
+		return err
+	}
+	slot := Slot{Schedule: schedule.Name, Key: fmt.Sprintf("seq:%d", sequence[len(sequence)-1].Seq), Due: now}
+	taken, err := s.Slots.SlotTaken(ctx, slot.Schedule, slot.Key)
+	if err != nil || taken {
+		return err
+	}
+	return s.plan(ctx, lib, schedule, slot)
+}
+
+func (s *Scheduler) plan(ctx context.Context, lib *content.Library, schedule *Schedule, slot Slot) error {
+	d, err := s.Planner.Plan(ctx, lib, Request{
+		Cadence: schedule.Cadence, MinItems: schedule.MinItems, MaxItems: schedule.MaxItems,
+		Approved: !schedule.Approve, Slot: &slot,
+	})
+	switch {
+	case errors.Is(err, ErrSlotTaken):
+		return nil
+	case err != nil:
+		return fmt.Errorf("plan slot %s: %w", slot.Key, err)
+	case d.ID == 0:
+		return s.Slots.RecordSlot(ctx, slot.record(SlotSkipped, d.Reason))
+	}
+	return nil
+}

@@ -1,0 +1,216 @@
+package smtp
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/mail"
+	"strings"
+	"unicode/utf8"
+
+	gomail "github.com/wneessen/go-mail"
+
+	"github.com/scaledbydesign/insights/newsletter"
+)
+
+// Composer turns letters into messages: RFC 5322 and MIME, CRLF, no line over
+// 998 octets, header fields in ASCII (RFC 2047) and in one order, bodies in
+// quoted-printable UTF-8. A letter with HTML becomes multipart/alternative, text
+// first. Equal letters give equal bytes, in every process. The one exception to
+// ASCII is an address whose local part is not: it stands in UTF-8 (RFC 6532).
+//
+// The zero value is ready to use and safe for concurrent use.
+type Composer struct{}
+
+var _ newsletter.Composer = Composer{}
+
+// Compose returns the message a letter becomes, ready to be signed and sent. It
+// refuses a letter rather than repair it: its error joins every fault and names
+// the fields. A line break or NUL in a header field is always a fault, so no
+// value can add a field.
+//
+// Runs of blanks in names and in Headers become one blank; the subject and both
+// bodies come back from a parser as they were, bodies with a line break at the
+// end. An empty Boundary is derived from the Message-ID.
+func (Composer) Compose(letter newsletter.Letter) ([]byte, error) {
+	b := builder{letter: letter}
+	msg := b.build()
+	if len(b.faults) > 0 {
+		return nil, fmt.Errorf("compose mail: %w", errors.Join(b.faults...))
+	}
+	var raw bytes.Buffer
+	raw.Grow(2*(len(letter.Text)+len(letter.HTML)) + 2048)
+	if _, err := msg.WriteTo(&raw); err != nil {
+		return nil, fmt.Errorf("compose mail: %w", err)
+	}
+	message, err := layOut(raw.Bytes(), b.boundary)
+	if err != nil {
+		return nil, fmt.Errorf("compose mail: %w", err)
+	}
+	return message, nil
+}
+
+// builder fills a Msg field by field and gathers what is wrong. A Msg is never
+// used twice: its Reset keeps header fields of the letter before.
+type builder struct {
+	letter   newsletter.Letter
+	boundary string
+	faults   []error
+}
+
+func (b *builder) build() *gomail.Msg {
+	l := b.letter
+	b.boundary = b.checkBoundary()
+	msg := gomail.NewMsg(gomail.WithNoDefaultUserAgent(), gomail.WithBoundary(b.boundary),
+		gomail.WithCharset(gomail.CharsetUTF8), gomail.WithEncoding(gomail.EncodingQP))
+	msg.FromMailAddress(b.mailbox("From", l.From))
+	msg.AddToMailAddress(b.recipient())
+	if l.ReplyTo != "" {
+		msg.ReplyToMailAddress(b.mailbox("ReplyTo", l.ReplyTo))
+	}
+	b.check("Subject", l.Subject, true)
+	msg.Subject(encodeWords(l.Subject, inSubject))
+	b.checkMessageID()
+	msg.SetMessageIDWithValue(l.MessageID)
+	if year := l.Date.Year(); year < 1900 || year > 9999 {
+		b.fault("Date", "the year %d can't stand in a mail", year)
+	}
+	msg.SetDateWithValue(l.Date)
+	b.headers(msg)
+
+	b.checkBody("Text", l.Text)
+	msg.SetBodyString(gomail.TypeTextPlain, closed(l.Text))
+	if l.HTML != "" {
+		b.checkBody("HTML", l.HTML)
+		msg.AddAlternativeString(gomail.TypeTextHTML, closed(l.HTML))
+	}
+	return msg
+}
+
+func (b *builder) fault(field, format string, args ...any) {
+	b.faults = append(b.faults, fmt.Errorf(field+": "+format, args...))
+}
+
+// check refuses what no header field may hold.
+func (b *builder) check(field, value string, required bool) {
+	switch {
+	case required && strings.TrimSpace(value) == "":
+		b.fault(field, "is empty")
+	case !utf8.ValidString(value):
+		b.fault(field, "is not valid UTF-8")
+	case strings.ContainsAny(value, "\r\n\x00"):
+		b.fault(field, "holds a line break or NUL")
+	}
+}
+
+func (b *builder) checkBody(field, body string) {
+	switch {
+	case strings.TrimSpace(body) == "":
+		b.fault(field, "is empty")
+	case !utf8.ValidString(body):
+		b.fault(field, "is not valid UTF-8")
+	case strings.Contains(body, "\x00"):
+		b.fault(field, "holds NUL")
+	case strings.Contains(body, "--"+b.boundary):
+		b.fault("Boundary", "occurs in %s; start it with =_ , which quoted-printable never writes", field)
+	}
+}
+
+// mailbox reads an RFC 5322 mailbox.
+func (b *builder) mailbox(field, value string) *mail.Address {
+	before := len(b.faults)
+	if b.check(field, value, true); len(b.faults) > before {
+		return nil
+	}
+	parsed, err := mail.ParseAddress(value)
+	if err != nil {
+		b.fault(field, "is no mailbox: %w", err)
+		return nil
+	}
+	return b.address(field, parsed.Name, parsed.Address)
+}
+
+func (b *builder) recipient() *mail.Address {
+	b.check("To", b.letter.To, true)
+	b.check("ToName", b.letter.ToName, false)
+	return b.address("To", b.letter.ToName, b.letter.To)
+}
+
+func (b *builder) address(field, name, addr string) *mail.Address {
+	m, err := parseMailbox(addr)
+	if err != nil {
+		b.fault(field, "%w", err)
+		return nil
+	}
+	if strings.ContainsFunc(name, isControl) {
+		b.fault(field, "the display name holds a control character")
+		return nil
+	}
+	return m.named(strings.Join(strings.Fields(name), " "))
+}
+
+func (b *builder) checkMessageID() {
+	id := b.letter.MessageID
+	left, right, found := strings.Cut(id, "@")
+	if !found || left == "" || right == "" || strings.Contains(right, "@") || len(id) > 250 || strings.ContainsFunc(id, notIDRune) {
+		b.fault("MessageID", "has the form left@right, in printable ASCII without blanks or angle brackets")
+	}
+}
+
+func notIDRune(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune(`<>()[]\,;:"`, r) }
+
+// checkBoundary wants characters that are no tspecials but '=' (RFC 2045,
+// section 5.1); the parameter is quoted for its sake.
+func (b *builder) checkBoundary() string {
+	boundary := b.letter.Boundary
+	if boundary == "" {
+		sum := sha256.Sum256([]byte(b.letter.MessageID))
+		return "=_" + hex.EncodeToString(sum[:12])
+	}
+	bad := strings.ContainsFunc(boundary, func(r rune) bool {
+		return r >= utf8.RuneSelf || !isAlphanumeric(byte(r)) && !strings.ContainsRune("'+_-.=", r)
+	})
+	if bad || len(boundary) > 70 {
+		b.fault("Boundary", "has 1 to 70 characters of A-Z a-z 0-9 ' + _ - . =")
+	}
+	return boundary
+}
+
+// headers adds the letter's own fields.
+func (b *builder) headers(msg *gomail.Msg) {
+	seen := make(map[string]bool, len(b.letter.Headers))
+	for _, h := range b.letter.Headers {
+		name := strings.ToLower(h.Name)
+		switch {
+		case !isFieldName(h.Name):
+			b.fault("Headers", "%q is no field name", h.Name)
+			continue
+		case isComposed(name):
+			b.fault("Headers", "%s is not for a letter to set", h.Name)
+			continue
+		case seen[name]:
+			b.fault("Headers", "%s stands there twice", h.Name)
+			continue
+		}
+		seen[name] = true
+		before := len(b.faults)
+		b.check(h.Name, h.Value, true)
+		if len(b.faults) == before {
+			if err := checkValue(h.Value); err != nil {
+				b.fault(h.Name, "%w", err)
+				continue
+			}
+			msg.SetGenHeader(gomail.Header(h.Name), encodeWords(strings.Join(strings.Fields(h.Value), " "), inField))
+		}
+	}
+}
+
+// closed ends a body with a line break, as a text has.
+func closed(body string) string {
+	if strings.HasSuffix(body, "\n") {
+		return body
+	}
+	return body + "\n"
+}

@@ -1,0 +1,72 @@
+package smtp
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	gosmtp "github.com/wneessen/go-mail/smtp"
+)
+
+// login picks a mechanism when it sees what the server offers (RFC 4954). go-mail
+// could choose by itself, but takes NTLM and CRAM-MD5 before PLAIN, and refuses
+// PLAIN to a relay on the same machine.
+type login struct {
+	user, password string
+	loopback       bool
+
+	begun     bool // the server was asked: what fails from here is the login
+	mechanism gosmtp.Auth
+}
+
+// Start implements the Auth of go-mail/smtp.
+func (l *login) Start(server *gosmtp.ServerInfo) (protocol string, first []byte, err error) {
+	choice := []string{"SCRAM-SHA-256", "SCRAM-SHA-1"}
+	if server.TLS || l.loopback {
+		choice = append(choice, "PLAIN", "LOGIN")
+	}
+	choice = append(choice, "CRAM-MD5")
+	offers := func(name string) bool {
+		return slices.ContainsFunc(server.Auth, func(s string) bool { return strings.EqualFold(s, name) })
+	}
+	i := slices.IndexFunc(choice, offers)
+	if i < 0 {
+		return "", nil, &noMechanism{offered: server.Auth, clear: !server.TLS}
+	}
+	switch choice[i] {
+	case "SCRAM-SHA-256":
+		l.mechanism = gosmtp.ScramSHA256Auth(l.user, l.password)
+	case "SCRAM-SHA-1":
+		l.mechanism = gosmtp.ScramSHA1Auth(l.user, l.password)
+	case "PLAIN":
+		l.mechanism = gosmtp.PlainAuth("", l.user, l.password, server.Name, true)
+	case "LOGIN":
+		l.mechanism = gosmtp.LoginAuth(l.user, l.password, server.Name, true)
+	case "CRAM-MD5":
+		l.mechanism = gosmtp.CRAMMD5Auth(l.user, l.password)
+	}
+	l.begun = true
+	return l.mechanism.Start(server)
+}
+
+// Next implements the Auth of go-mail/smtp.
+func (l *login) Next(fromServer []byte, more bool) ([]byte, error) {
+	return l.mechanism.Next(fromServer, more)
+}
+
+// noMechanism is a server that offers no login this client would use.
+type noMechanism struct {
+	offered []string
+	clear   bool
+}
+
+func (e *noMechanism) Error() string {
+	switch {
+	case len(e.offered) == 0:
+		return "offers no login; unset INSIGHTS_SMTP_USER, or use its submission port"
+	case e.clear:
+		return fmt.Sprintf("offers only %s in clear, which would show the password; set INSIGHTS_SMTP_TLS to starttls or implicit", oneLine(strings.Join(e.offered, ", ")))
+	default:
+		return fmt.Sprintf("offers only %s to log in with; PLAIN, LOGIN, SCRAM and CRAM-MD5 are supported", oneLine(strings.Join(e.offered, ", ")))
+	}
+}

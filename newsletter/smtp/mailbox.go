@@ -1,0 +1,88 @@
+package smtp
+
+import (
+	"errors"
+	"fmt"
+	"net/mail"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/net/idna"
+)
+
+// mailbox is an address that can stand in an envelope and in a header field.
+// Its domain is in A-labels (IDNA 2008); its local part may be UTF-8 (RFC 6531).
+type mailbox struct{ local, domain string }
+
+// parseMailbox reads a bare address. Quoted local parts, comments and address
+// literals are refused, and so is whatever could end a command or a field.
+func parseMailbox(s string) (mailbox, error) {
+	at := strings.LastIndexByte(s, '@')
+	if at <= 0 || at == len(s)-1 {
+		return mailbox{}, errors.New("an address has the form local@domain")
+	}
+	if !utf8.ValidString(s) {
+		return mailbox{}, errors.New("the address is not valid UTF-8")
+	}
+	local, domain := s[:at], s[at+1:]
+	if len(local) > 64 {
+		return mailbox{}, errors.New("the local part is longer than 64 octets")
+	}
+	for _, r := range local {
+		if unicode.IsControl(r) || unicode.IsSpace(r) || strings.ContainsRune(`<>()[]\,;:"@`, r) {
+			return mailbox{}, fmt.Errorf("the local part holds %q", r)
+		}
+	}
+	domain, err := asciiDomain(domain)
+	if err != nil {
+		return mailbox{}, err
+	}
+	if len(local)+1+len(domain) > 254 {
+		return mailbox{}, errors.New("the address is longer than 254 octets")
+	}
+	return mailbox{local, domain}, nil
+}
+
+func asciiDomain(domain string) (string, error) {
+	if !isASCII(domain) {
+		ascii, err := idna.Lookup.ToASCII(domain)
+		if err != nil {
+			return "", fmt.Errorf("the domain is no internationalized domain name: %w", err)
+		}
+		domain = ascii
+	}
+	for i := range len(domain) {
+		if c := domain[i]; !isAlphanumeric(c) && c != '-' && c != '.' && c != '_' {
+			return "", fmt.Errorf("the domain holds %q", c)
+		}
+	}
+	if strings.HasPrefix(domain, ".") || strings.HasSuffix(domain, ".") || strings.Contains(domain, "..") {
+		return "", errors.New("the domain has an empty label")
+	}
+	return domain, nil
+}
+
+// international reports whether only SMTPUTF8 can carry the address.
+func (m mailbox) international() bool { return !isASCII(m.local) }
+
+// path is the address as MAIL and RCPT name it. A local part that is no
+// dot-atom, such as one with two dots in a row, is quoted.
+func (m mailbox) path() string { return m.named("").String() }
+
+func (m mailbox) named(name string) *mail.Address {
+	return &mail.Address{Name: name, Address: m.local + "@" + m.domain}
+}
+
+func isASCII[T string | []byte](s T) bool {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
+
+func isAlphanumeric(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
+}

@@ -1,0 +1,87 @@
+package smtp
+
+import (
+	"context"
+	"net"
+	"sync"
+	"time"
+)
+
+// patience bounds each step of one transaction in time and ends the transaction
+// with its context. Once the final dot is out, the end of the context does not
+// end the wait for the answer: it shortens it to the grace.
+type patience struct {
+	conn  net.Conn
+	grace time.Duration
+	stop  func() bool
+
+	mu      sync.Mutex
+	ended   error     // why the context ended
+	dotOut  bool      // only the last answer is missing
+	until   time.Time // the deadline that is set
+	settled bool      // the transaction is over; the connection is another's
+}
+
+func newPatience(ctx context.Context, conn net.Conn, grace time.Duration) *patience {
+	p := &patience{conn: conn, grace: grace, ended: ctx.Err()}
+	p.stop = context.AfterFunc(ctx, func() { p.end(context.Cause(ctx)) })
+	return p
+}
+
+// allow lets the next step take d. It fails when the context has ended.
+func (p *patience) allow(d time.Duration) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.ended != nil {
+		return p.ended
+	}
+	return p.wait(d)
+}
+
+// allowAnswer lets the answer to the final dot take d.
+func (p *patience) allowAnswer(d time.Duration) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.dotOut = true
+	if p.ended != nil {
+		d = min(d, p.grace)
+	}
+	return p.wait(d)
+}
+
+// wait sets the deadline; p.mu is held.
+func (p *patience) wait(d time.Duration) error {
+	p.until = time.Now().Add(d)
+	return p.conn.SetDeadline(p.until)
+}
+
+func (p *patience) end(cause error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.settled:
+	case !p.dotOut:
+		p.ended = cause
+		p.conn.SetDeadline(time.Unix(1, 0)) // wakes a read or write under way
+	default:
+		p.ended = cause
+		if time.Until(p.until) > p.grace {
+			p.wait(p.grace)
+		}
+	}
+}
+
+// cause is why the context ended, or nil.
+func (p *patience) cause() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.ended
+}
+
+// settle ends the watch over the context.
+func (p *patience) settle() {
+	p.stop()
+	p.mu.Lock()
+	p.settled = true
+	p.mu.Unlock()
+}

@@ -1,0 +1,114 @@
+package smtp
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/scaledbydesign/insights/newsletter"
+)
+
+// verb is a step of a transaction, as the words of an outcome name it.
+type verb string
+
+const (
+	verbMail verb = "MAIL"
+	verbRcpt verb = "RCPT"
+	verbData verb = "DATA"
+	verbDot  verb = "the message" // the reply to the final dot
+)
+
+// refused says what a reply other than the wanted one means.
+//
+//   - 421 at any step: the server is closing. Nothing was taken.
+//   - 4xx: not now.
+//   - 5xx about the session: no mail would pass, so none is at fault; this one
+//     was not sent.
+//   - any other 5xx: this sender, recipient or message is refused for good.
+//   - anything else: the two sides no longer understand each other.
+func refused(at verb, code int, message string) newsletter.Outcome {
+	o := newsletter.Outcome{Code: code}
+	o.Status, o.Text = splitStatus(code, message)
+	switch {
+	case code == 421:
+		o.Result, o.Broken = newsletter.Temporary, true
+	case code/100 == 4:
+		o.Result = newsletter.Temporary
+	case code/100 == 5 && aboutSession(at, code):
+		o.Result, o.Broken = newsletter.NotSent, true
+	case code/100 == 5:
+		o.Result = newsletter.Permanent
+	default:
+		o.Result, o.Broken = newsletter.NotSent, true
+		if at == verbDot {
+			o.Result = newsletter.Unknown
+		}
+		o.Text = oneLine("unexpected reply to " + string(at) + ": " + o.Text)
+	}
+	return o
+}
+
+// aboutSession reports whether a 5xx speaks of the connection rather than of the
+// mail: commands unknown or out of order (500, 502, 503), a server that takes no
+// mail (521, RFC 7504), and a login or TLS that is missing, failed or too weak
+// (530, 534, 535, 538, RFC 4954). A 500 to RCPT may be the address: it is the one
+// thing there that varies.
+func aboutSession(at verb, code int) bool {
+	switch code {
+	case 502, 503, 521, 530, 534, 535, 538:
+		return true
+	case 500:
+		return at != verbRcpt
+	}
+	return false
+}
+
+// splitStatus takes the enhanced status code (RFC 3463) off each line of a reply
+// and joins the lines. A code of another class than the reply's (RFC 2034 forbids
+// it) is left among the words.
+func splitStatus(code int, message string) (status, text string) {
+	var lines []string
+	for line := range strings.Lines(message) {
+		line = strings.TrimSpace(line)
+		first, rest, _ := strings.Cut(line, " ")
+		if isStatus(first) && int(first[0]-'0') == code/100 {
+			status, line = first, rest
+		}
+		lines = append(lines, line)
+	}
+	return status, oneLine(strings.Join(lines, " "))
+}
+
+// isStatus reports whether s is class.subject.detail, with a class of 2, 4 or 5
+// and one to three digits in the others.
+func isStatus(s string) bool {
+	class, rest, _ := strings.Cut(s, ".")
+	subject, detail, _ := strings.Cut(rest, ".")
+	return (class == "2" || class == "4" || class == "5") && isNumber(subject) && isNumber(detail)
+}
+
+func isNumber(s string) bool {
+	return len(s) >= 1 && len(s) <= 3 && strings.Trim(s, "0123456789") == ""
+}
+
+const maxText = 512 // octets of a server's words that are kept
+
+// oneLine makes words from outside fit for a log or a terminal: one line, no
+// control or formatting characters, valid UTF-8, at most maxText octets.
+func oneLine(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(s, "\uFFFD"))
+	s = strings.Join(strings.Fields(s), " ")
+	if len(s) <= maxText {
+		return s
+	}
+	end := maxText - len("…")
+	for !utf8.RuneStart(s[end]) {
+		end--
+	}
+	return s[:end] + "…"
+}

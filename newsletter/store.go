@@ -1,0 +1,279 @@
+package newsletter
+
+import (
+	"context"
+	"iter"
+	"time"
+
+	"github.com/scaledbydesign/insights/subscribers"
+)
+
+// Numbered is an insight with the place it has in the order of appearance.
+type Numbered struct {
+	InsightID string
+	Seq       int64  // > 0; never changes, never given twice
+	Category  string // slug, frozen with the number
+	Email     bool   // false: never in a digest
+}
+
+// Visible is an insight that the library shows now, to be numbered.
+type Visible struct {
+	InsightID string
+	Category  string
+	Date      time.Time
+	Order     int
+	Email     bool
+}
+
+// Numbering says how to number.
+type Numbering struct {
+	Grace time.Duration // an insight waits this long after it was first seen
+	// Authority: the caller's library is the site's. What it does not show is
+	// withdrawn. Without it the caller's library must hold everything that is
+	// not withdrawn, else ErrOtherLibrary, so that staff who run a command in the
+	// wrong folder number nothing.
+	Authority bool
+}
+
+// LibraryStore numbers insights. All its methods are safe for concurrent use by
+// several processes.
+type LibraryStore interface {
+	// Number records what is visible and numbers what is due, oldest first. It
+	// returns how many it numbered and, if some wait for their grace, when the
+	// next is due. The very first library is numbered without grace.
+	Number(ctx context.Context, visible []Visible, how Numbering) (numbered int, next time.Time, err error)
+	// Sequence returns every numbered insight that is not withdrawn, by number.
+	Sequence(ctx context.Context) ([]Numbered, error)
+}
+
+// Audience chooses readers: confirmed, not paused, and as the fields say.
+type Audience struct {
+	Cadence    subscribers.Cadence // "" = any
+	Subscriber int64               // 0 = all
+}
+
+// GroupKey is the store's own name for "same categories, same position".
+type GroupKey struct{ Mask, Position int64 }
+
+// Group is the readers of an audience who have the same categories and the same
+// position, and nothing on its way to them.
+type Group struct {
+	Key        GroupKey
+	Categories []string
+	Position   Position
+	Readers    int
+}
+
+// Busy is a reader to whom an earlier mail is still on its way: its insights
+// must not be planned again.
+type Busy struct {
+	Subscriber int64
+	Key        GroupKey
+	Categories []string
+	Position   Position
+	OnTheWay   Position // where they will be when those mails have arrived
+}
+
+// PlannedGroup says what a group receives.
+type PlannedGroup struct {
+	Key     GroupKey
+	Variant int
+	Base    Position // where its readers are
+	Target  Position // where they will be
+}
+
+// PlannedReader says what one busy reader receives.
+type PlannedReader struct {
+	Subscriber   int64
+	Key          GroupKey // as they were when it was decided
+	Variant      int
+	Base, Target Position
+}
+
+// PlanStore keeps digests while they are planned.
+type PlanStore interface {
+	LibraryStore
+	Groups(ctx context.Context, a Audience) ([]Group, error)
+	Busy(ctx context.Context, a Audience) iter.Seq2[Busy, error]
+
+	// Begin stores a digest in state planning and returns its id.
+	Begin(ctx context.Context, d Digest) (int64, error)
+	// AddGroups writes a delivery for each reader of the audience that still
+	// belongs to one of the groups and has nothing on its way, in chunks.
+	AddGroups(ctx context.Context, digest int64, a Audience, groups []PlannedGroup) error
+	AddReaders(ctx context.Context, digest int64, readers []PlannedReader) error
+	// Freeze makes a planning digest planned (or approved, as d.State says) with
+	// its items and variants and counts its readers; the slot is recorded in the
+	// same transaction. ErrSlotTaken, and the digest discarded, when the slot is
+	// on record already. Variants no reader was left for are dropped.
+	Freeze(ctx context.Context, d Digest, slot *SlotRecord) (Digest, error)
+	// Discard removes a digest in state planning, with its rows.
+	Discard(ctx context.Context, digest int64) error
+}
+
+// SlotRecord is what became of one occurrence of a schedule.
+type SlotRecord struct {
+	Schedule string
+	Key      string // local wall time without offset, or "seq:N" for instant ones
+	Due      time.Time
+	Outcome  SlotOutcome
+	Reason   string
+	Digest   int64 // 0 = none
+	At       time.Time
+}
+
+// SlotOutcome is what became of a slot.
+type SlotOutcome string
+
+const (
+	SlotPlanned SlotOutcome = "planned" // its digest's state says the rest
+	SlotSkipped SlotOutcome = "skipped" // nothing new for anybody
+	SlotMissed  SlotOutcome = "missed"  // nobody was there to plan it
+	SlotLate    SlotOutcome = "late"    // too late to be sent
+	SlotFailed  SlotOutcome = "failed"
+)
+
+// SlotStore keeps slots.
+type SlotStore interface {
+	// Since returns the due time of the schedule's newest slot on record, or when
+	// the schedule was first seen; a schedule seen for the first time is
+	// recorded with now, so that nothing before it counts as missed.
+	Since(ctx context.Context, schedule string, now time.Time) (time.Time, error)
+	// RecordSlot stores a slot without a digest. A slot on record stays as it is.
+	RecordSlot(ctx context.Context, r SlotRecord) error
+	// SlotTaken reports whether a slot is on record.
+	SlotTaken(ctx context.Context, schedule, key string) (bool, error)
+	// Slots returns the newest slots first.
+	Slots(ctx context.Context, limit int) ([]SlotRecord, error)
+}
+
+// DigestStore is what staff see and decide.
+type DigestStore interface {
+	Digest(ctx context.Context, id int64) (Digest, error) // ErrNotFound
+	Digests(ctx context.Context, limit int) ([]Digest, error)
+	// Approve lets a planned digest be sent. changed is false when it already was.
+	Approve(ctx context.Context, id int64) (changed bool, err error)
+	// Pause stops an approved or sending digest: no delivery starts until Resume.
+	Pause(ctx context.Context, id int64, reason string) (changed bool, err error)
+	Resume(ctx context.Context, id int64) (changed bool, err error)
+	// Cancel ends a digest that is not done: what has not been started is
+	// skipped and stays unread; what is in flight ends by itself.
+	Cancel(ctx context.Context, id int64) (changed bool, err error)
+	Deliveries(ctx context.Context, f DeliveryFilter) iter.Seq2[Delivery, error]
+}
+
+// DeliveryFilter chooses mails in the outbox. Zero fields choose all.
+type DeliveryFilter struct {
+	Digest int64
+	State  DeliveryState
+	Email  string // an Address key
+}
+
+// Task is one claimed mail with what is needed to make it.
+type Task struct {
+	Ref      Ref
+	Kind     MessageKind
+	Attempts int // before this one
+	Variant  int // of a digest
+	// Created is when the digest was approved or the message queued; the retry
+	// deadline counts from it.
+	Created time.Time
+	// Subscriber is whom it goes to; zero but for the address in a test mail.
+	Subscriber subscribers.Subscriber
+	// To is the frozen address: set once the mail has been started.
+	To      string
+	Payload string // of a test mail: its Rendered as JSON
+}
+
+// Mark is the durable word that a mail is about to be sent.
+type Mark struct {
+	Ref       Ref
+	To        string
+	MessageID string
+}
+
+// Verdict answers a Mark.
+type Verdict int
+
+const (
+	Go   Verdict = iota // it is durable: send
+	Drop                // not this worker's any more, skipped or planned anew: don't send
+)
+
+// Settlement is the durable word on what became of a mail.
+type Settlement struct {
+	Ref    Ref
+	State  DeliveryState // Sent, Deferred, Failed, Skipped, Uncertain; Waiting = given back unattempted
+	NextAt time.Time     // of Deferred and Waiting
+	Code   int
+	Reason string
+	// Uncertain: this attempt's dot was never answered, whatever State says.
+	Uncertain bool
+	// Received: what the mail carried counts as received, so the reader's
+	// position moves.
+	Received bool
+}
+
+// Entry is one line of the ledger: a Mark or a Settlement.
+type Entry struct {
+	Mark   *Mark
+	Settle *Settlement
+}
+
+// OnUncertain is what happens to a mail that was found in flight after a crash,
+// or whose dot was never answered.
+type OnUncertain string
+
+const (
+	Resend OnUncertain = "resend" // same bytes again; servers that drop repeats do
+	Hold   OnUncertain = "hold"   // staff decide
+	Skip   OnUncertain = "skip"   // never again
+)
+
+// OutboxStore is the outbox as a worker sees it.
+type OutboxStore interface {
+	// Attach makes worker the owner of what it will claim and gives back what
+	// dead workers left: claimed mails become pending, mails in flight become
+	// uncertain or, under Resend, deferred until now. A worker is dead when it
+	// has not beaten for ttl. Attach is also the heartbeat.
+	Attach(ctx context.Context, worker string, ttl time.Duration, policy OnUncertain) (Recovered, error)
+	// Detach gives back what worker has claimed and not started.
+	Detach(ctx context.Context, worker string) error
+
+	// Ready returns the approved and sending digests, oldest first.
+	Ready(ctx context.Context) ([]Digest, error)
+	// Start moves an approved digest to sending.
+	Start(ctx context.Context, digest int64) error
+	// Rendition returns a variant as it was first rendered; ok is false before.
+	Rendition(ctx context.Context, digest int64, variant int) (r Rendition, ok bool, err error)
+	// SaveRendition keeps the first rendition of a variant and returns the one kept.
+	SaveRendition(ctx context.Context, digest int64, variant int, r Rendition) (Rendition, error)
+	// Variant reads one variant of a digest.
+	Variant(ctx context.Context, digest int64, number int) (Variant, error)
+	// FailDigest ends a digest that can't be rendered.
+	FailDigest(ctx context.Context, digest int64, reason string) error
+
+	// ClaimMessages and ClaimDeliveries claim up to limit mails that are due.
+	ClaimMessages(ctx context.Context, worker string, limit int) ([]Task, error)
+	ClaimDeliveries(ctx context.Context, worker string, digest int64, limit int) ([]Task, error)
+	// Record stores entries in one durable transaction and answers each.
+	//
+	// A mark re-reads the digest's state and the reader's status, pause,
+	// categories and position: see Recheck.
+	Record(ctx context.Context, worker string, entries []Entry) ([]Verdict, error)
+	// Finish makes a sending digest done if all its deliveries are terminal.
+	Finish(ctx context.Context, digest int64) (bool, error)
+	// NextDue is when the next deferred mail is due; zero = none.
+	NextDue(ctx context.Context) (time.Time, error)
+}
+
+// Rendition is a variant as it is sent, stored so that the same bytes can be made
+// again after a restart or an upgrade.
+type Rendition struct {
+	Rendered
+	Date    time.Time
+	BaseURL string
+}
+
+// Recovered counts what Attach gave back.
+type Recovered struct{ Claimed, Uncertain int }

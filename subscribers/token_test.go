@@ -1,0 +1,134 @@
+package subscribers_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/scaledbydesign/insights/subscribers"
+)
+
+const (
+	oldSecret = "the old secret, of 32 bytes or more"
+	newSecret = "the new secret, of 32 bytes or more"
+	publicID  = "Zx9_-aB3dE6gH1jK4mN7"
+)
+
+var purposes = []subscribers.Purpose{subscribers.ConfirmToken, subscribers.UnsubscribeToken, subscribers.PreferencesToken}
+
+func keyring(t testing.TB, secrets ...string) *subscribers.Keyring {
+	t.Helper()
+	keys, err := subscribers.NewKeyring(secrets...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return keys
+}
+
+func TestTokenOpensWhatItWasMadeFor(t *testing.T) {
+	keys := keyring(t, newSecret)
+	for _, made := range purposes {
+		token := keys.Make(made, publicID, "scope")
+		if strings.Trim(token, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-.~") != "" || len(token) > 64 {
+			t.Errorf("token %q can't stand in an address", token)
+		}
+		for _, checked := range purposes {
+			for _, scope := range []string{"scope", "", "other"} {
+				got, err := keys.Check(checked, token, scope)
+				if checked == made && scope == "scope" {
+					if err != nil || got != publicID {
+						t.Errorf("%s: %q, %v", made, got, err)
+					}
+				} else if !errors.Is(err, subscribers.ErrToken) {
+					t.Errorf("a token to %s also opens %s, scope %q (%v)", made, checked, scope, err)
+				}
+			}
+		}
+	}
+}
+
+// TestAlteredTokenIsRefused tries every other character at every place, every
+// place left out, every beginning, and characters before and behind.
+func TestAlteredTokenIsRefused(t *testing.T) {
+	keys := keyring(t, newSecret, oldSecret)
+	token := keys.Make(subscribers.UnsubscribeToken, publicID, "")
+	refuse := func(altered string) {
+		t.Helper()
+		if _, err := keys.Check(subscribers.UnsubscribeToken, altered, ""); !errors.Is(err, subscribers.ErrToken) {
+			t.Errorf("%q was accepted for %q (%v)", altered, token, err)
+		}
+	}
+	for i := range token {
+		for c := range 256 {
+			if byte(c) != token[i] {
+				refuse(token[:i] + string([]byte{byte(c)}) + token[i+1:])
+			}
+		}
+		refuse(token[:i])
+		refuse(token[:i] + token[i+1:])
+	}
+	for c := range 256 {
+		refuse(token + string([]byte{byte(c)}))
+		refuse(string([]byte{byte(c)}) + token)
+	}
+	refuse(strings.ToUpper(token))
+	refuse(token + token)
+	refuse(strings.Repeat("A", 1<<20))
+}
+
+func TestOldTokensSurviveRotation(t *testing.T) {
+	before := keyring(t, oldSecret)
+	after := keyring(t, newSecret, oldSecret)
+	old := before.Make(subscribers.UnsubscribeToken, publicID, "")
+	if _, err := after.Check(subscribers.UnsubscribeToken, old, ""); err != nil {
+		t.Errorf("a token from before the rotation: %v", err)
+	}
+	fresh := after.Make(subscribers.UnsubscribeToken, publicID, "")
+	if _, err := before.Check(subscribers.UnsubscribeToken, fresh, ""); !errors.Is(err, subscribers.ErrToken) {
+		t.Errorf("a new token is not made with the new secret: %v", err)
+	}
+	if _, err := keyring(t, newSecret).Check(subscribers.UnsubscribeToken, old, ""); !errors.Is(err, subscribers.ErrToken) {
+		t.Errorf("a token of a secret that was dropped: %v", err)
+	}
+	// One key's signature under the other's name is no token.
+	kid, _, _ := strings.Cut(fresh, ".")
+	_, rest, _ := strings.Cut(old, ".")
+	if _, err := after.Check(subscribers.UnsubscribeToken, kid+"."+rest, ""); !errors.Is(err, subscribers.ErrToken) {
+		t.Errorf("mixed keys: %v", err)
+	}
+}
+
+func TestKeyringRefusesWeakSecrets(t *testing.T) {
+	for _, secrets := range [][]string{nil, {""}, {strings.Repeat("x", subscribers.MinSecret-1)}, {newSecret, "short"}} {
+		_, err := subscribers.NewKeyring(secrets...)
+		if err == nil {
+			t.Errorf("%d secrets were accepted", len(secrets))
+		} else if strings.Contains(err.Error(), "short") {
+			t.Errorf("the error shows a secret: %v", err)
+		}
+	}
+	if _, err := subscribers.NewKeyring(strings.Repeat("x", subscribers.MinSecret)); err != nil {
+		t.Error(err)
+	}
+}
+
+func FuzzCheck(f *testing.F) {
+	keys := keyring(f, newSecret, oldSecret)
+	genuine := make(map[string]bool)
+	for _, k := range []*subscribers.Keyring{keys, keyring(f, oldSecret)} {
+		token := k.Make(subscribers.UnsubscribeToken, publicID, "")
+		genuine[token] = true
+		f.Add(token)
+	}
+	f.Add("..")
+	f.Add("a.b.c")
+	f.Fuzz(func(t *testing.T, token string) {
+		id, err := keys.Check(subscribers.UnsubscribeToken, token, "")
+		if err == nil && (!genuine[token] || id != publicID) {
+			t.Errorf("%q was accepted for %q", token, id)
+		}
+		if err != nil && (!errors.Is(err, subscribers.ErrToken) || id != "") {
+			t.Errorf("%q: %q, %v", token, id, err)
+		}
+	})
+}
