@@ -1,0 +1,150 @@
+package templates
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"strings"
+	"time"
+
+	"github.com/scaledbydesign/insights/newsletter"
+)
+
+// Mail renders the mails of the newsletter: the digest, the request to confirm a
+// sign-up, and the answer to somebody who is subscribed already. It implements
+// [newsletter.Renderer]; it is immutable and safe for concurrent use. Equal
+// arguments give equal mails.
+type Mail struct {
+	site  Site
+	zone  *time.Location
+	mails map[newsletter.MessageKind]mailTemplate
+}
+
+var _ newsletter.Renderer = (*Mail)(nil)
+
+// NewMail parses the embedded sources. Files of override, which may be nil,
+// replace those of the same name: email/digest.html.tmpl. Each mail is tried once,
+// so that a source that can't be parsed, asks for something there is not, or
+// leaves out a link that the mail must have is an error that names the file.
+func NewMail(site Site, override fs.FS) (*Mail, error) {
+	zone, err := time.LoadLocation(site.TimeZone)
+	if err != nil {
+		return nil, fmt.Errorf("templates: time zone of the site: %w; use an IANA name such as Europe/Berlin", err)
+	}
+	mails, err := parseMails(override)
+	if err != nil {
+		return nil, err
+	}
+	m := &Mail{site: site, zone: zone, mails: mails}
+	if err := m.try(); err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// Digest renders one variant of a digest. Where the HTML part would grow past
+// what mail programs show whole, the last insights lose their summaries, then
+// the last titles give way to their number and a link to the digest on the web;
+// both parts always show the same.
+func (m *Mail) Digest(e newsletter.Edition) (newsletter.Rendered, error) {
+	view := m.digestView(e)
+	markup, shown, err := m.fit(view)
+	if err != nil {
+		return newsletter.Rendered{}, err
+	}
+	text, err := m.mails[newsletter.DigestMail].text(shown)
+	if err != nil {
+		return newsletter.Rendered{}, err
+	}
+	return newsletter.Rendered{Subject: view.Subject, HTML: markup, Text: text}, nil
+}
+
+// Notice renders a mail that is no digest. It never shows the subscriber's name:
+// whoever signs somebody else's address up chooses that name, and would have
+// their words carried to a stranger.
+func (m *Mail) Notice(n newsletter.Notice) (newsletter.Rendered, error) {
+	t, ok := m.mails[n.Kind]
+	if !ok || n.Kind == newsletter.DigestMail {
+		return newsletter.Rendered{}, fmt.Errorf("templates: there is no notice of kind %q", n.Kind)
+	}
+	view := m.noticeView(n)
+	markup, err := t.html(view)
+	if err != nil {
+		return newsletter.Rendered{}, err
+	}
+	text, err := t.text(view)
+	if err != nil {
+		return newsletter.Rendered{}, err
+	}
+	return newsletter.Rendered{Subject: view.Subject, HTML: markup, Text: text}, nil
+}
+
+// try renders a sample of each mail and looks for the links it must have.
+func (m *Mail) try() error {
+	const (
+		webURL      = "https://insights.invalid/digests/1"
+		unsubscribe = "https://insights.invalid/unsubscribe/" + newsletter.MarkUnsubscribe
+		preferences = "https://insights.invalid/preferences/" + newsletter.MarkPreferences
+		confirm     = "https://insights.invalid/confirm/token"
+	)
+	at := time.Date(2026, time.January, 5, 9, 0, 0, 0, time.UTC)
+	item := newsletter.Item{Slug: "sample", Title: "Title", Summary: "Summary.", CategoryName: "Category", Date: at, Minutes: 5}
+	var faults []error
+	check := func(kind newsletter.MessageKind, r newsletter.Rendered, err error, links ...string) {
+		if err != nil {
+			faults = append(faults, err)
+			return
+		}
+		for _, part := range []struct{ name, words string }{{"html", r.HTML}, {"txt", r.Text}} {
+			for _, link := range links {
+				if !strings.Contains(part.words, link) {
+					faults = append(faults, fmt.Errorf("templates: email/%s.%s.tmpl: leaves out a link that this mail must have, such as %s", kind, part.name, link))
+				}
+			}
+		}
+	}
+	for _, items := range [][]newsletter.Item{{item}, {item, item}} {
+		r, err := m.Digest(newsletter.Edition{
+			Subject: "Subject", Intro: "Intro.", Items: items, More: items[1:], Cadence: "weekly", Category: "Category",
+			WebURL: webURL, UnsubscribeURL: unsubscribe, PreferencesURL: preferences,
+			Address: newsletter.MarkAddress, Since: newsletter.MarkSince, Date: at,
+		})
+		check(newsletter.DigestMail, r, err, unsubscribe, preferences, webURL, m.insightURL(item.Slug))
+	}
+	n := newsletter.Notice{
+		Kind: newsletter.ConfirmMail, Address: "reader@insights.invalid", Cadence: "weekly", Categories: []string{"category"},
+		AskedAt: at, ExpiresAt: at, ConfirmURL: confirm, PreferencesURL: preferences, UnsubscribeURL: unsubscribe,
+	}
+	r, err := m.Notice(n)
+	check(n.Kind, r, err, confirm)
+	n.Kind = newsletter.AlreadyMail
+	r, err = m.Notice(n)
+	check(n.Kind, r, err, preferences, unsubscribe)
+	return errors.Join(faults...)
+}
+
+// mailTemplate is one mail in its two parts.
+type mailTemplate struct {
+	name           string // of the files in email/, without their endings
+	markup, letter interface {
+		Execute(w io.Writer, data any) error
+	}
+}
+
+func (t mailTemplate) html(view any) (string, error) {
+	var b bytes.Buffer
+	if err := t.markup.Execute(&b, view); err != nil {
+		return "", fmt.Errorf("templates: email/%s.html.tmpl: %w", t.name, err)
+	}
+	return b.String(), nil
+}
+
+func (t mailTemplate) text(view any) (string, error) {
+	var b bytes.Buffer
+	if err := t.letter.Execute(&b, view); err != nil {
+		return "", fmt.Errorf("templates: email/%s.txt.tmpl: %w", t.name, err)
+	}
+	return wrapMail(b.String()), nil
+}

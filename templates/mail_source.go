@@ -1,0 +1,87 @@
+package templates
+
+import (
+	"errors"
+	"fmt"
+	htmltemplate "html/template"
+	"io/fs"
+	"slices"
+	"strings"
+	"text/template"
+
+	"github.com/scaledbydesign/insights/newsletter"
+)
+
+// parseMails parses what surrounds every mail and the two parts of each, from
+// override where it has the file. All faults are returned at once.
+func parseMails(override fs.FS) (map[newsletter.MessageKind]mailTemplate, error) {
+	names, err := fs.Glob(embedded, "email/*.tmpl")
+	if err != nil {
+		return nil, fmt.Errorf("templates: %w", err)
+	}
+	sources := make(map[string]string, len(names))
+	for _, name := range names {
+		b, err := fs.ReadFile(embedded, name)
+		if err != nil {
+			return nil, fmt.Errorf("templates: %w", err)
+		}
+		sources[name] = string(b)
+	}
+	var faults []error
+	if override != nil {
+		own, err := fs.Glob(override, "email/*.tmpl")
+		if err != nil {
+			return nil, fmt.Errorf("templates: %w", err)
+		}
+		for _, name := range own {
+			b, err := fs.ReadFile(override, name)
+			switch {
+			case err != nil:
+				faults = append(faults, fmt.Errorf("templates: %w", err))
+			case !slices.Contains(names, name):
+				// A misspelt name would otherwise be ignored in silence.
+				faults = append(faults, fmt.Errorf("templates: %s: no mail uses this file; those used are %s", name, strings.Join(names, ", ")))
+			default:
+				sources[name] = string(b)
+			}
+		}
+	}
+	mails := make(map[newsletter.MessageKind]mailTemplate)
+	for _, kind := range []newsletter.MessageKind{newsletter.DigestMail, newsletter.ConfirmMail, newsletter.AlreadyMail} {
+		t, err := parseMail(sources, string(kind))
+		faults = append(faults, err)
+		mails[kind] = t
+	}
+	return mails, errors.Join(faults...)
+}
+
+func parseMail(sources map[string]string, name string) (mailTemplate, error) {
+	const layoutHTML, layoutText = "email/layout.html.tmpl", "email/layout.txt.tmpl"
+	bodyHTML, bodyText := "email/"+name+".html.tmpl", "email/"+name+".txt.tmpl"
+
+	markup := htmltemplate.New("").Funcs(htmltemplate.FuncMap{"outlook": outlook, "filler": filler})
+	for _, file := range []string{layoutHTML, bodyHTML} {
+		if _, err := markup.New(file).Parse(sources[file]); err != nil {
+			return mailTemplate{}, fmt.Errorf("templates: %w", err) // names the file and the line
+		}
+	}
+	letter := template.New("")
+	for _, file := range []string{layoutText, bodyText} {
+		if _, err := letter.New(file).Parse(sources[file]); err != nil {
+			return mailTemplate{}, fmt.Errorf("templates: %w", err)
+		}
+	}
+	return mailTemplate{name, markup.Lookup(layoutHTML), letter.Lookup(layoutText)}, nil
+}
+
+// outlook wraps markup in a comment that only Outlook for Windows reads. It has to
+// be a function because html/template drops comments.
+func outlook(markup string) htmltemplate.HTML {
+	return htmltemplate.HTML("<!--[if mso]>" + markup + "<![endif]-->")
+}
+
+// filler is invisible and follows the preheader, so that a mailbox list does not
+// go on with whatever the mail begins with.
+func filler() htmltemplate.HTML {
+	return htmltemplate.HTML(strings.Repeat("&#847;&zwnj;&nbsp;", 70))
+}

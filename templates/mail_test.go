@@ -1,0 +1,383 @@
+package templates_test
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/net/html"
+
+	"github.com/scaledbydesign/insights/newsletter"
+	"github.com/scaledbydesign/insights/templates"
+)
+
+// published are insights as a digest carries them, newest first.
+var published = []newsletter.Item{
+	{Slug: "the-caching-strategy-that-cut-our-clients-aws-bill-by-60", Title: "The Caching Strategy That Cut Our Client's AWS Bill by 60%",
+		Summary:  "Four layers from browser to database, what each may hold and for how long, and the invalidation rule that kept prices right while the bill fell.",
+		Category: "infrastructure", CategoryName: "Infrastructure", Date: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), Minutes: 9},
+	{Slug: "observability-that-actually-helps-you-sleep-at-night", Title: "Observability That Actually Helps You Sleep at Night",
+		Summary:  "Alerts on symptoms, traces that join up, and a dashboard a tired person can read: what to keep, what to delete, and in which order.",
+		Category: "engineering", CategoryName: "Engineering", Date: time.Date(2025, 12, 31, 0, 0, 0, 0, time.UTC), Minutes: 8},
+	{Slug: "split-tests-on-checkout", Title: "Split Tests on the Checkout Page",
+		Summary:  "Why most of them end without an answer, and how to size one that can end with it.",
+		Category: "split-testing-tracking", CategoryName: "Split Testing & Tracking", Date: time.Date(2025, 12, 29, 0, 0, 0, 0, time.UTC), Minutes: 6},
+}
+
+// many makes n insights that differ.
+func many(n int) []newsletter.Item {
+	items := make([]newsletter.Item, n)
+	for i := range items {
+		items[i] = published[i%len(published)]
+		items[i].Slug = fmt.Sprintf("%s-%d", items[i].Slug, i)
+		items[i].Title = fmt.Sprintf("%s, Part %d", items[i].Title, i)
+		items[i].Date = items[i].Date.AddDate(0, 0, -i)
+	}
+	return items
+}
+
+// edition is a digest of these insights, with marks as a worker gives them.
+func edition(cadence string, items, more []newsletter.Item) newsletter.Edition {
+	const base = "https://insights.example.com"
+	return newsletter.Edition{
+		Subject: newsletter.SubjectFor(slices.Concat(items, more), ""),
+		Items:   items, More: more, Cadence: cadence,
+		WebURL:         base + "/digests/12",
+		UnsubscribeURL: base + "/unsubscribe/" + newsletter.MarkUnsubscribe,
+		PreferencesURL: base + "/preferences/" + newsletter.MarkPreferences,
+		Address:        newsletter.MarkAddress, Since: newsletter.MarkSince,
+		Date: time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC),
+	}
+}
+
+func notice(kind newsletter.MessageKind) newsletter.Notice {
+	const base = "https://insights.example.com"
+	return newsletter.Notice{
+		Kind: kind, Address: "reader@example.org", Name: "Reader", Cadence: "weekly",
+		Categories:     []string{"ai-automation", "architecture", "split-testing-tracking"},
+		AskedAt:        time.Date(2026, 1, 5, 9, 30, 0, 0, time.UTC),
+		ExpiresAt:      time.Date(2026, 1, 8, 9, 30, 0, 0, time.UTC),
+		ConfirmURL:     base + "/confirm/k1.ZL5DB3VQ7T.9y_Yf-0pQ2aBcDeFgHiJkLmN",
+		PreferencesURL: base + "/preferences/k1.ZL5DB3VQ7T.pQ2aBcDeFgHiJkLmN9y_Yf-0",
+		UnsubscribeURL: base + "/unsubscribe/k1.ZL5DB3VQ7T.BcDeFgHiJkLmN9y_Yf-0pQ2a",
+	}
+}
+
+func mailSite() templates.Site {
+	site := templates.DefaultSite()
+	site.BaseURL = "https://insights.example.com"
+	site.PostalAddress = "1 Example Street\n10115 Berlin\nGermany"
+	return site
+}
+
+func newMail(t testing.TB, site templates.Site) *templates.Mail {
+	t.Helper()
+	m, err := templates.NewMail(site, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// sampleMails renders every kind of mail in the shapes it comes in.
+func sampleMails(t testing.TB) map[string]newsletter.Rendered {
+	t.Helper()
+	m := newMail(t, mailSite())
+	weekly := edition("weekly", published, nil)
+	weekly.Intro = "The first digest of the year is about money: what the cloud costs, and what it costs not to know.\n\nNext week: the quarterly review of our architecture notes."
+	engineering := many(3)
+	for i := range engineering {
+		engineering[i].Category, engineering[i].CategoryName = "engineering", "Engineering"
+	}
+	staff := edition("", engineering[:2], engineering[2:])
+	staff.Category = "Engineering"
+	mails := make(map[string]newsletter.Rendered)
+	for name, e := range map[string]newsletter.Edition{
+		"digest-instant": edition("instant", published[:1], nil),
+		"digest-weekly":  weekly,
+		"digest-staff":   staff,
+		"digest-monthly": edition("monthly", many(12), many(40)[12:]),
+		"digest-daily":   edition("daily", many(40), nil),
+		"digest-long":    edition("monthly", many(40), many(400)[40:]),
+	} {
+		r, err := m.Digest(e)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		mails[name] = r
+	}
+	for _, kind := range []newsletter.MessageKind{newsletter.ConfirmMail, newsletter.AlreadyMail} {
+		r, err := m.Notice(notice(kind))
+		if err != nil {
+			t.Fatalf("%s: %v", kind, err)
+		}
+		mails[string(kind)] = r
+	}
+	return mails
+}
+
+func TestMailsReadAsBefore(t *testing.T) {
+	for name, r := range sampleMails(t) {
+		if name == "digest-daily" || name == "digest-long" {
+			continue // nothing in them is new, and they are large
+		}
+		golden(t, "mail/"+name+".html", r.HTML)
+		golden(t, "mail/"+name+".txt", "Subject: "+r.Subject+"\n\n"+r.Text)
+	}
+}
+
+func TestBothPartsHoldTheSameLinks(t *testing.T) {
+	for name, r := range sampleMails(t) {
+		t.Run(name, func(t *testing.T) {
+			markup, text := hrefs(t, r.HTML), textURLs(r.Text)
+			if !slices.Equal(markup, text) {
+				t.Errorf("the parts differ in their links\nhtml %q\ntext %q", markup, text)
+			}
+		})
+	}
+}
+
+func TestDigestLinksToTheInsightsItCarriesAndNoOthers(t *testing.T) {
+	m := newMail(t, mailSite())
+	items := many(9)
+	r, err := m.Digest(edition("weekly", items[:6], items[6:]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want []string
+	for _, item := range items {
+		want = append(want, "https://insights.example.com/insights/"+item.Slug)
+	}
+	slices.Sort(want)
+	var got []string
+	for _, u := range hrefs(t, r.HTML) {
+		if strings.Contains(u, "/insights/") {
+			got = append(got, u)
+		}
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("links to insights\ngot  %q\nwant %q", got, want)
+	}
+}
+
+func TestDigestSaysWhatEachInsightIs(t *testing.T) {
+	r, err := newMail(t, mailSite()).Digest(edition("weekly", published, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	markup, text := words(t, r.HTML), strings.Join(strings.Fields(r.Text), " ")
+	for _, item := range published {
+		for _, want := range []string{item.Title, item.Summary, item.CategoryName, item.Date.Format("2 January 2006"), fmt.Sprint(item.Minutes, " min read")} {
+			if !strings.Contains(markup, want) {
+				t.Errorf("the HTML part lacks %q", want)
+			}
+			if !strings.Contains(text, want) {
+				t.Errorf("the text part lacks %q", want)
+			}
+		}
+	}
+}
+
+func TestDigestSaysWhoSendsItAndWhyAndHowToLeave(t *testing.T) {
+	r, err := newMail(t, mailSite()).Digest(edition("weekly", published, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for part, said := range map[string]string{"html": words(t, r.HTML), "text": strings.Join(strings.Fields(r.Text), " ")} {
+		for _, want := range []string{
+			"Sent by ScaledByDesign", "1 Example Street", "10115 Berlin", "Germany",
+			"weekly digest because", newsletter.MarkAddress, "confirmed for it on " + newsletter.MarkSince,
+			"Unsubscribe", "Change what you get", "Read on the web",
+		} {
+			if !strings.Contains(said, want) {
+				t.Errorf("the %s part does not say %q", part, want)
+			}
+		}
+	}
+}
+
+func TestMarksPassThroughUnchanged(t *testing.T) {
+	marks := []string{newsletter.MarkUnsubscribe, newsletter.MarkPreferences, newsletter.MarkAddress, newsletter.MarkSince}
+	for name, r := range sampleMails(t) {
+		if !strings.HasPrefix(name, "digest-") {
+			continue
+		}
+		for _, mark := range marks {
+			if n := strings.Count(r.HTML, mark); n != 1 {
+				t.Errorf("%s: %s stands in the HTML part %d times", name, mark, n)
+			}
+			if n := strings.Count(r.Text, mark); n != 1 {
+				t.Errorf("%s: %s stands in the text part %d times", name, mark, n)
+			}
+		}
+		if !strings.Contains(r.Text, "\n"+newsletter.MarkAddress+"\n") {
+			t.Errorf("%s: the address is not on a line of its own, and can be longer than a line", name)
+		}
+	}
+}
+
+func TestEqualEditionsGiveEqualMailsToAnyNumberOfCallers(t *testing.T) {
+	m := newMail(t, mailSite())
+	e := edition("weekly", many(40), many(240)[40:])
+	want, err := m.Digest(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			if got, err := m.Digest(e); err != nil || got != want {
+				t.Errorf("a second rendering differs (error %v)", err)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func TestDatesAreInTheZoneOfTheSite(t *testing.T) {
+	site := mailSite()
+	site.TimeZone = "Europe/Berlin"
+	// An insight dated 2 March in Berlin, as a database gives it back.
+	item := published[0]
+	item.Date = time.Date(2026, 3, 1, 23, 0, 0, 0, time.UTC)
+	m := newMail(t, site)
+	r, err := m.Digest(edition("instant", []newsletter.Item{item}, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(r.Text, "2 March 2026") {
+		t.Errorf("the insight is dated otherwise:\n%s", r.Text)
+	}
+	r, err = m.Notice(notice(newsletter.ConfirmMail))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(r.Text, "10:30 CET") {
+		t.Errorf("the time of asking is otherwise:\n%s", r.Text)
+	}
+}
+
+func TestConfirmationSaysWhatIsAskedAndHasOneLink(t *testing.T) {
+	n := notice(newsletter.ConfirmMail)
+	r, err := newMail(t, mailSite()).Notice(n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := hrefs(t, r.HTML); !slices.Equal(got, []string{n.ConfirmURL}) {
+		t.Errorf("links of the HTML part: %q", got)
+	}
+	if got := textURLs(r.Text); !slices.Equal(got, []string{n.ConfirmURL}) {
+		t.Errorf("links of the text part: %q", got)
+	}
+	for part, said := range map[string]string{"html": words(t, r.HTML), "text": strings.Join(strings.Fields(r.Text), " ")} {
+		for _, want := range []string{
+			"reader@example.org", "a weekly digest of insights on Architecture, Split Testing & Tracking and AI & Automation",
+			"on 5 January 2026 at 09:30 UTC", "until 8 January 2026 at 09:30 UTC", "ignore this mail", "Sent by ScaledByDesign", "1 Example Street",
+		} {
+			if !strings.Contains(said, want) {
+				t.Errorf("the %s part does not say %q", part, want)
+			}
+		}
+	}
+}
+
+func TestNoticesSayEveryCadence(t *testing.T) {
+	m := newMail(t, mailSite())
+	for cadence, want := range map[string]string{
+		"instant": "a mail for each new insight on Leadership", "daily": "a daily digest of insights on Leadership",
+		"weekly": "a weekly digest of insights on Leadership", "monthly": "a monthly digest of insights on Leadership",
+		"": "insights on Leadership",
+	} {
+		for _, kind := range []newsletter.MessageKind{newsletter.ConfirmMail, newsletter.AlreadyMail} {
+			n := notice(kind)
+			n.Cadence, n.Categories = cadence, []string{"leadership"}
+			r, err := m.Notice(n)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if text := strings.Join(strings.Fields(r.Text), " "); !strings.Contains(text, want) {
+				t.Errorf("%s, cadence %q: does not say %q:\n%s", kind, cadence, want, r.Text)
+			}
+		}
+	}
+}
+
+func TestUnknownNoticeIsRefused(t *testing.T) {
+	for _, kind := range []newsletter.MessageKind{"", "welcome", newsletter.DigestMail} {
+		if r, err := newMail(t, mailSite()).Notice(notice(kind)); err == nil {
+			t.Errorf("kind %q gave a mail: %q", kind, r.Subject)
+		}
+	}
+}
+
+func TestTextPartIsWrappedWithURLsOnLinesOfTheirOwn(t *testing.T) {
+	for name, r := range sampleMails(t) {
+		for line := range strings.Lines(r.Text) {
+			line = strings.TrimSuffix(line, "\n")
+			if strings.Contains(line, "://") {
+				if strings.ContainsAny(line, " \t") {
+					t.Errorf("%s: a URL shares its line: %q", name, line)
+				}
+				continue
+			}
+			if n := len([]rune(line)); n > 72 {
+				t.Errorf("%s: %d characters: %q", name, n, line)
+			}
+			if strings.TrimRight(line, " \t\r") != line {
+				t.Errorf("%s: blanks at the end of %q", name, line)
+			}
+		}
+		if strings.Contains(r.Text, "\n\n\n") || strings.HasPrefix(r.Text, "\n") || !strings.HasSuffix(r.Text, "\n") || strings.HasSuffix(r.Text, "\n\n") {
+			t.Errorf("%s: blank lines are off", name)
+		}
+	}
+}
+
+func TestPreheaderIsNotTheSubjectAgain(t *testing.T) {
+	long := strings.Repeat("several words of a summary ", 12)
+	second := published[1]
+	for name, tt := range map[string]struct {
+		items []newsletter.Item
+		want  string // how it begins
+	}{
+		"one":          {published[:1], "Four layers from browser"},
+		"three":        {published, "Observability That Actually Helps"},
+		"short titles": {[]newsletter.Item{{Title: "First", Slug: "a", Summary: long}, {Title: "Second", Slug: "b"}}, "Second · several words"},
+		"long title":   {[]newsletter.Item{published[0], {Title: long, Slug: "b"}, second}, "several words of a summary"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, err := newMail(t, mailSite()).Digest(edition("weekly", tt.items, nil))
+			if err != nil {
+				t.Fatal(err)
+			}
+			hidden := find(parse(t, r.HTML), func(n *html.Node) bool { return strings.Contains(attr(n, "style"), "display:none") })
+			if len(hidden) != 1 || hidden[0].Parent.Data != "body" || firstElement(hidden[0].Parent) != hidden[0] {
+				t.Fatal("the preheader is not the first element of the body")
+			}
+			got, _, _ := strings.Cut(textOf(hidden[0]), "\u034f")
+			if !strings.HasPrefix(got, tt.want) {
+				t.Errorf("got %q, want it to begin with %q", got, tt.want)
+			}
+			if n := len([]rune(got)); n < 60 || n > 90 {
+				t.Errorf("%d characters, want 60 to 90: %q", n, got)
+			}
+			if strings.Contains(r.Text, "\u034f") {
+				t.Error("the text part holds filler")
+			}
+		})
+	}
+}
+
+// textURLs are the different URLs that stand on a line of their own, sorted.
+func textURLs(text string) []string {
+	return sortedSet(regexp.MustCompile(`(?m)^https?://\S+$`).FindAllString(text, -1))
+}
+
+func sortedSet(s []string) []string {
+	slices.Sort(s)
+	return slices.Compact(s)
+}

@@ -1,0 +1,279 @@
+package templates
+
+import (
+	"cmp"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/scaledbydesign/insights/newsletter"
+)
+
+// mailHead is what the sources of every mail may ask for.
+type mailHead struct {
+	Site      Site
+	Sender    string   // who sends
+	Postal    []string // lines of the postal address; none if the site has none
+	Subject   string
+	Preheader string // what a mailbox list shows after the subject
+	Direction string // ltr or rtl, by the site's language
+	End       string // the side where a line ends: right or left
+	WebURL    string // the digest on the web; empty for notices
+}
+
+// digestView is what email/digest.*.tmpl may ask for besides mailHead.
+type digestView struct {
+	mailHead
+	Edition        string // "Weekly digest"
+	Date           string
+	Count          int // of all insights, shown or not
+	Intro          []string
+	Items          []mailInsight // in full
+	More           []mailInsight // as titles
+	Left           int           // on the web alone
+	Cadence        string        // "weekly", or empty for a digest by staff
+	UnsubscribeURL string
+	PreferencesURL string
+	Address        string
+	Since          string
+}
+
+// mailInsight is one insight of a digest.
+type mailInsight struct {
+	Title, URL, Summary, Category, Date string
+	Minutes                             int
+}
+
+// noticeView is what email/confirm.*.tmpl and email/already.*.tmpl may ask for
+// besides mailHead.
+type noticeView struct {
+	mailHead
+	Address        string
+	What           string // "a weekly digest of insights on Architecture and Leadership"
+	AskedOn        string // "23 November 2026 at 09:00 UTC", or empty
+	Expires        string // likewise
+	ConfirmURL     string
+	PreferencesURL string
+	UnsubscribeURL string
+}
+
+func (m *Mail) head(subject string) mailHead {
+	h := mailHead{
+		Site:      m.site,
+		Sender:    oneLine(cmp.Or(m.site.Owner, m.site.Author, m.site.Title)),
+		Subject:   oneLine(subject),
+		Direction: "ltr",
+		End:       "right",
+	}
+	h.Site.Title = oneLine(m.site.Title)
+	h.Site.Language = cmp.Or(m.site.Language, "en")
+	language, _, _ := strings.Cut(strings.ToLower(h.Site.Language), "-")
+	if slices.Contains([]string{"ar", "ckb", "dv", "fa", "he", "ps", "sd", "ug", "ur", "yi"}, language) {
+		h.Direction, h.End = "rtl", "left"
+	}
+	for line := range strings.Lines(m.site.PostalAddress) {
+		if line = oneLine(line); line != "" {
+			h.Postal = append(h.Postal, line)
+		}
+	}
+	return h
+}
+
+func (m *Mail) digestView(e newsletter.Edition) digestView {
+	v := digestView{
+		mailHead: m.head(cmp.Or(e.Subject, newsletter.SubjectFor(e.Items, ""))),
+		Edition:  editionName(e),
+		Date:     m.day(e.Date),
+		Count:    len(e.Items) + len(e.More),
+		Intro:    paragraphs(e.Intro),
+		Items:    m.insights(e.Items),
+		More:     m.insights(e.More),
+		Cadence:  e.Cadence, UnsubscribeURL: e.UnsubscribeURL, PreferencesURL: e.PreferencesURL,
+		Address: e.Address, Since: e.Since,
+	}
+	if e.Cadence == "instant" {
+		v.Cadence = ""
+	}
+	v.WebURL = e.WebURL
+	v.Preheader = preheader(v.Items)
+	return v
+}
+
+// editionName is the digest's heading.
+func editionName(e newsletter.Edition) string {
+	name, ok := map[string]string{"daily": "Daily digest", "weekly": "Weekly digest", "monthly": "Monthly digest"}[e.Cadence]
+	category := oneLine(e.Category)
+	switch {
+	case ok && category != "":
+		return name + ": " + category
+	case ok:
+		return name
+	case category != "":
+		return "New in " + category
+	case len(e.Items)+len(e.More) == 1:
+		return "New insight"
+	}
+	return "New insights"
+}
+
+func (m *Mail) insights(items []newsletter.Item) []mailInsight {
+	out := make([]mailInsight, len(items))
+	for i, item := range items {
+		out[i] = mailInsight{
+			Title:    oneLine(item.Title),
+			URL:      m.insightURL(item.Slug),
+			Summary:  oneLine(item.Summary),
+			Category: oneLine(cmp.Or(item.CategoryName, m.categoryName(item.Category))),
+			Date:     m.day(item.Date),
+			Minutes:  item.Minutes,
+		}
+	}
+	return out
+}
+
+func (m *Mail) insightURL(slug string) string {
+	return m.site.BaseURL + "/insights/" + url.PathEscape(slug)
+}
+
+func (m *Mail) categoryName(slug string) string {
+	for _, c := range m.site.Categories {
+		if c.Slug == slug {
+			return c.Name
+		}
+	}
+	return slug
+}
+
+// day is a date in the site's zone, as people write it; empty for the zero time.
+func (m *Mail) day(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.In(m.zone).Format("2 January 2006")
+}
+
+func (m *Mail) minute(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.In(m.zone).Format("2 January 2006 at 15:04 MST")
+}
+
+func (m *Mail) noticeView(n newsletter.Notice) noticeView {
+	title := oneLine(m.site.Title)
+	subject, preheader := "Please confirm your subscription to "+title, "One press of a button confirms that you asked for it. If you did not, ignore this mail."
+	if n.Kind == newsletter.AlreadyMail {
+		subject, preheader = "You are subscribed to "+title+" already", "Nothing has changed. You can look at what you get, change it, or unsubscribe."
+	}
+	v := noticeView{
+		mailHead: m.head(subject),
+		Address:  oneLine(n.Address),
+		What:     m.what(n),
+		AskedOn:  m.minute(n.AskedAt), Expires: m.minute(n.ExpiresAt),
+		ConfirmURL: n.ConfirmURL, PreferencesURL: n.PreferencesURL, UnsubscribeURL: n.UnsubscribeURL,
+	}
+	v.Preheader = preheader
+	return v
+}
+
+// what says what was asked for, as part of a sentence. Categories stand in the
+// site's order.
+func (m *Mail) what(n newsletter.Notice) string {
+	what := "a " + n.Cadence + " digest of insights"
+	switch n.Cadence {
+	case "instant":
+		what = "a mail for each new insight"
+	case "":
+		what = "insights"
+	}
+	var names []string
+	for _, c := range m.site.Categories {
+		if slices.Contains(n.Categories, c.Slug) {
+			names = append(names, oneLine(c.Name))
+		}
+	}
+	for _, slug := range n.Categories {
+		if name := m.categoryName(slug); name == slug {
+			names = append(names, oneLine(slug)) // no longer among the site's categories
+		}
+	}
+	switch last := len(names) - 1; {
+	case last < 0:
+	case last == 0:
+		what += " on " + names[0]
+	default:
+		what += " on " + strings.Join(names[:last], ", ") + " and " + names[last]
+	}
+	return what
+}
+
+// preheader is 60 to 90 characters of what the subject does not say: the titles
+// after the first, then summaries, as far as there are any.
+func preheader(items []mailInsight) string {
+	var parts []string
+	for _, in := range items[min(1, len(items)):] {
+		parts = append(parts, in.Title)
+	}
+	for _, in := range items {
+		parts = append(parts, in.Summary)
+	}
+	words := ""
+	for _, part := range parts {
+		if part == "" {
+			continue
+		}
+		if words != "" {
+			words += " · "
+		}
+		if words += part; utf8.RuneCountInString(words) >= 60 {
+			break
+		}
+	}
+	runes := []rune(words)
+	if len(runes) <= 90 {
+		return words
+	}
+	cut := 89
+	for i := cut; i >= 60; i-- {
+		if unicode.IsSpace(runes[i]) {
+			cut = i
+			break
+		}
+	}
+	return strings.TrimRight(string(runes[:cut]), " ,;:·—–-") + "…"
+}
+
+// oneLine keeps the words of s and nothing that could begin a line or a control
+// sequence of its own.
+func oneLine(s string) string {
+	s = strings.Join(strings.FieldsFunc(strings.ToValidUTF8(s, "\uFFFD"), breaks), " ")
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return -1
+		}
+		return r
+	}, s)
+}
+
+// paragraphs splits plain text at its blank lines.
+func paragraphs(s string) []string {
+	var all []string
+	var current strings.Builder
+	flush := func() {
+		if p := oneLine(current.String()); p != "" {
+			all = append(all, p)
+		}
+		current.Reset()
+	}
+	for line := range strings.Lines(s) {
+		if strings.TrimSpace(line) == "" {
+			flush()
+		}
+		current.WriteString(line)
+	}
+	flush()
+	return all
+}

@@ -1,0 +1,311 @@
+package templates
+
+import (
+	"html/template"
+	"time"
+
+	"github.com/scaledbydesign/insights/content"
+	"github.com/scaledbydesign/insights/newsletter"
+	"github.com/scaledbydesign/insights/subscribers"
+)
+
+// Head is what every page has beside its own words.
+type Head struct {
+	Site        *Site
+	Title       string // of this page; empty on the index
+	Description string // one sentence; empty: the site's
+	Path        string // its address on this site; empty for a page that has none of its own to pass on
+	Canonical   string // absolute; empty: BaseURL + Path
+	Image       string // absolute; for previews elsewhere
+	NoIndex     bool
+	Feeds       []FeedLink // for autodiscovery, the most fitting first
+	Prev, Next  string     // paths of the neighbours in a row of pages
+	Section     string     // slug of the category the page belongs to, or empty
+	Article     *content.Insight
+	Dev         bool   // served by the development command
+	Script      string // path of the script that reloads the page; development only
+}
+
+func (h *Head) head() *Head { return h }
+
+// CanonicalURL is the absolute address others should link to, or empty.
+func (h *Head) CanonicalURL() string {
+	if h.Canonical != "" || h.Path == "" {
+		return h.Canonical
+	}
+	return h.Site.BaseURL + h.Path
+}
+
+// FeedLink points to one feed document.
+type FeedLink struct {
+	Title  string
+	Format string // as people say it: RSS, Atom, JSON Feed
+	URL    string // absolute
+	// Category is the slug of the category it is of, "digests" for the archive,
+	// empty for all insights.
+	Category string
+}
+
+// Section is a category in a list of them.
+type Section struct {
+	content.Category
+	Count int // of its visible insights
+}
+
+// Pager says where a page stands in a row of pages.
+type Pager struct {
+	Page, Pages int    // from 1
+	Newer       string // path of the page before; empty on the first
+	Older       string // path of the page after; empty on the last
+}
+
+// IndexPage is the list of all insights.
+type IndexPage struct {
+	Head
+	Featured *content.Insight // first page only; may be nil
+	Insights []*content.Insight
+	Sections []Section
+	Pager    Pager
+}
+
+// CategoryPage is the list of one category's insights.
+type CategoryPage struct {
+	Head
+	Category content.Category
+	Insights []*content.Insight // on this page of the list
+	Total    int                // on all of them
+	Sections []Section
+	Pager    Pager
+}
+
+// ArticlePage is one insight.
+type ArticlePage struct {
+	Head
+	Insight *content.Insight
+	Author  string
+	Body    template.HTML    // of content.Insight.HTML, which lets no HTML of the author's through
+	Newer   *content.Insight // of the same category; may be nil
+	Older   *content.Insight
+}
+
+// ShowUpdated reports whether the insight was changed on a later day.
+func (p *ArticlePage) ShowUpdated() bool {
+	return p.Insight.Updated.After(p.Insight.Date.AddDate(0, 0, 1))
+}
+
+// FeedsPage says how to follow, and lists every feed.
+type FeedsPage struct {
+	Head
+	Rows []FeedRow
+	OPML string // absolute
+}
+
+// FeedRow is one subject in its formats.
+type FeedRow struct {
+	Name  string
+	Path  string // of its page
+	Links []FeedLink
+}
+
+// DigestsPage is the archive of sent digests, newest first.
+type DigestsPage struct {
+	Head
+	Digests []DigestRow
+	Pager   Pager
+}
+
+// DigestRow is one sent digest in the archive.
+type DigestRow struct {
+	Path    string
+	Title   string
+	Sent    time.Time
+	Cadence subscribers.Cadence // empty for one by staff
+	Count   int                 // of its insights
+}
+
+// DigestPage is what one digest carried.
+type DigestPage struct {
+	Head
+	Digest DigestRow
+	Intro  []string // paragraphs
+	Items  []DigestItem
+}
+
+// DigestItem is one insight of a sent digest. Path is empty when the insight is
+// no longer published.
+type DigestItem struct {
+	newsletter.Item
+	Path string
+}
+
+// Form is what the sign-up and the preferences form hold.
+type Form struct {
+	Action     string
+	Email      string
+	Name       string
+	Cadence    subscribers.Cadence
+	Categories []Choice
+	Stamp      string       // the hidden field that says when the form was made
+	Errors     []FieldError // in the order of the fields
+}
+
+// Choice is one category that can be ticked.
+type Choice struct {
+	content.Category
+	Chosen bool
+}
+
+// FieldError is one thing wrong with a form.
+type FieldError struct {
+	Field   string // email, name, category, cadence; empty: the whole form
+	Message string // a sentence
+}
+
+// Error returns the message for a field, or nothing.
+func (f *Form) Error(field string) string {
+	for _, e := range f.Errors {
+		if e.Field == field {
+			return e.Message
+		}
+	}
+	return ""
+}
+
+// Chosen returns the slugs of the categories that are ticked.
+func (f *Form) Chosen() []string {
+	var slugs []string
+	for _, c := range f.Categories {
+		if c.Chosen {
+			slugs = append(slugs, c.Slug)
+		}
+	}
+	return slugs
+}
+
+// SubscribePage is the sign-up form.
+type SubscribePage struct {
+	Head
+	Form Form
+}
+
+// ConfirmPage asks for the press of a button that ends the double opt-in.
+type ConfirmPage struct {
+	Head
+	Action     string
+	Email      string // masked
+	Cadence    subscribers.Cadence
+	Categories []string // names
+}
+
+// ConfirmedPage says what a confirmed subscriber will get.
+type ConfirmedPage struct {
+	Head
+	Cadence     subscribers.Cadence
+	Categories  []string // names
+	Preferences string   // path
+}
+
+// UnsubscribePage asks for the press of a button that ends all mail, or says that
+// it has ended.
+type UnsubscribePage struct {
+	Head
+	Action string
+	Email  string // masked
+	Done   bool
+}
+
+// PreferencesPage lets a subscriber choose again.
+type PreferencesPage struct {
+	Head
+	Email       string // masked
+	Form        Form
+	Saved       bool
+	Unsubscribe string // path
+}
+
+// NoticePage says one thing: that a mail is on its way, that a page is missing.
+type NoticePage struct {
+	Head
+	Heading    string
+	Paragraphs []string
+	Links      []Link
+}
+
+// InboxPage lists the mails that development has not sent.
+type InboxPage struct {
+	Head
+	Letters []Letter
+}
+
+// Letter is one mail in that list.
+type Letter struct {
+	Path    string
+	To      string
+	Subject string
+	At      time.Time
+}
+
+// LetterPage is one such mail.
+type LetterPage struct {
+	Head
+	Subject string
+	Headers []newsletter.Header
+	Text    []Span   // the text part
+	Links   []string // of the HTML part, in order, each once
+	Frame   string   // path of the HTML part; empty: there is none
+}
+
+// Span is a run of text; with a URL it is a link.
+type Span struct{ Text, URL string }
+
+func (*IndexPage) template() string       { return "index" }
+func (*CategoryPage) template() string    { return "category" }
+func (*ArticlePage) template() string     { return "article" }
+func (*FeedsPage) template() string       { return "feeds" }
+func (*DigestsPage) template() string     { return "digests" }
+func (*DigestPage) template() string      { return "digest" }
+func (*SubscribePage) template() string   { return "subscribe" }
+func (*ConfirmPage) template() string     { return "confirm" }
+func (*ConfirmedPage) template() string   { return "confirmed" }
+func (*UnsubscribePage) template() string { return "unsubscribe" }
+func (*PreferencesPage) template() string { return "preferences" }
+func (*NoticePage) template() string      { return "notice" }
+func (*InboxPage) template() string       { return "inbox" }
+func (*LetterPage) template() string      { return "letter" }
+
+// samples is one view of every page, to try its source with.
+func samples() []View {
+	site := DefaultSite()
+	site.BaseURL = "https://example.com"
+	head := Head{Site: &site, Title: "Sample", Path: "/sample", Feeds: []FeedLink{{Title: "All", Format: "Atom"}}}
+	category := site.Categories[0]
+	in := &content.Insight{ID: "sample", Slug: "sample", Title: "Sample", Category: category, Tags: []string{"sample"}, Minutes: 1}
+	list := []*content.Insight{in}
+	sections := []Section{{category, 1}}
+	pager := Pager{Page: 2, Pages: 3, Newer: "/", Older: "/page/3"}
+	article := head
+	article.Article = in
+	form := Form{
+		Cadence:    subscribers.Weekly,
+		Categories: []Choice{{category, true}},
+		Errors:     []FieldError{{"email", "sample"}, {"name", "sample"}, {"category", "sample"}, {"cadence", "sample"}, {"", "sample"}},
+	}
+	row := DigestRow{Title: "Sample", Cadence: "weekly", Count: 1}
+	return []View{
+		&IndexPage{Head: head, Featured: in, Insights: list, Sections: sections, Pager: pager},
+		&CategoryPage{Head: head, Category: category, Insights: list, Sections: sections, Pager: pager},
+		&ArticlePage{Head: article, Insight: in, Author: "Sample", Newer: in, Older: in},
+		&FeedsPage{Head: head, Rows: []FeedRow{{Links: head.Feeds}}},
+		&DigestsPage{Head: head, Digests: []DigestRow{row}, Pager: pager},
+		&DigestPage{Head: head, Digest: row, Intro: []string{"Sample"}, Items: []DigestItem{{Path: "/sample"}, {}}},
+		&SubscribePage{Head: head, Form: form},
+		&ConfirmPage{Head: head, Categories: []string{"Sample"}},
+		&ConfirmedPage{Head: head, Categories: []string{"Sample"}},
+		&UnsubscribePage{Head: head},
+		&UnsubscribePage{Head: head, Done: true},
+		&PreferencesPage{Head: head, Form: form, Saved: true},
+		&NoticePage{Head: head, Paragraphs: []string{"Sample"}, Links: []Link{{"Sample", "/"}}},
+		&InboxPage{Head: head, Letters: []Letter{{Path: "/sample"}}},
+		&LetterPage{Head: head, Headers: []newsletter.Header{{Name: "To"}}, Text: []Span{{Text: "a"}, {URL: "b"}}, Links: []string{"c"}, Frame: "/sample"},
+	}
+}

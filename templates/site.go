@@ -1,0 +1,114 @@
+package templates
+
+import "github.com/scaledbydesign/insights/content"
+
+// Site is what every page and every mail says about whose they are. It is filled
+// from the section "site" of the configuration; [DefaultSite] has what stands
+// there when a key is left out.
+type Site struct {
+	BaseURL       string `yaml:"base_url"`       // absolute, no slash at its end
+	Title         string `yaml:"title"`          // of the site and of the feed of all insights
+	Heading       string `yaml:"heading"`        // of the index, and its name in the header
+	Description   string `yaml:"description"`    // one sentence
+	Language      string `yaml:"language"`       // BCP 47
+	TimeZone      string `yaml:"time_zone"`      // IANA name; of dates without a time
+	Author        string `yaml:"author"`         // of insights that name none
+	Owner         string `yaml:"owner"`          // who publishes, as in the header
+	OwnerURL      string `yaml:"owner_url"`      // their main site
+	Tagline       string `yaml:"tagline"`        // beside the owner's name in the footer
+	Contact       string `yaml:"contact"`        // e-mail address shown in the footer; may be empty
+	PostalAddress string `yaml:"postal_address"` // shown in mails; may be empty
+	Copyright     string `yaml:"copyright"`      // the footer's last line
+	Authority     string `yaml:"authority"`      // of feed ids, "example.com,2025" (RFC 4151); set once, never changed
+	Links         Links  `yaml:"links"`
+
+	Categories []content.Category `yaml:"categories"` // in the order shown
+}
+
+// Links are the ways from the site to the rest of the owner's.
+type Links struct {
+	Navigation []Link       `yaml:"navigation"`
+	Action     Link         `yaml:"action"`     // the button at the end of the navigation
+	Footer     []Column     `yaml:"footer"`     // columns of links
+	AfterList  CallToAction `yaml:"after_list"` // under a list of insights and under an insight
+	Closing    CallToAction `yaml:"closing"`    // above the footer of every page
+}
+
+// Link is a label with where it leads: an absolute URL, or a path of this site.
+type Link struct {
+	Label string `yaml:"label"`
+	URL   string `yaml:"url"`
+}
+
+// Column is one titled group of links in the footer.
+type Column struct {
+	Title string `yaml:"title"`
+	Links []Link `yaml:"links"`
+}
+
+// CallToAction asks the reader for one thing. Without a heading it is not shown.
+type CallToAction struct {
+	Heading string `yaml:"heading"`
+	Text    string `yaml:"text"`
+	Label   string `yaml:"label"` // of the button
+	URL     string `yaml:"url"`
+}
+
+// DefaultSite is the site of ScaledByDesign, all but its BaseURL.
+func DefaultSite() Site {
+	const main = "https://www.scaledbydesign.com"
+	return Site{
+		Title:       "ScaledByDesign Insights",
+		Heading:     "Insights",
+		Description: "Technical insights on scaling systems, engineering leadership, and building what matters.",
+		Language:    "en",
+		TimeZone:    "UTC",
+		Author:      "ScaledByDesign",
+		Owner:       "ScaledByDesign",
+		OwnerURL:    main + "/",
+		Tagline:     "Fractional CTO + execution partner for revenue-critical systems.",
+		Contact:     "contact@scaledbydesign.com",
+		Copyright:   "© 2026 ScaledByDesign. All rights reserved.",
+		Authority:   "scaledbydesign.com,2025",
+		Links: Links{
+			Navigation: []Link{
+				{"Services", main + "/services"},
+				{"Pricing", main + "/pricing"},
+				{"About", main + "/about"},
+				{"Contact", main + "/contact"},
+			},
+			Action: Link{"Book a Call", main + "/contact"},
+			Footer: []Column{
+				{"Company", []Link{{"About", main + "/about"}, {"Services", main + "/services"}, {"Contact", main + "/contact"}}},
+				{"Resources", []Link{{"Insights", "/"}, {"Pricing", main + "/pricing"}, {"FAQ", main + "/faq"}}},
+				{"Legal", []Link{{"Privacy Policy", main + "/privacy"}, {"Terms of Service", main + "/terms"}}},
+			},
+			AfterList: CallToAction{
+				Heading: "Need Help With Your Tech Stack?",
+				Text:    "From fractional CTO services to architecture audits, we help teams ship faster without the technical debt hangover.",
+				Label:   "Let's Talk",
+				URL:     main + "/contact",
+			},
+			Closing: CallToAction{
+				Heading: "Ready to Ship?",
+				Text:    "Let's talk about your engineering challenges and how we can help.",
+				Label:   "Book a Call",
+				URL:     main + "/contact",
+			},
+		},
+		Categories: DefaultCategories(),
+	}
+}
+
+// DefaultCategories are the seven subjects of ScaledByDesign's insights.
+func DefaultCategories() []content.Category {
+	return []content.Category{
+		{Slug: "architecture", Name: "Architecture", Description: "How systems are divided, joined and changed while they run."},
+		{Slug: "split-testing-tracking", Name: "Split Testing & Tracking", Description: "Experiments and measurements that can be trusted."},
+		{Slug: "ai-automation", Name: "AI & Automation", Description: "Language models and agents that hold up in production."},
+		{Slug: "engineering", Name: "Engineering", Description: "How teams build, review, ship and look after software."},
+		{Slug: "growth-ops", Name: "Growth Ops", Description: "The systems behind revenue: checkout, retention, attribution, inventory."},
+		{Slug: "leadership", Name: "Leadership", Description: "Hiring, roadmaps, technical debt, and who decides what."},
+		{Slug: "infrastructure", Name: "Infrastructure", Description: "Where software runs, what it costs, and how it stays up."},
+	}
+}
