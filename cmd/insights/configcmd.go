@@ -1,0 +1,68 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+	"go.yaml.in/yaml/v3"
+)
+
+func (p *program) configCommand() *cobra.Command {
+	return noun("config", "The configuration", p.configCheckCommand(), p.configShowCommand())
+}
+
+func (p *program) configCheckCommand() *cobra.Command {
+	var serving bool
+	cmd := &cobra.Command{
+		Use: "check", Short: "Report every fault of the configuration", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := p.config()
+			if err == nil && serving {
+				err = c.forServing()
+			}
+			if err != nil {
+				return &coded{err, exitProblems, false}
+			}
+			if done, err := p.out.document(map[string]bool{"ok": true}); done {
+				return err
+			}
+			p.out.line("the configuration is fine")
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&serving, "serve", false, "also ask for everything that `insights serve` needs")
+	return cmd
+}
+
+func (p *program) configShowCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "show", Short: "Show the configuration in force, secrets masked", Args: cobra.NoArgs,
+		Long: "Show the configuration in force: defaults, then insights.yaml, then INSIGHTS_* variables.\nSecrets are masked. The output is a valid insights.yaml.",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := p.config()
+			if err != nil {
+				return err
+			}
+			for _, k := range keys(&c) {
+				if k.secret && k.path != "database.url" && k.value.String() != "" {
+					k.value.SetString("********")
+				}
+			}
+			text, err := yaml.Marshal(&c)
+			if err != nil {
+				return err
+			}
+			if p.out.json {
+				// The same names as in the file, so by way of it.
+				var document map[string]any
+				if err := yaml.Unmarshal(text, &document); err != nil {
+					return err
+				}
+				_, err := p.out.document(document)
+				return err
+			}
+			fmt.Fprint(p.out.stdout, string(text))
+			return nil
+		},
+	}
+}

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/scaledbydesign/insights/"
+
+// mayImport says which packages of this module each package may import directly.
+var mayImport = map[string][]string{
+	"content":                        {},
+	"subscribers":                    {},
+	"subscribers/subscriberstest":    {"subscribers"},
+	"feeds":                          {"content"},
+	"newsletter":                     {"content", "subscribers"},
+	"newsletter/newslettertest":      {"content", "newsletter", "subscribers"},
+	"newsletter/smtp":                {"newsletter"},
+	"templates":                      {"content", "newsletter", "subscribers"},
+	"cmd/insights/internal/database": {"feeds", "newsletter", "subscribers"},
+	"cmd/insights/internal/web":      {"content", "feeds", "newsletter", "subscribers", "templates"},
+	"cmd/insights": {"cmd/insights/internal/database", "cmd/insights/internal/web",
+		"content", "feeds", "newsletter", "newsletter/smtp", "subscribers", "templates"},
+}
+
+// mayNotReach says what the domain must not reach, even indirectly.
+var mayNotReach = map[string][]string{
+	"content":     {"database/sql", "net/http", "net/smtp", module + "templates"},
+	"feeds":       {"database/sql", "net/http", "net/smtp", module + "templates"},
+	"subscribers": {"database/sql", "net/http", "net/smtp", module + "templates"},
+	"newsletter":  {"database/sql", "net/http", "net/smtp", module + "templates"},
+	"templates":   {"database/sql", "net/http", "net/smtp"},
+}
+
+// homes says which one package may import each library.
+var homes = map[string]string{
+	"github.com/gorilla/feeds":            "feeds",
+	"github.com/yuin/goldmark":            "content",
+	"github.com/alecthomas/chroma":        "content",
+	"github.com/go-co-op/gocron":          "newsletter",
+	"github.com/robfig/cron":              "newsletter",
+	"github.com/wneessen/go-mail":         "newsletter/smtp",
+	"github.com/mattn/go-sqlite3":         "cmd/insights/internal/database",
+	"github.com/pressly/goose":            "cmd/insights/internal/database",
+	"github.com/spf13/cobra":              "cmd/insights",
+	"github.com/fsnotify/fsnotify":        "cmd/insights",
+	"golang.org/x/net/idna":               "subscribers",
+	"github.com/andybalholm/brotli":       "cmd/insights/internal/web",
+	"github.com/klauspost/compress":       "cmd/insights/internal/web",
+	"github.com/prometheus/client_golang": "cmd/insights",
+}
+
+// packages lists import path and imports of every package, as go sees them.
+func packages(t *testing.T, args ...string) map[string][]string {
+	t.Helper()
+	out, err := exec.Command("go", append([]string{"list", "-f", "{{.ImportPath}} {{join .Imports \" \"}}"}, args...)...).Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	found := make(map[string][]string)
+	for line := range strings.Lines(string(out)) {
+		fields := strings.Fields(line)
+		found[fields[0]] = fields[1:]
+	}
+	return found
+}
+
+func TestPackagesImportOnlyWhatTheirPlaceAllows(t *testing.T) {
+	for path, imports := range packages(t, module+"...") {
+		name := strings.TrimPrefix(path, module)
+		allowed, known := mayImport[name]
+		if !known {
+			t.Errorf("package %s has no place in the import rules: add it to mayImport", name)
+		}
+		for _, i := range imports {
+			if own, ok := strings.CutPrefix(i, module); ok && !slices.Contains(allowed, own) {
+				t.Errorf("%s must not import %s", name, own)
+			}
+			for library, home := range homes {
+				if (i == library || strings.HasPrefix(i, library+"/")) && name != home {
+					t.Errorf("%s must not import %s: its home is %s", name, i, home)
+				}
+			}
+		}
+	}
+}
+
+func TestTheDomainReachesNeitherSQLNorHTTP(t *testing.T) {
+	for name, forbidden := range mayNotReach {
+		reached := packages(t, "-deps", module+name)
+		for _, path := range forbidden {
+			if _, ok := reached[path]; ok {
+				t.Errorf("%s reaches %s", name, path)
+			}
+		}
+	}
+}

@@ -1,0 +1,238 @@
+package database
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+
+	"github.com/scaledbydesign/insights/newsletter"
+)
+
+const digestColumns = `d.id, d.uid, d.state, d.reason, d.cadence, d.category, d.schedule, d.slot, d.subject, d.intro, d.cutoff, d.max_items, d.hash, d.items, d.readers,
+	d.created_at, d.planned_at, d.approved_at, d.done_at`
+
+func scanDigest(scan func(...any) error) (newsletter.Digest, error) {
+	var d newsletter.Digest
+	var items string
+	var created, planned, approved, done int64
+	err := scan(&d.ID, &d.UID, &d.State, &d.Reason, &d.Cadence, &d.Category, &d.Schedule, &d.Slot, &d.Subject, &d.Intro, &d.Cutoff, &d.MaxItems, &d.Hash, &items, &d.Readers,
+		&created, &planned, &approved, &done)
+	if err != nil {
+		return d, err
+	}
+	d.CreatedAt, d.PlannedAt, d.ApprovedAt, d.DoneAt = fromMillis(created), fromMillis(planned), fromMillis(approved), fromMillis(done)
+	if err := json.Unmarshal([]byte(items), &d.Items); err != nil {
+		return d, fmt.Errorf("read the insights of digest %d: %w", d.ID, err)
+	}
+	return d, nil
+}
+
+// digest reads one digest with its variants and counts.
+func digest(ctx context.Context, q querier, id int64) (newsletter.Digest, error) {
+	d, err := scanDigest(q.QueryRowContext(ctx, "SELECT "+digestColumns+" FROM digests d WHERE d.id = ?1", id).Scan)
+	if errors.Is(err, sql.ErrNoRows) {
+		return d, fmt.Errorf("digest %d: %w", id, newsletter.ErrNotFound)
+	}
+	if err != nil {
+		return d, explain(err)
+	}
+	return d, complete(ctx, q, &d)
+}
+
+// complete adds a digest's variants and the counts of its deliveries.
+func complete(ctx context.Context, q querier, d *newsletter.Digest) error {
+	d.Variants = nil
+	err := each(ctx, q, func(rows *sql.Rows) error {
+		v, err := scanVariant(rows.Scan)
+		d.Variants = append(d.Variants, v)
+		return err
+	}, "SELECT number, seqs, readers FROM variants WHERE digest_id = ?1 ORDER BY number", d.ID)
+	if err != nil {
+		return explain(err)
+	}
+	d.Counts = make(map[newsletter.DeliveryState]int)
+	for _, s := range newsletter.DeliveryStates {
+		d.Counts[s] = 0
+	}
+	return explain(each(ctx, q, func(rows *sql.Rows) error {
+		var state newsletter.DeliveryState
+		var n int
+		err := rows.Scan(&state, &n)
+		d.Counts[state] = n
+		return err
+	}, "SELECT state, count(*) FROM deliveries WHERE digest_id = ?1 GROUP BY state", d.ID))
+}
+
+func scanVariant(scan func(...any) error) (newsletter.Variant, error) {
+	var v newsletter.Variant
+	var seqs string
+	if err := scan(&v.Number, &seqs, &v.Readers); err != nil {
+		return v, err
+	}
+	return v, json.Unmarshal([]byte(seqs), &v.Seqs)
+}
+
+// Digest implements newsletter.DigestStore.
+func (db *DB) Digest(ctx context.Context, id int64) (newsletter.Digest, error) {
+	return digest(ctx, db.reader, id)
+}
+
+// Digests implements newsletter.DigestStore: the newest first, without digests
+// that are still being planned.
+func (db *DB) Digests(ctx context.Context, limit int) ([]newsletter.Digest, error) {
+	return db.digests(ctx, "d.state <> 'planning' ORDER BY d.id DESC LIMIT ?1", limit)
+}
+
+// SentDigests returns digests that have reached somebody, the newest first,
+// without variants and counts.
+func (db *DB) SentDigests(ctx context.Context, limit, offset int) ([]newsletter.Digest, error) {
+	return db.bareDigests(ctx, sentDigest+" ORDER BY d.id DESC LIMIT ?1 OFFSET ?2", limit, offset)
+}
+
+// sentDigest is a digest for the public archive: one that was sent, and not a
+// digest for one reader alone.
+const sentDigest = `d.state IN ('sending', 'paused', 'done', 'cancelled') AND EXISTS (SELECT 1 FROM deliveries o WHERE o.digest_id = d.id AND o.state = 'sent')`
+
+// SentDigest is one digest of the public archive, or newsletter.ErrNotFound.
+func (db *DB) SentDigest(ctx context.Context, id int64) (newsletter.Digest, error) {
+	found, err := db.bareDigests(ctx, sentDigest+" AND d.id = ?1", id)
+	if err != nil {
+		return newsletter.Digest{}, err
+	}
+	if len(found) == 0 {
+		return newsletter.Digest{}, fmt.Errorf("digest %d: %w", id, newsletter.ErrNotFound)
+	}
+	return found[0], nil
+}
+
+func (db *DB) bareDigests(ctx context.Context, where string, args ...any) ([]newsletter.Digest, error) {
+	var digests []newsletter.Digest
+	err := each(ctx, db.reader, func(rows *sql.Rows) error {
+		d, err := scanDigest(rows.Scan)
+		digests = append(digests, d)
+		return err
+	}, "SELECT "+digestColumns+" FROM digests d WHERE "+where, args...)
+	return digests, explain(err)
+}
+
+func (db *DB) digests(ctx context.Context, where string, args ...any) ([]newsletter.Digest, error) {
+	digests, err := db.bareDigests(ctx, where, args...)
+	if err != nil {
+		return nil, err
+	}
+	for i := range digests {
+		if err := complete(ctx, db.reader, &digests[i]); err != nil {
+			return nil, err
+		}
+	}
+	return digests, nil
+}
+
+// Approve implements newsletter.DigestStore.
+func (db *DB) Approve(ctx context.Context, id int64) (changed bool, err error) {
+	err = db.write(ctx, func(tx *sql.Tx) error {
+		n, err := affected(tx.ExecContext(ctx, "UPDATE digests SET state = 'approved', approved_at = ?2 WHERE id = ?1 AND state = 'planned'", id, now()))
+		changed = n == 1
+		if err != nil || changed {
+			return err
+		}
+		d, err := digest(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		switch d.State {
+		case newsletter.DigestApproved, newsletter.DigestSending, newsletter.DigestDone, newsletter.DigestPaused:
+			return nil
+		}
+		return fmt.Errorf("digest %d is %s: %w; plan a new one", id, d.State, newsletter.ErrState)
+	})
+	return changed, err
+}
+
+// Pause implements newsletter.DigestStore.
+func (db *DB) Pause(ctx context.Context, id int64, reason string) (changed bool, err error) {
+	return db.move(ctx, id, newsletter.DigestPaused, "UPDATE digests SET state = 'paused', reason = ?2 WHERE id = ?1 AND state IN ('approved', 'sending')", id, reason)
+}
+
+// Resume implements newsletter.DigestStore.
+func (db *DB) Resume(ctx context.Context, id int64) (changed bool, err error) {
+	changed, err = db.move(ctx, id, newsletter.DigestApproved, "UPDATE digests SET state = 'approved', reason = '' WHERE id = ?1 AND state = 'paused'", id)
+	if errors.Is(err, newsletter.ErrState) {
+		if d, readErr := db.Digest(ctx, id); readErr == nil && d.State == newsletter.DigestSending {
+			return false, nil // a worker has started it again
+		}
+	}
+	return changed, err
+}
+
+// Cancel implements newsletter.DigestStore.
+func (db *DB) Cancel(ctx context.Context, id int64) (changed bool, err error) {
+	return db.move(ctx, id, newsletter.DigestCancelled, "UPDATE digests SET state = 'cancelled', done_at = ?2 WHERE id = ?1 AND state IN ('planned', 'approved', 'sending', 'paused')", id, now())
+}
+
+// move runs the statement that brings a digest into a state. It changes nothing
+// when the digest is there already, and returns ErrState when it can't get there.
+func (db *DB) move(ctx context.Context, id int64, to newsletter.DigestState, statement string, args ...any) (changed bool, err error) {
+	err = db.write(ctx, func(tx *sql.Tx) error {
+		n, err := affected(tx.ExecContext(ctx, statement, args...))
+		changed = n == 1
+		if err != nil {
+			return err
+		}
+		d, err := digest(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		if d.State != to {
+			return fmt.Errorf("digest %d is %s: %w", id, d.State, newsletter.ErrState)
+		}
+		if changed && to == newsletter.DigestCancelled {
+			return skipUnstarted(ctx, tx, id, "cancelled")
+		}
+		return nil
+	})
+	return changed, err
+}
+
+// skipUnstarted ends the deliveries of a digest that are not in flight.
+func skipUnstarted(ctx context.Context, tx *sql.Tx, digest int64, reason string) error {
+	_, err := tx.ExecContext(ctx, `UPDATE deliveries SET state = 'skipped', owner = '', reason = ?2, updated_at = ?3
+		WHERE digest_id = ?1 AND state IN ('pending', 'claimed', 'deferred')`, digest, reason, now())
+	return err
+}
+
+// Deliveries implements newsletter.DigestStore: mails of digests, then single
+// ones, the newest digest first.
+func (db *DB) Deliveries(ctx context.Context, f newsletter.DeliveryFilter) iter.Seq2[newsletter.Delivery, error] {
+	return func(yield func(newsletter.Delivery, error) bool) {
+		rows, err := db.reader.QueryContext(ctx, `SELECT d.digest_id, d.subscriber_id, 0, 'digest', CASE d.email WHEN '' THEN coalesce(s.email, '') ELSE d.email END,
+				d.state, d.attempts, d.reason, d.message_id, d.next_at, d.updated_at, d.uncertain_at, 0 AS at
+			FROM deliveries d LEFT JOIN subscribers s ON s.id = d.subscriber_id
+			WHERE (?1 = 0 OR d.digest_id = ?1) AND (?2 = '' OR d.state = ?2 OR ?2 = 'uncertain' AND d.uncertain_at > 0) AND (?3 = '' OR s.email_key = ?3)
+			UNION ALL
+			SELECT 0, coalesce(m.subscriber_id, 0), m.id, m.kind, m.email, m.state, m.attempts, m.reason, m.message_id, m.next_at, m.updated_at, m.uncertain_at, m.id AS at
+			FROM messages m
+			WHERE ?1 = 0 AND (?2 = '' OR m.state = ?2 OR ?2 = 'uncertain' AND m.uncertain_at > 0) AND (?3 = '' OR lower(m.email) = ?3)
+			ORDER BY 1 DESC, 2, 13 DESC`, f.Digest, string(f.State), f.Email)
+		if err != nil {
+			yield(newsletter.Delivery{}, explain(err))
+			return
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var d newsletter.Delivery
+			var next, updated, uncertain, at int64
+			err := rows.Scan(&d.Ref.Digest, &d.Ref.Subscriber, &d.Ref.Message, &d.Kind, &d.Email, &d.State, &d.Attempts, &d.Reason, &d.MessageID, &next, &updated, &uncertain, &at)
+			d.NextAt, d.UpdatedAt, d.UncertainAt = fromMillis(next), fromMillis(updated), fromMillis(uncertain)
+			if !yield(d, err) || err != nil {
+				return
+			}
+		}
+		if err := rows.Err(); err != nil {
+			yield(newsletter.Delivery{}, explain(err))
+		}
+	}
+}

@@ -1,0 +1,89 @@
+package database
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/pressly/goose/v3"
+)
+
+//go:embed migrations
+var migrations embed.FS
+
+// SchemaStatus says how the schema stands.
+type SchemaStatus struct {
+	Current int64 // 0 = empty
+	Latest  int64 // what this program needs
+}
+
+func (db *DB) provider() (*goose.Provider, error) {
+	files, err := fs.Sub(migrations, db.engine.migrations())
+	if err != nil {
+		return nil, err
+	}
+	return goose.NewProvider(goose.DialectSQLite3, db.writer, files)
+}
+
+// SchemaStatus reads how the schema stands and changes nothing.
+func (db *DB) SchemaStatus(ctx context.Context) (SchemaStatus, error) {
+	provider, err := db.provider()
+	if err != nil {
+		return SchemaStatus{}, err
+	}
+	var status SchemaStatus
+	for _, source := range provider.ListSources() {
+		status.Latest = max(status.Latest, source.Version)
+	}
+	// Asking goose would create its table.
+	var table string
+	err = db.reader.QueryRowContext(ctx, "SELECT name FROM sqlite_master WHERE type = 'table' AND name = ?1", goose.DefaultTablename).Scan(&table)
+	if errors.Is(err, sql.ErrNoRows) {
+		return status, nil
+	}
+	if err != nil {
+		return status, explain(err)
+	}
+	err = db.reader.QueryRowContext(ctx, "SELECT coalesce(max(version_id), 0) FROM "+goose.DefaultTablename+" WHERE is_applied = 1").Scan(&status.Current)
+	return status, explain(err)
+}
+
+// Check returns ErrOld or ErrNewer, with what to do, unless the schema is the one
+// this program needs.
+func (db *DB) Check(ctx context.Context) error {
+	status, err := db.SchemaStatus(ctx)
+	switch {
+	case err != nil:
+		return fmt.Errorf("read the schema of %s: %w", db, err)
+	case status.Current > status.Latest:
+		return fmt.Errorf("%s has schema %d, this program knows up to %d: %w; install that version, or restore a backup", db, status.Current, status.Latest, ErrNewer)
+	case status.Current < status.Latest:
+		return fmt.Errorf("%s has schema %d, this program needs %d: %w; run: insights db migrate", db, status.Current, status.Latest, ErrOld)
+	}
+	return nil
+}
+
+// Migrate brings the schema up to date and returns how many steps it took. Two
+// processes that migrate at once wait for each other. A newer schema is refused
+// and left alone.
+func (db *DB) Migrate(ctx context.Context) (steps int, err error) {
+	if err := db.Check(ctx); err == nil || !errors.Is(err, ErrOld) {
+		return 0, err
+	}
+	provider, err := db.provider()
+	if err != nil {
+		return 0, err
+	}
+	results, err := provider.Up(ctx)
+	if err != nil {
+		// Another process may have migrated meanwhile.
+		if db.Check(ctx) == nil {
+			return 0, nil
+		}
+		return 0, fmt.Errorf("migrate %s: %w", db, explain(err))
+	}
+	return len(results), nil
+}

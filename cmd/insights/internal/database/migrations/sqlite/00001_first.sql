@@ -1,0 +1,196 @@
+-- +goose Up
+-- Times are milliseconds since 1970 in UTC; 0 = never. Booleans are 0 and 1.
+
+-- A category keeps its bit for ever: subscribers.categories is a mask of them.
+CREATE TABLE categories (
+  bit  INTEGER PRIMARY KEY CHECK (bit BETWEEN 0 AND 61),
+  slug TEXT NOT NULL UNIQUE
+) STRICT;
+
+-- The order in which insights appeared. seq is NULL until the edit grace is over,
+-- and never changes afterwards; category is frozen with it.
+CREATE TABLE insights (
+  id            TEXT PRIMARY KEY,
+  category      TEXT NOT NULL,
+  email         INTEGER NOT NULL,
+  seq           INTEGER UNIQUE,
+  first_seen_at INTEGER NOT NULL,
+  withdrawn_at  INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+-- How far a reader is in each category, interned: "architecture=12 leadership=7".
+CREATE TABLE positions (
+  id     INTEGER PRIMARY KEY,
+  vector TEXT NOT NULL UNIQUE
+) STRICT;
+INSERT INTO positions (id, vector) VALUES (1, '');
+
+CREATE TABLE subscribers (
+  id               INTEGER PRIMARY KEY,
+  public_id        TEXT NOT NULL UNIQUE,
+  email            TEXT NOT NULL,
+  email_key        TEXT NOT NULL UNIQUE,
+  name             TEXT NOT NULL DEFAULT '',
+  status           TEXT NOT NULL CHECK (status IN ('pending', 'confirmed', 'unsubscribed', 'suppressed')),
+  reason           TEXT NOT NULL DEFAULT '',
+  cadence          TEXT NOT NULL CHECK (cadence IN ('instant', 'daily', 'weekly', 'monthly')),
+  categories       INTEGER NOT NULL,
+  position_id      INTEGER NOT NULL DEFAULT 1 REFERENCES positions (id),
+  paused_until     INTEGER NOT NULL DEFAULT 0,
+  nonce            TEXT NOT NULL DEFAULT '',
+  nonce_expires_at INTEGER NOT NULL DEFAULT 0,
+  notified_at      INTEGER NOT NULL DEFAULT 0,
+  created_at       INTEGER NOT NULL,
+  confirmed_at     INTEGER NOT NULL DEFAULT 0,
+  unsubscribed_at  INTEGER NOT NULL DEFAULT 0,
+  source           TEXT NOT NULL DEFAULT ''
+) STRICT;
+CREATE INDEX subscribers_audience ON subscribers (cadence, categories, position_id) WHERE status = 'confirmed';
+
+-- A subscriber's history, and the evidence of consent.
+CREATE TABLE events (
+  id            INTEGER PRIMARY KEY,
+  subscriber_id INTEGER NOT NULL REFERENCES subscribers (id) ON DELETE CASCADE,
+  at            INTEGER NOT NULL,
+  what          TEXT NOT NULL,
+  source        TEXT NOT NULL,
+  client        TEXT NOT NULL,
+  version       TEXT NOT NULL,
+  detail        TEXT NOT NULL
+) STRICT;
+CREATE INDEX events_subscriber ON events (subscriber_id);
+
+CREATE TABLE schedules (
+  name  TEXT PRIMARY KEY,
+  since INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE digests (
+  id          INTEGER PRIMARY KEY,
+  uid         TEXT NOT NULL UNIQUE,
+  state       TEXT NOT NULL CHECK (state IN ('planning', 'planned', 'approved', 'sending', 'paused', 'done', 'cancelled', 'failed')),
+  reason      TEXT NOT NULL DEFAULT '',
+  cadence     TEXT NOT NULL,
+  category    TEXT NOT NULL,
+  schedule    TEXT NOT NULL,
+  slot        TEXT NOT NULL,
+  subject     TEXT NOT NULL,
+  intro       TEXT NOT NULL,
+  cutoff      INTEGER NOT NULL,
+  max_items   INTEGER NOT NULL,
+  hash        TEXT NOT NULL,
+  items       TEXT NOT NULL, -- JSON: the insights as they were when it was planned
+  readers     INTEGER NOT NULL DEFAULT 0,
+  created_at  INTEGER NOT NULL,
+  planned_at  INTEGER NOT NULL DEFAULT 0,
+  approved_at INTEGER NOT NULL DEFAULT 0,
+  done_at     INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+-- One occurrence of a schedule, whatever became of it.
+CREATE TABLE slots (
+  schedule  TEXT NOT NULL,
+  key       TEXT NOT NULL, -- local wall time without offset, or seq:N
+  due_at    INTEGER NOT NULL,
+  outcome   TEXT NOT NULL,
+  reason    TEXT NOT NULL,
+  digest_id INTEGER REFERENCES digests (id),
+  at        INTEGER NOT NULL,
+  PRIMARY KEY (schedule, key)
+) STRICT;
+
+-- What readers with the same unread insights receive, and its words once rendered.
+CREATE TABLE variants (
+  digest_id   INTEGER NOT NULL REFERENCES digests (id) ON DELETE CASCADE,
+  number      INTEGER NOT NULL,
+  seqs        TEXT NOT NULL, -- JSON
+  readers     INTEGER NOT NULL,
+  subject     TEXT NOT NULL DEFAULT '',
+  html        TEXT NOT NULL DEFAULT '',
+  text        TEXT NOT NULL DEFAULT '',
+  base_url    TEXT NOT NULL DEFAULT '',
+  rendered_at INTEGER NOT NULL DEFAULT 0,
+  PRIMARY KEY (digest_id, number)
+) STRICT;
+
+-- While a digest is planned: which readers get which variant.
+CREATE TABLE digest_groups (
+  digest_id   INTEGER NOT NULL REFERENCES digests (id) ON DELETE CASCADE,
+  categories  INTEGER NOT NULL,
+  position_id INTEGER NOT NULL,
+  variant     INTEGER NOT NULL,
+  target_id   INTEGER NOT NULL,
+  PRIMARY KEY (digest_id, categories, position_id)
+) STRICT, WITHOUT ROWID;
+
+-- One digest to one subscriber. categories and base_id are where the reader was
+-- when it was planned, target_id is where it takes them.
+CREATE TABLE deliveries (
+  digest_id     INTEGER NOT NULL REFERENCES digests (id) ON DELETE CASCADE,
+  subscriber_id INTEGER NOT NULL,
+  variant       INTEGER NOT NULL,
+  categories    INTEGER NOT NULL,
+  base_id       INTEGER NOT NULL,
+  target_id     INTEGER NOT NULL,
+  state         TEXT NOT NULL CHECK (state IN ('pending', 'claimed', 'sending', 'sent', 'deferred', 'failed', 'skipped', 'uncertain')),
+  attempts      INTEGER NOT NULL DEFAULT 0,
+  next_at       INTEGER NOT NULL DEFAULT 0,
+  owner         TEXT NOT NULL DEFAULT '',
+  email         TEXT NOT NULL DEFAULT '', -- frozen when it is first sent
+  message_id    TEXT NOT NULL DEFAULT '',
+  code          INTEGER NOT NULL DEFAULT 0,
+  reason        TEXT NOT NULL DEFAULT '',
+  uncertain_at  INTEGER NOT NULL DEFAULT 0,
+  updated_at    INTEGER NOT NULL,
+  PRIMARY KEY (digest_id, subscriber_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX deliveries_due ON deliveries (digest_id, next_at, variant, subscriber_id) WHERE state IN ('pending', 'deferred');
+CREATE INDEX deliveries_owned ON deliveries (owner) WHERE state IN ('claimed', 'sending');
+CREATE INDEX deliveries_open ON deliveries (subscriber_id) WHERE state IN ('pending', 'claimed', 'sending', 'deferred', 'uncertain');
+
+-- Mails that are no digest: confirmations and the like.
+CREATE TABLE messages (
+  id            INTEGER PRIMARY KEY,
+  kind          TEXT NOT NULL CHECK (kind IN ('confirm', 'already', 'test')),
+  subscriber_id INTEGER REFERENCES subscribers (id) ON DELETE CASCADE,
+  email         TEXT NOT NULL,
+  payload       TEXT NOT NULL DEFAULT '', -- of a test mail
+  state         TEXT NOT NULL CHECK (state IN ('pending', 'claimed', 'sending', 'sent', 'deferred', 'failed', 'skipped', 'uncertain')),
+  attempts      INTEGER NOT NULL DEFAULT 0,
+  next_at       INTEGER NOT NULL DEFAULT 0,
+  owner         TEXT NOT NULL DEFAULT '',
+  message_id    TEXT NOT NULL DEFAULT '',
+  code          INTEGER NOT NULL DEFAULT 0,
+  reason        TEXT NOT NULL DEFAULT '',
+  uncertain_at  INTEGER NOT NULL DEFAULT 0,
+  created_at    INTEGER NOT NULL,
+  updated_at    INTEGER NOT NULL
+) STRICT;
+CREATE INDEX messages_due ON messages (next_at, id) WHERE state IN ('pending', 'deferred');
+CREATE INDEX messages_owned ON messages (owner) WHERE state IN ('claimed', 'sending');
+
+CREATE TABLE workers (
+  id      TEXT PRIMARY KEY,
+  beat_at INTEGER NOT NULL
+) STRICT;
+
+-- Numbers that only grow.
+CREATE TABLE counters (
+  name  TEXT PRIMARY KEY,
+  value INTEGER NOT NULL
+) STRICT;
+INSERT INTO counters (name, value) VALUES ('sequence', 0);
+
+-- Where mail goes in development.
+CREATE TABLE inbox (
+  id        INTEGER PRIMARY KEY,
+  at        INTEGER NOT NULL,
+  recipient TEXT NOT NULL,
+  message   BLOB NOT NULL
+) STRICT;
+
+-- What the whole database is for, and the like.
+CREATE TABLE settings (
+  name  TEXT PRIMARY KEY,
+  value TEXT NOT NULL
+) STRICT;

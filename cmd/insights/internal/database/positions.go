@@ -1,0 +1,100 @@
+package database
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+
+	"github.com/scaledbydesign/insights/newsletter"
+)
+
+// Positions are interned: many readers share one.
+
+func intern(ctx context.Context, tx *sql.Tx, p newsletter.Position) (id int64, err error) {
+	vector := p.String()
+	err = tx.QueryRowContext(ctx, "SELECT id FROM positions WHERE vector = ?1", vector).Scan(&id)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = tx.QueryRowContext(ctx, `INSERT INTO positions (vector) VALUES (?1)
+			ON CONFLICT (vector) DO UPDATE SET vector = excluded.vector RETURNING id`, vector).Scan(&id)
+	}
+	return id, err
+}
+
+func position(ctx context.Context, q querier, id int64) (newsletter.Position, error) {
+	var vector string
+	if err := q.QueryRowContext(ctx, "SELECT vector FROM positions WHERE id = ?1", id).Scan(&vector); err != nil {
+		return nil, err
+	}
+	return newsletter.ParsePosition(vector)
+}
+
+// received moves a reader's position from base to target, or, if it has moved
+// meanwhile, to the maximum of both.
+func received(ctx context.Context, tx *sql.Tx, subscriber, base, target int64) error {
+	n, err := affected(tx.ExecContext(ctx, "UPDATE subscribers SET position_id = ?3 WHERE id = ?1 AND position_id = ?2", subscriber, base, target))
+	if err != nil || n == 1 {
+		return err
+	}
+	var current int64
+	err = tx.QueryRowContext(ctx, "SELECT position_id FROM subscribers WHERE id = ?1", subscriber).Scan(&current)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil // gone meanwhile
+	}
+	if err != nil {
+		return err
+	}
+	is, err := position(ctx, tx, current)
+	if err != nil {
+		return err
+	}
+	to, err := position(ctx, tx, target)
+	if err != nil {
+		return err
+	}
+	merged, err := intern(ctx, tx, is.Merge(to))
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, "UPDATE subscribers SET position_id = ?2 WHERE id = ?1", subscriber, merged)
+	return err
+}
+
+// startPosition puts a new reader of these categories before the newest n of
+// their insights.
+func startPosition(ctx context.Context, tx *sql.Tx, categories []string, n int) (newsletter.Position, error) {
+	chosen := make(map[string]bool)
+	for _, c := range categories {
+		chosen[c] = true
+	}
+	head, err := headOf(ctx, tx)
+	if err != nil {
+		return nil, err
+	}
+	at := head
+	if n > 0 {
+		at = 0
+		err := each(ctx, tx, func(rows *sql.Rows) error {
+			var seq int64
+			var category string
+			if err := rows.Scan(&seq, &category); err != nil {
+				return err
+			}
+			if n > 0 && chosen[category] {
+				if n--; n == 0 {
+					at = seq - 1
+				}
+			}
+			return nil
+		}, "SELECT seq, category FROM insights WHERE seq IS NOT NULL AND email = 1 AND withdrawn_at = 0 ORDER BY seq DESC")
+		if err != nil {
+			return nil, err
+		}
+	}
+	return newsletter.Position{}.Advance(at, categories), nil
+}
+
+// headOf is the highest sequence number given so far.
+func headOf(ctx context.Context, q querier) (head int64, err error) {
+	err = q.QueryRowContext(ctx, "SELECT value FROM counters WHERE name = 'sequence'").Scan(&head)
+	return head, err
+}

@@ -1,0 +1,102 @@
+package database
+
+import (
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	"github.com/mattn/go-sqlite3"
+	"golang.org/x/sys/unix"
+)
+
+// sqlite is one file, with one writing connection and a few reading ones beside
+// it (WAL). Commits are synchronous, so that a mark in the outbox survives a
+// power cut.
+type sqlite struct{ path string }
+
+func (s *sqlite) String() string     { return "sqlite:" + s.path }
+func (s *sqlite) migrations() string { return "migrations/sqlite" }
+
+func (s *sqlite) open(create bool) (writer, reader *sql.DB, err error) {
+	if err := s.prepare(create); err != nil {
+		return nil, nil, err
+	}
+	dsn := func(more string) string {
+		return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: s.path}).EscapedPath(),
+			RawQuery: "_foreign_keys=on&_busy_timeout=10000&_journal_mode=WAL" + more}).String()
+	}
+	if writer, err = sql.Open("sqlite3", dsn("&_txlock=immediate&_synchronous=FULL&_secure_delete=on")); err != nil {
+		return nil, nil, err
+	}
+	writer.SetMaxOpenConns(1)
+	if err := writer.Ping(); err != nil {
+		writer.Close()
+		return nil, nil, fmt.Errorf("open %s: %w", s, explain(err))
+	}
+	if reader, err = sql.Open("sqlite3", dsn("&_query_only=1")); err != nil {
+		writer.Close()
+		return nil, nil, err
+	}
+	reader.SetMaxOpenConns(8)
+	reader.SetMaxIdleConns(8)
+	return writer, reader, nil
+}
+
+// prepare creates the file readable by its owner alone, since SQLite gives the
+// files beside it the same permissions.
+func (s *sqlite) prepare(create bool) error {
+	flags := os.O_RDWR
+	if create {
+		flags |= os.O_CREATE
+	}
+	f, err := os.OpenFile(s.path, flags, 0o600)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && !create:
+		return fmt.Errorf("there is no database at %s: run `insights dev` or `insights serve` here, or `insights db migrate`: %w", s.path, fs.ErrNotExist)
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("create database: the folder %s does not exist", filepath.Dir(s.path))
+	case err != nil:
+		return fmt.Errorf("open database: %w; it must be a file this user may read and write", err)
+	}
+	return f.Close()
+}
+
+// lockSender locks a file beside the database: locking the database file itself
+// would drop SQLite's own locks when closed.
+func (s *sqlite) lockSender() (func() error, error) {
+	f, err := os.OpenFile(s.path+"-sender", os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("lock the outbox: %w", err)
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		f.Close()
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			return nil, ErrLocked
+		}
+		return nil, fmt.Errorf("lock the outbox: %w", err)
+	}
+	return f.Close, nil
+}
+
+// explain adds what to do to errors that a person must act on.
+func explain(err error) error {
+	e, ok := errors.AsType[sqlite3.Error](err)
+	if !ok {
+		return err
+	}
+	switch e.Code {
+	case sqlite3.ErrFull:
+		return fmt.Errorf("the disk is full: free some space; nothing was half-written: %w", err)
+	case sqlite3.ErrReadonly, sqlite3.ErrCantOpen, sqlite3.ErrPerm:
+		return fmt.Errorf("the database or its folder can't be written: make both writable for this user: %w", err)
+	case sqlite3.ErrNotADB, sqlite3.ErrCorrupt:
+		return fmt.Errorf("the file is no intact SQLite database: restore a backup, or choose another database.url: %w", err)
+	case sqlite3.ErrBusy, sqlite3.ErrLocked:
+		return fmt.Errorf("the database is busy with another process: try again: %w", err)
+	}
+	return err
+}

@@ -1,0 +1,83 @@
+package database
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+
+	"github.com/scaledbydesign/insights/newsletter"
+	"github.com/scaledbydesign/insights/subscribers"
+)
+
+// Outbox counts mails by state: deliveries of digests that are not ended, and all
+// single mails.
+func (db *DB) Outbox(ctx context.Context) (map[newsletter.DeliveryState]int, error) {
+	counts := make(map[newsletter.DeliveryState]int)
+	err := each(ctx, db.reader, func(rows *sql.Rows) error {
+		var state newsletter.DeliveryState
+		var n int
+		err := rows.Scan(&state, &n)
+		counts[state] += n
+		return err
+	}, `SELECT o.state, count(*) FROM digests d JOIN deliveries o ON o.digest_id = d.id WHERE d.state IN ('approved', 'sending', 'paused') GROUP BY o.state
+		UNION ALL SELECT state, count(*) FROM messages GROUP BY state`)
+	return counts, explain(err)
+}
+
+// Readers counts subscribers by status.
+func (db *DB) Readers(ctx context.Context) (map[subscribers.Status]int, error) {
+	counts := make(map[subscribers.Status]int)
+	err := each(ctx, db.reader, func(rows *sql.Rows) error {
+		var status subscribers.Status
+		var n int
+		err := rows.Scan(&status, &n)
+		counts[status] = n
+		return err
+	}, "SELECT status, count(*) FROM subscribers GROUP BY status")
+	return counts, explain(err)
+}
+
+// QueueTest queues a test mail to each address, all or none.
+func (db *DB) QueueTest(ctx context.Context, to []subscribers.Address, payload string) (refs []newsletter.Ref, err error) {
+	err = db.write(ctx, func(tx *sql.Tx) error {
+		refs = nil
+		for _, a := range to {
+			var ref newsletter.Ref
+			err := tx.QueryRowContext(ctx, "INSERT INTO messages (kind, email, payload, state, created_at, updated_at) VALUES ('test', ?1, ?2, 'pending', ?3, ?3) RETURNING id",
+				a.String(), payload, now()).Scan(&ref.Message)
+			if err != nil {
+				return err
+			}
+			refs = append(refs, ref)
+		}
+		return nil
+	})
+	return refs, err
+}
+
+// Message is one single mail, or newsletter.ErrNotFound.
+func (db *DB) Message(ctx context.Context, id int64) (d newsletter.Delivery, err error) {
+	d.Ref.Message = id
+	err = db.reader.QueryRowContext(ctx, "SELECT kind, email, state, attempts, reason FROM messages WHERE id = ?1", id).Scan(&d.Kind, &d.Email, &d.State, &d.Attempts, &d.Reason)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = newsletter.ErrNotFound
+	}
+	return d, explain(err)
+}
+
+// Setting returns what SetSetting kept under a name, or "".
+func (db *DB) Setting(ctx context.Context, name string) (value string, err error) {
+	err = db.reader.QueryRowContext(ctx, "SELECT value FROM settings WHERE name = ?1", name).Scan(&value)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	return value, explain(err)
+}
+
+// SetSetting keeps a value under a name.
+func (db *DB) SetSetting(ctx context.Context, name, value string) error {
+	return db.write(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, "INSERT INTO settings (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value", name, value)
+		return err
+	})
+}

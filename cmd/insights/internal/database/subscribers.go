@@ -1,0 +1,271 @@
+package database
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+
+	"github.com/scaledbydesign/insights/newsletter"
+	"github.com/scaledbydesign/insights/subscribers"
+)
+
+const subscriberColumns = `s.id, s.public_id, s.email, s.name, s.status, s.reason, s.cadence, s.categories, s.position_id,
+	s.paused_until, s.nonce, s.nonce_expires_at, s.notified_at, s.created_at, s.confirmed_at, s.unsubscribed_at, s.source`
+
+// storedSubscriber is a row of subscribers.
+type storedSubscriber struct {
+	subscribers.Subscriber
+	email    string
+	mask     int64
+	position int64
+}
+
+// fields are where Scan puts the columns; finish turns them into a Subscriber.
+func (s *storedSubscriber) fields(times *[6]int64) []any {
+	return []any{&s.ID, &s.PublicID, &s.email, &s.Name, &s.Status, &s.Reason, &s.Cadence, &s.mask, &s.position,
+		&times[0], &s.Nonce, &times[1], &times[2], &times[3], &times[4], &times[5], &s.Source}
+}
+
+func (s *storedSubscriber) finish(b bits, times [6]int64) error {
+	var err error
+	if s.Address, err = subscribers.ParseAddress(s.email); err != nil {
+		err = fmt.Errorf("subscriber %d %w: %w", s.ID, errUnreadable, err)
+	}
+	s.Categories = b.slugs(s.mask)
+	s.PausedUntil, s.NonceExpires, s.NotifiedAt = fromMillis(times[0]), fromMillis(times[1]), fromMillis(times[2])
+	s.CreatedAt, s.ConfirmedAt, s.UnsubscribedAt = fromMillis(times[3]), fromMillis(times[4]), fromMillis(times[5])
+	return err
+}
+
+// errUnreadable says that an address on record is none by the rules of today. All
+// else of the subscriber can be used.
+var errUnreadable = errors.New("has an address that can't be read")
+
+func subscriber(ctx context.Context, q querier, b bits, where string, args ...any) (storedSubscriber, error) {
+	var s storedSubscriber
+	var times [6]int64
+	err := q.QueryRowContext(ctx, "SELECT "+subscriberColumns+" FROM subscribers s WHERE "+where, args...).Scan(s.fields(&times)...)
+	if errors.Is(err, sql.ErrNoRows) {
+		return s, subscribers.ErrNotFound
+	}
+	if err != nil {
+		return s, explain(err)
+	}
+	return s, s.finish(b, times)
+}
+
+// Edit implements subscribers.Store.
+func (db *DB) Edit(ctx context.Context, key string, change func(*subscribers.Subscriber) (subscribers.Change, error)) (subscribers.Subscriber, error) {
+	var edited subscribers.Subscriber
+	err := db.write(ctx, func(tx *sql.Tx) error {
+		b, err := readBits(ctx, tx)
+		if err != nil {
+			return err
+		}
+		before, err := subscriber(ctx, tx, b, "s.email_key = ?1", key)
+		if err != nil && !errors.Is(err, subscribers.ErrNotFound) {
+			return err
+		}
+		edited = before.Subscriber
+		edited.Categories = slices.Clone(before.Categories)
+		decided, err := change(&edited)
+		if err != nil {
+			return err
+		}
+		if edited.Address == (subscribers.Address{}) {
+			return subscribers.ErrNotFound
+		}
+		edited.ID, err = save(ctx, tx, b, before, edited, decided.StartWith)
+		if err != nil {
+			return err
+		}
+		return follow(ctx, tx, edited, decided)
+	})
+	return edited, err
+}
+
+// save stores a subscriber with the position that the change leads to.
+func save(ctx context.Context, tx *sql.Tx, b bits, before storedSubscriber, s subscribers.Subscriber, startWith int) (int64, error) {
+	mask, err := b.mask(ctx, tx, s.Categories)
+	if err != nil {
+		return 0, err
+	}
+	positionID, err := positionAfter(ctx, tx, before, s, startWith)
+	if err != nil {
+		return 0, err
+	}
+	args := []any{s.PublicID, s.Address.String(), s.Address.Key(), s.Name, s.Status, s.Reason, s.Cadence, mask, positionID,
+		millis(s.PausedUntil), s.Nonce, millis(s.NonceExpires), millis(s.NotifiedAt), millis(s.CreatedAt), millis(s.ConfirmedAt), millis(s.UnsubscribedAt), s.Source}
+	if before.ID == 0 {
+		var id int64
+		err := tx.QueryRowContext(ctx, `INSERT INTO subscribers (public_id, email, email_key, name, status, reason, cadence, categories, position_id,
+			paused_until, nonce, nonce_expires_at, notified_at, created_at, confirmed_at, unsubscribed_at, source)
+			VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17) RETURNING id`, args...).Scan(&id)
+		return id, err
+	}
+	_, err = tx.ExecContext(ctx, `UPDATE subscribers SET public_id = ?1, email = ?2, email_key = ?3, name = ?4, status = ?5, reason = ?6, cadence = ?7, categories = ?8, position_id = ?9,
+		paused_until = ?10, nonce = ?11, nonce_expires_at = ?12, notified_at = ?13, created_at = ?14, confirmed_at = ?15, unsubscribed_at = ?16, source = ?17
+		WHERE id = ?18`, append(args, before.ID)...)
+	return before.ID, err
+}
+
+// positionAfter keeps reading positions in step with what a subscriber chooses.
+func positionAfter(ctx context.Context, tx *sql.Tx, before storedSubscriber, s subscribers.Subscriber, startWith int) (int64, error) {
+	if before.ID == 0 {
+		before.position = 1 // the empty one
+	}
+	if s.Status != subscribers.Confirmed {
+		return before.position, nil
+	}
+	was, err := position(ctx, tx, before.position)
+	if err != nil {
+		return 0, err
+	}
+	if before.Status != subscribers.Confirmed {
+		start, err := startPosition(ctx, tx, s.Categories, startWith)
+		if err != nil {
+			return 0, err
+		}
+		return intern(ctx, tx, was.Merge(start))
+	}
+	var added []string
+	for _, c := range s.Categories {
+		if !slices.Contains(before.Categories, c) {
+			added = append(added, c)
+		}
+	}
+	if len(added) == 0 {
+		return before.position, nil
+	}
+	head, err := headOf(ctx, tx)
+	if err != nil {
+		return 0, err
+	}
+	return intern(ctx, tx, was.Advance(head, added))
+}
+
+// follow records a change's event and queues its notice.
+func follow(ctx context.Context, tx *sql.Tx, s subscribers.Subscriber, change subscribers.Change) error {
+	if e := change.Event; e.What != "" {
+		_, err := tx.ExecContext(ctx, "INSERT INTO events (subscriber_id, at, what, source, client, version, detail) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+			s.ID, millis(e.At), e.What, e.Source, e.Client, e.Version, e.Detail)
+		if err != nil {
+			return err
+		}
+	}
+	if change.Notice == subscribers.NoNotice {
+		return nil
+	}
+	// A notice that waits is enough: it is made from the row when it is sent. It
+	// waits as if it had just been asked for.
+	n, err := affected(tx.ExecContext(ctx, "UPDATE messages SET email = ?3, created_at = ?4, updated_at = ?4 WHERE subscriber_id = ?2 AND kind = ?1 AND state IN ('pending', 'deferred')",
+		string(change.Notice), s.ID, s.Address.String(), now()))
+	if err != nil || n > 0 {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, `INSERT INTO messages (kind, subscriber_id, email, state, created_at, updated_at) VALUES (?1, ?2, ?3, 'pending', ?4, ?4)`,
+		string(change.Notice), s.ID, s.Address.String(), now())
+	return err
+}
+
+// ByKey implements subscribers.Store.
+func (db *DB) ByKey(ctx context.Context, key string) (subscribers.Subscriber, error) {
+	return db.subscriber(ctx, "s.email_key = ?1", key)
+}
+
+// ByPublicID implements subscribers.Store.
+func (db *DB) ByPublicID(ctx context.Context, publicID string) (subscribers.Subscriber, error) {
+	return db.subscriber(ctx, "s.public_id = ?1", publicID)
+}
+
+func (db *DB) subscriber(ctx context.Context, where string, args ...any) (subscribers.Subscriber, error) {
+	b, err := readBits(ctx, db.reader)
+	if err != nil {
+		return subscribers.Subscriber{}, explain(err)
+	}
+	s, err := subscriber(ctx, db.reader, b, where, args...)
+	return s.Subscriber, err
+}
+
+// PositionOf is how far a subscriber has received, by category.
+func (db *DB) PositionOf(ctx context.Context, subscriber int64) (newsletter.Position, error) {
+	var vector string
+	err := db.reader.QueryRowContext(ctx, "SELECT p.vector FROM subscribers s JOIN positions p ON p.id = s.position_id WHERE s.id = ?1", subscriber).Scan(&vector)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, subscribers.ErrNotFound
+	}
+	if err != nil {
+		return nil, explain(err)
+	}
+	return newsletter.ParsePosition(vector)
+}
+
+// List implements subscribers.Store.
+func (db *DB) List(ctx context.Context, f subscribers.Filter) iter.Seq2[subscribers.Subscriber, error] {
+	return func(yield func(subscribers.Subscriber, error) bool) {
+		b, err := readBits(ctx, db.reader)
+		if err != nil {
+			yield(subscribers.Subscriber{}, explain(err))
+			return
+		}
+		var mask int64
+		if f.Category != "" {
+			bit, ok := b[f.Category]
+			if !ok {
+				return // nobody has chosen it yet
+			}
+			mask = 1 << bit
+		}
+		rows, err := db.reader.QueryContext(ctx, "SELECT "+subscriberColumns+` FROM subscribers s
+			WHERE (?1 = '' OR s.status = ?1) AND (?2 = '' OR s.cadence = ?2) AND (?3 = 0 OR s.categories & ?3 <> 0) ORDER BY s.id`,
+			string(f.Status), string(f.Cadence), mask)
+		if err != nil {
+			yield(subscribers.Subscriber{}, explain(err))
+			return
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var s storedSubscriber
+			var times [6]int64
+			err := rows.Scan(s.fields(&times)...)
+			if err == nil {
+				err = s.finish(b, times)
+			}
+			if !yield(s.Subscriber, err) || err != nil {
+				return
+			}
+		}
+		if err := rows.Err(); err != nil {
+			yield(subscribers.Subscriber{}, explain(err))
+		}
+	}
+}
+
+// History implements subscribers.Store.
+func (db *DB) History(ctx context.Context, id int64) iter.Seq2[subscribers.Event, error] {
+	return func(yield func(subscribers.Event, error) bool) {
+		rows, err := db.reader.QueryContext(ctx, "SELECT at, what, source, client, version, detail FROM events WHERE subscriber_id = ?1 ORDER BY id", id)
+		if err != nil {
+			yield(subscribers.Event{}, explain(err))
+			return
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var e subscribers.Event
+			var at int64
+			err := rows.Scan(&at, &e.What, &e.Source, &e.Client, &e.Version, &e.Detail)
+			e.At = fromMillis(at)
+			if !yield(e, err) || err != nil {
+				return
+			}
+		}
+		if err := rows.Err(); err != nil {
+			yield(subscribers.Event{}, explain(err))
+		}
+	}
+}
+
+func isNotFound(err error) bool { return errors.Is(err, subscribers.ErrNotFound) }

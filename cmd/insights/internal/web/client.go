@@ -1,0 +1,51 @@
+package web
+
+import (
+	"net/http"
+	"net/netip"
+	"strings"
+)
+
+// client names where a request came from, for the record of consent and to count
+// by: a salted hash of the address, so that the record holds no address and
+// nobody without the key can find one in it. An IPv6 client counts as its /64,
+// all of which is usually one household's.
+func (s *site) client(r *http.Request) string {
+	addr := s.clientAddr(r)
+	if !addr.IsValid() {
+		return ""
+	}
+	if addr.Is6() {
+		prefix, _ := addr.WithZone("").Prefix(64) // fails only above 128
+		addr = prefix.Addr()
+	}
+	return s.sign("client", addr.String())
+}
+
+// clientAddr walks X-Forwarded-For back from our own proxies to the first
+// address that is not one of them. What stands before that is hearsay.
+func (s *site) clientAddr(r *http.Request) netip.Addr {
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{} // a Unix socket has none
+	}
+	addr := peer.Addr().Unmap()
+	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	for i := len(hops) - 1; i >= 0 && s.trusted(addr); i-- {
+		hop, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
+		if err != nil {
+			break
+		}
+		addr = hop.Unmap()
+	}
+	return addr
+}
+
+func (s *site) trusted(addr netip.Addr) bool {
+	for _, p := range s.TrustedProxies {
+		if p.Contains(addr) {
+			return true
+		}
+	}
+	return false
+}

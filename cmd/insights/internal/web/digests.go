@@ -1,0 +1,118 @@
+package web
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/scaledbydesign/insights/content"
+	"github.com/scaledbydesign/insights/newsletter"
+	"github.com/scaledbydesign/insights/templates"
+)
+
+func (s *site) digestHead(title, path string) templates.Head {
+	h := s.head(title, path)
+	h.Feeds = append(s.formatLinks("/digests", "digests", s.Site.Title+" digests"), h.Feeds...)
+	return h
+}
+
+func (s *site) digestsPage(w http.ResponseWriter, r *http.Request) error {
+	page := 1
+	if given := r.PathValue("page"); given != "" {
+		n, err := strconv.Atoi(given)
+		if err != nil || n < 2 || strconv.Itoa(n) != given {
+			return statusError(http.StatusNotFound)
+		}
+		page = n
+	}
+	// One more than shown tells whether there is an older page.
+	digests, err := s.Archive.SentDigests(r.Context(), perPage+1, (page-1)*perPage)
+	if err != nil {
+		return fmt.Errorf("list digests: %w", err)
+	}
+	if len(digests) == 0 && page > 1 {
+		return statusError(http.StatusNotFound)
+	}
+	v := &templates.DigestsPage{Head: s.digestHead("Past digests", r.URL.Path)}
+	v.Pager = templates.Pager{Page: page, Pages: page}
+	if len(digests) > perPage {
+		digests = digests[:perPage]
+		v.Pager.Pages, v.Pager.Older = page+1, pagePath("/digests", page+1)
+	}
+	if page > 1 {
+		v.Pager.Newer = pagePath("/digests", page-1)
+	}
+	v.Prev, v.Next = v.Pager.Newer, v.Pager.Older
+	for _, d := range digests {
+		v.Digests = append(v.Digests, digestRow(d))
+	}
+	return s.uncached(w, r, v)
+}
+
+func (s *site) digestPage(w http.ResponseWriter, r *http.Request) error {
+	id, err := strconv.ParseInt(r.PathValue("id"), 10, 64)
+	if err != nil || strconv.FormatInt(id, 10) != r.PathValue("id") {
+		return statusError(http.StatusNotFound)
+	}
+	d, err := s.Archive.SentDigest(r.Context(), id)
+	if err != nil {
+		return fmt.Errorf("read digest: %w", err)
+	}
+	row := digestRow(d)
+	v := &templates.DigestPage{Head: s.digestHead(row.Title, r.URL.Path), Digest: row, Intro: paragraphs(d.Intro)}
+	library := s.Library()
+	for _, item := range d.Items {
+		v.Items = append(v.Items, templates.DigestItem{Item: item, Path: currentPath(library, item)})
+	}
+	return s.uncached(w, r, v)
+}
+
+// uncached answers with a page that depends on the database.
+func (s *site) uncached(w http.ResponseWriter, r *http.Request, v templates.View) error {
+	b, err := s.Pages.Render(v)
+	if err != nil {
+		return err
+	}
+	s.public(w, pageAge)
+	return newBody(b, htmlType).send(w, r)
+}
+
+// currentPath is where an insight of a digest stands today, or empty.
+func currentPath(library *content.Library, item newsletter.Item) string {
+	in, ok := library.ByID(item.InsightID)
+	if !ok {
+		return ""
+	}
+	return in.Path()
+}
+
+func digestRow(d newsletter.Digest) templates.DigestRow {
+	return templates.DigestRow{
+		Path:    "/digests/" + strconv.FormatInt(d.ID, 10),
+		Title:   newsletter.SubjectFor(d.Items, d.Subject),
+		Sent:    sentAt(d),
+		Cadence: d.Cadence,
+		Count:   len(d.Items),
+	}
+}
+
+// sentAt is when a digest began to go out. It does not change when it ends.
+func sentAt(d newsletter.Digest) time.Time {
+	if d.ApprovedAt.IsZero() {
+		return d.PlannedAt
+	}
+	return d.ApprovedAt
+}
+
+// paragraphs are the parts of a plain text that blank lines divide.
+func paragraphs(text string) []string {
+	var list []string
+	for p := range strings.SplitSeq(strings.ReplaceAll(text, "\r\n", "\n"), "\n\n") {
+		if p = strings.TrimSpace(p); p != "" {
+			list = append(list, p)
+		}
+	}
+	return list
+}

@@ -1,0 +1,95 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/scaledbydesign/insights/newsletter"
+	"github.com/scaledbydesign/insights/subscribers"
+	"github.com/scaledbydesign/insights/templates"
+)
+
+// statusError is an error that says no more than its HTTP status.
+type statusError int
+
+func (e statusError) Error() string { return http.StatusText(int(e)) }
+
+// problem is what a reader is told of an error.
+type problem struct {
+	status     int
+	heading    string
+	paragraphs []string
+	links      []templates.Link
+}
+
+// problemOf is the one map from errors to answers. Its words are all that a reader
+// sees; the error itself goes to the log at most.
+func (s *site) problemOf(err error) problem {
+	home := templates.Link{Label: "All insights", URL: "/"}
+	again := templates.Link{Label: "Subscribe again", URL: "/subscribe"}
+	status := http.StatusInternalServerError
+	if e, ok := errors.AsType[statusError](err); ok {
+		status = int(e)
+	}
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		status = http.StatusRequestEntityTooLarge
+	}
+	switch {
+	case errors.Is(err, subscribers.ErrToken):
+		return problem{http.StatusNotFound, "This link is not valid",
+			[]string{"Part of it may be missing: mail programs sometimes break long links in two. Copy the whole link from the mail into the address bar, or use the button in the mail."},
+			[]templates.Link{home}}
+	case errors.Is(err, subscribers.ErrExpired):
+		return problem{http.StatusGone, "This link has expired",
+			[]string{"It is too old, or a newer mail has replaced it. Subscribe again, and you get a fresh one within minutes."},
+			[]templates.Link{again, home}}
+	case errors.Is(err, subscribers.ErrSuppressed):
+		return problem{http.StatusForbidden, "We can't write to this address",
+			[]string{"Mail to it was refused before, or its owner asked us never to write. If that is wrong, write to us" + s.contact() + "."},
+			[]templates.Link{{Label: "Follow by feed", URL: "/feeds"}, home}}
+	case errors.Is(err, newsletter.ErrNotFound), status == http.StatusNotFound:
+		return problem{http.StatusNotFound, "Nothing here",
+			[]string{"There is no page at this address. It may have been taken down, or the link has a slip in it."},
+			[]templates.Link{home, {Label: "Feeds", URL: "/feeds"}}}
+	}
+	switch status {
+	case http.StatusBadRequest:
+		return problem{status, "That could not be read", []string{"The form arrived damaged. Please go back and send it again."}, []templates.Link{home}}
+	case http.StatusForbidden:
+		return problem{status, "Please use the form on this site", []string{"This form was sent from another site, which we do not accept."}, []templates.Link{{Label: "Subscribe by e-mail", URL: "/subscribe"}}}
+	case http.StatusMethodNotAllowed:
+		return problem{status, "That can't be done here", []string{"This address does not take such a request."}, []templates.Link{home}}
+	case http.StatusRequestEntityTooLarge:
+		return problem{status, "That is too much", []string{"The form holds more than we accept. Please shorten it."}, []templates.Link{home}}
+	}
+	return problem{http.StatusInternalServerError, "Something went wrong",
+		[]string{"It is our fault, and it has been noted. Please try again in a minute."}, []templates.Link{home}}
+}
+
+func (s *site) contact() string {
+	if s.Site.Contact == "" {
+		return ""
+	}
+	return " at " + s.Site.Contact
+}
+
+// fail answers with the page of an error.
+func (s *site) fail(w http.ResponseWriter, r *http.Request, err error) {
+	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
+		return // nobody is listening any more
+	}
+	p := s.problemOf(err)
+	if p.status == http.StatusInternalServerError {
+		s.Log.ErrorContext(r.Context(), "request failed", "route", r.Pattern, "error", err)
+	}
+	if w.Header().Get("Cache-Control") == "" {
+		w.Header().Set("Cache-Control", "no-cache")
+	}
+	page := &templates.NoticePage{Head: s.head(p.heading, ""), Heading: p.heading, Paragraphs: p.paragraphs, Links: p.links}
+	page.NoIndex = true
+	if err := s.render(w, p.status, page); err != nil {
+		s.Log.ErrorContext(r.Context(), "error page failed", "error", err)
+		http.Error(w, p.heading, p.status)
+	}
+}

@@ -1,0 +1,140 @@
+package web
+
+import (
+	"encoding/xml"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/scaledbydesign/insights/content"
+)
+
+// asset answers with a file that pages need. One whose address holds its hash is
+// kept for ever.
+func (s *site) asset(w http.ResponseWriter, r *http.Request) error {
+	return s.assetAt(w, r, r.URL.Path)
+}
+
+func (s *site) favicon(w http.ResponseWriter, r *http.Request) error {
+	return s.assetAt(w, r, "/assets/favicon.ico")
+}
+
+func (s *site) assetAt(w http.ResponseWriter, r *http.Request, path string) error {
+	a, ok := s.Pages.Asset(path)
+	if !ok {
+		return statusError(http.StatusNotFound)
+	}
+	cache := "public, max-age=86400"
+	if a.Immutable {
+		cache = "public, max-age=31536000, immutable"
+	}
+	w.Header().Set("Cache-Control", cache)
+	return newBody(a.Body, a.ContentType).send(w, r)
+}
+
+// image answers with an image of an insight. Opened by itself, an SVG could act
+// as a page of this site; the policy takes that from it.
+func (s *site) image(w http.ResponseWriter, r *http.Request) error {
+	b, contentType, ok := s.Library().Image(r.PathValue("name"))
+	if !ok {
+		return statusError(http.StatusNotFound)
+	}
+	h := w.Header()
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; sandbox")
+	h.Set("Access-Control-Allow-Origin", "*") // feed readers in a browser draw it
+	h.Set("Cache-Control", "public, max-age=3600")
+	return newBody(b, contentType).send(w, r)
+}
+
+func (s *site) robots(w http.ResponseWriter, r *http.Request) error {
+	w.Header().Set("Cache-Control", "public, max-age=86400")
+	return newBody([]byte(`User-agent: *
+Disallow: /confirm/
+Disallow: /unsubscribe/
+Disallow: /preferences/
+Disallow: /_inbox
+
+Sitemap: `+s.Site.BaseURL+`/sitemap.xml
+`), "text/plain; charset=utf-8").send(w, r)
+}
+
+// maxSitemap is how many addresses one sitemap may hold (sitemaps.org).
+const maxSitemap = 50_000
+
+func (s *site) sitemap(w http.ResponseWriter, r *http.Request) error {
+	library := s.Library()
+	b, err := s.cache.get(library, r.URL.Path, func() (body, error) { return s.makeSitemap(library) })
+	if err != nil {
+		return err
+	}
+	s.public(w, pageAge)
+	return b.send(w, r)
+}
+
+func (s *site) makeSitemap(library *content.Library) (body, error) {
+	type address struct {
+		Location string `xml:"loc"`
+		Modified string `xml:"lastmod,omitempty"`
+	}
+	add := func(list []address, path string, insights ...*content.Insight) []address {
+		var newest time.Time
+		for _, in := range insights {
+			if in.Updated.After(newest) {
+				newest = in.Updated
+			}
+		}
+		a := address{Location: s.Site.BaseURL + path}
+		if !newest.IsZero() {
+			a.Modified = newest.Format(time.RFC3339)
+		}
+		return append(list, a)
+	}
+	list := add(nil, "/", library.Insights()...)
+	for _, c := range library.Categories() {
+		list = add(list, "/categories/"+c.Slug, library.In(c.Slug)...)
+	}
+	list = add(list, "/feeds")
+	if s.Registry != nil {
+		list = add(list, "/subscribe")
+	}
+	if s.Archive != nil {
+		list = add(list, "/digests")
+	}
+	for _, in := range library.Insights() {
+		if in.Canonical == "" { // the original is another site's to list
+			list = add(list, in.Path(), in)
+		}
+	}
+	var out strings.Builder
+	out.WriteString(xml.Header)
+	err := xml.NewEncoder(&out).Encode(struct {
+		XMLName   xml.Name  `xml:"http://www.sitemaps.org/schemas/sitemap/0.9 urlset"`
+		Addresses []address `xml:"url"`
+	}{Addresses: list[:min(len(list), maxSitemap)]})
+	return newBody([]byte(out.String()+"\n"), "application/xml; charset=utf-8"), err
+}
+
+// healthz says that the program answers; readyz, that it can do its work.
+func (s *site) healthz(w http.ResponseWriter, r *http.Request) error {
+	return plain(w, http.StatusOK, "ok\n")
+}
+
+func (s *site) readyz(w http.ResponseWriter, r *http.Request) error {
+	if s.Ready == nil {
+		return plain(w, http.StatusOK, "ready\n")
+	}
+	if err := s.Ready(r.Context()); err != nil {
+		s.Log.WarnContext(r.Context(), "not ready", "error", err)
+		return plain(w, http.StatusServiceUnavailable, "not ready\n")
+	}
+	return plain(w, http.StatusOK, "ready\n")
+}
+
+func plain(w http.ResponseWriter, status int, text string) error {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	io.WriteString(w, text)
+	return nil
+}

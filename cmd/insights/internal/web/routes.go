@@ -1,0 +1,159 @@
+package web
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// handlerFunc answers a request or returns an error before it has written
+// anything; fail then answers.
+type handlerFunc func(w http.ResponseWriter, r *http.Request) error
+
+type route struct {
+	pattern string
+	handle  handlerFunc
+	private bool // its path holds a token, or its answer is about one reader
+}
+
+// list is every address of the site.
+func (s *site) list() []route {
+	routes := []route{
+		{"GET /{$}", s.index, false},
+		{"GET /page/{page}", s.index, false},
+		{"GET /insights/{slug}", s.article, false},
+		{"GET /insights/images/{name...}", s.image, false},
+		{"GET /categories/{category}", s.category, false},
+		{"GET /categories/{category}/page/{page}", s.category, false},
+
+		{"GET /feeds", s.feedsPage, false},
+		{"GET /feeds/{document}", s.document, false},
+		{"GET /feeds.opml", s.document, false},
+		{"GET /atom.xml", s.documentAt("/feeds/all.atom"), false},
+		{"GET /feed.xml", s.documentAt("/feeds/all.rss"), false},
+		{"GET /feed", moved("/feeds/all.rss"), false},
+		{"GET /feed/{$}", moved("/feeds/all.rss"), false},
+		{"GET /rss.xml", moved("/feeds/all.rss"), false},
+		{"GET /index.xml", moved("/feeds/all.rss"), false},
+		{"GET /feed.json", moved("/feeds/all.json"), false},
+
+		{"GET /assets/{name}", s.asset, false},
+		{"GET /favicon.ico", s.favicon, false},
+		{"GET /robots.txt", s.robots, false},
+		{"GET /sitemap.xml", s.sitemap, false},
+		{"GET /healthz", s.healthz, false},
+		{"GET /readyz", s.readyz, false},
+
+		{"/", s.other, false},
+	}
+	if s.Archive != nil {
+		routes = append(routes,
+			route{"GET /digests", s.digestsPage, false},
+			route{"GET /digests/page/{page}", s.digestsPage, false},
+			route{"GET /digests/{id}", s.digestPage, false},
+			route{"GET /digests.rss", s.digestsFeed, false},
+			route{"GET /digests.atom", s.digestsFeed, false},
+			route{"GET /digests.json", s.digestsFeed, false},
+		)
+	}
+	if s.Registry != nil {
+		routes = append(routes,
+			route{"GET /subscribe", s.subscribeForm, true},
+			route{"POST /subscribe", s.subscribe, true},
+			route{"GET /confirm/{token}", s.confirmPage, true},
+			route{"POST /confirm/{token}", s.confirm, true},
+			route{"GET /unsubscribe/{token}", s.unsubscribePage, true},
+			route{"POST /unsubscribe/{token}", s.unsubscribe, true},
+			route{"GET /preferences/{token}", s.preferencesPage, true},
+			route{"POST /preferences/{token}", s.preferences, true},
+		)
+	}
+	if s.Inbox != nil {
+		routes = append(routes,
+			route{"GET /_inbox", s.inbox, true},
+			route{"GET /_inbox/{id}", s.letter, true},
+			route{"GET /_inbox/{id}/html", s.letterHTML, true},
+		)
+	}
+	if s.Changed != nil && s.Dev {
+		routes = append(routes, route{"GET /_events", s.events, true})
+	}
+	return routes
+}
+
+func (s *site) handler(rt route) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if rt.private {
+			h := w.Header()
+			h.Set("Cache-Control", "no-store")
+			h.Set("Referrer-Policy", "no-referrer")
+			h.Set("X-Robots-Tag", "noindex")
+		}
+		if err := rt.handle(w, r); err != nil {
+			s.fail(w, r, err)
+		}
+	})
+}
+
+// other answers what no route does: OPTIONS of those that exist, the wrong method,
+// a slash too many, or nothing there.
+func (s *site) other(w http.ResponseWriter, r *http.Request) error {
+	if allowed := s.allowed(r); len(allowed) > 0 {
+		w.Header().Set("Allow", strings.Join(allowed, ", "))
+		if r.Method != http.MethodOptions {
+			return statusError(http.StatusMethodNotAllowed)
+		}
+		if isFeed(r.URL.Path) {
+			// A reader in a browser asks before it sends conditional requests.
+			w.Header().Set("Access-Control-Allow-Origin", "*")
+			w.Header().Set("Access-Control-Allow-Headers", "If-None-Match, If-Modified-Since")
+			w.Header().Set("Access-Control-Max-Age", "86400")
+		}
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	}
+	if path, found := strings.CutSuffix(r.URL.Path, "/"); found && s.matches(r, http.MethodGet, path) {
+		http.Redirect(w, r, path, http.StatusMovedPermanently)
+		return nil
+	}
+	return statusError(http.StatusNotFound)
+}
+
+// allowed lists the methods that the path of a request answers to.
+func (s *site) allowed(r *http.Request) []string {
+	var methods []string
+	for _, m := range []string{http.MethodGet, http.MethodHead, http.MethodPost} {
+		if s.matches(r, m, r.URL.Path) {
+			methods = append(methods, m)
+		}
+	}
+	if methods != nil {
+		methods = append(methods, http.MethodOptions)
+	}
+	return methods
+}
+
+func (s *site) matches(r *http.Request, method, path string) bool {
+	if path == "" {
+		return false
+	}
+	probe := *r
+	u := *r.URL
+	u.Path, u.RawPath = path, ""
+	probe.Method, probe.URL = method, &u
+	_, pattern := s.routes.Handler(&probe)
+	return pattern != "" && pattern != "/"
+}
+
+func moved(to string) handlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		w.Header().Set("Cache-Control", "public, max-age=86400")
+		http.Redirect(w, r, to, http.StatusMovedPermanently)
+		return nil
+	}
+}
+
+func isFeed(path string) bool {
+	return slices.Contains([]string{"/feeds.opml", "/atom.xml", "/feed.xml"}, path) ||
+		strings.HasPrefix(path, "/feeds/") || strings.HasPrefix(path, "/digests.")
+}

@@ -1,0 +1,84 @@
+package web
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/scaledbydesign/insights/subscribers"
+	"github.com/scaledbydesign/insights/templates"
+)
+
+// trap is the field that people don't see. Programs fill it in.
+const trap = "website"
+
+// subscribeForm shows the form. /subscribe?category=architecture chooses that
+// category alone, else all are chosen; ?cadence=daily chooses how often.
+func (s *site) subscribeForm(w http.ResponseWriter, r *http.Request) error {
+	query := r.URL.Query()
+	wanted := query["category"]
+	known := slices.ContainsFunc(wanted, func(slug string) bool { return slices.Contains(s.Registry.Categories, slug) })
+	form := templates.Form{
+		Cadence:    subscribers.Weekly,
+		Categories: s.choices(func(slug string) bool { return !known || slices.Contains(wanted, slug) }),
+	}
+	if c, err := subscribers.ParseCadence(query.Get("cadence")); err == nil {
+		form.Cadence = c
+	}
+	// Unlike the other pages about a reader this one should be found.
+	w.Header().Del("X-Robots-Tag")
+	return s.showSubscribe(w, http.StatusOK, form)
+}
+
+func (s *site) showSubscribe(w http.ResponseWriter, status int, form templates.Form) error {
+	v := &templates.SubscribePage{Head: s.head("Subscribe by e-mail", "/subscribe"), Form: form}
+	v.Description = "Insights in your mailbox: the categories you choose, as often as you choose."
+	v.Form.Stamp = s.stamp(time.Now())
+	if len(form.Errors) > 0 {
+		v.Title = "Error: " + v.Title // the first thing a screen reader says
+	}
+	return s.render(w, status, v)
+}
+
+// subscribe takes a sign-up. Its answer is the same for every address, so that
+// it tells nobody who is subscribed.
+func (s *site) subscribe(w http.ResponseWriter, r *http.Request) error {
+	if err := parseForm(r); err != nil {
+		return err
+	}
+	form := s.readForm(r)
+	if fault := nameFault(form.Name); fault != "" {
+		form.Errors = append([]templates.FieldError{{Field: "name", Message: fault}}, form.Errors...)
+	}
+	if _, err := subscribers.ParseAddress(form.Email); err != nil {
+		form.Errors = append([]templates.FieldError{{Field: "email", Message: sentence(err)}}, form.Errors...)
+	}
+	if r.PostFormValue(trap) != "" {
+		form.Errors = append(form.Errors, templates.FieldError{Message: "The field that should stay empty was filled in. Please send the form again."})
+	} else if fault := s.stampFault(r.PostFormValue("stamp")); fault != "" {
+		form.Errors = append(form.Errors, templates.FieldError{Message: fault})
+	}
+	if len(form.Errors) > 0 {
+		return s.showSubscribe(w, http.StatusUnprocessableEntity, form)
+	}
+	err := s.Registry.SignUp(r.Context(), subscribers.SignUp{
+		Address:     form.Email,
+		Name:        form.Name,
+		Preferences: subscribers.Preferences{Cadence: form.Cadence, Categories: form.Chosen()},
+		Source:      "form",
+		Client:      s.client(r),
+	})
+	if err != nil {
+		return fmt.Errorf("sign up: %w", err)
+	}
+	return s.render(w, http.StatusAccepted, &templates.NoticePage{
+		Head:    s.head("Check your mailbox", ""),
+		Heading: "Check your mailbox",
+		Paragraphs: []string{
+			"We have sent you a mail with a link. Open it and press the button: only then are you subscribed.",
+			"Nothing there after a few minutes? Look among your spam, or sign up again in case the address had a slip in it.",
+		},
+		Links: []templates.Link{{Label: "Read insights", URL: "/"}, {Label: "Sign up again", URL: "/subscribe"}},
+	})
+}

@@ -1,0 +1,126 @@
+// Package web is the site over HTTP: every handler, one list of routes, one map
+// from errors to answers, one order of middleware. It holds no state but caches
+// of what a snapshot of the library renders to; it sets no cookie, runs no
+// script, and learns of storage only through the interfaces declared here.
+package web
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"time"
+
+	"github.com/scaledbydesign/insights/content"
+	"github.com/scaledbydesign/insights/feeds"
+	"github.com/scaledbydesign/insights/newsletter"
+	"github.com/scaledbydesign/insights/subscribers"
+	"github.com/scaledbydesign/insights/templates"
+)
+
+// Config is what the site is made of. Site, Pages, Library and Feeds are needed;
+// what else is nil has no pages.
+type Config struct {
+	Site     templates.Site
+	Pages    *templates.Pages
+	Library  func() *content.Library // the snapshot in force
+	Feeds    func() *feeds.Set       // the documents of that snapshot
+	FeedSite feeds.Site              // what the feed of digests says of the site
+
+	Registry *subscribers.Registry // nil: nobody can sign up, no link in a mail works
+	Archive  Archive               // nil: there is no archive of digests
+	Inbox    Inbox                 // nil outside development
+
+	Ready   func(context.Context) error // nil: ready as soon as it answers
+	Changed func() <-chan struct{}      // closed at the next snapshot; nil: pages do not reload themselves
+
+	// FormKey signs the time in the sign-up form and salts the hashes of
+	// clients' addresses. Replicas share it; empty: random, so that a form opened
+	// before a restart must be sent twice.
+	FormKey        []byte
+	TrustedOrigins []string       // "https://www.example.com": may embed the sign-up form
+	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
+	Log            *slog.Logger   // nil: silent
+	Dev            bool           // served to whoever writes, on loopback
+}
+
+// Archive is the digests that were sent and may be shown to everybody. Digests to
+// a single reader and tests are not among them.
+type Archive interface {
+	// SentDigests returns digests newest first; fewer than limit at the end.
+	SentDigests(ctx context.Context, limit, offset int) ([]newsletter.Digest, error)
+	// SentDigest returns newsletter.ErrNotFound for one that is not to be shown.
+	SentDigest(ctx context.Context, id int64) (newsletter.Digest, error)
+}
+
+// Inbox is the mails that development keeps instead of sending them.
+type Inbox interface {
+	// Messages returns all of them, newest first.
+	Messages(ctx context.Context) ([]InboxMessage, error)
+	// Message returns one as it would have been sent (RFC 5322), or an error that
+	// wraps newsletter.ErrNotFound.
+	Message(ctx context.Context, id int64) (raw []byte, err error)
+}
+
+// InboxMessage is one mail in the list of them.
+type InboxMessage struct {
+	ID      int64
+	To      string
+	Subject string
+	At      time.Time
+}
+
+// site is the configuration at work.
+type site struct {
+	Config
+	routes    *http.ServeMux
+	cache     pageCache
+	documents documentCache
+	digests   digestFeeds
+}
+
+// New returns the handler of the whole site.
+func New(c Config) (http.Handler, error) {
+	if c.Pages == nil || c.Library == nil || c.Feeds == nil {
+		return nil, errors.New("web: Pages, Library and Feeds must be set")
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if len(c.FormKey) == 0 {
+		c.FormKey = make([]byte, 32)
+		rand.Read(c.FormKey) // never fails
+	}
+	s := &site{Config: c, routes: http.NewServeMux()}
+	for _, r := range s.list() {
+		s.routes.Handle(r.pattern, s.handler(r))
+	}
+	return s.middleware(s.routes)
+}
+
+// crossOrigin refuses forms that a browser sends from another site, so that no
+// page elsewhere can make its visitors sign others up.
+func (s *site) crossOrigin() (*http.CrossOriginProtection, error) {
+	protection := http.NewCrossOriginProtection()
+	origins := s.TrustedOrigins
+	if u, err := url.Parse(s.Site.BaseURL); err == nil && u.Host != "" {
+		// A proxy may change Host, and old browsers send Origin alone.
+		origins = append([]string{u.Scheme + "://" + u.Host}, origins...)
+	}
+	for _, o := range origins {
+		if err := protection.AddTrustedOrigin(o); err != nil {
+			return nil, fmt.Errorf("web: trusted origin %q: %w", o, err)
+		}
+	}
+	// The token alone gives the right to leave, wherever the button stands: a
+	// mailbox provider's page may post it from the browser (RFC 8058).
+	protection.AddInsecureBypassPattern("POST /unsubscribe/{token}")
+	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.fail(w, r, statusError(http.StatusForbidden))
+	}))
+	return protection, nil
+}

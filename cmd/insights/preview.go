@@ -1,0 +1,140 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/scaledbydesign/insights/newsletter"
+	"github.com/scaledbydesign/insights/newsletter/smtp"
+	"github.com/scaledbydesign/insights/subscribers"
+)
+
+func (p *program) digestPreviewCommand() *cobra.Command {
+	var to, category string
+	var asHTML, asText, asEML bool
+	cmd := &cobra.Command{
+		Use: "preview [ID]", Short: "Print the mail that would go out", Args: cobra.MaximumNArgs(1),
+		Long: `Print the mail that would go out: of a planned digest (ID), or what one subscriber
+would get now (--to), or what a new reader would get first. Nothing changes.`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return p.withNewsroom(cmd.Context(), func(n *newsroom) error {
+				id := ""
+				if len(args) == 1 {
+					id = args[0]
+				}
+				mail, err := n.preview(cmd.Context(), to, category, id)
+				if err != nil {
+					return err
+				}
+				return p.showMail(mail, asHTML, asEML)
+			})
+		},
+	}
+	cmd.Flags().StringVar(&to, "to", "", "as this subscriber (`address`) would get it")
+	cmd.Flags().StringVar(&category, "category", "", "only this `category`")
+	cmd.Flags().BoolVar(&asText, "text", false, "the text part (default)")
+	cmd.Flags().BoolVar(&asHTML, "html", false, "the HTML part")
+	cmd.Flags().BoolVar(&asEML, "eml", false, "the whole message, byte for byte")
+	cmd.MarkFlagsMutuallyExclusive("text", "html", "eml")
+	p.completeCategories(cmd, "category")
+	return cmd
+}
+
+// preview makes a mail without storing or numbering anything.
+func (n *newsroom) preview(ctx context.Context, to, category, id string) (newsletter.Letter, error) {
+	reader := subscribers.Subscriber{PublicID: "preview", ConfirmedAt: time.Now()}
+	reader.Address, _ = subscribers.ParseAddress("reader@example.com")
+	var d newsletter.Digest
+	var variant newsletter.Variant
+	var err error
+	if to == "" {
+		d, variant, err = n.sample(ctx, category, id)
+	} else {
+		if reader, err = n.subscriber(ctx, to); err != nil {
+			return newsletter.Letter{}, err
+		}
+		d, variant, err = n.planFor(ctx, reader, category)
+	}
+	if err != nil {
+		return newsletter.Letter{}, err
+	}
+	rendered, err := n.writer.Render(d, variant)
+	if err != nil {
+		return newsletter.Letter{}, err
+	}
+	rendition := newsletter.Rendition{Rendered: rendered, Date: d.CreatedAt.UTC().Truncate(time.Second), BaseURL: n.config.Site.BaseURL}
+	return n.writer.Letter(d, variant.Number, rendition, reader), nil
+}
+
+// sample is a planned digest's largest variant, or what a new reader would get.
+func (n *newsroom) sample(ctx context.Context, category, id string) (d newsletter.Digest, v newsletter.Variant, err error) {
+	if id != "" {
+		if d, err = n.digest(ctx, id); err != nil {
+			return d, v, err
+		}
+		for _, candidate := range d.Variants {
+			if candidate.Readers > v.Readers {
+				v = candidate
+			}
+		}
+		return d, v, nil
+	}
+	slug, err := n.config.category(category)
+	if err != nil {
+		return d, v, err
+	}
+	lib, err := n.library()
+	if err != nil {
+		return d, v, err
+	}
+	if d, err = n.planner.Sample(ctx, lib, slug, n.config.Digests.StartWith); err != nil {
+		return d, v, otherLibrary(err)
+	}
+	if len(d.Items) == 0 {
+		return d, v, fmt.Errorf("no insight has appeared yet: start insights dev or insights serve once")
+	}
+	return d, d.Variants[0], nil
+}
+
+// planFor is what one subscriber would get now.
+func (n *newsroom) planFor(ctx context.Context, reader subscribers.Subscriber, category string) (d newsletter.Digest, v newsletter.Variant, err error) {
+	slug, err := n.config.category(category)
+	if err != nil {
+		return d, v, err
+	}
+	lib, err := n.library()
+	if err != nil {
+		return d, v, err
+	}
+	d, err = n.planner.Plan(ctx, lib, newsletter.Request{Only: reader.ID, Category: slug, DryRun: true})
+	if err != nil {
+		return d, v, otherLibrary(err)
+	}
+	if d.Readers == 0 {
+		return d, v, fmt.Errorf("%s would get nothing now: %s (status %s)", reader.Address, d.Reason, reader.Status)
+	}
+	return d, d.Variants[0], nil
+}
+
+func (p *program) showMail(letter newsletter.Letter, asHTML, asEML bool) error {
+	if done, err := p.out.document(map[string]string{"from": letter.From, "to": letter.To, "subject": letter.Subject, "text": letter.Text, "html": letter.HTML}); done {
+		return err
+	}
+	switch {
+	case asEML:
+		message, err := smtp.Composer{}.Compose(letter)
+		if err != nil {
+			return err
+		}
+		_, err = p.out.stdout.Write(message)
+		return err
+	case asHTML:
+		_, err := fmt.Fprint(p.out.stdout, letter.HTML)
+		return err
+	}
+	p.out.line("From: %s\nTo: %s\nSubject: %s\n\n%s", letter.From, letter.To, letter.Subject, letter.Text)
+	return nil
+}

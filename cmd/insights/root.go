@@ -1,0 +1,99 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// rootCommand is the tree of commands: nouns, then verbs.
+func (p *program) rootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "insights",
+		Short:         "Publish a folder of articles as a site, feeds and e-mail digests",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args:          cobra.NoArgs,
+	}
+	root.PersistentFlags().StringVar(&p.configFile, "config", "", "configuration `file` (default insights.yaml, if there is one)")
+	root.PersistentFlags().BoolVar(&p.out.json, "json", false, "print one JSON document")
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usageError("%v; see: %s --help", err, cmd.CommandPath())
+	})
+	root.AddGroup(&cobra.Group{ID: "run", Title: "Run it"}, &cobra.Group{ID: "staff", Title: "Work with it"}, &cobra.Group{ID: "operate", Title: "Look after it"})
+	add := func(group string, commands ...*cobra.Command) {
+		for _, c := range commands {
+			c.GroupID = group
+			root.AddCommand(c)
+		}
+	}
+	add("run", p.devCommand(), p.initCommand(), p.serveCommand(), p.statusCommand())
+	add("staff", p.contentCommand(), p.feedCommand(), p.digestCommand(), p.deliveryCommand(), p.subscriberCommand())
+	add("operate", p.dbCommand(), p.configCommand(), p.versionCommand())
+	root.InitDefaultCompletionCmd()
+	root.SetCompletionCommandGroupID("operate")
+	root.SetHelpCommandGroupID("operate")
+	usageErrors(root)
+	return root
+}
+
+// usageErrors gives wrong arguments the exit code of wrong usage, and makes a noun
+// without a verb say which there are.
+func usageErrors(cmd *cobra.Command) {
+	if check := cmd.Args; check != nil {
+		cmd.Args = func(cmd *cobra.Command, args []string) error {
+			if err := check(cmd, args); err != nil {
+				return usageError("%v; see: %s --help", err, cmd.CommandPath())
+			}
+			return nil
+		}
+	}
+	if cmd.HasSubCommands() && cmd.Run == nil && cmd.RunE == nil {
+		cmd.Args = nil
+		cmd.RunE = func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return cmd.Help()
+			}
+			var names []string
+			for _, c := range cmd.Commands() {
+				names = append(names, c.Name())
+			}
+			return usageError("there is no command %q%s; see: %s --help", cmd.CommandPath()+" "+args[0], suggestion(args[0], names), cmd.CommandPath())
+		}
+	}
+	for _, c := range cmd.Commands() {
+		usageErrors(c)
+	}
+}
+
+// noun makes a command that only groups others.
+func noun(use, short string, verbs ...*cobra.Command) *cobra.Command {
+	cmd := &cobra.Command{Use: use, Short: short}
+	cmd.AddCommand(verbs...)
+	return cmd
+}
+
+// log is for what happens beside a command's result.
+func (p *program) log() *slog.Logger {
+	return slog.New(slog.NewTextHandler(p.out.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+}
+
+// daemonLog is for what a daemon does.
+func (p *program) daemonLog() *slog.Logger {
+	return slog.New(slog.NewTextHandler(p.out.stderr, nil))
+}
+
+// withNewsroom runs fn with an open newsroom.
+func (p *program) withNewsroom(ctx context.Context, fn func(*newsroom) error) error {
+	n, err := p.newsroom(ctx)
+	if err != nil {
+		return err
+	}
+	defer n.db.Close()
+	return fn(n)
+}
+
+// shortTime bounds a look that only decides what to say.
+const shortTime = 2 * time.Second

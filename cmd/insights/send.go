@@ -1,0 +1,315 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/scaledbydesign/insights/cmd/insights/internal/database"
+	"github.com/scaledbydesign/insights/newsletter"
+	"github.com/scaledbydesign/insights/subscribers"
+)
+
+func (p *program) digestSendCommand() *cobra.Command {
+	var yes, wait, dryRun bool
+	cmd := &cobra.Command{
+		Use: "send ID", Short: "Send a planned digest", Args: cobra.ExactArgs(1),
+		Long: `Send a planned digest, exactly as it was planned. A running insights sends it; with
+--wait this command stays until it is done, and sends itself when nothing is running.
+Sending a digest twice does nothing the second time.`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return p.withNewsroom(cmd.Context(), func(n *newsroom) error {
+				d, err := n.digest(cmd.Context(), args[0])
+				if err != nil {
+					return err
+				}
+				return p.send(cmd.Context(), n, d, yes, wait, dryRun)
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
+	cmd.Flags().BoolVar(&wait, "wait", false, "stay until it is done")
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would be sent")
+	return cmd
+}
+
+func (p *program) send(ctx context.Context, n *newsroom, d newsletter.Digest, yes, wait, dryRun bool) error {
+	if d.State == newsletter.DigestPlanned {
+		about := fmt.Sprintf("digest %d: %s, %s, first subject %q", d.ID, count(d.Readers, "reader"), count(len(d.Items), "insight"), subjectOfDigest(d))
+		if dryRun {
+			if done, err := p.out.document(digestDocument(d)); done {
+				return err
+			}
+			p.out.line("would send %s", about)
+			return nil
+		}
+		p.out.note("%s", about)
+		if err := p.confirm("Send it?", yes); err != nil {
+			return err
+		}
+	}
+	changed := false
+	if !dryRun {
+		var err error
+		if changed, err = n.db.Approve(ctx, d.ID); err != nil {
+			return err
+		}
+	}
+	if wait {
+		if err := p.await(ctx, n, fmt.Sprintf("digest %d", d.ID), p.digestProgress(n, d.ID)); err != nil {
+			return err
+		}
+	}
+	d, err := n.db.Digest(ctx, d.ID)
+	if err != nil {
+		return err
+	}
+	if done, err := p.out.document(digestDocument(d)); done {
+		return err
+	}
+	switch {
+	case d.State == newsletter.DigestDone:
+		if !changed {
+			p.out.line("digest %d was sent before: %s; nothing was sent again", d.ID, countsLine(d))
+		} else {
+			p.out.line("digest %d is done: %s", d.ID, countsLine(d))
+		}
+	case !changed:
+		p.out.line("digest %d was approved before and is %s: %s; nothing was started again", d.ID, d.State, countsLine(d))
+	case n.running():
+		p.out.line("digest %d is being sent; see: insights digest show %d", d.ID, d.ID)
+	default:
+		p.out.line("digest %d is approved; the next `insights serve` sends it, or now: insights digest send %d --wait", d.ID, d.ID)
+	}
+	return nil
+}
+
+// running reports whether some process sends from this database.
+func (n *newsroom) running() bool {
+	if err := n.db.LockSender(); err != nil {
+		return errors.Is(err, database.ErrLocked)
+	}
+	_ = n.db.UnlockSender()
+	return false
+}
+
+// confirm asks before anybody is mailed. Without a terminal it never asks.
+func (p *program) confirm(question string, yes bool) error {
+	if yes {
+		return nil
+	}
+	if !isTerminal(p.stdin) {
+		return usageError("this mails people: add --yes to say that you mean it")
+	}
+	fmt.Fprintf(p.out.stderr, "%s [y/N] ", question)
+	answer, _ := bufio.NewReader(p.stdin).ReadString('\n')
+	switch strings.ToLower(strings.TrimSpace(answer)) {
+	case "y", "yes":
+		return nil
+	}
+	return &coded{errors.New("nothing was sent"), exitUsage, false}
+}
+
+// progress is how far something is that is waited for.
+type progress struct {
+	total, ended, failed int
+	done                 bool
+	err                  error
+}
+
+func (p *program) digestProgress(n *newsroom, id int64) func(context.Context) (progress, error) {
+	return func(ctx context.Context) (progress, error) {
+		d, err := n.db.Digest(ctx, id)
+		if err != nil {
+			return progress{}, err
+		}
+		g := progress{total: d.Readers, failed: d.Counts[newsletter.Failed]}
+		for state, n := range d.Counts {
+			if state.Terminal() {
+				g.ended += n
+			}
+		}
+		switch d.State {
+		case newsletter.DigestDone:
+			g.done = true
+		case newsletter.DigestFailed, newsletter.DigestCancelled:
+			g.done, g.err = true, fmt.Errorf("digest %d is %s: %s", id, d.State, d.Reason)
+		}
+		return g, nil
+	}
+}
+
+// await waits until look says done. When no daemon sends from this database,
+// this process does meanwhile.
+func (p *program) await(ctx context.Context, n *newsroom, what string, look func(context.Context) (progress, error)) error {
+	err := n.db.LockSender()
+	if err != nil && !errors.Is(err, database.ErrLocked) {
+		return err
+	}
+	background, stop := context.WithCancel(ctx)
+	defer stop()
+	ended := make(chan error, 2)
+	parts := 1
+	go func() { ended <- n.db.Watch(background) }()
+	if err == nil {
+		worker, err := n.worker(ctx, p)
+		if err != nil {
+			stop()
+			return errors.Join(err, <-ended)
+		}
+		parts++
+		go func() { ended <- worker.Run(background) }()
+	}
+	result := p.follow(ctx, n, what, look)
+	stop()
+	for range parts {
+		result = errors.Join(result, <-ended)
+	}
+	return errors.Join(result, n.db.UnlockSender())
+}
+
+// follow looks again at each change, and shows how far it is: in place on a
+// terminal, else a line now and then.
+func (p *program) follow(ctx context.Context, n *newsroom, what string, look func(context.Context) (progress, error)) error {
+	terminal := isTerminal(p.out.stderr)
+	started, shown := time.Now(), time.Time{}
+	for {
+		changed := n.db.Changed()
+		g, err := look(ctx)
+		if err != nil {
+			return err
+		}
+		every := 10 * time.Second
+		if terminal {
+			every = 200 * time.Millisecond
+		}
+		if since := time.Since(started); time.Since(shown) >= every || g.done {
+			rate := float64(g.ended) / max(since.Seconds(), 0.1)
+			line := fmt.Sprintf("%s: %s of %s, %.0f a second, %d failed", what, thousands(g.ended), thousands(g.total), rate, g.failed)
+			switch {
+			case terminal && g.done:
+				fmt.Fprintf(p.out.stderr, "\r\x1b[K%s\n", line)
+			case terminal:
+				fmt.Fprintf(p.out.stderr, "\r\x1b[K%s", line)
+			case !p.out.json:
+				p.out.note("%s", line)
+			}
+			shown = time.Now()
+		}
+		if g.done {
+			return g.err
+		}
+		select {
+		case <-ctx.Done():
+			return &coded{fmt.Errorf("%s goes on: see insights digest list", what), exitPartly, false}
+		case <-changed:
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+func (p *program) digestTestCommand() *cobra.Command {
+	var category, id string
+	var yes, wait bool
+	cmd := &cobra.Command{
+		Use: "test ADDR...", Short: "Send a digest to addresses of your own, as a test", Args: cobra.MinimumNArgs(1),
+		Long: "Send what a new reader would get first, or a planned digest, to the given addresses.\nIt counts for nobody: positions do not move.",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return p.withNewsroom(cmd.Context(), func(n *newsroom) error {
+				return p.sendTest(cmd.Context(), n, args, category, id, yes, wait)
+			})
+		},
+	}
+	cmd.Flags().StringVar(&category, "category", "", "only this `category`")
+	cmd.Flags().StringVar(&id, "digest", "", "this planned digest (its `id`)")
+	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
+	cmd.Flags().BoolVar(&wait, "wait", false, "stay until it is sent")
+	p.completeCategories(cmd, "category")
+	return cmd
+}
+
+func (p *program) sendTest(ctx context.Context, n *newsroom, to []string, category, id string, yes, wait bool) error {
+	var addresses []subscribers.Address
+	for _, word := range to {
+		a, err := subscribers.ParseAddress(word)
+		if err != nil {
+			return usageError("%q: %v", word, err)
+		}
+		addresses = append(addresses, a)
+	}
+	d, variant, err := n.sample(ctx, category, id)
+	if err != nil {
+		return err
+	}
+	rendered, err := n.writer.Render(d, variant)
+	if err != nil {
+		return err
+	}
+	rendered = newsletter.Anonymous(rendered, "test@example.com")
+	rendered.Subject = "[Test] " + rendered.Subject
+	payload, err := json.Marshal(rendered)
+	if err != nil {
+		return err
+	}
+	p.out.note("test mail to %s, subject %q", count(len(addresses), "address"), rendered.Subject)
+	if err := p.confirm("Send it?", yes); err != nil {
+		return err
+	}
+	refs, err := n.db.QueueTest(ctx, addresses, string(payload))
+	if err != nil {
+		return err
+	}
+	if wait {
+		if err := p.await(ctx, n, "test mails", messageProgress(n, refs)); err != nil {
+			return err
+		}
+	}
+	return p.showTests(ctx, n, refs)
+}
+
+func messageProgress(n *newsroom, refs []newsletter.Ref) func(context.Context) (progress, error) {
+	return func(ctx context.Context) (progress, error) {
+		g := progress{total: len(refs)}
+		for _, ref := range refs {
+			m, err := n.db.Message(ctx, ref.Message)
+			if err != nil {
+				return g, err
+			}
+			if m.State.Terminal() {
+				g.ended++
+			}
+			if m.State == newsletter.Failed {
+				g.failed++
+			}
+		}
+		g.done = g.ended == g.total
+		return g, nil
+	}
+}
+
+func (p *program) showTests(ctx context.Context, n *newsroom, refs []newsletter.Ref) error {
+	documents := []deliveryJSON{}
+	failed := 0
+	for _, ref := range refs {
+		m, err := n.db.Message(ctx, ref.Message)
+		if err != nil {
+			return err
+		}
+		documents = append(documents, deliveryDocument(m))
+		if m.State == newsletter.Failed {
+			failed++
+		}
+		p.out.line("%s  %s  %s", deliveryID(ref), m.State, strings.TrimSpace(m.Email+"  "+m.Reason))
+	}
+	_, err := p.out.document(documents)
+	if failed > 0 {
+		err = errors.Join(err, fmt.Errorf("%s could not be sent", count(failed, "test mail")))
+	}
+	return err
+}

@@ -1,0 +1,248 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/scaledbydesign/insights/cmd/insights/internal/database"
+	"github.com/scaledbydesign/insights/cmd/insights/internal/web"
+	"github.com/scaledbydesign/insights/content"
+	"github.com/scaledbydesign/insights/feeds"
+	"github.com/scaledbydesign/insights/newsletter"
+	"github.com/scaledbydesign/insights/templates"
+)
+
+func (p *program) serveCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "serve", Short: "Serve the site and send digests, in production", Args: cobra.NoArgs,
+		Long: "Serve the site and the feeds, and send digests on their schedules.\n\nIt starts only with site.base_url, database.url, secret, a mail relay (smtp.*) and mail.from set.",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := p.config()
+			if err != nil {
+				return err
+			}
+			if err := c.forServing(); err != nil {
+				return err
+			}
+			if c.Site.PostalAddress == "" {
+				p.out.note("warning: site.postal_address is not set: many laws want a postal address in newsletters")
+			}
+			return p.daemon(cmd.Context(), &c, database.Production)
+		},
+	}
+}
+
+// daemon is one running `serve` or `dev`.
+type daemon struct {
+	*newsroom
+	p         *program
+	log       *slog.Logger
+	live      *content.Live
+	feeds     atomic.Pointer[feeds.Set]
+	worker    *newsletter.Worker
+	scheduler *newsletter.Scheduler
+	server    *http.Server
+	listener  net.Listener
+}
+
+// daemon starts everything in an order in which each part finds what it needs,
+// runs until ctx is done, and stops it in reverse.
+func (p *program) daemon(ctx context.Context, c *Config, use database.Use) error {
+	d := &daemon{p: p, log: p.daemonLog()}
+	if err := d.open(ctx, c, use); err != nil {
+		return err
+	}
+	defer d.db.Close()
+	if use == database.Development {
+		p.welcome(d)
+	} else {
+		d.log.Info("serving", "listen", d.listener.Addr().String(), "base_url", c.Site.BaseURL, "database", d.db.String(),
+			"insights", len(d.live.Current().Insights()), "version", version)
+	}
+	return d.run(ctx)
+}
+
+// open gets hold of everything that can fail before anything starts: what is
+// wrong is said at once, and nothing is left half-started.
+func (d *daemon) open(ctx context.Context, c *Config, use database.Use) (err error) {
+	if d.live, err = content.NewLive(c.library); err != nil {
+		return unusable(fmt.Errorf("read the insights:\n%w", err))
+	}
+	if d.listener, err = net.Listen("tcp", c.Listen); err != nil {
+		return unusable(fmt.Errorf("listen on %s: %w; stop what uses it, or set another address: INSIGHTS_LISTEN=127.0.0.1:8081", c.Listen, err))
+	}
+	defer func() {
+		if err != nil {
+			d.listener.Close()
+		}
+	}()
+	db, err := database.Open(c.Database.URL, true)
+	if err != nil {
+		return unusable(err)
+	}
+	defer func() {
+		if err != nil {
+			db.Close()
+		}
+	}()
+	if _, err := db.Migrate(ctx); err != nil {
+		return unusable(err)
+	}
+	if err := db.LockSender(); err != nil {
+		return fmt.Errorf("%s: %w: stop the other `insights serve`, `insights dev` or `--wait` first", db, err)
+	}
+	before, err := db.UseFor(ctx, use)
+	if err != nil {
+		return unusable(err)
+	}
+	if before == database.Development && use == database.Production {
+		d.log.Warn("this database was made by insights dev; from now on its mails are really sent", "database", db.String())
+	}
+	if use == database.Development {
+		if err := errors.Join(c.makeSecret(), c.leave(ctx, db)); err != nil {
+			return unusable(err)
+		}
+	}
+	if d.newsroom, err = d.p.assemble(c, db); err != nil {
+		return err
+	}
+	d.planner.Log = d.log
+	if err := d.buildFeeds(); err != nil {
+		return err
+	}
+	if d.worker, err = d.newsroom.worker(ctx, d.p); err != nil {
+		return err
+	}
+	d.worker.Log = d.log
+	d.scheduler = &newsletter.Scheduler{
+		Planner: d.planner, Slots: db, Schedules: c.schedules(), Library: d.live.Current, Changed: d.live.Changed,
+		Grace: c.Content.EditGrace, Log: d.log,
+	}
+	return d.openSite(c, use)
+}
+
+func (d *daemon) openSite(c *Config, use database.Use) error {
+	override, err := c.templatesFS()
+	if err != nil {
+		return err
+	}
+	pages, err := templates.NewPages(override)
+	if err != nil {
+		return unusable(err)
+	}
+	site := web.Config{
+		Site: c.Site, Pages: pages, Library: d.live.Current, Feeds: d.feeds.Load, FeedSite: c.feedSite(),
+		Registry: d.registry, Archive: d.db, Ready: d.db.Ping, Changed: d.live.Changed,
+		FormKey: []byte(c.formKey()), TrustedOrigins: c.TrustedOrigins, Log: d.log, Dev: use == database.Development,
+	}
+	for _, s := range c.TrustedProxies {
+		prefix, err := parseNetwork(s)
+		if err != nil {
+			return unusable(err)
+		}
+		site.TrustedProxies = append(site.TrustedProxies, prefix)
+	}
+	if site.Dev {
+		site.Inbox = inbox{d.db}
+	}
+	handler, err := web.New(site)
+	if err != nil {
+		return err
+	}
+	d.server = &http.Server{
+		Handler: handler, ErrorLog: slog.NewLogLogger(d.log.Handler(), slog.LevelWarn),
+		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 60 * time.Second, IdleTimeout: 2 * time.Minute,
+		MaxHeaderBytes: 32 << 10,
+	}
+	return nil
+}
+
+func (d *daemon) buildFeeds() error {
+	set, err := feeds.Build(d.live.Current(), d.config.feedSite())
+	if err != nil {
+		return fmt.Errorf("build feeds: %w", err)
+	}
+	d.feeds.Store(set)
+	return nil
+}
+
+// run runs every part until ctx is done or one of them fails. The HTTP server
+// stops first, so that no new work comes in; then the scheduler and the worker,
+// which finishes what is in flight.
+func (d *daemon) run(ctx context.Context) error {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	background, endBackground := context.WithCancel(context.WithoutCancel(ctx))
+	defer endBackground()
+
+	var parts sync.WaitGroup
+	part := func(name string, run func(context.Context) error) {
+		parts.Go(func() {
+			if err := run(background); err != nil {
+				stop(fmt.Errorf("%s: %w", name, err))
+			}
+		})
+	}
+	part("watch the database", d.db.Watch)
+	part("watch the insights", d.watch)
+	part("clock of the insights", d.live.Run)
+	part("feeds", d.followLibrary)
+	part("scheduler", d.scheduler.Run)
+	part("worker", d.worker.Run)
+	parts.Go(func() {
+		if err := d.server.Serve(d.listener); !errors.Is(err, http.ErrServerClosed) {
+			stop(fmt.Errorf("serve: %w", err))
+		}
+	})
+
+	<-ctx.Done()
+	d.log.Info("stopping")
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	if err := d.server.Shutdown(closing); err != nil {
+		d.server.Close() // a slow client must not hold up the mails in flight
+	}
+	endBackground()
+	parts.Wait()
+	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	return nil
+}
+
+// followLibrary rebuilds the feeds at each change of the library.
+func (d *daemon) followLibrary(ctx context.Context) error {
+	built := d.live.Current()
+	for {
+		changed := d.live.Changed()
+		if now := d.live.Current(); now != built {
+			if err := d.buildFeeds(); err != nil {
+				d.log.Error("feeds keep their last state", "error", err)
+			}
+			built = now
+			d.log.Info("insights changed", "insights", len(now.Insights()))
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-changed:
+		}
+	}
+}
+
+// formKey signs the time in the sign-up form; all daemons of a site share it.
+func (c *Config) formKey() string {
+	if secrets := c.secrets(); len(secrets) > 0 {
+		return "form\x00" + secrets[0]
+	}
+	return ""
+}

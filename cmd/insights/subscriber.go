@@ -1,0 +1,238 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/scaledbydesign/insights/subscribers"
+)
+
+func (p *program) subscriberCommand() *cobra.Command {
+	return noun("subscriber", "The readers who get mail", p.subscriberListCommand(), p.subscriberShowCommand(), p.subscriberAddCommand())
+}
+
+// subscriberJSON is a subscriber as programs see it.
+type subscriberJSON struct {
+	Email        string           `json:"email"`
+	Name         string           `json:"name"`
+	Status       string           `json:"status"`
+	Reason       string           `json:"reason,omitempty"`
+	Cadence      string           `json:"cadence"`
+	Categories   []string         `json:"categories"`
+	PausedUntil  *time.Time       `json:"paused_until"`
+	CreatedAt    *time.Time       `json:"created_at"`
+	ConfirmedAt  *time.Time       `json:"confirmed_at"`
+	Unsubscribed *time.Time       `json:"unsubscribed_at"`
+	Source       string           `json:"source"`
+	Position     map[string]int64 `json:"received_up_to,omitempty"`
+	History      []eventJSON      `json:"history,omitempty"`
+}
+
+type eventJSON struct {
+	At     *time.Time `json:"at"`
+	What   string     `json:"what"`
+	Source string     `json:"source"`
+	Detail string     `json:"detail,omitempty"`
+}
+
+func subscriberDocument(s subscribers.Subscriber) subscriberJSON {
+	return subscriberJSON{
+		Email: s.Address.String(), Name: s.Name, Status: string(s.Status), Reason: s.Reason, Cadence: string(s.Cadence), Categories: s.Categories,
+		PausedUntil: stamp(s.PausedUntil), CreatedAt: stamp(s.CreatedAt), ConfirmedAt: stamp(s.ConfirmedAt), Unsubscribed: stamp(s.UnsubscribedAt), Source: s.Source,
+	}
+}
+
+func (p *program) subscriberListCommand() *cobra.Command {
+	var status, cadence, category string
+	cmd := &cobra.Command{
+		Use: "list", Short: "List subscribers", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return p.withNewsroom(cmd.Context(), func(n *newsroom) error {
+				filter, err := n.config.subscriberFilter(status, cadence, category)
+				if err != nil {
+					return err
+				}
+				documents := []subscriberJSON{}
+				var rows [][]string
+				for s, err := range n.db.List(cmd.Context(), filter) {
+					if err != nil {
+						return err
+					}
+					documents = append(documents, subscriberDocument(s))
+					rows = append(rows, []string{s.Address.String(), string(s.Status), string(s.Cadence), strings.Join(s.Categories, ",")})
+				}
+				if done, err := p.out.document(documents); done {
+					return err
+				}
+				if len(rows) == 0 {
+					p.out.line("no subscriber matches")
+					return nil
+				}
+				p.out.table([]string{"EMAIL", "STATUS", "CADENCE", "CATEGORIES"}, rows)
+				return nil
+			})
+		},
+	}
+	cmd.Flags().StringVar(&status, "status", "", "only this `status`: pending, confirmed, unsubscribed, suppressed")
+	cmd.Flags().StringVar(&cadence, "cadence", "", "only this `cadence`: instant, daily, weekly, monthly")
+	cmd.Flags().StringVar(&category, "category", "", "only readers of this `category`")
+	p.completeCategories(cmd, "category")
+	return cmd
+}
+
+func (c *Config) subscriberFilter(status, cadence, category string) (f subscribers.Filter, err error) {
+	if status != "" {
+		if f.Status, err = subscribers.ParseStatus(status); err != nil {
+			return f, usageError("%v", err)
+		}
+	}
+	if cadence != "" {
+		if f.Cadence, err = subscribers.ParseCadence(cadence); err != nil {
+			return f, usageError("%v", err)
+		}
+	}
+	f.Category, err = c.category(category)
+	return f, err
+}
+
+func (p *program) subscriberShowCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "show ADDR", Short: "Show one subscriber with their history", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return p.withNewsroom(cmd.Context(), func(n *newsroom) error {
+				s, err := n.subscriber(cmd.Context(), args[0])
+				if err != nil {
+					return err
+				}
+				document := subscriberDocument(s)
+				position, err := n.db.PositionOf(cmd.Context(), s.ID)
+				if err != nil {
+					return err
+				}
+				document.Position = position
+				for e, err := range n.db.History(cmd.Context(), s.ID) {
+					if err != nil {
+						return err
+					}
+					document.History = append(document.History, eventJSON{stamp(e.At), e.What, e.Source, e.Detail})
+				}
+				if done, err := p.out.document(document); done {
+					return err
+				}
+				p.showSubscriber(n.config, s, document)
+				return nil
+			})
+		},
+	}
+}
+
+func (p *program) showSubscriber(c *Config, s subscribers.Subscriber, document subscriberJSON) {
+	zone := c.zone()
+	p.out.line("%s  %s", s.Address, strings.TrimSpace(string(s.Status)+" "+s.Reason))
+	if s.Name != "" {
+		p.out.line("name        %s", s.Name)
+	}
+	p.out.line("cadence     %s\ncategories  %s", s.Cadence, strings.Join(s.Categories, ", "))
+	if !s.PausedUntil.IsZero() {
+		p.out.line("paused      until %s", moment(s.PausedUntil, zone))
+	}
+	p.out.line("confirmed   %s", moment(s.ConfirmedAt, zone))
+	var rows [][]string
+	for _, e := range document.History {
+		rows = append(rows, []string{moment(*e.At, zone), e.What, e.Source, e.Detail})
+	}
+	p.out.line("")
+	p.out.table([]string{"AT", "WHAT", "BY", "DETAIL"}, rows)
+}
+
+// subscriber finds one by the address a person wrote.
+func (n *newsroom) subscriber(ctx context.Context, address string) (subscribers.Subscriber, error) {
+	a, err := subscribers.ParseAddress(address)
+	if err != nil {
+		return subscribers.Subscriber{}, usageError("%v", err)
+	}
+	s, err := n.db.ByKey(ctx, a.Key())
+	if errors.Is(err, subscribers.ErrNotFound) {
+		return s, fmt.Errorf("%s is no subscriber; see: insights subscriber list", a)
+	}
+	return s, err
+}
+
+func (p *program) subscriberAddCommand() *cobra.Command {
+	var name, cadence, basis string
+	var categories []string
+	var confirmed, dryRun bool
+	cmd := &cobra.Command{
+		Use: "add ADDR", Short: "Add a subscriber: they get a confirmation mail, unless --confirmed", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if confirmed && strings.TrimSpace(basis) == "" {
+				return usageError("--confirmed needs --basis: on what ground may they be mailed? For example --basis \"signed up at the fair, 3 May\"")
+			}
+			return p.withNewsroom(cmd.Context(), func(n *newsroom) error {
+				preferences, err := n.config.preferences(cadence, categories)
+				if err != nil {
+					return err
+				}
+				signUp := subscribers.SignUp{Address: args[0], Name: name, Preferences: preferences, Source: "staff"}
+				if dryRun {
+					if _, err := subscribers.ParseAddress(args[0]); err != nil {
+						return usageError("%v", err)
+					}
+					p.out.line("would add %s, %s", args[0], preferences)
+					return nil
+				}
+				s, err := n.registry.Add(cmd.Context(), signUp, confirmed, basis)
+				if errors.Is(err, subscribers.ErrSuppressed) {
+					return &coded{err, exitPartly, false}
+				}
+				if err != nil {
+					return err
+				}
+				if done, err := p.out.document(subscriberDocument(s)); done {
+					return err
+				}
+				if s.Status == subscribers.Pending {
+					p.out.line("%s is pending: a confirmation mail is queued", s.Address)
+				} else {
+					p.out.line("%s is %s, %s", s.Address, s.Status, subscribers.Preferences{Cadence: s.Cadence, Categories: s.Categories})
+				}
+				return nil
+			})
+		},
+	}
+	cmd.Flags().StringVar(&name, "name", "", "their `name`")
+	cmd.Flags().StringVar(&cadence, "cadence", "weekly", "how often: instant, daily, weekly, monthly")
+	cmd.Flags().StringSliceVar(&categories, "categories", nil, "`slugs`, separated by commas (default: all)")
+	cmd.Flags().BoolVar(&confirmed, "confirmed", false, "they have agreed already; needs --basis")
+	cmd.Flags().StringVar(&basis, "basis", "", "the ground on which they may be mailed, kept as evidence")
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would be done")
+	p.completeCategories(cmd, "categories")
+	return cmd
+}
+
+// preferences reads what staff wrote; no category means all of them.
+func (c *Config) preferences(cadence string, categories []string) (subscribers.Preferences, error) {
+	parsed, err := subscribers.ParseCadence(cadence)
+	if err != nil {
+		return subscribers.Preferences{}, usageError("%v", err)
+	}
+	p := subscribers.Preferences{Cadence: parsed}
+	for _, word := range categories {
+		slug, err := c.category(strings.TrimSpace(word))
+		if err != nil {
+			return p, err
+		}
+		if slug != "" {
+			p.Categories = append(p.Categories, slug)
+		}
+	}
+	if len(p.Categories) == 0 {
+		p.Categories = c.categorySlugs()
+	}
+	return p, nil
+}
