@@ -169,7 +169,7 @@ func (w *Writer) date(t time.Time) string {
 	if t.IsZero() {
 		return "an earlier date"
 	}
-	return t.In(w.zone()).Format("2 January 2006")
+	return t.In(w.zone()).Format("January 2, 2006")
 }
 
 // senderID is the constant last field of Feedback-ID: 5 to 15 characters.

@@ -171,7 +171,7 @@ func TestDigestSaysWhatEachInsightIs(t *testing.T) {
 	}
 	markup, text := words(t, r.HTML), strings.Join(strings.Fields(r.Text), " ")
 	for _, item := range published {
-		for _, want := range []string{item.Title, item.Summary, item.CategoryName, item.Date.Format("2 January 2006"), fmt.Sprint(item.Minutes, " min read")} {
+		for _, want := range []string{item.Title, item.Summary, item.CategoryName, item.Date.Format("January 2, 2006"), fmt.Sprint(item.Minutes, " min read")} {
 			if !strings.Contains(markup, want) {
 				t.Errorf("the HTML part lacks %q", want)
 			}
@@ -276,7 +276,7 @@ func TestConfirmationSaysWhatIsAskedAndHasOneLink(t *testing.T) {
 	for part, said := range map[string]string{"html": words(t, r.HTML), "text": strings.Join(strings.Fields(r.Text), " ")} {
 		for _, want := range []string{
 			"reader@example.org", "a weekly digest of insights on Architecture, Split Testing & Tracking and AI & Automation",
-			"on 5 January 2026 at 09:30 UTC", "until 8 January 2026 at 09:30 UTC", "ignore this mail", "Sent by ScaledByDesign", "1 Example Street",
+			"on January 5, 2026 at 09:30 UTC", "until January 8, 2026 at 09:30 UTC", "ignore this mail", "Sent by ScaledByDesign", "1 Example Street",
 		} {
 			if !strings.Contains(said, want) {
 				t.Errorf("the %s part does not say %q", part, want)

@@ -152,14 +152,14 @@ func (m *Mail) day(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
-	return t.In(m.zone).Format("2 January 2006")
+	return t.In(m.zone).Format("January 2, 2006")
 }
 
 func (m *Mail) minute(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
-	return t.In(m.zone).Format("2 January 2006 at 15:04 MST")
+	return t.In(m.zone).Format("January 2, 2006 at 15:04 MST")
 }
 
 func (m *Mail) noticeView(n newsletter.Notice) noticeView {
