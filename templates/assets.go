@@ -4,7 +4,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/scaledbydesign/insights/content"
@@ -30,16 +32,8 @@ func (p *Pages) Asset(path string) (Asset, bool) {
 // "/assets/site.0a1b2c3d.css". It is empty for an unknown one.
 func (p *Pages) AssetURL(name string) string { return p.urls[name] }
 
-// AssetURLs lists the paths under which pages link to assets.
-func (p *Pages) AssetURLs() []string {
-	var urls []string
-	for url, a := range p.assets {
-		if a.Immutable {
-			urls = append(urls, url)
-		}
-	}
-	return urls
-}
+// AssetPaths lists the paths of all assets, with and without their hash.
+func (p *Pages) AssetPaths() []string { return slices.Sorted(maps.Keys(p.assets)) }
 
 func (p *Pages) loadAssets(src source) error {
 	p.assets, p.urls = make(map[string]Asset), make(map[string]string)

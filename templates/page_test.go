@@ -18,7 +18,7 @@ func newPages(t *testing.T, override fstest.MapFS) *templates.Pages {
 	return pages
 }
 
-func notice(site *templates.Site, words string) *templates.NoticePage {
+func noticePage(site *templates.Site, words string) *templates.NoticePage {
 	return &templates.NoticePage{Head: templates.Head{Site: site, Title: words, Path: "/x"}, Heading: words, Paragraphs: []string{words}}
 }
 
@@ -63,7 +63,7 @@ func TestTextIsNeverMarkup(t *testing.T) {
 	in := &content.Insight{Slug: "x", Title: evil, Summary: evil, Author: evil, Tags: []string{evil}, Category: content.Category{Slug: "x", Name: evil}}
 	pages := newPages(t, nil)
 	for _, v := range []templates.View{
-		notice(&site, evil),
+		noticePage(&site, evil),
 		&templates.ArticlePage{Head: templates.Head{Site: &site, Path: "/x", Article: in, Title: evil, Description: evil}, Insight: in, Author: evil, Newer: in, Older: in},
 		&templates.IndexPage{Head: templates.Head{Site: &site, Path: "/"}, Featured: in, Insights: []*content.Insight{in}},
 		&templates.SubscribePage{Head: templates.Head{Site: &site}, Form: templates.Form{Email: evil, Name: evil, Errors: []templates.FieldError{{Field: "email", Message: evil}}}},
@@ -91,7 +91,7 @@ func TestAnOverrideReplacesWhatItNames(t *testing.T) {
 		"email/digest.html":  {Data: []byte("{{")},
 		"site/_pieces.tmpl~": {Data: []byte("{{")},
 	})
-	page, err := pages.Render(notice(&site, "Hello"))
+	page, err := pages.Render(noticePage(&site, "Hello"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,10 +125,10 @@ func TestABrokenOverrideIsNamed(t *testing.T) {
 
 func TestAssetsHaveTypesAndStableAddresses(t *testing.T) {
 	a, b := newPages(t, nil), newPages(t, nil)
-	for _, url := range a.AssetURLs() {
-		asset, ok := b.Asset(url)
-		if !ok || !asset.Immutable || asset.ContentType == "" || len(asset.Body) == 0 {
-			t.Errorf("%s: %v, %q", url, ok, asset.ContentType)
+	for _, path := range a.AssetPaths() {
+		asset, ok := b.Asset(path)
+		if !ok || asset.ContentType == "" || len(asset.Body) == 0 {
+			t.Errorf("%s: %v, %q", path, ok, asset.ContentType)
 		}
 	}
 	if plain, ok := a.Asset("/assets/favicon.ico"); !ok || plain.Immutable {

@@ -59,7 +59,7 @@ func (c *digestFeeds) get(s *site, digests []newsletter.Digest, library *content
 	if err != nil {
 		return body{}, err
 	}
-	b := newBody(rendered, format.ContentType()+"; charset=utf-8")
+	b := newBody(rendered, format.ContentType())
 	b.lastModified = feed.Updated()
 	c.bodies[format] = b
 	return b, nil

@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"sync"
 
-	"github.com/scaledbydesign/insights/content"
 	"github.com/scaledbydesign/insights/feeds"
 	"github.com/scaledbydesign/insights/templates"
 )
@@ -54,9 +53,7 @@ func (s *site) feedsPage(w http.ResponseWriter, r *http.Request) error {
 		for _, c := range library.Categories() {
 			v.Rows = append(v.Rows, templates.FeedRow{Name: c.Name, Path: "/categories/" + c.Slug, Links: s.feedLinks(c.Slug, c.Name)})
 		}
-		if s.Archive != nil {
-			v.Rows = append(v.Rows, templates.FeedRow{Name: "Past digests", Path: "/digests", Links: s.formatLinks("/digests", "digests", "past digests")})
-		}
+		v.Rows = append(v.Rows, templates.FeedRow{Name: "Past digests", Path: "/digests", Links: s.formatLinks("/digests", "digests", "past digests")})
 		return v, nil
 	})
 }
@@ -123,38 +120,4 @@ func (c *documentCache) get(set *feeds.Set, doc *feeds.Document) body {
 		c.bodies[doc.Path] = b
 	}
 	return b
-}
-
-// StaticPaths lists the paths that a static copy of the site consists of: every
-// page, feed, image page address and asset that does not depend on a reader or
-// the database.
-func StaticPaths(library *content.Library, set *feeds.Set, pages *templates.Pages) []string {
-	paths := []string{"/"}
-	rest := len(library.Insights())
-	if library.Featured() != nil {
-		rest--
-	}
-	paths = append(paths, pagePaths("/", rest)...)
-	for _, c := range library.Categories() {
-		path := "/categories/" + c.Slug
-		paths = append(append(paths, path), pagePaths(path, len(library.In(c.Slug)))...)
-	}
-	for _, in := range library.Insights() {
-		paths = append(paths, in.Path())
-	}
-	paths = append(paths, "/feeds")
-	for _, doc := range set.Documents() {
-		paths = append(paths, doc.Path)
-	}
-	paths = append(paths, "/atom.xml", "/feed.xml", "/sitemap.xml", "/robots.txt", "/favicon.ico")
-	return append(paths, pages.AssetURLs()...)
-}
-
-// pagePaths are the paths of a list's pages after the first.
-func pagePaths(base string, n int) []string {
-	var paths []string
-	for i := 2; (i-1)*perPage < n; i++ {
-		paths = append(paths, pagePath(base, i))
-	}
-	return paths
 }

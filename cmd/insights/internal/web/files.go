@@ -94,13 +94,8 @@ func (s *site) makeSitemap(library *content.Library) (body, error) {
 	for _, c := range library.Categories() {
 		list = add(list, "/categories/"+c.Slug, library.In(c.Slug)...)
 	}
-	list = add(list, "/feeds")
-	if s.Registry != nil {
-		list = add(list, "/subscribe")
-	}
-	if s.Archive != nil {
-		list = add(list, "/digests")
-	}
+	// A static copy lists them too: it is the same bytes.
+	list = add(add(add(list, "/feeds"), "/subscribe"), "/digests")
 	for _, in := range library.Insights() {
 		if in.Canonical == "" { // the original is another site's to list
 			list = add(list, in.Path(), in)

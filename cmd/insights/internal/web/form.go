@@ -55,17 +55,17 @@ func (s *site) sign(use, text string) string {
 
 // parseForm reads a form of either encoding, within the limit of the body.
 func parseForm(r *http.Request) error {
-	err := r.ParseMultipartForm(maxBody)
-	if errors.Is(err, http.ErrNotMultipart) {
-		return nil // ParseForm has been called, and its error came first
+	err := r.ParseForm() // leaves a multipart body alone
+	if err == nil {
+		err = r.ParseMultipartForm(maxBody)
+	}
+	if err == nil || errors.Is(err, http.ErrNotMultipart) {
+		return nil
 	}
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return err
 	}
-	if err != nil {
-		return statusError(http.StatusBadRequest)
-	}
-	return nil
+	return statusError(http.StatusBadRequest)
 }
 
 // readForm takes what a posted form says, to be shown again or acted on.

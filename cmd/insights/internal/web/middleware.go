@@ -76,12 +76,13 @@ func limit(next http.Handler) http.Handler {
 const contentPolicy = "default-src 'none'; style-src 'self'; img-src 'self' data: https:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 func (s *site) securityHeaders(next http.Handler) http.Handler {
-	policy := contentPolicy
-	if s.Dev && s.Changed != nil {
-		policy += "; script-src 'self'; connect-src 'self'" // pages that reload themselves
-	}
+	reloads := s.Dev && s.Changed != nil
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
+		policy := contentPolicy
+		if reloads && !isFeed(r.URL.Path) { // feeds have the same headers everywhere
+			policy += "; script-src 'self'; connect-src 'self'"
+		}
 		h.Set("Content-Security-Policy", policy)
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "strict-origin-when-cross-origin")

@@ -1,0 +1,252 @@
+package web_test
+
+import (
+	"errors"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/scaledbydesign/insights/cmd/insights/internal/web"
+	"github.com/scaledbydesign/insights/subscribers"
+)
+
+const (
+	pending    = subscribers.Pending
+	subscribed = subscribers.Confirmed
+	gone       = subscribers.Unsubscribed
+)
+
+// filled is the sign-up form as somebody sends it who took three seconds.
+func (f *fixture) filled(t *testing.T, address string) url.Values {
+	t.Helper()
+	action, form := firstForm(t, bodyOf(t, f.get("/subscribe")))
+	if action != "/subscribe" {
+		t.Fatalf("the first form leads to %q", action)
+	}
+	form.Set("email", address)
+	time.Sleep(3 * time.Second) // of a synctest bubble
+	return form
+}
+
+func TestSignUpFormHoldsWhatProgramsRelyOn(t *testing.T) {
+	f := newFixture(t, library(), nil)
+	r := f.get("/subscribe")
+	wantHeader(t, r, "Cache-Control", "no-store")
+	page := bodyOf(t, r)
+	action, form := firstForm(t, page)
+	if action != "/subscribe" || !form.Has("email") || !form.Has("name") || form.Get("cadence") != "weekly" {
+		t.Errorf("the form is %q with %v", action, form)
+	}
+	if !slices.Equal(form["category"], f.config.Registry.Categories) {
+		t.Errorf("chosen at first: %v, want all", form["category"])
+	}
+	var cadences []string
+	for _, n := range elements(t, page, "input") {
+		if attribute(n, "name") == "cadence" {
+			cadences = append(cadences, attribute(n, "value"))
+		}
+	}
+	if !slices.Equal(cadences, []string{"instant", "daily", "weekly", "monthly"}) {
+		t.Errorf("cadences %v", cadences)
+	}
+	_, form = firstForm(t, bodyOf(t, f.get("/subscribe?category=leadership&category=engineering&cadence=daily")))
+	if !slices.Equal(form["category"], []string{"engineering", "leadership"}) || form.Get("cadence") != "daily" {
+		t.Errorf("an address that chooses gives %v, %v", form["category"], form["cadence"])
+	}
+	_, form = firstForm(t, bodyOf(t, f.get("/subscribe?category=nothing&cadence=never")))
+	if len(form["category"]) != 7 || form.Get("cadence") != "weekly" {
+		t.Errorf("an address that chooses nonsense gives %v, %v", form["category"], form["cadence"])
+	}
+}
+
+func TestSignUpAnswersTheSameForEveryAddress(t *testing.T) {
+	f := newFixture(t, library(), nil)
+	synctest.Test(t, func(t *testing.T) {
+		f.reader(t, "known@example.com", subscribed)
+		f.reader(t, "gone@example.com", gone)
+		f.reader(t, "blocked@example.com", subscribers.Suppressed)
+		var bodies []string
+		for _, address := range []string{"new@example.com", "known@example.com", "gone@example.com", "blocked@example.com", "NEW@example.com"} {
+			r := f.post("/subscribe", f.filled(t, address))
+			wantStatus(t, r, http.StatusAccepted)
+			bodies = append(bodies, bodyOf(t, r))
+		}
+		if len(slices.Compact(bodies)) != 1 {
+			t.Error("the answers differ")
+		}
+		if f.status(t, "new@example.com") != pending || f.status(t, "known@example.com") != subscribed || f.status(t, "gone@example.com") != pending {
+			t.Error("the sign-ups were not recorded")
+		}
+	})
+}
+
+func TestSignUpRecordsConsentWithoutTheClientsAddress(t *testing.T) {
+	f := newFixture(t, library(), func(c *web.Config) {
+		c.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")} // httptest's client
+	})
+	synctest.Test(t, func(t *testing.T) {
+		sign := func(address, forwarded string) string {
+			t.Helper()
+			wantStatus(t, f.post("/subscribe", f.filled(t, address), "X-Forwarded-For", forwarded), http.StatusAccepted)
+			e := f.store.events[len(f.store.events)-1]
+			if e.Source != "form" || e.Version != subscribers.FormVersion || strings.Contains(e.Client, "203.0") {
+				t.Errorf("event %+v", e)
+			}
+			return e.Client
+		}
+		one := sign("a@example.com", "203.0.113.7")
+		if one == "" || sign("b@example.com", "198.51.100.1, 203.0.113.7") != one {
+			t.Error("what a client forges before the last hop changes who it is")
+		}
+		if sign("c@example.com", "203.0.113.8") == one {
+			t.Error("two clients count as one")
+		}
+		if sign("d@example.com", "203.0.113.7, 192.0.2.9") != one {
+			t.Error("our own second proxy counts as the client")
+		}
+		if sign("e@example.com", "2001:db8:1:2::3") != sign("f@example.com", "2001:db8:1:2:ffff::4") {
+			t.Error("two addresses of one /64 count as two clients")
+		}
+	})
+	f = newFixture(t, library(), nil)
+	synctest.Test(t, func(t *testing.T) {
+		f.post("/subscribe", f.filled(t, "a@example.com"), "X-Forwarded-For", "203.0.113.7")
+		f.post("/subscribe", f.filled(t, "b@example.com"), "X-Forwarded-For", "203.0.113.8")
+		if f.store.events[0].Client != f.store.events[1].Client {
+			t.Error("the header of a proxy that is not ours is believed")
+		}
+	})
+}
+
+func TestBadSignUpsGetTheFormBackWithWhatTheyHeld(t *testing.T) {
+	f := newFixture(t, library(), nil)
+	synctest.Test(t, func(t *testing.T) {
+		for name, tt := range map[string]struct {
+			field, value string
+			shown        string // id of what says so, or words
+		}{
+			"no address":           {"email", "", `id="email-error"`},
+			"half an address":      {"email", "ada@", `id="email-error"`},
+			"a line break":         {"email", "ada@example.com\r\nBcc: x@example.com", `id="email-error"`},
+			"two addresses":        {"email", "a@example.com, b@example.com", `id="email-error"`},
+			"markup":               {"email", `"><script>alert(1)</script>@example.com`, `id="email-error"`},
+			"a header in the name": {"name", "Ada\r\nBcc: x@example.com", `id="name-error"`},
+			"an endless name":      {"name", strings.Repeat("a", 101), `id="name-error"`},
+			"no category":          {"category", "", `id="category-error"`},
+			"an unknown category":  {"category", "nothing", `id="category-error"`},
+			"an unknown cadence":   {"cadence", "<b>hourly</b>", `id="cadence-error"`},
+			"the trap":             {"website", "https://spam.example", "should stay empty"},
+			"no stamp":             {"stamp", "", "send it again"},
+			"a forged stamp":       {"stamp", "1700000000000.AAAAAAAAAAAAAAAAAAAA", "send it again"},
+		} {
+			form := f.filled(t, "ada@example.com")
+			form.Set("name", "Ada L")
+			form.Set(tt.field, tt.value)
+			r := f.post("/subscribe", form)
+			page := bodyOf(t, r)
+			if r.StatusCode != http.StatusUnprocessableEntity || !strings.Contains(page, tt.shown) || !strings.Contains(page, `id="errors"`) {
+				t.Errorf("%s: status %d, or the page does not say what is wrong", name, r.StatusCode)
+			}
+			if !strings.Contains(page, "<title>Error: ") {
+				t.Errorf("%s: the title does not say that there is an error", name)
+			}
+			if strings.Contains(page, "<script>alert") || strings.Contains(page, "<b>hourly") {
+				t.Errorf("%s: the page holds the markup that was sent", name)
+			}
+			for _, kept := range []string{"email", "name"} {
+				if kept == tt.field {
+					continue
+				}
+				if _, again := firstForm(t, page); again.Get(kept) != form.Get(kept) {
+					t.Errorf("%s: the form lost the %s", name, kept)
+				}
+			}
+		}
+		if f.store.edits != 0 {
+			t.Errorf("%d sign-ups reached the store", f.store.edits)
+		}
+	})
+}
+
+func TestErrorsAreTiedToTheirFields(t *testing.T) {
+	f := newFixture(t, library(), nil)
+	page := bodyOf(t, f.post("/subscribe", url.Values{"email": {"x"}, "name": {"\x00"}, "cadence": {"x"}}))
+	ids := make(map[string]bool)
+	for _, n := range elements(t, page, "") {
+		ids[attribute(n, "id")] = true
+	}
+	described := 0
+	for _, n := range elements(t, page, "") {
+		if by := attribute(n, "aria-describedby"); by != "" {
+			described++
+			if !ids[by] {
+				t.Errorf("nothing has the id %q", by)
+			}
+		}
+		if href := attribute(n, "href"); strings.HasPrefix(href, "#") && !ids[href[1:]] {
+			t.Errorf("the summary links to %s, which is not there", href)
+		}
+	}
+	if described != 4 {
+		t.Errorf("%d fields are tied to their error, want 4", described)
+	}
+}
+
+func TestFormsAreTakenNeitherTooSoonNorTooLate(t *testing.T) {
+	f := newFixture(t, library(), nil)
+	synctest.Test(t, func(t *testing.T) {
+		_, form := firstForm(t, bodyOf(t, f.get("/subscribe")))
+		form.Set("email", "ada@example.com")
+		for _, step := range []struct {
+			wait   time.Duration
+			status int
+		}{
+			{time.Second, http.StatusUnprocessableEntity},
+			{time.Second, http.StatusAccepted},
+			{23 * time.Hour, http.StatusAccepted},
+			{2 * time.Hour, http.StatusUnprocessableEntity},
+		} {
+			time.Sleep(step.wait)
+			wantStatus(t, f.post("/subscribe", form), step.status)
+		}
+	})
+}
+
+func TestFormsFromOtherSitesAreRefused(t *testing.T) {
+	f := newFixture(t, library(), func(c *web.Config) { c.TrustedOrigins = []string{"https://www.example.com"} })
+	synctest.Test(t, func(t *testing.T) {
+		form := f.filled(t, "ada@example.com")
+		for origin, status := range map[string]int{
+			"https://evil.example":    http.StatusForbidden,
+			"https://www.example.com": http.StatusAccepted,
+			base:                      http.StatusAccepted,
+		} {
+			wantStatus(t, f.post("/subscribe", form, "Sec-Fetch-Site", "cross-site", "Origin", origin), status)
+		}
+	})
+	if _, err := web.New(web.Config{Pages: f.config.Pages, Library: f.config.Library, Feeds: f.config.Feeds, TrustedOrigins: []string{"www.example.com"}}); err == nil || !strings.Contains(err.Error(), "www.example.com") {
+		t.Errorf("a trusted origin without a scheme gives %v", err)
+	}
+}
+
+func TestFormsThatAreTooBigAreRefused(t *testing.T) {
+	f := newFixture(t, library(), nil)
+	wantStatus(t, f.post("/subscribe", url.Values{"name": {strings.Repeat("a", 17<<10)}}), http.StatusRequestEntityTooLarge)
+}
+
+func TestFaultsOfTheStoreAreNotShown(t *testing.T) {
+	f := newFixture(t, library(), nil)
+	f.store.err = errors.New("disk I/O error at 0x1234")
+	synctest.Test(t, func(t *testing.T) {
+		r := f.post("/subscribe", f.filled(t, "ada@example.com"))
+		wantStatus(t, r, http.StatusInternalServerError)
+		if strings.Contains(bodyOf(t, r), "disk") || !strings.Contains(f.log.String(), "disk I/O error") {
+			t.Error("the fault is shown to the reader, or is not in the log")
+		}
+	})
+}
