@@ -249,7 +249,7 @@ func TestDatesAreInTheZoneOfTheSite(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(r.Text, "2 March 2026") {
+	if !strings.Contains(r.Text, "March 2, 2026") {
 		t.Errorf("the insight is dated otherwise:\n%s", r.Text)
 	}
 	r, err = m.Notice(notice(newsletter.ConfirmMail))
