@@ -19,7 +19,7 @@ require (
 	github.com/wneessen/go-mail v0.8.1 // newsletter/smtp: messages and sessions
 	github.com/yuin/goldmark v1.8.7 // content: Markdown
 	go.yaml.in/yaml/v3 v3.0.6 // content, cmd/insights: front matter and configuration
-	golang.org/x/net v0.62.0 // subscribers: international domain names (idna)
+	golang.org/x/net v0.62.0 // subscribers, newsletter/smtp: international domain names (idna)
 	golang.org/x/sync v0.24.0 // bounded groups of goroutines
 	golang.org/x/sys v0.49.0 // cmd/insights: disk space and file locks
 )
@@ -28,7 +28,7 @@ require (
 	github.com/andybalholm/brotli v1.2.8 // indirect
 	github.com/dlclark/regexp2/v2 v2.2.1 // indirect
 	github.com/emersion/go-msgauth v0.7.0 // indirect
-	github.com/emersion/go-sasl v0.0.0-20241020182733-b788ff22d5a6 // indirect
+	github.com/emersion/go-sasl v0.0.0-20241020182733-b788ff22d5a6 // tests: the login of a real SMTP server
 	github.com/go-json-experiment/json v0.0.0-20260213210345-44df1a37e875 // indirect
 	github.com/google/uuid v1.6.0 // indirect
 	github.com/inconshreveable/mousetrap v1.1.0 // indirect

@@ -46,7 +46,6 @@ var homes = map[string]string{
 	"github.com/pressly/goose":            "cmd/insights/internal/database",
 	"github.com/spf13/cobra":              "cmd/insights",
 	"github.com/fsnotify/fsnotify":        "cmd/insights",
-	"golang.org/x/net/idna":               "subscribers",
 	"github.com/andybalholm/brotli":       "cmd/insights/internal/web",
 	"github.com/klauspost/compress":       "cmd/insights/internal/web",
 	"github.com/prometheus/client_golang": "cmd/insights",

@@ -67,6 +67,9 @@ func (r *Relay) Open(ctx context.Context) (newsletter.Session, error) {
 	}
 	conn, err := relay.connect(ctx)
 	if err != nil {
+		if ctx.Err() != nil {
+			return nil, relay.stopped(ctx)
+		}
 		return nil, relay.connectError(err)
 	}
 	// The context ends the login, too; go-mail minds it while it dials only, and
@@ -74,7 +77,7 @@ func (r *Relay) Open(ctx context.Context) (newsletter.Session, error) {
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	s, err := relay.logIn(ctx, conn)
 	if !stop() {
-		err = cmp.Or(context.Cause(ctx), err)
+		err = relay.stopped(ctx)
 	}
 	if err != nil {
 		conn.Close()
@@ -111,6 +114,10 @@ func (r *Relay) withDefaults() (Relay, error) {
 	relay.TLSConfig.ServerName = cmp.Or(relay.TLSConfig.ServerName, relay.Host)
 	relay.TLSConfig.MinVersion = max(relay.TLSConfig.MinVersion, tls.VersionTLS12)
 	return relay, nil
+}
+
+func (r *Relay) stopped(ctx context.Context) error {
+	return fmt.Errorf("smtp: stopped before %s let mail in: %w", r.address(), context.Cause(ctx))
 }
 
 func (r *Relay) address() string { return net.JoinHostPort(r.Host, strconv.Itoa(r.Port)) }

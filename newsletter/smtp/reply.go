@@ -49,16 +49,15 @@ func refused(at verb, code int, message string) newsletter.Outcome {
 }
 
 // aboutSession reports whether a 5xx speaks of the connection rather than of the
-// mail: commands unknown or out of order (500, 502, 503), a server that takes no
-// mail (521, RFC 7504), and a login or TLS that is missing, failed or too weak
-// (530, 534, 535, 538, RFC 4954). A 500 to RCPT may be the address: it is the one
-// thing there that varies.
+// mail: commands unknown or out of order (502, 503, and 500 to those that are the
+// same for every mail), a server that takes no mail (521, RFC 7504), and a login
+// or TLS that is missing, failed or too weak (530, 534, 535, 538, RFC 4954).
 func aboutSession(at verb, code int) bool {
 	switch code {
 	case 502, 503, 521, 530, 534, 535, 538:
 		return true
 	case 500:
-		return at != verbRcpt
+		return at == verbMail || at == verbData
 	}
 	return false
 }

@@ -73,13 +73,13 @@ func (s *scripted) serve(conn net.Conn) {
 		usual := "250 2.0.0 ok"
 		switch step {
 		case "EHLO":
-			usual = "250 mail.example"
-			for _, offer := range s.offers {
-				usual = strings.Replace(usual, "250 ", "250-", 1) + "\r\n250 " + offer
+			lines := append([]string{"mail.example"}, s.offers...)
+			last := len(lines) - 1
+			usual = ""
+			for _, line := range lines[:last] {
+				usual += "250-" + line + "\r\n"
 			}
-			usual = strings.ReplaceAll(usual, "\r\n250 ", "\r\n250-")
-			last := strings.LastIndex(usual, "250")
-			usual = usual[:last] + strings.Replace(usual[last:], "250-", "250 ", 1)
+			usual += "250 " + lines[last]
 		case "DATA":
 			usual = "354 go on"
 		case "QUIT":

@@ -1,8 +1,10 @@
 package smtp_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"net"
 	"slices"
 	"strings"
 	"testing"
@@ -10,6 +12,7 @@ import (
 	"time"
 
 	"github.com/scaledbydesign/insights/newsletter"
+	"github.com/scaledbydesign/insights/newsletter/smtp"
 )
 
 func TestOutcomeOfEveryFault(t *testing.T) {
@@ -70,6 +73,7 @@ func TestOutcomeOfEveryFault(t *testing.T) {
 
 		{"the message put off", "DOT", answer{reply: "451 4.7.1 try later"}, temporary, 451, "4.7.1", "try later", false, []string{"MAIL", "RCPT", "DATA"}},
 		{"the message refused", "DOT", answer{reply: "554-5.7.1 spam\r\n554 5.7.1 see our page"}, permanent, 554, "5.7.1", "spam see our page", false, []string{"MAIL", "RCPT", "DATA"}},
+		{"the message refused with 500", "DOT", answer{reply: "500 5.6.0 no"}, permanent, 500, "5.6.0", "no", false, []string{"MAIL", "RCPT", "DATA"}},
 		{"closing instead of an answer to the dot", "DOT", answer{reply: "421 4.3.0 out of memory", hangUp: true}, temporary, 421, "4.3.0", "out of memory", true, []string{"MAIL", "RCPT", "DATA"}},
 		{"the dot out of order", "DOT", answer{reply: "503 5.5.1 no recipients"}, notSent, 503, "5.5.1", "no recipients", true, []string{"MAIL", "RCPT", "DATA"}},
 		{"the dot answered with 354", "DOT", answer{reply: "354 more?"}, unknown, 354, "", "unexpected reply to the message", true, []string{"MAIL", "RCPT", "DATA"}},
@@ -370,6 +374,65 @@ func TestAServerThatStopsReadingMaySayWhy(t *testing.T) {
 		o := open(t, server.relay(t)).Send(t.Context(), sender, reader, long())
 		if o.Result != newsletter.Permanent || o.Code != 552 || o.Status != "5.3.4" || !o.Broken || len(server.accepted()) > 0 {
 			t.Errorf("%+v", o)
+		}
+	})
+}
+
+// tampered does something of its own with the write that holds the final dot.
+type tampered struct {
+	net.Conn
+	dot func(inner net.Conn, octets []byte) (int, error)
+}
+
+func (c *tampered) Write(octets []byte) (int, error) {
+	if bytes.HasSuffix(octets, []byte("\r\n.\r\n")) {
+		return c.dot(c.Conn, octets)
+	}
+	return c.Conn.Write(octets)
+}
+
+func (s *scripted) tamper(relay *smtp.Relay, dot func(net.Conn, []byte) (int, error)) {
+	relay.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := s.dial(ctx, network, address)
+		return &tampered{conn, dot}, err
+	}
+}
+
+func TestAWriteThatFailsIsUnknownOnlyOnceTheDotHasBegunToLeave(t *testing.T) {
+	for _, test := range []struct {
+		held int // octets that stay in the buffer
+		want newsletter.Result
+	}{{1, newsletter.Unknown}, {2, newsletter.Unknown}, {3, newsletter.NotSent}, {100, newsletter.NotSent}} {
+		synctest.Test(t, func(t *testing.T) {
+			server := &scripted{}
+			relay := server.relay(t)
+			server.tamper(relay, func(inner net.Conn, octets []byte) (int, error) {
+				n, _ := inner.Write(octets[:len(octets)-test.held])
+				return n, errors.New("no route")
+			})
+			o := open(t, relay).Send(t.Context(), sender, reader, long())
+			if o.Result != test.want || !o.Broken {
+				t.Errorf("%d octets held: %+v, want result %v", test.held, o, test.want)
+			}
+		})
+	}
+}
+
+func TestAContextThatEndsWithTheDotLeavesTheGrace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &scripted{answers: map[string]answer{"DOT": {after: time.Minute, reply: "250 ok"}}}
+		ctx, cancel := context.WithCancel(t.Context())
+		relay := server.relay(t)
+		server.tamper(relay, func(inner net.Conn, octets []byte) (int, error) {
+			n, err := inner.Write(octets)
+			cancel()
+			synctest.Wait() // the session has heard of it
+			return n, err
+		})
+		session := open(t, relay)
+		start := time.Now()
+		if o := session.Send(ctx, sender, reader, long()); o.Result != newsletter.Unknown || time.Since(start) != 20*time.Second {
+			t.Errorf("%+v after %v", o, time.Since(start))
 		}
 	})
 }
