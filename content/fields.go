@@ -116,7 +116,7 @@ func (f *fields) complete() {
 	if !f.given["slug"] {
 		in.Slug = strings.TrimSuffix(dayFirst.ReplaceAllString(in.File, ""), ".md")
 		if problem := slugProblem(in.Slug); problem != "" {
-			f.fault(1, "the file's name makes the address %q, which %s; rename the file or add a line slug: %s", shorten(in.Slug), problem, Slugify(in.Slug))
+			f.fault(1, "the file's name makes the address %q, which %s; rename the file or add a line slug:", shorten(in.Slug), problem)
 			in.Slug = ""
 		}
 	}
@@ -129,7 +129,7 @@ func (f *fields) complete() {
 func (f *fields) unknownKey(line int, name string) {
 	meant := otherwise[strings.ToLower(name)]
 	if meant == "" {
-		meant = nearest(name, keys)
+		meant = Nearest(name, keys)
 	}
 	if meant != "" {
 		f.fault(line, "%s: unknown key; did you mean %s?", name, meant)
@@ -215,7 +215,7 @@ func (f *fields) category(line int, value *yaml.Node) Category {
 	for i, c := range f.categories {
 		names[i] = c.Name
 	}
-	if near := nearest(s, names); near != "" {
+	if near := Nearest(s, names); near != "" {
 		f.fault(line, "category: no category %q; did you mean %s?", shorten(s), near)
 	} else {
 		f.fault(line, "category: no category %q; there are: %s", shorten(s), strings.Join(names, ", "))
@@ -247,7 +247,7 @@ func (f *fields) slug(line int, value *yaml.Node) string {
 		return ""
 	}
 	if problem := slugProblem(s); problem != "" {
-		f.fault(line, "slug: %q %s; such as %s", shorten(s), problem, Slugify(s))
+		f.fault(line, "slug: %q %s", shorten(s), problem)
 		return ""
 	}
 	return s
@@ -257,11 +257,11 @@ func (f *fields) slug(line int, value *yaml.Node) string {
 func slugProblem(s string) string {
 	switch {
 	case !slugForm.MatchString(s):
-		return "must consist of a-z, 0-9 and single hyphens between them"
+		return "must consist of a-z, 0-9 and single hyphens between them, such as " + Slugify(s)
 	case len(s) > maxSlug:
 		return "is longer than " + strconv.Itoa(maxSlug) + " characters"
 	case s == imagesFolder:
-		return "is the address of the pictures"
+		return "is where the pictures are; choose another"
 	}
 	return ""
 }

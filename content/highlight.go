@@ -5,6 +5,7 @@ import (
 	"html"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/alecthomas/chroma/v2"
@@ -15,7 +16,7 @@ import (
 // regular expressions that somebody's code may drive mad. The time is the last
 // resort, far above what sound code takes, since it depends on the machine.
 const (
-	maxHighlighted = 64 << 10 // bytes of one block
+	maxHighlighted = 16 << 10 // bytes of one block
 	maxLexing      = 3 * time.Second
 )
 
@@ -123,7 +124,7 @@ func lex(code, language string) (tokens []chroma.Token, ok bool) {
 			tokens, ok = nil, false
 		}
 	}()
-	lexer := lexers.Get(language)
+	lexer := lexersByName()[strings.ToLower(language)]
 	if lexer == nil {
 		return nil, false
 	}
@@ -142,5 +143,31 @@ func lex(code, language string) (tokens []chroma.Token, ok bool) {
 	}
 	return tokens, rest == ""
 }
+
+// lexersByName finds lexers by name, alias and file name ending, in lower case.
+// The registry's own search tries a thousand patterns for a name it doesn't know.
+var lexersByName = sync.OnceValue(func() map[string]chroma.Lexer {
+	found := map[string]chroma.Lexer{}
+	name := func(names []string, lexer chroma.Lexer) {
+		for _, name := range names {
+			if name = strings.ToLower(name); found[name] == nil {
+				found[name] = lexer
+			}
+		}
+	}
+	all := lexers.GlobalLexerRegistry.Lexers
+	for _, lexer := range all {
+		name([]string{lexer.Config().Name}, lexer)
+	}
+	for _, lexer := range all {
+		name(lexer.Config().Aliases, lexer)
+	}
+	for _, lexer := range all {
+		for _, pattern := range lexer.Config().Filenames {
+			name([]string{strings.TrimPrefix(pattern, "*.")}, lexer)
+		}
+	}
+	return found
+})
 
 func escape(s string) string { return html.EscapeString(s) }

@@ -6,9 +6,11 @@ import (
 	"encoding/hex"
 	"fmt"
 	"hash"
+	"io"
 	"io/fs"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -55,7 +57,7 @@ func newLibrary(f *folder, insights []*Insight) *Library {
 }
 
 // At returns the same files as they are seen at another time. It reads nothing
-// and costs about a millisecond for 10,000 insights.
+// and costs a few milliseconds for 10,000 insights.
 func (l *Library) At(t time.Time) *Library {
 	f := l.folder
 	seen := &Library{folder: f, asOf: t, byCategory: map[string][]*Insight{}}
@@ -170,8 +172,10 @@ type digest struct{ hash.Hash }
 func newDigest() digest { return digest{sha256.New()} }
 
 func (d digest) add(texts ...string) {
+	var length [20]byte
 	for _, s := range texts {
-		fmt.Fprintf(d, "%d:%s", len(s), s)
+		_, _ = d.Write(append(strconv.AppendInt(length[:0], int64(len(s)), 10), ':')) // a hash takes everything
+		_, _ = io.WriteString(d, s)
 	}
 }
 

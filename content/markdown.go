@@ -125,7 +125,7 @@ func countWords(s string) int {
 		spelled := false
 		for _, r := range word {
 			switch {
-			case unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana):
+			case r >= 0x2e80 && unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana):
 				signs++
 			case unicode.IsLetter(r) || unicode.IsDigit(r):
 				spelled = true

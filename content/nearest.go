@@ -2,9 +2,9 @@ package content
 
 import "strings"
 
-// nearest returns the candidate a person most likely meant by word, or "" when
+// Nearest returns the candidate a person most likely meant by word, or "" when
 // none is near: at most a third of the letters may differ.
-func nearest(word string, candidates []string) string {
+func Nearest(word string, candidates []string) string {
 	word = strings.ToLower(word)
 	best, least := "", len([]rune(word))/3+2
 	for _, candidate := range candidates {

@@ -100,7 +100,7 @@ func (r *resolver) connect(d *document) *Insight {
 func (r *resolver) fault(d *document, line int, message, name string, candidates []string) {
 	if r.hints++; r.hints <= 20 {
 		slices.Sort(candidates)
-		if near := nearest(name, candidates); near != "" && near != name {
+		if near := Nearest(name, candidates); near != "" && near != name {
 			message += "; did you mean " + near + "?"
 		}
 	}

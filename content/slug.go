@@ -95,9 +95,9 @@ func between(runes []rune, i int) bool {
 }
 
 // latin lists, after each ASCII spelling, the letters so spelled.
-const latin = "a àáâãåāăąǎа α ae äæ b б β c çćĉċč ts ц ch ч χ d ďđðд δ e èéêëēĕėęěеэє ε é η f ф φ g ĝğġģгґ γ h ĥħх " +
-	"i ìíîïĩīĭįıиі ι yi ї j ĵй k ķк κ l ĺļľŀłл λ m м μ n ñńņňŋн ν o òóôõøōŏőо ο o ω oe öœ p п π ps ψ q q r ŕŗřр ρ " +
-	"s śŝşšșс σ s ς ss ß sh ш shch щ t ţťŧțт τ th þ θ u ùúûũūŭůűųу ue ü v в w ŵ x ξ y ýÿŷы υ yo ё yu ю ya я z źżžз ζ zh ж"
+const latin = "a àáâãåāăąǎаαά ae äæ b бβ c çćĉċč ts ц ch чχ d ďđðдδ e èéêëēĕėęěеэєεέ f фφ g ĝğġģгґγ h ĥħх " +
+	"i ìíîïĩīĭįıиіηήιίϊΐ yi ї j ĵй k ķкκ l ĺļľŀłлλ m мμ n ñńņňŋнν o òóôõøōŏőоοόωώ oe öœ p пπ ps ψ r ŕŗřрρ " +
+	"s śŝşšșсσς ss ß sh ш shch щ t ţťŧțтτ th þθ u ùúûũūŭůűųу ue ü v в w ŵ x ξ y ýÿŷыυύϋ yo ё yu ю ya я z źżžзζ zh ж"
 
 // transliterate returns the ASCII spelling of a lower-case letter, or "".
 func transliterate(r rune) string {

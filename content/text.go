@@ -154,7 +154,10 @@ func (t *plainText) inline(parent ast.Node) string {
 		case *ast.CodeSpan:
 			b.WriteString("`" + t.inline(n) + "`")
 		case *ast.Emphasis:
-			mark := strings.Repeat("*", n.Level)
+			mark := "_"
+			if n.Level == 2 {
+				mark = "*"
+			}
 			b.WriteString(mark + t.inline(n) + mark)
 		case *ast.Link:
 			b.WriteString(t.link(t.inline(n), classify(n.Destination, false)))
@@ -185,11 +188,13 @@ func (t *plainText) inline(parent ast.Node) string {
 // link puts a number behind the words of a link, unless they are its URL.
 func (t *plainText) link(words string, to destination) string {
 	href, ok := t.page.href(to)
-	if !ok || href == words || href == "mailto:"+words {
+	switch {
+	case !ok || href == words || href == "mailto:"+words:
 		return words
-	}
-	if words == "" {
+	case words == "":
 		return t.number(href)
+	case href == "http://"+words: // www.example.com
+		return href
 	}
 	return words + " " + t.number(href)
 }
