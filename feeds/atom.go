@@ -25,7 +25,7 @@ type atomEntry struct {
 	*gorilla.AtomEntry
 	Language string         `xml:"xml:lang,attr,omitempty"`
 	Category []atomCategory `xml:"category"`
-	Content  *cdata         `xml:"content"`
+	Content  cdata          `xml:"content"`
 }
 
 type atomCategory struct {
@@ -50,14 +50,11 @@ func renderAtom(f Feed) ([]byte, error) {
 	for i, entry := range file.AtomFeed.Entries {
 		e := f.Entries[i]
 		entry.Published = e.Published.Format(time.RFC3339)
-		extended := atomEntry{AtomEntry: entry, Language: e.Language}
+		extended := atomEntry{AtomEntry: entry, Language: e.Language, Content: cdata{Type: "html", Text: e.HTML}}
 		for _, c := range e.Categories {
 			extended.Category = append(extended.Category, atomCategory{Term: c.Slug, Label: c.Name})
 		}
-		if e.HTML != "" {
-			extended.Content = &cdata{Type: "html", Text: e.HTML}
-		}
 		file.Entries = append(file.Entries, extended)
 	}
-	return document{file}.bytes()
+	return xmlFile{file}.bytes()
 }

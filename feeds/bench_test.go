@@ -10,7 +10,7 @@ import (
 func BenchmarkBuild(b *testing.B) {
 	for name, load := range map[string]func(testing.TB) *content.Library{
 		"embedded": loadEmbedded,
-		"10000":    func(tb testing.TB) *content.Library { return load(tb, generate(10_000)) },
+		"10000":    func(tb testing.TB) *content.Library { return load(tb, generate(10_000, "")) },
 	} {
 		b.Run(name, func(b *testing.B) {
 			lib := load(b)

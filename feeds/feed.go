@@ -1,6 +1,7 @@
 package feeds
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -69,7 +70,7 @@ type Entry struct {
 	URL        string // absolute
 	Title      string // plain text
 	Summary    string // plain text
-	HTML       string // the whole article, with absolute URLs only
+	HTML       string // the whole article, with absolute URLs only; empty: Summary, for readers drop what has no content
 	Author     string // empty: the site's
 	Published  time.Time
 	Updated    time.Time // last significant change; Published when it is not later
@@ -157,12 +158,8 @@ func (f Feed) validate() error {
 // clean returns the feed as documents show it: defaults filled in, times in whole
 // seconds of UTC, no character that XML does not allow.
 func (f Feed) clean() Feed {
-	if f.Description == "" {
-		f.Description = f.Title
-	}
-	if f.Site.Author == "" {
-		f.Site.Author = f.Site.Title
-	}
+	f.Description = cmp.Or(f.Description, f.Title)
+	f.Site.Author = cmp.Or(f.Site.Author, f.Site.Title)
 	for _, text := range []*string{
 		&f.Title, &f.Description, &f.Path, &f.HomePath,
 		&f.Site.Author, &f.Site.Email, &f.Site.Rights, &f.Site.Language,
@@ -173,8 +170,9 @@ func (f Feed) clean() Feed {
 	f.Entries = slices.Clone(f.Entries)
 	for i := range f.Entries {
 		e := &f.Entries[i]
-		if e.Author == "" {
-			e.Author = f.Site.Author
+		e.Author = cmp.Or(e.Author, f.Site.Author)
+		if e.HTML == "" {
+			e.HTML = "<p>" + asHTML(cmp.Or(e.Summary, e.Title)) + "</p>"
 		}
 		if e.Language == f.Site.Language {
 			e.Language = ""

@@ -27,7 +27,7 @@ func TestEntryID(t *testing.T) {
 // TestIDsOutliveEveryEdit changes all that may change and expects the ids of
 // before, in every document.
 func TestIDsOutliveEveryEdit(t *testing.T) {
-	before := ids(t, load(t, small()), testSite)
+	before := ids(t, build(t, load(t, small()), testSite))
 	if n := len(before["/feeds/all.rss"]); n != 3 {
 		t.Fatalf("%d ids of three insights", n)
 	}
@@ -57,15 +57,15 @@ func TestIDsOutliveEveryEdit(t *testing.T) {
 	if in := lib.Insights(); in[1].Title != "Edited" || in[1].Slug == "plain" {
 		t.Fatalf("the edit did not take: %+v", in[1])
 	}
-	if diff := cmp.Diff(before, ids(t, lib, site)); diff != "" {
+	if diff := cmp.Diff(before, ids(t, build(t, lib, site))); diff != "" {
 		t.Error(diff)
 	}
 }
 
 func TestIDsAreTheSameInEveryFormatAndFeed(t *testing.T) {
-	for _, lib := range libraries(t) {
-		all := ids(t, lib, testSite)
-		for _, in := range lib.Insights() {
+	for _, p := range publications(t) {
+		all := ids(t, p.set)
+		for _, in := range p.lib.Insights() {
 			want := feeds.EntryID(testSite, in.ID)
 			for _, name := range []string{"all", in.Category.Slug} {
 				for _, format := range feeds.Formats() {
@@ -91,10 +91,10 @@ func TestIDsAreTheSameInEveryFormatAndFeed(t *testing.T) {
 }
 
 // ids returns the ids that each document holds, its own last where it has one.
-func ids(tb testing.TB, lib *content.Library, site feeds.Site) map[string][]string {
+func ids(tb testing.TB, set *feeds.Set) map[string][]string {
 	tb.Helper()
 	ids := map[string][]string{}
-	for _, d := range build(tb, lib, site).Documents() {
+	for _, d := range set.Documents() {
 		if d.Path == "/feeds.opml" {
 			continue
 		}

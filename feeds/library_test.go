@@ -2,7 +2,6 @@ package feeds_test
 
 import (
 	"bytes"
-	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -16,123 +15,11 @@ import (
 	"github.com/scaledbydesign/insights/feeds"
 )
 
-var categories = []content.Category{
-	{Slug: "architecture", Name: "Architecture", Description: "Systems that last"},
-	{Slug: "split-testing-tracking", Name: "Split Testing & Tracking"},
-	{Slug: "ai-automation", Name: "AI & Automation", Description: "Machines & models that earn their keep"},
-	{Slug: "engineering", Name: "Engineering"},
-	{Slug: "growth-ops", Name: "Growth Ops"},
-	{Slug: "leadership", Name: "Leadership"},
-	{Slug: "infrastructure", Name: "Infrastructure"},
-}
-
-// small holds three insights of two categories; all others are empty.
-func small() fstest.MapFS {
-	return fstest.MapFS{
-		"2026-01-05-fish-and-chips.md": {Data: []byte(`---
-id: 7c8f4a52-5c0e-4c5b-9f0e-2f9d8a6b1c3d
-title: "Fish & Chips: the <video> tag 🐟"
-summary: "When a < b, & why it's \"fine\""
-category: AI & Automation
-date: 2026-01-05T08:00:00+02:00
-updated: 2026-02-01T12:00:00Z
-author: Kim Example
-tags: [agents, AI & Automation, "c++ & <more>"]
-featured: true
-image: images/pipeline.svg
----
-
-Read [the other one](2026-01-07-quotes.md#code), or [a page](/about), or [a site](https://example.org/?a=1&b=2).
-
-![A pipeline](images/pipeline.svg)
-
-## A table
-
-| a | b |
-| - | - |
-| 1 | ]]> |
-`)},
-		"2026-01-07-quotes.md": {Data: []byte(`---
-id: "tag:blog.example.org,2019:quotes"
-title: שלום, "quotes"
-summary: Right to left
-category: architecture
-date: 2026-01-07T06:00:00Z
-image: https://images.example.org/q.png?w=1&h=2
----
-
-Some *words*.[^1]
-
-## Code
-
-` + "```go\nfmt.Println(\"a < b && c\")\n```" + `
-
-[^1]: A note.
-`)},
-		"2026-01-06-plain.md": {Data: []byte(`---
-id: 0b0f6f0e-6a51-4c59-8d3c-0f0d3c1b2a19
-title: Plain
-summary: Plain words
-category: architecture
-date: 2026-01-06T06:00:00Z
-tags: [plain]
----
-
-Words.
-`)},
-		"images/pipeline.svg": {Data: []byte(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 20 10"></svg>`)},
-	}
-}
-
-func load(tb testing.TB, fsys fstest.MapFS) *content.Library {
-	tb.Helper()
-	lib, err := content.Load(fsys, content.Options{
-		Categories: categories,
-		Now:        func() time.Time { return time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC) },
-	})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return lib
-}
-
-func loadEmbedded(tb testing.TB) *content.Library {
-	tb.Helper()
-	lib, err := content.Load(content.Embedded(), content.Options{Categories: categories})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return lib
-}
-
-// libraries are those that the documents are compared with.
-func libraries(tb testing.TB) map[string]*content.Library {
-	return map[string]*content.Library{"small": load(tb, small()), "embedded": loadEmbedded(tb)}
-}
-
-func build(tb testing.TB, lib *content.Library, site feeds.Site) *feeds.Set {
-	tb.Helper()
-	set, err := feeds.Build(lib, site)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return set
-}
-
-func document(tb testing.TB, set *feeds.Set, path string) *feeds.Document {
-	tb.Helper()
-	d, ok := set.Document(path)
-	if !ok {
-		tb.Fatalf("no document %s", path)
-	}
-	return d
-}
-
 // TestEveryInsightIsInEveryFormat compares each entry of each document with the
 // insight it is made of.
 func TestEveryInsightIsInEveryFormat(t *testing.T) {
-	for name, lib := range libraries(t) {
-		set := build(t, lib, testSite)
+	for name, p := range publications(t) {
+		lib, set := p.lib, p.set
 		names := map[string][]*content.Insight{"all": lib.Insights()}
 		for _, c := range lib.Categories() {
 			names[c.Slug] = lib.In(c.Slug)
@@ -148,7 +35,7 @@ func TestEveryInsightIsInEveryFormat(t *testing.T) {
 					}
 					var want []entry
 					for _, in := range insights {
-						want = append(want, entryFor(in, format))
+						want = append(want, p.entry(in, format))
 					}
 					if diff := cmp.Diff(want, got.Entries); diff != "" {
 						t.Errorf("(-library +document):\n%.2000s", diff)
@@ -162,11 +49,11 @@ func TestEveryInsightIsInEveryFormat(t *testing.T) {
 	}
 }
 
-// entryFor is what a reader should make of an insight.
-func entryFor(in *content.Insight, format feeds.Format) entry {
+// entry is what a reader should make of an insight.
+func (p published) entry(in *content.Insight, format feeds.Format) entry {
 	e := entry{
 		ID: "tag:example.com,2025:" + in.ID, URL: "https://example.com/news/insights/" + in.Slug,
-		Title: in.Title, Summary: in.Summary, HTML: in.FullHTML("https://example.com/news"), Author: in.Author,
+		Title: in.Title, Summary: in.Summary, HTML: p.html[in], Author: in.Author,
 		Published: in.Date.UTC(), Updated: in.Updated.UTC(), Categories: []string{in.Category.Name},
 	}
 	if strings.HasPrefix(in.ID, "tag:") {
@@ -289,6 +176,25 @@ func TestEqualLibrariesGiveEqualBytes(t *testing.T) {
 	}
 }
 
+func TestSmallEditMovesNoDate(t *testing.T) {
+	edited := small()
+	for name, file := range edited {
+		if strings.HasSuffix(name, ".md") {
+			file.Data = append(file.Data, "\nA comma, put right.\n"...)
+		}
+	}
+	before, after := build(t, load(t, small()), testSite), build(t, load(t, edited), testSite)
+	for i, d := range after.Documents() {
+		old := before.Documents()[i]
+		if !d.Updated.Equal(old.Updated) {
+			t.Errorf("%s is updated %v, was %v", d.Path, d.Updated, old.Updated)
+		}
+		if d.Items > 0 && d.Path != "/feeds.opml" && bytes.Equal(d.Body, old.Body) {
+			t.Errorf("%s does not show the edit", d.Path)
+		}
+	}
+}
+
 func TestVersionTellsChangesApart(t *testing.T) {
 	versions := map[string]string{}
 	see := func(name string, set *feeds.Set) {
@@ -310,30 +216,30 @@ func TestVersionTellsChangesApart(t *testing.T) {
 
 func TestDocumentsHoldTheNewestThatFit(t *testing.T) {
 	const limit = 1 << 20
-	lib := load(t, generate(500))
-	set := build(t, lib, testSite)
-	for _, name := range []string{"all", "engineering"} {
-		insights := lib.Insights()
-		if name != "all" {
-			insights = lib.In(name)
-		}
+	for name, lib := range map[string]*content.Library{
+		"prose":       load(t, generate(200, "")),
+		"short lines": load(t, generate(30, "```\n"+strings.Repeat("ab\n", 15_000)+"```")), // whose ends JSON escapes
+	} {
+		set := build(t, lib, testSite)
 		for _, format := range feeds.Formats() {
-			d := document(t, set, "/feeds/"+name+"."+string(format))
-			got := parse(t, format, d.Body).Entries
-			if len(got) != d.Items || d.Items >= len(insights) && name == "all" {
-				t.Fatalf("%s holds %d of %d insights and says %d", d.Path, len(got), len(insights), d.Items)
-			}
-			if rss := document(t, set, "/feeds/"+name+".rss"); rss.Items != d.Items {
-				t.Errorf("%s holds %d insights, RSS %d", d.Path, d.Items, rss.Items)
-			}
-			if len(d.Body) > limit || d.Items < len(insights) && len(d.Body) < limit*8/10 {
-				t.Errorf("%s has %d bytes", d.Path, len(d.Body))
-			}
-			for i, e := range got {
-				if want := feeds.EntryID(testSite, insights[i].ID); e.ID != want {
-					t.Fatalf("%s: entry %d is %s, want %s", d.Path, i, e.ID, want)
+			t.Run(name+" "+string(format), func(t *testing.T) {
+				d := document(t, set, "/feeds/all."+string(format))
+				got := parse(t, format, d.Body).Entries
+				if len(got) != d.Items || d.Items >= len(lib.Insights()) {
+					t.Fatalf("holds %d of %d insights and says %d", len(got), len(lib.Insights()), d.Items)
 				}
-			}
+				if rss := document(t, set, "/feeds/all.rss"); rss.Items != d.Items {
+					t.Errorf("holds %d insights, RSS %d", d.Items, rss.Items)
+				}
+				if len(d.Body) > limit || format == feeds.JSON && len(d.Body) < limit*8/10 { // JSON is the largest
+					t.Errorf("has %d bytes", len(d.Body))
+				}
+				for i, e := range got {
+					if want := feeds.EntryID(testSite, lib.Insights()[i].ID); e.ID != want {
+						t.Fatalf("entry %d is %s, want %s", i, e.ID, want)
+					}
+				}
+			})
 		}
 	}
 }
@@ -379,31 +285,4 @@ func TestBuildRefuses(t *testing.T) {
 			t.Errorf("the error does not speak of the %s: %v", want, err)
 		}
 	}
-}
-
-// generate returns n insights of 5 KB in all categories.
-func generate(n int) fstest.MapFS {
-	fsys := fstest.MapFS{}
-	paragraph := strings.Repeat("A sentence of *some* words that says \"little\" and [links](https://example.org/). ", 10)
-	for i := range n {
-		date := time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(i) * time.Hour)
-		fsys[fmt.Sprintf("%05d.md", i)] = &fstest.MapFile{Data: fmt.Appendf(nil, `---
-id: 00000000-0000-4000-8000-%012x
-title: "Insight %d"
-summary: "What %d says in short"
-category: %s
-date: %s
-tags: [one, two]
----
-
-%s
-
-## Code
-
-`+"```go\nfunc main() { fmt.Println(\"hello\") }\n```"+`
-
-%s
-`, i, i, i, categories[i%len(categories)].Slug, date.Format(time.RFC3339), paragraph, strings.Repeat(paragraph+"\n\n", 4))}
-	}
-	return fsys
 }

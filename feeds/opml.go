@@ -57,5 +57,5 @@ func renderOPML(feeds []Feed) ([]byte, error) {
 			Description: f.Description,
 		})
 	}
-	return document{file}.bytes()
+	return xmlFile{file}.bytes()
 }

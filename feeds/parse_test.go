@@ -57,6 +57,7 @@ func parseRSS(tb testing.TB, body []byte) feed {
 			Description   string    `xml:"description"`
 			Language      string    `xml:"language"`
 			Copyright     string    `xml:"copyright"`
+			PubDate       *string   `xml:"pubDate"`
 			Editor        string    `xml:"managingEditor"`
 			LastBuildDate string    `xml:"lastBuildDate"`
 			Generator     string    `xml:"generator"`
@@ -90,6 +91,9 @@ func parseRSS(tb testing.TB, body []byte) feed {
 		tb.Errorf("RSS version %q", doc.Version)
 	}
 	c := doc.Channel
+	if c.PubDate != nil {
+		tb.Errorf("channel has the pubDate %s: lastBuildDate says it", *c.PubDate)
+	}
 	f := feed{
 		Title: c.Title, Description: html.UnescapeString(c.Description), Language: c.Language, Author: c.Editor,
 		Rights: c.Copyright, Generator: c.Generator, Logo: c.Image.URL, Updated: mustTime(tb, time.RFC1123Z, c.LastBuildDate),

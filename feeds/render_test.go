@@ -12,20 +12,6 @@ import (
 	"github.com/scaledbydesign/insights/feeds"
 )
 
-var testSite = feeds.Site{
-	BaseURL:     "https://example.com/news",
-	Title:       "Insights",
-	Description: "What we learned building things & keeping them up",
-	Language:    "en",
-	Author:      "Example Studio",
-	Email:       "insights@example.com",
-	Rights:      "© Example Studio",
-	Authority:   "example.com,2025",
-	Generator:   feeds.Generator{Name: "Insights", Version: "1.2.3", URI: "https://example.com/insights"},
-	Icon:        "https://example.com/icon.png",
-	Logo:        "https://example.com/logo.png",
-}
-
 func testFeed(entries ...feeds.Entry) feeds.Feed {
 	return feeds.Feed{
 		Site: testSite, Name: "all", Title: "Insights", Description: "What we learned & kept",
@@ -207,6 +193,26 @@ func TestFeedSaysWhoseItIs(t *testing.T) {
 	})
 }
 
+func TestGeneratorIsNamedAsFarAsItIsKnown(t *testing.T) {
+	for want, g := range map[string]feeds.Generator{
+		"":                                  {Version: "1", URI: "https://example.com/"},
+		"Insights":                          {Name: "Insights"},
+		"Insights/1":                        {Name: "Insights", Version: "1"},
+		"Insights (https://example.com/)":   {Name: "Insights", URI: "https://example.com/"},
+		"Insights/1 (https://example.com/)": {Name: "Insights", Version: "1", URI: "https://example.com/"},
+	} {
+		f := testFeed(testEntry())
+		f.Site.Generator = g
+		body, err := feeds.Render(f, feeds.RSS)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := parseRSS(t, body).Generator; got != want {
+			t.Errorf("%+v is %q, want %q", g, got, want)
+		}
+	}
+}
+
 func TestEveryEntryHasAnAuthor(t *testing.T) {
 	own, site, title := testEntry(), testEntry(), testEntry()
 	own.Author = "Kim"
@@ -244,66 +250,16 @@ func TestLanguageIsSaidOfAnEntryWhereItDiffers(t *testing.T) {
 	})
 }
 
-func TestDates(t *testing.T) {
-	vienna := time.FixedZone("CET", 3600)
-	published := time.Date(2026, 1, 1, 0, 30, 0, 999, vienna)
-	for _, test := range []struct {
-		name          string
-		updated, want time.Time
-	}{
-		{"never changed", time.Time{}, published},
-		{"changed later", published.Add(48 * time.Hour), published.Add(48 * time.Hour)},
-		{"changed before it was published", published.Add(-48 * time.Hour), published},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			e, older := testEntry(), testEntry()
-			e.Published, e.Updated = published, test.updated
-			older.Published, older.Updated = published.AddDate(-1, 0, 0), time.Time{}
-			f := testFeed(e, older)
-			want := test.want.UTC().Truncate(time.Second)
-			if got := f.Updated(); !got.Equal(want) || got.Location() != time.UTC {
-				t.Errorf("feed updated %v, want %v", got, want)
-			}
-			render(t, f, func(t *testing.T, format feeds.Format, got feed) {
-				if e := got.Entries[0]; !e.Published.Equal(published.Truncate(time.Second)) || !e.Updated.Equal(want) {
-					t.Errorf("published %v, updated %v; want %v, %v", e.Published, e.Updated, published, want)
-				}
-				if format != feeds.JSON && !got.Updated.Equal(want) {
-					t.Errorf("feed updated %v, want %v", got.Updated, want)
-				}
-			})
-		})
-	}
-}
-
-func TestFeedIsUpdatedByAnOlderEntry(t *testing.T) {
-	newest, older := testEntry(), testEntry()
-	newest.Updated = newest.Published
-	older.Published = newest.Published.AddDate(0, -1, 0)
-	older.Updated = newest.Published.AddDate(0, 1, 0)
-	if got := testFeed(newest, older).Updated(); !got.Equal(older.Updated) {
-		t.Errorf("updated %v, want %v", got, older.Updated)
-	}
-}
-
-func TestEmptyFeedIsValid(t *testing.T) {
-	for authority, want := range map[string]string{
-		"example.com,2025":                 "2025-01-01",
-		"example.com,2025-06":              "2025-06-01",
-		"insights@example.com,2025-06-17":  "2025-06-17",
-		"sub-domain.example.co.uk,1999-12": "1999-12-01",
-	} {
-		f := testFeed()
-		f.Site.Authority = authority
-		render(t, f, func(t *testing.T, format feeds.Format, got feed) {
-			if len(got.Entries) != 0 {
-				t.Errorf("%d entries", len(got.Entries))
-			}
-			if got := got.Updated.Format(time.DateOnly); format != feeds.JSON && got != want {
-				t.Errorf("updated %s, want %s", got, want)
-			}
-		})
-	}
+func TestEntryWithoutContentShowsItsSummary(t *testing.T) {
+	summary, title := testEntry(), testEntry()
+	summary.HTML, summary.Summary = "", "a < b & c"
+	title.HTML, title.Summary = "", ""
+	render(t, testFeed(summary, title), func(t *testing.T, _ feeds.Format, got feed) {
+		want := []string{"<p>a &lt; b &amp; c</p>", "<p>One</p>"}
+		if got := []string{got.Entries[0].HTML, got.Entries[1].HTML}; !slices.Equal(got, want) {
+			t.Errorf("content %q, want %q", got, want)
+		}
+	})
 }
 
 func TestReadingTimeIsLeftOutWhereItIsNotKnown(t *testing.T) {

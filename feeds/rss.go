@@ -43,7 +43,7 @@ type rssItem struct {
 	Creator     markup   `xml:"dc:creator"`
 	Category    []markup `xml:"category"`
 	Description markup   `xml:"description"` // before content:encoded, as the profile asks; never absent
-	Content     *cdata   `xml:"content:encoded"`
+	Content     cdata    `xml:"content:encoded"`
 }
 
 func renderRSS(f Feed) ([]byte, error) {
@@ -71,17 +71,15 @@ func renderRSS(f Feed) ([]byte, error) {
 			Link:        e.URL,
 			Description: rssText(item.Description),
 			Creator:     rssText(e.Author),
+			Content:     cdata{Text: e.HTML},
 			Updated:     e.Updated.Format(time.RFC3339),
-		}
-		if e.HTML != "" {
-			extended.Content = &cdata{Text: e.HTML}
 		}
 		for _, c := range e.Categories {
 			extended.Category = append(extended.Category, rssText(c.Name))
 		}
 		channel.Items = append(channel.Items, extended)
 	}
-	return document{rssFile{
+	return xmlFile{rssFile{
 		RssFeedXml:    &gorilla.RssFeedXml{Version: "2.0", ContentNamespace: "http://purl.org/rss/1.0/modules/content/"},
 		AtomNamespace: "http://www.w3.org/2005/Atom",
 		DCNamespace:   "http://purl.org/dc/elements/1.1/",

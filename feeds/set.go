@@ -191,9 +191,9 @@ func entryOf(in *content.Insight, site Site) Entry {
 }
 
 // size reckons what the entry takes in the largest format, JSON, which escapes
-// every quote and line's end; names, dates and addresses take about 1,200 bytes.
+// every quote and line's end; names, dates and addresses take about 800 bytes.
 func (e Entry) size() int {
-	size := 1200 + 2*len(e.Title) + len(e.Summary) + len(e.HTML)
+	size := 800 + 2*len(e.Title) + len(e.Summary) + len(e.HTML)
 	for _, b := range []byte(e.HTML) {
 		if b == '"' || b == '\\' || b == '\n' {
 			size++

@@ -38,15 +38,18 @@ type Site struct {
 	Authority string
 
 	Generator Generator
-	Icon      string // absolute URL of a square picture
-	Logo      string // absolute URL of a picture twice as wide as high: GIF, JPEG or PNG
+	Icon      string // absolute URL of a square picture, 512 pixels or more; RSS has no place for it
+	Logo      string // absolute URL of a picture twice as wide as high, GIF, JPEG or PNG; JSON Feed has no place for it
 }
 
 // Generator names the program that made a document.
 type Generator struct{ Name, Version, URI string }
 
-// String returns "Name/Version (URI)", without what is empty.
+// String returns "Name/Version (URI)", without what is empty; "" without a name.
 func (g Generator) String() string {
+	if g.Name == "" {
+		return ""
+	}
 	s := g.Name
 	if g.Version != "" {
 		s += "/" + g.Version

@@ -14,7 +14,7 @@ type markup struct {
 }
 
 // cdata is written as a CDATA section: the same to a parser as escaped text, a
-// seventh smaller, and legible. encoding/xml splits "]]>".
+// fifth smaller, and legible. encoding/xml splits "]]>".
 type cdata struct {
 	Type string `xml:"type,attr,omitempty"`
 	Text string `xml:",cdata"`
@@ -51,22 +51,23 @@ func asHTML(plain string) string {
 	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(plain)
 }
 
-// document is an XML document with its root element on a line of its own, which
-// gorilla/feeds does not begin, and a newline at the end.
-type document struct{ root any }
+// xmlFile is an XML document whose root element begins a line, which gorilla/feeds
+// does not see to, and whose last line ends.
+type xmlFile struct{ root any }
 
-func (d document) FeedXml() any { return d }
+// FeedXml makes it a document that gorilla/feeds can write.
+func (x xmlFile) FeedXml() any { return x }
 
-func (d document) MarshalXML(e *xml.Encoder, _ xml.StartElement) error {
+func (x xmlFile) MarshalXML(e *xml.Encoder, _ xml.StartElement) error {
 	if err := e.EncodeToken(xml.CharData("\n")); err != nil {
 		return err
 	}
-	return e.Encode(d.root)
+	return e.Encode(x.root)
 }
 
-func (d document) bytes() ([]byte, error) {
+func (x xmlFile) bytes() ([]byte, error) {
 	var b bytes.Buffer
-	if err := gorilla.WriteXML(d, &b); err != nil {
+	if err := gorilla.WriteXML(x, &b); err != nil {
 		return nil, err
 	}
 	b.WriteByte('\n')
