@@ -33,7 +33,7 @@ func (p *page) openItem(w util.BufWriter, _ []byte, n ast.Node) {
 	case !isTask(n):
 		_, _ = w.WriteString("<li>")
 	case p.full:
-		_, _ = w.WriteString(`<li style="list-style:none">`)
+		_, _ = w.WriteString(`<li style="list-style-type:none">`)
 	default:
 		_, _ = w.WriteString(`<li class="task">`)
 	}

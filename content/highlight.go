@@ -115,33 +115,58 @@ func highlight(code, language string, inline bool) string {
 
 // lex splits code into tokens; false when there is no lexer for the language, or
 // it fails, takes too long or would change the text.
+//
+// chroma gives each match of a regular expression a quarter of a second and takes
+// one that is slower for no match. On a starved machine that would make other
+// tokens of the same code, so a lexing with such a pause in it is done again.
 func lex(code, language string) (tokens []chroma.Token, ok bool) {
 	if language == "" || len(code) > maxHighlighted {
 		return nil, false
 	}
+	lexer := lexersByName()[strings.ToLower(language)]
+	if lexer == nil {
+		return nil, false
+	}
+	for start := time.Now(); time.Since(start) < maxLexing; {
+		var longest time.Duration
+		if tokens, longest, ok = lexOnce(lexer, code); longest < matchTimeout {
+			return tokens, ok
+		}
+	}
+	return tokens, ok // it is the code that is slow, not the machine
+}
+
+// matchTimeout is a little less than chroma's.
+const matchTimeout = 200 * time.Millisecond
+
+// lexOnce lexes and says how long it waited for the slowest token.
+func lexOnce(lexer chroma.Lexer, code string) (tokens []chroma.Token, longest time.Duration, ok bool) {
 	defer func() { // lexers panic on states they don't know
 		if recover() != nil {
 			tokens, ok = nil, false
 		}
 	}()
-	lexer := lexersByName()[strings.ToLower(language)]
-	if lexer == nil {
-		return nil, false
-	}
 	next, err := lexer.Tokenise(&chroma.TokeniseOptions{State: "root"}, code)
 	if err != nil {
-		return nil, false
+		return nil, 0, false
 	}
 	start, rest := time.Now(), code
-	for token := next(); token != chroma.EOF; token = next() {
+	last := start
+	for {
+		token := next()
+		now := time.Now()
+		longest = max(longest, now.Sub(last))
+		last = now
+		if token == chroma.EOF {
+			return tokens, longest, rest == ""
+		}
 		after, same := strings.CutPrefix(rest, token.Value)
-		if !same || len(tokens) > 2*len(code)+100 || time.Since(start) > maxLexing {
-			return nil, false
+		if !same || len(tokens) > 2*len(code)+100 || now.Sub(start) > maxLexing {
+			return nil, longest, false
 		}
 		rest = after
 		tokens = append(tokens, token)
 	}
-	return tokens, rest == ""
 }
 
 // lexersByName finds lexers by name, alias and file name ending, in lower case.

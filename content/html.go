@@ -216,7 +216,7 @@ func (p *page) image(w util.BufWriter, source []byte, node ast.Node) {
 		fmt.Fprintf(w, ` width="%d" height="%d"`, known.width, known.height)
 	}
 	if p.full {
-		_, _ = w.WriteString(` style="max-width:100%;height:auto">`)
+		_ = w.WriteByte('>')
 	} else {
 		_, _ = w.WriteString(` loading="lazy" decoding="async">`)
 	}
@@ -230,7 +230,7 @@ func altText(n ast.Node, source []byte) string {
 func (p *page) code(w util.BufWriter, source []byte, node ast.Node) {
 	code, language := codeOf(node, source)
 	if p.full {
-		fmt.Fprintf(w, `<pre style="color:%s;background-color:%s;padding:12px;overflow-x:auto"><code>`, lightInk, lightGround)
+		fmt.Fprintf(w, `<pre style="color:%s;background-color:%s;padding:12px;overflow:auto"><code>`, lightInk, lightGround)
 	} else {
 		_, _ = w.WriteString(`<pre class="chroma" tabindex="0"><code`) // the keyboard can scroll it
 		if language != "" {
