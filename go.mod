@@ -5,8 +5,9 @@ go 1.26.0
 // Each dependency has one home in the tree; the README's architecture page says more.
 require (
 	github.com/alecthomas/chroma/v2 v2.27.0 // content: syntax highlighting
-	github.com/chromedp/chromedp v0.23.0 // tests: a real browser
 	github.com/chromedp/cdproto v0.159.0 // tests: a real browser
+	github.com/chromedp/chromedp v0.23.0 // tests: a real browser
+	github.com/emersion/go-sasl v0.0.0-20241020182733-b788ff22d5a6 // tests: the login of a real SMTP server
 	github.com/emersion/go-smtp v0.25.1 // tests: a real SMTP server
 	github.com/fsnotify/fsnotify v1.10.1 // cmd/insights: live reload
 	github.com/go-co-op/gocron/v2 v2.21.2 // newsletter: schedules
@@ -14,34 +15,28 @@ require (
 	github.com/gorilla/feeds v1.2.0 // feeds: RSS, Atom and JSON Feed documents
 	github.com/mattn/go-sqlite3 v1.14.53 // cmd/insights/internal/database: SQLite, inside the binary
 	github.com/pressly/goose/v3 v3.29.0 // cmd/insights/internal/database: migrations
+	github.com/robfig/cron/v3 v3.0.1 // newsletter: what a cron line means (gocron reads the same)
 	github.com/rogpeppe/go-internal v1.16.0 // tests: the real binary in scripts
 	github.com/spf13/cobra v1.10.2 // cmd/insights: nested commands, completion
 	github.com/wneessen/go-mail v0.8.1 // newsletter/smtp: messages and sessions
 	github.com/yuin/goldmark v1.8.7 // content: Markdown
 	go.yaml.in/yaml/v3 v3.0.6 // content, cmd/insights: front matter and configuration
-	golang.org/x/net v0.62.0 // subscribers, newsletter/smtp: international domain names (idna)
-	golang.org/x/sync v0.24.0 // bounded groups of goroutines
+	golang.org/x/net v0.62.0 // subscribers, newsletter/smtp: international domain names (idna); tests: html
 	golang.org/x/sys v0.49.0 // cmd/insights: disk space and file locks
 )
 
 require (
-	github.com/andybalholm/brotli v1.2.8 // indirect
 	github.com/dlclark/regexp2/v2 v2.2.1 // indirect
-	github.com/emersion/go-msgauth v0.7.0 // indirect
-	github.com/emersion/go-sasl v0.0.0-20241020182733-b788ff22d5a6 // tests: the login of a real SMTP server
 	github.com/go-json-experiment/json v0.0.0-20260213210345-44df1a37e875 // indirect
 	github.com/google/uuid v1.6.0 // indirect
 	github.com/inconshreveable/mousetrap v1.1.0 // indirect
-	github.com/jackc/pgpassfile v1.0.0 // indirect
-	github.com/jackc/pgservicefile v0.0.0-20240606120523-5a60cdf6a761 // indirect
-	github.com/jackc/pgx/v5 v5.12.0 // indirect
 	github.com/jonboulle/clockwork v0.5.0 // indirect
-	github.com/klauspost/compress v1.20.3 // indirect
 	github.com/mfridman/interpolate v0.0.2 // indirect
-	github.com/robfig/cron/v3 v3.0.1 // newsletter: what a cron line means (gocron reads the same)
 	github.com/sethvargo/go-retry v0.5.0 // indirect
 	github.com/spf13/pflag v1.0.9 // indirect
 	go.uber.org/multierr v1.11.0 // indirect
 	golang.org/x/crypto v0.58.0 // indirect
+	golang.org/x/sync v0.24.0 // indirect
 	golang.org/x/text v0.43.0 // indirect
+	golang.org/x/tools v0.51.0 // indirect
 )
