@@ -101,10 +101,12 @@ type renditionKey struct {
 
 func (r *run) run(ctx context.Context) error {
 	recovered, err := r.Store.Attach(ctx, r.id, deadAfter, r.onUncertain())
-	if err != nil {
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return nil // told to stop before it began
+	case err != nil:
 		return fmt.Errorf("attach to the outbox: %w", err)
-	}
-	if recovered != (Recovered{}) {
+	case recovered != (Recovered{}):
 		r.Log.WarnContext(ctx, "took over mails of a worker that ended", "claimed", recovered.Claimed, "uncertain", recovered.Uncertain)
 	}
 	// Senders may finish what they began: their context outlives ctx by the grace.

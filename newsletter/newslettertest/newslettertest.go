@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
 	"testing/synctest"
@@ -72,7 +73,8 @@ type world struct {
 	*testing.T
 	store    Store
 	files    fstest.MapFS
-	lib      *content.Library
+	lib      *content.Library // schedulers read it by library
+	libMu    sync.Mutex
 	registry *subscribers.Registry
 	planner  *newsletter.Planner
 	log      *slog.Logger
@@ -118,7 +120,15 @@ func (w *world) load() {
 	w.Helper()
 	lib, err := content.Load(w.files, content.Options{Categories: categories})
 	w.check(err)
+	w.libMu.Lock()
+	defer w.libMu.Unlock()
 	w.lib = lib
+}
+
+func (w *world) library() *content.Library {
+	w.libMu.Lock()
+	defer w.libMu.Unlock()
+	return w.lib
 }
 
 // id is the id of an insight of the test.
@@ -297,7 +307,9 @@ func collect[V any](w *world, seq iter.Seq2[V, error]) []V {
 }
 
 // renderer writes the ids of what a mail carries, one a line.
-type renderer struct{ fail func(newsletter.Edition) error }
+type renderer struct {
+	fail func(newsletter.Edition) error
+}
 
 func (r renderer) Digest(e newsletter.Edition) (newsletter.Rendered, error) {
 	if r.fail != nil {

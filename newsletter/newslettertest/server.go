@@ -56,6 +56,13 @@ func (s *server) setDown(err error) {
 	s.down = err
 }
 
+// connections is how many are open.
+func (s *server) connections() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.open
+}
+
 func (s *server) Open(ctx context.Context) (newsletter.Session, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

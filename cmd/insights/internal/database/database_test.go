@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/scaledbydesign/insights/cmd/insights/internal/database"
+	"github.com/scaledbydesign/insights/newsletter/newslettertest"
 	"github.com/scaledbydesign/insights/subscribers"
 	"github.com/scaledbydesign/insights/subscribers/subscriberstest"
 )
@@ -34,4 +35,16 @@ func openAt(t testing.TB, path string) *database.DB {
 
 func TestSubscribersStore(t *testing.T) {
 	subscriberstest.Test(t, func(t *testing.T) subscribers.Store { return open(t) })
+}
+
+func TestNewsletterStore(t *testing.T) {
+	newslettertest.Test(t, func(t *testing.T) newslettertest.Store {
+		db := open(t)
+		db.SetPlanChunk(5)
+		// Power cuts are not tried here, and waiting for the disk takes long.
+		if _, err := db.Writer().Exec("PRAGMA synchronous = OFF"); err != nil {
+			t.Fatal(err)
+		}
+		return db
+	})
 }

@@ -10,3 +10,17 @@ func (db *DB) Reader() *sql.DB { return db.reader }
 
 // SetPlanChunk makes the boundary of a plan's chunks reachable.
 func (db *DB) SetPlanChunk(subscribers int64) { db.planChunk = subscribers }
+
+// HotStatements are those that a large outbox must not make slow.
+var HotStatements = map[string]string{
+	"claim":          claimStatement,
+	"mark":           markStatement,
+	"finish":         "SELECT " + openDeliveries,
+	"next due":       nextDueQuery,
+	"groups":         groupsQuery,
+	"busy":           busyQuery,
+	"add groups":     addGroupsStatement,
+	"take over":      "UPDATE deliveries SET state = 'pending' WHERE state = 'claimed' AND " + orphaned,
+	"detach":         "UPDATE deliveries SET state = 'pending' WHERE state = 'claimed' AND " + ownedStates + " AND owner = ?1",
+	"claim messages": "SELECT EXISTS (SELECT 1 FROM messages WHERE state IN ('pending', 'deferred') AND next_at <= ?1)",
+}

@@ -70,20 +70,27 @@ func (db *DB) Check(ctx context.Context) error {
 // processes that migrate at once wait for each other. A newer schema is refused
 // and left alone.
 func (db *DB) Migrate(ctx context.Context) (steps int, err error) {
-	if err := db.Check(ctx); err == nil || !errors.Is(err, ErrOld) {
-		return 0, err
-	}
-	provider, err := db.provider()
-	if err != nil {
-		return 0, err
-	}
-	results, err := provider.Up(ctx)
-	if err != nil {
-		// Another process may have migrated meanwhile.
-		if db.Check(ctx) == nil {
-			return 0, nil
+	for {
+		if err := db.Check(ctx); err == nil || !errors.Is(err, ErrOld) {
+			return steps, err
 		}
-		return 0, fmt.Errorf("migrate %s: %w", db, explain(err))
+		before, err := db.SchemaStatus(ctx)
+		if err != nil {
+			return steps, err
+		}
+		provider, err := db.provider()
+		if err != nil {
+			return steps, err
+		}
+		results, err := provider.Up(ctx)
+		steps += len(results)
+		if err == nil {
+			return steps, nil
+		}
+		// Another process may have taken the same step first: go on from there.
+		after, statusErr := db.SchemaStatus(ctx)
+		if statusErr != nil || after == before {
+			return steps, fmt.Errorf("migrate %s: %w", db, explain(err))
+		}
 	}
-	return len(results), nil
 }

@@ -194,6 +194,13 @@ func (db *DB) FailDigest(ctx context.Context, digest int64, reason string) error
 	})
 }
 
+// claimStatement is run once for some dozens of mails.
+const claimStatement = `WITH due AS MATERIALIZED (SELECT subscriber_id FROM deliveries WHERE digest_id = ?1 AND state IN ('pending', 'deferred') AND next_at <= ?2
+		ORDER BY next_at, variant, subscriber_id LIMIT ?3)
+	UPDATE deliveries SET state = 'claimed', owner = ?4, updated_at = ?2
+	WHERE digest_id = ?1 AND subscriber_id IN (SELECT subscriber_id FROM due)
+	RETURNING subscriber_id, variant, attempts, email`
+
 // ClaimDeliveries implements newsletter.OutboxStore.
 func (db *DB) ClaimDeliveries(ctx context.Context, worker string, digest int64, limit int) ([]newsletter.Task, error) {
 	at := now()
@@ -220,11 +227,7 @@ func (db *DB) ClaimDeliveries(ctx context.Context, worker string, digest int64, 
 			err := rows.Scan(&t.Ref.Subscriber, &t.Variant, &t.Attempts, &t.To)
 			byReader[t.Ref.Subscriber] = t
 			return err
-		}, `WITH due AS MATERIALIZED (SELECT subscriber_id FROM deliveries WHERE digest_id = ?1 AND state IN ('pending', 'deferred') AND next_at <= ?2
-				ORDER BY next_at, variant, subscriber_id LIMIT ?3)
-			UPDATE deliveries SET state = 'claimed', owner = ?4, updated_at = ?2
-			WHERE digest_id = ?1 AND subscriber_id IN (SELECT subscriber_id FROM due)
-			RETURNING subscriber_id, variant, attempts, email`, digest, at, limit, worker)
+		}, claimStatement, digest, at, limit, worker)
 		if err != nil {
 			return err
 		}
@@ -313,27 +316,35 @@ func (db *DB) ClaimMessages(ctx context.Context, worker string, limit int) ([]ne
 	return tasks, err
 }
 
+// openDeliveries reports whether digest ?1 has a delivery that is not terminal. It
+// is worded so that the partial indexes answer it, and not a walk over the digest.
+const openDeliveries = `EXISTS (SELECT 1 FROM deliveries WHERE digest_id = ?1 AND state IN ('pending', 'deferred') AND next_at >= 0)
+	OR EXISTS (SELECT 1 FROM deliveries WHERE digest_id + 0 = ?1 AND ` + ownedStates + ` AND owner > '')`
+
 // Finish implements newsletter.OutboxStore.
 func (db *DB) Finish(ctx context.Context, digest int64) (done bool, err error) {
-	const open = `EXISTS (SELECT 1 FROM deliveries WHERE digest_id = ?1 AND state IN ('pending', 'deferred'))
-		OR EXISTS (SELECT 1 FROM deliveries WHERE digest_id = ?1 AND ` + ownedStates + `)`
 	var busy bool
-	if err := db.reader.QueryRowContext(ctx, "SELECT "+open, digest).Scan(&busy); err != nil || busy {
+	if err := db.reader.QueryRowContext(ctx, "SELECT "+openDeliveries, digest).Scan(&busy); err != nil || busy {
 		return false, explain(err)
 	}
 	err = db.write(ctx, func(tx *sql.Tx) error {
-		changed, err := affected(tx.ExecContext(ctx, "UPDATE digests SET state = 'done', done_at = ?2 WHERE id = ?1 AND state = 'sending' AND NOT ("+open+")", digest, now()))
+		changed, err := affected(tx.ExecContext(ctx, "UPDATE digests SET state = 'done', done_at = ?2 WHERE id = ?1 AND state = 'sending' AND NOT ("+openDeliveries+")", digest, now()))
 		done = changed == 1
 		return err
 	})
 	return done, err
 }
 
+// nextDueQuery asks digest by digest, so that planned ones that wait for staff
+// cost nothing.
+const nextDueQuery = `SELECT coalesce(min(due), 0) FROM (
+	SELECT (SELECT min(d.next_at) FROM deliveries d WHERE d.digest_id = g.id AND d.state IN ('pending', 'deferred')) AS due
+	FROM digests g WHERE g.state IN ('approved', 'sending')
+	UNION ALL SELECT min(next_at) FROM messages WHERE state IN ('pending', 'deferred')) t`
+
 // NextDue implements newsletter.OutboxStore.
 func (db *DB) NextDue(ctx context.Context) (time.Time, error) {
 	var due int64
-	err := db.reader.QueryRowContext(ctx, `SELECT coalesce(min(at), 0) FROM (
-		SELECT min(d.next_at) AS at FROM digests g JOIN deliveries d ON d.digest_id = g.id AND d.state IN ('pending', 'deferred') WHERE g.state IN ('approved', 'sending')
-		UNION ALL SELECT min(next_at) FROM messages WHERE state IN ('pending', 'deferred')) t WHERE at IS NOT NULL`).Scan(&due)
+	err := db.reader.QueryRowContext(ctx, nextDueQuery).Scan(&due)
 	return fromMillis(due), explain(err)
 }

@@ -22,6 +22,25 @@ const openStates = `'pending', 'claimed', 'sending', 'deferred', 'uncertain'`
 const onTheWay = `o.subscriber_id = s.id AND o.state IN (` + openStates + `)
 	AND (o.state = 'uncertain' OR EXISTS (SELECT 1 FROM digests od WHERE od.id = o.digest_id AND od.state IN ('approved', 'sending', 'paused')))`
 
+// These look at every reader, or every mail on its way, once for a plan.
+const (
+	groupsQuery = `WITH chosen AS (SELECT s.categories, s.position_id, count(*) AS readers FROM subscribers s
+		WHERE ` + audience + ` AND NOT EXISTS (SELECT 1 FROM deliveries o WHERE ` + onTheWay + `)
+		GROUP BY s.categories, s.position_id)
+		SELECT c.categories, c.position_id, c.readers, p.vector FROM chosen c JOIN positions p ON p.id = c.position_id
+		ORDER BY c.categories, c.position_id`
+	busyQuery = `SELECT s.id, s.categories, s.position_id, p.vector, t.vector
+			FROM deliveries o JOIN subscribers s ON ` + onTheWay + `
+			JOIN positions p ON p.id = s.position_id JOIN positions t ON t.id = o.target_id
+			WHERE ` + audience + ` ORDER BY s.id, o.digest_id`
+	addGroupsStatement = `INSERT INTO deliveries (digest_id, subscriber_id, variant, categories, base_id, target_id, state, updated_at)
+		SELECT ?4, s.id, g.variant, s.categories, s.position_id, g.target_id, 'pending', ?1
+		FROM subscribers s JOIN digest_groups g ON g.digest_id = ?4 AND g.categories = s.categories AND g.position_id = s.position_id
+		WHERE ` + audience + ` AND s.id >= ?5 AND s.id < ?6
+		AND NOT EXISTS (SELECT 1 FROM deliveries o WHERE ` + onTheWay + `)
+		ORDER BY s.id`
+)
+
 // Groups implements newsletter.PlanStore.
 func (db *DB) Groups(ctx context.Context, a newsletter.Audience) ([]newsletter.Group, error) {
 	b, err := readBits(ctx, db.reader)
@@ -39,11 +58,7 @@ func (db *DB) Groups(ctx context.Context, a newsletter.Audience) ([]newsletter.G
 		g.Position, err = newsletter.ParsePosition(vector)
 		groups = append(groups, g)
 		return err
-	}, `WITH chosen AS (SELECT s.categories, s.position_id, count(*) AS readers FROM subscribers s
-		WHERE `+audience+` AND NOT EXISTS (SELECT 1 FROM deliveries o WHERE `+onTheWay+`)
-		GROUP BY s.categories, s.position_id)
-		SELECT c.categories, c.position_id, c.readers, p.vector FROM chosen c JOIN positions p ON p.id = c.position_id
-		ORDER BY c.categories, c.position_id`, now(), string(a.Cadence), a.Subscriber)
+	}, groupsQuery, now(), string(a.Cadence), a.Subscriber)
 	return groups, explain(err)
 }
 
@@ -55,10 +70,7 @@ func (db *DB) Busy(ctx context.Context, a newsletter.Audience) iter.Seq2[newslet
 			yield(newsletter.Busy{}, explain(err))
 			return
 		}
-		rows, err := db.reader.QueryContext(ctx, `SELECT s.id, s.categories, s.position_id, p.vector, t.vector
-			FROM deliveries o JOIN subscribers s ON `+onTheWay+`
-			JOIN positions p ON p.id = s.position_id JOIN positions t ON t.id = o.target_id
-			WHERE `+audience+` ORDER BY s.id, o.digest_id`, now(), string(a.Cadence), a.Subscriber)
+		rows, err := db.reader.QueryContext(ctx, busyQuery, now(), string(a.Cadence), a.Subscriber)
 		if err != nil {
 			yield(newsletter.Busy{}, explain(err))
 			return
@@ -150,12 +162,7 @@ func (db *DB) AddGroups(ctx context.Context, digest int64, a newsletter.Audience
 	}
 	for from := int64(0); from <= last; from += db.planChunk {
 		err := db.write(ctx, func(tx *sql.Tx) error {
-			_, err := tx.ExecContext(ctx, `INSERT INTO deliveries (digest_id, subscriber_id, variant, categories, base_id, target_id, state, updated_at)
-				SELECT ?4, s.id, g.variant, s.categories, s.position_id, g.target_id, 'pending', ?1
-				FROM subscribers s JOIN digest_groups g ON g.digest_id = ?4 AND g.categories = s.categories AND g.position_id = s.position_id
-				WHERE `+audience+` AND s.id >= ?5 AND s.id < ?6
-				AND NOT EXISTS (SELECT 1 FROM deliveries o WHERE `+onTheWay+`)
-				ORDER BY s.id`, now(), string(a.Cadence), a.Subscriber, digest, from, from+db.planChunk)
+			_, err := tx.ExecContext(ctx, addGroupsStatement, now(), string(a.Cadence), a.Subscriber, digest, from, from+db.planChunk)
 			return err
 		})
 		if err != nil {

@@ -35,17 +35,20 @@ func (db *DB) Record(ctx context.Context, worker string, entries []newsletter.En
 	return verdicts, err
 }
 
+// markStatement is run once for every mail.
+const markStatement = `UPDATE deliveries SET state = 'sending', attempts = attempts + 1, email = ?4, message_id = ?5, updated_at = ?6
+	WHERE digest_id = ?1 AND subscriber_id = ?2 AND owner = ?3 AND state = 'claimed'
+	AND EXISTS (SELECT 1 FROM digests d WHERE d.id = ?1 AND d.state = 'sending')
+	AND EXISTS (SELECT 1 FROM subscribers s WHERE s.id = ?2 AND s.status = 'confirmed' AND s.paused_until <= ?6
+		AND s.position_id = deliveries.base_id AND s.categories = deliveries.categories)
+	AND NOT EXISTS (SELECT 1 FROM deliveries o WHERE o.subscriber_id = ?2 AND o.digest_id <> ?1 AND o.state IN (` + openStates + `)
+		AND (o.state IN ('sending', 'uncertain') OR o.uncertain_at > 0))`
+
 // markDelivery makes a claimed delivery `sending` if the reader is exactly as
 // they were when it was planned and no other mail to them is in doubt; else it
 // looks closer.
 func markDelivery(ctx context.Context, tx *sql.Tx, worker string, m newsletter.Mark, at int64) (newsletter.Verdict, error) {
-	n, err := affected(tx.ExecContext(ctx, `UPDATE deliveries SET state = 'sending', attempts = attempts + 1, email = ?4, message_id = ?5, updated_at = ?6
-		WHERE digest_id = ?1 AND subscriber_id = ?2 AND owner = ?3 AND state = 'claimed'
-		AND EXISTS (SELECT 1 FROM digests d WHERE d.id = ?1 AND d.state = 'sending')
-		AND EXISTS (SELECT 1 FROM subscribers s WHERE s.id = ?2 AND s.status = 'confirmed' AND s.paused_until <= ?6
-			AND s.position_id = deliveries.base_id AND s.categories = deliveries.categories)
-		AND NOT EXISTS (SELECT 1 FROM deliveries o WHERE o.subscriber_id = ?2 AND o.digest_id <> ?1 AND o.state IN (`+openStates+`)
-			AND (o.state IN ('sending', 'uncertain') OR o.uncertain_at > 0))`,
+	n, err := affected(tx.ExecContext(ctx, markStatement,
 		m.Ref.Digest, m.Ref.Subscriber, worker, m.To, m.MessageID, at))
 	if err != nil {
 		return newsletter.Drop, err
@@ -60,8 +63,8 @@ func markDelivery(ctx context.Context, tx *sql.Tx, worker string, m newsletter.M
 // since it was planned.
 func recheck(ctx context.Context, tx *sql.Tx, worker string, m newsletter.Mark, at int64) (newsletter.Verdict, error) {
 	row := delivery{tx: tx, ref: m.Ref, at: at}
-	err := tx.QueryRowContext(ctx, "SELECT variant, base_id, target_id, uncertain_at > 0 FROM deliveries WHERE digest_id = ?1 AND subscriber_id = ?2 AND owner = ?3 AND state = 'claimed'",
-		m.Ref.Digest, m.Ref.Subscriber, worker).Scan(&row.variant, &row.base, &row.target, &row.doubtful)
+	err := tx.QueryRowContext(ctx, "SELECT variant, base_id, target_id FROM deliveries WHERE digest_id = ?1 AND subscriber_id = ?2 AND owner = ?3 AND state = 'claimed'",
+		m.Ref.Digest, m.Ref.Subscriber, worker).Scan(&row.variant, &row.base, &row.target)
 	if errors.Is(err, sql.ErrNoRows) {
 		return newsletter.Drop, nil // fenced: another worker has it
 	}
@@ -101,8 +104,6 @@ type delivery struct {
 	variant int
 	base    int64
 	target  int64
-	// doubtful: an attempt of this very mail was never answered.
-	doubtful bool
 }
 
 func (r *delivery) giveBack(ctx context.Context, next int64, reason string) error {
@@ -176,9 +177,9 @@ type others struct {
 	uncertain newsletter.Position // where the reader is if those that nobody follows up arrived
 }
 
-// others looks at the reader's other mails. Mails in doubt wait for each other by
-// the number of their digest, and mails that are not in doubt for those that are,
-// so that no two wait for one another.
+// others looks at the reader's other mails. Since nothing is sent to a reader while
+// another mail to them is in flight or in doubt, there is never more than one such
+// mail, and no two wait for one another.
 func (r *delivery) others(ctx context.Context) (others, error) {
 	o := others{uncertain: newsletter.Position{}}
 	err := each(ctx, r.tx, func(rows *sql.Rows) error {
@@ -195,7 +196,7 @@ func (r *delivery) others(ctx context.Context) (others, error) {
 			target, err := newsletter.ParsePosition(vector)
 			o.uncertain = o.uncertain.Merge(target)
 			return err
-		case state == newsletter.InFlight, doubtful && (earlier || !r.doubtful):
+		case state == newsletter.InFlight, doubtful:
 			o.doubtful = true
 		}
 		o.earlier = o.earlier || earlier

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/mattn/go-sqlite3"
 	"golang.org/x/sys/unix"
@@ -27,13 +28,13 @@ func (s *sqlite) open(create bool) (writer, reader *sql.DB, err error) {
 	}
 	dsn := func(more string) string {
 		return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: s.path}).EscapedPath(),
-			RawQuery: "_foreign_keys=on&_busy_timeout=10000&_journal_mode=WAL" + more}).String()
+			RawQuery: "_foreign_keys=on&_busy_timeout=10000&_journal_mode=WAL&_stmt_cache_size=64" + more}).String()
 	}
 	if writer, err = sql.Open("sqlite3", dsn("&_txlock=immediate&_synchronous=FULL&_secure_delete=on")); err != nil {
 		return nil, nil, err
 	}
 	writer.SetMaxOpenConns(1)
-	if err := writer.Ping(); err != nil {
+	if err := connect(writer); err != nil {
 		writer.Close()
 		return nil, nil, fmt.Errorf("open %s: %w", s, explain(err))
 	}
@@ -44,6 +45,19 @@ func (s *sqlite) open(create bool) (writer, reader *sql.DB, err error) {
 	reader.SetMaxOpenConns(8)
 	reader.SetMaxIdleConns(8)
 	return writer, reader, nil
+}
+
+// connect makes the first connection. Where several processes open a new database
+// at once, only one can turn it to WAL, and SQLite does not let the others wait
+// for that by itself.
+func connect(db *sql.DB) error {
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		err := db.Ping()
+		e, ok := errors.AsType[sqlite3.Error](err)
+		if !ok || e.Code != sqlite3.ErrBusy || time.Now().After(end) {
+			return err
+		}
+	}
 }
 
 // prepare creates the file readable by its owner alone, since SQLite gives the

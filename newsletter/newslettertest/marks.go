@@ -1,0 +1,273 @@
+package newslettertest
+
+import (
+	"strings"
+	"time"
+
+	"github.com/scaledbydesign/insights/newsletter"
+	"github.com/scaledbydesign/insights/subscribers"
+)
+
+// Marks re-read what has changed since a mail was planned: the last moment in
+// which it can still be kept from somebody.
+var markTests = []test{
+	{"a reader who left gets nothing", markLeft},
+	{"a reader who paused gets nothing", markPaused},
+	{"a category given up is left out", markCategoryGivenUp},
+	{"a category chosen since is not lost", markCategoryChosen},
+	{"what was received meanwhile is left out", markReceivedMeanwhile},
+	{"a mail waits for the one it was planned after", markWaits},
+	{"a mail planned after one that failed is skipped", markEarlierFailed},
+	{"a mail takes readers no further than it carries", markOtherScopeFails},
+	{"three mails in a row, the first fails", markChainFails},
+	{"a mail waits while another in flight carries the same", markSameInFlight},
+	{"a mail in doubt is not doubled by another digest", markSameUncertain},
+	{"the others wait for the one in doubt", markOneInDoubt},
+	{"a reader who was forgotten gets nothing", markUnknown},
+}
+
+// step claims what is due of a digest for one reader and marks it.
+func (w *world) step(digest int64) (newsletter.Task, newsletter.Verdict) {
+	w.Helper()
+	w.attach("w", newsletter.Resend)
+	tasks := w.claim("w", digest, 5)
+	if len(tasks) != 1 {
+		w.Fatalf("claimed %d mails of digest %d", len(tasks), digest)
+	}
+	return tasks[0], w.mark("w", tasks[0])
+}
+
+// arrive sends the digest's only mail.
+func (w *world) arrive(digest int64, want string) {
+	w.Helper()
+	t, verdict := w.step(digest)
+	if verdict == newsletter.Drop { // planned anew with what is left
+		t, verdict = w.step(digest)
+	}
+	if verdict != newsletter.Go {
+		w.Fatal("not marked")
+	}
+	if got := carried(w.digest(digest), t.Variant); got != want {
+		w.Errorf("digest %d carries %q, want %q", digest, got, want)
+	}
+	w.settle("w", t, newsletter.Settlement{State: newsletter.Sent})
+}
+
+// drop expects that the digest's only mail is not sent.
+func (w *world) drop(digest int64, state newsletter.DeliveryState, reason string) {
+	w.Helper()
+	if _, verdict := w.step(digest); verdict != newsletter.Drop {
+		w.Errorf("digest %d: a mail was sent", digest)
+	}
+	w.wantDelivery(digest, "ada", state, reason)
+}
+
+// overlap plans two digests before either is approved, so that both carry the
+// same, and starts them.
+func (w *world) overlap(first, second newsletter.Request) (a, b newsletter.Digest) {
+	w.Helper()
+	var err error
+	a, err = w.planner.Plan(w.Context(), w.lib, first)
+	w.check(err)
+	b, err = w.planner.Plan(w.Context(), w.lib, second)
+	w.check(err)
+	for _, id := range []int64{a.ID, b.ID} {
+		_, err = w.store.Approve(w.Context(), id)
+		w.check(err)
+		w.check(w.store.Start(w.Context(), id))
+	}
+	return a, b
+}
+
+func markLeft(w *world) {
+	w.publish("engineering", "e1")
+	w.join("engineering", "ada")
+	d := w.sending()
+	w.leave("ada")
+	w.drop(d.ID, newsletter.Skipped, "unsubscribed")
+}
+
+func markPaused(w *world) {
+	w.publish("engineering", "e1")
+	w.join("engineering", "ada")
+	d := w.sending()
+	w.edit("ada", func(s *subscribers.Subscriber) { s.PausedUntil = time.Now().Add(time.Hour) })
+	w.drop(d.ID, newsletter.Skipped, "paused")
+	time.Sleep(time.Hour)
+	w.wantUnread("ada", "e1")
+}
+
+func markCategoryGivenUp(w *world) {
+	w.publish("engineering", "e1")
+	w.publish("leadership", "l1")
+	w.join("engineering leadership", "ada")
+	d := w.sending()
+	w.choose("ada", "engineering")
+	w.arrive(d.ID, "e1")
+	got := w.digest(d.ID)
+	w.wantPlanned(got, "e1 ×1, l1 e1 ×0")
+
+	w.publish("leadership", "l2")
+	w.publish("engineering", "e2")
+	d = w.sending()
+	w.choose("ada", "leadership")
+	w.drop(d.ID, newsletter.Skipped, "no longer chosen")
+}
+
+func markCategoryChosen(w *world) {
+	w.publish("engineering", "e1")
+	w.publish("leadership", "l1")
+	w.join("engineering", "ada")
+	d := w.sending()
+	w.choose("ada", "engineering leadership")
+	w.arrive(d.ID, "e1")
+	w.wantUnread("ada", "") // leadership started at now
+	w.publish("leadership", "l2")
+	w.wantUnread("ada", "l2")
+}
+
+func markReceivedMeanwhile(w *world) {
+	w.publish("engineering", "e1")
+	w.publish("leadership", "l1")
+	w.join("engineering leadership", "ada")
+	a, b := w.overlap(newsletter.Request{Category: "engineering"}, newsletter.Request{})
+	w.arrive(a.ID, "e1")
+	w.arrive(b.ID, "l1")
+	w.wantUnread("ada", "")
+	w.publish("engineering", "e2")
+	a, b = w.overlap(newsletter.Request{Category: "engineering"}, newsletter.Request{})
+	w.arrive(b.ID, "e2")
+	w.drop(a.ID, newsletter.Skipped, "received meanwhile")
+}
+
+func markWaits(w *world) {
+	w.publish("engineering", "e1")
+	w.join("engineering", "ada")
+	a := w.sending()
+	w.publish("engineering", "e2")
+	b := w.sending()
+	w.wantPlanned(b, "e2 ×1")
+	w.drop(b.ID, newsletter.Waiting, "earlier mail")
+	w.arrive(a.ID, "e1")
+	time.Sleep(time.Minute)
+	w.arrive(b.ID, "e2")
+	w.wantUnread("ada", "")
+}
+
+// refuse lets the server refuse a digest's only mail for good.
+func (w *world) refuse(digest int64) {
+	w.Helper()
+	t, verdict := w.step(digest)
+	if verdict != newsletter.Go {
+		w.Fatal("not marked")
+	}
+	w.settle("w", t, newsletter.Settlement{State: newsletter.Failed, Code: 550})
+}
+
+func markEarlierFailed(w *world) {
+	w.publish("engineering", "e1")
+	w.join("engineering", "ada")
+	a := w.sending()
+	w.publish("engineering", "e2")
+	b := w.sending()
+	w.refuse(a.ID)
+	w.drop(b.ID, newsletter.Skipped, "did not arrive")
+	w.wantUnread("ada", "e2 e1")
+}
+
+// markOtherScopeFails: a digest of one category is still on its way while one of
+// all categories is planned, which therefore leaves that category out.
+func markOtherScopeFails(w *world) {
+	w.join("engineering leadership", "ada")
+	overlapping := func(engineering, leadership string) (a, b newsletter.Digest) {
+		w.publish("engineering", engineering)
+		w.publish("leadership", leadership)
+		a = w.plan(newsletter.Request{Category: "engineering"})
+		w.check(w.store.Start(w.Context(), a.ID))
+		b = w.sending()
+		w.wantPlanned(b, leadership+" ×1")
+		return a, b
+	}
+	a, b := overlapping("e1", "l1")
+	w.refuse(a.ID)
+	w.arrive(b.ID, "l1")
+	w.wantUnread("ada", "e1")
+	w.arrive(w.sending().ID, "e1")
+	a, b = overlapping("e2", "l2")
+	w.arrive(b.ID, "l2")
+	w.arrive(a.ID, "e2")
+	w.wantUnread("ada", "")
+}
+
+func markChainFails(w *world) {
+	w.publish("engineering", "e1")
+	w.join("engineering", "ada")
+	a := w.sending()
+	w.publish("engineering", "e2")
+	b := w.sending()
+	w.publish("engineering", "e3")
+	c := w.sending()
+	w.wantPlanned(c, "e3 ×1")
+	w.refuse(a.ID)
+	w.drop(c.ID, newsletter.Waiting, "earlier mail")
+	w.drop(b.ID, newsletter.Skipped, "did not arrive")
+	time.Sleep(time.Minute)
+	w.drop(c.ID, newsletter.Skipped, "did not arrive")
+	w.wantUnread("ada", "e3 e2 e1")
+}
+
+func markSameInFlight(w *world) {
+	w.publish("engineering", "e1")
+	w.join("engineering", "ada")
+	a, b := w.overlap(newsletter.Request{}, newsletter.Request{})
+	t, verdict := w.step(a.ID)
+	if verdict != newsletter.Go {
+		w.Fatal("not marked")
+	}
+	w.drop(b.ID, newsletter.Waiting, "another mail")
+	w.settle("w", t, newsletter.Settlement{State: newsletter.Sent})
+	time.Sleep(time.Minute)
+	w.drop(b.ID, newsletter.Skipped, "received meanwhile")
+}
+
+func markSameUncertain(w *world) {
+	w.publish("engineering", "e1")
+	w.publish("leadership", "l1")
+	w.join("engineering leadership", "ada")
+	a, b := w.overlap(newsletter.Request{Category: "engineering"}, newsletter.Request{})
+	t, _ := w.step(a.ID)
+	w.settle("w", t, newsletter.Settlement{State: newsletter.Uncertain, Uncertain: true})
+	w.arrive(b.ID, "l1")
+	w.publish("engineering", "e2")
+	w.wantUnread("ada", "e2")
+}
+
+// markOneInDoubt: while one mail is in doubt the others wait for it, whichever was
+// planned first, so that it can be sent again.
+func markOneInDoubt(w *world) {
+	w.publish("engineering", "e1")
+	w.publish("leadership", "l1")
+	w.join("engineering leadership", "ada")
+	a, b := w.overlap(newsletter.Request{Category: "engineering"}, newsletter.Request{Category: "leadership"})
+	t, _ := w.step(b.ID)
+	w.settle("w", t, newsletter.Settlement{State: newsletter.Deferred, NextAt: time.Now().Add(time.Minute), Uncertain: true})
+	w.drop(a.ID, newsletter.Waiting, "another mail")
+	time.Sleep(time.Minute)
+	w.drop(a.ID, newsletter.Waiting, "another mail")
+	w.arrive(b.ID, "l1")
+	time.Sleep(time.Minute)
+	w.arrive(a.ID, "e1")
+	w.wantUnread("ada", "")
+}
+
+func markUnknown(w *world) {
+	w.attach("w", newsletter.Resend)
+	t := newsletter.Task{Ref: newsletter.Ref{Digest: 77, Subscriber: 99}}
+	if w.mark("w", t) != newsletter.Drop {
+		w.Error("a mail that does not exist may be sent")
+	}
+	w.settle("w", t, newsletter.Settlement{State: newsletter.Sent})
+	if strings.Contains(w.sequence(), "=") {
+		w.Error("something was stored")
+	}
+}

@@ -1,0 +1,517 @@
+package newslettertest
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/scaledbydesign/insights/newsletter"
+	"github.com/scaledbydesign/insights/subscribers"
+)
+
+// promise is the product's promise: whatever happens, in whatever order, each
+// reader receives each insight they are entitled to, and none twice. A season of
+// random events runs over the store; a plain model of who is entitled to what,
+// which knows nothing of positions, judges the mailboxes at the end.
+//
+// INSIGHTS_TEST_SEASONS sets how many seasons are run for each policy.
+func promise(t *testing.T, open func(t *testing.T) Store) {
+	seasons := 5
+	if n, err := strconv.Atoi(os.Getenv("INSIGHTS_TEST_SEASONS")); err == nil {
+		seasons = n
+	}
+	for _, policy := range []newsletter.OnUncertain{newsletter.Resend, newsletter.Hold, newsletter.Skip} {
+		for seed := range seasons {
+			t.Run(fmt.Sprintf("%s-%d", policy, seed), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					s := &season{world: newWorld(t, open(t)), policy: policy, rand: rand.New(rand.NewPCG(uint64(seed), 7)), doubt: make(map[string]bool), readers: make(map[string]*entitled)}
+					s.run()
+				})
+			})
+		}
+	}
+}
+
+// season is one run of random events.
+type season struct {
+	*world
+	policy newsletter.OnUncertain
+	rand   *rand.Rand
+	server server
+
+	mu       sync.Mutex // of chance and doubt, which the server uses
+	chance   *rand.Rand
+	smooth   bool            // nothing goes wrong any more
+	doubt    map[string]bool // "reader insight": it was in a mail without an answer
+	stop     []func(kill bool)
+	insights []numbered
+	readers  map[string]*entitled
+	unasked  []int64 // digests nobody has approved
+}
+
+type numbered struct {
+	name, category string
+}
+
+// entitled is what the model knows of one reader. Insights count from 1 in the
+// order in which they were numbered.
+type entitled struct {
+	active  bool
+	chosen  map[string]bool
+	floor   map[string]int // per category: what is not above came before they asked for it
+	cadence subscribers.Cadence
+}
+
+// newest moves the floors to where a reader starts with the newest n of the
+// chosen categories.
+func (e *entitled) newest(all []numbered, n int) {
+	floor := 0
+	for i := len(all); i > 0 && n > 0; i-- {
+		if e.chosen[all[i-1].category] {
+			if n--; n == 0 {
+				floor = i - 1
+			}
+		}
+	}
+	for c := range e.chosen {
+		e.floor[c] = max(e.floor[c], floor)
+	}
+}
+
+func (s *season) run() {
+	s.chance = rand.New(rand.NewPCG(s.rand.Uint64(), 8))
+	s.server.answer = s.answer
+	s.server.lost = s.lost
+	s.publishSome()
+	for range 8 {
+		s.signUp()
+	}
+	s.hire()
+	events := []struct {
+		weight int
+		event  func()
+	}{
+		{3, s.publishSome}, {3, s.signUp}, {5, s.change}, {2, s.pause}, {2, s.quit},
+		{14, s.planSome}, {2, s.approveSome}, {1, s.cancelSome}, {2, s.pauseSome}, {2, s.hire}, {3, s.kill}, {1, s.dismiss},
+	}
+	total := 0
+	for _, e := range events {
+		total += e.weight
+	}
+	for range 60 {
+		n := s.rand.IntN(total)
+		for _, e := range events {
+			if n -= e.weight; n < 0 {
+				e.event()
+				break
+			}
+		}
+		time.Sleep(time.Duration(s.rand.IntN(6_000)) * time.Millisecond)
+	}
+	s.settleDown()
+	s.judge()
+}
+
+// answer is the mail server's mood.
+func (s *season) answer(to string, n int) newsletter.Outcome {
+	s.mu.Lock()
+	takes, roll, smooth := time.Duration(s.chance.IntN(1500))*time.Millisecond, s.chance.IntN(100), s.smooth
+	s.mu.Unlock()
+	time.Sleep(takes) // not under the lock: who waits for a lock stops the bubble's time
+	if smooth {
+		return accepted
+	}
+	switch {
+	case roll < 15:
+		return later
+	case roll < 20:
+		return busy
+	case roll < 27:
+		return never
+	case roll < 37:
+		return silence
+	}
+	return accepted
+}
+
+// lost says whether a mail without an answer has arrived all the same.
+func (s *season) lost(string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.chance.IntN(2) == 0
+}
+
+// mortal is a store, and a mail server, as one process sees them: after its death
+// nothing it does has any effect.
+type mortal struct {
+	newsletter.OutboxStore
+	s    *season
+	mu   sync.RWMutex
+	dead bool
+}
+
+var errDead = errors.New("killed")
+
+func (m *mortal) die() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.dead = true
+}
+
+func (m *mortal) gone() bool {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.dead
+}
+
+func (m *mortal) Record(ctx context.Context, worker string, entries []newsletter.Entry) ([]newsletter.Verdict, error) {
+	if m.gone() {
+		return nil, errDead
+	}
+	verdicts, err := m.OutboxStore.Record(ctx, worker, entries)
+	if m.gone() { // killed between the commit and its answer
+		return nil, errDead
+	}
+	return verdicts, err
+}
+
+func (m *mortal) Attach(ctx context.Context, worker string, ttl time.Duration, policy newsletter.OnUncertain) (newsletter.Recovered, error) {
+	if m.gone() {
+		return newsletter.Recovered{}, errDead
+	}
+	return m.OutboxStore.Attach(ctx, worker, ttl, policy)
+}
+
+func (m *mortal) Detach(ctx context.Context, worker string) error {
+	if m.gone() {
+		return errDead
+	}
+	return m.OutboxStore.Detach(ctx, worker)
+}
+
+func (m *mortal) ClaimDeliveries(ctx context.Context, worker string, digest int64, limit int) ([]newsletter.Task, error) {
+	if m.gone() {
+		return nil, errDead
+	}
+	return m.OutboxStore.ClaimDeliveries(ctx, worker, digest, limit)
+}
+
+func (m *mortal) Open(ctx context.Context) (newsletter.Session, error) {
+	session, err := m.s.server.Open(ctx)
+	return mortalSession{session, m}, err
+}
+
+type mortalSession struct {
+	newsletter.Session
+	m *mortal
+}
+
+func (c mortalSession) Send(ctx context.Context, from, to string, message []byte) newsletter.Outcome {
+	if c.m.gone() {
+		return newsletter.Outcome{Result: newsletter.NotSent, Broken: true}
+	}
+	outcome := c.Session.Send(ctx, from, to, message)
+	if outcome.Result == newsletter.Unknown || c.m.gone() {
+		c.m.s.doubtful(to, message)
+	}
+	return outcome
+}
+
+// doubtful notes what a mail carried that may not have arrived.
+func (s *season) doubtful(to string, message []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, in := range s.insights {
+		if strings.Contains(string(message), id(in.name)+`\n`) {
+			s.doubt[to+" "+in.name] = true
+		}
+	}
+}
+
+// hire starts a worker, two at most.
+func (s *season) hire() {
+	if len(s.stop) >= 2 {
+		return
+	}
+	m := &mortal{OutboxStore: s.store, s: s}
+	worker := s.worker(m)
+	worker.Store, worker.OnUncertain = m, s.policy
+	worker.Retry = newsletter.Retry{First: time.Second, Most: 8 * time.Second}
+	ctx, cancel := context.WithCancel(s.Context())
+	done := make(chan error, 1)
+	go func() { done <- worker.Run(ctx) }()
+	s.stop = append(s.stop, func(kill bool) {
+		if kill {
+			m.die()
+		}
+		cancel()
+		if err := <-done; err != nil && !kill {
+			s.Errorf("worker: %v", err)
+		}
+	})
+}
+
+func (s *season) end(kill bool) {
+	if len(s.stop) > 0 {
+		stop := s.stop[0]
+		s.stop = s.stop[1:]
+		stop(kill)
+	}
+}
+
+func (s *season) kill()    { s.end(true) }
+func (s *season) dismiss() { s.end(false) }
+
+// publishSome makes one to three insights appear, some dated long ago.
+func (s *season) publishSome() {
+	for range 1 + s.rand.IntN(3) {
+		in := numbered{fmt.Sprintf("i%d", len(s.insights)+1), categories[s.rand.IntN(len(categories))].Slug}
+		s.write(in.name, in.category, time.Now().Add(-time.Duration(1+s.rand.IntN(9000))*time.Hour))
+		s.number()
+		s.mu.Lock()
+		s.insights = append(s.insights, in)
+		s.mu.Unlock()
+	}
+}
+
+func (s *season) someCategories() map[string]bool {
+	chosen := make(map[string]bool)
+	for len(chosen) == 0 {
+		for _, c := range categories {
+			if s.rand.IntN(2) == 0 {
+				chosen[c.Slug] = true
+			}
+		}
+	}
+	return chosen
+}
+
+func (s *season) signUp() {
+	name := fmt.Sprintf("r%d", len(s.readers))
+	e := &entitled{active: true, chosen: s.someCategories(), floor: make(map[string]int), cadence: subscribers.Cadences[s.rand.IntN(4)]}
+	s.registry.StartWith = s.rand.IntN(5)
+	e.newest(s.insights, s.registry.StartWith)
+	if s.registry.StartWith == 0 {
+		for c := range e.chosen {
+			e.floor[c] = len(s.insights)
+		}
+	}
+	s.joinAs(e.cadence, strings.Join(slices.Sorted(maps.Keys(e.chosen)), " "), name)
+	s.readers[name] = e
+}
+
+// someReader is a reader who is or is not active.
+func (s *season) someReader(active bool) string {
+	var fit []string
+	for name, e := range s.readers {
+		if e.active == active {
+			fit = append(fit, name)
+		}
+	}
+	if len(fit) == 0 {
+		return ""
+	}
+	slices.Sort(fit)
+	return fit[s.rand.IntN(len(fit))]
+}
+
+// change lets a reader choose other categories and another cadence.
+func (s *season) change() {
+	name := s.someReader(true)
+	if name == "" {
+		return
+	}
+	e := s.readers[name]
+	chosen := s.someCategories()
+	for c := range chosen {
+		if !e.chosen[c] {
+			e.floor[c] = max(e.floor[c], len(s.insights))
+		}
+	}
+	e.chosen, e.cadence = chosen, subscribers.Cadences[s.rand.IntN(4)]
+	s.edit(name, func(sub *subscribers.Subscriber) {
+		sub.Categories, sub.Cadence = slices.Sorted(maps.Keys(chosen)), e.cadence
+	})
+}
+
+func (s *season) pause() {
+	if name := s.someReader(true); name != "" {
+		until := time.Now().Add(time.Duration(s.rand.IntN(60)-10) * time.Second)
+		s.edit(name, func(sub *subscribers.Subscriber) { sub.PausedUntil = until })
+	}
+}
+
+// quit unsubscribes a reader, or brings one back.
+func (s *season) quit() {
+	if name := s.someReader(false); name != "" && s.rand.IntN(2) == 0 {
+		e := s.readers[name]
+		e.active = true
+		e.newest(s.insights, 3)
+		_, err := s.store.Edit(s.Context(), address(name), func(sub *subscribers.Subscriber) (subscribers.Change, error) {
+			sub.Status = subscribers.Confirmed
+			return subscribers.Change{StartWith: 3}, nil
+		})
+		s.check(err)
+	} else if name := s.someReader(true); name != "" {
+		s.readers[name].active = false
+		s.leave(name)
+	}
+}
+
+// planSome plans by cadence, by category, for one or for all; some wait for approval.
+func (s *season) planSome() {
+	var req newsletter.Request
+	switch s.rand.IntN(5) {
+	case 0, 1:
+		req.Cadence = subscribers.Cadences[s.rand.IntN(4)]
+	case 2:
+		req.Category = categories[s.rand.IntN(len(categories))].Slug
+	case 3:
+		req.Cadence, req.MinItems = subscribers.Cadences[s.rand.IntN(4)], 2
+	}
+	req.Approved = s.rand.IntN(3) > 0
+	d, err := s.planner.Plan(s.Context(), s.lib, req)
+	s.check(err)
+	if d.ID != 0 && !req.Approved {
+		s.unasked = append(s.unasked, d.ID)
+	}
+}
+
+func (s *season) approveSome() {
+	for _, id := range s.unasked {
+		_, err := s.store.Approve(s.Context(), id)
+		s.check(err)
+	}
+	s.unasked = nil
+}
+
+func (s *season) openDigests(states ...newsletter.DigestState) []int64 {
+	all, err := s.store.Digests(s.Context(), 1000)
+	s.check(err)
+	var ids []int64
+	for _, d := range all {
+		if slices.Contains(states, d.State) {
+			ids = append(ids, d.ID)
+		}
+	}
+	return ids
+}
+
+func (s *season) cancelSome() {
+	for _, id := range s.openDigests(newsletter.DigestApproved, newsletter.DigestSending, newsletter.DigestPaused) {
+		if _, err := s.store.Cancel(s.Context(), id); err != nil && !errors.Is(err, newsletter.ErrState) {
+			s.check(err)
+		}
+		return
+	}
+}
+
+// pauseSome pauses a digest, or resumes all.
+func (s *season) pauseSome() {
+	for _, id := range s.openDigests(newsletter.DigestApproved, newsletter.DigestSending) {
+		if s.rand.IntN(2) == 0 {
+			if _, err := s.store.Pause(s.Context(), id, "wait"); err != nil && !errors.Is(err, newsletter.ErrState) {
+				s.check(err)
+			}
+			return
+		}
+	}
+	s.resumeAll()
+}
+
+func (s *season) resumeAll() {
+	for _, id := range s.openDigests(newsletter.DigestPaused) {
+		_, err := s.store.Resume(s.Context(), id)
+		s.check(err)
+	}
+}
+
+// settleDown ends all trouble and lets everything arrive.
+func (s *season) settleDown() {
+	s.kill()
+	s.dismiss()
+	s.mu.Lock()
+	s.smooth = true
+	s.mu.Unlock()
+	time.Sleep(time.Minute) // the pauses
+	s.resumeAll()
+	s.approveSome()
+	s.hire()
+	for range 4 { // what is skipped in one round comes with the next
+		time.Sleep(130 * time.Second)
+		d, err := s.planner.Plan(s.Context(), s.lib, newsletter.Request{Approved: true})
+		s.check(err)
+		if d.ID == 0 && len(s.openDigests(newsletter.DigestApproved, newsletter.DigestSending)) == 0 {
+			break
+		}
+	}
+	time.Sleep(130 * time.Second)
+	s.dismiss()
+}
+
+// judge compares the mailboxes with what the model says.
+func (s *season) judge() {
+	// Who is written to again after a mail in doubt was refused, cancelled or
+	// skipped may have had it before: the price of resending.
+	given := make(map[string]bool)
+	for d, err := range s.store.Deliveries(s.Context(), newsletter.DeliveryFilter{}) {
+		s.check(err)
+		if !d.UncertainAt.IsZero() && (d.State == newsletter.Failed || d.State == newsletter.Skipped) {
+			given[d.Email] = true
+		}
+	}
+	received := make(map[string]int) // "reader insight"
+	seen := make(map[string]bool)    // by message id: a server drops repeats
+	for _, m := range s.server.received() {
+		if seen[m.MessageID] {
+			if s.policy != newsletter.Resend {
+				s.Errorf("message %s to %s was sent twice under %s", m.MessageID, m.To, s.policy)
+			}
+			continue
+		}
+		seen[m.MessageID] = true
+		for _, name := range m.insights {
+			if received[m.To+" "+name]++; received[m.To+" "+name] == 2 && !(s.policy == newsletter.Resend && given[m.To] && s.doubt[m.To+" "+name]) {
+				s.Errorf("%s received %s twice", m.To, name)
+			}
+		}
+	}
+	for name, e := range s.readers {
+		if !e.active {
+			continue
+		}
+		for i, in := range s.insights {
+			key := address(name) + " " + in.name
+			if e.chosen[in.category] && i+1 > e.floor[in.category] && received[key] == 0 && !(s.policy != newsletter.Resend && s.doubt[key]) {
+				s.Errorf("%s never received %s (%s, number %d, floor %d)", name, in.name, in.category, i+1, e.floor[in.category])
+			}
+		}
+	}
+	all, err := s.store.Digests(s.Context(), 1000)
+	s.check(err)
+	slices.SortFunc(all, func(a, b newsletter.Digest) int { return cmp.Compare(a.ID, b.ID) })
+	for _, d := range all {
+		s.digest(d.ID) // the counts add up
+		for state, n := range d.Counts {
+			if n > 0 && !state.Terminal() {
+				s.Errorf("digest %d is %s with %d %s deliveries", d.ID, d.State, n, state)
+			}
+		}
+		if d.State != newsletter.DigestDone && d.State != newsletter.DigestCancelled {
+			s.Errorf("digest %d is %s", d.ID, d.State)
+		}
+	}
+	s.Logf("%d insights, %d readers, %d digests, %d mails, %d in doubt", len(s.insights), len(s.readers), len(all), len(s.server.received()), len(s.doubt))
+}
