@@ -105,6 +105,7 @@ func planDryRun(w *world) {
 }
 
 func planMinItems(w *world) {
+	w.publish("architecture", "before")
 	w.registry.StartWith = 0
 	w.join("engineering", "one")
 	w.join("engineering leadership", "two")

@@ -12,6 +12,7 @@ import (
 
 var planningTests = []test{
 	{"a new reader starts with exactly the newest of their categories", startWith},
+	{"readers who are there before the first insights start with the newest, too", startEarly},
 	{"a reader who comes back keeps what they received behind them", comesBack},
 	{"a category chosen later starts at now", chosenLater},
 	{"groups are readers of one mind at one place", groups},
@@ -68,6 +69,25 @@ func startWith(w *world) {
 	w.wantUnread("none", "e5")
 	w.wantUnread("few", "a1")
 	w.wantUnread("one", "e5 e4 e3 e2")
+}
+
+func startEarly(w *world) {
+	w.join("engineering", "early")
+	w.join("leadership", "elsewhere")
+	w.registry.StartWith = 0
+	w.join("engineering", "none")
+	for i := range 5 {
+		w.write(fmt.Sprint("e", i+1), "engineering", time.Now().Add(time.Duration(i-10)*time.Hour))
+	}
+	w.number()
+	w.wantUnread("early", "e5 e4 e3")
+	w.wantUnread("elsewhere", "")
+	w.wantUnread("none", "")
+	w.publish("leadership", "l1", "l2", "l3", "l4")
+	w.publish("engineering", "e6")
+	w.wantUnread("early", "e6 e5 e4 e3")
+	w.wantUnread("elsewhere", "l4 l3 l2 l1")
+	w.wantUnread("none", "e6")
 }
 
 func comesBack(w *world) {

@@ -410,11 +410,12 @@ func (s *season) openDigests(states ...newsletter.DigestState) []int64 {
 }
 
 func (s *season) cancelSome() {
-	for _, id := range s.openDigests(newsletter.DigestApproved, newsletter.DigestSending, newsletter.DigestPaused) {
-		if _, err := s.store.Cancel(s.Context(), id); err != nil && !errors.Is(err, newsletter.ErrState) {
-			s.check(err)
-		}
+	open := s.openDigests(newsletter.DigestApproved, newsletter.DigestSending, newsletter.DigestPaused)
+	if len(open) == 0 {
 		return
+	}
+	if _, err := s.store.Cancel(s.Context(), open[0]); err != nil && !errors.Is(err, newsletter.ErrState) {
+		s.check(err)
 	}
 }
 

@@ -128,7 +128,13 @@ func number(ctx context.Context, tx *sql.Tx, known map[string]knownInsight, visi
 			next = t
 		}
 	}
-	return len(due), next, giveNumbers(ctx, tx, due)
+	if err := giveNumbers(ctx, tx, due); err != nil {
+		return 0, next, err
+	}
+	if first && len(due) > 0 {
+		err = startEarly(ctx, tx)
+	}
+	return len(due), next, err
 }
 
 // giveNumbers numbers the oldest first, so that the newest have the highest.

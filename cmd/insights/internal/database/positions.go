@@ -93,6 +93,56 @@ func startPosition(ctx context.Context, tx *sql.Tx, categories []string, n int) 
 	return newsletter.Position{}.Advance(at, categories), nil
 }
 
+// startLater remembers a reader who was confirmed before any insight was numbered,
+// so that their first digest is no flood: startEarly places them.
+func startLater(ctx context.Context, tx *sql.Tx, subscriber int64, n int) error {
+	_, err := tx.ExecContext(ctx, "UPDATE subscribers SET start_with = ?2 WHERE id = ?1 AND (SELECT value FROM counters WHERE name = 'sequence') = 0", subscriber, n)
+	return err
+}
+
+// startEarly gives readers who were there before the first insights the position
+// of a new reader.
+func startEarly(ctx context.Context, tx *sql.Tx) error {
+	type group struct {
+		mask, position int64
+		startWith      int
+	}
+	var groups []group
+	err := each(ctx, tx, func(rows *sql.Rows) error {
+		var g group
+		err := rows.Scan(&g.mask, &g.position, &g.startWith)
+		groups = append(groups, g)
+		return err
+	}, "SELECT DISTINCT categories, position_id, start_with FROM subscribers WHERE start_with >= 0")
+	if err != nil || len(groups) == 0 {
+		return err
+	}
+	b, err := readBits(ctx, tx)
+	if err != nil {
+		return err
+	}
+	for _, g := range groups {
+		start, err := startPosition(ctx, tx, b.slugs(g.mask), g.startWith)
+		if err != nil {
+			return err
+		}
+		was, err := position(ctx, tx, g.position)
+		if err != nil {
+			return err
+		}
+		to, err := intern(ctx, tx, was.Merge(start))
+		if err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, "UPDATE subscribers SET position_id = ?4, start_with = -1 WHERE start_with = ?3 AND start_with >= 0 AND categories = ?1 AND position_id = ?2",
+			g.mask, g.position, g.startWith, to)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // headOf is the highest sequence number given so far.
 func headOf(ctx context.Context, q querier) (head int64, err error) {
 	err = q.QueryRowContext(ctx, "SELECT value FROM counters WHERE name = 'sequence'").Scan(&head)

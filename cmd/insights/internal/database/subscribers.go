@@ -82,6 +82,11 @@ func (db *DB) Edit(ctx context.Context, key string, change func(*subscribers.Sub
 		if err != nil {
 			return err
 		}
+		if before.Status != subscribers.Confirmed && edited.Status == subscribers.Confirmed {
+			if err := startLater(ctx, tx, edited.ID, decided.StartWith); err != nil {
+				return err
+			}
+		}
 		return follow(ctx, tx, edited, decided)
 	})
 	return edited, err

@@ -3,6 +3,7 @@ package web
 import (
 	"io"
 	"net/http"
+	"time"
 )
 
 // events tells a page in development when the library has changed, as a stream
@@ -11,6 +12,7 @@ import (
 func (s *site) events(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Content-Type", "text/event-stream")
 	stream := http.NewResponseController(w)
+	stream.SetWriteDeadline(time.Time{}) // a page may stay open for hours; recorders in tests have none
 	for {
 		changed := s.Changed()
 		io.WriteString(w, ": listening\n\n")
@@ -19,6 +21,8 @@ func (s *site) events(w http.ResponseWriter, r *http.Request) error {
 		}
 		select {
 		case <-r.Context().Done():
+			return nil
+		case <-s.Closing:
 			return nil
 		case <-changed:
 			io.WriteString(w, "data: changed\n\n")

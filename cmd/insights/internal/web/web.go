@@ -37,6 +37,7 @@ type Config struct {
 
 	Ready   func(context.Context) error // nil: ready as soon as it answers
 	Changed func() <-chan struct{}      // closed at the next snapshot; nil: pages do not reload themselves
+	Closing <-chan struct{}             // closed when the server is told to stop: what would last for ever ends
 
 	// FormKey signs the time in the sign-up form and salts the hashes of
 	// clients' addresses. Replicas share it; empty: random, so that a form opened

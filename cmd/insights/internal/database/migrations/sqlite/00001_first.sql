@@ -43,8 +43,12 @@ CREATE TABLE subscribers (
   created_at       INTEGER NOT NULL,
   confirmed_at     INTEGER NOT NULL DEFAULT 0,
   unsubscribed_at  INTEGER NOT NULL DEFAULT 0,
-  source           TEXT NOT NULL DEFAULT ''
+  source           TEXT NOT NULL DEFAULT '',
+  -- of one who was confirmed before any insight was numbered: how many of the
+  -- newest are unread once they are; -1 = their position says it all
+  start_with       INTEGER NOT NULL DEFAULT -1
 ) STRICT;
+CREATE INDEX subscribers_early ON subscribers (start_with) WHERE start_with >= 0;
 CREATE INDEX subscribers_audience ON subscribers (cadence, categories, position_id) WHERE status = 'confirmed';
 
 -- A subscriber's history, and the evidence of consent.
