@@ -3,9 +3,12 @@ package feeds
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net/url"
+	"runtime"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/scaledbydesign/insights/content"
@@ -44,17 +47,17 @@ func Build(lib *content.Library, site Site) (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
+	bodies, err := renderAll(feeds)
+	if err != nil {
+		return nil, err
+	}
 	set := &Set{byPath: map[string]*Document{}}
-	for _, f := range feeds {
-		for _, format := range Formats() {
-			body, err := Render(f, format)
-			if err != nil {
-				return nil, err
-			}
+	for i, f := range feeds {
+		for j, format := range Formats() {
 			set.add(f, Document{
 				Path:        f.Path + "." + format.String(),
 				ContentType: format.ContentType(),
-				Body:        body,
+				Body:        bodies[i][j],
 				Items:       len(f.Entries),
 			})
 		}
@@ -66,6 +69,30 @@ func Build(lib *content.Library, site Site) (*Set, error) {
 	set.add(feeds[0], Document{Path: "/feeds.opml", ContentType: "text/x-opml; charset=utf-8", Body: list, Items: len(feeds)})
 	set.version = version(set.documents)
 	return set, nil
+}
+
+// renderAll renders every feed in every format, feeds side by side.
+func renderAll(feeds []Feed) ([][][]byte, error) {
+	bodies := make([][][]byte, len(feeds))
+	faults := make([]error, len(feeds))
+	free := make(chan struct{}, runtime.GOMAXPROCS(0)) // bounds the memory that is in use at once
+	var rendering sync.WaitGroup
+	for i, f := range feeds {
+		rendering.Go(func() {
+			free <- struct{}{}
+			defer func() { <-free }()
+			for _, format := range Formats() {
+				body, err := Render(f, format)
+				if err != nil {
+					faults[i] = err
+					return
+				}
+				bodies[i] = append(bodies[i], body)
+			}
+		})
+	}
+	rendering.Wait()
+	return bodies, errors.Join(faults...)
 }
 
 // Document returns the document at that path, such as "/feeds/all.rss".

@@ -56,6 +56,7 @@ type Digest struct {
 	Reason   string              // of a failed, paused or cancelled one
 	Cadence  subscribers.Cadence // whom it is for; "" = every cadence
 	Category string              // its scope; "" = all the reader's categories
+	Only     int64               // made for this one subscriber; 0 = for all
 	Schedule string              // "" = planned by staff
 	Slot     string              // the key of its slot, "" = none
 	Subject  string              // staff's; "" = made from the first title

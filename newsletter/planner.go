@@ -229,7 +229,7 @@ func (d *draft) digest() Digest {
 	used := make(map[int64]bool)
 	digest := Digest{
 		UID: strings.ToLower(rand.Text()[:12]), State: DigestPlanning,
-		Cadence: d.req.Cadence, Category: d.req.Category, Subject: d.req.Subject, Intro: d.req.Intro,
+		Cadence: d.req.Cadence, Category: d.req.Category, Only: d.req.Only, Subject: d.req.Subject, Intro: d.req.Intro,
 		Cutoff: d.cutoff, MaxItems: d.req.MaxItems, Variants: d.variants, CreatedAt: time.Now(),
 	}
 	if d.req.Slot != nil {

@@ -11,14 +11,14 @@ import (
 	"github.com/scaledbydesign/insights/newsletter"
 )
 
-const digestColumns = `d.id, d.uid, d.state, d.reason, d.cadence, d.category, d.schedule, d.slot, d.subject, d.intro, d.cutoff, d.max_items, d.hash, d.items, d.readers,
+const digestColumns = `d.id, d.uid, d.state, d.reason, d.cadence, d.category, d.only_id, d.schedule, d.slot, d.subject, d.intro, d.cutoff, d.max_items, d.hash, d.items, d.readers,
 	d.created_at, d.planned_at, d.approved_at, d.done_at`
 
 func scanDigest(scan func(...any) error) (newsletter.Digest, error) {
 	var d newsletter.Digest
 	var items string
 	var created, planned, approved, done int64
-	err := scan(&d.ID, &d.UID, &d.State, &d.Reason, &d.Cadence, &d.Category, &d.Schedule, &d.Slot, &d.Subject, &d.Intro, &d.Cutoff, &d.MaxItems, &d.Hash, &items, &d.Readers,
+	err := scan(&d.ID, &d.UID, &d.State, &d.Reason, &d.Cadence, &d.Category, &d.Only, &d.Schedule, &d.Slot, &d.Subject, &d.Intro, &d.Cutoff, &d.MaxItems, &d.Hash, &items, &d.Readers,
 		&created, &planned, &approved, &done)
 	if err != nil {
 		return d, err
@@ -87,13 +87,13 @@ func (db *DB) Digests(ctx context.Context, limit int) ([]newsletter.Digest, erro
 }
 
 // SentDigests returns digests that have reached somebody, the newest first,
-// without variants and counts.
+// without variants and counts. One that was made for a single reader is not
+// listed; its page exists, since the mail links to it.
 func (db *DB) SentDigests(ctx context.Context, limit, offset int) ([]newsletter.Digest, error) {
-	return db.bareDigests(ctx, sentDigest+" ORDER BY d.id DESC LIMIT ?1 OFFSET ?2", limit, offset)
+	return db.bareDigests(ctx, sentDigest+" AND d.only_id = 0 ORDER BY d.id DESC LIMIT ?1 OFFSET ?2", limit, offset)
 }
 
-// sentDigest is a digest for the public archive: one that was sent, and not a
-// digest for one reader alone.
+// sentDigest is a digest that was sent to somebody.
 const sentDigest = `d.state IN ('sending', 'paused', 'done', 'cancelled') AND EXISTS (SELECT 1 FROM deliveries o WHERE o.digest_id = d.id AND o.state = 'sent')`
 
 // SentDigest is one digest of the public archive, or newsletter.ErrNotFound.

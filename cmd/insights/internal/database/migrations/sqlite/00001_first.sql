@@ -76,6 +76,7 @@ CREATE TABLE digests (
   reason      TEXT NOT NULL DEFAULT '',
   cadence     TEXT NOT NULL,
   category    TEXT NOT NULL,
+  only_id     INTEGER NOT NULL, -- the one subscriber it was made for; 0 = all
   schedule    TEXT NOT NULL,
   slot        TEXT NOT NULL,
   subject     TEXT NOT NULL,
