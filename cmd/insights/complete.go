@@ -18,11 +18,11 @@ func (p *program) completeCategories(cmd *cobra.Command, flag string) {
 	})
 }
 
-func (p *program) completeSlugs(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+func (p *program) completeSlugs(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	if len(args) > 0 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
-	_, lib, err := p.readLibrary()
+	_, lib, err := p.readLibrary(cmd.Context())
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}

@@ -38,8 +38,17 @@ type Config struct {
 	ShutdownGrace  time.Duration   `yaml:"shutdown_grace"`
 	Templates      TemplatesConfig `yaml:"templates"`
 
-	explicit map[string]bool // keys that somebody set
+	explicit map[string]origin // keys that somebody set
 }
+
+// origin is where a key was set.
+type origin int
+
+const (
+	byDefault origin = iota
+	byFile
+	byVariable
+)
 
 type ContentConfig struct {
 	Dir       string        `yaml:"dir"`        // "" = the insights inside the binary
@@ -126,25 +135,20 @@ func defaultConfig() Config {
 // config reads the configuration. Its error lists every fault.
 func (p *program) config() (Config, error) {
 	c := defaultConfig()
-	c.explicit = make(map[string]bool)
+	c.explicit = make(map[string]origin)
 	name := p.configFile
 	if name == "" {
 		name = defaultConfigFile
 	}
 	source, err := os.ReadFile(name)
-	switch {
-	case err == nil:
-		err = readYAML(name, source, &c)
-	case errors.Is(err, fs.ErrNotExist) && p.configFile == "":
-		err = nil
-	default:
-		err = fmt.Errorf("read configuration: %w", err)
+	if err != nil && (p.configFile != "" || !errors.Is(err, fs.ErrNotExist)) {
+		return c, unusable(fmt.Errorf("read configuration: %w", err))
 	}
-	err = errors.Join(err, readEnvironment(p.env, &c))
-	if err == nil {
-		err = c.check(lines{name: name, source: source})
-	}
-	if err != nil {
+	found := faults{name: name, source: source}
+	readYAML(&c, &found)
+	readEnvironment(p.env, &c, &found)
+	c.check(&found)
+	if err := found.err(); err != nil {
 		return c, unusable(err)
 	}
 	if c.Site.BaseURL == "" {
@@ -155,10 +159,9 @@ func (p *program) config() (Config, error) {
 }
 
 // check reports every value that can't be right, each with where it was set.
-func (c *Config) check(at lines) error {
-	var faults []error
+func (c *Config) check(found *faults) {
 	fault := func(key, format string, args ...any) {
-		faults = append(faults, fmt.Errorf("%s: %s", at.of(c, key), fmt.Sprintf(format, args...)))
+		found.key(c, key, fmt.Sprintf(format, args...))
 	}
 	if u, err := url.Parse(c.Site.BaseURL); c.Site.BaseURL != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "") {
 		fault("site.base_url", "%q is no address of a site: write https://insights.example.com", c.Site.BaseURL)
@@ -190,7 +193,6 @@ func (c *Config) check(at lines) error {
 			fault("secret", "has %d bytes; it needs %d or more: head -c 32 /dev/urandom | base64", len(secret), subscribers.MinSecret)
 		}
 	}
-	return errors.Join(faults...)
 }
 
 func (c *Config) checkCategories(fault func(key, format string, args ...any)) {
@@ -213,7 +215,10 @@ func (c *Config) checkCategories(fault func(key, format string, args ...any)) {
 }
 
 func (c *Config) checkMail(fault func(key, format string, args ...any)) {
-	for key, value := range map[string]string{"mail.from": c.Mail.From, "mail.confirm_from": c.Mail.ConfirmFrom, "mail.reply_to": c.Mail.ReplyTo} {
+	for _, mailbox := range []struct{ key, value string }{
+		{"mail.from", c.Mail.From}, {"mail.confirm_from", c.Mail.ConfirmFrom}, {"mail.reply_to", c.Mail.ReplyTo},
+	} {
+		key, value := mailbox.key, mailbox.value
 		if value == "" && key != "mail.from" {
 			continue
 		}
@@ -319,17 +324,17 @@ func (c *Config) categorySlugs() []string {
 func (c *Config) forServing() error {
 	var missing []error
 	need := func(key, how string) {
-		if !c.explicit[key] {
-			missing = append(missing, fmt.Errorf("%s is not set: %s", key, how))
+		if c.explicit[key] == byDefault {
+			missing = append(missing, fmt.Errorf("  %s is not set: %s", key, how))
 		}
 	}
 	need("site.base_url", "INSIGHTS_SITE_BASE_URL=https://insights.example.com")
 	need("database.url", "INSIGHTS_DATABASE_URL=sqlite:/var/lib/insights/insights.db")
-	need("secret", "INSIGHTS_SECRET=$(head -c 32 /dev/urandom | base64), or INSIGHTS_SECRET_FILE=/path")
-	need("smtp.host", "INSIGHTS_SMTP_HOST=smtp.example.com, with INSIGHTS_SMTP_PORT, INSIGHTS_SMTP_TLS, INSIGHTS_SMTP_USER and INSIGHTS_SMTP_PASSWORD")
+	need("secret", "INSIGHTS_SECRET=$(head -c 32 /dev/urandom | base64),\n    once and for ever: every link in every mail depends on it;\n    or INSIGHTS_SECRET_FILE=/etc/insights/secret")
+	need("smtp.host", "INSIGHTS_SMTP_HOST=smtp.example.com,\n    and as the relay wants it INSIGHTS_SMTP_PORT, _TLS, _USER and _PASSWORD")
 	need("mail.from", "INSIGHTS_MAIL_FROM='Insights <insights@example.com>'")
 	if len(missing) > 0 {
-		missing = append([]error{fmt.Errorf("serve needs more configuration (or use `insights dev` to try things out):")}, missing...)
+		missing = append([]error{errors.New("serve needs more, as variables or in insights.yaml (`insights dev` does not):")}, missing...)
 		return unusable(errors.Join(missing...))
 	}
 	return nil

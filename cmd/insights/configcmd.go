@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"net/url"
 
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
@@ -34,18 +35,26 @@ func (p *program) configCheckCommand() *cobra.Command {
 	return cmd
 }
 
+// masked hides a secret; of the database's address only the password is one.
+func masked(path, secret string) string {
+	if u, err := url.Parse(secret); err == nil && path == "database.url" {
+		return u.Redacted()
+	}
+	return "********"
+}
+
 func (p *program) configShowCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "show", Short: "Show the configuration in force, secrets masked", Args: cobra.NoArgs,
-		Long: "Show the configuration in force: defaults, then insights.yaml, then INSIGHTS_* variables.\nSecrets are masked. The output is a valid insights.yaml.",
+		Long: "Show the configuration in force: defaults, then insights.yaml, then INSIGHTS_*\nvariables. The output is an insights.yaml but for its secrets: they are masked.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := p.config()
 			if err != nil {
 				return err
 			}
 			for _, k := range keys(&c) {
-				if k.secret && k.path != "database.url" && k.value.String() != "" {
-					k.value.SetString("********")
+				if secret := k.value.String(); k.secret && secret != "" {
+					k.value.SetString(masked(k.path, secret))
 				}
 			}
 			text, err := yaml.Marshal(&c)

@@ -54,9 +54,8 @@ func variable(path string) string {
 }
 
 // readEnvironment sets the keys that INSIGHTS_* variables name. A variable that
-// names no key is a fault, so that a typing mistake does not go unseen.
-func readEnvironment(env map[string]string, c *Config) error {
-	var faults []error
+// names no key is a fault, so that a slip does not go unseen.
+func readEnvironment(env map[string]string, c *Config, found *faults) {
 	known := make(map[string]bool)
 	for _, k := range keys(c) {
 		name := variable(k.path)
@@ -67,7 +66,7 @@ func readEnvironment(env map[string]string, c *Config) error {
 			if file := env[name+"_FILE"]; file != "" && !set {
 				data, err := os.ReadFile(file)
 				if err != nil {
-					faults = append(faults, fmt.Errorf("%s_FILE: %w", name, err))
+					found.variable(name+"_FILE", err.Error())
 					continue
 				}
 				value, set = strings.TrimSpace(string(data)), true
@@ -77,17 +76,16 @@ func readEnvironment(env map[string]string, c *Config) error {
 			continue
 		}
 		if err := setValue(k.value, value); err != nil {
-			faults = append(faults, fmt.Errorf("%s: %w", name, err))
+			found.variable(name, err.Error())
 		}
-		c.explicit[k.path] = true
+		c.explicit[k.path] = byVariable
 	}
 	for _, name := range slices.Sorted(maps.Keys(env)) {
-		if !strings.HasPrefix(name, envPrefix) || strings.HasPrefix(name, envPrefix+"TEST_") || known[name] {
+		if !strings.HasPrefix(name, envPrefix) || strings.HasPrefix(name, envPrefix+"TEST_") || known[name] || env[name] == "" {
 			continue
 		}
-		faults = append(faults, fmt.Errorf("%s: unknown variable%s", name, suggestion(name, slices.Collect(maps.Keys(known)))))
+		found.variable(name, "unknown variable"+suggestion(name, slices.Sorted(maps.Keys(known))))
 	}
-	return errors.Join(faults...)
 }
 
 func setValue(v reflect.Value, text string) error {
@@ -134,48 +132,60 @@ func setValue(v reflect.Value, text string) error {
 var unknownField = regexp.MustCompile(`^line (\d+): field (.+) not found in type `)
 
 // wrongType is how yaml reports a value of the wrong type.
-var wrongType = regexp.MustCompile("^line (\\d+): cannot unmarshal !!(\\w+) `?(.*?)`? into (.+)$")
+var wrongType = regexp.MustCompile("(?s)^line (\\d+): cannot unmarshal !!(\\w+) ?`?(.*?)`? into (.+)$")
 
-// readYAML sets the keys of a configuration file and reports all its faults as
-// file:line.
-func readYAML(name string, source []byte, c *Config) error {
-	decoder := yaml.NewDecoder(bytes.NewReader(source))
+// readYAML sets the keys that the configuration file holds.
+func readYAML(c *Config, found *faults) {
+	decoder := yaml.NewDecoder(bytes.NewReader(found.source))
 	decoder.KnownFields(true)
 	err := decoder.Decode(c)
 	if errors.Is(err, io.EOF) {
-		return nil // empty
-	}
-	if err == nil {
-		err = decoder.Decode(new(yaml.Node))
-		if err == nil {
-			return fmt.Errorf("%s: holds more than one document: remove what follows the line ---", name)
-		}
-		markExplicit(source, c)
-		return nil
+		return // empty
 	}
 	typeError, ok := errors.AsType[*yaml.TypeError](err)
-	if !ok {
-		return fmt.Errorf("%s: %s", name, strings.TrimPrefix(err.Error(), "yaml: "))
+	switch {
+	case ok: // all else was set
+		for _, message := range typeError.Errors {
+			if m := unknownField.FindStringSubmatch(message); m != nil {
+				found.line(m[1], fmt.Sprintf("unknown key %q%s", m[2], suggestion(m[2], keyNames(c))))
+			} else if m := wrongType.FindStringSubmatch(message); m != nil {
+				found.line(m[1], fmt.Sprintf("%q can't stand here: write %s", m[3], wanted(m[4])))
+			} else {
+				found.line("", message)
+			}
+		}
+	case err != nil:
+		message := strings.TrimPrefix(strings.TrimPrefix(err.Error(), "yaml: "), "line ")
+		line, message, _ := strings.Cut(message, ": ")
+		found.line(line, message)
+		return
+	case decoder.Decode(new(yaml.Node)) == nil:
+		found.line("1", "holds more than one document: remove what follows the line ---")
+		return
 	}
-	var faults []error
-	for _, line := range typeError.Errors {
-		if m := unknownField.FindStringSubmatch(line); m != nil {
-			faults = append(faults, fmt.Errorf("%s:%s: unknown key %q%s", name, m[1], m[2], suggestion(m[2], keyNames(c))))
-		} else if m := wrongType.FindStringSubmatch(line); m != nil {
-			faults = append(faults, fmt.Errorf("%s:%s: %q can't stand here: a value of type %s is wanted", name, m[1], m[3], strings.TrimPrefix(m[4], "time.")))
-		} else {
-			faults = append(faults, fmt.Errorf("%s: %s", name, line))
+	for _, k := range keys(c) {
+		if node := nodeAt(found.source, k.path); node != nil && (node.Kind != yaml.ScalarNode || node.Value != "") {
+			c.explicit[k.path] = byFile
 		}
 	}
-	return errors.Join(faults...)
 }
 
-func markExplicit(source []byte, c *Config) {
-	for _, k := range keys(c) {
-		if node := nodeAt(source, k.path); node != nil && node.Value != "" {
-			c.explicit[k.path] = true
-		}
+// wanted says what a value of a Go type looks like.
+func wanted(goType string) string {
+	switch goType {
+	case "time.Duration":
+		return "a duration such as 0s, 30s, 5m or 72h"
+	case "int":
+		return "a whole number"
+	case "bool":
+		return "true or false"
+	case "string":
+		return "a text"
 	}
+	if strings.HasPrefix(goType, "[]") {
+		return "a list"
+	}
+	return "a section with keys of its own"
 }
 
 // keyNames are the last parts of all keys, and the sections.
@@ -216,20 +226,4 @@ func nodeAt(source []byte, path string) *yaml.Node {
 		}
 	}
 	return node
-}
-
-// lines tells where a key was set.
-type lines struct {
-	name   string
-	source []byte
-}
-
-func (l lines) of(c *Config, path string) string {
-	if node := nodeAt(l.source, path); node != nil {
-		return fmt.Sprintf("%s:%d: %s", l.name, node.Line, path)
-	}
-	if c.explicit[path] {
-		return variable(path)
-	}
-	return path
 }

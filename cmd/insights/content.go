@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -65,7 +66,7 @@ func (p *program) contentListCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "list", Short: "List the insights, newest first", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, lib, err := p.readLibrary()
+			c, lib, err := p.readLibrary(cmd.Context())
 			if err != nil {
 				return err
 			}
@@ -98,7 +99,7 @@ func (p *program) contentShowCommand() *cobra.Command {
 		Use: "show SLUG", Short: "Show one insight as plain text", Args: cobra.ExactArgs(1),
 		ValidArgsFunction: p.completeSlugs,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, lib, err := p.readLibrary()
+			c, lib, err := p.readLibrary(cmd.Context())
 			if err != nil {
 				return err
 			}
@@ -116,7 +117,7 @@ func (p *program) contentShowCommand() *cobra.Command {
 					document.URL, in.ID, in.File, in.Summary, document.Text)
 				return nil
 			}
-			return fmt.Errorf("there is no insight %q%s; see: insights content list", args[0], suggestion(args[0], slugsOf(lib)))
+			return fmt.Errorf("there is no insight %q; see: insights content list%s", args[0], suggestion(args[0], slugsOf(lib)))
 		},
 	}
 }
@@ -132,7 +133,7 @@ func slugsOf(lib *content.Library) []string {
 func (p *program) contentCheckCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "check [DIR]", Short: "Report every fault of every insight, as file:line", Args: cobra.MaximumNArgs(1),
-		Long: "Report every fault of every insight, as file:line. It reads DIR, or the configured\ncontent.dir, or the insights inside the binary. Exit code 3 means that there are faults.",
+		Long: "Report every fault of every insight, as file:line. It reads DIR, or the\nconfigured content.dir, or the insights inside the binary.\nExit code 3 means that there are faults.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := p.config()
 			if err != nil {
@@ -207,7 +208,11 @@ func (p *program) contentNewCommand() *cobra.Command {
 				if _, err := os.Stat(c.Content.Dir); errors.Is(err, fs.ErrNotExist) {
 					return fmt.Errorf("the folder %s does not exist: create it, or set content.dir", c.Content.Dir)
 				}
-				if err := writeFileNew(path, data); err != nil {
+				err := writeFileNew(path, data)
+				if errors.Is(err, fs.ErrExist) {
+					return fmt.Errorf("%s exists: choose another title", path)
+				}
+				if err != nil {
 					return fmt.Errorf("write the draft: %w", err)
 				}
 			}
@@ -224,15 +229,25 @@ func (p *program) contentNewCommand() *cobra.Command {
 	return cmd
 }
 
-// readLibrary reads configuration and insights.
-func (p *program) readLibrary() (*Config, *content.Library, error) {
+// readLibrary reads configuration and insights: beside `insights dev`, those that
+// it serves.
+func (p *program) readLibrary(ctx context.Context) (*Config, *content.Library, error) {
 	c, err := p.config()
 	if err != nil {
 		return nil, nil, err
 	}
+	if c.explicit["database.url"] == byDefault {
+		if db, err := c.openDatabase(ctx); err == nil { // there need not be one
+			err = c.follow(ctx, db)
+			db.Close()
+			if err != nil {
+				return nil, nil, err
+			}
+		}
+	}
 	lib, err := c.library(nil)
 	if err != nil {
-		return nil, nil, unusable(fmt.Errorf("read the insights:\n%w", err))
+		return nil, nil, unreadable(err)
 	}
 	return &c, lib, nil
 }

@@ -24,7 +24,7 @@ func (p *program) dbMigrateCommand() *cobra.Command {
 				return err
 			}
 			if dryRun {
-				return p.dbStatus(cmd.Context(), &c)
+				return p.wouldMigrate(cmd.Context(), &c)
 			}
 			db, err := database.Open(c.Database.URL, true)
 			if err != nil {
@@ -48,6 +48,37 @@ func (p *program) dbMigrateCommand() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would be done")
 	return cmd
+}
+
+func (p *program) wouldMigrate(ctx context.Context, c *Config) error {
+	db, err := database.Open(c.Database.URL, false)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		if done, err := p.out.document(map[string]any{"database": c.Database.URL, "exists": false, "dry_run": true}); done {
+			return err
+		}
+		p.out.line("would create %s", c.Database.URL)
+		return nil
+	case err != nil:
+		return unusable(err)
+	}
+	defer db.Close()
+	status, err := db.SchemaStatus(ctx)
+	if err != nil {
+		return unusable(err)
+	}
+	if status.Current > status.Latest {
+		return unusable(db.Check(ctx))
+	}
+	if done, err := p.out.document(map[string]any{"database": db.String(), "exists": true, "schema": status.Current, "latest": status.Latest, "dry_run": true}); done {
+		return err
+	}
+	if status.Current == status.Latest {
+		p.out.line("%s has schema %d: nothing to do", db, status.Current)
+	} else {
+		p.out.line("would take %s from schema %d to %d", db, status.Current, status.Latest)
+	}
+	return nil
 }
 
 func (p *program) dbStatusCommand() *cobra.Command {

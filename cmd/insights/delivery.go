@@ -2,13 +2,13 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/scaledbydesign/insights/newsletter"
-	"github.com/scaledbydesign/insights/subscribers"
 )
 
 func (p *program) deliveryCommand() *cobra.Command {
@@ -66,9 +66,9 @@ func (p *program) deliveryListCommand() *cobra.Command {
 				return usageError("unknown state %q: one of %s", state, stateNames())
 			}
 			if email != "" {
-				a, err := subscribers.ParseAddress(email)
+				a, err := parseAddress(email)
 				if err != nil {
-					return usageError("%v", err)
+					return err
 				}
 				filter.Email = a.Key()
 			}
@@ -102,12 +102,7 @@ func (p *program) deliveryListCommand() *cobra.Command {
 }
 
 func knownState(s newsletter.DeliveryState) bool {
-	for _, known := range newsletter.DeliveryStates {
-		if s == known {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(newsletter.DeliveryStates[:], s)
 }
 
 func stateNames() string {

@@ -17,14 +17,18 @@ import (
 
 func (p *program) devCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "dev", Short: "Try everything out: site, feeds, sign-up and an inbox, on this machine", Args: cobra.NoArgs,
-		Long: `Serve the site on loopback with live reload, and keep every mail in an inbox page
-instead of sending it. It needs no configuration: the insights are those inside the
-binary unless content.dir is set, and the database is insights-dev.db in this folder.`,
+		Use: "dev", Short: "Try it out here: site, feeds, sign-up and an inbox page", Args: cobra.NoArgs,
+		Long: `Serve the site on loopback with live reload, and keep every mail in an inbox
+page instead of sending it. It needs no configuration: the insights are those
+inside the binary unless content.dir is set, and the database is insights-dev.db
+in this folder. Its links lead to the address it listens on.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := p.config()
 			if err != nil {
 				return err
+			}
+			if c.explicit["site.base_url"] != byVariable {
+				c.Site.BaseURL = "http://" + c.Listen // the file's is for production
 			}
 			return p.daemon(cmd.Context(), &c, database.Development)
 		},
@@ -34,7 +38,7 @@ binary unless content.dir is set, and the database is insights-dev.db in this fo
 // welcome says on one screen where everything is.
 func (p *program) welcome(d *daemon) {
 	base := d.config.Site.BaseURL
-	source := "inside the binary; set content.dir to edit a folder of your own"
+	source := "inside the binary; to edit your own: content.dir"
 	if dir := d.config.Content.Dir; dir != "" {
 		source = dir + ", reloaded when a file is saved"
 	}

@@ -92,7 +92,7 @@ func (p *program) digestPlanCommand() *cobra.Command {
 	var dryRun, failEmpty bool
 	cmd := &cobra.Command{
 		Use: "plan", Short: "Freeze a digest of what readers have unread; nobody is mailed yet", Args: cobra.NoArgs,
-		Long: "Freeze a digest: who gets which unread insights. Nobody is mailed until: insights digest send ID.",
+		Long: "Freeze a digest: who gets which unread insights.\nNobody is mailed until: insights digest send ID.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return p.withNewsroom(cmd.Context(), func(n *newsroom) error {
 				request, err := n.planRequest(cmd.Context(), cadence, category, only, intro, subject)
@@ -339,7 +339,7 @@ func (c *Config) nextSlots(now time.Time) ([]nextSlotJSON, [][]string) {
 		next := nextSlotJSON{Schedule: s.Name, Cadence: string(s.Cadence)}
 		when := "as soon as an insight appears"
 		if c.Content.EditGrace > 0 {
-			when = c.Content.EditGrace.String() + " after an insight appears"
+			when = duration(c.Content.EditGrace) + " after an insight appears"
 		}
 		if slot, ok := s.Next(now); ok {
 			next.Slot, next.Due = slot.Key, stamp(slot.Due)
@@ -355,7 +355,7 @@ func (c *Config) nextSlots(now time.Time) ([]nextSlotJSON, [][]string) {
 func (n *newsroom) library() (*content.Library, error) {
 	lib, err := n.config.library(nil)
 	if err != nil {
-		return nil, unusable(fmt.Errorf("read the insights:\n%w", err))
+		return nil, unreadable(err)
 	}
 	return lib, nil
 }

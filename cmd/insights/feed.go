@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
@@ -13,8 +14,8 @@ func (p *program) feedCommand() *cobra.Command {
 	return noun("feed", "The feeds", p.feedListCommand(), p.feedShowCommand())
 }
 
-func (p *program) buildFeeds() (*Config, *feeds.Set, error) {
-	c, lib, err := p.readLibrary()
+func (p *program) buildFeeds(ctx context.Context) (*Config, *feeds.Set, error) {
+	c, lib, err := p.readLibrary(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -29,7 +30,7 @@ func (p *program) feedListCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "list", Short: "List every feed with its size", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, set, err := p.buildFeeds()
+			c, set, err := p.buildFeeds(cmd.Context())
 			if err != nil {
 				return err
 			}
@@ -47,12 +48,13 @@ func (p *program) feedListCommand() *cobra.Command {
 			var rows [][]string
 			for _, d := range set.Documents() {
 				list = append(list, feed{d.Path, c.Site.BaseURL + d.Path, d.Title, d.Category, d.ContentType, d.Items, len(d.Body), stamp(d.Updated)})
-				rows = append(rows, []string{c.Site.BaseURL + d.Path, fmt.Sprint(d.Items), thousands((len(d.Body)+1023)/1024) + " KB", moment(d.Updated, c.zone())})
+				rows = append(rows, []string{d.Path, fmt.Sprint(d.Items), thousands((len(d.Body)+1023)/1024) + " KB", moment(d.Updated, c.zone())})
 			}
 			if done, err := p.out.document(list); done {
 				return err
 			}
-			p.out.table([]string{"URL", "ITEMS", "SIZE", "UPDATED"}, rows)
+			p.out.line("at %s\n", c.Site.BaseURL)
+			p.out.table([]string{"FEED", "ITEMS", "SIZE", "UPDATED"}, rows)
 			return nil
 		},
 	}
@@ -67,7 +69,7 @@ func (p *program) feedShowCommand() *cobra.Command {
 			if err != nil {
 				return usageError("%v", err)
 			}
-			c, set, err := p.buildFeeds()
+			c, set, err := p.buildFeeds(cmd.Context())
 			if err != nil {
 				return err
 			}

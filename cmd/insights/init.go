@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -22,7 +23,7 @@ func (p *program) initCommand() *cobra.Command {
 	var withTemplates, dryRun bool
 	cmd := &cobra.Command{
 		Use: "init [DIR]", Short: "Write a first insights.yaml and a folder of insights", Args: cobra.MaximumNArgs(1),
-		Long: "Write insights.yaml and content/ with a first draft into DIR (default: this folder).\nNothing that exists is overwritten.",
+		Long: "Write insights.yaml and content/ with a first draft into DIR, by default this\nfolder. Nothing that exists is overwritten.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dir := "."
 			if len(args) == 1 {
@@ -51,10 +52,11 @@ func initialFiles(withTemplates bool) ([]newFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	files := []newFile{{"insights.yaml", exampleConfig}, {filepath.Join("content", name), draft}}
+	files := []newFile{{defaultConfigFile, exampleConfig}, {filepath.Join("content", name), draft}}
 	if !withTemplates {
 		return files, nil
 	}
+	files[0].data = append(slices.Clone(exampleConfig), "\ntemplates:\n  dir: templates\n"...)
 	err = fs.WalkDir(templates.Embedded(), ".", func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
@@ -68,16 +70,16 @@ func initialFiles(withTemplates bool) ([]newFile, error) {
 
 // writeNew creates files in dir, all or none: it looks first whether one exists.
 func (p *program) writeNew(dir string, files []newFile, dryRun bool) error {
-	var existing []error
+	existing := ""
 	for _, f := range files {
 		if _, err := os.Lstat(filepath.Join(dir, f.name)); err == nil {
-			existing = append(existing, fmt.Errorf("%s exists; nothing was written", filepath.Join(dir, f.name)))
+			existing += "\n  " + filepath.Join(dir, f.name)
 		} else if !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
-	if len(existing) > 0 {
-		return errors.Join(existing...)
+	if existing != "" {
+		return fmt.Errorf("nothing was written, so as not to overwrite:%s", existing)
 	}
 	var written []string
 	for _, f := range files {

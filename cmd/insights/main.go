@@ -28,14 +28,20 @@ func main() {
 // The error has been shown to the user when run returns it.
 func run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	p := &program{
-		env: environment(environ), stdin: stdin, out: output{stdout: stdout, stderr: stderr},
+		env: environment(environ), stdin: stdin, out: output{stdout: &result{Writer: stdout}, stderr: stderr},
 	}
 	root := p.rootCommand()
 	root.SetArgs(args)
 	root.SetIn(stdin)
-	root.SetOut(stdout)
+	root.SetOut(p.out.stdout)
 	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
+	if err == nil {
+		err = p.out.stdout.err
+	}
+	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
+		err = errors.New("interrupted")
+	}
 	if err != nil && !isSilent(err) {
 		p.out.problem("insights: %s", strings.TrimPrefix(err.Error(), "insights: "))
 	}

@@ -39,7 +39,21 @@ func (c *Config) library(previous *content.Library) (*content.Library, error) {
 	if err != nil {
 		return nil, err
 	}
-	return content.Load(fsys, content.Options{Categories: c.Site.Categories, Location: c.zone(), Previous: previous})
+	lib, err := content.Load(fsys, content.Options{Categories: c.Site.Categories, Location: c.zone(), Previous: previous})
+	if faults, ok := errors.AsType[content.Faults](err); ok {
+		for i := range faults { // as an editor opens them
+			faults[i].File = filepath.Join(c.Content.Dir, faults[i].File)
+		}
+	}
+	return lib, err
+}
+
+// unreadable says that the insights can't be read, and why.
+func unreadable(err error) error {
+	if _, ok := errors.AsType[content.Faults](err); ok {
+		err = fmt.Errorf("the insights have faults:\n%w", err)
+	}
+	return unusable(err)
 }
 
 // templatesFS is the folder whose files replace embedded templates, or nil.
@@ -120,19 +134,29 @@ func (c *Config) follow(ctx context.Context, db *database.DB) error {
 	if err != nil || use != database.Development {
 		return err
 	}
-	if !c.explicit["content.dir"] {
+	if c.explicit["content.dir"] == byDefault {
 		if c.Content.Dir, err = db.Setting(ctx, settingContentDir); err != nil {
 			return err
 		}
-	}
-	if !c.explicit["site.base_url"] && !c.explicit["listen"] {
-		if url, err := db.Setting(ctx, settingBaseURL); err != nil || url == "" {
-			return err
-		} else {
-			c.Site.BaseURL = url
+		// In messages a path from here is easier to read.
+		if here, err := os.Getwd(); err == nil && c.Content.Dir != "" {
+			if short, err := filepath.Rel(here, c.Content.Dir); err == nil && filepath.IsLocal(short) {
+				c.Content.Dir = short
+			}
 		}
 	}
-	return nil
+	if c.explicit["site.base_url"] == byVariable {
+		return nil
+	}
+	if c.explicit["listen"] == byVariable {
+		c.Site.BaseURL = "http://" + c.Listen
+		return nil
+	}
+	url, err := db.Setting(ctx, settingBaseURL)
+	if err == nil && url != "" {
+		c.Site.BaseURL = url
+	}
+	return err
 }
 
 // leave records what follow reads.

@@ -5,18 +5,39 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/scaledbydesign/insights/content"
 )
 
 // output is how commands speak: results on stdout, everything else on stderr. It
 // is the only place that knows about terminals.
 type output struct {
-	stdout, stderr io.Writer
-	json           bool // --json: one document on stdout
+	stdout *result
+	stderr io.Writer
+	json   bool // --json: one document on stdout
+}
+
+// result is stdout. It remembers whether something could not be written, so that
+// a result cut short does not count as success.
+type result struct {
+	io.Writer
+	err error
+}
+
+func (r *result) Write(b []byte) (int, error) {
+	n, err := r.Writer.Write(b)
+	if r.err == nil && err != nil {
+		r.err = fmt.Errorf("the result could not be written: %w", err)
+	}
+	return n, err
 }
 
 // line writes a line of a command's result; nothing under --json.
@@ -44,53 +65,90 @@ func (o *output) document(v any) (bool, error) {
 	return true, encoder.Encode(v)
 }
 
-// table writes rows under a header, in columns as wide as they need to be. The
-// last column is cut where the terminal ends.
+// clear makes room for the next picture of something that is watched.
+func (o *output) clear() {
+	if isTerminal(o.stdout.Writer) {
+		fmt.Fprint(o.stdout, "\x1b[H\x1b[2J")
+	} else {
+		o.line("")
+	}
+}
+
+// table writes rows under a header, in columns as wide as they need to be; on a
+// terminal cells are cut so that each row stays on its line.
 func (o *output) table(header []string, rows [][]string) {
 	if o.json {
 		return
 	}
-	w := tabwriter.NewWriter(o.stdout, 0, 0, 2, ' ', 0)
-	width := o.width()
-	cut := tableCutter(header, rows, width)
-	fmt.Fprintln(w, strings.Join(header, "\t"))
+	cells := [][]string{header}
 	for _, row := range rows {
-		fmt.Fprintln(w, strings.Join(cut(row), "\t"))
+		clean := make([]string, len(row))
+		for i, cell := range row {
+			clean[i] = strings.Map(printable, cell)
+		}
+		cells = append(cells, clean)
+	}
+	limits := columnWidths(cells, o.width())
+	w := tabwriter.NewWriter(o.stdout, 0, 0, columnGap, ' ', 0)
+	for _, row := range cells {
+		for i, cell := range row {
+			row[i] = cut(cell, limits[i])
+		}
+		fmt.Fprintln(w, strings.Join(row, "\t"))
 	}
 	w.Flush()
 }
 
-// tableCutter shortens the widest column so that lines fit a width (0 = any).
-func tableCutter(header []string, rows [][]string, width int) func([]string) []string {
-	widths := make([]int, len(header))
-	for _, row := range append([][]string{header}, rows...) {
+const (
+	columnGap = 2
+	minColumn = 12 // no column is cut to less
+)
+
+// columnWidths is how wide each column may be within a width (0 = any): the last
+// gives way first, then the widest.
+func columnWidths(cells [][]string, width int) []int {
+	widths := make([]int, len(cells[0]))
+	for _, row := range cells {
 		for i, cell := range row {
-			widths[i] = max(widths[i], len([]rune(cell)))
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
 		}
 	}
-	total, widest := 0, 0
-	for i, w := range widths {
-		total += w + 2
-		if w > widths[widest] {
-			widest = i
+	total := columnGap * (len(widths) - 1)
+	for _, w := range widths {
+		total += w
+	}
+	for ; width > 0 && total > width; total-- {
+		next := len(widths) - 1
+		if widths[next] <= minColumn {
+			next = slices.Index(widths, slices.Max(widths))
 		}
-	}
-	limit := widths[widest] - (total - 2 - width)
-	if width == 0 || total-2 <= width || limit < 12 {
-		return func(row []string) []string { return row }
-	}
-	return func(row []string) []string {
-		row = append([]string(nil), row...)
-		if cell := []rune(row[widest]); len(cell) > limit {
-			row[widest] = string(cell[:limit-1]) + "…"
+		if widths[next] <= minColumn {
+			break
 		}
-		return row
+		widths[next]--
 	}
+	return widths
+}
+
+func cut(s string, limit int) string {
+	if utf8.RuneCountInString(s) <= limit {
+		return s
+	}
+	return string([]rune(s)[:limit-1]) + "…"
+}
+
+// printable keeps what others wrote, such as a server's answer, from steering the
+// terminal or the table.
+func printable(r rune) rune {
+	if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
+		return ' '
+	}
+	return r
 }
 
 // width is the terminal's, or 0 when stdout is none: files and pipes get whole lines.
 func (o *output) width() int {
-	f, ok := o.stdout.(*os.File)
+	f, ok := o.stdout.Writer.(*os.File)
 	if !ok {
 		return 0
 	}
@@ -119,6 +177,24 @@ func moment(t time.Time, zone *time.Location) string {
 	return t.In(zone).Format("2006-01-02 15:04 MST")
 }
 
+// duration is a span as people read it: "5 minutes", "1 hour 30 minutes".
+func duration(d time.Duration) string {
+	var parts []string
+	for _, unit := range []struct {
+		size time.Duration
+		name string
+	}{{time.Hour, "hour"}, {time.Minute, "minute"}, {time.Second, "second"}} {
+		if n := int(d / unit.size); n > 0 {
+			parts = append(parts, count(n, unit.name))
+			d %= unit.size
+		}
+	}
+	if len(parts) == 0 {
+		return d.String()
+	}
+	return strings.Join(parts, " ")
+}
+
 // stamp is a time for programs: RFC 3339, or null.
 func stamp(t time.Time) *time.Time {
 	if t.IsZero() {
@@ -142,6 +218,20 @@ func thousands(n int) string {
 		s = s[:i] + "," + s[i:]
 	}
 	return s
+}
+
+// suggestion is "; did you mean X?" when a known word is near, else "". What all
+// variables begin with makes none of them near.
+func suggestion(word string, known []string) string {
+	stems := make([]string, len(known))
+	for i, k := range known {
+		stems[i] = strings.TrimPrefix(k, envPrefix)
+	}
+	near := slices.Index(stems, content.Nearest(strings.TrimPrefix(word, envPrefix), stems))
+	if near < 0 {
+		return ""
+	}
+	return "; did you mean " + known[near] + "?"
 }
 
 // dash stands for an empty cell.

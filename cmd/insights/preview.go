@@ -17,9 +17,13 @@ func (p *program) digestPreviewCommand() *cobra.Command {
 	var asHTML, asText, asEML bool
 	cmd := &cobra.Command{
 		Use: "preview [ID]", Short: "Print the mail that would go out", Args: cobra.MaximumNArgs(1),
-		Long: `Print the mail that would go out: of a planned digest (ID), or what one subscriber
-would get now (--to), or what a new reader would get first. Nothing changes.`,
+		Long: `Print the mail that would go out: of a planned digest (ID), or what one
+subscriber would get now (--to), or what a new reader would get first.
+Nothing changes.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if asText && asHTML || asText && asEML || asHTML && asEML {
+				return usageError("choose one of --text, --html and --eml")
+			}
 			return p.withNewsroom(cmd.Context(), func(n *newsroom) error {
 				id := ""
 				if len(args) == 1 {
@@ -38,7 +42,6 @@ would get now (--to), or what a new reader would get first. Nothing changes.`,
 	cmd.Flags().BoolVar(&asText, "text", false, "the text part (default)")
 	cmd.Flags().BoolVar(&asHTML, "html", false, "the HTML part")
 	cmd.Flags().BoolVar(&asEML, "eml", false, "the whole message, byte for byte")
-	cmd.MarkFlagsMutuallyExclusive("text", "html", "eml")
 	p.completeCategories(cmd, "category")
 	return cmd
 }

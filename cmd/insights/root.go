@@ -3,7 +3,7 @@ package main
 import (
 	"context"
 	"log/slog"
-	"time"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -32,9 +32,19 @@ func (p *program) rootCommand() *cobra.Command {
 	add("run", p.devCommand(), p.initCommand(), p.serveCommand(), p.statusCommand())
 	add("staff", p.contentCommand(), p.feedCommand(), p.digestCommand(), p.deliveryCommand(), p.subscriberCommand())
 	add("operate", p.dbCommand(), p.configCommand(), p.versionCommand())
-	root.InitDefaultCompletionCmd()
 	root.SetCompletionCommandGroupID("operate")
 	root.SetHelpCommandGroupID("operate")
+	root.InitDefaultCompletionCmd()
+	root.InitDefaultHelpCmd()
+	for _, c := range root.Commands() {
+		switch c.Name() {
+		case "completion":
+			c.Short = "Print a completion script for bash, zsh, fish or powershell"
+		case "help":
+			c.Short = "Explain a command"
+		}
+	}
+	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages ", ".FlagUsagesWrapped 80 "))
 	usageErrors(root)
 	return root
 }
@@ -44,14 +54,18 @@ func (p *program) rootCommand() *cobra.Command {
 func usageErrors(cmd *cobra.Command) {
 	if check := cmd.Args; check != nil {
 		cmd.Args = func(cmd *cobra.Command, args []string) error {
-			if err := check(cmd, args); err != nil {
-				return usageError("%v; see: %s --help", err, cmd.CommandPath())
+			if check(cmd, args) == nil {
+				return nil
 			}
-			return nil
+			use := cmd.CommandPath()
+			if _, arguments, ok := strings.Cut(cmd.Use, " "); ok {
+				use += " " + arguments
+			}
+			return usageError("usage: %s; see: %s --help", use, cmd.CommandPath())
 		}
 	}
 	if cmd.HasSubCommands() && cmd.Run == nil && cmd.RunE == nil {
-		cmd.Args = nil
+		cmd.Args = cobra.ArbitraryArgs
 		cmd.RunE = func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return cmd.Help()
@@ -60,7 +74,7 @@ func usageErrors(cmd *cobra.Command) {
 			for _, c := range cmd.Commands() {
 				names = append(names, c.Name())
 			}
-			return usageError("there is no command %q%s; see: %s --help", cmd.CommandPath()+" "+args[0], suggestion(args[0], names), cmd.CommandPath())
+			return usageError("there is no command %q; see: %s --help%s", cmd.CommandPath()+" "+args[0], cmd.CommandPath(), suggestion(args[0], names))
 		}
 	}
 	for _, c := range cmd.Commands() {
@@ -94,6 +108,3 @@ func (p *program) withNewsroom(ctx context.Context, fn func(*newsroom) error) er
 	defer n.db.Close()
 	return fn(n)
 }
-
-// shortTime bounds a look that only decides what to say.
-const shortTime = 2 * time.Second

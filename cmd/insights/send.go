@@ -20,9 +20,9 @@ func (p *program) digestSendCommand() *cobra.Command {
 	var yes, wait, dryRun bool
 	cmd := &cobra.Command{
 		Use: "send ID", Short: "Send a planned digest", Args: cobra.ExactArgs(1),
-		Long: `Send a planned digest, exactly as it was planned. A running insights sends it; with
---wait this command stays until it is done, and sends itself when nothing is running.
-Sending a digest twice does nothing the second time.`,
+		Long: `Send a planned digest, exactly as it was planned. A running insights sends it.
+With --wait this command stays until it is done, and sends by itself if nothing
+is running. Sending a digest twice does nothing the second time.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return p.withNewsroom(cmd.Context(), func(n *newsroom) error {
 				d, err := n.digest(cmd.Context(), args[0])
@@ -216,13 +216,13 @@ func (p *program) follow(ctx context.Context, n *newsroom, what string, look fun
 
 func (p *program) digestTestCommand() *cobra.Command {
 	var category, id string
-	var yes, wait bool
+	var yes, wait, dryRun bool
 	cmd := &cobra.Command{
 		Use: "test ADDR...", Short: "Send a digest to addresses of your own, as a test", Args: cobra.MinimumNArgs(1),
-		Long: "Send what a new reader would get first, or a planned digest, to the given addresses.\nIt counts for nobody: positions do not move.",
+		Long: "Send what a new reader would get first, or a planned digest, to addresses of\nyour own. It counts for nobody: positions do not move.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return p.withNewsroom(cmd.Context(), func(n *newsroom) error {
-				return p.sendTest(cmd.Context(), n, args, category, id, yes, wait)
+				return p.sendTest(cmd.Context(), n, args, category, id, yes, wait, dryRun)
 			})
 		},
 	}
@@ -230,16 +230,17 @@ func (p *program) digestTestCommand() *cobra.Command {
 	cmd.Flags().StringVar(&id, "digest", "", "this planned digest (its `id`)")
 	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
 	cmd.Flags().BoolVar(&wait, "wait", false, "stay until it is sent")
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would be sent")
 	p.completeCategories(cmd, "category")
 	return cmd
 }
 
-func (p *program) sendTest(ctx context.Context, n *newsroom, to []string, category, id string, yes, wait bool) error {
+func (p *program) sendTest(ctx context.Context, n *newsroom, to []string, category, id string, yes, wait, dryRun bool) error {
 	var addresses []subscribers.Address
 	for _, word := range to {
-		a, err := subscribers.ParseAddress(word)
+		a, err := parseAddress(word)
 		if err != nil {
-			return usageError("%q: %v", word, err)
+			return err
 		}
 		addresses = append(addresses, a)
 	}
@@ -257,7 +258,15 @@ func (p *program) sendTest(ctx context.Context, n *newsroom, to []string, catego
 	if err != nil {
 		return err
 	}
-	p.out.note("test mail to %s, subject %q", count(len(addresses), "address"), rendered.Subject)
+	about := fmt.Sprintf("a test mail to %s, subject %q", strings.Join(to, ", "), rendered.Subject)
+	if dryRun {
+		if done, err := p.out.document([]deliveryJSON{}); done {
+			return err
+		}
+		p.out.line("would send %s", about)
+		return nil
+	}
+	p.out.note("%s", about)
 	if err := p.confirm("Send it?", yes); err != nil {
 		return err
 	}

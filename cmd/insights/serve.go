@@ -24,7 +24,7 @@ import (
 func (p *program) serveCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "serve", Short: "Serve the site and send digests, in production", Args: cobra.NoArgs,
-		Long: "Serve the site and the feeds, and send digests on their schedules.\n\nIt starts only with site.base_url, database.url, secret, a mail relay (smtp.*) and mail.from set.",
+		Long: "Serve the site and the feeds, and send digests on their schedules.\n\nIt starts only with site.base_url, database.url, secret, smtp.host and mail.from\nset, and says how to set each.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := p.config()
 			if err != nil {
@@ -59,6 +59,9 @@ type daemon struct {
 func (p *program) daemon(ctx context.Context, c *Config, use database.Use) error {
 	d := &daemon{p: p, log: p.daemonLog()}
 	if err := d.open(ctx, c, use); err != nil {
+		if ctx.Err() != nil {
+			return nil // told to stop while starting
+		}
 		return err
 	}
 	defer d.db.Close()
@@ -75,7 +78,10 @@ func (p *program) daemon(ctx context.Context, c *Config, use database.Use) error
 // wrong is said at once, and nothing is left half-started.
 func (d *daemon) open(ctx context.Context, c *Config, use database.Use) (err error) {
 	if d.live, err = content.NewLive(c.library); err != nil {
-		return unusable(fmt.Errorf("read the insights:\n%w", err))
+		return unreadable(err)
+	}
+	if len(d.live.Current().All()) == 0 {
+		d.log.Warn("there is no insight: content.dir holds no *.md file", "dir", c.Content.Dir)
 	}
 	if d.listener, err = net.Listen("tcp", c.Listen); err != nil {
 		return unusable(fmt.Errorf("listen on %s: %w; stop what uses it, or set another address: INSIGHTS_LISTEN=127.0.0.1:8081", c.Listen, err))
@@ -127,10 +133,10 @@ func (d *daemon) open(ctx context.Context, c *Config, use database.Use) (err err
 		Planner: d.planner, Slots: db, Schedules: c.schedules(), Library: d.live.Current, Changed: d.live.Changed,
 		Grace: c.Content.EditGrace, Log: d.log,
 	}
-	return d.openSite(c, use)
+	return d.openSite(ctx, c, use)
 }
 
-func (d *daemon) openSite(c *Config, use database.Use) error {
+func (d *daemon) openSite(ctx context.Context, c *Config, use database.Use) error {
 	override, err := c.templatesFS()
 	if err != nil {
 		return err
@@ -141,7 +147,7 @@ func (d *daemon) openSite(c *Config, use database.Use) error {
 	}
 	site := web.Config{
 		Site: c.Site, Pages: pages, Library: d.live.Current, Feeds: d.feeds.Load, FeedSite: c.feedSite(),
-		Registry: d.registry, Archive: d.db, Ready: d.db.Ping, Changed: d.live.Changed,
+		Registry: d.registry, Archive: d.db, Ready: d.db.Ping, Changed: d.live.Changed, Closing: ctx.Done(),
 		FormKey: []byte(c.formKey()), TrustedOrigins: c.TrustedOrigins, Log: d.log, Dev: use == database.Development,
 	}
 	for _, s := range c.TrustedProxies {

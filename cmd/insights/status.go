@@ -17,6 +17,9 @@ func (p *program) statusCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "status", Short: "Show what is going on: slots, outbox, readers", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if watch && p.out.json {
+				return usageError("--watch has no end, so it is no JSON document: leave out --json")
+			}
 			return p.withNewsroom(cmd.Context(), func(n *newsroom) error {
 				for {
 					if err := p.status(cmd.Context(), n); err != nil || !watch {
@@ -26,7 +29,7 @@ func (p *program) statusCommand() *cobra.Command {
 					case <-cmd.Context().Done():
 						return nil
 					case <-time.After(2 * time.Second):
-						p.out.line("")
+						p.out.clear()
 					}
 				}
 			})

@@ -142,19 +142,29 @@ func (p *program) showSubscriber(c *Config, s subscribers.Subscriber, document s
 		p.out.line("paused      until %s", moment(s.PausedUntil, zone))
 	}
 	p.out.line("confirmed   %s", moment(s.ConfirmedAt, zone))
-	var rows [][]string
-	for _, e := range document.History {
-		rows = append(rows, []string{moment(*e.At, zone), e.What, e.Source, e.Detail})
-	}
 	p.out.line("")
-	p.out.table([]string{"AT", "WHAT", "BY", "DETAIL"}, rows)
+	for _, e := range document.History {
+		p.out.line("%s  %s by %s", moment(*e.At, zone), e.What, e.Source)
+		if e.Detail != "" {
+			p.out.line("    %s", e.Detail)
+		}
+	}
+}
+
+// parseAddress reads an address a person wrote.
+func parseAddress(word string) (subscribers.Address, error) {
+	a, err := subscribers.ParseAddress(word)
+	if err != nil {
+		return a, usageError("%q: %v", word, err)
+	}
+	return a, nil
 }
 
 // subscriber finds one by the address a person wrote.
 func (n *newsroom) subscriber(ctx context.Context, address string) (subscribers.Subscriber, error) {
-	a, err := subscribers.ParseAddress(address)
+	a, err := parseAddress(address)
 	if err != nil {
-		return subscribers.Subscriber{}, usageError("%v", err)
+		return subscribers.Subscriber{}, err
 	}
 	s, err := n.db.ByKey(ctx, a.Key())
 	if errors.Is(err, subscribers.ErrNotFound) {
@@ -178,13 +188,13 @@ func (p *program) subscriberAddCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				signUp := subscribers.SignUp{Address: args[0], Name: name, Preferences: preferences, Source: "staff"}
+				address, err := parseAddress(args[0])
+				if err != nil {
+					return err
+				}
+				signUp := subscribers.SignUp{Address: address.String(), Name: name, Preferences: preferences, Source: "staff"}
 				if dryRun {
-					if _, err := subscribers.ParseAddress(args[0]); err != nil {
-						return usageError("%v", err)
-					}
-					p.out.line("would add %s, %s", args[0], preferences)
-					return nil
+					return p.wouldAdd(signUp, confirmed)
 				}
 				s, err := n.registry.Add(cmd.Context(), signUp, confirmed, basis)
 				if errors.Is(err, subscribers.ErrSuppressed) {
@@ -213,6 +223,19 @@ func (p *program) subscriberAddCommand() *cobra.Command {
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would be done")
 	p.completeCategories(cmd, "categories")
 	return cmd
+}
+
+func (p *program) wouldAdd(s subscribers.SignUp, confirmed bool) error {
+	status := subscribers.Pending
+	if confirmed {
+		status = subscribers.Confirmed
+	}
+	document := map[string]any{"email": s.Address, "status": status, "cadence": s.Cadence, "categories": s.Categories, "dry_run": true}
+	if done, err := p.out.document(document); done {
+		return err
+	}
+	p.out.line("would add %s as %s, %s", s.Address, status, s.Preferences)
+	return nil
 }
 
 // preferences reads what staff wrote; no category means all of them.

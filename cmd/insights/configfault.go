@@ -1,0 +1,59 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+)
+
+// faults collects what is wrong with a configuration, so that all of it can be
+// told at once, each with where it stands.
+type faults struct {
+	name   string // of the file
+	source []byte
+	list   []configFault
+}
+
+type configFault struct {
+	at   int // line of the file; what stands elsewhere comes last
+	text string
+}
+
+// line reports what is wrong in a line of the file.
+func (f *faults) line(number, message string) {
+	at, err := strconv.Atoi(number)
+	if err != nil { // no line known
+		f.list = append(f.list, configFault{0, fmt.Sprintf("%s: %s", f.name, message)})
+		return
+	}
+	f.list = append(f.list, configFault{at, fmt.Sprintf("%s:%d: %s", f.name, at, message)})
+}
+
+// variable reports what is wrong with a variable.
+func (f *faults) variable(name, message string) {
+	f.list = append(f.list, configFault{math.MaxInt, name + ": " + message})
+}
+
+// key reports what is wrong with the value of a key, wherever it was set.
+func (f *faults) key(c *Config, path, message string) {
+	if c.explicit[path] == byVariable {
+		f.variable(variable(path), message)
+	} else if node := nodeAt(f.source, path); node != nil {
+		f.line(strconv.Itoa(node.Line), path+": "+message)
+	} else {
+		f.variable(path, message)
+	}
+}
+
+// err is all of it in one error, or nil.
+func (f *faults) err() error {
+	slices.SortStableFunc(f.list, func(a, b configFault) int { return cmp.Compare(a.at, b.at) })
+	var errs []error
+	for _, fault := range f.list {
+		errs = append(errs, errors.New(fault.text))
+	}
+	return errors.Join(errs...)
+}

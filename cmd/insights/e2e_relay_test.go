@@ -1,0 +1,170 @@
+package main_test
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	gosmtp "github.com/emersion/go-smtp"
+)
+
+// e2eRelay is a mail server that keeps what it is given. Its hooks are set before
+// the first connection; each may be nil, and each may run several times at once.
+type e2eRelay struct {
+	addr string
+
+	// onRecipient answers RCPT TO; errHangUp ends the connection instead.
+	onRecipient func(to string) error
+	// onData is called when DATA has begun, before its content is read: an error
+	// wrapping errHangUp ends the connection in the middle of the message.
+	onData func(to string) error
+	// onMessage is called when the whole message has arrived and been kept, before
+	// it is answered: errHangUp ends the connection without an answer.
+	onMessage func(m e2eMail) error
+
+	mu    sync.Mutex
+	mails []e2eMail
+	helos map[string]bool
+}
+
+var errHangUp = errors.New("hang up")
+
+// e2eMail is a message as it arrived.
+type e2eMail struct {
+	From, To string // of the envelope
+	UTF8     bool   // SMTPUTF8 was asked for
+	Raw      []byte
+}
+
+// newE2ERelay starts a relay on loopback; change, when not nil, sets its hooks and
+// may change the server before it starts.
+func newE2ERelay(t testing.TB, change func(*e2eRelay, *gosmtp.Server)) *e2eRelay {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &e2eRelay{addr: l.Addr().String(), helos: make(map[string]bool)}
+	server := gosmtp.NewServer(gosmtp.BackendFunc(r.session))
+	server.Domain = "relay.test"
+	server.EnableSMTPUTF8 = true
+	server.MaxMessageBytes = 1 << 20
+	server.MaxRecipients = 1 // a mail is one person's
+	server.ReadTimeout, server.WriteTimeout = time.Minute, time.Minute
+	if change != nil {
+		change(r, server)
+	}
+	var serving sync.WaitGroup
+	serving.Go(func() {
+		if err := server.Serve(l); err != nil && !errors.Is(err, gosmtp.ErrServerClosed) {
+			t.Errorf("the test's mail server ended: %v", err)
+		}
+	})
+	t.Cleanup(func() {
+		server.Close()
+		serving.Wait()
+	})
+	return r
+}
+
+func (r *e2eRelay) session(c *gosmtp.Conn) (gosmtp.Session, error) {
+	r.mu.Lock()
+	r.helos[c.Hostname()] = true
+	r.mu.Unlock()
+	return &e2eSession{relay: r, conn: c}, nil
+}
+
+// all returns what has arrived so far, in order.
+func (r *e2eRelay) all() []e2eMail {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return append([]e2eMail(nil), r.mails...)
+}
+
+// to returns what has arrived for one address.
+func (r *e2eRelay) to(address string) (mails []e2eMail) {
+	for _, m := range r.all() {
+		if m.To == address {
+			mails = append(mails, m)
+		}
+	}
+	return mails
+}
+
+// await waits until n mails have arrived for an address and returns the last.
+func (r *e2eRelay) await(t testing.TB, address string, n int) e2eMail {
+	t.Helper()
+	var mails []e2eMail
+	e2eUntil(t, 20*time.Second, "a mail for "+address, func() bool {
+		mails = r.to(address)
+		return len(mails) >= n
+	})
+	return mails[n-1]
+}
+
+// clear forgets what has arrived.
+func (r *e2eRelay) clear() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.mails = nil
+}
+
+type e2eSession struct {
+	relay *e2eRelay
+	conn  *gosmtp.Conn
+	mail  e2eMail
+}
+
+func (s *e2eSession) Mail(from string, options *gosmtp.MailOptions) error {
+	s.mail = e2eMail{From: from, UTF8: options != nil && options.UTF8}
+	return nil
+}
+
+func (s *e2eSession) Rcpt(to string, _ *gosmtp.RcptOptions) error {
+	if hook := s.relay.onRecipient; hook != nil {
+		if err := hook(to); err != nil {
+			if errors.Is(err, errHangUp) {
+				s.conn.Conn().Close()
+			}
+			return err
+		}
+	}
+	s.mail.To = to
+	return nil
+}
+
+func (s *e2eSession) Data(r io.Reader) error {
+	if hook := s.relay.onData; hook != nil {
+		if err := hook(s.mail.To); err != nil {
+			if errors.Is(err, errHangUp) {
+				_, _ = io.CopyN(io.Discard, r, 100)
+				s.conn.Conn().Close()
+			}
+			return err
+		}
+	}
+	var raw bytes.Buffer
+	if _, err := raw.ReadFrom(r); err != nil {
+		return err // the client went away: half a message is no message
+	}
+	s.mail.Raw = raw.Bytes()
+	s.relay.mu.Lock()
+	s.relay.mails = append(s.relay.mails, s.mail)
+	s.relay.mu.Unlock()
+	if hook := s.relay.onMessage; hook != nil {
+		if err := hook(s.mail); err != nil {
+			if errors.Is(err, errHangUp) {
+				s.conn.Conn().Close()
+			}
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *e2eSession) Reset()        {}
+func (s *e2eSession) Logout() error { return nil }
