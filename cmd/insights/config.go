@@ -190,7 +190,7 @@ func (c *Config) check(found *faults) {
 	}
 	for _, secret := range c.secrets() {
 		if len(secret) < subscribers.MinSecret {
-			fault("secret", "has %d bytes; it needs %d or more: head -c 32 /dev/urandom | base64", len(secret), subscribers.MinSecret)
+			fault("secret", "has %d bytes; it needs %d or more (blanks and commas divide several secrets): head -c 32 /dev/urandom | base64", len(secret), subscribers.MinSecret)
 		}
 	}
 }
@@ -334,7 +334,7 @@ func (c *Config) forServing() error {
 	need("smtp.host", "INSIGHTS_SMTP_HOST=smtp.example.com,\n    and as the relay wants it INSIGHTS_SMTP_PORT, _TLS, _USER and _PASSWORD")
 	need("mail.from", "INSIGHTS_MAIL_FROM='Insights <insights@example.com>'")
 	if len(missing) > 0 {
-		missing = append([]error{errors.New("serve needs more, as variables or in insights.yaml (`insights dev` does not):")}, missing...)
+		missing = append([]error{errors.New("serve needs more, as variables or in insights.yaml (`insights dev` does not)")}, missing...)
 		return unusable(errors.Join(missing...))
 	}
 	return nil

@@ -18,6 +18,9 @@ func (p *program) configCheckCommand() *cobra.Command {
 		Use: "check", Short: "Report every fault of the configuration", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := p.config()
+			if err == nil {
+				err = c.checkTemplates()
+			}
 			if err == nil && serving {
 				err = c.forServing()
 			}

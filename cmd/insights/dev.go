@@ -38,9 +38,9 @@ in this folder. Its links lead to the address it listens on.`,
 // welcome says on one screen where everything is.
 func (p *program) welcome(d *daemon) {
 	base := d.config.Site.BaseURL
-	source := "inside the binary; to edit your own: content.dir"
+	source := "inside the binary; for your own: INSIGHTS_CONTENT_DIR"
 	if dir := d.config.Content.Dir; dir != "" {
-		source = dir + ", reloaded when a file is saved"
+		source = "reloaded when a file is saved, from\n            " + dir
 	}
 	n := len(d.live.Current().Insights())
 	fmt.Fprintf(p.out.stderr, `
@@ -51,15 +51,15 @@ Insights %s is running.
   Sign-up   %s/subscribe
   Inbox     %s/_inbox   (mails stay here; none is sent)
 
-  Insights  %s (%s)
+  Insights  %s, %s
   Database  %s
 
-A first digest: sign up, confirm in the inbox, then in a second terminal, here:
+A first digest: sign up, confirm in the inbox, then in a second terminal here:
 
   insights digest plan --cadence weekly
   insights digest send 1
 
-Ctrl-C stops it.
+Not installed? Write: go run ./cmd/insights digest …     Ctrl-C stops it.
 
 `, version, base, base, base, base, count(n, "insight"), source, strings.TrimPrefix(d.db.String(), "sqlite:"))
 }

@@ -106,13 +106,6 @@ func (r *e2eRelay) await(t testing.TB, address string, n int) e2eMail {
 	return mails[n-1]
 }
 
-// clear forgets what has arrived.
-func (r *e2eRelay) clear() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.mails = nil
-}
-
 type e2eSession struct {
 	relay *e2eRelay
 	conn  *gosmtp.Conn

@@ -45,6 +45,10 @@ func (c *Config) library(previous *content.Library) (*content.Library, error) {
 			faults[i].File = filepath.Join(c.Content.Dir, faults[i].File)
 		}
 	}
+	if err == nil && len(lib.All()) == 0 && previous != nil && len(previous.All()) > 0 {
+		// More likely a folder that was unmounted than a site that was given up.
+		return nil, fmt.Errorf("%s holds no *.md file any more; restart if that is meant", c.Content.Dir)
+	}
 	return lib, err
 }
 
@@ -66,6 +70,17 @@ func (c *Config) templatesFS() (fs.FS, error) {
 		return nil, unusable(fmt.Errorf("templates.dir: %w", err))
 	}
 	return root.FS(), nil
+}
+
+// checkTemplates reports every fault of the templates that replace embedded ones.
+func (c *Config) checkTemplates() error {
+	override, err := c.templatesFS()
+	if err != nil {
+		return err
+	}
+	_, pages := templates.NewPages(override)
+	_, mails := templates.NewMail(c.Site, override)
+	return unusable(errors.Join(pages, mails))
 }
 
 // feedSite is what feeds say of the site.

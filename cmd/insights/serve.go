@@ -18,6 +18,7 @@ import (
 	"github.com/scaledbydesign/insights/content"
 	"github.com/scaledbydesign/insights/feeds"
 	"github.com/scaledbydesign/insights/newsletter"
+	"github.com/scaledbydesign/insights/subscribers"
 	"github.com/scaledbydesign/insights/templates"
 )
 
@@ -148,7 +149,7 @@ func (d *daemon) openSite(ctx context.Context, c *Config, use database.Use) erro
 	site := web.Config{
 		Site: c.Site, Pages: pages, Library: d.live.Current, Feeds: d.feeds.Load, FeedSite: c.feedSite(),
 		Registry: d.registry, Archive: d.db, Ready: d.db.Ping, Changed: d.live.Changed, Closing: ctx.Done(),
-		FormKey: []byte(c.formKey()), TrustedOrigins: c.TrustedOrigins, Log: d.log, Dev: use == database.Development,
+		FormKey: formKey(d.registry.Keys), TrustedOrigins: c.TrustedOrigins, Log: d.log, Dev: use == database.Development,
 	}
 	for _, s := range c.TrustedProxies {
 		prefix, err := parseNetwork(s)
@@ -246,9 +247,6 @@ func (d *daemon) followLibrary(ctx context.Context) error {
 }
 
 // formKey signs the time in the sign-up form; all daemons of a site share it.
-func (c *Config) formKey() string {
-	if secrets := c.secrets(); len(secrets) > 0 {
-		return "form\x00" + secrets[0]
-	}
-	return ""
+func formKey(keys *subscribers.Keyring) []byte {
+	return []byte(keys.Make("form", "", ""))
 }

@@ -72,11 +72,19 @@ func (s *sqlite) prepare(create bool) error {
 	case errors.Is(err, fs.ErrNotExist) && !create:
 		return fmt.Errorf("there is no database at %s: run `insights dev` or `insights serve` here, or `insights db migrate`: %w", s.path, fs.ErrNotExist)
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("create database: the folder %s does not exist", filepath.Dir(s.path))
+		if dir := filepath.Dir(s.path); !exists(dir) {
+			return fmt.Errorf("create database: the folder %s does not exist", dir)
+		}
+		return fmt.Errorf("create database: %w; it must be where this user may write", err)
 	case err != nil:
 		return fmt.Errorf("open database: %w; it must be a file this user may read and write", err)
 	}
 	return f.Close()
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 // lockSender locks a file beside the database: locking the database file itself
@@ -102,9 +110,10 @@ func explain(err error) error {
 	if !ok {
 		return err
 	}
-	switch e.Code {
-	case sqlite3.ErrFull:
+	if e.Code == sqlite3.ErrFull || e.Code == sqlite3.ErrIoErr && (e.SystemErrno == unix.ENOSPC || e.SystemErrno == unix.EDQUOT || e.SystemErrno == unix.EFBIG) {
 		return fmt.Errorf("the disk is full: free some space; nothing was half-written: %w", err)
+	}
+	switch e.Code {
 	case sqlite3.ErrReadonly, sqlite3.ErrCantOpen, sqlite3.ErrPerm:
 		return fmt.Errorf("the database or its folder can't be written: make both writable for this user: %w", err)
 	case sqlite3.ErrNotADB, sqlite3.ErrCorrupt:
