@@ -177,20 +177,11 @@ func TestPathsAreTakenAsTheyAre(t *testing.T) {
 }
 
 // TestReadOnly needs a user who is not root: root may write what is read-only.
-func TestReadOnlySaysSo(t *testing.T) {
-	if os.Geteuid() == 0 {
-		t.Skip("root may write a read-only file; run as another user")
-	}
-	dir := t.TempDir()
-	path := filepath.Join(dir, "test.db")
-	db := openAt(t, path)
-	edit(t, db, "ada@example.com")
-	if err := os.Chmod(path, 0o400); err != nil {
-		t.Fatal(err)
-	}
-	if other, err := database.Open("sqlite:"+path, false); err == nil {
+// What may not be written even by root, who runs the tests in CI: a folder.
+func TestUnwritablePathSaysSo(t *testing.T) {
+	if other, err := database.Open("sqlite:"+t.TempDir(), true); err == nil {
 		other.Close()
-		t.Error("a read-only file was opened")
+		t.Error("a folder was opened")
 	} else if !strings.Contains(err.Error(), "this user may read and write") {
 		t.Error(err)
 	}
