@@ -52,7 +52,7 @@ const (
 // why. ErrSlotTaken means that somebody else has planned the slot,
 // ErrOtherLibrary that lib lacks insights which readers are still to receive.
 func (p *Planner) Plan(ctx context.Context, lib *content.Library, req Request) (Digest, error) {
-	unread, err := p.numbered(ctx, lib, req.Category)
+	unread, err := p.numbered(ctx, lib, req.Category, req.DryRun)
 	if err != nil {
 		return Digest{}, err
 	}
@@ -122,11 +122,15 @@ func (p *Planner) fill(ctx context.Context, req Request, d Digest, draft *draft,
 	return p.Store.Freeze(ctx, d, slot)
 }
 
-// numbered is the scope's insights that can stand in a digest, newest first.
-func (p *Planner) numbered(ctx context.Context, lib *content.Library, category string) ([]Item, error) {
+// numbered is the scope's insights that can stand in a digest, newest first. With
+// ahead it counts those that lib shows and nobody has numbered yet, as they will be.
+func (p *Planner) numbered(ctx context.Context, lib *content.Library, category string, ahead bool) ([]Item, error) {
 	sequence, err := p.Store.Sequence(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("read numbered insights: %w", err)
+	}
+	if ahead {
+		sequence = append(sequence, unnumbered(lib, sequence)...)
 	}
 	var items []Item
 	for _, n := range sequence {
@@ -148,6 +152,30 @@ func (p *Planner) numbered(ctx context.Context, lib *content.Library, category s
 	}
 	slices.SortFunc(items, func(a, b Item) int { return cmp.Compare(b.Seq, a.Seq) })
 	return items, nil
+}
+
+// beyond is above every sequence number and position that will ever be.
+const beyond = 1 << 40
+
+// unnumbered is what a library shows beyond the sequence, numbered for show.
+func unnumbered(lib *content.Library, sequence []Numbered) []Numbered {
+	known := make(map[string]bool, len(sequence))
+	for _, n := range sequence {
+		known[n.InsightID] = true
+	}
+	visible := slices.DeleteFunc(VisibleIn(lib), func(v Visible) bool { return known[v.InsightID] })
+	slices.SortFunc(visible, ByAppearance)
+	var ahead []Numbered
+	for i, v := range visible {
+		ahead = append(ahead, Numbered{InsightID: v.InsightID, Seq: beyond + int64(i), Category: v.Category, Email: v.Email})
+	}
+	return ahead
+}
+
+// ByAppearance is the order in which insights that appear together are numbered:
+// the oldest first, so that the newest have the highest numbers.
+func ByAppearance(a, b Visible) int {
+	return cmp.Or(a.Date.Compare(b.Date), cmp.Compare(b.Order, a.Order), cmp.Compare(a.InsightID, b.InsightID))
 }
 
 // VisibleIn lists what lib shows, for a LibraryStore to number.

@@ -11,7 +11,7 @@ import (
 // Sample is the digest that a new reader of all categories (or of one) would get
 // first: the newest n insights. Nothing is stored.
 func (p *Planner) Sample(ctx context.Context, lib *content.Library, category string, n int) (Digest, error) {
-	items, err := p.numbered(ctx, lib, category)
+	items, err := p.numbered(ctx, lib, category, true)
 	if err != nil {
 		return Digest{}, err
 	}

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -150,6 +151,11 @@ func (p *program) config() (Config, error) {
 	c.check(&found)
 	if err := found.err(); err != nil {
 		return c, unusable(err)
+	}
+	for key, dir := range map[string]*string{"content.dir": &c.Content.Dir, "templates.dir": &c.Templates.Dir} {
+		if c.explicit[key] == byFile && !filepath.IsAbs(*dir) {
+			*dir = filepath.Join(filepath.Dir(name), *dir) // beside the file that names them
+		}
 	}
 	if c.Site.BaseURL == "" {
 		c.Site.BaseURL = "http://" + c.Listen

@@ -34,7 +34,7 @@ func (p *program) configCheckCommand() *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().BoolVar(&serving, "serve", false, "also ask for everything that `insights serve` needs")
+	cmd.Flags().BoolVar(&serving, "serve", false, "also ask for everything that insights serve needs")
 	return cmd
 }
 

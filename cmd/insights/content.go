@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -135,7 +136,7 @@ func (p *program) contentCheckCommand() *cobra.Command {
 		Use: "check [DIR]", Short: "Report every fault of every insight, as file:line", Args: cobra.MaximumNArgs(1),
 		Long: "Report every fault of every insight, as file:line. It reads DIR, or the\nconfigured content.dir, or the insights inside the binary.\nExit code 3 means that there are faults.",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := p.config()
+			c, err := p.configHere(cmd.Context())
 			if err != nil {
 				return err
 			}
@@ -147,12 +148,12 @@ func (p *program) contentCheckCommand() *cobra.Command {
 			if err != nil && !ok {
 				return err
 			}
-			return p.reportFaults(lib, faults)
+			return p.reportFaults(cmp.Or(c.Content.Dir, "inside the binary"), lib, faults)
 		},
 	}
 }
 
-func (p *program) reportFaults(lib *content.Library, faults content.Faults) error {
+func (p *program) reportFaults(where string, lib *content.Library, faults content.Faults) error {
 	type fault struct {
 		File    string `json:"file"`
 		Line    int    `json:"line"`
@@ -170,7 +171,11 @@ func (p *program) reportFaults(lib *content.Library, faults content.Faults) erro
 		return err
 	}
 	if len(faults) == 0 {
-		p.out.line("%s, no fault", count(len(lib.All()), "insight"))
+		drafts := ""
+		if hidden := len(lib.All()) - len(lib.Insights()); hidden > 0 {
+			drafts = fmt.Sprintf(" (%d not visible: drafts or in the future)", hidden)
+		}
+		p.out.line("%s%s, no fault: %s", count(len(lib.All()), "insight"), drafts, where)
 		return nil
 	}
 	for _, f := range faults {
@@ -185,7 +190,7 @@ func (p *program) contentNewCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "new TITLE", Short: "Write a new draft into content.dir", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := p.config()
+			c, err := p.configHere(cmd.Context())
 			if err != nil {
 				return err
 			}
@@ -232,24 +237,30 @@ func (p *program) contentNewCommand() *cobra.Command {
 // readLibrary reads configuration and insights: beside `insights dev`, those that
 // it serves.
 func (p *program) readLibrary(ctx context.Context) (*Config, *content.Library, error) {
-	c, err := p.config()
+	c, err := p.configHere(ctx)
 	if err != nil {
 		return nil, nil, err
-	}
-	if c.explicit["database.url"] == byDefault {
-		if db, err := c.openDatabase(ctx); err == nil { // there need not be one
-			err = c.follow(ctx, db)
-			db.Close()
-			if err != nil {
-				return nil, nil, err
-			}
-		}
 	}
 	lib, err := c.library(nil)
 	if err != nil {
 		return nil, nil, unreadable(err)
 	}
 	return &c, lib, nil
+}
+
+// configHere is the configuration with what a development database in this folder
+// says of how `insights dev` runs; there need not be one.
+func (p *program) configHere(ctx context.Context) (Config, error) {
+	c, err := p.config()
+	if err != nil || c.explicit["database.url"] != byDefault {
+		return c, err
+	}
+	db, err := c.openDatabase(ctx)
+	if err != nil {
+		return c, nil
+	}
+	defer db.Close()
+	return c, c.follow(ctx, db)
 }
 
 // category turns the slug or name a person wrote into a slug; "" stays "".

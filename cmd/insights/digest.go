@@ -255,7 +255,7 @@ func (p *program) digestListCommand() *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().IntVar(&limit, "limit", 20, "at most this `many`")
+	cmd.Flags().IntVar(&limit, "limit", 20, "at most this `number`")
 	return cmd
 }
 

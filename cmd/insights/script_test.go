@@ -75,6 +75,7 @@ func setUp(env *testscript.Env) error {
 		return err
 	}
 	env.Setenv("LISTEN", listen)
+	env.Setenv("INSIGHTS_LISTEN", listen)
 	env.Setenv("SITE", "http://"+listen)
 	env.Setenv("GOCOVERDIR", os.Getenv("GOCOVERDIR"))
 	return nil

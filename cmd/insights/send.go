@@ -20,7 +20,8 @@ func (p *program) digestSendCommand() *cobra.Command {
 	var yes, wait, dryRun bool
 	cmd := &cobra.Command{
 		Use: "send ID", Short: "Send a planned digest", Args: cobra.ExactArgs(1),
-		Long: `Send a planned digest, exactly as it was planned. A running insights sends it.
+		Long: `Send a planned digest as it was planned, but for what a reader has received
+meanwhile or no longer wants. A running insights sends it.
 With --wait this command stays until it is done, and sends by itself if nothing
 is running. Sending a digest twice does nothing the second time.`,
 		RunE: func(cmd *cobra.Command, args []string) error {

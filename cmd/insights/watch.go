@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -76,7 +77,8 @@ func (d *daemon) reload(reported string) string {
 		return ""
 	}
 	if err.Error() != reported {
-		d.log.Error("the last good insights stay in force", "faults", err.Error())
+		d.log.Error("the last good insights stay in force", "faults", strings.Count(err.Error(), "\n")+1)
+		d.p.out.problem("%v", err)
 	}
 	return err.Error()
 }

@@ -1,7 +1,6 @@
 package database
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
@@ -139,9 +138,7 @@ func number(ctx context.Context, tx *sql.Tx, known map[string]knownInsight, visi
 
 // giveNumbers numbers the oldest first, so that the newest have the highest.
 func giveNumbers(ctx context.Context, tx *sql.Tx, due []newsletter.Visible) error {
-	slices.SortFunc(due, func(a, b newsletter.Visible) int {
-		return cmp.Or(a.Date.Compare(b.Date), cmp.Compare(b.Order, a.Order), cmp.Compare(a.InsightID, b.InsightID))
-	})
+	slices.SortFunc(due, newsletter.ByAppearance)
 	head, err := headOf(ctx, tx)
 	if err != nil {
 		return err
