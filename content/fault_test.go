@@ -77,6 +77,8 @@ func TestEveryFaultIsToldWithItsLine(t *testing.T) {
 		{"picture of another type", insight(1, "![x](images/x.bmp)"), "a.md:8: image images/x.bmp: a picture's name ends in .svg, .png, .jpg, .jpeg, .gif, .webp or .avif"},
 		{"nested too deep", insight(1, "one\n\n"+strings.Repeat(">", 101)+"\n"), "a.md:10: lists and quotes nested 101 levels deep; at most 100"},
 		{"nested too deep by indentation", insight(1, "- one\n"+strings.Repeat(" ", 202)+"- two\n"), "a.md:9: lists and quotes nested 101 levels deep; at most 100"},
+		{"too many footnotes", insight(1, "one\n"+strings.Repeat("[^1]", 10_001)), "a.md:9: more than 10000 links"},
+		{"too large a table", insight(1, "|"+strings.Repeat("a|", 500)+"\n|"+strings.Repeat("-|", 500)+"\n"+strings.Repeat("|x\n", 400)), "a.md:407: tables with room for more than 200000 cells"},
 		{"too many links", insight(1, "one\n"+strings.Repeat("[a](", 10_001)), "a.md:9: more than 10000 links"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

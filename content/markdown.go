@@ -71,23 +71,34 @@ func (d *document) scanBody(bodyLine int) {
 	in.Minutes = max(1, (words+codeLines*wordsPerCodeLine+wordsPerMinute-1)/wordsPerMinute)
 }
 
-// The Markdown parser takes time that grows with the square of these; no article
-// comes near them.
+// The Markdown parser takes time that grows with the square of these, and memory
+// for every cell that a table could have; no article comes near them.
 const (
 	maxNesting = 100
-	maxLinks   = 10_000
+	maxLinks   = 10_000  // footnotes and definitions of links included
+	maxCells   = 200_000 // of all tables: lines with a | by the most of them in a line
 )
 
 // tooIntricate says what in a body, and how many lines below its first, nobody
 // would write by hand: "" when all is well.
 func tooIntricate(body string) (line int, problem string) {
-	links := 0
+	links, rows, columns := 0, 0, 0
 	for l := range strings.Lines(body) {
 		if depth := nesting(l); depth > maxNesting {
 			return line, fmt.Sprintf("lists and quotes nested %d levels deep; at most %d", depth, maxNesting)
 		}
-		if links += strings.Count(l, "]("); links > maxLinks {
+		links += strings.Count(l, "](") + strings.Count(l, "[^")
+		if strings.HasPrefix(strings.TrimLeft(l, " "), "[") && strings.Contains(l, "]:") {
+			links++
+		}
+		if links > maxLinks {
 			return line, fmt.Sprintf("more than %d links", maxLinks)
+		}
+		if bars := strings.Count(l, "|"); bars > 0 {
+			rows, columns = rows+1, max(columns, bars)
+			if rows*columns > maxCells {
+				return line, fmt.Sprintf("tables with room for more than %d cells", maxCells)
+			}
 		}
 		line++
 	}
