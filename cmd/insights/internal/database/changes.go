@@ -39,6 +39,9 @@ func (db *DB) Changed() <-chan struct{} { return db.changes.wait() }
 func (db *DB) Watch(ctx context.Context) error {
 	conn, err := db.reader.Conn(ctx)
 	if err != nil {
+		if ctx.Err() != nil {
+			return nil // told to stop before it began
+		}
 		return explain(err)
 	}
 	defer conn.Close()

@@ -336,3 +336,11 @@ func edit(t testing.TB, db *database.DB, email string) {
 		t.Fatal(err)
 	}
 }
+
+func TestWatchThatIsStoppedBeforeItBeginsIsNoFault(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := open(t).Watch(ctx); err != nil {
+		t.Errorf("%v", err)
+	}
+}
