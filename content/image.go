@@ -40,19 +40,28 @@ func (l *Library) Image(name string) ([]byte, string, bool) {
 	if !ok {
 		return nil, "", false
 	}
-	f, err := l.folder.fsys.Open(path.Join(imagesFolder, name))
+	f, err := openRegular(l.folder.fsys, path.Join(imagesFolder, name))
 	if err != nil {
 		return nil, "", false
 	}
 	defer f.Close()
-	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
-		return nil, "", false
-	}
 	data, err := io.ReadAll(io.LimitReader(f, maxImage+1))
 	if err != nil || len(data) > maxImage {
 		return nil, "", false
 	}
 	return data, contentType, true
+}
+
+// openRegular opens a file that is one: to open a pipe would wait for a writer.
+func openRegular(fsys fs.FS, name string) (fs.File, error) {
+	info, err := fs.Stat(fsys, name)
+	if err == nil && !info.Mode().IsRegular() {
+		err = &fs.PathError{Op: "open", Path: name, Err: fs.ErrInvalid}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return fsys.Open(name)
 }
 
 // imageType returns the content type of a bare file name, if it may be a picture's.
@@ -77,13 +86,13 @@ func imageProblem(fsys fs.FS, name string) (image, string) {
 	if !fs.ValidPath(name) {
 		return image{}, "no such file"
 	}
-	f, err := fsys.Open(name)
+	f, err := openRegular(fsys, name)
 	if err != nil {
 		return image{}, "no such file"
 	}
 	defer f.Close()
 	info, err := f.Stat()
-	if err != nil || !info.Mode().IsRegular() {
+	if err != nil {
 		return image{}, "no such file"
 	}
 	if info.Size() > maxImage {

@@ -246,8 +246,10 @@ func (r *Registry) Add(ctx context.Context, s SignUp, confirmed bool, basis stri
 			return Change{}, fmt.Errorf("%w: %s", ErrSuppressed, sub.Reason)
 		case Confirmed:
 			return Change{}, nil
-		case Unsubscribed:
-			if confirmed {
+		default:
+			// Since they said no, anybody may have signed them up again: only their
+			// own click, which clears the date, ends it.
+			if confirmed && !sub.UnsubscribedAt.IsZero() {
 				return Change{}, errors.New("they unsubscribed: only they can confirm again; leave out --confirmed to send them a confirmation mail")
 			}
 		}

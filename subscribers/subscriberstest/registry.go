@@ -408,4 +408,7 @@ func staffAdd(d *desk) {
 	_, err = d.Add(d.Context(), staff, false, "")
 	d.want(err, nil, "ask them again")
 	d.wantStatus("ada@example.com", subscribers.Pending)
+	if _, err = d.Add(d.Context(), staff, true, "somebody signed them up again"); err == nil {
+		d.Error("staff confirmed somebody who had unsubscribed and not clicked since")
+	}
 }

@@ -18,11 +18,14 @@ func (s *site) digestHead(title, path string) templates.Head {
 	return h
 }
 
+// maxPage is beyond the last page of any archive.
+const maxPage = 1 << 20
+
 func (s *site) digestsPage(w http.ResponseWriter, r *http.Request) error {
 	page := 1
 	if given := r.PathValue("page"); given != "" {
 		n, err := strconv.Atoi(given)
-		if err != nil || n < 2 || strconv.Itoa(n) != given {
+		if err != nil || n < 2 || n > maxPage || strconv.Itoa(n) != given {
 			return statusError(http.StatusNotFound)
 		}
 		page = n

@@ -118,7 +118,7 @@ func nameFault(name string) string {
 	switch {
 	case utf8.RuneCountInString(name) > 100:
 		return "That name is too long: 100 characters at most."
-	case strings.ContainsFunc(strings.TrimSpace(name), unicode.IsControl):
+	case strings.ContainsFunc(strings.TrimSpace(name), func(r rune) bool { return unicode.IsControl(r) || unicode.In(r, unicode.Zl, unicode.Zp) }):
 		return "A name can't hold line breaks or other control characters."
 	}
 	return ""
