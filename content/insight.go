@@ -6,6 +6,7 @@ package content
 
 import (
 	"crypto/sha256"
+	"encoding/hex"
 	"time"
 )
 
@@ -44,6 +45,14 @@ type Insight struct {
 	shown  map[string]image  // the pictures the body and the front matter name: name in the images folder → what is known of it
 	digest [sha256.Size]byte // of everything above but File: what a reader can see
 }
+
+// Version returns 16 hexadecimal digits that stand for everything a reader can see
+// of the insight, on every machine.
+func (in *Insight) Version() string { return hex.EncodeToString(in.digest[:8]) }
+
+// Size returns the length of the text as it was written, in bytes: a measure of the
+// insight that costs nothing.
+func (in *Insight) Size() int { return len(in.body) }
 
 // Path returns the address of the insight's page under the site's base URL, such
 // as "/insights/some-slug".

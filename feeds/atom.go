@@ -9,10 +9,13 @@ import (
 // atomFile is an Atom 1.0 document (RFC 4287).
 type atomFile struct {
 	*gorilla.AtomFeed
-	Language  string         `xml:"xml:lang,attr,omitempty"`
-	Generator *atomGenerator `xml:"generator"`
-	Link      []link         `xml:"link"`
-	Entries   []atomEntry    `xml:"entry"`
+	MediaSpace   string         `xml:"xmlns:media,attr"`
+	HistorySpace string         `xml:"xmlns:fh,attr"`
+	Language     string         `xml:"xml:lang,attr,omitempty"`
+	Generator    *atomGenerator `xml:"generator"`
+	Link         []link         `xml:"link"`
+	history
+	Entries []atomEntry `xml:"entry"`
 }
 
 type atomGenerator struct {
@@ -23,9 +26,10 @@ type atomGenerator struct {
 
 type atomEntry struct {
 	*gorilla.AtomEntry
-	Language string         `xml:"xml:lang,attr,omitempty"`
-	Category []atomCategory `xml:"category"`
-	Content  cdata          `xml:"content"`
+	Language  string         `xml:"xml:lang,attr,omitempty"`
+	Category  []atomCategory `xml:"category"`
+	Content   cdata          `xml:"content"`
+	Thumbnail *media         `xml:"media:thumbnail"`
 }
 
 type atomCategory struct {
@@ -35,12 +39,12 @@ type atomCategory struct {
 
 func renderAtom(f Feed) ([]byte, error) {
 	file := atomFile{
-		AtomFeed: (&gorilla.Atom{Feed: f.generic(asHTML)}).AtomFeed(),
-		Language: f.Site.Language,
-		Link: []link{
-			{Rel: "self", Type: Atom.mediaType(), Href: f.SelfURL(Atom)},
-			{Rel: "alternate", Type: "text/html", Href: f.HomeURL()},
-		},
+		AtomFeed:     (&gorilla.Atom{Feed: f.generic(asHTML)}).AtomFeed(),
+		MediaSpace:   mediaNamespace,
+		HistorySpace: historyNamespace,
+		Language:     f.Site.Language,
+		Link:         append(f.links(Atom), link{Rel: "alternate", Type: "text/html", Href: f.HomeURL()}),
+		history:      f.history(),
 	}
 	file.Id = f.ID()
 	file.Icon, file.Logo = f.Site.Icon, f.Site.Logo
@@ -50,7 +54,7 @@ func renderAtom(f Feed) ([]byte, error) {
 	for i, entry := range file.AtomFeed.Entries {
 		e := f.Entries[i]
 		entry.Published = e.Published.Format(time.RFC3339)
-		extended := atomEntry{AtomEntry: entry, Language: e.Language, Content: cdata{Type: "html", Text: e.HTML}}
+		extended := atomEntry{AtomEntry: entry, Language: e.Language, Content: cdata{Type: "html", Text: e.HTML}, Thumbnail: thumbnail(e.Image)}
 		for _, c := range e.Categories {
 			extended.Category = append(extended.Category, atomCategory{Term: c.Slug, Label: c.Name})
 		}

@@ -17,7 +17,7 @@ func BenchmarkBuild(b *testing.B) {
 			b.ReportAllocs()
 			bytes := 0
 			for b.Loop() {
-				set, err := feeds.Build(lib, testSite)
+				set, err := feeds.Build(lib, testSite, nil)
 				if err != nil {
 					b.Fatal(err)
 				}

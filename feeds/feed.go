@@ -61,7 +61,16 @@ type Feed struct {
 	Path        string  // "/feeds/all": the document's address without the format's extension
 	HomePath    string  // "/": the page that shows the same to people
 	Entries     []Entry // newest first
+
+	// A long feed is divided as RFC 5005 (section 4) says: its own document holds
+	// the newest entries, archive documents the others.
+	Archive  string // name of the archive that this document is, such as "2026-03"; empty: it is the feed's own
+	Previous string // name of the archive with the next older entries; empty: there are none
+	Complete bool   // the feed has no entries but these (RFC 5005, section 2)
 }
+
+// Refresh is how often a feed reader may well ask again.
+const Refresh = 15 * time.Minute
 
 // Entry is one article of a feed: an RSS item, an Atom entry. ID, URL, Title and
 // Published are needed, the rest may be empty.
@@ -91,9 +100,48 @@ type Category struct {
 // and the site's authority.
 func (f Feed) ID() string { return EntryID(f.Site, "feed:"+f.Name) }
 
-// SelfURL returns the one address of the feed's document in that format.
-func (f Feed) SelfURL(format Format) string {
-	return f.Site.BaseURL + f.Path + "." + string(format)
+// SelfURL returns the one address of the document in that format.
+func (f Feed) SelfURL(format Format) string { return f.documentURL(f.Archive, format) }
+
+// currentURL returns the address of the feed's own document, which archives name
+// as current.
+func (f Feed) currentURL(format Format) string { return f.documentURL("", format) }
+
+// previousURL returns the address of the archive with the next older entries, or "".
+func (f Feed) previousURL(format Format) string {
+	if f.Previous == "" {
+		return ""
+	}
+	return f.documentURL(f.Previous, format)
+}
+
+func (f Feed) documentURL(archive string, format Format) string {
+	return f.Site.BaseURL + documentPath(f.Path, archive) + "." + string(format)
+}
+
+// documentPath returns the path of a feed's own document or of an archive,
+// without the format's extension.
+func documentPath(feed, archive string) string {
+	if archive == "" {
+		return feed
+	}
+	return feed + "/" + archive
+}
+
+// links returns what Atom and RSS say of the document's place: its own address, its
+// hub, and its neighbours of RFC 5005.
+func (f Feed) links(format Format) []link {
+	links := []link{{Rel: "self", Type: format.mediaType(), Href: f.SelfURL(format)}}
+	switch {
+	case f.Archive != "":
+		links = append(links, link{Rel: "current", Type: format.mediaType(), Href: f.currentURL(format)})
+	case f.Site.Hub != "":
+		links = append(links, link{Rel: "hub", Href: f.Site.Hub})
+	}
+	if previous := f.previousURL(format); previous != "" {
+		links = append(links, link{Rel: "prev-archive", Type: format.mediaType(), Href: previous})
+	}
+	return links
 }
 
 // HomeURL returns the address of the page that shows the same to people.
@@ -160,6 +208,7 @@ func (f Feed) validate() error {
 func (f Feed) clean() Feed {
 	f.Description = cmp.Or(f.Description, f.Title)
 	f.Site.Author = cmp.Or(f.Site.Author, f.Site.Title)
+	f.Site.Favicon = cmp.Or(f.Site.Favicon, f.Site.Icon)
 	for _, text := range []*string{
 		&f.Title, &f.Description, &f.Path, &f.HomePath,
 		&f.Site.Author, &f.Site.Email, &f.Site.Rights, &f.Site.Language,

@@ -134,7 +134,7 @@ var publish = sync.OnceValues(func() (map[string]published, error) {
 	}
 	all := map[string]published{}
 	for name, lib := range libraries {
-		set, err := feeds.Build(lib, testSite)
+		set, err := feeds.Build(lib, testSite, nil)
 		if err != nil {
 			return nil, err
 		}
@@ -160,7 +160,7 @@ func publications(tb testing.TB) map[string]published {
 
 func build(tb testing.TB, lib *content.Library, site feeds.Site) *feeds.Set {
 	tb.Helper()
-	set, err := feeds.Build(lib, site)
+	set, err := feeds.Build(lib, site, nil)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -33,9 +33,13 @@ func renderJSON(f Feed) ([]byte, error) {
 		JSONFeed: (&gorilla.JSON{Feed: f.generic(func(plain string) string { return plain })}).JSONFeed(),
 		Items:    []jsonItem{},
 	}
-	file.FeedUrl = f.SelfURL(JSON)
+	file.FeedUrl = f.currentURL(JSON) // it identifies the feed, whose pages the archives are
 	file.Language = f.Site.Language
-	file.Icon, file.Favicon = f.Site.Icon, f.Site.Icon
+	file.NextUrl = f.previousURL(JSON)
+	file.Icon, file.Favicon = f.Site.Icon, f.Site.Favicon
+	if f.Site.Hub != "" && f.Archive == "" {
+		file.Hubs = []*gorilla.JSONHub{{Type: "WebSub", Url: f.Site.Hub}}
+	}
 	for i, item := range file.JSONFeed.Items {
 		e := f.Entries[i]
 		item.Image = e.Image

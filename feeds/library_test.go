@@ -156,7 +156,7 @@ func TestEqualLibrariesGiveEqualBytes(t *testing.T) {
 			var wait sync.WaitGroup
 			for range 2 { // builds of one library do not meet
 				wait.Go(func() {
-					again, err := feeds.Build(lib, testSite)
+					again, err := feeds.Build(lib, testSite, nil)
 					if err != nil {
 						t.Error(err)
 						return
@@ -272,11 +272,11 @@ func TestBuildRefuses(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := feeds.Build(lib, testSite); err == nil || !strings.Contains(err.Error(), slug) {
+		if _, err := feeds.Build(lib, testSite, nil); err == nil || !strings.Contains(err.Error(), slug) {
 			t.Errorf("category %s: %v", slug, err)
 		}
 	}
-	_, err := feeds.Build(load(t, small()), feeds.Site{})
+	_, err := feeds.Build(load(t, small()), feeds.Site{}, nil)
 	if err == nil {
 		t.Fatal("a site that is not set up was accepted")
 	}

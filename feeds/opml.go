@@ -35,12 +35,12 @@ type opmlFeed struct {
 
 // renderOPML lists the feeds, the first being the site's. Each stands once, as
 // RSS: a list of all formats would subscribe people to everything three times.
-func renderOPML(feeds []Feed) ([]byte, error) {
+func renderOPML(feeds []Feed, updated time.Time) ([]byte, error) {
 	all := feeds[0].clean()
 	file := opmlFile{
 		Version:  "2.0",
 		Title:    all.Title,
-		Modified: all.Updated().Format(time.RFC1123Z),
+		Modified: updated.Format(time.RFC1123Z),
 		Owner:    all.Site.Author,
 		Folder:   opmlFolder{Text: all.Title},
 	}

@@ -12,6 +12,9 @@ type rssFile struct {
 	*gorilla.RssFeedXml
 	AtomNamespace string     `xml:"xmlns:atom,attr"`
 	DCNamespace   string     `xml:"xmlns:dc,attr"`
+	SyNamespace   string     `xml:"xmlns:sy,attr"`
+	MediaSpace    string     `xml:"xmlns:media,attr"`
+	HistorySpace  string     `xml:"xmlns:fh,attr"`
 	Channel       rssChannel `xml:"channel"`
 }
 
@@ -25,7 +28,10 @@ type rssChannel struct {
 	Generator      *markup   `xml:"generator"`
 	Image          *rssImage `xml:"image"`
 	Links          []link    `xml:"atom:link"`
-	Items          []rssItem `xml:"item"`
+	Period         string    `xml:"sy:updatePeriod,omitempty"`
+	Frequency      int       `xml:"sy:updateFrequency,omitempty"`
+	history
+	Items []rssItem `xml:"item"`
 }
 
 type rssImage struct {
@@ -44,6 +50,8 @@ type rssItem struct {
 	Category    []markup `xml:"category"`
 	Description markup   `xml:"description"` // before content:encoded, as the profile asks; never absent
 	Content     cdata    `xml:"content:encoded"`
+	Media       *media   `xml:"media:content"`
+	Thumbnail   *media   `xml:"media:thumbnail"`
 }
 
 func renderRSS(f Feed) ([]byte, error) {
@@ -55,13 +63,19 @@ func renderRSS(f Feed) ([]byte, error) {
 		Copyright:      rssTextOrNone(f.Site.Rights),
 		ManagingEditor: rssTextOrNone(f.Site.editor()),
 		Generator:      rssTextOrNone(f.Site.Generator.String()),
-		Links:          []link{{Rel: "self", Type: RSS.mediaType(), Href: f.SelfURL(RSS)}},
+		Links:          f.links(RSS),
+		history:        f.history(),
 	}
 	channel.PubDate = "" // only lastBuildDate says what is meant
 	channel.Language = f.Site.Language
 	channel.Docs = "https://www.rssboard.org/rss-specification"
-	if f.Site.Logo != "" {
-		channel.Image = &rssImage{URL: f.Site.Logo, Title: channel.Title, Link: channel.Link}
+	if f.Site.Icon != "" {
+		channel.Image = &rssImage{URL: f.Site.Icon, Title: channel.Title, Link: channel.Link}
+	}
+	if f.Archive == "" {
+		// Two dialects for the same: how long a reader may wait before it asks again.
+		channel.Ttl = int(Refresh / time.Minute)
+		channel.Period, channel.Frequency = "hourly", int(time.Hour/Refresh)
 	}
 	for i, item := range channel.RssFeed.Items {
 		e := f.Entries[i]
@@ -73,6 +87,8 @@ func renderRSS(f Feed) ([]byte, error) {
 			Creator:     rssText(e.Author),
 			Content:     cdata{Text: e.HTML},
 			Updated:     e.Updated.Format(time.RFC3339),
+			Media:       picture(e.Image),
+			Thumbnail:   thumbnail(e.Image),
 		}
 		for _, c := range e.Categories {
 			extended.Category = append(extended.Category, rssText(c.Name))
@@ -83,6 +99,9 @@ func renderRSS(f Feed) ([]byte, error) {
 		RssFeedXml:    &gorilla.RssFeedXml{Version: "2.0", ContentNamespace: "http://purl.org/rss/1.0/modules/content/"},
 		AtomNamespace: "http://www.w3.org/2005/Atom",
 		DCNamespace:   "http://purl.org/dc/elements/1.1/",
+		SyNamespace:   "http://purl.org/rss/1.0/modules/syndication/",
+		MediaSpace:    mediaNamespace,
+		HistorySpace:  historyNamespace,
 		Channel:       channel,
 	}}.bytes()
 }

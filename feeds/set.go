@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"net/url"
 	"runtime"
 	"slices"
 	"sync"
@@ -14,66 +13,89 @@ import (
 	"github.com/scaledbydesign/insights/content"
 )
 
-// sizeLimit is how large a document may grow, in bytes: about, for it is reckoned
-// before the document is written. What does not fit, the oldest, is left out.
-const sizeLimit = 1 << 20
-
 // Document is one file of syndication, ready to be sent. It is shared: nobody may
 // change it.
 type Document struct {
 	Path        string // under the site's base URL: "/feeds/all.rss"
 	ContentType string // with its charset
 	Body        []byte
+	Hash        string    // 24 hexadecimal digits of the body's SHA-256
 	Items       int       // insights it holds; of the OPML file: feeds
 	Updated     time.Time // newest change of what it holds
+	Modified    time.Time // when the document last changed, as far as is known; never before Updated
+	Feed        string    // the feed's name: "all", a category's slug, slugs joined by "+"; "" = the OPML file
+	Format      Format    // "" = the OPML file
 	Title       string    // the feed's
-	Category    string    // slug; "" = all
+	Category    string    // slug, of a feed of one category
+	HomePath    string    // "/": the page that shows the same to people
+	Archive     string    // of an archive document: its name, such as "2026-03"
+	Previous    string    // path of the archive with the next older insights; "" = there is none
 }
 
-// Set is every document of one snapshot of the library. It is immutable and safe
-// for concurrent use.
+// Set is every document of one snapshot of the library. Its head documents, those
+// that people subscribe to, are there from the start; archives and feeds of
+// several categories are rendered when asked for. A Set is immutable and safe for
+// concurrent use.
 type Set struct {
+	lib       *content.Library
+	site      Site
+	entries   *entries
+	divisions []*division // of all insights, and of each category
+	changed   map[string]time.Time
 	documents []*Document
 	byPath    map[string]*Document
 	version   string
 }
 
-// Build makes every document of the library: the feed of all insights and that of
-// each category, in every format, and the OPML file that lists the feeds. Equal
-// libraries and sites give equal bytes. A document holds the newest insights, as
-// many as fit into about a megabyte and at least one, the same in all formats.
-func Build(lib *content.Library, site Site) (*Set, error) {
-	feeds, err := feedsOf(lib, site)
+// Build makes the head documents of the library: of the feed of all insights and of
+// that of each category, in every format, and the OPML file that lists the feeds.
+// Equal libraries and sites give equal bytes. What did not change is taken over
+// from previous, which may be nil.
+//
+// A head document holds the newest insights, as many as fit into 250 KB and at
+// least one, the same in all formats. The others are in archive documents.
+func Build(lib *content.Library, site Site, previous *Set) (*Set, error) {
+	if err := site.Validate(); err != nil {
+		return nil, err
+	}
+	set := &Set{lib: lib, site: site, entries: newEntries(lib, site, previous), byPath: map[string]*Document{}}
+	feeds, err := set.headFeeds()
 	if err != nil {
 		return nil, err
 	}
-	bodies, err := renderAll(feeds)
-	if err != nil {
+	if set.divisions, err = set.divideAll(feeds, previous); err != nil {
 		return nil, err
 	}
-	set := &Set{byPath: map[string]*Document{}}
-	for i, f := range feeds {
-		for j, format := range Formats() {
-			set.add(f, Document{
-				Path:        f.Path + "." + format.String(),
-				ContentType: format.ContentType(),
-				Body:        bodies[i][j],
-				Items:       len(f.Entries),
-			})
+	for _, d := range set.divisions {
+		for _, document := range d.documents {
+			set.add(document)
 		}
 	}
-	list, err := renderOPML(feeds)
+	list, err := set.renderList()
 	if err != nil {
 		return nil, err
 	}
-	set.add(feeds[0], Document{Path: "/feeds.opml", ContentType: "text/x-opml; charset=utf-8", Body: list, Items: len(feeds)})
+	set.add(list)
 	set.version = version(set.documents)
 	return set, nil
 }
 
-// renderAll renders every feed in every format, feeds side by side.
-func renderAll(feeds []Feed) ([][][]byte, error) {
-	bodies := make([][][]byte, len(feeds))
+// headFeeds returns the feed of all insights and then each category's, without
+// their entries.
+func (s *Set) headFeeds() ([]selection, error) {
+	feeds := []selection{s.selection(nil)}
+	for _, c := range s.lib.Categories() {
+		if c.Slug == nameOfAll || c.Slug == nameOfDigests {
+			return nil, fmt.Errorf("category %q: the slug %q is taken by a feed of that name; give the category another", c.Name, c.Slug)
+		}
+		feeds = append(feeds, s.selection([]content.Category{c}))
+	}
+	return feeds, nil
+}
+
+// divideAll divides and renders every feed that is not as it was, feeds side by side.
+func (s *Set) divideAll(feeds []selection, previous *Set) ([]*division, error) {
+	divisions := make([]*division, len(feeds))
 	faults := make([]error, len(feeds))
 	free := make(chan struct{}, runtime.GOMAXPROCS(0)) // bounds the memory that is in use at once
 	var rendering sync.WaitGroup
@@ -81,49 +103,126 @@ func renderAll(feeds []Feed) ([][][]byte, error) {
 		rendering.Go(func() {
 			free <- struct{}{}
 			defer func() { <-free }()
-			for _, format := range Formats() {
-				body, err := Render(f, format)
-				if err != nil {
-					faults[i] = err
-					return
+			d, err := s.divide(f)
+			if err == nil {
+				if old := previous.division(d.feed.Name); old != nil && old.version == d.version {
+					d.documents = old.documents
+				} else {
+					d.documents, err = renderDocuments(d.headFeed())
 				}
-				bodies[i] = append(bodies[i], body)
 			}
+			divisions[i], faults[i] = d, err
 		})
 	}
 	rendering.Wait()
-	return bodies, errors.Join(faults...)
+	return divisions, errors.Join(faults...)
 }
 
-// Document returns the document at that path, such as "/feeds/all.rss".
+func (s *Set) division(name string) *division {
+	if s == nil {
+		return nil
+	}
+	for _, d := range s.divisions {
+		if d.feed.Name == name {
+			return d
+		}
+	}
+	return nil
+}
+
+// renderDocuments makes a feed's document in every format.
+func renderDocuments(f Feed) ([]*Document, error) {
+	var documents []*Document
+	for _, format := range Formats() {
+		d, err := renderDocument(f, format)
+		if err != nil {
+			return nil, err
+		}
+		documents = append(documents, d)
+	}
+	return documents, nil
+}
+
+func renderDocument(f Feed, format Format) (*Document, error) {
+	body, err := Render(f, format)
+	if err != nil {
+		return nil, err
+	}
+	d := newDocument(body, f)
+	d.Path = documentPath(f.Path, f.Archive) + "." + format.String()
+	d.ContentType = format.ContentType()
+	d.Format = format
+	d.Items = len(f.Entries)
+	d.Feed = f.Name
+	d.HomePath = f.HomePath
+	d.Archive = f.Archive
+	if f.Previous != "" {
+		d.Previous = documentPath(f.Path, f.Previous) + "." + format.String()
+	}
+	return d, nil
+}
+
+func newDocument(body []byte, f Feed) *Document {
+	sum := sha256.Sum256(body)
+	updated := f.Updated()
+	return &Document{Body: body, Hash: hex.EncodeToString(sum[:12]), Title: f.Title, Updated: updated, Modified: updated}
+}
+
+// renderList makes the OPML file.
+func (s *Set) renderList() (*Document, error) {
+	feeds := make([]Feed, len(s.divisions))
+	for i, d := range s.divisions {
+		feeds[i] = d.feed
+	}
+	updated := s.divisions[0].documents[0].Updated
+	body, err := renderOPML(feeds, updated)
+	if err != nil {
+		return nil, err
+	}
+	d := newDocument(body, feeds[0])
+	d.Path, d.ContentType, d.Items, d.HomePath = "/feeds.opml", "text/x-opml; charset=utf-8", len(feeds), "/feeds"
+	d.Updated, d.Modified = updated, updated
+	return d, nil
+}
+
+// Document returns the head document at that path, such as "/feeds/all.rss".
 func (s *Set) Document(path string) (*Document, bool) {
 	document, ok := s.byPath[path]
 	return document, ok
 }
 
-// Documents returns every document: those of all insights before those of the
+// Documents returns every head document: those of all insights before those of the
 // categories, which keep their order, each feed's in the order of [Formats]; the
 // OPML file last.
 func (s *Set) Documents() []*Document { return slices.Clone(s.documents) }
 
-// Version returns a hash of every path and body: equal documents have equal
-// versions, on every machine.
+// Archives returns the paths of every archive document of the head documents, each
+// feed's newest first.
+func (s *Set) Archives() []string {
+	var paths []string
+	for _, d := range s.divisions {
+		for _, a := range d.archives {
+			for _, format := range Formats() {
+				paths = append(paths, documentPath(d.feed.Path, a.name)+"."+format.String())
+			}
+		}
+	}
+	return paths
+}
+
+// Version returns a hash of the path and body of every head document: equal
+// documents have equal versions, on every machine.
 func (s *Set) Version() string { return s.version }
 
-func (s *Set) add(f Feed, d Document) {
-	d.Title = f.Title
-	d.Updated = f.Updated()
-	if f.Name != nameOfAll {
-		d.Category = f.Name
-	}
-	s.documents = append(s.documents, &d)
-	s.byPath[d.Path] = &d
+func (s *Set) add(d *Document) {
+	s.documents = append(s.documents, d)
+	s.byPath[d.Path] = d
 }
 
 func version(documents []*Document) string {
 	hash := sha256.New()
 	for _, d := range documents {
-		fmt.Fprintf(hash, "%s %d\n%s", d.Path, len(d.Body), d.Body)
+		fmt.Fprintf(hash, "%s %s\n", d.Path, d.Hash)
 	}
 	return hex.EncodeToString(hash.Sum(nil)[:8])
 }
@@ -133,98 +232,3 @@ const (
 	nameOfAll     = "all"
 	nameOfDigests = "digests" // made by whoever knows the digests; kept free for them
 )
-
-// feedsOf returns the feed of all insights and then each category's.
-func feedsOf(lib *content.Library, site Site) ([]Feed, error) {
-	entries := entries{site: site, made: map[*content.Insight]Entry{}}
-	feeds := []Feed{{
-		Site:        site,
-		Name:        nameOfAll,
-		Title:       site.Title,
-		Description: site.Description,
-		Path:        "/feeds/" + nameOfAll,
-		HomePath:    "/",
-		Entries:     entries.newest(lib.Insights()),
-	}}
-	for _, c := range lib.Categories() {
-		if c.Slug == nameOfAll || c.Slug == nameOfDigests {
-			return nil, fmt.Errorf("category %q: the slug %q is taken by a feed of that name; give the category another", c.Name, c.Slug)
-		}
-		feeds = append(feeds, Feed{
-			Site:        site,
-			Name:        c.Slug,
-			Title:       site.Title + ": " + c.Name,
-			Description: c.Description,
-			Path:        "/feeds/" + c.Slug,
-			HomePath:    "/categories/" + c.Slug,
-			Entries:     entries.newest(lib.In(c.Slug)),
-		})
-	}
-	return feeds, nil
-}
-
-// entries makes each insight's entry once, whatever number of feeds hold it: to
-// render its HTML is most of the work.
-type entries struct {
-	site Site
-	made map[*content.Insight]Entry
-}
-
-// newest returns the entries of as many insights as a document may hold.
-func (es entries) newest(insights []*content.Insight) []Entry {
-	var list []Entry
-	size := 0
-	for _, in := range insights {
-		e, ok := es.made[in]
-		if !ok {
-			e = entryOf(in, es.site)
-			es.made[in] = e
-		}
-		if size += e.size(); size > sizeLimit && len(list) > 0 {
-			break
-		}
-		list = append(list, e)
-	}
-	return list
-}
-
-func entryOf(in *content.Insight, site Site) Entry {
-	e := Entry{
-		ID:         EntryID(site, in.ID),
-		URL:        site.BaseURL + in.Path(),
-		Title:      in.Title,
-		Summary:    in.Summary,
-		HTML:       in.FullHTML(site.BaseURL),
-		Author:     in.Author,
-		Published:  in.Date,
-		Updated:    in.Updated,
-		Categories: []Category{{Slug: in.Category.Slug, Name: in.Category.Name}},
-		Minutes:    in.Minutes,
-		Featured:   in.Featured,
-	}
-	for _, tag := range in.Tags {
-		if !slices.ContainsFunc(e.Categories, func(c Category) bool { return c.Name == tag }) {
-			e.Categories = append(e.Categories, Category{Slug: tag, Name: tag})
-		}
-	}
-	if image, err := url.Parse(in.Image); err == nil && in.Image != "" {
-		if !image.IsAbs() { // a file of the images folder; an insight's page is beside it
-			e.Image = site.BaseURL + "/insights/" + in.Image
-		} else {
-			e.Image = in.Image
-		}
-	}
-	return e
-}
-
-// size reckons what the entry takes in the largest format, JSON, which escapes
-// every quote and line's end; names, dates and addresses take about 800 bytes.
-func (e Entry) size() int {
-	size := 800 + 2*len(e.Title) + len(e.Summary) + len(e.HTML)
-	for _, b := range []byte(e.HTML) {
-		if b == '"' || b == '\\' || b == '\n' {
-			size++
-		}
-	}
-	return size
-}

@@ -38,8 +38,13 @@ type Site struct {
 	Authority string
 
 	Generator Generator
-	Icon      string // absolute URL of a square picture, 512 pixels or more; RSS has no place for it
-	Logo      string // absolute URL of a picture twice as wide as high, GIF, JPEG or PNG; JSON Feed has no place for it
+	Icon      string // absolute URL of a square picture, GIF, JPEG or PNG, 512 pixels or so
+	Favicon   string // absolute URL of a square picture of 64 pixels, for JSON Feed; empty: Icon
+	Logo      string // absolute URL of a picture twice as wide as high, for Atom
+
+	// Hub is the address of a WebSub hub that tells subscribers of changes; empty:
+	// there is none.
+	Hub string
 }
 
 // Generator names the program that made a document.
@@ -81,9 +86,9 @@ func (s Site) Validate() error {
 	if _, err := s.since(); err != nil {
 		faults = append(faults, err)
 	}
-	for _, picture := range []string{s.Icon, s.Logo} {
-		if u, err := url.Parse(picture); picture != "" && (err != nil || !u.IsAbs()) {
-			faults = append(faults, fmt.Errorf("picture %q: write an absolute URL", picture))
+	for name, address := range map[string]string{"icon": s.Icon, "favicon": s.Favicon, "logo": s.Logo, "hub": s.Hub} {
+		if u, err := url.Parse(address); address != "" && (err != nil || !u.IsAbs()) {
+			faults = append(faults, fmt.Errorf("%s %q: write an absolute URL", name, address))
 		}
 	}
 	if err := errors.Join(faults...); err != nil {

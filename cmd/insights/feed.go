@@ -19,7 +19,7 @@ func (p *program) buildFeeds(ctx context.Context) (*Config, *feeds.Set, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	set, err := feeds.Build(lib, c.feedSite())
+	set, err := feeds.Build(lib, c.feedSite(), nil)
 	if err != nil {
 		return nil, nil, unusable(err)
 	}

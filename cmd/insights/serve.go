@@ -174,7 +174,7 @@ func (d *daemon) openSite(ctx context.Context, c *Config, use database.Use) erro
 }
 
 func (d *daemon) buildFeeds() error {
-	set, err := feeds.Build(d.live.Current(), d.config.feedSite())
+	set, err := feeds.Build(d.live.Current(), d.config.feedSite(), d.feeds.Load())
 	if err != nil {
 		return fmt.Errorf("build feeds: %w", err)
 	}

@@ -149,7 +149,7 @@ var realLibrary = func() func(templates.Site) (*content.Library, *feeds.Set, err
 	return func(site templates.Site) (*content.Library, *feeds.Set, error) {
 		once.Do(func() {
 			if library, err = content.Load(content.Embedded(), content.Options{Categories: site.Categories}); err == nil {
-				set, err = feeds.Build(library, feedSite(site))
+				set, err = feeds.Build(library, feedSite(site), nil)
 			}
 		})
 		return library, set, err

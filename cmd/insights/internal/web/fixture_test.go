@@ -52,7 +52,7 @@ func newFixture(t testing.TB, files fstest.MapFS, change func(*web.Config)) *fix
 	if err != nil {
 		t.Fatal(err)
 	}
-	set, err := feeds.Build(library, feedSite(site))
+	set, err := feeds.Build(library, feedSite(site), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,139 @@
+package feeds
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/scaledbydesign/insights/content"
+)
+
+// ErrNotFound says that there is no document at an address.
+var ErrNotFound = errors.New("no such feed document")
+
+// selection returns the feed of the insights of some categories, in the order of
+// their slugs; of all insights for none or all of them.
+func (s *Set) selection(categories []content.Category) selection {
+	f := Feed{Site: s.site, Name: nameOfAll, Title: s.site.Title, Description: s.site.Description, HomePath: "/"}
+	insights := s.lib.Insights()
+	if len(categories) > 0 {
+		var slugs, names []string
+		for _, c := range categories {
+			slugs, names = append(slugs, c.Slug), append(names, c.Name)
+		}
+		f.Name = strings.Join(slugs, "+")
+		f.Title = s.site.Title + ": " + strings.Join(names, ", ")
+		if len(categories) == 1 {
+			f.Description, f.HomePath = categories[0].Description, "/categories/"+slugs[0]
+			insights = s.lib.In(slugs[0])
+		} else {
+			insights = slices.DeleteFunc(slices.Clone(insights), func(in *content.Insight) bool {
+				return !slices.Contains(slugs, in.Category.Slug)
+			})
+		}
+	}
+	f.Path = "/feeds/" + f.Name
+	return selection{feed: f, insights: insights}
+}
+
+// address is what the path of a document says.
+type address struct {
+	categories []content.Category // none: all
+	archive    string
+	format     Format
+}
+
+var documentAddress = regexp.MustCompile(`^/feeds/([^/]+?)(?:/(\d{4}-\d\d(?:-\d+)?))?\.([a-z]+)$`)
+
+// parse reads the path of a document, of whatever feed there could be.
+func (s *Set) parse(path string) (address, bool) {
+	var a address
+	match := documentAddress.FindStringSubmatch(path)
+	if match == nil {
+		return a, false
+	}
+	var err error
+	if a.format, err = ParseFormat(match[3]); err != nil {
+		return a, false
+	}
+	a.archive = match[2]
+	all := false
+	for slug := range strings.SplitSeq(match[1], "+") {
+		if slug == nameOfAll {
+			all = true
+			continue
+		}
+		c, ok := s.lib.Category(slug)
+		if !ok {
+			return a, false
+		}
+		if !slices.ContainsFunc(a.categories, func(other content.Category) bool { return other.Slug == c.Slug }) {
+			a.categories = append(a.categories, c)
+		}
+	}
+	if n := len(s.lib.Categories()); all || n > 1 && len(a.categories) == n {
+		a.categories = nil
+	}
+	slices.SortFunc(a.categories, func(a, b content.Category) int { return strings.Compare(a.Slug, b.Slug) })
+	return a, true
+}
+
+// Canonical returns the one path of the document that a path asks for: the
+// categories of a combined feed stand in the order of their slugs, each once. It
+// reports whether such a feed can be; an archive of it need not exist.
+func (s *Set) Canonical(path string) (string, bool) {
+	if _, ok := s.byPath[path]; ok {
+		return path, true
+	}
+	a, ok := s.parse(path)
+	if !ok {
+		return "", false
+	}
+	return documentPath(s.selection(a.categories).feed.Path, a.archive) + "." + a.format.String(), true
+}
+
+// Render makes the document at a canonical path that [Set.Document] does not have:
+// an archive, or a feed of several categories. It works anew each time it is
+// called; its caller keeps what it makes. ErrNotFound: there is no such document.
+func (s *Set) Render(path string) (*Document, error) {
+	f, format, err := s.find(path)
+	if err != nil {
+		return nil, err
+	}
+	d, err := renderDocument(f, format)
+	if err != nil {
+		return nil, err
+	}
+	return s.dated(d), nil
+}
+
+// Feed returns what the document at a canonical path is made of, or ErrNotFound.
+func (s *Set) Feed(path string) (Feed, error) {
+	f, _, err := s.find(path)
+	return f, err
+}
+
+func (s *Set) find(path string) (Feed, Format, error) {
+	a, ok := s.parse(path)
+	if !ok {
+		return Feed{}, "", fmt.Errorf("%s: %w", path, ErrNotFound)
+	}
+	of := s.selection(a.categories)
+	d := s.division(of.feed.Name)
+	if d == nil {
+		var err error
+		if d, err = s.divide(of); err != nil {
+			return Feed{}, "", err
+		}
+	}
+	if a.archive == "" {
+		return d.headFeed(), a.format, nil
+	}
+	i := slices.IndexFunc(d.archives, func(s span) bool { return s.name == a.archive })
+	if i < 0 {
+		return Feed{}, "", fmt.Errorf("%s: %w", path, ErrNotFound)
+	}
+	return d.archiveFeed(i), a.format, nil
+}

@@ -1,0 +1,86 @@
+package feeds
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/scaledbydesign/insights/content"
+)
+
+// State stands for what the documents at a path hold at present.
+type State struct {
+	Path    string    // without the format's extension; "/feeds.opml" is whole
+	Version string    // changes when a document's bytes do
+	Updated time.Time // newest change of what they hold
+}
+
+// States returns the state of every feed's own document, of its archives and of
+// the OPML file. To remember them is to know when a document last changed, which
+// the dates of its insights don't say: one may be taken away, or appear late.
+func (s *Set) States() []State {
+	var states []State
+	for _, d := range s.divisions {
+		var hashes []string
+		for _, document := range d.documents {
+			hashes = append(hashes, document.Hash)
+		}
+		states = append(states, State{d.feed.Path, strings.Join(hashes, " "), d.documents[0].Updated})
+		for i, a := range d.archives {
+			previous := ""
+			if i+1 < len(d.archives) {
+				previous = d.archives[i+1].name
+			}
+			updated := s.entries.updated(slices.MaxFunc(a.insights, func(a, b *content.Insight) int {
+				return s.entries.updated(a).Compare(s.entries.updated(b))
+			}))
+			states = append(states, State{
+				documentPath(d.feed.Path, a.name),
+				s.entries.sum(s.site, d.feed, previous, a.insights),
+				updated.UTC().Truncate(time.Second),
+			})
+		}
+	}
+	list := s.documents[len(s.documents)-1]
+	return append(states, State{list.Path, list.Hash, list.Updated})
+}
+
+// Dated returns the same documents with the times at which their states last
+// changed, by the path of the state. A document without one keeps the newest date
+// of its insights.
+func (s *Set) Dated(changed map[string]time.Time) *Set {
+	set := *s
+	set.changed = maps.Clone(changed)
+	set.byPath = make(map[string]*Document, len(s.byPath))
+	set.documents = nil
+	for _, d := range s.documents {
+		set.add(set.dated(d))
+	}
+	return &set
+}
+
+// dated returns the document with its Modified. That of a feed of several
+// categories is the latest of theirs: it changes when one of them does.
+func (s *Set) dated(d *Document) *Document {
+	stem := strings.TrimSuffix(d.Path, "."+d.Format.String())
+	modified := s.changed[stem]
+	if strings.Contains(d.Feed, "+") {
+		for slug := range strings.SplitSeq(d.Feed, "+") {
+			for path, at := range s.changed {
+				if (path == "/feeds/"+slug || strings.HasPrefix(path, "/feeds/"+slug+"/")) && at.After(modified) {
+					modified = at
+				}
+			}
+		}
+	}
+	if !modified.After(d.Updated) {
+		modified = d.Updated
+	}
+	if modified.Equal(d.Modified) {
+		return d
+	}
+	copied := *d
+	copied.Modified = modified
+	return &copied
+}
