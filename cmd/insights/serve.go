@@ -49,6 +49,7 @@ type daemon struct {
 	log       *slog.Logger
 	live      *content.Live
 	feeds     atomic.Pointer[feeds.Set]
+	site      *web.Site
 	worker    *newsletter.Worker
 	scheduler *newsletter.Scheduler
 	server    *http.Server
@@ -123,7 +124,7 @@ func (d *daemon) open(ctx context.Context, c *Config, use database.Use) (err err
 		return err
 	}
 	d.planner.Log = d.log
-	if err := d.buildFeeds(); err != nil {
+	if err := d.buildFeeds(ctx); err != nil {
 		return err
 	}
 	if d.worker, err = d.newsroom.worker(ctx, d.p); err != nil {
@@ -161,22 +162,34 @@ func (d *daemon) openSite(ctx context.Context, c *Config, use database.Use) erro
 	if site.Dev {
 		site.Inbox = inbox{d.db}
 	}
-	handler, err := web.New(site)
-	if err != nil {
+	if d.site, err = web.New(site); err != nil {
 		return err
 	}
+	d.site.Prepare(d.feeds.Load())
 	d.server = &http.Server{
-		Handler: handler, ErrorLog: slog.NewLogLogger(d.log.Handler(), slog.LevelWarn),
+		Handler: d.site, ErrorLog: slog.NewLogLogger(d.log.Handler(), slog.LevelWarn),
 		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 60 * time.Second, IdleTimeout: 2 * time.Minute,
 		MaxHeaderBytes: 32 << 10,
 	}
 	return nil
 }
 
-func (d *daemon) buildFeeds() error {
+// buildFeeds makes the documents of the current insights, and puts them in force
+// when they are ready to be sent.
+func (d *daemon) buildFeeds(ctx context.Context) error {
 	set, err := feeds.Build(d.live.Current(), d.config.feedSite(), d.feeds.Load())
 	if err != nil {
 		return fmt.Errorf("build feeds: %w", err)
+	}
+	changed, err := d.db.RecordDocuments(ctx, set.States())
+	if err != nil {
+		// Readers get the news all the same; only its Last-Modified may be too early.
+		d.log.Error("when the feeds changed is not on record", "error", err)
+	} else {
+		set = set.Dated(changed)
+	}
+	if d.site != nil {
+		d.site.Prepare(set)
 	}
 	d.feeds.Store(set)
 	return nil
@@ -232,7 +245,7 @@ func (d *daemon) followLibrary(ctx context.Context) error {
 	for {
 		changed := d.live.Changed()
 		if now := d.live.Current(); now != built {
-			if err := d.buildFeeds(); err != nil {
+			if err := d.buildFeeds(ctx); err != nil {
 				d.log.Error("feeds keep their last state", "error", err)
 			}
 			built = now

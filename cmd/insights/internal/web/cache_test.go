@@ -12,13 +12,13 @@ import (
 // The bound of the cache can't be seen from outside.
 
 func TestCacheMakesAPageOnceForAllWhoWait(t *testing.T) {
-	var c pageCache
+	var c cache
 	var made atomic.Int32
 	library := new(content.Library)
 	var wg sync.WaitGroup
 	for range 50 {
 		wg.Go(func() {
-			c.get(library, "/", func() (body, error) {
+			c.get(library, "/", func() (*body, error) {
 				made.Add(1)
 				return newBody([]byte("page"), htmlType), nil
 			})
@@ -31,11 +31,11 @@ func TestCacheMakesAPageOnceForAllWhoWait(t *testing.T) {
 }
 
 func TestCacheIsBounded(t *testing.T) {
-	var c pageCache
+	var c cache
 	library := new(content.Library)
 	page := make([]byte, 1<<20)
 	for i := range 100 {
-		if _, err := c.get(library, fmt.Sprint(i), func() (body, error) { return newBody(page, htmlType), nil }); err != nil {
+		if _, err := c.get(library, fmt.Sprint(i), func() (*body, error) { return newBody(page, htmlType), nil }); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -49,10 +49,10 @@ func TestCacheIsBounded(t *testing.T) {
 }
 
 func TestCacheForgetsFailures(t *testing.T) {
-	var c pageCache
+	var c cache
 	library := new(content.Library)
-	c.get(library, "/", func() (body, error) { return body{}, statusError(500) })
-	b, err := c.get(library, "/", func() (body, error) { return newBody([]byte("page"), htmlType), nil })
+	c.get(library, "/", func() (*body, error) { return nil, statusError(500) })
+	b, err := c.get(library, "/", func() (*body, error) { return newBody([]byte("page"), htmlType), nil })
 	if err != nil || string(b.bytes) != "page" {
 		t.Errorf("got %q, %v", b.bytes, err)
 	}

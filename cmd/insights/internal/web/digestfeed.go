@@ -20,7 +20,7 @@ const digestsInFeed = 50
 type digestFeeds struct {
 	mu     sync.Mutex
 	of     string // names the digests and the snapshot they link to
-	bodies map[feeds.Format]body
+	bodies map[feeds.Format]*body
 }
 
 func (s *site) digestsFeed(w http.ResponseWriter, r *http.Request) error {
@@ -36,11 +36,11 @@ func (s *site) digestsFeed(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return fmt.Errorf("render feed of digests: %w", err)
 	}
-	s.feedHeaders(w, r.URL.Path, b.contentType, "/digests")
+	s.feedHeaders(w, s.links(r.URL.Path, "/digests", true))
 	return b.send(w, r)
 }
 
-func (c *digestFeeds) get(s *site, digests []newsletter.Digest, library *content.Library, format feeds.Format) (body, error) {
+func (c *digestFeeds) get(s *site, digests []newsletter.Digest, library *content.Library, format feeds.Format) (*body, error) {
 	var of strings.Builder
 	of.WriteString(library.Version())
 	for _, d := range digests {
@@ -49,7 +49,7 @@ func (c *digestFeeds) get(s *site, digests []newsletter.Digest, library *content
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.of != of.String() {
-		c.of, c.bodies = of.String(), make(map[feeds.Format]body)
+		c.of, c.bodies = of.String(), make(map[feeds.Format]*body)
 	}
 	if b, ok := c.bodies[format]; ok {
 		return b, nil
@@ -57,10 +57,11 @@ func (c *digestFeeds) get(s *site, digests []newsletter.Digest, library *content
 	feed := s.digestFeed(digests, library)
 	rendered, err := feeds.Render(feed, format)
 	if err != nil {
-		return body{}, err
+		return nil, err
 	}
 	b := newBody(rendered, format.ContentType())
-	b.lastModified = feed.Updated()
+	b.changedAt(feed.Updated())
+	b.varies = documentVaries
 	c.bodies[format] = b
 	return b, nil
 }

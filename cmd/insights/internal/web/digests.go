@@ -79,7 +79,7 @@ func (s *site) uncached(w http.ResponseWriter, r *http.Request, v templates.View
 		return err
 	}
 	s.public(w, pageAge)
-	return newBody(b, htmlType).send(w, r)
+	return newUnkeptBody(b, htmlType).send(w, r)
 }
 
 // currentPath is where an insight of a digest stands today, or empty.

@@ -2,15 +2,9 @@ package web
 
 import (
 	"net/http"
-	"sync"
 
-	"github.com/scaledbydesign/insights/feeds"
 	"github.com/scaledbydesign/insights/templates"
 )
-
-// feedAge is how many seconds feed readers and caches may keep a document; readers
-// take it as the time to wait before they ask again.
-const feedAge = 900
 
 // feedFormat is one format as pages offer it.
 type feedFormat struct{ extension, name string }
@@ -56,68 +50,4 @@ func (s *site) feedsPage(w http.ResponseWriter, r *http.Request) error {
 		v.Rows = append(v.Rows, templates.FeedRow{Name: "Past digests", Path: "/digests", Links: s.formatLinks("/digests", "digests", "past digests")})
 		return v, nil
 	})
-}
-
-// document answers with the feed document at the path of the request.
-func (s *site) document(w http.ResponseWriter, r *http.Request) error {
-	return s.documentAt(r.URL.Path)(w, r)
-}
-
-// documentAt answers with one feed document, whatever the path of the request:
-// readers that probe for a feed do not all follow redirects.
-func (s *site) documentAt(path string) handlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) error {
-		set := s.Feeds()
-		doc, ok := set.Document(path)
-		if !ok {
-			return statusError(http.StatusNotFound)
-		}
-		s.feedHeaders(w, doc.Path, doc.ContentType, s.alternate(doc))
-		return s.documents.get(set, doc).send(w, r)
-	}
-}
-
-// alternate is the path of the page that shows what a document holds.
-func (s *site) alternate(doc *feeds.Document) string {
-	if doc.Path == "/feeds.opml" {
-		return "/feeds"
-	}
-	if doc.Category != "" {
-		return "/categories/" + doc.Category
-	}
-	return "/"
-}
-
-// feedHeaders are what a feed's answer says, 304 or not. Anybody may read it from
-// a page of theirs.
-func (s *site) feedHeaders(w http.ResponseWriter, self, contentType, alternate string) {
-	h := w.Header()
-	h.Add("Link", `<`+s.Site.BaseURL+self+`>; rel="self"`)
-	h.Add("Link", `<`+s.Site.BaseURL+alternate+`>; rel="alternate"; type="text/html"`)
-	h.Set("Access-Control-Allow-Origin", "*")
-	h.Set("Access-Control-Expose-Headers", "ETag, Link")
-	s.public(w, feedAge)
-}
-
-// documentCache keeps the validators of one set's documents, so that a body is
-// hashed once and not for every reader.
-type documentCache struct {
-	mu     sync.Mutex
-	set    *feeds.Set
-	bodies map[string]body
-}
-
-func (c *documentCache) get(set *feeds.Set, doc *feeds.Document) body {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.set != set {
-		c.set, c.bodies = set, make(map[string]body)
-	}
-	b, ok := c.bodies[doc.Path]
-	if !ok {
-		b = newBody(doc.Body, doc.ContentType)
-		b.lastModified = doc.Updated
-		c.bodies[doc.Path] = b
-	}
-	return b
 }

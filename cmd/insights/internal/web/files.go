@@ -30,26 +30,35 @@ func (s *site) assetAt(w http.ResponseWriter, r *http.Request, path string) erro
 		cache = "public, max-age=31536000, immutable"
 	}
 	w.Header().Set("Cache-Control", cache)
-	return newBody(a.Body, a.ContentType).send(w, r)
+	b, err := s.assets.get(s.Pages, path, func() (*body, error) { return newBody(a.Body, a.ContentType), nil })
+	if err != nil {
+		return err
+	}
+	return b.send(w, r)
 }
 
 // image answers with an image of an insight. Opened by itself, an SVG could act
 // as a page of this site; the policy takes that from it.
 func (s *site) image(w http.ResponseWriter, r *http.Request) error {
-	b, contentType, ok := s.Library().Image(r.PathValue("name"))
+	library := s.Library()
+	picture, contentType, ok := library.Image(r.PathValue("name"))
 	if !ok {
 		return statusError(http.StatusNotFound)
+	}
+	b, err := s.pages.get(library, r.URL.Path, func() (*body, error) { return newBody(picture, contentType), nil })
+	if err != nil {
+		return err
 	}
 	h := w.Header()
 	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; sandbox")
 	h.Set("Access-Control-Allow-Origin", "*") // feed readers in a browser draw it
 	h.Set("Cache-Control", "public, max-age=3600")
-	return newBody(b, contentType).send(w, r)
+	return b.send(w, r)
 }
 
 func (s *site) robots(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Cache-Control", "public, max-age=86400")
-	return newBody([]byte(`User-agent: *
+	return newUnkeptBody([]byte(`User-agent: *
 Disallow: /confirm/
 Disallow: /unsubscribe/
 Disallow: /preferences/
@@ -64,7 +73,7 @@ const maxSitemap = 50_000
 
 func (s *site) sitemap(w http.ResponseWriter, r *http.Request) error {
 	library := s.Library()
-	b, err := s.cache.get(library, r.URL.Path, func() (body, error) { return s.makeSitemap(library) })
+	b, err := s.pages.get(library, r.URL.Path, func() (*body, error) { return s.makeSitemap(library) })
 	if err != nil {
 		return err
 	}
@@ -72,7 +81,7 @@ func (s *site) sitemap(w http.ResponseWriter, r *http.Request) error {
 	return b.send(w, r)
 }
 
-func (s *site) makeSitemap(library *content.Library) (body, error) {
+func (s *site) makeSitemap(library *content.Library) (*body, error) {
 	type address struct {
 		Location string `xml:"loc"`
 		Modified string `xml:"lastmod,omitempty"`

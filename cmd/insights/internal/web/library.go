@@ -14,8 +14,8 @@ import (
 // perPage is how many insights a list shows at once.
 const perPage = 100
 
-// pageAge is how many seconds caches may keep a page of the library.
-const pageAge = 60
+// pageAge is how long caches may keep a page of the library.
+var pageAge = newMaxAge(60)
 
 // head is what every page starts from. An empty path marks a page that is not to
 // be passed on.
@@ -39,10 +39,10 @@ func (s *site) sectionHead(title, path string, c content.Category) templates.Hea
 
 // cached answers with a page of the library, made once for each snapshot.
 func (s *site) cached(w http.ResponseWriter, r *http.Request, library *content.Library, path string, view func() (templates.View, error)) error {
-	page, err := s.cache.get(library, path, func() (body, error) {
+	page, err := s.pages.get(library, path, func() (*body, error) {
 		v, err := view()
 		if err != nil {
-			return body{}, err
+			return nil, err
 		}
 		b, err := s.Pages.Render(v)
 		return newBody(b, htmlType), err

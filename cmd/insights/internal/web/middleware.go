@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"sync"
 	"time"
 )
 
@@ -20,53 +21,62 @@ func (s *site) middleware(next http.Handler) (http.Handler, error) {
 	h := protection.Handler(next) // last: its refusal is a page like any other, with everything below
 	h = s.securityHeaders(h)      // before any handler, so that no answer lacks them
 	h = limit(h)                  // before anything reads the body
-	h = s.logged(h)               // around all that decides the status
-	return s.recovered(h), nil    // outermost: it also catches what the others do wrong
+	return s.watched(h), nil      // around all that decides the status, and to catch what they do wrong
 }
 
-// recovered turns a panic into a 500, if nothing was sent yet.
-func (s *site) recovered(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		rec := &recorder{ResponseWriter: w}
-		defer func() {
-			v := recover()
-			if v == nil {
-				return
-			}
-			if v == http.ErrAbortHandler {
-				panic(v)
-			}
-			s.Log.ErrorContext(r.Context(), "handler panicked", "route", r.Pattern, "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
-			if rec.status != 0 {
-				panic(http.ErrAbortHandler) // half an answer must not look whole
-			}
-			s.fail(rec, r, statusError(http.StatusInternalServerError))
-		}()
-		next.ServeHTTP(rec, r)
-	})
-}
-
-// logged writes one line a request. It names the route, never the path: paths
-// hold tokens.
-func (s *site) logged(next http.Handler) http.Handler {
+// watched notes what was answered and turns a panic into a 500, if nothing was
+// sent yet.
+func (s *site) watched(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
-		rec := &recorder{ResponseWriter: w, status: http.StatusInternalServerError} // if it panics
+		rec := recorders.Get().(*recorder)
+		*rec = recorder{ResponseWriter: w}
 		defer func() {
-			level := slog.LevelInfo
-			if r.Pattern == "GET /healthz" || r.Pattern == "GET /readyz" {
-				level = slog.LevelDebug
+			again := s.recovered(rec, r, recover())
+			s.log(rec, r, time.Since(start))
+			*rec = recorder{}
+			recorders.Put(rec)
+			if again != nil {
+				panic(again)
 			}
-			s.Log.Log(r.Context(), level, "request", "method", r.Method, "route", r.Pattern,
-				"status", rec.status, "bytes", rec.bytes, "duration", time.Since(start))
 		}()
 		next.ServeHTTP(rec, r)
 	})
+}
+
+// recovered answers what a handler left by panicking with v, which may be nil. It
+// returns what is to be panicked with again.
+func (s *site) recovered(rec *recorder, r *http.Request, v any) (again any) {
+	if v == nil || v == http.ErrAbortHandler {
+		return v
+	}
+	s.Log.ErrorContext(r.Context(), "handler panicked", "route", r.Pattern, "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
+	if rec.status != 0 {
+		return http.ErrAbortHandler // half an answer must not look whole
+	}
+	s.fail(rec, r, statusError(http.StatusInternalServerError))
+	return nil
+}
+
+// log writes one line a request. It names the route, never the path: paths hold
+// tokens. What is asked for all day long by programs, and went well, is only for
+// those who look closely.
+func (s *site) log(rec *recorder, r *http.Request, took time.Duration) {
+	level := slog.LevelInfo
+	if rec.status < 400 && (isFeed(r.URL.Path) || r.Pattern == "GET /healthz" || r.Pattern == "GET /readyz") {
+		level = slog.LevelDebug
+	}
+	if s.Log.Enabled(r.Context(), level) {
+		s.Log.Log(r.Context(), level, "request", "method", r.Method, "route", r.Pattern,
+			"status", rec.status, "bytes", rec.bytes, "duration", took)
+	}
 }
 
 func limit(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		if r.Body != http.NoBody {
+			r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		}
 		next.ServeHTTP(w, r)
 	})
 }
@@ -76,22 +86,29 @@ func limit(next http.Handler) http.Handler {
 const contentPolicy = "default-src 'none'; style-src 'self'; img-src 'self' data: https:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 func (s *site) securityHeaders(next http.Handler) http.Handler {
-	reloads := s.Dev && s.Changed != nil
+	var (
+		policy    = []string{contentPolicy}
+		reloading = []string{contentPolicy + "; script-src 'self'; connect-src 'self'"}
+		nosniff   = []string{"nosniff"}
+		referrer  = []string{"strict-origin-when-cross-origin"}
+		reloads   = s.Dev && s.Changed != nil
+	)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
-		policy := contentPolicy
+		h["Content-Security-Policy"] = policy
 		if reloads && !isFeed(r.URL.Path) { // feeds have the same headers everywhere
-			policy += "; script-src 'self'; connect-src 'self'"
+			h["Content-Security-Policy"] = reloading
 		}
-		h.Set("Content-Security-Policy", policy)
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Referrer-Policy", "strict-origin-when-cross-origin")
+		h["X-Content-Type-Options"] = nosniff
+		h["Referrer-Policy"] = referrer
 		next.ServeHTTP(w, r)
 	})
 }
 
-// recorder remembers what was answered. A status of its own before the first
-// write is what a panic leaves.
+// recorders spares each request the making of one.
+var recorders = sync.Pool{New: func() any { return new(recorder) }}
+
+// recorder remembers what was answered. Its status is 0 until then.
 type recorder struct {
 	http.ResponseWriter
 	status int

@@ -2,7 +2,6 @@ package web
 
 import (
 	"net/http"
-	"slices"
 	"strings"
 )
 
@@ -28,9 +27,9 @@ func (s *site) list() []route {
 
 		{"GET /feeds", s.feedsPage, false},
 		{"GET /feeds/{document}", s.document, false},
-		{"GET /feeds.opml", s.document, false},
-		{"GET /atom.xml", s.documentAt("/feeds/all.atom"), false},
-		{"GET /feed.xml", s.documentAt("/feeds/all.rss"), false},
+		{"GET /feeds/{feed}/{document}", s.document, false},
+		{"GET /atom.xml", s.headAt("/feeds/all.atom"), false},
+		{"GET /feed.xml", s.headAt("/feeds/all.rss"), false},
 		{"GET /feed", moved("/feeds/all.rss"), false},
 		{"GET /feed/{$}", moved("/feeds/all.rss"), false},
 		{"GET /rss.xml", moved("/feeds/all.rss"), false},
@@ -45,6 +44,11 @@ func (s *site) list() []route {
 		{"GET /readyz", s.readyz, false},
 
 		{"/", s.other, false},
+	}
+	for _, doc := range s.Feeds().Documents() {
+		// Most requests are for these: each has a route, which ServeMux finds
+		// without taking a pattern apart. The categories can't change meanwhile.
+		routes = append(routes, route{"GET " + doc.Path, s.headAt(doc.Path), false})
 	}
 	if s.Archive != nil {
 		routes = append(routes,
@@ -154,6 +158,6 @@ func moved(to string) handlerFunc {
 }
 
 func isFeed(path string) bool {
-	return slices.Contains([]string{"/feeds.opml", "/atom.xml", "/feed.xml"}, path) ||
-		strings.HasPrefix(path, "/feeds/") || strings.HasPrefix(path, "/digests.")
+	return strings.HasPrefix(path, "/feeds/") || strings.HasPrefix(path, "/digests.") ||
+		path == "/feeds.opml" || path == "/atom.xml" || path == "/feed.xml"
 }

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"runtime"
 	"time"
 
 	"github.com/scaledbydesign/insights/content"
@@ -79,13 +80,20 @@ type InboxMessage struct {
 type site struct {
 	Config
 	routes    *http.ServeMux
-	cache     pageCache
-	documents documentCache
+	pages     cache // by library
+	assets    cache // by s.Pages
+	documents documents
 	digests   digestFeeds
 }
 
-// New returns the handler of the whole site.
-func New(c Config) (http.Handler, error) {
+// Site is the handler of the whole site.
+type Site struct {
+	http.Handler
+	site *site
+}
+
+// New returns the site. Feeds must have a set already.
+func New(c Config) (*Site, error) {
 	if c.Pages == nil || c.Library == nil || c.Feeds == nil {
 		return nil, errors.New("web: Pages, Library and Feeds must be set")
 	}
@@ -97,10 +105,12 @@ func New(c Config) (http.Handler, error) {
 		rand.Read(c.FormKey) // never fails
 	}
 	s := &site{Config: c, routes: http.NewServeMux()}
+	s.documents.making = make(chan struct{}, runtime.GOMAXPROCS(0))
 	for _, r := range s.list() {
 		s.routes.Handle(r.pattern, s.handler(r))
 	}
-	return s.middleware(s.routes)
+	handler, err := s.middleware(s.routes)
+	return &Site{Handler: handler, site: s}, err
 }
 
 // crossOrigin refuses forms that a browser sends from another site, so that no

@@ -179,6 +179,14 @@ CREATE TABLE workers (
   beat_at INTEGER NOT NULL
 ) STRICT;
 
+-- When the documents at a path last changed: the dates of what they hold don't say
+-- that something was taken away. changed_at is whole seconds.
+CREATE TABLE documents (
+  path       TEXT PRIMARY KEY,
+  version    TEXT NOT NULL,
+  changed_at INTEGER NOT NULL
+) STRICT;
+
 -- Numbers that only grow.
 CREATE TABLE counters (
   name  TEXT PRIMARY KEY,
