@@ -215,12 +215,18 @@ func lineProblem(s string, limit int) string {
 	return ""
 }
 
-// categoryOf finds a category by its slug or its name, in any case.
+// categoryOf finds a category by its slug, present or former, or its name, in any
+// case.
 func categoryOf(categories []Category, name string) (Category, bool) {
 	name = strings.TrimSpace(name)
 	i := slices.IndexFunc(categories, func(c Category) bool {
 		return strings.EqualFold(c.Slug, name) || strings.EqualFold(c.Name, name)
 	})
+	if i < 0 {
+		i = slices.IndexFunc(categories, func(c Category) bool {
+			return slices.ContainsFunc(c.Formerly, func(slug string) bool { return strings.EqualFold(slug, name) })
+		})
+	}
 	if i < 0 {
 		return Category{}, false
 	}

@@ -7,6 +7,7 @@ package content
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
 	"time"
 )
 
@@ -16,6 +17,14 @@ type Category struct {
 	Slug        string `yaml:"slug" json:"slug"`               // the last part of its address, permanent
 	Name        string `yaml:"name" json:"name"`               // as people read it
 	Description string `yaml:"description" json:"description"` // one sentence
+
+	// Formerly are slugs that the category had before: files may go on naming it by
+	// them, and their addresses lead to the present one.
+	Formerly []string `yaml:"formerly" json:"-"`
+}
+
+func (c Category) equal(other Category) bool {
+	return c.Slug == other.Slug && c.Name == other.Name && c.Description == other.Description && slices.Equal(c.Formerly, other.Formerly)
 }
 
 // Insight is one article. Values are immutable once their Library exists and may

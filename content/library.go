@@ -103,6 +103,15 @@ func (l *Library) Category(slug string) (Category, bool) {
 	return l.folder.categories[i], true
 }
 
+// Renamed returns the category that had that slug before.
+func (l *Library) Renamed(slug string) (Category, bool) {
+	i := slices.IndexFunc(l.folder.categories, func(c Category) bool { return slices.Contains(c.Formerly, slug) })
+	if i < 0 {
+		return Category{}, false
+	}
+	return l.folder.categories[i], true
+}
+
 // BySlug returns the visible insight with that slug.
 func (l *Library) BySlug(slug string) (*Insight, bool) { return l.ifVisible(l.folder.bySlug[slug]) }
 
@@ -160,7 +169,7 @@ func (l *Library) sum() {
 
 // unchanged returns what a new reading under the same circumstances may take over.
 func (l *Library) unchanged(read *reading) map[string]*document {
-	if l == nil || l.folder.location.String() != read.location.String() || !slices.Equal(l.folder.categories, read.categories) {
+	if l == nil || l.folder.location.String() != read.location.String() || !slices.EqualFunc(l.folder.categories, read.categories, Category.equal) {
 		return nil
 	}
 	return l.folder.documents

@@ -14,7 +14,8 @@ import (
 var ErrNotFound = errors.New("no such feed document")
 
 // selection returns the feed of the insights of some categories, in the order of
-// their slugs; of all insights for none or all of them.
+// their slugs; of all insights for none. Who chose every category that there is has
+// not chosen those to come.
 func (s *Set) selection(categories []content.Category) selection {
 	f := Feed{Site: s.site, Name: nameOfAll, Title: s.site.Title, Description: s.site.Description, HomePath: "/"}
 	insights := s.lib.Insights()
@@ -67,13 +68,16 @@ func (s *Set) parse(path string) (address, bool) {
 		}
 		c, ok := s.lib.Category(slug)
 		if !ok {
+			c, ok = s.lib.Renamed(slug)
+		}
+		if !ok {
 			return a, false
 		}
 		if !slices.ContainsFunc(a.categories, func(other content.Category) bool { return other.Slug == c.Slug }) {
 			a.categories = append(a.categories, c)
 		}
 	}
-	if n := len(s.lib.Categories()); all || n > 1 && len(a.categories) == n {
+	if all {
 		a.categories = nil
 	}
 	slices.SortFunc(a.categories, func(a, b content.Category) int { return strings.Compare(a.Slug, b.Slug) })
@@ -81,8 +85,9 @@ func (s *Set) parse(path string) (address, bool) {
 }
 
 // Canonical returns the one path of the document that a path asks for: the
-// categories of a combined feed stand in the order of their slugs, each once. It
-// reports whether such a feed can be; an archive of it need not exist.
+// categories of a combined feed stand in the order of their slugs, each once and by
+// its present slug. It reports whether such a feed can be; an archive of it need
+// not exist.
 func (s *Set) Canonical(path string) (string, bool) {
 	if _, ok := s.byPath[path]; ok {
 		return path, true

@@ -46,9 +46,23 @@ func (s *Set) States() []State {
 	return append(states, State{list.Path, list.Hash, list.Updated})
 }
 
+// Gone reports whether there was a document at a path, by what Dated was told, in
+// case there is none any more.
+func (s *Set) Gone(path string) bool {
+	match := documentAddress.FindStringSubmatch(path)
+	if match == nil {
+		return false
+	}
+	if _, err := ParseFormat(match[3]); err != nil {
+		return false
+	}
+	_, known := s.changed[documentPath("/feeds/"+match[1], match[2])]
+	return known
+}
+
 // Dated returns the same documents with the times at which their states last
-// changed, by the path of the state. A document without one keeps the newest date
-// of its insights.
+// changed, by the path of the state; paths that are no longer in use may be among
+// them. A document without one keeps the newest date of its insights.
 func (s *Set) Dated(changed map[string]time.Time) *Set {
 	set := *s
 	set.changed = maps.Clone(changed)

@@ -204,8 +204,8 @@ func (c *Config) check(found *faults) {
 func (c *Config) checkCategories(fault func(key, format string, args ...any)) {
 	seen := make(map[string]bool)
 	for _, category := range c.Site.Categories {
-		if category.Slug == "" || content.Slugify(category.Slug) != category.Slug || category.Slug == "all" {
-			fault("site.categories", "slug %q: use lower-case letters, digits and hyphens; \"all\" is taken", category.Slug)
+		if category.Slug == "" || content.Slugify(category.Slug) != category.Slug || category.Slug == "all" || category.Slug == "digests" {
+			fault("site.categories", "slug %q: use lower-case letters, digits and hyphens; \"all\" and \"digests\" are taken", category.Slug)
 		}
 		if strings.TrimSpace(category.Name) == "" {
 			fault("site.categories", "the category %q has no name", category.Slug)
@@ -214,6 +214,12 @@ func (c *Config) checkCategories(fault func(key, format string, args ...any)) {
 			fault("site.categories", "the slug %q stands twice", category.Slug)
 		}
 		seen[category.Slug] = true
+		for _, slug := range category.Formerly {
+			if seen[slug] || content.Slugify(slug) != slug || slug == "all" || slug == "digests" {
+				fault("site.categories", "formerly %q of %q: write a slug that no category has now", slug, category.Slug)
+			}
+			seen[slug] = true
+		}
 	}
 	if len(c.Site.Categories) == 0 {
 		fault("site.categories", "there must be at least one category")

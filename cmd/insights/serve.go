@@ -108,6 +108,7 @@ func (d *daemon) open(ctx context.Context, c *Config, use database.Use) (err err
 	if err := db.LockSender(); err != nil {
 		return fmt.Errorf("%s: %w: stop the other `insights serve`, `insights dev` or `--wait` first", db, err)
 	}
+	d.renameCategories(ctx, c, db)
 	before, err := db.UseFor(ctx, use)
 	if err != nil {
 		return unusable(err)
@@ -136,6 +137,21 @@ func (d *daemon) open(ctx context.Context, c *Config, use database.Use) (err err
 		Grace: c.Content.EditGrace, Log: d.log,
 	}
 	return d.openSite(ctx, c, use)
+}
+
+// renameCategories makes the choices of readers follow a category to its new slug.
+func (d *daemon) renameCategories(ctx context.Context, c *Config, db *database.DB) {
+	for _, category := range c.Site.Categories {
+		for _, from := range category.Formerly {
+			renamed, err := db.RenameCategory(ctx, from, category.Slug)
+			if err != nil {
+				d.log.Error("a category keeps its old slug for readers of digests", "error", err)
+			}
+			if renamed {
+				d.log.Info("category renamed", "from", from, "to", category.Slug)
+			}
+		}
+	}
 }
 
 func (d *daemon) openSite(ctx context.Context, c *Config, use database.Use) error {

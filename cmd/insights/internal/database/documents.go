@@ -13,8 +13,8 @@ type knownDocument struct {
 	changed int64
 }
 
-// RecordDocuments keeps the states of feed documents and returns when each last
-// changed, by its path. One that is new here changed when the newest of its content
+// RecordDocuments keeps the states of feed documents and returns when each that
+// there ever was last changed, by its path. One that is new here changed when the newest of its content
 // did, so that a fresh database says the same as any other. Times are whole seconds
 // and each change has one of its own: HTTP compares them (RFC 9110, section 8.8.2).
 func (db *DB) RecordDocuments(ctx context.Context, states []feeds.State) (map[string]time.Time, error) {
@@ -34,9 +34,9 @@ func (db *DB) RecordDocuments(ctx context.Context, states []feeds.State) (map[st
 			return nil, err
 		}
 	}
-	changed := make(map[string]time.Time, len(states))
-	for _, s := range states {
-		changed[s.Path] = time.UnixMilli(known[s.Path].changed).UTC()
+	changed := make(map[string]time.Time, len(known))
+	for path, d := range known {
+		changed[path] = time.UnixMilli(d.changed).UTC()
 	}
 	return changed, nil
 }

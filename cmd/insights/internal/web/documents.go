@@ -124,7 +124,7 @@ func (s *site) document(w http.ResponseWriter, r *http.Request) error {
 	p := s.publication()
 	path, ok := p.set.Canonical(r.URL.Path)
 	if !ok {
-		return statusError(http.StatusNotFound)
+		return missing(p.set, r.URL.Path)
 	}
 	if path != r.URL.Path {
 		return moved(path)(w, r)
@@ -139,12 +139,20 @@ func (s *site) document(w http.ResponseWriter, r *http.Request) error {
 		return s.serve(doc), nil
 	})
 	if errors.Is(err, feeds.ErrNotFound) {
-		return statusError(http.StatusNotFound)
+		return missing(p.set, path)
 	}
 	if err != nil {
 		return err
 	}
 	return s.sendDocument(w, r, p.set, path, made)
+}
+
+// missing tells readers of a feed that was taken down to stop asking.
+func missing(set *feeds.Set, path string) error {
+	if set.Gone(path) {
+		return statusError(http.StatusGone)
+	}
+	return statusError(http.StatusNotFound)
 }
 
 func (s *site) sendDocument(w http.ResponseWriter, r *http.Request, set *feeds.Set, path string, b *body) error {

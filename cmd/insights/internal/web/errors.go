@@ -54,6 +54,9 @@ func (s *site) problemOf(err error) problem {
 			[]templates.Link{home, {Label: "Feeds", URL: "/feeds"}}}
 	}
 	switch status {
+	case http.StatusGone:
+		return problem{status, "This has been taken down", []string{"What was at this address is no longer published."},
+			[]templates.Link{home, {Label: "Feeds", URL: "/feeds"}}}
 	case http.StatusBadRequest:
 		return problem{status, "That could not be read", []string{"The form arrived damaged. Please go back and send it again."}, []templates.Link{home}}
 	case http.StatusForbidden:

@@ -80,9 +80,13 @@ func (s *site) index(w http.ResponseWriter, r *http.Request) error {
 
 func (s *site) category(w http.ResponseWriter, r *http.Request) error {
 	library := s.Library()
-	c, ok := library.Category(r.PathValue("category"))
+	slug := r.PathValue("category")
+	c, ok := library.Category(slug)
+	if renamed, found := library.Renamed(slug); !ok && found {
+		return moved("/categories/"+renamed.Slug)(w, r)
+	}
 	if !ok {
-		return statusError(http.StatusNotFound)
+		return missing(s.Feeds(), "/feeds/"+slug+".rss")
 	}
 	insights := library.In(c.Slug)
 	shown, pager, err := paginate(w, r, insights, "/categories/"+c.Slug)
