@@ -96,8 +96,10 @@ func (p *ArticlePage) ShowUpdated() bool {
 // FeedsPage says how to follow, and lists every feed.
 type FeedsPage struct {
 	Head
-	Rows []FeedRow
-	OPML string // absolute
+	Rows       []FeedRow
+	OPML       string             // absolute
+	Categories []content.Category // that can be combined; none: nothing is said of it
+	Combined   string             // absolute address of one combined feed, as an example
 }
 
 // FeedRow is one subject in its formats.
@@ -105,6 +107,52 @@ type FeedRow struct {
 	Name  string
 	Path  string // of its page
 	Links []FeedLink
+}
+
+// FeedPage is one feed document as a person sees it who opens its address in a
+// browser. Its Head has no Path, NoIndex set, the feed's description, and the
+// feed's own links in front.
+type FeedPage struct {
+	Head
+	Heading string     // the feed's title
+	Format  string     // of this document: RSS, Atom, JSON Feed
+	URL     string     // of this document, absolute
+	Others  []FeedLink // the same feed in the other formats
+	OPML    string     // absolute
+	Home    string     // path of the page that shows the same
+	Mail    string     // path of the sign-up for the same; empty: nobody can sign up
+	Digests bool       // the entries are digests, not insights
+	Entries []FeedEntry
+	Total   int       // entries of the whole feed, archive documents and all
+	Updated time.Time // newest change; zero: not known
+	Older   string    // absolute address of the next older archive document (RFC 5005); empty: there is none
+	Current string    // of an archive document: absolute address of the feed itself; else empty
+}
+
+// Address is what a feed reader is to be given: never an archive document, for
+// nothing new appears there.
+func (p *FeedPage) Address() string {
+	if p.Current != "" {
+		return p.Current
+	}
+	return p.URL
+}
+
+// Noun is what n entries of the feed are called.
+func (p *FeedPage) Noun(n int) string {
+	if p.Digests {
+		return plural(n, "digest", "digests")
+	}
+	return plural(n, "insight", "insights")
+}
+
+// FeedEntry is one entry of that document.
+type FeedEntry struct {
+	Title    string
+	URL      string // a path, or absolute
+	Date     time.Time
+	Category string // name; empty: not said
+	Summary  string
 }
 
 // DigestsPage is the archive of sent digests, newest first.
@@ -262,6 +310,7 @@ func (*IndexPage) template() string       { return "index" }
 func (*CategoryPage) template() string    { return "category" }
 func (*ArticlePage) template() string     { return "article" }
 func (*FeedsPage) template() string       { return "feeds" }
+func (*FeedPage) template() string        { return "feed" }
 func (*DigestsPage) template() string     { return "digests" }
 func (*DigestPage) template() string      { return "digest" }
 func (*SubscribePage) template() string   { return "subscribe" }
@@ -295,7 +344,9 @@ func samples() []View {
 		&IndexPage{Head: head, Featured: in, Insights: list, Sections: sections, Pager: pager},
 		&CategoryPage{Head: head, Category: category, Insights: list, Sections: sections, Pager: pager},
 		&ArticlePage{Head: article, Insight: in, Author: "Sample", Newer: in, Older: in},
-		&FeedsPage{Head: head, Rows: []FeedRow{{Links: head.Feeds}}},
+		&FeedsPage{Head: head, Rows: []FeedRow{{Links: head.Feeds}}, Categories: []content.Category{category}},
+		&FeedPage{Head: head, Others: head.Feeds, Entries: []FeedEntry{{Title: "Sample"}}, Total: 2, Mail: "/sample", Older: "/sample", Updated: time.Unix(0, 0)},
+		&FeedPage{Head: head, Current: "/sample"},
 		&DigestsPage{Head: head, Digests: []DigestRow{row}, Pager: pager},
 		&DigestPage{Head: head, Digest: row, Intro: []string{"Sample"}, Items: []DigestItem{{Path: "/sample"}, {}}},
 		&SubscribePage{Head: head, Form: form},

@@ -66,6 +66,13 @@ func TestTextIsNeverMarkup(t *testing.T) {
 		noticePage(&site, evil),
 		&templates.ArticlePage{Head: templates.Head{Site: &site, Path: "/x", Article: in, Title: evil, Description: evil}, Insight: in, Author: evil, Newer: in, Older: in},
 		&templates.IndexPage{Head: templates.Head{Site: &site, Path: "/"}, Featured: in, Insights: []*content.Insight{in}},
+		&templates.FeedsPage{Head: templates.Head{Site: &site}, Categories: []content.Category{in.Category, {Slug: evil, Name: evil}}, Combined: evil},
+		&templates.FeedPage{
+			Head:    templates.Head{Site: &site, Title: evil, Description: evil, NoIndex: true, Feeds: []templates.FeedLink{{Title: evil, Format: evil, URL: "javascript:alert(1)"}}},
+			Heading: evil, Format: evil, URL: evil, Others: []templates.FeedLink{{Title: evil, Format: evil, URL: "javascript:alert(1)"}},
+			OPML: "javascript:alert(1)", Home: "javascript:alert(1)", Mail: "javascript:alert(1)", Older: "javascript:alert(1)", Current: "javascript:alert(1)",
+			Entries: []templates.FeedEntry{{Title: evil, URL: "javascript:alert(1)", Category: evil, Summary: evil}}, Total: 1,
+		},
 		&templates.SubscribePage{Head: templates.Head{Site: &site}, Form: templates.Form{Email: evil, Name: evil, Errors: []templates.FieldError{{Field: "email", Message: evil}}}},
 		&templates.InboxPage{Head: templates.Head{Site: &site}, Letters: []templates.Letter{{Subject: evil, To: evil}}},
 		&templates.LetterPage{Head: templates.Head{Site: &site}, Subject: evil, Text: []templates.Span{{Text: evil}}, Links: []string{"javascript:alert(1)"}},
@@ -85,7 +92,7 @@ func TestAnOverrideReplacesWhatItNames(t *testing.T) {
 	pages := newPages(t, fstest.MapFS{
 		"site/notice.tmpl":   {Data: []byte(`{{define "main"}}<p class="mine">{{.Heading}}</p>{{end}}`)},
 		"assets/site.css":    {Data: []byte("body { color: red }")},
-		"assets/logo.svg":    {Data: []byte("<svg/>")},
+		"assets/own.svg":     {Data: []byte("<svg/>")},
 		"assets/notes.txt":   {Data: []byte("not for readers")},
 		"site/README.md":     {Data: []byte("{{")},
 		"email/digest.html":  {Data: []byte("{{")},
@@ -102,7 +109,7 @@ func TestAnOverrideReplacesWhatItNames(t *testing.T) {
 	if !ok || !strings.HasPrefix(string(css.Body), "body { color: red }") || !strings.Contains(string(css.Body), ".chroma") {
 		t.Error("the style sheet is not the override with the colours of code")
 	}
-	if pages.AssetURL("logo.svg") == "" || pages.AssetURL("notes.txt") != "" {
+	if pages.AssetURL("own.svg") == "" || pages.AssetURL("notes.txt") != "" {
 		t.Error("a new asset is missing, or a note is served")
 	}
 	if newPages(t, nil).AssetURL("site.css") == pages.AssetURL("site.css") {
