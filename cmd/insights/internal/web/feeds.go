@@ -47,6 +47,10 @@ func (s *site) feedsPage(w http.ResponseWriter, r *http.Request) error {
 		for _, c := range library.Categories() {
 			v.Rows = append(v.Rows, templates.FeedRow{Name: c.Name, Path: "/categories/" + c.Slug, Links: s.feedLinks(c.Slug, c.Name)})
 		}
+		if c := library.Categories(); len(c) > 2 { // two would be all
+			v.Categories = c
+			v.Combined = s.Site.BaseURL + "/feeds/" + min(c[0].Slug, c[1].Slug) + "+" + max(c[0].Slug, c[1].Slug) + ".atom"
+		}
 		v.Rows = append(v.Rows, templates.FeedRow{Name: "Past digests", Path: "/digests", Links: s.formatLinks("/digests", "digests", "past digests")})
 		return v, nil
 	})

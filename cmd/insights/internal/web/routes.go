@@ -26,6 +26,7 @@ func (s *site) list() []route {
 		{"GET /categories/{category}/page/{page}", s.category, false},
 
 		{"GET /feeds", s.feedsPage, false},
+		{"GET /feeds/combine", s.combine, false},
 		{"GET /feeds/{document}", s.document, false},
 		{"GET /feeds/{feed}/{document}", s.document, false},
 		{"GET /atom.xml", s.headAt("/feeds/all.atom"), false},
