@@ -76,6 +76,7 @@ type division struct {
 // divide divides a feed: its head takes the newest spans that fit, and at least one.
 func (s *Set) divide(of selection) (*division, error) {
 	d := &division{feed: of.feed, entries: s.entries}
+	d.feed.Total = len(of.insights)
 	spans := divide(of.insights)
 	room, err := headRoom(of.feed)
 	if err != nil {

@@ -67,6 +67,7 @@ type Feed struct {
 	Archive  string // name of the archive that this document is, such as "2026-03"; empty: it is the feed's own
 	Previous string // name of the archive with the next older entries; empty: there are none
 	Complete bool   // the feed has no entries but these (RFC 5005, section 2)
+	Total    int    // entries of the whole feed; 0: not known
 }
 
 // Refresh is how often a feed reader may well ask again.
@@ -103,12 +104,12 @@ func (f Feed) ID() string { return EntryID(f.Site, "feed:"+f.Name) }
 // SelfURL returns the one address of the document in that format.
 func (f Feed) SelfURL(format Format) string { return f.documentURL(f.Archive, format) }
 
-// currentURL returns the address of the feed's own document, which archives name
-// as current.
-func (f Feed) currentURL(format Format) string { return f.documentURL("", format) }
+// CurrentURL returns the address of the feed's own document, which archives name
+// as the current one.
+func (f Feed) CurrentURL(format Format) string { return f.documentURL("", format) }
 
-// previousURL returns the address of the archive with the next older entries, or "".
-func (f Feed) previousURL(format Format) string {
+// PreviousURL returns the address of the archive with the next older entries, or "".
+func (f Feed) PreviousURL(format Format) string {
 	if f.Previous == "" {
 		return ""
 	}
@@ -134,11 +135,11 @@ func (f Feed) links(format Format) []link {
 	links := []link{{Rel: "self", Type: format.mediaType(), Href: f.SelfURL(format)}}
 	switch {
 	case f.Archive != "":
-		links = append(links, link{Rel: "current", Type: format.mediaType(), Href: f.currentURL(format)})
+		links = append(links, link{Rel: "current", Type: format.mediaType(), Href: f.CurrentURL(format)})
 	case f.Site.Hub != "":
 		links = append(links, link{Rel: "hub", Href: f.Site.Hub})
 	}
-	if previous := f.previousURL(format); previous != "" {
+	if previous := f.PreviousURL(format); previous != "" {
 		links = append(links, link{Rel: "prev-archive", Type: format.mediaType(), Href: previous})
 	}
 	return links

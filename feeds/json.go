@@ -33,9 +33,9 @@ func renderJSON(f Feed) ([]byte, error) {
 		JSONFeed: (&gorilla.JSON{Feed: f.generic(func(plain string) string { return plain })}).JSONFeed(),
 		Items:    []jsonItem{},
 	}
-	file.FeedUrl = f.currentURL(JSON) // it identifies the feed, whose pages the archives are
+	file.FeedUrl = f.CurrentURL(JSON) // it identifies the feed, whose pages the archives are
 	file.Language = f.Site.Language
-	file.NextUrl = f.previousURL(JSON)
+	file.NextUrl = f.PreviousURL(JSON)
 	file.Icon, file.Favicon = f.Site.Icon, f.Site.Favicon
 	if f.Site.Hub != "" && f.Archive == "" {
 		file.Hubs = []*gorilla.JSONHub{{Type: "WebSub", Url: f.Site.Hub}}

@@ -89,7 +89,9 @@ func (c *Config) feedSite() feeds.Site {
 		BaseURL: c.Site.BaseURL, Title: c.Site.Title, Description: c.Site.Description, Language: c.Site.Language,
 		Author: c.Site.Author, Rights: c.Site.Copyright, Authority: c.Site.Authority,
 		Generator: feeds.Generator{Name: "Insights", Version: version, URI: "https://github.com/scaledbydesign/insights"},
-		Icon:      c.Site.BaseURL + "/favicon.ico",
+		Icon:      c.Site.BaseURL + "/assets/icon.png",
+		Favicon:   c.Site.BaseURL + "/assets/favicon.png",
+		Logo:      c.Site.BaseURL + "/assets/logo.png",
 	}
 }
 

@@ -7,8 +7,8 @@ import (
 
 // combine leads from the form on /feeds to the feed of the categories that were
 // ticked: ?category=a&category=b&format=atom to /feeds/a+b.atom, the one address
-// that this combination has. None leads back to the form, all to the feed of all
-// insights. Without a format it is Atom.
+// that this combination has. None leads back to the form. Without a format it is
+// Atom.
 func (s *site) combine(w http.ResponseWriter, r *http.Request) error {
 	to := "/feeds#combine"
 	query := r.URL.Query()

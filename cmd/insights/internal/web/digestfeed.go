@@ -12,6 +12,9 @@ import (
 	"github.com/scaledbydesign/insights/newsletter"
 )
 
+// digestsPath is the archive's page, and its feed's documents with an extension.
+const digestsPath = "/digests"
+
 // digestsInFeed is how many of the newest digests their feed holds.
 const digestsInFeed = 50
 
@@ -32,11 +35,19 @@ func (s *site) digestsFeed(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return fmt.Errorf("list digests: %w", err)
 	}
+	if opensPage(r) {
+		page, err := s.preview(s.digestFeed(digests, s.Library()), format)
+		if err != nil {
+			return err
+		}
+		s.feedHeaders(w, s.links(r.URL.Path, digestsPath, true))
+		return page.send(w, r)
+	}
 	b, err := s.digests.get(s, digests, s.Library(), format)
 	if err != nil {
 		return fmt.Errorf("render feed of digests: %w", err)
 	}
-	s.feedHeaders(w, s.links(r.URL.Path, "/digests", true))
+	s.feedHeaders(w, s.links(r.URL.Path, digestsPath, true))
 	return b.send(w, r)
 }
 
@@ -73,8 +84,8 @@ func (s *site) digestFeed(digests []newsletter.Digest, library *content.Library)
 		Name:        "digests",
 		Title:       s.Site.Title + " digests",
 		Description: "What subscribers of " + s.Site.Title + " have received by mail.",
-		Path:        "/digests",
-		HomePath:    "/digests",
+		Path:        digestsPath,
+		HomePath:    digestsPath,
 	}
 	for _, d := range digests {
 		row := digestRow(d)

@@ -3,6 +3,7 @@ package web
 import (
 	"errors"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,6 +25,8 @@ type documents struct {
 	next    *publication
 	made    cache // archives and feeds of several categories, by set
 	making  chan struct{}
+
+	previews cache // by set
 }
 
 // publication is a set whose head documents are ready to be sent.
@@ -147,6 +150,16 @@ func (s *site) document(w http.ResponseWriter, r *http.Request) error {
 	return s.sendDocument(w, r, p.set, path, made)
 }
 
+// formatOf returns the format of the document at a path; "" for the OPML file.
+func formatOf(path string) feeds.Format {
+	for _, format := range feeds.Formats() {
+		if strings.HasSuffix(path, "."+format.String()) {
+			return format
+		}
+	}
+	return ""
+}
+
 // missing tells readers of a feed that was taken down to stop asking.
 func missing(set *feeds.Set, path string) error {
 	if set.Gone(path) {
@@ -156,6 +169,20 @@ func missing(set *feeds.Set, path string) error {
 }
 
 func (s *site) sendDocument(w http.ResponseWriter, r *http.Request, set *feeds.Set, path string, b *body) error {
+	if format := formatOf(path); format != "" && opensPage(r) {
+		page, err := s.documents.previews.get(set, path, func() (*body, error) {
+			feed, err := set.Feed(path)
+			if err != nil {
+				return nil, err
+			}
+			return s.preview(feed, format)
+		})
+		if err != nil {
+			return err
+		}
+		s.feedHeaders(w, b.links)
+		return page.send(w, r)
+	}
 	s.feedHeaders(w, b.links)
 	return b.send(w, r)
 }
