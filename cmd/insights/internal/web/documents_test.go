@@ -241,12 +241,12 @@ func TestEachFeedHasOneAddress(t *testing.T) {
 // TestWhatWasPreparedIsServedWhole swaps sets under many readers: each answer's
 // validator must be that of its bytes.
 func TestWhatWasPreparedIsServedWhole(t *testing.T) {
-	f := newFixture(t, long(), nil)
+	f := newFixture(t, library(), nil)
 	server := httptest.NewServer(f.handler)
 	defer server.Close()
 	var sets []*feeds.Set
 	known := map[string]string{} // tag → body
-	files := long()
+	files := library()
 	for i := range 8 {
 		files["2026-01-04-insight-4.md"].Data = append(files["2026-01-04-insight-4.md"].Data, fmt.Sprintf("More %d.\n", i)...)
 		next := newFixture(t, files, nil)
@@ -264,7 +264,7 @@ func TestWhatWasPreparedIsServedWhole(t *testing.T) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		for range 20 {
+		for range 3 {
 			for _, set := range sets {
 				site.Prepare(set)
 				<-current
