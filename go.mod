@@ -14,6 +14,7 @@ require (
 	github.com/google/go-cmp v0.7.0 // tests: readable differences
 	github.com/gorilla/feeds v1.2.0 // feeds: RSS, Atom and JSON Feed documents
 	github.com/mattn/go-sqlite3 v1.14.53 // cmd/insights/internal/database: SQLite, inside the binary
+	github.com/mmcdole/gofeed v1.4.2 // tests: a feed reader
 	github.com/pressly/goose/v3 v3.29.0 // cmd/insights/internal/database: migrations
 	github.com/robfig/cron/v3 v3.0.1 // newsletter: what a cron line means (gocron reads the same)
 	github.com/rogpeppe/go-internal v1.16.0 // tests: the real binary in scripts
@@ -34,6 +35,7 @@ require (
 	github.com/jonboulle/clockwork v0.5.0 // indirect
 	github.com/klauspost/compress v1.20.3 // cmd/insights/internal/web: zstd // indirect
 	github.com/mfridman/interpolate v0.0.2 // indirect
+	github.com/mmcdole/goxpp/v2 v2.0.0 // indirect
 	github.com/sethvargo/go-retry v0.5.0 // indirect
 	github.com/spf13/pflag v1.0.9 // indirect
 	go.uber.org/multierr v1.11.0 // indirect
