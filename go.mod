@@ -13,6 +13,7 @@ require (
 	github.com/go-co-op/gocron/v2 v2.21.2 // newsletter: schedules
 	github.com/google/go-cmp v0.7.0 // tests: readable differences
 	github.com/gorilla/feeds v1.2.0 // feeds: RSS, Atom and JSON Feed documents
+	github.com/klauspost/compress v1.20.3 // cmd/insights/internal/web: zstd
 	github.com/mattn/go-sqlite3 v1.14.53 // cmd/insights/internal/database: SQLite, inside the binary
 	github.com/mmcdole/gofeed v1.4.2 // tests: a feed reader
 	github.com/pressly/goose/v3 v3.29.0 // cmd/insights/internal/database: migrations
@@ -33,7 +34,6 @@ require (
 	github.com/google/uuid v1.6.0 // indirect
 	github.com/inconshreveable/mousetrap v1.1.0 // indirect
 	github.com/jonboulle/clockwork v0.5.0 // indirect
-	github.com/klauspost/compress v1.20.3 // cmd/insights/internal/web: zstd // indirect
 	github.com/mfridman/interpolate v0.0.2 // indirect
 	github.com/mmcdole/goxpp/v2 v2.0.0 // indirect
 	github.com/sethvargo/go-retry v0.5.0 // indirect
