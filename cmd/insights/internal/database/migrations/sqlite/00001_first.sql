@@ -187,6 +187,16 @@ CREATE TABLE documents (
   changed_at INTEGER NOT NULL
 ) STRICT;
 
+-- How many readers of a feed document one source stood for on a day. Nothing
+-- about any of them is kept.
+CREATE TABLE readership (
+  day      INTEGER NOT NULL, -- days since 1970, UTC
+  document TEXT NOT NULL,    -- its path
+  source   TEXT NOT NULL,    -- an aggregator's name, or others
+  readers  INTEGER NOT NULL,
+  PRIMARY KEY (day, document, source)
+) STRICT, WITHOUT ROWID;
+
 -- Numbers that only grow.
 CREATE TABLE counters (
   name  TEXT PRIMARY KEY,

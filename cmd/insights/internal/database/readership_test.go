@@ -1,0 +1,167 @@
+package database_test
+
+import (
+	"context"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/scaledbydesign/insights/cmd/insights/internal/database"
+	"github.com/scaledbydesign/insights/feeds"
+)
+
+const (
+	allRSS = "/feeds/all.rss"
+	feedly = "Feedly/1.0 (+http://www.feedly.com/fetcher.html; 15 subscribers; like FeedFetcher-Google)"
+)
+
+func seen(readership *feeds.Readership, userAgents ...string) {
+	for _, agent := range userAgents {
+		readership.Seen(allRSS, agent, netip.MustParseAddr("203.0.113.77"))
+	}
+}
+
+func flush(t *testing.T, readership *feeds.Readership) {
+	t.Helper()
+	if err := readership.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// estimate is what staff are shown of all.rss.
+func estimate(t *testing.T, db *database.DB) (announced, others int) {
+	t.Helper()
+	counts, err := db.Readership(t.Context(), feeds.Today()-feeds.WindowDays+1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := feeds.EstimateReaders(counts)[allRSS]
+	return e.Announced, e.Others
+}
+
+func wantEstimate(t *testing.T, db *database.DB, announced, others int) {
+	t.Helper()
+	if a, o := estimate(t, db); a != announced || o != others {
+		t.Errorf("%s: %d announced and %d others; want %d and %d", feeds.Today(), a, o, announced, others)
+	}
+}
+
+func TestReadersFromDayToDay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // it begins at midnight
+		db := open(t)
+		readership := &feeds.Readership{Store: db}
+		wantEstimate(t, db, 0, 0)
+
+		seen(readership, feedly, "a", "b", "c")
+		flush(t, readership)
+		wantEstimate(t, db, 15, 3)
+
+		// What was counted in a day's last minute is not lost with the day, and a
+		// new day does not begin at nothing.
+		time.Sleep(24*time.Hour - time.Second)
+		seen(readership, "d")
+		time.Sleep(time.Second)
+		seen(readership, "a", "e")
+		flush(t, readership)
+		wantEstimate(t, db, 15, 4)
+		counts, err := db.Readership(t.Context(), feeds.Today())
+		want := []feeds.ReaderCount{{Day: feeds.Today(), Document: allRSS, Source: feeds.Others, Readers: 2}}
+		if diff := cmp.Diff(want, counts); diff != "" || err != nil {
+			t.Errorf("of the second day (-want +got):\n%s%v", diff, err)
+		}
+
+		// The second day had two, and so has the third: the first is too far back.
+		time.Sleep(24 * time.Hour)
+		seen(readership, "a", "b")
+		flush(t, readership)
+		wantEstimate(t, db, 15, 2)
+
+		// Who has not asked for a week does not count any more.
+		time.Sleep(4 * 24 * time.Hour)
+		wantEstimate(t, db, 15, 2)
+		time.Sleep(24 * time.Hour)
+		wantEstimate(t, db, 0, 2)
+		time.Sleep(2 * 24 * time.Hour)
+		wantEstimate(t, db, 0, 0)
+
+		// Nor is it kept for ever.
+		time.Sleep(feeds.KeptDays * 24 * time.Hour)
+		seen(readership, "a")
+		flush(t, readership)
+		if counts, err = db.Readership(t.Context(), 0); len(counts) != 1 || err != nil {
+			t.Errorf("%v, %v", counts, err)
+		}
+	})
+}
+
+func TestReadersAfterARestartAreNotFewer(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "test.db")
+	db := openAt(t, path)
+	before := &feeds.Readership{Store: db}
+	seen(before, feedly, "a", "b", "c")
+	flush(t, before)
+
+	db = openAt(t, path)
+	after := &feeds.Readership{Store: db}
+	seen(after, "a", "Feedly/1.0 (2 subscribers)")
+	flush(t, after)
+	wantEstimate(t, db, 15, 3)
+	seen(after, "b", "c", "d", feedly)
+	flush(t, after)
+	wantEstimate(t, db, 15, 4)
+}
+
+func TestRunStoresEveryMinuteAndAtTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		db := open(t)
+		readership := &feeds.Readership{Store: db}
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- readership.Run(ctx) }()
+		seen(readership, "a")
+		time.Sleep(time.Minute + time.Second)
+		synctest.Wait()
+		wantEstimate(t, db, 0, 1)
+		seen(readership, "b")
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		wantEstimate(t, db, 0, 2)
+	})
+}
+
+func TestNoAddressOfAReaderIsKept(t *testing.T) {
+	dir := t.TempDir()
+	db := openAt(t, filepath.Join(dir, "test.db"))
+	readership := &feeds.Readership{Store: db}
+	seen(readership, "Secretive/7.3 (Linux)", "Feedbin feed-id:8675309 - 10 subscribers")
+	flush(t, readership)
+	wantEstimate(t, db, 10, 1)
+	files, err := filepath.Glob(filepath.Join(dir, "*"))
+	if err != nil || len(files) < 2 {
+		t.Fatalf("%v, %v", files, err)
+	}
+	found := false
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found = found || strings.Contains(string(data), "Feedbin")
+		for _, secret := range []string{"203.0.113.77", "\xcb\x00\x71\x4d", "Secretive", "8675309"} {
+			if strings.Contains(string(data), secret) {
+				t.Errorf("%s holds %q", filepath.Base(file), secret)
+			}
+		}
+	}
+	if !found {
+		t.Error("what is kept was not found")
+	}
+}

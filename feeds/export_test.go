@@ -1,0 +1,17 @@
+package feeds
+
+// ParseAnnouncement lets a test read a User-Agent alone.
+func ParseAnnouncement(userAgent string) (service, id string, readers int, ok bool) {
+	a, ok := parseAnnouncement(userAgent)
+	return a.service, a.id, a.readers, ok
+}
+
+// Bounds that tests go beyond.
+const (
+	MaxAnnounced     = maxAnnounced
+	MaxAnnouncements = maxAnnouncements
+	MaxDocuments     = maxDocuments
+	MaxServiceName   = maxServiceName
+	MaxFeedID        = maxFeedID
+	SampleSize       = sampleSize
+)

@@ -1,0 +1,178 @@
+package feeds
+
+import (
+	"hash/maphash"
+	"net/netip"
+	"strings"
+	"sync"
+)
+
+// Bounds of what a day keeps in memory, whoever asks for what.
+const (
+	maxDocuments     = 256
+	maxAnnouncements = 1024 // of all documents together
+	maxUserAgent     = 512  // bytes that are looked at
+)
+
+// tally is one day's counting.
+type tally struct {
+	day Day
+	// seed is the key under which clients are hashed. It exists in this memory
+	// alone, as do the hashes, and nobody outside can try addresses against them.
+	seed maphash.Seed
+
+	mu        sync.Mutex
+	documents map[string]*readers
+	announced int  // announcements, of all documents
+	changed   bool // since counts was last asked
+}
+
+// readers is who asked for one document.
+type readers struct {
+	services map[subscription]int // what each announced, at most
+	others   distinct
+	// settled are the aggregators and robots, as they wrote themselves, that a
+	// second look would find nothing new in; as many as fit.
+	settled map[uint64]struct{}
+}
+
+// subscription is one place where an aggregator keeps a document. It may know one
+// document by several ids, each with readers of its own.
+type subscription struct{ service, id string }
+
+func newTally(day Day) *tally {
+	return &tally{day: day, seed: maphash.MakeSeed(), documents: make(map[string]*readers)}
+}
+
+// Seen counts a request that was answered with a document, whole or as unchanged.
+// It keeps neither the User-Agent nor the client's address. For a client that was
+// seen before it allocates nothing.
+func (r *Readership) Seen(document, userAgent string, client netip.Addr) {
+	userAgent = userAgent[:min(len(userAgent), maxUserAgent)]
+	t := r.tally()
+	hash := t.hash(userAgent, client)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	d := t.documents[document]
+	if d == nil {
+		if len(t.documents) >= maxDocuments {
+			return
+		}
+		d = &readers{services: make(map[subscription]int), settled: make(map[uint64]struct{})}
+		t.documents[strings.Clone(document)] = d
+	}
+	if _, settled := d.settled[hash]; settled || d.others.has(hash) {
+		return
+	}
+	a, announces := parseAnnouncement(userAgent)
+	switch {
+	case announces:
+		t.announce(d, a)
+	case !d.others.wants(hash):
+		return
+	case !isRobot(userAgent):
+		d.others.add(hash)
+		t.changed = true
+		return
+	}
+	if len(d.settled) < sampleSize {
+		d.settled[hash] = struct{}{}
+	}
+}
+
+func (t *tally) announce(d *readers, a announcement) {
+	key := subscription{a.service, a.id}
+	before, known := d.services[key]
+	if a.readers > maxAnnounced || known && a.readers <= before {
+		return
+	}
+	if !known {
+		if t.announced >= maxAnnouncements {
+			return
+		}
+		t.announced++
+		key = subscription{strings.Clone(a.service), strings.Clone(a.id)} // the rest of the User-Agent is not kept
+	}
+	d.services[key] = a.readers
+	t.changed = true
+}
+
+// hash stands for a client. The addresses of one IPv6 /64, usually one household's
+// whose machines change theirs daily, are one.
+func (t *tally) hash(userAgent string, client netip.Addr) uint64 {
+	client = client.Unmap()
+	address := client.As16()
+	if client.Is6() {
+		clear(address[8:])
+	}
+	var h maphash.Hash
+	h.SetSeed(t.seed)
+	h.Write(address[:])
+	h.WriteString(userAgent)
+	return h.Sum64()
+}
+
+// counts returns the day's numbers so far, and whether any has changed since the
+// last call.
+func (t *tally) counts() (counts []ReaderCount, changed bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for document, d := range t.documents {
+		bySource := make(map[string]int)
+		for s, n := range d.services {
+			bySource[s.service] += n
+		}
+		bySource[Others] = d.others.count()
+		for source, n := range bySource {
+			if n > 0 {
+				counts = append(counts, ReaderCount{t.day, document, source, n})
+			}
+		}
+	}
+	changed, t.changed = t.changed, false
+	return counts, changed
+}
+
+// touch makes counts say that they have changed.
+func (t *tally) touch() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.changed = true
+}
+
+// distinct counts different hashes in bounded memory: exactly, up to sampleSize of
+// them; more by a sample of those that end in level zero bits, of which there
+// are 2^level times as many (P. Flajolet, On Adaptive Sampling, 1990). Then its
+// standard error is about 1.2/√sampleSize, under 3 %.
+type distinct struct {
+	level  uint
+	sample map[uint64]struct{}
+}
+
+const sampleSize = 2048
+
+func (d *distinct) has(hash uint64) bool {
+	_, ok := d.sample[hash]
+	return ok
+}
+
+// wants reports whether a hash belongs to the sample.
+func (d *distinct) wants(hash uint64) bool { return hash&(1<<d.level-1) == 0 }
+
+// add takes a hash that is wanted.
+func (d *distinct) add(hash uint64) {
+	if d.sample == nil {
+		d.sample = make(map[uint64]struct{})
+	}
+	d.sample[hash] = struct{}{}
+	for len(d.sample) > sampleSize {
+		d.level++
+		for h := range d.sample {
+			if !d.wants(h) {
+				delete(d.sample, h)
+			}
+		}
+	}
+}
+
+func (d *distinct) count() int { return len(d.sample) << d.level }
