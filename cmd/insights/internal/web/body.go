@@ -23,6 +23,7 @@ type body struct {
 	modified     time.Time // what lastModified says
 	varies       []string  // Vary; none: it is sent in identity alone
 	links        []string  // Link
+	followed     bool      // it is a document that feed readers subscribe to
 }
 
 // encodings are some bytes in every coding.

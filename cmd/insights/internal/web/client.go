@@ -30,6 +30,9 @@ func (s *site) clientAddr(r *http.Request) netip.Addr {
 		return netip.Addr{} // a Unix socket has none
 	}
 	addr := peer.Addr().Unmap()
+	if !s.trusted(addr) {
+		return addr // as most are: nothing is allocated
+	}
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
 	for i := len(hops) - 1; i >= 0 && s.trusted(addr); i-- {
 		hop, err := netip.ParseAddr(strings.TrimSpace(hops[i]))

@@ -47,6 +47,7 @@ func (s *site) digestsFeed(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return fmt.Errorf("render feed of digests: %w", err)
 	}
+	s.seen(r, r.URL.Path)
 	s.feedHeaders(w, s.links(r.URL.Path, digestsPath, true))
 	return b.send(w, r)
 }

@@ -85,11 +85,13 @@ func (s *site) publish(set *feeds.Set, before *publication) *publication {
 }
 
 func (s *site) serve(doc *feeds.Document) *body {
+	followed := doc.Archive == "" && doc.Feed != ""
 	b := &body{
 		encodings:   &encodings{hash: doc.Hash, bytes: doc.Body},
 		contentType: []string{doc.ContentType},
 		varies:      documentVaries,
-		links:       s.links(doc.Path, doc.HomePath, doc.Archive == "" && doc.Feed != ""),
+		links:       s.links(doc.Path, doc.HomePath, followed),
+		followed:    followed,
 	}
 	b.changedAt(doc.Modified)
 	return b
@@ -182,6 +184,9 @@ func (s *site) sendDocument(w http.ResponseWriter, r *http.Request, set *feeds.S
 		}
 		s.feedHeaders(w, b.links)
 		return page.send(w, r)
+	}
+	if b.followed {
+		s.seen(r, path)
 	}
 	s.feedHeaders(w, b.links)
 	return b.send(w, r)

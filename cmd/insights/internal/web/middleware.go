@@ -33,7 +33,11 @@ func (s *site) watched(next http.Handler) http.Handler {
 		*rec = recorder{ResponseWriter: w}
 		defer func() {
 			again := s.recovered(rec, r, recover())
-			s.log(rec, r, time.Since(start))
+			took := time.Since(start)
+			s.log(rec, r, took)
+			if s.Observe != nil {
+				s.Observe(r.Pattern, rec.status, took)
+			}
 			*rec = recorder{}
 			recorders.Put(rec)
 			if again != nil {

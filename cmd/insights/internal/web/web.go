@@ -36,6 +36,11 @@ type Config struct {
 	Archive  Archive               // nil: there is no archive of digests
 	Inbox    Inbox                 // nil outside development
 
+	Readers *feeds.Readership // counts who follows which feed; nil: nobody does
+	// Observe is told of each answer by its route, such as "GET /feeds/{document}",
+	// or "" when it was refused before one was found. It must be quick. May be nil.
+	Observe func(route string, status int, took time.Duration)
+
 	Ready   func(context.Context) error // nil: ready as soon as it answers
 	Changed func() <-chan struct{}      // closed at the next snapshot; nil: pages do not reload themselves
 	Closing <-chan struct{}             // closed when the server is told to stop: what would last for ever ends
