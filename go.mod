@@ -17,6 +17,9 @@ require (
 	github.com/mattn/go-sqlite3 v1.14.53 // cmd/insights/internal/database: SQLite, inside the binary
 	github.com/mmcdole/gofeed v1.4.2 // tests: a feed reader
 	github.com/pressly/goose/v3 v3.29.0 // cmd/insights/internal/database: migrations
+	github.com/prometheus/client_golang v1.25.0 // cmd/insights: metrics
+	github.com/prometheus/client_model v0.6.3 // tests: reading metrics as Prometheus does
+	github.com/prometheus/common v0.73.1 // tests: reading metrics as Prometheus does
 	github.com/robfig/cron/v3 v3.0.1 // newsletter: what a cron line means (gocron reads the same)
 	github.com/rogpeppe/go-internal v1.16.0 // tests: the real binary in scripts
 	github.com/spf13/cobra v1.10.2 // cmd/insights: nested commands, completion
@@ -29,6 +32,8 @@ require (
 
 require (
 	github.com/andybalholm/brotli v1.2.8 // cmd/insights/internal/web: br // indirect
+	github.com/beorn7/perks v1.0.1 // indirect
+	github.com/cespare/xxhash/v2 v2.3.0 // indirect
 	github.com/dlclark/regexp2/v2 v2.2.1 // indirect
 	github.com/go-json-experiment/json v0.0.0-20260213210345-44df1a37e875 // indirect
 	github.com/google/uuid v1.6.0 // indirect
@@ -36,6 +41,9 @@ require (
 	github.com/jonboulle/clockwork v0.5.0 // indirect
 	github.com/mfridman/interpolate v0.0.2 // indirect
 	github.com/mmcdole/goxpp/v2 v2.0.0 // indirect
+	github.com/munnerz/goautoneg v0.0.0-20191010083416-a7dc8b61c822 // indirect
+	github.com/pandatix/go-abnf v0.5.3 // indirect
+	github.com/prometheus/procfs v0.22.0 // indirect
 	github.com/sethvargo/go-retry v0.5.0 // indirect
 	github.com/spf13/pflag v1.0.9 // indirect
 	go.uber.org/multierr v1.11.0 // indirect
@@ -43,4 +51,5 @@ require (
 	golang.org/x/sync v0.24.0 // indirect
 	golang.org/x/text v0.43.0 // indirect
 	golang.org/x/tools v0.51.0 // indirect
+	google.golang.org/protobuf v1.36.12 // indirect
 )

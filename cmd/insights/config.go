@@ -38,6 +38,7 @@ type Config struct {
 	TrustedOrigins []string        `yaml:"trusted_origins"` // sites that may embed the sign-up form
 	ShutdownGrace  time.Duration   `yaml:"shutdown_grace"`
 	Templates      TemplatesConfig `yaml:"templates"`
+	Metrics        MetricsConfig   `yaml:"metrics"`
 
 	explicit map[string]origin // keys that somebody set
 }
@@ -103,6 +104,10 @@ type ScheduleConfig struct {
 
 type TemplatesConfig struct {
 	Dir string `yaml:"dir"`
+}
+
+type MetricsConfig struct {
+	Listen string `yaml:"listen"` // "" = none
 }
 
 const (
@@ -177,6 +182,9 @@ func (c *Config) check(found *faults) {
 	}
 	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
 		fault("listen", "%q is no address to listen on: write HOST:PORT, such as 127.0.0.1:8080 or :8080", c.Listen)
+	}
+	if _, _, err := net.SplitHostPort(c.Metrics.Listen); c.Metrics.Listen != "" && err != nil {
+		fault("metrics.listen", "%q is no address to listen on: write HOST:PORT, such as 127.0.0.1:9090", c.Metrics.Listen)
 	}
 	if !strings.HasPrefix(c.Database.URL, "sqlite:") {
 		fault("database.url", "must be sqlite:FILE")

@@ -28,11 +28,17 @@ func (p *program) buildFeeds(ctx context.Context) (*Config, *feeds.Set, error) {
 
 func (p *program) feedListCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "list", Short: "List every feed with its size", Args: cobra.NoArgs,
+		Use: "list", Short: "List every feed with its size and readers", Args: cobra.NoArgs,
+		Long: "List every feed with its size and an estimate of its readers.\n\nReaders are those that aggregators announce and the distinct other clients of a\nday; people behind one address are one, and those who follow two formats are two.\nThe daemon counts them.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, set, err := p.buildFeeds(cmd.Context())
 			if err != nil {
 				return err
+			}
+			estimate := p.feedReaders(cmd.Context(), c)
+			documents, err := followed(set, estimate)
+			if err != nil {
+				return unusable(err)
 			}
 			type feed struct {
 				Path        string `json:"path"`
@@ -43,18 +49,22 @@ func (p *program) feedListCommand() *cobra.Command {
 				Items       int    `json:"items"`
 				Bytes       int    `json:"bytes"`
 				Updated     any    `json:"updated"`
+
+				Readers    *int            `json:"readers"`
+				Readership *readershipJSON `json:"readership"`
 			}
 			list := []feed{}
 			var rows [][]string
-			for _, d := range set.Documents() {
-				list = append(list, feed{d.Path, c.Site.BaseURL + d.Path, d.Title, d.Category, d.ContentType, d.Items, len(d.Body), stamp(d.Updated)})
-				rows = append(rows, []string{d.Path, fmt.Sprint(d.Items), thousands((len(d.Body)+1023)/1024) + " KB", moment(d.Updated, c.zone())})
+			for _, d := range documents {
+				cell, total, how := readersOf(estimate, d)
+				list = append(list, feed{d.Path, c.Site.BaseURL + d.Path, d.Title, d.Category, d.ContentType, d.Items, len(d.Body), stamp(d.Updated), total, how})
+				rows = append(rows, []string{d.Path, fmt.Sprint(d.Items), thousands((len(d.Body)+1023)/1024) + " KB", cell, moment(d.Updated, c.zone())})
 			}
 			if done, err := p.out.document(list); done {
 				return err
 			}
 			p.out.line("at %s\n", c.Site.BaseURL)
-			p.out.table([]string{"FEED", "ITEMS", "SIZE", "UPDATED"}, rows)
+			p.out.table([]string{"FEED", "ITEMS", "SIZE", "READERS", "UPDATED"}, rows)
 			return nil
 		},
 	}

@@ -36,18 +36,19 @@ var mayNotReach = map[string][]string{
 
 // homes says which one package may import each library.
 var homes = map[string]string{
-	"github.com/gorilla/feeds":      "feeds",
-	"github.com/yuin/goldmark":      "content",
-	"github.com/alecthomas/chroma":  "content",
-	"github.com/go-co-op/gocron":    "newsletter",
-	"github.com/robfig/cron":        "newsletter",
-	"github.com/wneessen/go-mail":   "newsletter/smtp",
-	"github.com/mattn/go-sqlite3":   "cmd/insights/internal/database",
-	"github.com/pressly/goose":      "cmd/insights/internal/database",
-	"github.com/andybalholm/brotli": "cmd/insights/internal/web",
-	"github.com/klauspost/compress": "cmd/insights/internal/web",
-	"github.com/spf13/cobra":        "cmd/insights",
-	"github.com/fsnotify/fsnotify":  "cmd/insights",
+	"github.com/gorilla/feeds":            "feeds",
+	"github.com/yuin/goldmark":            "content",
+	"github.com/alecthomas/chroma":        "content",
+	"github.com/go-co-op/gocron":          "newsletter",
+	"github.com/robfig/cron":              "newsletter",
+	"github.com/wneessen/go-mail":         "newsletter/smtp",
+	"github.com/mattn/go-sqlite3":         "cmd/insights/internal/database",
+	"github.com/pressly/goose":            "cmd/insights/internal/database",
+	"github.com/andybalholm/brotli":       "cmd/insights/internal/web",
+	"github.com/klauspost/compress":       "cmd/insights/internal/web",
+	"github.com/spf13/cobra":              "cmd/insights",
+	"github.com/fsnotify/fsnotify":        "cmd/insights",
+	"github.com/prometheus/client_golang": "cmd/insights",
 }
 
 // packages lists import path and imports of every package, as go sees them.

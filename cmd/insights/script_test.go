@@ -49,6 +49,7 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	"logged":    logged,
 	"get":       get,
 	"post":      post,
+	"poll":      poll,
 	"submit":    submit,
 	"mail":      readMail,
 	"link":      link,

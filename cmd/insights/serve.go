@@ -54,6 +54,9 @@ type daemon struct {
 	scheduler *newsletter.Scheduler
 	server    *http.Server
 	listener  net.Listener
+	readers   feeds.Readership
+	metrics   *metrics     // nil: none
+	reloaded  atomic.Int64 // when the insights were last read without a fault, in Unix seconds
 }
 
 // daemon starts everything in an order in which each part finds what it needs,
@@ -82,6 +85,7 @@ func (d *daemon) open(ctx context.Context, c *Config, use database.Use) (err err
 	if d.live, err = content.NewLive(c.library); err != nil {
 		return unreadable(err)
 	}
+	d.reloaded.Store(time.Now().Unix())
 	if len(d.live.Current().All()) == 0 {
 		d.log.Warn("there is no insight: content.dir holds no *.md file", "dir", c.Content.Dir)
 	}
@@ -93,6 +97,16 @@ func (d *daemon) open(ctx context.Context, c *Config, use database.Use) (err err
 			d.listener.Close()
 		}
 	}()
+	if c.Metrics.Listen != "" {
+		if d.metrics, err = c.openMetrics(d.log); err != nil {
+			return err
+		}
+		defer func() {
+			if err != nil {
+				d.metrics.listener.Close()
+			}
+		}()
+	}
 	db, err := database.Open(c.Database.URL, true)
 	if err != nil {
 		return unusable(err)
@@ -125,6 +139,7 @@ func (d *daemon) open(ctx context.Context, c *Config, use database.Use) (err err
 		return err
 	}
 	d.planner.Log = d.log
+	d.readers.Store, d.readers.Log = db, d.log
 	if err := d.buildFeeds(ctx); err != nil {
 		return err
 	}
@@ -165,7 +180,7 @@ func (d *daemon) openSite(ctx context.Context, c *Config, use database.Use) erro
 	}
 	site := web.Config{
 		Site: c.Site, Pages: pages, Library: d.live.Current, Feeds: d.feeds.Load, FeedSite: c.feedSite(),
-		Registry: d.registry, Archive: d.db, Ready: d.db.Ping, Changed: d.live.Changed, Closing: ctx.Done(),
+		Registry: d.registry, Archive: d.db, Ready: d.db.Ping, Changed: d.live.Changed, Closing: ctx.Done(), Readers: &d.readers,
 		FormKey: formKey(d.registry.Keys), TrustedOrigins: c.TrustedOrigins, Log: d.log, Dev: use == database.Development,
 	}
 	for _, s := range c.TrustedProxies {
@@ -174,6 +189,10 @@ func (d *daemon) openSite(ctx context.Context, c *Config, use database.Use) erro
 			return unusable(err)
 		}
 		site.TrustedProxies = append(site.TrustedProxies, prefix)
+	}
+	if d.metrics != nil {
+		d.metrics.registry.MustRegister(&gauges{d: d})
+		site.Observe = d.metrics.observe
 	}
 	if site.Dev {
 		site.Inbox = inbox{d.db}
@@ -234,6 +253,10 @@ func (d *daemon) run(ctx context.Context) error {
 	part("feeds", d.followLibrary)
 	part("scheduler", d.scheduler.Run)
 	part("worker", d.worker.Run)
+	part("readers of feeds", d.readers.Run)
+	if d.metrics != nil {
+		part("metrics", d.metrics.run)
+	}
 	parts.Go(func() {
 		if err := d.server.Serve(d.listener); !errors.Is(err, http.ErrServerClosed) {
 			stop(fmt.Errorf("serve: %w", err))

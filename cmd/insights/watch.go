@@ -71,6 +71,7 @@ func (d *daemon) watch(ctx context.Context) error {
 func (d *daemon) reload(reported string) string {
 	err := d.live.Reload()
 	if err == nil {
+		d.reloaded.Store(time.Now().Unix())
 		if reported != "" {
 			d.log.Info("the insights are fine again")
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"time"
 
 	"github.com/scaledbydesign/insights/newsletter"
 	"github.com/scaledbydesign/insights/subscribers"
@@ -22,6 +23,19 @@ func (db *DB) Outbox(ctx context.Context) (map[newsletter.DeliveryState]int, err
 	}, `SELECT o.state, count(*) FROM digests d JOIN deliveries o ON o.digest_id = d.id WHERE d.state IN ('approved', 'sending', 'paused') GROUP BY o.state
 		UNION ALL SELECT state, count(*) FROM messages GROUP BY state`)
 	return counts, explain(err)
+}
+
+// OldestDue is since when the mail that has waited longest could be sent: it may lie
+// ahead, and is zero when nothing waits. What was never tried is due from the
+// moment that its digest was approved, or that it was queued.
+func (db *DB) OldestDue(ctx context.Context) (time.Time, error) {
+	var due int64
+	err := db.reader.QueryRowContext(ctx, `SELECT coalesce(min(due), 0) FROM (
+		SELECT CASE WHEN next_at > approved_at THEN next_at ELSE approved_at END AS due FROM (
+			SELECT g.approved_at, (SELECT min(d.next_at) FROM deliveries d WHERE d.digest_id = g.id AND d.state IN ('pending', 'deferred')) AS next_at
+			FROM digests g WHERE g.state IN ('approved', 'sending')) open WHERE next_at IS NOT NULL
+		UNION ALL SELECT min(CASE WHEN next_at > created_at THEN next_at ELSE created_at END) FROM messages WHERE state IN ('pending', 'deferred')) t`).Scan(&due)
+	return fromMillis(due), explain(err)
 }
 
 // Readers counts subscribers by status.

@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/scaledbydesign/insights/feeds"
+	"github.com/scaledbydesign/insights/newsletter"
+	"github.com/scaledbydesign/insights/subscribers"
+)
+
+const (
+	// figuresFor is how long figures of the database are shown before it is asked
+	// again, however many scrape.
+	figuresFor = 5 * time.Second
+	// figuresWithin bounds how long a scrape waits for the database.
+	figuresWithin = 3 * time.Second
+)
+
+// gauges are the metrics that say how things stand, looked up when they are
+// scraped.
+type gauges struct {
+	d *daemon
+
+	mu    sync.Mutex
+	at    time.Time
+	known figures
+	err   error
+}
+
+// figures are what the database knows; each is one query.
+type figures struct {
+	outbox      map[newsletter.DeliveryState]int
+	due         time.Time
+	subscribers map[subscribers.Status]int
+	readers     map[string]feeds.Readers
+}
+
+var (
+	describe = prometheus.NewDesc
+
+	insightsDesc    = describe("insights_library_insights", "Insights that are visible now.", nil, nil)
+	reloadDesc      = describe("insights_library_last_reload_successful", "1 if the insights could be read when they were last read, else 0: then older ones are served.", nil, nil)
+	reloadedDesc    = describe("insights_library_last_reload_success_timestamp_seconds", "When the insights were last read without a fault.", nil, nil)
+	slotDesc        = describe("insights_next_slot_timestamp_seconds", "When a schedule makes its next digest.", []string{"schedule"}, nil)
+	databaseDesc    = describe("insights_database_up", "1 if the database answered; if it is 0, the figures from it are missing.", nil, nil)
+	outboxDesc      = describe("insights_outbox_deliveries", "Mails by state: of digests that have not ended, and all single mails.", []string{"state"}, nil)
+	dueDesc         = describe("insights_outbox_oldest_due_age_seconds", "How long the mail that is most overdue has waited; 0 = none is due.", nil, nil)
+	subscribersDesc = describe("insights_subscribers", "Subscribers by status.", []string{"status"}, nil)
+	readersDesc     = describe("insights_feed_readers", "Estimate of how many follow a feed document: announced by aggregators, and other clients.", []string{"document", "kind"}, nil)
+)
+
+func (g *gauges) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{insightsDesc, reloadDesc, reloadedDesc, slotDesc, databaseDesc, outboxDesc, dueDesc, subscribersDesc, readersDesc} {
+		ch <- d
+	}
+}
+
+func (g *gauges) Collect(ch chan<- prometheus.Metric) {
+	set := func(desc *prometheus.Desc, value float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
+	}
+	now := time.Now()
+	is := func(desc *prometheus.Desc, yes bool) {
+		value := 0.0
+		if yes {
+			value = 1
+		}
+		set(desc, value)
+	}
+	set(insightsDesc, float64(len(g.d.live.Current().Insights())))
+	is(reloadDesc, g.d.live.Err() == nil)
+	set(reloadedDesc, float64(g.d.reloaded.Load()))
+	for _, s := range g.d.config.schedules() {
+		if slot, ok := s.Next(now); ok {
+			set(slotDesc, float64(slot.Due.Unix()), s.Name)
+		}
+	}
+	f, err := g.figures(now)
+	is(databaseDesc, err == nil)
+	if err != nil {
+		return
+	}
+	for _, state := range newsletter.DeliveryStates {
+		set(outboxDesc, float64(f.outbox[state]), string(state))
+	}
+	set(dueDesc, f.overdue(now).Seconds())
+	for _, status := range subscribers.Statuses {
+		set(subscribersDesc, float64(f.subscribers[status]), string(status))
+	}
+	for document, r := range f.readers {
+		set(readersDesc, float64(r.Announced), document, "announced")
+		set(readersDesc, float64(r.Others), document, "others")
+	}
+}
+
+// figures asks the database, or returns what it has said a moment ago.
+func (g *gauges) figures(now time.Time) (figures, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if now.Sub(g.at) < figuresFor && !g.at.After(now) {
+		return g.known, g.err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), figuresWithin)
+	defer cancel()
+	g.known, g.err = g.ask(ctx)
+	g.at = time.Now()
+	if g.err != nil {
+		g.d.log.Warn("metrics lack the figures of the database", "error", g.err)
+	}
+	return g.known, g.err
+}
+
+// overdue is how long the mail that is most overdue has waited.
+func (f figures) overdue(now time.Time) time.Duration {
+	if f.due.IsZero() {
+		return 0
+	}
+	return max(0, now.Sub(f.due))
+}
+
+func (g *gauges) ask(ctx context.Context) (f figures, err error) {
+	if f.outbox, err = g.d.db.Outbox(ctx); err != nil {
+		return f, err
+	}
+	if f.due, err = g.d.db.OldestDue(ctx); err != nil {
+		return f, err
+	}
+	if f.subscribers, err = g.d.db.Readers(ctx); err != nil {
+		return f, err
+	}
+	f.readers, err = estimateReaders(ctx, g.d.db)
+	return f, err
+}
