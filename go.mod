@@ -5,6 +5,7 @@ go 1.26.0
 // Each dependency has one home in the tree; the README's architecture page says more.
 require (
 	github.com/alecthomas/chroma/v2 v2.27.0 // content: syntax highlighting
+	github.com/andybalholm/brotli v1.2.8 // cmd/insights/internal/web: br
 	github.com/chromedp/cdproto v0.159.0 // tests: a real browser
 	github.com/chromedp/chromedp v0.23.0 // tests: a real browser
 	github.com/emersion/go-sasl v0.0.0-20241020182733-b788ff22d5a6 // tests: the login of a real SMTP server
@@ -31,7 +32,6 @@ require (
 )
 
 require (
-	github.com/andybalholm/brotli v1.2.8 // cmd/insights/internal/web: br // indirect
 	github.com/beorn7/perks v1.0.1 // indirect
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
 	github.com/dlclark/regexp2/v2 v2.2.1 // indirect
