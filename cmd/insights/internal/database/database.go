@@ -1,7 +1,8 @@
 // Package database keeps everything that must survive a restart, and holds every
 // SQL statement of the program. Statements are written once, with ?1 ?2
 // placeholders, in the language that SQLite and PostgreSQL share. A [DB]
-// implements the stores of the packages subscribers and newsletter.
+// implements the stores of the packages subscribers and newsletter; that of
+// websub is its [WebSub].
 package database
 
 import (

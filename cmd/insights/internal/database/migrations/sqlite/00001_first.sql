@@ -217,3 +217,46 @@ CREATE TABLE settings (
   name  TEXT PRIMARY KEY,
   value TEXT NOT NULL
 ) STRICT;
+
+-- Who wants to be pushed which feed document (WebSub), until expires_at. version
+-- is what the subscriber has, target what it is to have; where they differ a push
+-- is due at due_at, 0 = given up.
+CREATE TABLE websub_subscriptions (
+  topic         TEXT NOT NULL,
+  callback      TEXT NOT NULL,
+  host          TEXT NOT NULL, -- of the callback
+  secret        TEXT NOT NULL,
+  expires_at    INTEGER NOT NULL,
+  version       TEXT NOT NULL,
+  target        TEXT NOT NULL,
+  attempts      INTEGER NOT NULL DEFAULT 0,
+  due_at        INTEGER NOT NULL DEFAULT 0,
+  claimed_until INTEGER NOT NULL DEFAULT 0,
+  PRIMARY KEY (topic, callback)
+) STRICT;
+CREATE INDEX websub_subscriptions_host ON websub_subscriptions (host);
+CREATE INDEX websub_subscriptions_due ON websub_subscriptions (due_at) WHERE due_at > 0;
+CREATE INDEX websub_subscriptions_expire ON websub_subscriptions (expires_at);
+
+-- What somebody asked of the hub and has not been verified to want.
+CREATE TABLE websub_requests (
+  topic         TEXT NOT NULL,
+  callback      TEXT NOT NULL,
+  host          TEXT NOT NULL,
+  mode          TEXT NOT NULL CHECK (mode IN ('subscribe', 'unsubscribe')),
+  secret        TEXT NOT NULL,
+  lease         INTEGER NOT NULL, -- seconds
+  challenge     TEXT NOT NULL,
+  attempts      INTEGER NOT NULL DEFAULT 0,
+  due_at        INTEGER NOT NULL,
+  claimed_until INTEGER NOT NULL DEFAULT 0,
+  PRIMARY KEY (topic, callback)
+) STRICT;
+
+-- What a hub elsewhere was last told.
+CREATE TABLE websub_pings (
+  hub     TEXT NOT NULL,
+  topic   TEXT NOT NULL,
+  version TEXT NOT NULL,
+  PRIMARY KEY (hub, topic)
+) STRICT;

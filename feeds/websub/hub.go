@@ -1,0 +1,247 @@
+package websub
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/url"
+	"sync"
+	"time"
+)
+
+// Hub is a WebSub hub for topics of its own. Its fields are set once. Accept and
+// Changed may be called by any number of goroutines, also while Run is running,
+// which is called once.
+type Hub struct {
+	URL    string // its address, as documents link to it
+	Topics Topics
+	Store  Store
+	Client Client
+	Limits Limits // zero values: DefaultLimits
+	Calls  int    // deliveries at once, and half as many verifications; 0 = 8
+	Log    *slog.Logger
+
+	// Wake, when set, returns a channel that is closed at the next change of the
+	// store, so that what another process did is seen at once.
+	Wake func() <-chan struct{}
+
+	asked, marked, changed bell
+}
+
+// DefaultLimits are those of a hub that sets none.
+var DefaultLimits = Limits{Subscriptions: 20_000, SubscriptionsPerHost: 2_000, Requests: 2_000, RequestsPerHost: 200}
+
+const (
+	verifyWithin  = 10 * time.Second // a call to verify
+	deliverWithin = 20 * time.Second // a call to deliver
+	claimFor      = time.Minute      // longer than both
+	stopWithin    = 5 * time.Second  // calls under way when Run is told to stop
+	troubleWaits  = time.Second      // after an error of the store
+	turnWaits     = 100 * time.Millisecond
+)
+
+// Accept takes a form that a subscriber posted. A *RefusedError says what is wrong
+// with it, ErrFull that there is no room. Otherwise the request is kept, and
+// verified while Run runs.
+//
+// A publisher's ping about a topic of ours is taken and changes nothing: the hub
+// sees its topics' content itself, so a ping could only make it work for nothing.
+func (h *Hub) Accept(ctx context.Context, form url.Values) error {
+	if Mode(form.Get("hub.mode")) == publish {
+		topics, err := updated(form)
+		for _, topic := range topics {
+			if err == nil {
+				_, err = h.content(ctx, topic)
+			}
+		}
+		return err
+	}
+	r, err := parse(form)
+	if err != nil {
+		return err
+	}
+	if _, err := h.content(ctx, r.Topic); err != nil {
+		return err
+	}
+	if err := h.Client.Check(r.Callback); err != nil {
+		return refuse("hub.callback: %v", err)
+	}
+	if err := h.Store.Ask(ctx, r, h.limits(), time.Now()); err != nil {
+		return fmt.Errorf("keep a request of %s: %w", r.Host, err)
+	}
+	h.asked.ring()
+	return nil
+}
+
+func (h *Hub) content(ctx context.Context, topic string) (Content, error) {
+	c, err := h.Topics.Content(ctx, topic)
+	if errors.Is(err, ErrUnknownTopic) {
+		return c, refuse("hub.topic is no feed of this site: send the address that the feed's rel=self link says, to the letter")
+	}
+	return c, err
+}
+
+// Changed tells the hub that topics may have new content.
+func (h *Hub) Changed() { h.changed.ring() }
+
+// Run verifies and delivers until ctx is done. It then gives calls under way a few
+// seconds, and returns nil.
+func (h *Hub) Run(ctx context.Context) error {
+	for h.Store.Recover(ctx) != nil && ctx.Err() == nil {
+		pause(ctx, troubleWaits)
+	}
+	calls, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(stopWithin, stop) })()
+
+	width := cmp.Or(h.Calls, 8)
+	var parts sync.WaitGroup
+	parts.Go(func() { h.follow(ctx) })
+	parts.Go(func() {
+		work(ctx, h, lane[Request]{
+			width: (width + 1) / 2, bell: &h.asked, next: h.Store.NextRequest, claim: h.Store.ClaimRequests,
+			do: func(r Request) { h.verify(calls, r) },
+		})
+	})
+	parts.Go(func() {
+		work(ctx, h, lane[Push]{
+			width: width, bell: &h.marked, next: h.Store.NextPush, claim: h.Store.ClaimPushes,
+			do: func(p Push) { h.deliver(calls, p) },
+		})
+	})
+	parts.Wait()
+	return nil
+}
+
+// follow makes due what subscribers lack, at the start and after each change.
+func (h *Hub) follow(ctx context.Context) {
+	for ctx.Err() == nil {
+		if err := h.markAll(ctx); err != nil {
+			h.trouble(ctx, "look for new content", err)
+			pause(ctx, troubleWaits)
+			continue
+		}
+		h.marked.ring()
+		select {
+		case <-ctx.Done():
+		case <-h.changed.wait():
+		}
+	}
+}
+
+func (h *Hub) markAll(ctx context.Context) error {
+	topics, err := h.Store.Topics(ctx)
+	if err != nil {
+		return err
+	}
+	var faults []error
+	for _, topic := range topics {
+		faults = append(faults, h.mark(ctx, topic))
+	}
+	return errors.Join(faults...)
+}
+
+func (h *Hub) mark(ctx context.Context, topic string) error {
+	c, err := h.Topics.Content(ctx, topic)
+	if err != nil && !errors.Is(err, ErrUnknownTopic) {
+		return err
+	}
+	return h.Store.Mark(ctx, topic, c.Version, time.Now())
+}
+
+// lane works off one kind of what is due, a few at a time.
+type lane[T any] struct {
+	width int
+	bell  *bell // rings when there may be more
+	next  func(context.Context) (time.Time, error)
+	claim func(context.Context, Claim) ([]T, error)
+	do    func(T)
+}
+
+// work runs a lane until ctx is done and all that it began has ended.
+func work[T any](ctx context.Context, h *Hub, l lane[T]) {
+	ended := make(chan struct{}, l.width)
+	running := 0
+	for ctx.Err() == nil {
+		var elsewhere <-chan struct{}
+		if h.Wake != nil {
+			elsewhere = h.Wake() // taken before looking, so that no change is missed
+		}
+		var due <-chan time.Time
+		if running < l.width {
+			now := time.Now()
+			// Half of the lane is kept from any one host: a slow one holds up itself.
+			claimed, err := l.claim(ctx, Claim{Limit: l.width - running, PerHost: (l.width + 1) / 2, Now: now, Until: now.Add(claimFor)})
+			for _, t := range claimed {
+				running++
+				go func() {
+					defer func() { ended <- struct{}{} }()
+					l.do(t)
+				}()
+			}
+			var next time.Time
+			if err == nil {
+				next, err = l.next(ctx)
+			}
+			switch {
+			case err != nil:
+				h.trouble(ctx, "look for what is due", err)
+				due = time.After(troubleWaits)
+			case !next.IsZero():
+				// What is due and was not claimed waits for its host's turn.
+				due = time.After(max(time.Until(next), turnWaits))
+			}
+		}
+		if running == l.width {
+			due, elsewhere = nil, nil // nothing to do before one has ended
+		}
+		select {
+		case <-ctx.Done():
+		case <-ended:
+			running--
+		case <-l.bell.wait():
+		case <-elsewhere:
+		case <-due:
+		}
+	}
+	for range running {
+		<-ended
+	}
+}
+
+func (h *Hub) limits() Limits {
+	return Limits{
+		Subscriptions:        cmp.Or(h.Limits.Subscriptions, DefaultLimits.Subscriptions),
+		SubscriptionsPerHost: cmp.Or(h.Limits.SubscriptionsPerHost, DefaultLimits.SubscriptionsPerHost),
+		Requests:             cmp.Or(h.Limits.Requests, DefaultLimits.Requests),
+		RequestsPerHost:      cmp.Or(h.Limits.RequestsPerHost, DefaultLimits.RequestsPerHost),
+	}
+}
+
+// trouble reports an error of the store or of the topics: nothing is lost by it,
+// since what could not be done stays due.
+func (h *Hub) trouble(ctx context.Context, what string, err error) {
+	if ctx.Err() == nil {
+		h.Log.ErrorContext(ctx, "the hub failed", "at", what, "error", err)
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
+
+// backoff is how long to wait after so many failures: doubled by each, spread by
+// a quarter to both sides, so that those who failed together don't come together.
+func backoff(failures int, first, longest time.Duration) time.Duration {
+	wait := longest
+	if failures < 30 {
+		wait = min(longest, first<<(failures-1))
+	}
+	return time.Duration((0.75 + rand.Float64()/2) * float64(wait))
+}
