@@ -39,6 +39,7 @@ type Config struct {
 	ShutdownGrace  time.Duration   `yaml:"shutdown_grace"`
 	Templates      TemplatesConfig `yaml:"templates"`
 	Metrics        MetricsConfig   `yaml:"metrics"`
+	WebSub         WebSubConfig    `yaml:"websub"`
 
 	explicit map[string]origin // keys that somebody set
 }
@@ -192,6 +193,7 @@ func (c *Config) check(found *faults) {
 	c.checkCategories(fault)
 	c.checkMail(fault)
 	c.checkDigests(fault)
+	c.checkWebSub(fault)
 	for _, s := range c.TrustedProxies {
 		if _, err := parseNetwork(s); err != nil {
 			fault("trusted_proxies", "%q is neither an IP address nor a network such as 10.0.0.0/8", s)

@@ -11,7 +11,7 @@ import (
 )
 
 func (p *program) feedCommand() *cobra.Command {
-	return noun("feed", "The feeds", p.feedListCommand(), p.feedShowCommand())
+	return noun("feed", "The feeds", p.feedListCommand(), p.feedShowCommand(), p.feedPingCommand())
 }
 
 func (p *program) buildFeeds(ctx context.Context) (*Config, *feeds.Set, error) {

@@ -15,23 +15,27 @@ var mayImport = map[string][]string{
 	"subscribers":                    {},
 	"subscribers/subscriberstest":    {"subscribers"},
 	"feeds":                          {"content"},
+	"feeds/websub":                   {},
+	"feeds/websub/websubtest":        {"feeds/websub"},
 	"newsletter":                     {"content", "subscribers"},
 	"newsletter/newslettertest":      {"content", "newsletter", "subscribers"},
 	"newsletter/smtp":                {"newsletter"},
 	"templates":                      {"content", "newsletter", "subscribers"},
-	"cmd/insights/internal/database": {"feeds", "newsletter", "subscribers"},
-	"cmd/insights/internal/web":      {"content", "feeds", "newsletter", "subscribers", "templates"},
-	"cmd/insights": {"cmd/insights/internal/database", "cmd/insights/internal/web",
-		"content", "feeds", "newsletter", "newsletter/smtp", "subscribers", "templates"},
+	"cmd/insights/internal/database": {"feeds", "feeds/websub", "newsletter", "subscribers"},
+	"cmd/insights/internal/outbound": {"feeds/websub"},
+	"cmd/insights/internal/web":      {"content", "feeds", "feeds/websub", "newsletter", "subscribers", "templates"},
+	"cmd/insights": {"cmd/insights/internal/database", "cmd/insights/internal/outbound", "cmd/insights/internal/web",
+		"content", "feeds", "feeds/websub", "newsletter", "newsletter/smtp", "subscribers", "templates"},
 }
 
 // mayNotReach says what the domain must not reach, even indirectly.
 var mayNotReach = map[string][]string{
-	"content":     {"database/sql", "net/http", "net/smtp", module + "templates"},
-	"feeds":       {"database/sql", "net/http", "net/smtp", module + "templates"},
-	"subscribers": {"database/sql", "net/http", "net/smtp", module + "templates"},
-	"newsletter":  {"database/sql", "net/http", "net/smtp", module + "templates"},
-	"templates":   {"database/sql", "net/http", "net/smtp"},
+	"content":      {"database/sql", "net/http", "net/smtp", module + "templates"},
+	"feeds":        {"database/sql", "net/http", "net/smtp", module + "templates"},
+	"feeds/websub": {"database/sql", "net/http", "net/smtp", module + "templates"},
+	"subscribers":  {"database/sql", "net/http", "net/smtp", module + "templates"},
+	"newsletter":   {"database/sql", "net/http", "net/smtp", module + "templates"},
+	"templates":    {"database/sql", "net/http", "net/smtp"},
 }
 
 // homes says which one package may import each library.

@@ -92,6 +92,7 @@ func (c *Config) feedSite() feeds.Site {
 		Icon:      c.Site.BaseURL + "/assets/icon.png",
 		Favicon:   c.Site.BaseURL + "/assets/favicon.png",
 		Logo:      c.Site.BaseURL + "/assets/logo.png",
+		Hub:       c.hubURL(),
 	}
 }
 

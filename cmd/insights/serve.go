@@ -17,6 +17,7 @@ import (
 	"github.com/scaledbydesign/insights/cmd/insights/internal/web"
 	"github.com/scaledbydesign/insights/content"
 	"github.com/scaledbydesign/insights/feeds"
+	"github.com/scaledbydesign/insights/feeds/websub"
 	"github.com/scaledbydesign/insights/newsletter"
 	"github.com/scaledbydesign/insights/subscribers"
 	"github.com/scaledbydesign/insights/templates"
@@ -52,6 +53,8 @@ type daemon struct {
 	site      *web.Site
 	worker    *newsletter.Worker
 	scheduler *newsletter.Scheduler
+	hub       *websub.Hub // nil: this program is none
+	pusher    pusher      // nil: nobody is told of new content
 	server    *http.Server
 	listener  net.Listener
 	readers   feeds.Readership
@@ -143,6 +146,7 @@ func (d *daemon) open(ctx context.Context, c *Config, use database.Use) (err err
 	if err := d.buildFeeds(ctx); err != nil {
 		return err
 	}
+	d.openPusher()
 	if d.worker, err = d.newsroom.worker(ctx, d.p); err != nil {
 		return err
 	}
@@ -196,6 +200,9 @@ func (d *daemon) openSite(ctx context.Context, c *Config, use database.Use) erro
 	}
 	if site.Dev {
 		site.Inbox = inbox{d.db}
+	}
+	if d.hub != nil {
+		site.Hub = d.hub
 	}
 	if d.site, err = web.New(site); err != nil {
 		return err
@@ -257,6 +264,9 @@ func (d *daemon) run(ctx context.Context) error {
 	if d.metrics != nil {
 		part("metrics", d.metrics.run)
 	}
+	if d.pusher != nil {
+		part("pushes", d.pusher.Run)
+	}
 	parts.Go(func() {
 		if err := d.server.Serve(d.listener); !errors.Is(err, http.ErrServerClosed) {
 			stop(fmt.Errorf("serve: %w", err))
@@ -286,6 +296,8 @@ func (d *daemon) followLibrary(ctx context.Context) error {
 		if now := d.live.Current(); now != built {
 			if err := d.buildFeeds(ctx); err != nil {
 				d.log.Error("feeds keep their last state", "error", err)
+			} else if d.pusher != nil {
+				d.pusher.Changed()
 			}
 			built = now
 			d.log.Info("insights changed", "insights", len(now.Insights()))

@@ -79,10 +79,14 @@ func (p *program) status(ctx context.Context, n *newsroom) error {
 		slots = append(slots, slot)
 		slotRows = append(slotRows, []string{r.Schedule, moment(r.Due, zone), what, dash(r.Reason)})
 	}
+	hub, err := n.hubStatus(ctx)
+	if err != nil {
+		return err
+	}
 	running := n.running()
 	document := map[string]any{
 		"version": version, "database": n.db.String(), "use": use, "running": running, "next_slots": next, "last_slots": slots,
-		"outbox": byName(outbox), "subscribers": byName(readers),
+		"outbox": byName(outbox), "subscribers": byName(readers), "hub": hub,
 	}
 	if done, err := p.out.document(document); done {
 		return err
@@ -93,7 +97,11 @@ func (p *program) status(ctx context.Context, n *newsroom) error {
 	}
 	p.out.line("%s, %s, %s", state, n.db, dash(string(use)))
 	p.out.line("readers  %s", tally(readers, subscribers.Statuses[:]))
-	p.out.line("outbox   %s\n", tally(outbox, newsletter.DeliveryStates[:]))
+	p.out.line("outbox   %s", tally(outbox, newsletter.DeliveryStates[:]))
+	if hub != nil {
+		p.out.line("hub      %s, %s to be verified, %s behind", count(hub.Subscriptions, "push subscription"), thousands(hub.Requests), thousands(hub.Behind))
+	}
+	p.out.line("")
 	p.out.table([]string{"SCHEDULE", "CADENCE", "NEXT"}, nextRows)
 	if len(slotRows) > 0 {
 		p.out.line("")

@@ -124,7 +124,6 @@ func (h *Hub) follow(ctx context.Context) {
 			pause(ctx, troubleWaits)
 			continue
 		}
-		h.marked.ring()
 		select {
 		case <-ctx.Done():
 		case <-h.changed.wait():
@@ -140,6 +139,7 @@ func (h *Hub) markAll(ctx context.Context) error {
 	var faults []error
 	for _, topic := range topics {
 		faults = append(faults, h.mark(ctx, topic))
+		h.marked.ring()
 	}
 	return errors.Join(faults...)
 }

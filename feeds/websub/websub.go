@@ -126,7 +126,7 @@ type Store interface {
 	// Drop ends a request.
 	Drop(ctx context.Context, r Request) error
 
-	// Topics returns every topic that has a subscription.
+	// Topics returns every topic that has a subscription, the most wanted first.
 	Topics(ctx context.Context) ([]string, error)
 	// Mark makes due, at now, the subscriptions of a topic that lack its version.
 	// What was due for another version no longer is. The version "" stands for a

@@ -22,7 +22,7 @@ func (w *WebSub) Topics(ctx context.Context) (topics []string, err error) {
 		err := rows.Scan(&topic)
 		topics = append(topics, topic)
 		return err
-	}, "SELECT DISTINCT topic FROM websub_subscriptions ORDER BY topic")
+	}, "SELECT topic FROM websub_subscriptions GROUP BY topic ORDER BY count(*) DESC, topic")
 	return topics, explain(err)
 }
 

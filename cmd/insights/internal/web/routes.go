@@ -73,6 +73,9 @@ func (s *site) list() []route {
 			route{"POST /preferences/{token}", s.preferences, true},
 		)
 	}
+	if s.Hub != nil {
+		routes = append(routes, route{"POST /hub", s.hub, true})
+	}
 	if s.Inbox != nil {
 		routes = append(routes,
 			route{"GET /_inbox", s.inbox, true},

@@ -35,6 +35,7 @@ type Config struct {
 	Registry *subscribers.Registry // nil: nobody can sign up, no link in a mail works
 	Archive  Archive               // nil: there is no archive of digests
 	Inbox    Inbox                 // nil outside development
+	Hub      Hub                   // nil: there is none here
 
 	Readers *feeds.Readership // counts who follows which feed; nil: nobody does
 	// Observe is told of each answer by its route, such as "GET /feeds/{document}",
@@ -135,6 +136,8 @@ func (s *site) crossOrigin() (*http.CrossOriginProtection, error) {
 	// The token alone gives the right to leave, wherever the button stands: a
 	// mailbox provider's page may post it from the browser (RFC 8058).
 	protection.AddInsecureBypassPattern("POST /unsubscribe/{token}")
+	// Programs post there, in nobody's name.
+	protection.AddInsecureBypassPattern("POST /hub")
 	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, statusError(http.StatusForbidden))
 	}))

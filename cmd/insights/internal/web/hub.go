@@ -1,0 +1,53 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+
+	"github.com/scaledbydesign/insights/feeds/websub"
+)
+
+// Hub is the WebSub hub of the feeds.
+type Hub interface {
+	// Accept takes the form that a subscriber or publisher posts. A
+	// *websub.RefusedError says what is wrong with it; websub.ErrFull, that there
+	// is no room.
+	Accept(ctx context.Context, form url.Values) error
+}
+
+// hub answers programs, so in plain text: 202 for what is taken and will be
+// verified.
+func (s *site) hub(w http.ResponseWriter, r *http.Request) error {
+	answer := func(status int, text string) error {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		w.WriteHeader(status)
+		io.WriteString(w, text+"\n") // a client that has gone is no error of ours
+		return nil
+	}
+	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/x-www-form-urlencoded" {
+		return answer(http.StatusUnsupportedMediaType, "Send a form: application/x-www-form-urlencoded.")
+	}
+	if err := r.ParseForm(); err != nil {
+		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+			return answer(http.StatusRequestEntityTooLarge, "The form is too large.")
+		}
+		return answer(http.StatusBadRequest, "The form can't be read.")
+	}
+	err := s.Hub.Accept(r.Context(), r.PostForm)
+	if refused, ok := errors.AsType[*websub.RefusedError](err); ok {
+		return answer(http.StatusBadRequest, refused.Reason)
+	}
+	switch {
+	case errors.Is(err, websub.ErrFull):
+		w.Header().Set("Retry-After", "600")
+		return answer(http.StatusServiceUnavailable, "There are too many subscriptions at the moment: try again later.")
+	case err != nil:
+		s.Log.ErrorContext(r.Context(), "request failed", "route", r.Pattern, "error", err)
+		return answer(http.StatusInternalServerError, "It is our fault, and it has been noted: try again in a minute.")
+	}
+	return answer(http.StatusAccepted, "Accepted.")
+}
