@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/scaledbydesign/insights/cmd/insights/internal/database"
+	"github.com/scaledbydesign/insights/feeds/websub/websubtest"
 	"github.com/scaledbydesign/insights/newsletter/newslettertest"
 	"github.com/scaledbydesign/insights/subscribers"
 	"github.com/scaledbydesign/insights/subscribers/subscriberstest"
@@ -47,4 +48,8 @@ func TestNewsletterStore(t *testing.T) {
 		}
 		return db
 	})
+}
+
+func TestWebSubStore(t *testing.T) {
+	websubtest.Test(t, func(t *testing.T) websubtest.Store { return open(t).WebSub() })
 }

@@ -1,0 +1,105 @@
+package web_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/scaledbydesign/insights/cmd/insights/internal/web"
+	"github.com/scaledbydesign/insights/feeds/websub"
+)
+
+// hub answers every request with an error, or takes it.
+type hub struct {
+	err  error
+	form url.Values
+}
+
+func (h *hub) Accept(_ context.Context, form url.Values) error {
+	h.form = form
+	return h.err
+}
+
+func hubSite(t *testing.T) (*fixture, *hub) {
+	h := &hub{}
+	return newFixture(t, library(), func(c *web.Config) { c.Hub = h }), h
+}
+
+func TestTheHubAnswersInPlainText(t *testing.T) {
+	f, h := hubSite(t)
+	form := url.Values{"hub.mode": {"subscribe"}, "hub.callback": {"https://reader.example.com/?k=secret"}}
+	for _, test := range []struct {
+		err    error
+		status int
+		says   string
+	}{
+		{nil, 202, "Accepted."},
+		{&websub.RefusedError{Reason: "hub.topic is missing"}, 400, "hub.topic is missing"},
+		{fmt.Errorf("keep: %w", websub.ErrFull), 503, "try again later"},
+		{errors.New("the disk is full"), 500, "try again in a minute"},
+	} {
+		h.err = test.err
+		r := f.post("/hub", form)
+		if text := bodyOf(t, r); r.StatusCode != test.status || !strings.Contains(text, test.says) || strings.Contains(text, "disk") {
+			t.Errorf("%v: %d %q", test.err, r.StatusCode, text)
+		}
+		wantHeader(t, r, "Content-Type", "text/plain; charset=utf-8")
+		wantHeader(t, r, "Cache-Control", "no-store")
+		if h.form.Encode() != form.Encode() {
+			t.Errorf("it was given %v", h.form)
+		}
+	}
+	if log := f.log.String(); strings.Contains(log, "secret") || !strings.Contains(log, "the disk is full") {
+		t.Errorf("the log:\n%s", log)
+	}
+}
+
+func TestTheHubTakesFormsOfPrograms(t *testing.T) {
+	f, h := hubSite(t)
+	send := func(target, contentType, body string, header ...string) int {
+		t.Helper()
+		h.form = nil
+		r := httptest.NewRequest(http.MethodPost, target, strings.NewReader(body))
+		r.Header.Set("Content-Type", contentType)
+		return f.send(r, header...).StatusCode
+	}
+	const kind = "application/x-www-form-urlencoded"
+	for name, test := range map[string]struct {
+		got, want int
+	}{
+		"a program":         {send("/hub", kind, "hub.mode=subscribe"), 202},
+		"with a charset":    {send("/hub", kind+"; charset=UTF-8", "hub.mode=subscribe"), 202},
+		"another site":      {send("/hub", kind, "hub.mode=subscribe", "Origin", "https://reader.example.com", "Sec-Fetch-Site", "cross-site"), 202},
+		"JSON":              {send("/hub", "application/json", "{}"), 415},
+		"files":             {send("/hub", "multipart/form-data; boundary=x", "--x--"), 415},
+		"no type":           {send("/hub", "", "hub.mode=subscribe"), 415},
+		"a broken escape":   {send("/hub", kind, "hub.mode=%zz"), 400},
+		"17 KB":             {send("/hub", kind, "hub.topic="+strings.Repeat("a", 17<<10)), 413},
+		"another's sign-up": {send("/subscribe", kind, "email=a", "Origin", "https://reader.example.com", "Sec-Fetch-Site", "cross-site"), 403},
+	} {
+		if test.got != test.want {
+			t.Errorf("%s: %d; want %d", name, test.got, test.want)
+		}
+	}
+	if send("/hub?hub.mode=publish", kind, "hub.mode=subscribe") != 202 || h.form.Encode() != "hub.mode=subscribe" {
+		t.Errorf("it takes parameters from the address: %v", h.form)
+	}
+}
+
+func TestTheHubIsOnlyPostedTo(t *testing.T) {
+	f, _ := hubSite(t)
+	r := f.get("/hub")
+	if r.StatusCode != http.StatusMethodNotAllowed {
+		t.Errorf("GET: %d", r.StatusCode)
+	}
+	wantHeader(t, r, "Allow", "POST, OPTIONS")
+	without := newFixture(t, library(), nil)
+	if r := without.post("/hub", url.Values{}); r.StatusCode != http.StatusNotFound {
+		t.Errorf("without a hub: %d", r.StatusCode)
+	}
+}

@@ -1,0 +1,371 @@
+package websubtest
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing/synctest"
+	"time"
+
+	"github.com/scaledbydesign/insights/feeds/websub"
+)
+
+// wantSigned asks whether a delivery is signed with a secret, "" for not at all.
+func (w *world) wantSigned(nth int, secret string) {
+	w.Helper()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.posts) <= nth {
+		w.Fatalf("there were %d deliveries", len(w.posts))
+	}
+	p := w.posts[nth]
+	var want []string
+	if secret != "" {
+		mac := hmac.New(sha256.New, []byte(secret))
+		mac.Write([]byte(p.body))
+		want = []string{"sha256=" + hex.EncodeToString(mac.Sum(nil))}
+	}
+	if got := p.header["X-Hub-Signature"]; !slices.Equal(got, want) {
+		w.Errorf("delivery %d is signed %q; want %q", nth, got, want)
+	}
+}
+
+var deliveryTests = map[string]func(*world){
+	"bring newer content alone": func(w *world) {
+		w.run(w.hub)
+		w.set(topic, "two")
+		w.accept("subscribe", topic, callback)
+		w.hub.Changed()
+		w.after(time.Hour)
+		w.wantPushed() // it could fetch that
+		w.set(topic2, "due")
+		w.set(topic, "three")
+		synctest.Wait()
+		w.wantPushed(callback + " three")
+		w.hub.Changed()
+		w.after(24 * time.Hour)
+		w.wantPushed(callback + " three")
+	},
+	"name content, hub and topic": func(w *world) {
+		w.run(w.hub)
+		w.accept("subscribe", topic, callback)
+		w.set(topic, "two")
+		synctest.Wait()
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if len(w.posts) != 1 {
+			w.Fatalf("%d deliveries", len(w.posts))
+		}
+		header := w.posts[0].header
+		if !slices.Equal(header["Content-Type"], []string{"application/atom+xml"}) ||
+			!slices.Equal(header["Link"], []string{"<" + hubURL + `>; rel="hub"`, "<" + topic + `>; rel="self"`}) {
+			w.Errorf("%v", header)
+		}
+	},
+	"go to every subscription of the topic": func(w *world) {
+		w.run(w.hub)
+		var want []string
+		for n := range 30 {
+			c := fmt.Sprintf("https://r%d.example/", n)
+			w.accept("subscribe", topic, c)
+			want = append(want, c+" two")
+		}
+		w.accept("subscribe", topic2, callback)
+		w.set(topic, "two")
+		synctest.Wait()
+		w.wantPushed(want...)
+	},
+	"410 ends it": func(w *world) {
+		w.run(w.hub)
+		w.accept("subscribe", topic, callback)
+		w.onPost(answers(410, 0))
+		w.set(topic, "two")
+		synctest.Wait()
+		w.wantSubscribed()
+		w.set(topic, "three")
+		w.after(time.Hour)
+		w.wantPushed(callback + " two")
+	},
+	"a topic that goes and comes back": func(w *world) {
+		w.run(w.hub)
+		w.accept("subscribe", topic, callback)
+		w.set(topic, "")
+		w.after(time.Hour)
+		w.set(topic, "one")
+		w.after(time.Hour)
+		w.wantPushed()
+		w.set(topic, "")
+		synctest.Wait()
+		w.set(topic, "two")
+		synctest.Wait()
+		w.wantPushed(callback + " two")
+	},
+	"a change that is taken back": func(w *world) {
+		w.run(w.hub)
+		w.accept("subscribe", topic, callback)
+		w.onPost(answers(500, 0))
+		w.set(topic, "two")
+		synctest.Wait()
+		w.onPost(answers(200, 0))
+		w.set(topic, "one")
+		w.after(time.Hour)
+		w.wantPushed(callback + " two")
+	},
+	"a slow host holds up itself alone": func(w *world) {
+		w.run(w.hub)
+		for n := range 40 {
+			w.accept("subscribe", topic, fmt.Sprintf("https://slow.example/%d", n))
+		}
+		for n := range 40 {
+			w.accept("subscribe", topic, fmt.Sprintf("https://fast%d.example/", n))
+		}
+		w.onPost(func(ctx context.Context, address string) (int, error) {
+			if strings.HasPrefix(address, "https://slow.") {
+				return answers(200, time.Minute)(ctx, address) // longer than anybody waits
+			}
+			return answers(200, 10*time.Millisecond)(ctx, address)
+		})
+		w.set(topic, "two")
+		w.after(2 * time.Second)
+		fast := 0
+		for _, p := range w.pushed() {
+			if strings.HasPrefix(p, "https://fast") {
+				fast++
+			}
+		}
+		if fast != 40 {
+			w.Errorf("%d of 40 got it within two seconds", fast)
+		}
+	},
+}
+
+var failureTests = map[string]func(*world){
+	"are tried again, less and less often, with the newest content": func(w *world) {
+		w.run(w.hub)
+		w.accept("subscribe", topic, callback)
+		w.onPost(answers(500, 0))
+		w.set(topic, "two")
+		w.after(5 * time.Minute)
+		times := w.times(&w.posts)
+		if len(times) < 4 || len(times) > 8 {
+			w.Fatalf("%d tries in five minutes", len(times))
+		}
+		for i, wait := 1, 5*time.Second; i < len(times); i, wait = i+1, 2*wait {
+			if got := times[i].Sub(times[i-1]); got < wait*3/4 || got > wait*5/4+time.Second {
+				w.Errorf("try %d came %v after the one before; want about %v", i+1, got, wait)
+			}
+		}
+		w.onPost(answers(200, 0))
+		w.set(topic, "three")
+		synctest.Wait() // at once
+		w.after(24 * time.Hour)
+		if got := w.pushed(); len(got) != len(times)+1 || got[len(times)] != callback+" three" {
+			w.Errorf("%q", got)
+		}
+	},
+	"of every kind are tried again": func(w *world) {
+		w.run(w.hub)
+		w.accept("subscribe", topic, callback)
+		statuses := []int{100, 301, 308, 400, 401, 404, 429, 500, 503, 0}
+		tried := 0
+		w.onPost(func(context.Context, string) (int, error) {
+			tried++
+			if tried > len(statuses) {
+				return 202, nil
+			}
+			if status := statuses[tried-1]; status != 0 {
+				return status, nil
+			}
+			return 0, errors.New("connection reset")
+		})
+		w.set(topic, "two")
+		w.after(24 * time.Hour)
+		if tried != len(statuses)+1 {
+			w.Errorf("%d tries; want %d", tried, len(statuses)+1)
+		}
+	},
+	"end for one content, not for the next": func(w *world) {
+		w.run(w.hub)
+		w.accept("subscribe", topic, callback)
+		w.onPost(answers(500, 0))
+		w.set(topic, "two")
+		w.after(48 * time.Hour)
+		times := w.times(&w.posts)
+		if span := times[len(times)-1].Sub(times[0]); len(times) != 20 || span < 6*time.Hour || span > 24*time.Hour {
+			w.Errorf("%d tries in %v", len(times), span)
+		}
+		w.onPost(answers(200, 0))
+		w.after(24 * time.Hour)
+		w.wantSubscribed(topic)
+		w.set(topic, "three")
+		synctest.Wait()
+		if got := w.pushed(); len(got) != 21 || got[20] != callback+" three" {
+			w.Errorf("%q", got)
+		}
+	},
+	"given up are made up for at the renewal": func(w *world) {
+		w.run(w.hub)
+		w.accept("subscribe", topic, callback)
+		w.onPost(answers(500, 0))
+		w.set(topic, "two")
+		w.after(48 * time.Hour)
+		w.onPost(answers(200, 0))
+		w.accept("subscribe", topic, callback)
+		if n := len(w.pushed()); n != 21 {
+			w.Errorf("%d pushes; want 21", n)
+		}
+	},
+	"a newer content outlives a failure of the one before": func(w *world) {
+		w.run(w.hub)
+		w.accept("subscribe", topic, callback)
+		w.onPost(answers(500, 10*time.Second))
+		w.set(topic, "two")
+		w.after(time.Second)
+		w.onPost(answers(200, 0))
+		w.set(topic, "three") // while "two" is under way
+		w.after(11 * time.Second)
+		w.wantPushed(callback+" two", callback+" three")
+	},
+	"who does not answer is let go": func(w *world) {
+		w.run(w.hub)
+		w.accept("subscribe", topic, callback)
+		w.onPost(answers(200, time.Hour))
+		w.set(topic, "two")
+		w.after(time.Minute)
+		if n := len(w.pushed()); n < 2 {
+			w.Errorf("%d tries in a minute", n)
+		}
+	},
+}
+
+var processTests = map[string]func(*world){
+	"a request outlives the process that took it": func(w *world) {
+		w.accept("subscribe", topic, callback) // nothing runs
+		w.wantGets(0)
+		w.run(w.newHub())
+		w.wantGets(1)
+		w.wantSubscribed(topic)
+	},
+	"what changed while nothing ran is pushed once": func(w *world) {
+		stop := w.run(w.hub)
+		w.accept("subscribe", topic, callback)
+		stop()
+		w.set(topic, "two")
+		stop = w.run(w.newHub())
+		w.wantPushed(callback + " two")
+		stop()
+		w.run(w.newHub())
+		w.after(time.Hour)
+		w.wantPushed(callback + " two")
+	},
+	"two at once push once": func(w *world) {
+		other := w.newHub()
+		w.run(w.hub)
+		w.run(other)
+		var want []string
+		for n := range 20 {
+			c := fmt.Sprintf("https://r%d.example/", n)
+			w.accept("subscribe", topic, c)
+			want = append(want, c+" two")
+		}
+		w.onPost(answers(200, time.Second))
+		w.set(topic, "two")
+		other.Changed()
+		w.after(time.Minute)
+		w.wantPushed(want...)
+	},
+	"a push under way is finished before it stops": func(w *world) {
+		stop := w.run(w.hub)
+		w.accept("subscribe", topic, callback)
+		w.onPost(answers(200, 3*time.Second))
+		w.set(topic, "two")
+		w.after(time.Second)
+		stop()
+		w.run(w.newHub())
+		w.after(time.Hour)
+		w.wantPushed(callback + " two")
+	},
+	"a push that takes too long to stop is made again": func(w *world) {
+		stop := w.run(w.hub)
+		w.accept("subscribe", topic, callback)
+		w.onPost(answers(200, 19*time.Second))
+		w.set(topic, "two")
+		w.after(time.Second)
+		began := time.Now()
+		stop()
+		if took := time.Since(began); took > 6*time.Second {
+			w.Errorf("it stopped after %v", took)
+		}
+		w.run(w.newHub())
+		w.after(time.Hour)
+		w.wantPushed(callback+" two", callback+" two")
+	},
+	"a claim that ran out belongs to the next": func(w *world) {
+		ctx := w.Context()
+		stop := w.run(w.hub)
+		w.accept("subscribe", topic, callback)
+		stop()
+		w.set(topic, "two")
+		if err := w.store.Mark(ctx, topic, "v-two", time.Now()); err != nil {
+			w.Fatal(err)
+		}
+		claim := func() []websub.Push {
+			w.Helper()
+			now := time.Now()
+			pushes, err := w.store.ClaimPushes(ctx, websub.Claim{Limit: 5, PerHost: 5, Now: now, Until: now.Add(time.Minute)})
+			if err != nil {
+				w.Fatal(err)
+			}
+			return pushes
+		}
+		first := claim()
+		if len(first) != 1 || first[0].Callback != callback || first[0].Version != "v-one" || first[0].Target != "v-two" {
+			w.Fatalf("%+v", first)
+		}
+		if again := claim(); len(again) != 0 {
+			w.Fatalf("claimed twice: %+v", again)
+		}
+		if next, err := w.store.NextPush(ctx); err != nil || !next.Equal(first[0].Claimed) {
+			w.Errorf("next at %v, %v; want when the claim runs out, %v", next, err, first[0].Claimed)
+		}
+		w.after(time.Minute)
+		second := claim()
+		if len(second) != 1 {
+			w.Fatalf("%+v", second)
+		}
+		for what, settle := range map[string]error{
+			"retry":     w.store.RetryPush(ctx, first[0], time.Now(), true),
+			"delivered": w.store.Delivered(ctx, first[0], "v-three", time.Now()),
+			"end":       w.store.End(ctx, first[0]),
+		} {
+			if settle != nil {
+				w.Errorf("%s: %v", what, settle)
+			}
+		}
+		if third := claim(); len(third) != 0 {
+			w.Errorf("who had lost the claim gave it away: %+v", third)
+		}
+		w.wantSubscribed(topic)
+		if err := w.store.Delivered(ctx, second[0], "v-two", time.Now()); err != nil {
+			w.Error(err)
+		}
+		if next, err := w.store.NextPush(ctx); err != nil || !next.Equal(second[0].Expires) {
+			w.Errorf("next at %v, %v; want the end of the lease, %v", next, err, second[0].Expires)
+		}
+	},
+	"a done context stops everything": func(w *world) {
+		ctx, cancel := context.WithCancel(w.Context())
+		cancel()
+		if _, err := w.store.Topics(ctx); !errors.Is(err, context.Canceled) {
+			w.Errorf("Topics: %v", err)
+		}
+		if err := w.store.Ask(ctx, websub.Request{Mode: websub.Subscribe, Topic: topic, Callback: callback}, websub.DefaultLimits, time.Now()); !errors.Is(err, context.Canceled) {
+			w.Errorf("Ask: %v", err)
+		}
+	},
+}

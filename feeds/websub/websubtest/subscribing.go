@@ -1,0 +1,274 @@
+package websubtest
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/scaledbydesign/insights/feeds/websub"
+)
+
+var verificationTests = map[string]func(*world){
+	"asks the callback what was asked in its name": func(w *world) {
+		w.run(w.hub)
+		w.accept("subscribe", topic, callback, "lease_seconds", "3600")
+		w.accept("unsubscribe", topic, "https://reader.example.com/push")
+		w.wantGets(2)
+		q := w.query(0)
+		if q.Get("id") != "1" || q.Get("hub.mode") != "subscribe" || q.Get("hub.topic") != topic || q.Get("hub.lease_seconds") != "3600" || len(q.Get("hub.challenge")) < 20 {
+			w.Errorf("it asked with %v", q)
+		}
+		if q := w.query(1); q.Get("hub.mode") != "unsubscribe" || q.Get("hub.challenge") == w.query(0).Get("hub.challenge") {
+			w.Errorf("it asked with %v", q)
+		}
+	},
+	"a refusal is final": func(w *world) {
+		w.run(w.hub)
+		for i, answer := range []func(*url.URL) (int, string, error){
+			func(u *url.URL) (int, string, error) { return 404, u.Query().Get("hub.challenge"), nil },
+			func(u *url.URL) (int, string, error) { return 302, u.Query().Get("hub.challenge"), nil },
+			func(u *url.URL) (int, string, error) { return 200, "", nil },
+			func(u *url.URL) (int, string, error) { return 200, "another", nil },
+			func(u *url.URL) (int, string, error) { return 200, u.Query().Get("hub.challenge") + "\n", nil },
+			func(u *url.URL) (int, string, error) {
+				return 200, u.Query().Get("hub.challenge") + strings.Repeat("x", 1<<20), nil
+			},
+			func(u *url.URL) (int, string, error) { return 200, u.Query().Get("hub.challenge")[1:], nil },
+			func(*url.URL) (int, string, error) { return 0, "", fmt.Errorf("no: %w", websub.ErrForbidden) },
+		} {
+			w.onGet(answer)
+			w.accept("subscribe", topic, callback)
+			w.after(time.Hour)
+			w.wantGets(i + 1)
+			w.wantSubscribed()
+		}
+	},
+	"what may pass is tried a few times": func(w *world) {
+		w.run(w.hub)
+		for i, status := range []int{500, 503, 429, 408, 0} {
+			w.onGet(func(*url.URL) (int, string, error) {
+				if status == 0 {
+					return 0, "", errors.New("no route")
+				}
+				return status, "", nil
+			})
+			w.accept("subscribe", topic, callback)
+			w.after(30 * time.Minute)
+			w.wantGets(5 * (i + 1))
+			w.wantSubscribed()
+		}
+		if times := w.times(&w.gets); times[4].Sub(times[0]) < time.Minute {
+			w.Errorf("five tries within %v", times[4].Sub(times[0]))
+		}
+	},
+	"a callback that answers late is subscribed": func(w *world) {
+		w.run(w.hub)
+		began := time.Now()
+		w.onGet(func(u *url.URL) (int, string, error) {
+			if time.Since(began) < 20*time.Second {
+				return 502, "", nil
+			}
+			return 200, u.Query().Get("hub.challenge"), nil
+		})
+		w.accept("subscribe", topic, callback)
+		w.after(10 * time.Minute)
+		w.wantSubscribed(topic)
+	},
+	"an unsubscription is verified": func(w *world) {
+		w.run(w.hub)
+		w.accept("subscribe", topic, callback)
+		w.onGet(func(*url.URL) (int, string, error) { return 404, "", nil })
+		w.accept("unsubscribe", topic, callback)
+		w.wantSubscribed(topic)
+		w.onGet(func(u *url.URL) (int, string, error) { return 200, u.Query().Get("hub.challenge"), nil })
+		w.accept("unsubscribe", topic, callback)
+		w.wantSubscribed()
+		w.set(topic, "two")
+		w.after(time.Minute)
+		w.wantPushed()
+	},
+	"another request overrides when it is verified": func(w *world) {
+		w.run(w.hub)
+		w.accept("subscribe", topic, callback, "secret", "old")
+		w.onGet(func(*url.URL) (int, string, error) { return 404, "", nil })
+		w.accept("subscribe", topic, callback, "secret", "forged")
+		w.set(topic, "two")
+		w.after(time.Second)
+		w.onGet(func(u *url.URL) (int, string, error) { return 200, u.Query().Get("hub.challenge"), nil })
+		w.accept("subscribe", topic, callback, "secret", "new")
+		w.set(topic, "three")
+		w.after(time.Second)
+		w.accept("subscribe", topic, callback)
+		w.set(topic, "four")
+		w.after(time.Second)
+		w.wantPushed(callback+" two", callback+" three", callback+" four")
+		for i, secret := range []string{"old", "new", ""} {
+			w.wantSigned(i, secret)
+		}
+	},
+	"a request that takes another's place is the one that counts": func(w *world) {
+		release := make(chan struct{})
+		w.onGet(func(u *url.URL) (int, string, error) {
+			if u.Query().Get("hub.mode") == "subscribe" {
+				<-release
+			}
+			return 200, u.Query().Get("hub.challenge"), nil
+		})
+		w.run(w.hub)
+		w.accept("subscribe", topic, callback)
+		w.accept("unsubscribe", topic, callback)
+		close(release)
+		w.after(time.Hour)
+		w.wantSubscribed()
+		w.wantGets(2)
+	},
+	"content that changes meanwhile is not missed": func(w *world) {
+		w.onGet(func(u *url.URL) (int, string, error) {
+			w.set(topic, "two")
+			time.Sleep(time.Second)
+			return 200, u.Query().Get("hub.challenge"), nil
+		})
+		w.run(w.hub)
+		w.accept("subscribe", topic, callback)
+		w.after(time.Minute)
+		w.wantSubscribed(topic)
+		w.wantPushed(callback + " two")
+	},
+}
+
+var leaseTests = map[string]func(*world){
+	"are as long as asked for, within bounds": func(w *world) {
+		w.run(w.hub)
+		for i, asked := range []struct {
+			seconds string
+			want    time.Duration
+		}{
+			{"", websub.DefaultLease}, {"0", websub.DefaultLease}, {"1", websub.MinLease}, {"3600", time.Hour},
+			{"86400000", websub.MaxLease}, {"9223372036854775807", websub.MaxLease}, {"99999999999999999999999", websub.MaxLease},
+		} {
+			w.accept("subscribe", topic, callback, "lease_seconds", asked.seconds)
+			if got, want := w.query(i).Get("hub.lease_seconds"), fmt.Sprint(int(asked.want/time.Second)); got != want {
+				w.Errorf("asked for %q: %s seconds; want %s", asked.seconds, got, want)
+			}
+			w.after(asked.want - time.Second)
+			w.wantSubscribed(topic)
+			w.after(2 * time.Second)
+			w.wantSubscribed() // gone, not only passed over
+		}
+	},
+	"end pushes": func(w *world) {
+		w.run(w.hub)
+		w.accept("subscribe", topic, callback, "lease_seconds", "3600")
+		w.onPost(answers(500, 0))
+		w.after(50 * time.Minute)
+		w.set(topic, "two")
+		w.after(11 * time.Minute)
+		tried := len(w.pushed())
+		w.onPost(answers(200, 0))
+		w.set(topic, "three")
+		w.after(24 * time.Hour)
+		if n := len(w.pushed()); n != tried {
+			w.Errorf("%d pushes after the end", n-tried)
+		}
+	},
+	"are renewed, and keep what is due": func(w *world) {
+		w.run(w.hub)
+		w.accept("subscribe", topic, callback, "lease_seconds", "3600")
+		w.onPost(answers(503, 0))
+		w.after(45 * time.Minute)
+		w.set(topic, "two")
+		w.after(time.Minute)
+		w.onPost(answers(200, 0))
+		tried := len(w.pushed())
+		w.accept("subscribe", topic, callback, "lease_seconds", "3600")
+		if n := len(w.pushed()) - tried; n != 1 {
+			w.Errorf("%d pushes at the renewal; want the one that was due", n)
+		}
+		w.after(45 * time.Minute)
+		w.set(topic, "three")
+		w.after(time.Second)
+		if got := w.pushed(); len(got) != tried+2 || got[tried+1] != callback+" three" {
+			w.Errorf("%q", got)
+		}
+	},
+}
+
+var limitTests = map[string]func(*world){
+	"bound what is kept": func(w *world) {
+		w.hub.Limits = websub.Limits{Subscriptions: 5, SubscriptionsPerHost: 3}
+		stop := w.run(w.hub)
+		ask := func(host string, n int) error {
+			return w.hub.Accept(w.Context(), form("subscribe", topic, fmt.Sprintf("https://%s/%d", host, n)))
+		}
+		for n := range 3 {
+			w.accept("subscribe", topic, fmt.Sprintf("https://a.example/%d", n))
+		}
+		for _, host := range []string{"a.example", "A.EXAMPLE.", "a.example:8443"} {
+			if err := ask(host, 9); !errors.Is(err, websub.ErrFull) {
+				w.Errorf("a fourth of one host, written %s: %v", host, err)
+			}
+		}
+		w.accept("subscribe", topic, "https://a.example/0") // no new one
+		w.accept("subscribe", topic, "https://b.example/0")
+		w.accept("subscribe", topic, "https://c.example/0")
+		if err := ask("d.example", 0); !errors.Is(err, websub.ErrFull) {
+			w.Errorf("one more than all: %v", err)
+		}
+		w.accept("unsubscribe", topic, "https://a.example/0")
+		w.accept("subscribe", topic, "https://d.example/0")
+		stop()
+	},
+	"bound what waits to be verified": func(w *world) {
+		w.hub.Limits = websub.Limits{Requests: 4, RequestsPerHost: 2}
+		ask := func(mode, host string, n int) error {
+			return w.hub.Accept(w.Context(), form(mode, topic, fmt.Sprintf("https://%s/%d", host, n)))
+		}
+		for i, asked := range []struct {
+			mode, host string
+			n          int
+			full       bool
+		}{
+			{"subscribe", "a.example", 0, false}, {"unsubscribe", "a.example", 1, false}, {"unsubscribe", "a.example", 2, true}, {"subscribe", "a.example", 0, false},
+			{"subscribe", "b.example", 0, false}, {"subscribe", "c.example", 0, false}, {"subscribe", "d.example", 0, true}, {"subscribe", "c.example", 0, false},
+		} {
+			if err := ask(asked.mode, asked.host, asked.n); errors.Is(err, websub.ErrFull) != asked.full || err != nil && !asked.full {
+				w.Errorf("request %d: %v", i, err)
+			}
+		}
+		w.run(w.hub)
+		w.after(time.Second)
+		w.wantGets(4)
+		if err := ask("subscribe", "d.example", 0); err != nil {
+			w.Error(err)
+		}
+	},
+	"nothing is kept of what is refused": func(w *world) {
+		w.run(w.hub)
+		for what, f := range map[string]url.Values{
+			"unknown topic":             form("subscribe", topic+"x", callback),
+			"topic of another spelling": form("subscribe", "HTTPS://insights.example.com/feeds/all.atom", callback),
+			"forbidden callback":        form("subscribe", topic, "https://private.example/"),
+			"ping about another's":      {"hub.mode": {"publish"}, "hub.url": {"https://else.example/"}},
+		} {
+			err := w.hub.Accept(w.Context(), f)
+			if _, refused := errors.AsType[*websub.RefusedError](err); !refused {
+				w.Errorf("%s: %v", what, err)
+			}
+		}
+		w.after(time.Minute)
+		w.wantGets(0)
+	},
+	"a publisher's ping changes nothing": func(w *world) {
+		w.run(w.hub)
+		w.accept("subscribe", topic, callback)
+		for _, f := range []url.Values{{"hub.mode": {"publish"}, "hub.url": {topic, topic2}}, {"hub.mode": {"publish"}, "hub.topic": {topic}}} {
+			if err := w.hub.Accept(w.Context(), f); err != nil {
+				w.Error(err)
+			}
+		}
+		w.after(time.Hour)
+		w.wantPushed()
+	},
+}
