@@ -113,8 +113,38 @@ var deliveryTests = map[string]func(*world){
 		synctest.Wait()
 		w.onPost(answers(200, 0))
 		w.set(topic, "one")
+		synctest.Wait()
+		if next, err := w.store.NextPush(w.Context()); err != nil || time.Until(next) < time.Hour {
+			w.Errorf("something is due at %v, %v", next, err)
+		}
 		w.after(time.Hour)
 		w.wantPushed(callback + " two")
+	},
+	"content that changes during a push is pushed next": func(w *world) {
+		w.run(w.hub)
+		w.accept("subscribe", topic, callback)
+		w.onPost(answers(200, 10*time.Second))
+		w.set(topic, "two")
+		w.after(time.Second)
+		w.set(topic, "three")
+		w.after(time.Hour)
+		w.wantPushed(callback+" two", callback+" three")
+	},
+	"a host that hangs leaves room for others": func(w *world) {
+		w.run(w.hub)
+		for n := range 40 {
+			w.accept("subscribe", topic, fmt.Sprintf("https://slow.example/%d", n))
+		}
+		w.accept("subscribe", topic2, callback)
+		w.onPost(answers(200, time.Minute))
+		w.set(topic, "two")
+		w.after(time.Second)
+		w.onPost(answers(200, 0))
+		w.set(topic2, "due")
+		synctest.Wait()
+		if got := w.pushed(); got[len(got)-1] != callback+" due" {
+			w.Errorf("%q", got)
+		}
 	},
 	"a slow host holds up itself alone": func(w *world) {
 		w.run(w.hub)
@@ -199,12 +229,13 @@ var failureTests = map[string]func(*world){
 		if span := times[len(times)-1].Sub(times[0]); len(times) != 20 || span < 6*time.Hour || span > 24*time.Hour {
 			w.Errorf("%d tries in %v", len(times), span)
 		}
-		w.onPost(answers(200, 0))
 		w.after(24 * time.Hour)
 		w.wantSubscribed(topic)
 		w.set(topic, "three")
 		synctest.Wait()
-		if got := w.pushed(); len(got) != 21 || got[20] != callback+" three" {
+		w.onPost(answers(200, 0))
+		w.after(10 * time.Second) // its tries are counted anew
+		if got := w.pushed(); len(got) != 22 || got[21] != callback+" three" {
 			w.Errorf("%q", got)
 		}
 	},
@@ -279,6 +310,19 @@ var processTests = map[string]func(*world){
 		w.after(time.Minute)
 		w.wantPushed(want...)
 	},
+	"who knows older content than another leaves the push to it": func(w *world) {
+		w.run(w.hub)
+		w.accept("subscribe", topic, callback)
+		if err := w.store.Mark(w.Context(), topic, "v-two", time.Now()); err != nil {
+			w.Fatal(err)
+		}
+		w.hub.Accept(w.Context(), form("subscribe", topic2, callback)) // wakes it
+		w.after(10 * time.Second)
+		w.wantPushed()
+		w.set(topic, "two")
+		w.after(time.Second)
+		w.wantPushed(callback + " two")
+	},
 	"a push under way is finished before it stops": func(w *world) {
 		stop := w.run(w.hub)
 		w.accept("subscribe", topic, callback)
@@ -304,6 +348,60 @@ var processTests = map[string]func(*world){
 		w.run(w.newHub())
 		w.after(time.Hour)
 		w.wantPushed(callback+" two", callback+" two")
+	},
+	"a claim passes over what is claimed": func(w *world) {
+		ctx, now := w.Context(), time.Now()
+		for _, host := range []string{"a.example", "b.example"} {
+			r := websub.Request{Mode: websub.Subscribe, Topic: topic, Callback: "https://" + host, Host: host, Challenge: host}
+			if err := w.store.Ask(ctx, r, websub.DefaultLimits, now); err != nil {
+				w.Fatal(err)
+			}
+		}
+		var claimed []string
+		for range 3 {
+			requests, err := w.store.ClaimRequests(ctx, websub.Claim{Limit: 1, PerHost: 1, Now: now, Until: now.Add(time.Minute)})
+			if err != nil {
+				w.Fatal(err)
+			}
+			for _, r := range requests {
+				claimed = append(claimed, r.Host)
+			}
+		}
+		if !slices.Equal(claimed, []string{"a.example", "b.example"}) {
+			w.Errorf("claimed %q", claimed)
+		}
+	},
+	"a request that was replaced settles nothing": func(w *world) {
+		ctx, now := w.Context(), time.Now()
+		old := websub.Request{Mode: websub.Subscribe, Topic: topic, Callback: callback, Host: "reader.example.com", Lease: time.Hour, Secret: "s", Challenge: "old"}
+		fresh := old
+		fresh.Challenge = "fresh"
+		err := errors.Join(
+			w.store.Ask(ctx, old, websub.DefaultLimits, now), w.store.Ask(ctx, fresh, websub.DefaultLimits, now),
+			w.store.RetryRequest(ctx, old, now.Add(time.Hour)), w.store.Drop(ctx, old), w.store.Remove(ctx, old), w.store.Grant(ctx, old, "v-one", now, now.Add(time.Hour)),
+		)
+		if err != nil {
+			w.Fatal(err)
+		}
+		w.wantSubscribed()
+		got, err := w.store.ClaimRequests(ctx, websub.Claim{Limit: 5, PerHost: 5, Now: now, Until: now.Add(time.Minute)})
+		if err != nil || len(got) != 1 || got[0] != fresh {
+			w.Errorf("%+v, %v", got, err)
+		}
+	},
+	"an expired subscription is no old one": func(w *world) {
+		ctx := w.Context()
+		for _, version := range []string{"v-one", "v-two"} {
+			now := time.Now()
+			r := websub.Request{Mode: websub.Subscribe, Topic: topic, Callback: callback, Challenge: version}
+			if err := errors.Join(w.store.Ask(ctx, r, websub.DefaultLimits, now), w.store.Grant(ctx, r, version, now, now.Add(time.Hour)), w.store.Mark(ctx, topic, version, now)); err != nil {
+				w.Fatal(err)
+			}
+			if next, err := w.store.NextPush(ctx); err != nil || time.Until(next) < 59*time.Minute {
+				w.Errorf("%s is due at %v, %v: it could be fetched", version, next, err)
+			}
+			w.after(2 * time.Hour)
+		}
 	},
 	"a claim that ran out belongs to the next": func(w *world) {
 		ctx := w.Context()

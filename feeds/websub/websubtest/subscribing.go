@@ -119,6 +119,7 @@ var verificationTests = map[string]func(*world){
 		w.run(w.hub)
 		w.accept("subscribe", topic, callback)
 		w.accept("unsubscribe", topic, callback)
+		w.wantGets(2) // at once
 		close(release)
 		w.after(time.Hour)
 		w.wantSubscribed()

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
+	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -20,6 +21,14 @@ import (
 	"github.com/scaledbydesign/insights/cmd/insights/internal/outbound"
 	"github.com/scaledbydesign/insights/feeds/websub"
 )
+
+// TestMain names a proxy that is not there, for all tests: net/http reads the
+// environment once.
+func TestMain(m *testing.M) {
+	os.Setenv("HTTP_PROXY", "http://127.0.0.1:1")
+	os.Unsetenv("NO_PROXY")
+	os.Exit(m.Run())
+}
 
 // server is one on loopback that nobody may reach, and counts who does.
 func server(t *testing.T, handler http.HandlerFunc) (s *httptest.Server, reached *atomic.Int32) {
@@ -120,7 +129,7 @@ func TestNoSpellingOfAPrivateAddressIsCalled(t *testing.T) {
 			}
 		}
 	}
-	for _, address := range []string{"file:///etc/passwd", "gopher://127.0.0.1:" + port, "//127.0.0.1:" + port, "http:127.0.0.1:" + port, "http://", "unix:///run/x", ""} {
+	for _, address := range []string{"file:///etc/passwd", "gopher://127.0.0.1:" + port, "//127.0.0.1:" + port, "http:127.0.0.1:" + port, "http://", "unix:///run/x", "http://user@8.8.8.8/", ""} {
 		if _, _, err := call(t, c, address); !errors.Is(err, websub.ErrForbidden) {
 			t.Errorf("%q: %v", address, err)
 		}
@@ -131,7 +140,7 @@ func TestNoSpellingOfAPrivateAddressIsCalled(t *testing.T) {
 	if n := reached.Load(); n != 0 {
 		t.Errorf("%d connections were made", n)
 	}
-	for _, address := range []string{"http://reader.example.com/", "https://8.8.8.8:8443/", "http://[2606:4700::1]/", "https://[64:ff9b::808:808]/", "https://[2002:808:808::1]/"} {
+	for _, address := range []string{"http://reader.example.com/", "https://8.8.8.8:8443/", "http://[::ffff:8.8.8.8]/", "http://[2606:4700::1]/", "https://[64:ff9b::808:808]/", "https://[2002:808:808::1]/"} {
 		if err := c.Check(address); err != nil {
 			t.Errorf("%s: %v", address, err)
 		}
@@ -190,10 +199,6 @@ func TestNoRedirectIsFollowed(t *testing.T) {
 }
 
 func TestNoProxyAndNoCookie(t *testing.T) {
-	proxy, reached := server(t, nil)
-	for _, name := range []string{"HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY"} {
-		t.Setenv(name, proxy.URL)
-	}
 	var cookies []string
 	s, _ := server(t, func(w http.ResponseWriter, r *http.Request) {
 		cookies = append(cookies, r.Header.Get("Cookie"))
@@ -211,9 +216,6 @@ func TestNoProxyAndNoCookie(t *testing.T) {
 	}
 	if len(cookies) != 2 || cookies[1] != "" {
 		t.Errorf("cookies %q", cookies)
-	}
-	if reached.Load() != 0 {
-		t.Error("the proxy was called")
 	}
 }
 
