@@ -14,19 +14,19 @@ import (
 	"github.com/scaledbydesign/insights/feeds/websub"
 )
 
-// hub answers every request with an error, or takes it.
-type hub struct {
+// posted is a hub that answers every request with an error, or takes it.
+type posted struct {
 	err  error
 	form url.Values
 }
 
-func (h *hub) Accept(_ context.Context, form url.Values) error {
+func (h *posted) Accept(_ context.Context, form url.Values) error {
 	h.form = form
 	return h.err
 }
 
-func hubSite(t *testing.T) (*fixture, *hub) {
-	h := &hub{}
+func hubSite(t *testing.T) (*fixture, *posted) {
+	h := &posted{}
 	return newFixture(t, library(), func(c *web.Config) { c.Hub = h }), h
 }
 

@@ -1,0 +1,205 @@
+package websubtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/scaledbydesign/insights/feeds/websub"
+)
+
+var processTests = map[string]func(*world){
+	"a request outlives the process that took it": func(w *world) {
+		w.accept("subscribe", topic, callback) // nothing runs
+		w.wantGets(0)
+		w.run(w.newHub())
+		w.wantGets(1)
+		w.wantSubscribed(topic)
+	},
+	"what changed while nothing ran is pushed once": func(w *world) {
+		stop := w.run(w.hub)
+		w.accept("subscribe", topic, callback)
+		stop()
+		w.set(topic, "two")
+		stop = w.run(w.newHub())
+		w.wantPushed(callback + " two")
+		stop()
+		w.run(w.newHub())
+		w.after(time.Hour)
+		w.wantPushed(callback + " two")
+	},
+	"two at once push once": func(w *world) {
+		other := w.newHub()
+		w.run(w.hub)
+		w.run(other)
+		var want []string
+		for n := range 20 {
+			c := fmt.Sprintf("https://r%d.example/", n)
+			w.accept("subscribe", topic, c)
+			want = append(want, c+" two")
+		}
+		w.onPost(answers(200, time.Second))
+		w.set(topic, "two")
+		other.Changed()
+		w.after(time.Minute)
+		w.wantPushed(want...)
+	},
+	"who knows older content than another leaves the push to it": func(w *world) {
+		w.run(w.hub)
+		w.accept("subscribe", topic, callback)
+		if err := w.store.Mark(w.Context(), topic, "v-two", time.Now()); err != nil {
+			w.Fatal(err)
+		}
+		w.hub.Accept(w.Context(), form("subscribe", topic2, callback)) // wakes it
+		w.after(10 * time.Second)
+		w.wantPushed()
+		w.set(topic, "two")
+		w.after(time.Second)
+		w.wantPushed(callback + " two")
+	},
+	"a push under way is finished before it stops": func(w *world) {
+		stop := w.run(w.hub)
+		w.accept("subscribe", topic, callback)
+		w.onPost(answers(200, 3*time.Second))
+		w.set(topic, "two")
+		w.after(time.Second)
+		stop()
+		w.run(w.newHub())
+		w.after(time.Hour)
+		w.wantPushed(callback + " two")
+	},
+	"a push that takes too long to stop is made again": func(w *world) {
+		stop := w.run(w.hub)
+		w.accept("subscribe", topic, callback)
+		w.onPost(answers(200, 19*time.Second))
+		w.set(topic, "two")
+		w.after(time.Second)
+		began := time.Now()
+		stop()
+		if took := time.Since(began); took > 6*time.Second {
+			w.Errorf("it stopped after %v", took)
+		}
+		w.run(w.newHub())
+		w.after(time.Hour)
+		w.wantPushed(callback+" two", callback+" two")
+	},
+	"a claim passes over what is claimed": func(w *world) {
+		ctx, now := w.Context(), time.Now()
+		for _, host := range []string{"a.example", "b.example"} {
+			r := websub.Request{Mode: websub.Subscribe, Topic: topic, Callback: "https://" + host, Host: host, Challenge: host}
+			if err := w.store.Ask(ctx, r, websub.DefaultLimits, now); err != nil {
+				w.Fatal(err)
+			}
+		}
+		var claimed []string
+		for range 3 {
+			requests, err := w.store.ClaimRequests(ctx, websub.Claim{Limit: 1, PerHost: 1, Now: now, Until: now.Add(time.Minute)})
+			if err != nil {
+				w.Fatal(err)
+			}
+			for _, r := range requests {
+				claimed = append(claimed, r.Host)
+			}
+		}
+		if !slices.Equal(claimed, []string{"a.example", "b.example"}) {
+			w.Errorf("claimed %q", claimed)
+		}
+	},
+	"a request that was replaced settles nothing": func(w *world) {
+		ctx, now := w.Context(), time.Now()
+		old := websub.Request{Mode: websub.Subscribe, Topic: topic, Callback: callback, Host: "reader.example.com", Lease: time.Hour, Secret: "s", Challenge: "old"}
+		fresh := old
+		fresh.Challenge = "fresh"
+		err := errors.Join(
+			w.store.Ask(ctx, old, websub.DefaultLimits, now), w.store.Ask(ctx, fresh, websub.DefaultLimits, now),
+			w.store.RetryRequest(ctx, old, now.Add(time.Hour)), w.store.Drop(ctx, old), w.store.Remove(ctx, old), w.store.Grant(ctx, old, "v-one", now, now.Add(time.Hour)),
+		)
+		if err != nil {
+			w.Fatal(err)
+		}
+		w.wantSubscribed()
+		got, err := w.store.ClaimRequests(ctx, websub.Claim{Limit: 5, PerHost: 5, Now: now, Until: now.Add(time.Minute)})
+		if err != nil || len(got) != 1 || got[0] != fresh {
+			w.Errorf("%+v, %v", got, err)
+		}
+	},
+	"an expired subscription is no old one": func(w *world) {
+		ctx := w.Context()
+		for _, version := range []string{"v-one", "v-two"} {
+			now := time.Now()
+			r := websub.Request{Mode: websub.Subscribe, Topic: topic, Callback: callback, Challenge: version}
+			if err := errors.Join(w.store.Ask(ctx, r, websub.DefaultLimits, now), w.store.Grant(ctx, r, version, now, now.Add(time.Hour)), w.store.Mark(ctx, topic, version, now)); err != nil {
+				w.Fatal(err)
+			}
+			if next, err := w.store.NextPush(ctx); err != nil || time.Until(next) < 59*time.Minute {
+				w.Errorf("%s is due at %v, %v: it could be fetched", version, next, err)
+			}
+			w.after(2 * time.Hour)
+		}
+	},
+	"a claim that ran out belongs to the next": func(w *world) {
+		ctx := w.Context()
+		stop := w.run(w.hub)
+		w.accept("subscribe", topic, callback)
+		stop()
+		w.set(topic, "two")
+		if err := w.store.Mark(ctx, topic, "v-two", time.Now()); err != nil {
+			w.Fatal(err)
+		}
+		claim := func() []websub.Push {
+			w.Helper()
+			now := time.Now()
+			pushes, err := w.store.ClaimPushes(ctx, websub.Claim{Limit: 5, PerHost: 5, Now: now, Until: now.Add(time.Minute)})
+			if err != nil {
+				w.Fatal(err)
+			}
+			return pushes
+		}
+		first := claim()
+		if len(first) != 1 || first[0].Callback != callback || first[0].Version != "v-one" || first[0].Target != "v-two" {
+			w.Fatalf("%+v", first)
+		}
+		if again := claim(); len(again) != 0 {
+			w.Fatalf("claimed twice: %+v", again)
+		}
+		if next, err := w.store.NextPush(ctx); err != nil || !next.Equal(first[0].Claimed) {
+			w.Errorf("next at %v, %v; want when the claim runs out, %v", next, err, first[0].Claimed)
+		}
+		w.after(time.Minute)
+		second := claim()
+		if len(second) != 1 {
+			w.Fatalf("%+v", second)
+		}
+		for what, settle := range map[string]error{
+			"retry":     w.store.RetryPush(ctx, first[0], time.Now(), true),
+			"delivered": w.store.Delivered(ctx, first[0], "v-three", time.Now()),
+			"end":       w.store.End(ctx, first[0]),
+		} {
+			if settle != nil {
+				w.Errorf("%s: %v", what, settle)
+			}
+		}
+		if third := claim(); len(third) != 0 {
+			w.Errorf("who had lost the claim gave it away: %+v", third)
+		}
+		w.wantSubscribed(topic)
+		if err := w.store.Delivered(ctx, second[0], "v-two", time.Now()); err != nil {
+			w.Error(err)
+		}
+		if next, err := w.store.NextPush(ctx); err != nil || !next.Equal(second[0].Expires) {
+			w.Errorf("next at %v, %v; want the end of the lease, %v", next, err, second[0].Expires)
+		}
+	},
+	"a done context stops everything": func(w *world) {
+		ctx, cancel := context.WithCancel(w.Context())
+		cancel()
+		if _, err := w.store.Topics(ctx); !errors.Is(err, context.Canceled) {
+			w.Errorf("Topics: %v", err)
+		}
+		if err := w.store.Ask(ctx, websub.Request{Mode: websub.Subscribe, Topic: topic, Callback: callback}, websub.DefaultLimits, time.Now()); !errors.Is(err, context.Canceled) {
+			w.Errorf("Ask: %v", err)
+		}
+	},
+}
