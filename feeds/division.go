@@ -73,30 +73,48 @@ type division struct {
 	documents []*Document // the head documents, in the order of Formats
 }
 
-// divide divides a feed: its head takes the newest spans that fit, and at least one.
+// divide divides a feed: its head takes the newest spans that fit, and at least one
+// insight. A newest span that does not fit, of articles full of tables or code, is
+// shared: until newer insights begin another, its older part is an archive that
+// still grows.
 func (s *Set) divide(of selection) (*division, error) {
 	d := &division{feed: of.feed, entries: s.entries}
 	d.feed.Total = len(of.insights)
 	spans := divide(of.insights)
-	room, err := headRoom(of.feed)
+	divided, whole, err := s.entries.headRooms(of.feed)
 	if err != nil {
 		return nil, err
 	}
 	for i, span := range spans {
-		for _, in := range span.insights {
+		fitting := 0
+		for n, in := range span.insights {
 			e, err := s.entries.get(in)
 			if err != nil {
 				return nil, err
 			}
-			room.take(e.sizes)
+			divided.take(e.sizes)
+			whole.take(e.sizes)
+			last := i == len(spans)-1 && n == len(span.insights)-1
+			if !divided.left() && !(last && whole.left()) {
+				break
+			}
+			fitting++
 		}
-		if !room.left() && i > 0 {
-			d.archives = spans[i:]
-			break
+		if fitting == len(span.insights) {
+			d.head = append(d.head, span.insights...)
+			continue
 		}
-		d.head = append(d.head, span.insights...)
+		d.archives = slices.Clone(spans[i:])
+		if i == 0 {
+			fitting = max(fitting, 1)
+			d.head, d.archives[0].insights = span.insights[:fitting], span.insights[fitting:]
+			if len(d.archives[0].insights) == 0 {
+				d.archives = d.archives[1:]
+			}
+		}
+		break
 	}
-	d.version = d.sum(s.site)
+	d.version = d.sum()
 	return d, nil
 }
 
@@ -122,22 +140,22 @@ func (d *division) archiveFeed(i int) Feed {
 	return f
 }
 
-// sum hashes what the head document is made of.
-func (d *division) sum(site Site) string {
+// sum stands for the bytes of the head document.
+func (d *division) sum() string {
 	previous := ""
 	if len(d.archives) > 0 {
 		previous = d.archives[0].name
 	}
-	return d.entries.sum(site, d.feed, previous, d.head)
+	return d.entries.sum(d.feed, previous, d.head)
 }
 
-// sums of a document's ingredients are equal when its bytes are, as long as the
-// program is the same.
-func (es *entries) sum(site Site, f Feed, previous string, insights []*content.Insight) string {
+// sum hashes what a document is made of: sums are equal when the bytes are, as
+// long as the program is the same.
+func (es *entries) sum(f Feed, previous string, insights []*content.Insight) string {
 	hash := sha256.New()
-	fmt.Fprintf(hash, "%q %q %q %q\n", fmt.Sprint(site), f.Title, f.Description, previous)
+	fmt.Fprintf(hash, "%s %q %q %q\n", es.setting, f.Title, f.Description, previous)
 	for _, in := range insights {
-		fmt.Fprintf(hash, "%s %d\n", in.Version(), es.updated(in).Unix())
+		fmt.Fprintf(hash, "%q %d\n", key(in), es.updated(in).Unix())
 	}
 	return hex.EncodeToString(hash.Sum(nil)[:8])
 }
@@ -145,21 +163,33 @@ func (es *entries) sum(site Site, f Feed, previous string, insights []*content.I
 // sizes are bytes in each format, in the order of Formats.
 type sizes [3]int
 
-// room is what a head document can still take.
+// room is what a document can still take.
 type room sizes
 
-// headRoom returns the room of a head document without entries.
-func headRoom(f Feed) (room, error) {
-	f.Previous = "0000-00-000" // as long as any
-	empty, err := measure(f)
+// headRooms returns the room for entries in a head document that has archives, and
+// in one that is complete.
+func (es *entries) headRooms(f Feed) (divided, whole room, err error) {
+	// What a list of entries takes apart from them is seen in one that has an entry.
+	f.Entries = []Entry{placeholder}
+	alone, err := es.cost(placeholder)
 	if err != nil {
-		return room{}, err
+		return divided, whole, err
 	}
-	var r room
-	for i := range r {
-		r[i] = headLimit - empty[i]
+	for _, of := range []struct {
+		room     *room
+		previous string
+		complete bool
+	}{{&divided, "0000-00-00000", false}, {&whole, "", true}} { // as long as any name
+		f.Previous, f.Complete = of.previous, of.complete
+		taken, err := measure(f)
+		if err != nil {
+			return divided, whole, err
+		}
+		for i := range of.room {
+			of.room[i] = headLimit - taken[i] + alone[i]
+		}
 	}
-	return r, nil
+	return divided, whole, nil
 }
 
 func (r *room) take(of sizes) {

@@ -1,9 +1,11 @@
 package feeds
 
 import (
+	"fmt"
 	"maps"
 	"net/url"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -13,11 +15,13 @@ import (
 // entries makes each insight's entry once, whatever number of feeds and snapshots
 // hold it in their heads: to render its HTML is most of the work.
 type entries struct {
-	site   Site
-	frame  func() (sizes, error)              // what a document takes without entries
-	offset map[*content.Insight]time.Duration // see offsets
+	site    Site
+	setting string                             // the site, written out
+	frame   func() (sizes, error)              // what a document takes before the entry that is measured
+	offset  map[*content.Insight]time.Duration // see offsets
+
 	mu     sync.Mutex
-	made   map[string]*madeEntry // by the insight's version
+	made   map[string]*madeEntry // by the insight's key
 	before map[string]*madeEntry // what the snapshot before had made
 }
 
@@ -30,7 +34,8 @@ type madeEntry struct {
 
 // newEntries takes over what previous has made for the same site.
 func newEntries(lib *content.Library, site Site, previous *Set) *entries {
-	es := &entries{site: site, frame: sync.OnceValues(func() (sizes, error) { return measure(frame(site)) }), offset: offsets(lib.Insights()), made: map[string]*madeEntry{}}
+	es := &entries{site: site, setting: fmt.Sprintf("%#v", site), offset: offsets(lib.Insights()), made: map[string]*madeEntry{}}
+	es.frame = sync.OnceValues(func() (sizes, error) { return measure(frame(site, placeholder)) })
 	if previous != nil && previous.site == site {
 		previous.entries.mu.Lock()
 		defer previous.entries.mu.Unlock()
@@ -39,15 +44,20 @@ func newEntries(lib *content.Library, site Site, previous *Set) *entries {
 	return es
 }
 
+// key tells entries of one site apart: an insight's version knows its category by
+// the slug alone.
+func key(in *content.Insight) string { return in.Version() + " " + in.Category.Name }
+
 // get returns the entry of an insight and what it adds to a document, and keeps it.
 func (es *entries) get(in *content.Insight) (*madeEntry, error) {
+	key := key(in)
 	es.mu.Lock()
-	made := es.made[in.Version()]
+	made := es.made[key]
 	if made == nil {
-		if made = es.before[in.Version()]; made == nil {
+		if made = es.before[key]; made == nil {
 			made = new(madeEntry)
 		}
-		es.made[in.Version()] = made
+		es.made[key] = made
 	}
 	es.mu.Unlock()
 	made.once.Do(func() { // waits for whoever is making it
@@ -57,18 +67,22 @@ func (es *entries) get(in *content.Insight) (*madeEntry, error) {
 	return made, made.err
 }
 
-// frame is a feed without entries, to measure by.
-func frame(site Site) Feed { return Feed{Site: site, Name: "x", Title: "x", Path: "/", HomePath: "/"} }
+// placeholder is an entry to measure with.
+var placeholder = Entry{ID: "x", URL: "x", Title: "x", Published: time.Unix(0, 0)}
 
-// cost returns what an entry adds to a document in each format.
+// frame is a feed to measure with.
+func frame(site Site, entries ...Entry) Feed {
+	return Feed{Site: site, Name: "x", Title: "x", Path: "/", HomePath: "/", Entries: entries}
+}
+
+// cost returns what an entry adds to a document, in each format. It is measured
+// beside another: lists without an entry are written in another way.
 func (es *entries) cost(e Entry) (sizes, error) {
 	without, err := es.frame()
 	if err != nil {
 		return without, err
 	}
-	f := frame(es.site)
-	f.Entries = []Entry{e}
-	with, err := measure(f)
+	with, err := measure(frame(es.site, placeholder, e))
 	for i := range with {
 		with[i] -= without[i]
 	}
@@ -80,7 +94,7 @@ func (es *entries) list(insights []*content.Insight) []Entry {
 	list := make([]Entry, len(insights))
 	for i, in := range insights {
 		es.mu.Lock()
-		made := es.made[in.Version()]
+		made := es.made[key(in)]
 		es.mu.Unlock()
 		if made != nil {
 			list[i] = made.entry
@@ -95,19 +109,24 @@ func (es *entries) list(insights []*content.Insight) []Entry {
 // updated returns when an insight last changed, apart from every other's.
 func (es *entries) updated(in *content.Insight) time.Time { return in.Updated.Add(es.offset[in]) }
 
-// offsets tells insights apart that changed in the same instant, as those of one
-// day do: each but the oldest is a second later than the one before it. Readers
-// that sort by this time then keep our order, and the W3C's validator, which finds
-// equal times of Atom entries doubtful, has nothing to remark.
+// offsets tells insights apart that changed in the same second, as those of one
+// day do: each but the oldest comes in the next second that is free. Readers that
+// sort by this time then keep our order, and the W3C's validator, which finds equal
+// times of Atom entries doubtful, has nothing to remark. A newer insight moves no
+// older one.
 func offsets(insights []*content.Insight) map[*content.Insight]time.Duration {
 	offset := map[*content.Insight]time.Duration{}
-	seen := make(map[int64]time.Duration, len(insights))
+	next := make(map[int64]int64, len(insights)) // of a second that is taken: a later one that may be free
 	for _, in := range slices.Backward(insights) {
 		at := in.Updated.Unix()
-		if same, ok := seen[at]; ok {
-			offset[in] = same + time.Second
+		free := at
+		for after, taken := next[free]; taken; after, taken = next[free] {
+			free = after
 		}
-		seen[at] = offset[in]
+		next[at], next[free] = free+1, free+1
+		if free != at {
+			offset[in] = time.Duration(free-at) * time.Second
+		}
 	}
 	return offset
 }
@@ -131,12 +150,10 @@ func entryOf(in *content.Insight, site Site) Entry {
 			e.Categories = append(e.Categories, Category{Slug: tag, Name: tag})
 		}
 	}
-	if image, err := url.Parse(in.Image); err == nil && in.Image != "" {
-		if !image.IsAbs() { // a file of the images folder; an insight's page is beside it
-			e.Image = site.BaseURL + "/insights/" + in.Image
-		} else {
-			e.Image = in.Image
-		}
+	if name, ok := strings.CutPrefix(in.Image, "images/"); ok { // an insight's page is beside the folder
+		e.Image = site.BaseURL + "/insights/images/" + url.PathEscape(name)
+	} else {
+		e.Image = in.Image
 	}
 	return e
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -75,6 +76,11 @@ func Build(lib *content.Library, site Site, previous *Set) (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
+	if previous != nil {
+		if old := previous.list(); old.Hash == list.Hash {
+			list = old
+		}
+	}
 	set.add(list)
 	set.version = version(set.documents)
 	return set, nil
@@ -105,10 +111,12 @@ func (s *Set) divideAll(feeds []selection, previous *Set) ([]*division, error) {
 			defer func() { <-free }()
 			d, err := s.divide(f)
 			if err == nil {
-				if old := previous.division(d.feed.Name); old != nil && old.version == d.version {
+				old := previous.division(d.feed.Name)
+				if old != nil && old.version == d.version {
 					d.documents = old.documents
 				} else {
 					d.documents, err = renderDocuments(d.headFeed())
+					d.keep(old)
 				}
 			}
 			divisions[i], faults[i] = d, err
@@ -116,6 +124,19 @@ func (s *Set) divideAll(feeds []selection, previous *Set) ([]*division, error) {
 	}
 	rendering.Wait()
 	return divisions, errors.Join(faults...)
+}
+
+// keep puts old documents in the place of equal ones: not every format shows every
+// change.
+func (d *division) keep(old *division) {
+	if old == nil {
+		return
+	}
+	for i, document := range d.documents {
+		if document.Hash == old.documents[i].Hash {
+			d.documents[i] = old.documents[i]
+		}
+	}
 }
 
 func (s *Set) division(name string) *division {
@@ -154,6 +175,9 @@ func renderDocument(f Feed, format Format) (*Document, error) {
 	d.Format = format
 	d.Items = len(f.Entries)
 	d.Feed = f.Name
+	if f.Name != nameOfAll && !strings.Contains(f.Name, "+") {
+		d.Category = f.Name
+	}
 	d.HomePath = f.HomePath
 	d.Archive = f.Archive
 	if f.Previous != "" {
@@ -184,6 +208,9 @@ func (s *Set) renderList() (*Document, error) {
 	d.Updated, d.Modified = updated, updated
 	return d, nil
 }
+
+// list returns the OPML file.
+func (s *Set) list() *Document { return s.documents[len(s.documents)-1] }
 
 // Document returns the head document at that path, such as "/feeds/all.rss".
 func (s *Set) Document(path string) (*Document, bool) {

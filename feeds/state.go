@@ -37,12 +37,12 @@ func (s *Set) States() []State {
 			}))
 			states = append(states, State{
 				documentPath(d.feed.Path, a.name),
-				s.entries.sum(s.site, d.feed, previous, a.insights),
+				s.entries.sum(d.feed, previous, a.insights),
 				updated.UTC().Truncate(time.Second),
 			})
 		}
 	}
-	list := s.documents[len(s.documents)-1]
+	list := s.list()
 	return append(states, State{list.Path, list.Hash, list.Updated})
 }
 
@@ -67,10 +67,18 @@ func (s *Set) Dated(changed map[string]time.Time) *Set {
 	set := *s
 	set.changed = maps.Clone(changed)
 	set.byPath = make(map[string]*Document, len(s.byPath))
-	set.documents = nil
-	for _, d := range s.documents {
-		set.add(set.dated(d))
+	set.documents, set.divisions = nil, nil
+	for _, d := range s.divisions {
+		divided := *d
+		divided.documents = nil // the dated ones: the next Build takes them over
+		for _, document := range d.documents {
+			dated := set.dated(document)
+			divided.documents = append(divided.documents, dated)
+			set.add(dated)
+		}
+		set.divisions = append(set.divisions, &divided)
 	}
+	set.add(set.dated(s.list()))
 	return &set
 }
 
