@@ -3,6 +3,7 @@ package feeds
 import (
 	"net/url"
 	"path"
+	"strings"
 )
 
 // Namespaces of the extensions that Atom and RSS share.
@@ -59,7 +60,7 @@ func imageType(address string) string {
 	if err != nil {
 		return ""
 	}
-	switch path.Ext(u.Path) {
+	switch strings.ToLower(path.Ext(u.Path)) {
 	case ".svg":
 		return "image/svg+xml"
 	case ".png":

@@ -172,10 +172,10 @@ func (e Entry) changed() time.Time {
 // format, so that all three say the same. It fails when the site, the feed or an
 // entry lacks what a valid document needs.
 func Render(f Feed, format Format) ([]byte, error) {
+	f = f.clean()
 	if err := f.validate(); err != nil {
 		return nil, err
 	}
-	f = f.clean()
 	switch format {
 	case RSS:
 		return renderRSS(f)
@@ -204,22 +204,31 @@ func (f Feed) validate() error {
 	return errors.Join(faults...)
 }
 
-// clean returns the feed as documents show it: defaults filled in, times in whole
-// seconds of UTC, no character that XML does not allow.
+// clean returns the feed as documents show it: no character that XML does not
+// allow, then defaults filled in, times in whole seconds of UTC.
 func (f Feed) clean() Feed {
-	f.Description = cmp.Or(f.Description, f.Title)
-	f.Site.Author = cmp.Or(f.Site.Author, f.Site.Title)
-	f.Site.Favicon = cmp.Or(f.Site.Favicon, f.Site.Icon)
 	for _, text := range []*string{
-		&f.Title, &f.Description, &f.Path, &f.HomePath,
-		&f.Site.Author, &f.Site.Email, &f.Site.Rights, &f.Site.Language,
+		&f.Name, &f.Title, &f.Description, &f.Path, &f.HomePath,
+		&f.Site.BaseURL, &f.Site.Title, &f.Site.Author, &f.Site.Email, &f.Site.Rights, &f.Site.Language,
 		&f.Site.Generator.Name, &f.Site.Generator.Version, &f.Site.Generator.URI,
+		&f.Site.Icon, &f.Site.Favicon, &f.Site.Logo, &f.Site.Hub,
 	} {
 		*text = legal(*text)
 	}
+	f.Description = cmp.Or(f.Description, f.Title)
+	f.Site.Author = cmp.Or(f.Site.Author, f.Site.Title)
+	f.Site.Favicon = cmp.Or(f.Site.Favicon, f.Site.Icon)
 	f.Entries = slices.Clone(f.Entries)
 	for i := range f.Entries {
 		e := &f.Entries[i]
+		for _, text := range []*string{&e.ID, &e.URL, &e.Title, &e.Summary, &e.HTML, &e.Author, &e.Image, &e.Language} {
+			*text = legal(*text)
+		}
+		e.Categories = slices.Clone(e.Categories)
+		for j := range e.Categories {
+			c := &e.Categories[j]
+			c.Slug, c.Name = legal(c.Slug), legal(c.Name)
+		}
 		e.Author = cmp.Or(e.Author, f.Site.Author)
 		if e.HTML == "" {
 			e.HTML = "<p>" + asHTML(cmp.Or(e.Summary, e.Title)) + "</p>"
@@ -229,14 +238,6 @@ func (f Feed) clean() Feed {
 		}
 		e.Updated = e.changed().UTC().Truncate(time.Second)
 		e.Published = e.Published.UTC().Truncate(time.Second)
-		for _, text := range []*string{&e.ID, &e.URL, &e.Title, &e.Summary, &e.HTML, &e.Author, &e.Image, &e.Language} {
-			*text = legal(*text)
-		}
-		e.Categories = slices.Clone(e.Categories)
-		for j := range e.Categories {
-			c := &e.Categories[j]
-			c.Slug, c.Name = legal(c.Slug), legal(c.Name)
-		}
 	}
 	return f
 }
