@@ -3,6 +3,7 @@ package feeds_test
 import (
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -99,7 +100,7 @@ func load(tb testing.TB, fsys fstest.MapFS) *content.Library {
 	tb.Helper()
 	lib, err := content.Load(fsys, content.Options{
 		Categories: categories,
-		Now:        func() time.Time { return time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC) },
+		Now:        func() time.Time { return time.Date(2031, 1, 1, 0, 0, 0, 0, time.UTC) },
 	})
 	if err != nil {
 		tb.Fatal(err)
@@ -121,6 +122,8 @@ type published struct {
 	lib  *content.Library
 	set  *feeds.Set
 	html map[*content.Insight]string
+	// When each last changed as feeds say it: those of one second follow each other.
+	updated map[*content.Insight]time.Time
 }
 
 var publish = sync.OnceValues(func() (map[string]published, error) {
@@ -138,9 +141,15 @@ var publish = sync.OnceValues(func() (map[string]published, error) {
 		if err != nil {
 			return nil, err
 		}
-		p := published{lib, set, map[*content.Insight]string{}}
-		for _, in := range lib.Insights() {
+		p := published{lib, set, map[*content.Insight]string{}, map[*content.Insight]time.Time{}}
+		taken := map[time.Time]bool{}
+		for _, in := range slices.Backward(lib.Insights()) {
 			p.html[in] = in.FullHTML(testSite.BaseURL)
+			at := in.Updated.UTC()
+			for taken[at] {
+				at = at.Add(time.Second)
+			}
+			taken[at], p.updated[in] = true, at
 		}
 		all[name] = p
 	}
@@ -202,3 +211,36 @@ tags: [one, two]
 	}
 	return fsys
 }
+
+// article returns the file of the n-th insight.
+func article(n int, date time.Time, category, body string) *fstest.MapFile {
+	return &fstest.MapFile{Data: fmt.Appendf(nil, `---
+id: 00000000-0000-4000-8000-%012x
+title: "Insight %d"
+summary: "What %d says in short"
+category: %s
+date: %s
+---
+
+%s
+`, n, n, n, category, date.Format(time.RFC3339), body)}
+}
+
+// prose returns about that many bytes of Markdown.
+func prose(size int) string {
+	const sentence = "A sentence of *some* words that says \"little\" and [links](https://example.org/). "
+	return strings.Repeat(sentence, size/len(sentence)+1)
+}
+
+// daily returns n insights of that many bytes, one a day, of two categories.
+func daily(n, size int) fstest.MapFS {
+	fsys := fstest.MapFS{}
+	for i := range n {
+		fsys[name(i)] = article(i, day(i), categories[i%2].Slug, prose(size))
+	}
+	return fsys
+}
+
+func name(i int) string { return fmt.Sprintf("%05d.md", i) }
+
+func day(i int) time.Time { return time.Date(2026, 1, 1, 8, 0, 0, 0, time.UTC).AddDate(0, 0, i) }

@@ -17,8 +17,7 @@ import (
 func TestContentStandsOnItsOwn(t *testing.T) {
 	refused := []string{"script", "style", "link", "form", "input", "button", "iframe", "object", "embed"}
 	for _, p := range publications(t) {
-		body := document(t, p.set, "/feeds/all.rss").Body
-		for _, e := range parseRSS(t, body).Entries {
+		for _, e := range entriesOf(follow(t, p.set, "/feeds/all.rss")) {
 			links := 0
 			for element := range elements(t, e.HTML) {
 				if slices.Contains(refused, strings.ToLower(element.Name.Local)) {

@@ -64,14 +64,14 @@ func TestIDsOutliveEveryEdit(t *testing.T) {
 
 func TestIDsAreTheSameInEveryFormatAndFeed(t *testing.T) {
 	for _, p := range publications(t) {
-		all := ids(t, p.set)
+		all, archived := ids(t, p.set), archivedIDs(t, p.set)
 		for _, in := range p.lib.Insights() {
 			want := feeds.EntryID(testSite, in.ID)
 			for _, name := range []string{"all", in.Category.Slug} {
 				for _, format := range feeds.Formats() {
 					path := "/feeds/" + name + "." + string(format)
-					if !slices.Contains(all[path], want) {
-						t.Errorf("%s lacks %s", path, want)
+					if slices.Contains(all[path], want) == slices.Contains(archived[path], want) {
+						t.Errorf("%s: want %s in it, or in an archive of it", path, want)
 					}
 				}
 			}
@@ -95,19 +95,51 @@ func ids(tb testing.TB, set *feeds.Set) map[string][]string {
 	tb.Helper()
 	ids := map[string][]string{}
 	for _, d := range set.Documents() {
-		if d.Path == "/feeds.opml" {
-			continue
+		if d.Format != "" {
+			ids[d.Path] = idsOf(tb, d)
 		}
-		format := feeds.Format(d.Path[strings.LastIndex(d.Path, ".")+1:])
-		f := parse(tb, format, d.Body)
-		list := []string{}
-		for _, e := range f.Entries {
-			list = append(list, e.ID)
-		}
-		if f.ID != "" {
-			list = append(list, f.ID)
-		}
-		ids[d.Path] = list
 	}
 	return ids
+}
+
+// archivedIDs returns the ids of each feed's entries that are in archives.
+func archivedIDs(tb testing.TB, set *feeds.Set) map[string][]string {
+	tb.Helper()
+	ids := map[string][]string{}
+	for _, path := range set.Archives() {
+		d := get(tb, set, path)
+		head := "/feeds/" + d.Feed + "." + d.Format.String()
+		ids[head] = append(ids[head], idsOf(tb, d)...)
+	}
+	return ids
+}
+
+func idsOf(tb testing.TB, d *feeds.Document) []string {
+	tb.Helper()
+	f := parse(tb, d.Format, d.Body)
+	ids := []string{}
+	for _, e := range f.Entries {
+		ids = append(ids, e.ID)
+	}
+	if f.ID != "" {
+		ids = append(ids, f.ID)
+	}
+	return ids
+}
+
+func TestIDStaysWhenAnInsightMovesToAnotherCategory(t *testing.T) {
+	moved := small()
+	file := moved["2026-01-06-plain.md"]
+	file.Data = bytes.Replace(file.Data, []byte("category: architecture"), []byte("category: leadership"), 1)
+	before, after := ids(t, build(t, load(t, small()), testSite)), ids(t, build(t, load(t, moved), testSite))
+	const id = "tag:example.com,2025:0b0f6f0e-6a51-4c59-8d3c-0f0d3c1b2a19"
+	for _, format := range feeds.Formats() {
+		all, from, to := "/feeds/all."+format.String(), "/feeds/architecture."+format.String(), "/feeds/leadership."+format.String()
+		if !slices.Equal(before[all], after[all]) {
+			t.Errorf("%s has %q, had %q", all, after[all], before[all])
+		}
+		if !slices.Contains(before[from], id) || slices.Contains(after[from], id) || slices.Contains(before[to], id) || !slices.Contains(after[to], id) {
+			t.Errorf("%s has not moved from %q to %q", id, after[from], after[to])
+		}
+	}
 }

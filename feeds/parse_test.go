@@ -1,7 +1,6 @@
 package feeds_test
 
 import (
-	"encoding/json"
 	"encoding/xml"
 	"html"
 	"testing"
@@ -15,6 +14,10 @@ import (
 type feed struct {
 	ID, Title, Description, Language, Author, Rights, Generator string
 	Self, Home, Icon, Logo                                      string
+	Hub, Current, Previous                                      string // JSON calls the last next_url
+	Archive, Complete                                           bool   // XML alone
+	TTL, Frequency                                              int    // RSS alone
+	Period                                                      string // RSS alone
 	Updated                                                     time.Time
 	Entries                                                     []entry
 }
@@ -24,6 +27,7 @@ type entry struct {
 	Published, Updated                                     time.Time
 	Categories                                             []string // as people read them
 	Terms                                                  []string // Atom alone
+	ImageType                                              string   // RSS alone
 	Minutes                                                int      // JSON alone
 	Featured                                               bool     // JSON alone
 }
@@ -38,6 +42,34 @@ func parse(tb testing.TB, format feeds.Format, body []byte) feed {
 	default:
 		return parseJSON(tb, body)
 	}
+}
+
+// take notes what a link of a feed says. It reports false when the feed should have
+// no such link.
+func (f *feed) take(link xmlLink, mediaType string) bool {
+	places := map[string]*string{"self": &f.Self, "hub": &f.Hub, "current": &f.Current, "prev-archive": &f.Previous}
+	place := places[link.Rel]
+	if link.Rel == "hub" {
+		mediaType = ""
+	}
+	if place == nil || *place != "" || link.Type != mediaType || link.Href == "" {
+		return false
+	}
+	*place = link.Href
+	return true
+}
+
+// xmlHistory is what RFC 5005 says of a document.
+type xmlHistory struct {
+	Archive  *struct{} `xml:"http://purl.org/syndication/history/1.0 archive"`
+	Complete *struct{} `xml:"http://purl.org/syndication/history/1.0 complete"`
+}
+
+// xmlMedia is an element of Media RSS.
+type xmlMedia struct {
+	URL    string `xml:"url,attr"`
+	Type   string `xml:"type,attr"`
+	Medium string `xml:"medium,attr"`
 }
 
 type xmlLink struct {
@@ -61,20 +93,26 @@ func parseRSS(tb testing.TB, body []byte) feed {
 			Editor        string    `xml:"managingEditor"`
 			LastBuildDate string    `xml:"lastBuildDate"`
 			Generator     string    `xml:"generator"`
-			Image         struct {
+			TTL           int       `xml:"ttl"`
+			Period        string    `xml:"http://purl.org/rss/1.0/modules/syndication/ updatePeriod"`
+			Frequency     int       `xml:"http://purl.org/rss/1.0/modules/syndication/ updateFrequency"`
+			xmlHistory
+			Image struct {
 				URL   string `xml:"url"`
 				Title string `xml:"title"`
 				Link  string `xml:"link"`
 			} `xml:"image"`
 			Items []struct {
-				Title       []string `xml:"title"`
-				Link        []string `xml:"link"`
-				Description []string `xml:"description"`
-				Author      []string `xml:"author"`
-				Creator     []string `xml:"http://purl.org/dc/elements/1.1/ creator"`
-				PubDate     []string `xml:"pubDate"`
-				Updated     []string `xml:"http://www.w3.org/2005/Atom updated"`
-				Content     []string `xml:"http://purl.org/rss/1.0/modules/content/ encoded"`
+				Title       []string   `xml:"title"`
+				Link        []string   `xml:"link"`
+				Description []string   `xml:"description"`
+				Author      []string   `xml:"author"`
+				Creator     []string   `xml:"http://purl.org/dc/elements/1.1/ creator"`
+				PubDate     []string   `xml:"pubDate"`
+				Updated     []string   `xml:"http://www.w3.org/2005/Atom updated"`
+				Content     []string   `xml:"http://purl.org/rss/1.0/modules/content/ encoded"`
+				Media       []xmlMedia `xml:"http://search.yahoo.com/mrss/ content"`
+				Thumbnail   []xmlMedia `xml:"http://search.yahoo.com/mrss/ thumbnail"`
 				Categories  []struct {
 					Name   string  `xml:",chardata"`
 					Domain *string `xml:"domain,attr"`
@@ -96,15 +134,13 @@ func parseRSS(tb testing.TB, body []byte) feed {
 	}
 	f := feed{
 		Title: c.Title, Description: html.UnescapeString(c.Description), Language: c.Language, Author: c.Editor,
-		Rights: c.Copyright, Generator: c.Generator, Logo: c.Image.URL, Updated: mustTime(tb, time.RFC1123Z, c.LastBuildDate),
+		Rights: c.Copyright, Generator: c.Generator, Icon: c.Image.URL, Updated: mustTime(tb, time.RFC1123Z, c.LastBuildDate),
+		TTL: c.TTL, Period: c.Period, Frequency: c.Frequency, Archive: c.Archive != nil, Complete: c.Complete != nil,
 	}
 	for _, link := range c.Links {
-		switch {
-		case link.XMLName.Space == "":
+		if link.XMLName.Space == "" {
 			f.Home = link.Text
-		case link.Rel == "self" && link.Type == "application/rss+xml":
-			f.Self = link.Href
-		default:
+		} else if !f.take(link.xmlLink, "application/rss+xml") {
 			tb.Errorf("channel has the link %+v", link)
 		}
 	}
@@ -130,6 +166,13 @@ func parseRSS(tb testing.TB, body []byte) feed {
 				tb.Errorf("category %q has a domain: rss-parser shows it as an object", category.Name)
 			}
 			e.Categories = append(e.Categories, category.Name)
+		}
+		if item.Media != nil || item.Thumbnail != nil {
+			media, thumbnail := only(tb, "media:content", item.Media), only(tb, "media:thumbnail", item.Thumbnail)
+			if media.Medium != "image" || media.URL != thumbnail.URL {
+				tb.Errorf("media:content %+v, media:thumbnail %+v", media, thumbnail)
+			}
+			e.Image, e.ImageType = media.URL, media.Type
 		}
 		f.Entries = append(f.Entries, e)
 	}
@@ -164,16 +207,18 @@ func parseAtom(tb testing.TB, body []byte) feed {
 		Logo      string    `xml:"logo"`
 		Author    []person  `xml:"author"`
 		Links     []xmlLink `xml:"link"`
-		Entries   []struct {
-			Language   string    `xml:"http://www.w3.org/XML/1998/namespace lang,attr"`
-			ID         []string  `xml:"id"`
-			Title      []text    `xml:"title"`
-			Published  []string  `xml:"published"`
-			Updated    []string  `xml:"updated"`
-			Author     []person  `xml:"author"`
-			Links      []xmlLink `xml:"link"`
-			Summary    []text    `xml:"summary"`
-			Content    []text    `xml:"content"`
+		xmlHistory
+		Entries []struct {
+			Language   string     `xml:"http://www.w3.org/XML/1998/namespace lang,attr"`
+			ID         []string   `xml:"id"`
+			Title      []text     `xml:"title"`
+			Published  []string   `xml:"published"`
+			Updated    []string   `xml:"updated"`
+			Author     []person   `xml:"author"`
+			Links      []xmlLink  `xml:"link"`
+			Summary    []text     `xml:"summary"`
+			Content    []text     `xml:"http://www.w3.org/2005/Atom content"`
+			Thumbnail  []xmlMedia `xml:"http://search.yahoo.com/mrss/ thumbnail"`
 			Categories []struct {
 				Term  string `xml:"term,attr"`
 				Label string `xml:"label,attr"`
@@ -186,14 +231,13 @@ func parseAtom(tb testing.TB, body []byte) feed {
 		ID: only(tb, "id", doc.ID), Title: only(tb, "title", doc.Title), Description: only(tb, "subtitle", doc.Subtitle),
 		Language: doc.Language, Rights: doc.Rights, Generator: doc.Generator, Icon: doc.Icon, Logo: doc.Logo,
 		Author: only(tb, "author", doc.Author).Name, Updated: mustTime(tb, time.RFC3339, only(tb, "updated", doc.Updated)),
+		Archive: doc.Archive != nil, Complete: doc.Complete != nil,
 	}
 	for _, link := range doc.Links {
 		switch {
-		case link.Rel == "self" && link.Type == "application/atom+xml" && f.Self == "":
-			f.Self = link.Href
 		case link.Rel == "alternate" && link.Type == "text/html" && f.Home == "":
 			f.Home = link.Href
-		default:
+		case !f.take(link, "application/atom+xml"):
 			tb.Errorf("feed has the link %+v", link)
 		}
 	}
@@ -216,6 +260,9 @@ func parseAtom(tb testing.TB, body []byte) feed {
 			}
 			e.Summary = html.UnescapeString(summary.Text)
 		}
+		if item.Thumbnail != nil {
+			e.Image = only(tb, "media:thumbnail", item.Thumbnail).URL
+		}
 		for _, content := range item.Content {
 			if content.Type != "html" {
 				tb.Errorf("content of type %q", content.Type)
@@ -230,77 +277,6 @@ func parseAtom(tb testing.TB, body []byte) feed {
 			e.Terms = append(e.Terms, category.Term)
 		}
 		f.Entries = append(f.Entries, e)
-	}
-	return f
-}
-
-func parseJSON(tb testing.TB, body []byte) feed {
-	tb.Helper()
-	type person struct {
-		Name string `json:"name"`
-	}
-	var doc struct {
-		Version     string           `json:"version"`
-		Title       string           `json:"title"`
-		HomePageURL string           `json:"home_page_url"`
-		FeedURL     string           `json:"feed_url"`
-		Description string           `json:"description"`
-		Icon        string           `json:"icon"`
-		Favicon     string           `json:"favicon"`
-		Language    string           `json:"language"`
-		Author      *json.RawMessage `json:"author"`
-		Authors     []person         `json:"authors"`
-		Items       *[]struct {
-			ID            string           `json:"id"`
-			URL           string           `json:"url"`
-			Title         string           `json:"title"`
-			ContentHTML   string           `json:"content_html"`
-			Summary       string           `json:"summary"`
-			Image         string           `json:"image"`
-			DatePublished time.Time        `json:"date_published"`
-			DateModified  time.Time        `json:"date_modified"`
-			Author        *json.RawMessage `json:"author"`
-			Authors       []person         `json:"authors"`
-			Tags          []string         `json:"tags"`
-			Language      string           `json:"language"`
-			Insights      struct {
-				About          string `json:"about"`
-				ReadingMinutes int    `json:"reading_minutes"`
-				Featured       bool   `json:"featured"`
-			} `json:"_insights"`
-		} `json:"items"`
-	}
-	if err := json.Unmarshal(body, &doc); err != nil {
-		tb.Fatalf("not JSON: %v", err)
-	}
-	if doc.Version != "https://jsonfeed.org/version/1.1" {
-		tb.Errorf("version %q", doc.Version)
-	}
-	if doc.Items == nil {
-		tb.Fatal("no items: an empty feed needs an empty list")
-	}
-	if doc.Icon != doc.Favicon {
-		tb.Errorf("icon %q, favicon %q", doc.Icon, doc.Favicon)
-	}
-	f := feed{
-		Title: doc.Title, Description: doc.Description, Language: doc.Language, Self: doc.FeedURL, Home: doc.HomePageURL,
-		Icon: doc.Icon, Author: only(tb, "authors", doc.Authors).Name,
-	}
-	deprecated := doc.Author != nil
-	for _, item := range *doc.Items {
-		deprecated = deprecated || item.Author != nil
-		if minutes := item.Insights.ReadingMinutes; minutes > 0 && item.Insights.About == "" {
-			tb.Error("_insights says nothing about itself")
-		}
-		f.Entries = append(f.Entries, entry{
-			ID: item.ID, URL: item.URL, Title: item.Title, Summary: item.Summary, HTML: item.ContentHTML,
-			Author: only(tb, "authors", item.Authors).Name, Language: item.Language, Image: item.Image,
-			Published: item.DatePublished, Updated: item.DateModified, Categories: item.Tags,
-			Minutes: item.Insights.ReadingMinutes, Featured: item.Insights.Featured,
-		})
-	}
-	if deprecated {
-		tb.Error("author: deprecated by JSON Feed 1.1")
 	}
 	return f
 }

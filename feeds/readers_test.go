@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -61,11 +62,20 @@ func unmarshalJSON(t *testing.T, data []byte, v any) {
 
 func TestXMLLintFindsEveryDocumentWellFormed(t *testing.T) {
 	xmllint := program(t, "xmllint", "libxml2-utils")
-	for _, d := range publications(t)["embedded"].set.Documents() {
-		if !strings.HasSuffix(d.Path, ".json") {
-			output(t, d.Body, xmllint, "--noout", "--nonet", "-")
+	set := publications(t)["embedded"].set
+	dir := t.TempDir()
+	var files []string
+	for i, path := range append(addresses(set), "/feeds.opml") {
+		if strings.HasSuffix(path, ".json") {
+			continue
 		}
+		file := filepath.Join(dir, strconv.Itoa(i)+".xml")
+		if err := os.WriteFile(file, get(t, set, path).Body, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, file)
 	}
+	output(t, nil, xmllint, append([]string{"--noout", "--nonet"}, files...)...)
 }
 
 // TestFeedparserReadsEveryInsight has Universal Feed Parser read the feeds, which
@@ -95,20 +105,22 @@ print(json.dumps({"bozo": bool(d.bozo), "version": d.version, "title": d.feed.ti
 		lib, set := p.lib, p.set
 		for _, format := range []feeds.Format{feeds.RSS, feeds.Atom} {
 			t.Run(name+" "+string(format), func(t *testing.T) {
-				d := document(t, set, "/feeds/all."+string(format))
-				var got struct {
-					Bozo                 bool
-					Version, Title, Link string
-					Updated              int64
-					Self                 []string
-					Entries              []read
+				var entries, want []read
+				for _, p := range follow(t, set, "/feeds/all."+string(format)) {
+					var got struct {
+						Bozo                 bool
+						Version, Title, Link string
+						Updated              int64
+						Self                 []string
+						Entries              []read
+					}
+					unmarshalJSON(t, output(t, p.Body, python, "-c", script, p.ContentType), &got)
+					if got.Bozo || got.Version == "" || got.Title != "Insights" || got.Link != "https://example.com/news/" ||
+						got.Updated != p.Document.Updated.Unix() || !slices.Equal(got.Self, []string{"https://example.com/news" + p.Path}) {
+						t.Errorf("bozo %t, version %q, title %q, link %s, updated %d, self %q", got.Bozo, got.Version, got.Title, got.Link, got.Updated, got.Self)
+					}
+					entries = append(entries, got.Entries...)
 				}
-				unmarshalJSON(t, output(t, d.Body, python, "-c", script, d.ContentType), &got)
-				if got.Bozo || got.Version == "" || got.Title != "Insights" || got.Link != "https://example.com/news/" ||
-					got.Updated != d.Updated.Unix() || !slices.Equal(got.Self, []string{"https://example.com/news" + d.Path}) {
-					t.Errorf("bozo %t, version %q, title %q, link %s, updated %d, self %q", got.Bozo, got.Version, got.Title, got.Link, got.Updated, got.Self)
-				}
-				var want []read
 				for _, in := range lib.Insights() {
 					e := p.entry(in, format)
 					want = append(want, read{
@@ -116,10 +128,10 @@ print(json.dumps({"bozo": bool(d.bozo), "version": d.version, "title": d.feed.ti
 						Summary: e.Summary, Tags: e.Categories, Content: []string{strings.TrimSpace(e.HTML)}, // it trims
 					})
 				}
-				for i := range got.Entries {
-					got.Entries[i].Summary = html.UnescapeString(got.Entries[i].Summary)
+				for i := range entries {
+					entries[i].Summary = html.UnescapeString(entries[i].Summary)
 				}
-				if diff := cmp.Diff(want, got.Entries); diff != "" {
+				if diff := cmp.Diff(want, entries); diff != "" {
 					t.Errorf("(-library +feedparser):\n%.2000s", diff)
 				}
 			})
@@ -127,8 +139,8 @@ print(json.dumps({"bozo": bool(d.bozo), "version": d.version, "title": d.feed.ti
 	}
 }
 
-// TestNewsboatReadsEveryInsight has newsboat fetch the feeds and looks into its
-// cache. Each format has a cache of its own: newsboat keeps articles by id alone,
+// TestNewsboatReadsEveryInsight has newsboat fetch the feeds, archives included, and
+// looks into its cache. Each format has a cache of its own: newsboat keeps articles by id alone,
 // and an insight's id is the same in both.
 func TestNewsboatReadsEveryInsight(t *testing.T) {
 	newsboat := program(t, "newsboat", "newsboat")
@@ -146,8 +158,8 @@ print(json.dumps([dict(zip(("id", "link", "title", "author", "content", "publish
 	for name, p := range publications(t) {
 		lib, set := p.lib, p.set
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			d, ok := set.Document(r.URL.Path)
-			if !ok {
+			d, err := find(set, r.URL.Path)
+			if err != nil {
 				http.NotFound(w, r)
 				return
 			}
@@ -159,7 +171,11 @@ print(json.dumps([dict(zip(("id", "link", "title", "author", "content", "publish
 			t.Run(name+" "+string(format), func(t *testing.T) {
 				dir := t.TempDir()
 				urls, cache, config := filepath.Join(dir, "urls"), filepath.Join(dir, "cache.db"), filepath.Join(dir, "config")
-				for file, text := range map[string]string{urls: server.URL + "/feeds/all." + string(format) + "\n", config: "download-timeout 20\n"} {
+				subscriptions := ""
+				for _, p := range follow(t, set, "/feeds/all."+string(format)) {
+					subscriptions += server.URL + p.Path + "\n"
+				}
+				for file, text := range map[string]string{urls: subscriptions, config: "download-timeout 20\n"} {
 					if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 						t.Fatal(err)
 					}

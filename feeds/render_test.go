@@ -178,7 +178,8 @@ func TestFeedSaysWhoseItIs(t *testing.T) {
 		switch format {
 		case feeds.RSS:
 			want.Author, want.Rights = "insights@example.com (Example Studio)", testSite.Rights
-			want.Generator, want.Logo = "Insights/1.2.3 (https://example.com/insights)", testSite.Logo
+			want.Generator, want.Icon = "Insights/1.2.3 (https://example.com/insights)", testSite.Icon
+			want.TTL, want.Period, want.Frequency = 15, "hourly", 4
 		case feeds.Atom:
 			want.ID, want.Author, want.Rights = "tag:example.com,2025:feed:all", "Example Studio", testSite.Rights
 			want.Generator, want.Icon, want.Logo = "Insights", testSite.Icon, testSite.Logo
