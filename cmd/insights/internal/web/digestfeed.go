@@ -40,7 +40,7 @@ func (s *site) digestsFeed(w http.ResponseWriter, r *http.Request) error {
 		if err != nil {
 			return err
 		}
-		s.feedHeaders(w, s.links(r.URL.Path, digestsPath, true))
+		s.feedHeaders(w, s.links(r.URL.Path, digestsPath, false))
 		return page.send(w, r)
 	}
 	b, err := s.digests.get(s, digests, s.Library(), format)
@@ -48,7 +48,7 @@ func (s *site) digestsFeed(w http.ResponseWriter, r *http.Request) error {
 		return fmt.Errorf("render feed of digests: %w", err)
 	}
 	s.seen(r, r.URL.Path)
-	s.feedHeaders(w, s.links(r.URL.Path, digestsPath, true))
+	s.feedHeaders(w, s.links(r.URL.Path, digestsPath, false))
 	return b.send(w, r)
 }
 
@@ -80,8 +80,10 @@ func (c *digestFeeds) get(s *site, digests []newsletter.Digest, library *content
 
 // digestFeed is the feed in which a digest is an entry.
 func (s *site) digestFeed(digests []newsletter.Digest, library *content.Library) feeds.Feed {
+	site := s.FeedSite
+	site.Hub = "" // nobody tells it of digests
 	feed := feeds.Feed{
-		Site:        s.FeedSite,
+		Site:        site,
 		Name:        "digests",
 		Title:       s.Site.Title + " digests",
 		Description: "What subscribers of " + s.Site.Title + " have received by mail.",
