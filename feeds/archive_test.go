@@ -77,6 +77,7 @@ func archived(set *feeds.Set) map[string]string {
 
 // TestNewInsightsChangeNoArchive publishes hundreds of insights one by one.
 func TestNewInsightsChangeNoArchive(t *testing.T) {
+	t.Parallel()
 	const n = 120
 	fsys := fstest.MapFS{}
 	for i := range n {
@@ -114,6 +115,7 @@ func TestNewInsightsChangeNoArchive(t *testing.T) {
 // TestEditOfThePastStaysInItsMonth adds and removes an insight in the middle of the
 // archives.
 func TestEditOfThePastStaysInItsMonth(t *testing.T) {
+	t.Parallel()
 	fsys := daily(115, 6000) // January to April, four parts each
 	set := build(t, load(t, fsys), testSite)
 	before := archived(set)

@@ -133,6 +133,7 @@ func TestCombinedFeedSaysWhatItIs(t *testing.T) {
 // TestCombinedFeedsHoldTheirCategories follows feeds of categories drawn at random,
 // written in any order.
 func TestCombinedFeedsHoldTheirCategories(t *testing.T) {
+	t.Parallel()
 	random := rand.New(rand.NewPCG(1, 2))
 	fsys := fstest.MapFS{}
 	for i := range 250 {

@@ -18,6 +18,7 @@ import (
 // from the set before never shows, states change exactly when bytes do, and what
 // did not change is the same document.
 func TestRebuildGivesWhatABuildGives(t *testing.T) {
+	t.Parallel()
 	random := rand.New(rand.NewPCG(3, 4))
 	fsys, named := fstest.MapFS{}, slices.Clone(categories)
 	n, site := 0, testSite
@@ -103,6 +104,7 @@ func TestRebuildGivesWhatABuildGives(t *testing.T) {
 // TestManyReadersDuringABuild renders archives and feeds of several categories
 // while the next sets are made of theirs.
 func TestManyReadersDuringABuild(t *testing.T) {
+	t.Parallel()
 	lib := load(t, daily(60, 6000))
 	var last *feeds.Set
 	for i := 57; i < 60; i++ {

@@ -64,6 +64,7 @@ func checkDivision(t *testing.T, lib *content.Library, set *feeds.Set) map[strin
 // TestThousandsOfInsightsAreAllThere has a short category too, which fits into its
 // own document.
 func TestThousandsOfInsightsAreAllThere(t *testing.T) {
+	t.Parallel()
 	fsys := fstest.MapFS{}
 	for i := range 2000 {
 		category := categories[i%2].Slug
@@ -90,6 +91,7 @@ func TestThousandsOfInsightsAreAllThere(t *testing.T) {
 }
 
 func TestHeadStaysSmallWhateverIsInIt(t *testing.T) {
+	t.Parallel()
 	for kind, body := range map[string]string{
 		"prose":       prose(4000),
 		"tables":      "| a | b |\n| - | - |\n" + strings.Repeat("|1|2|\n", 400),
@@ -140,6 +142,7 @@ func TestFeedThatJustFitsIsWhole(t *testing.T) {
 }
 
 func TestOneInsightOfAnySizeIsADocument(t *testing.T) {
+	t.Parallel()
 	fsys := daily(40, 2000)
 	fsys["huge.md"] = article(1000, day(60), "architecture", strings.Repeat(`It is "quoted" again & again. `, 9_000))
 	fsys["huger.md"] = article(1001, day(20).Add(time.Hour), "architecture", strings.Repeat(`It is "quoted" again & again. `, 9_500))
@@ -154,6 +157,7 @@ func TestOneInsightOfAnySizeIsADocument(t *testing.T) {
 // TestCrowdedMonthIsSharedUntilItEnds publishes articles of which few fit into a
 // document: the head holds the newest, an archive of the month the others.
 func TestCrowdedMonthIsSharedUntilItEnds(t *testing.T) {
+	t.Parallel()
 	crowd := "| a | b |\n| - | - |\n" + strings.Repeat("|1|2|\n", 800)
 	fsys := fstest.MapFS{}
 	for i := range 5 {

@@ -63,6 +63,7 @@ func TestStatesAreOfEveryDocument(t *testing.T) {
 }
 
 func TestStatesTellWhatChanged(t *testing.T) {
+	t.Parallel()
 	fsys := daily(80, 6000)
 	before := build(t, load(t, fsys), testSite)
 	edit := func(edit func(fsys fstest.MapFS)) []string {
@@ -114,6 +115,7 @@ func TestStatesTellWhatChanged(t *testing.T) {
 
 // TestModifiedIsWhenTheStateChanged dates the documents of a long library.
 func TestModifiedIsWhenTheStateChanged(t *testing.T) {
+	t.Parallel()
 	undated := build(t, load(t, daily(80, 6000)), testSite)
 	late, early := time.Date(2027, 1, 1, 12, 0, 0, 0, time.UTC), time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
 	archive := "/feeds/architecture/2026-01"
