@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"fmt"
 	"math"
 	"net/http"
 	"os"
@@ -69,12 +70,18 @@ func TestMetricsSayHowThingsStand(t *testing.T) {
 		s.get("/feeds/all.atom")
 	}
 	var families map[string]*dto.MetricFamily
+	lacks := "" // what the last look missed
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Log(lacks)
+		}
+	})
 	is := func(want map[string]float64) bool {
 		families = e2eScrape(t, metrics)
 		for what, value := range want {
 			name, label, _ := strings.Cut(what, " ")
 			if e2eSample(families, name, label) != value {
-				t.Logf("%s is %v, not yet %v", what, e2eSample(families, name, label), value)
+				lacks = fmt.Sprintf("%s is %v, not yet %v", what, e2eSample(families, name, label), value)
 				return false
 			}
 		}

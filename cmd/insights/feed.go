@@ -29,7 +29,7 @@ func (p *program) buildFeeds(ctx context.Context) (*Config, *feeds.Set, error) {
 func (p *program) feedListCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "list", Short: "List every feed with its size and readers", Args: cobra.NoArgs,
-		Long: "List every feed with its size and an estimate of its readers.\n\nReaders are those that aggregators announce and the distinct other clients of a\nday; people behind one address are one, and those who follow two formats are two.\nThe daemon counts them.",
+		Long: "List every feed with its size and an estimate of its readers.\n\nReaders are those that aggregators announce and the distinct other clients of a\nday; people behind one address are one, who follows two formats is two.\nThe daemon counts them.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, set, err := p.buildFeeds(cmd.Context())
 			if err != nil {

@@ -15,7 +15,7 @@ func (p *program) feedPingCommand() *cobra.Command {
 	var dryRun bool
 	cmd := &cobra.Command{
 		Use: "ping", Short: "Have the feeds pushed to their subscribers now", Args: cobra.NoArgs,
-		Long: "Have the feeds pushed to their subscribers now.\n\nWith a hub elsewhere (websub.hub) it is told that every feed has changed. With the\nsite's own hub, subscribers that lack the newest content are tried at once, also\nthose that were given up. The daemon does both by itself after each change.",
+		Long: "Have the feeds pushed to their subscribers now.\n\nWith a hub elsewhere (websub.hub) it is told that every feed has changed. With\nthe site's own hub, subscribers that lack the newest content are tried at once,\nalso those that were given up. The daemon does both by itself after each change.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := p.config()
 			if err != nil {
