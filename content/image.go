@@ -52,6 +52,16 @@ func (l *Library) Image(name string) ([]byte, string, bool) {
 	return data, contentType, true
 }
 
+// HasImage reports whether [Library.Image] would return the picture. It reads none of
+// its bytes.
+func (l *Library) HasImage(name string) bool {
+	if _, ok := imageType(name); !ok {
+		return false
+	}
+	info, err := fs.Stat(l.folder.fsys, path.Join(imagesFolder, name))
+	return err == nil && info.Mode().IsRegular() && info.Size() <= maxImage
+}
+
 // openRegular opens a file that is one: to open a pipe would wait for a writer.
 func openRegular(fsys fs.FS, name string) (fs.File, error) {
 	info, err := fs.Stat(fsys, name)

@@ -3,6 +3,7 @@ package feeds
 import (
 	"errors"
 	"fmt"
+	"math/bits"
 	"regexp"
 	"slices"
 	"strings"
@@ -120,18 +121,70 @@ func (s *Set) Feed(path string) (Feed, error) {
 	return f, err
 }
 
-func (s *Set) find(path string) (Feed, Format, error) {
+// ArchivesOf returns the paths of the archive documents that the document at a
+// canonical path has, newest first, or ErrNotFound.
+func (s *Set) ArchivesOf(path string) ([]string, error) {
+	d, a, err := s.divisionAt(path)
+	if err != nil {
+		return nil, err
+	}
+	var paths []string
+	for _, archive := range d.archives {
+		paths = append(paths, documentPath(d.feed.Path, archive.name)+"."+a.format.String())
+	}
+	return paths, nil
+}
+
+// Combinations returns the paths of the documents, archives left out, of every
+// feed of several categories: of n categories 2ⁿ-n-1 feeds, fewest categories first.
+func (s *Set) Combinations() []string {
+	var slugs []string
+	for _, c := range s.lib.Categories() {
+		slugs = append(slugs, c.Slug)
+	}
+	slices.Sort(slugs)
+	var names []string
+	for mask := range 1 << len(slugs) {
+		if bits.OnesCount(uint(mask)) < 2 {
+			continue
+		}
+		var chosen []string
+		for i, slug := range slugs {
+			if mask&(1<<i) != 0 {
+				chosen = append(chosen, slug)
+			}
+		}
+		names = append(names, strings.Join(chosen, "+"))
+	}
+	slices.SortStableFunc(names, func(a, b string) int { return strings.Count(a, "+") - strings.Count(b, "+") })
+	var paths []string
+	for _, name := range names {
+		for _, format := range Formats() {
+			paths = append(paths, "/feeds/"+name+"."+format.String())
+		}
+	}
+	return paths
+}
+
+// divisionAt returns the division that a path speaks of, made anew unless it is
+// that of a head document.
+func (s *Set) divisionAt(path string) (*division, address, error) {
 	a, ok := s.parse(path)
 	if !ok {
-		return Feed{}, "", fmt.Errorf("%s: %w", path, ErrNotFound)
+		return nil, a, fmt.Errorf("%s: %w", path, ErrNotFound)
 	}
 	of := s.selection(a.categories)
-	d := s.division(of.feed.Name)
-	if d == nil {
-		var err error
-		if d, err = s.divide(of); err != nil {
-			return Feed{}, "", err
-		}
+	if d := s.division(of.feed.Name); d != nil {
+		return d, a, nil
+	}
+	d, err := s.divide(of)
+	return d, a, err
+}
+
+func (s *Set) find(path string) (Feed, Format, error) {
+	d, a, err := s.divisionAt(path)
+	if err != nil {
+		return Feed{}, "", err
 	}
 	if a.archive == "" {
 		return d.headFeed(), a.format, nil

@@ -23,6 +23,7 @@ type entries struct {
 	mu     sync.Mutex
 	made   map[string]*madeEntry // by the insight's key
 	before map[string]*madeEntry // what the snapshot before had made
+	kept   map[string]Entry      // what list has made, if that is to be kept
 }
 
 type madeEntry struct {
@@ -95,15 +96,27 @@ func (es *entries) list(insights []*content.Insight) []Entry {
 	for i, in := range insights {
 		es.mu.Lock()
 		made := es.made[key(in)]
+		entry, kept := es.kept[key(in)]
 		es.mu.Unlock()
-		if made != nil {
-			list[i] = made.entry
-		} else {
-			list[i] = entryOf(in, es.site)
+		switch {
+		case made != nil:
+			entry = made.entry
+		case !kept:
+			entry = entryOf(in, es.site)
+			es.keep(in, entry)
 		}
+		list[i] = entry
 		list[i].Updated = es.updated(in)
 	}
 	return list
+}
+
+func (es *entries) keep(in *content.Insight, e Entry) {
+	es.mu.Lock()
+	defer es.mu.Unlock()
+	if es.kept != nil {
+		es.kept[key(in)] = e
+	}
 }
 
 // updated returns when an insight last changed, apart from every other's.

@@ -86,6 +86,11 @@ func Build(lib *content.Library, site Site, previous *Set) (*Set, error) {
 	return set, nil
 }
 
+// Keep makes the set keep each insight's HTML when it has rendered it for an archive:
+// for a program that is to make every document once, and then ends. The set must
+// not be shared yet.
+func (s *Set) Keep() { s.entries.kept = map[string]Entry{} }
+
 // headFeeds returns the feed of all insights and then each category's, without
 // their entries.
 func (s *Set) headFeeds() ([]selection, error) {

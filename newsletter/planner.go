@@ -183,7 +183,7 @@ func VisibleIn(lib *content.Library) []Visible {
 	insights := lib.Insights()
 	visible := make([]Visible, len(insights))
 	for i, in := range insights {
-		visible[i] = Visible{InsightID: in.ID, Category: in.Category.Slug, Date: in.Date, Order: in.Order, Email: in.Email}
+		visible[i] = Visible{InsightID: in.ID, Category: in.Category.Slug, Slug: in.Slug, Date: in.Date, Order: in.Order, Email: in.Email}
 	}
 	return visible
 }

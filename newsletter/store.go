@@ -20,6 +20,7 @@ type Numbered struct {
 type Visible struct {
 	InsightID string
 	Category  string
+	Slug      string // by which its id is known again, should a file get another
 	Date      time.Time
 	Order     int
 	Email     bool

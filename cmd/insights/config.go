@@ -42,6 +42,7 @@ type Config struct {
 	WebSub         WebSubConfig    `yaml:"websub"`
 
 	explicit map[string]origin // keys that somebody set
+	followed bool              // the base URL is that of insights dev here
 }
 
 // origin is where a key was set.

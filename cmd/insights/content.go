@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -129,59 +128,6 @@ func slugsOf(lib *content.Library) []string {
 		slugs = append(slugs, in.Slug)
 	}
 	return slugs
-}
-
-func (p *program) contentCheckCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: "check [DIR]", Short: "Report every fault of every insight, as file:line", Args: cobra.MaximumNArgs(1),
-		Long: "Report every fault of every insight, as file:line. It reads DIR, or the\nconfigured content.dir, or the insights inside the binary.\nExit code 3 means that there are faults.",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := p.configHere(cmd.Context())
-			if err != nil {
-				return err
-			}
-			if len(args) == 1 {
-				c.Content.Dir = args[0]
-			}
-			lib, err := c.library(nil)
-			faults, ok := errors.AsType[content.Faults](err)
-			if err != nil && !ok {
-				return err
-			}
-			return p.reportFaults(cmp.Or(c.Content.Dir, "inside the binary"), lib, faults)
-		},
-	}
-}
-
-func (p *program) reportFaults(where string, lib *content.Library, faults content.Faults) error {
-	type fault struct {
-		File    string `json:"file"`
-		Line    int    `json:"line"`
-		Message string `json:"message"`
-	}
-	list := []fault{}
-	for _, f := range faults {
-		list = append(list, fault(f))
-	}
-	failed := &coded{errors.New(count(len(faults), "fault")), exitProblems, p.out.json}
-	if done, err := p.out.document(map[string]any{"ok": len(faults) == 0, "faults": list}); done {
-		if len(faults) > 0 {
-			return errors.Join(err, failed)
-		}
-		return err
-	}
-	if len(faults) == 0 {
-		drafts := ""
-		if hidden := len(lib.All()) - len(lib.Insights()); hidden > 0 {
-			drafts = fmt.Sprintf(" (%d not visible: drafts or in the future)", hidden)
-		}
-		p.out.line("%s%s, no fault: %s", count(len(lib.All()), "insight"), drafts, where)
-		return nil
-	}
-	for _, f := range faults {
-		p.out.line("%v", f)
-	}
-	return failed
 }
 
 func (p *program) contentNewCommand() *cobra.Command {

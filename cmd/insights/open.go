@@ -166,6 +166,7 @@ func (c *Config) follow(ctx context.Context, db *database.DB) error {
 	if c.explicit["site.base_url"] == byVariable {
 		return nil
 	}
+	c.followed = true
 	if c.explicit["listen"] == byVariable {
 		c.Site.BaseURL = "http://" + c.Listen
 		return nil

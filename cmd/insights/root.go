@@ -29,7 +29,7 @@ func (p *program) rootCommand() *cobra.Command {
 			root.AddCommand(c)
 		}
 	}
-	add("run", p.devCommand(), p.initCommand(), p.serveCommand(), p.statusCommand())
+	add("run", p.devCommand(), p.initCommand(), p.serveCommand(), p.buildCommand(), p.statusCommand())
 	add("staff", p.contentCommand(), p.feedCommand(), p.digestCommand(), p.deliveryCommand(), p.subscriberCommand())
 	add("operate", p.dbCommand(), p.configCommand(), p.versionCommand())
 	root.SetCompletionCommandGroupID("operate")

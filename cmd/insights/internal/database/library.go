@@ -15,6 +15,7 @@ type knownInsight struct {
 	firstSeen int64
 	withdrawn bool
 	category  string
+	slug      string // "" = not recorded: it was numbered by an older version
 	email     bool
 }
 
@@ -46,13 +47,13 @@ func knownInsights(ctx context.Context, q querier) (map[string]knownInsight, err
 		var id string
 		var k knownInsight
 		var seq sql.NullInt64
-		if err := rows.Scan(&id, &k.category, &k.email, &seq, &k.firstSeen, &k.withdrawn); err != nil {
+		if err := rows.Scan(&id, &k.category, &k.slug, &k.email, &seq, &k.firstSeen, &k.withdrawn); err != nil {
 			return err
 		}
 		k.seq = seq.Int64
 		known[id] = k
 		return nil
-	}, "SELECT id, category, email, seq, first_seen_at, withdrawn_at > 0 FROM insights")
+	}, "SELECT id, category, slug, email, seq, first_seen_at, withdrawn_at > 0 FROM insights")
 	return known, err
 }
 
@@ -63,7 +64,7 @@ func numberingDue(known map[string]knownInsight, visible []newsletter.Visible, h
 	for _, v := range visible {
 		seen[v.InsightID] = true
 		k, ok := known[v.InsightID]
-		if !ok || k.withdrawn || k.email != v.Email {
+		if !ok || k.withdrawn || k.email != v.Email || k.slug != v.Slug {
 			return true, next
 		}
 		if k.seq == 0 {
@@ -107,12 +108,12 @@ func number(ctx context.Context, tx *sql.Tx, known map[string]knownInsight, visi
 		k, ok := known[v.InsightID]
 		switch {
 		case !ok:
-			_, err = tx.ExecContext(ctx, "INSERT INTO insights (id, category, email, first_seen_at) VALUES (?1, ?2, ?3, ?4)", v.InsightID, v.Category, oneIf(v.Email), at)
+			_, err = tx.ExecContext(ctx, "INSERT INTO insights (id, category, slug, email, first_seen_at) VALUES (?1, ?2, ?3, ?4, ?5)", v.InsightID, v.Category, v.Slug, oneIf(v.Email), at)
 			k.firstSeen = at
 		case k.seq == 0:
-			_, err = tx.ExecContext(ctx, "UPDATE insights SET withdrawn_at = 0, email = ?2, category = ?3 WHERE id = ?1", v.InsightID, oneIf(v.Email), v.Category)
-		case k.withdrawn || k.email != v.Email:
-			_, err = tx.ExecContext(ctx, "UPDATE insights SET withdrawn_at = 0, email = ?2 WHERE id = ?1", v.InsightID, oneIf(v.Email))
+			_, err = tx.ExecContext(ctx, "UPDATE insights SET withdrawn_at = 0, email = ?2, slug = ?3, category = ?4 WHERE id = ?1", v.InsightID, oneIf(v.Email), v.Slug, v.Category)
+		case k.withdrawn || k.email != v.Email || k.slug != v.Slug:
+			_, err = tx.ExecContext(ctx, "UPDATE insights SET withdrawn_at = 0, email = ?2, slug = ?3 WHERE id = ?1", v.InsightID, oneIf(v.Email), v.Slug)
 		}
 		if err != nil {
 			return 0, next, err
@@ -165,4 +166,17 @@ func (db *DB) Sequence(ctx context.Context) ([]newsletter.Numbered, error) {
 		return nil
 	}, "SELECT id, seq, category, email FROM insights WHERE seq IS NOT NULL AND withdrawn_at = 0 ORDER BY seq")
 	return all, explain(err)
+}
+
+// InsightIDs returns the ids of the insights that are or were known, by the slug
+// under which each was last seen, in the order in which they appeared.
+func (db *DB) InsightIDs(ctx context.Context) (map[string][]string, error) {
+	ids := make(map[string][]string)
+	err := each(ctx, db.reader, func(rows *sql.Rows) error {
+		var slug, id string
+		err := rows.Scan(&slug, &id)
+		ids[slug] = append(ids[slug], id)
+		return err
+	}, "SELECT slug, id FROM insights WHERE slug <> '' ORDER BY first_seen_at, id")
+	return ids, explain(err)
 }

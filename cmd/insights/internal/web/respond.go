@@ -35,7 +35,7 @@ func newMaxAge(seconds int) maxAge {
 // public lets caches keep an answer for so long, or until the next insight is due,
 // whichever is sooner.
 func (s *site) public(w http.ResponseWriter, age maxAge) {
-	if next := s.Library().Next(); !next.IsZero() {
+	if next := s.Library().Next(); !next.IsZero() && !s.Static {
 		if left := int(time.Until(next).Seconds()); left >= 0 && left < age.seconds {
 			age = newMaxAge(left)
 		}

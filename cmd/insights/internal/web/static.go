@@ -1,6 +1,7 @@
 package web
 
 import (
+	"net/url"
 	"slices"
 	"strings"
 
@@ -13,7 +14,7 @@ import (
 
 // StaticPaths lists what a static copy of the site consists of: every page, feed,
 // image and asset that depends neither on a reader nor on the database. They are
-// paths of GET requests, in a fixed order, each once.
+// paths of GET requests, not escaped, in a fixed order, each once.
 func StaticPaths(library *content.Library, set *feeds.Set, pages *templates.Pages) []string {
 	paths := []string{"/"}
 	rest := len(library.Insights())
@@ -59,8 +60,8 @@ func imagePaths(in *content.Insight) []string {
 	for z.Next() != html.ErrorToken {
 		t := z.Token()
 		for _, a := range t.Attr {
-			if t.Data == "img" && a.Key == "src" && strings.HasPrefix(a.Val, "/insights/images/") {
-				paths = append(paths, a.Val)
+			if u, err := url.Parse(a.Val); err == nil && t.Data == "img" && a.Key == "src" && u.Host == "" && strings.HasPrefix(u.Path, "/insights/images/") {
+				paths = append(paths, u.Path)
 			}
 		}
 	}

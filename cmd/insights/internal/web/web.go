@@ -54,6 +54,7 @@ type Config struct {
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
 	Log            *slog.Logger   // nil: silent
 	Dev            bool           // served to whoever writes, on loopback
+	Static         bool           // answers are kept as files: nothing in them depends on the time
 }
 
 // Archive is the digests that were sent and may be shown to everybody. Digests to

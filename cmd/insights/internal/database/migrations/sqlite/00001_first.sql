@@ -12,6 +12,7 @@ CREATE TABLE categories (
 CREATE TABLE insights (
   id            TEXT PRIMARY KEY,
   category      TEXT NOT NULL,
+  slug          TEXT NOT NULL DEFAULT '', -- when it was last seen
   email         INTEGER NOT NULL,
   seq           INTEGER UNIQUE,
   first_seen_at INTEGER NOT NULL,

@@ -1,0 +1,230 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/scaledbydesign/insights/feeds"
+)
+
+// StaticFile is one file of a static copy of the site: the bytes with which the
+// site answers GET.
+type StaticFile struct {
+	Name     string // in the copy's folder, such as "insights/some-slug/index.html"
+	Body     []byte
+	Gzip     []byte    // the answer in that coding; nil: it would be no smaller
+	Brotli   []byte    // likewise
+	Modified time.Time // Last-Modified; zero: not known
+}
+
+// Copy makes the files of a static copy of the site (see [StaticPaths]) and hands
+// each to write, which is called by several goroutines at once, and no longer when
+// it has returned an error. Every file is what the site itself answers, so that the
+// two can't differ.
+//
+// Archive documents of the feeds are among them; feeds of several categories are,
+// with their archives, only when combined. So is 404.html, for hosts that look for
+// it, and what hosts such as Netlify and Cloudflare Pages read: _headers says of
+// each file what the site does, _redirects where addresses lead that are no files.
+// Mostly programs ask for these, which follow no page that redirects: hence there
+// is none.
+func (s *Site) Copy(ctx context.Context, combined bool, write func(StaticFile) error) error {
+	set := s.site.Feeds()
+	paths := append(StaticPaths(s.site.Library(), set, s.site.Pages), set.Archives()...)
+	if combined {
+		for _, head := range set.Combinations() {
+			archives, err := set.ArchivesOf(head)
+			if err != nil {
+				return err
+			}
+			paths = append(append(paths, head), archives...)
+		}
+	}
+	headers := make([]http.Header, len(paths))
+	err := each(ctx, len(paths), func(ctx context.Context, i int) error {
+		file, header, err := s.file(ctx, paths[i], http.StatusOK)
+		if err != nil {
+			return err
+		}
+		headers[i] = header
+		return write(file)
+	})
+	if err != nil {
+		return err
+	}
+	missing, _, err := s.file(ctx, "/404.html", http.StatusNotFound)
+	if err != nil {
+		return err
+	}
+	redirects, err := s.redirects(ctx)
+	if err != nil {
+		return err
+	}
+	for _, file := range []StaticFile{missing, {Name: "_headers", Body: headerRules(paths, headers)}, {Name: "_redirects", Body: redirects}} {
+		if err := write(file); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// each calls do for 0 to n-1, some at the same time, until one fails.
+func each(ctx context.Context, n int, do func(context.Context, int) error) error {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	var next atomic.Int64
+	var workers sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		workers.Go(func() {
+			for i := int(next.Add(1)) - 1; i < n && ctx.Err() == nil; i = int(next.Add(1)) - 1 {
+				if err := do(ctx, i); err != nil {
+					stop(err)
+				}
+			}
+		})
+	}
+	workers.Wait()
+	return context.Cause(ctx)
+}
+
+// file asks the site for a path in every coding that a web server can send from
+// files.
+func (s *Site) file(ctx context.Context, path string, status int) (StaticFile, http.Header, error) {
+	a, err := s.ask(ctx, path, "", status)
+	if err != nil {
+		return StaticFile{}, nil, err
+	}
+	f := StaticFile{Name: fileName(path, a.header), Body: a.body.Bytes()}
+	if modified := a.header.Get("Last-Modified"); modified != "" {
+		if f.Modified, err = http.ParseTime(modified); err != nil {
+			return f, nil, fmt.Errorf("%s: Last-Modified: %w", path, err)
+		}
+	}
+	for _, coded := range []struct {
+		name string
+		body *[]byte
+	}{{"gzip", &f.Gzip}, {"br", &f.Brotli}} {
+		b, err := s.ask(ctx, path, coded.name, status)
+		if err != nil {
+			return f, nil, err
+		}
+		if b.header.Get("Content-Encoding") == coded.name {
+			*coded.body = b.body.Bytes()
+		}
+	}
+	return f, a.header, nil
+}
+
+// fileName is where web servers look for a path: pages are the index of a folder.
+func fileName(path string, header http.Header) string {
+	name := strings.TrimPrefix(path, "/")
+	if header.Get("Content-Type") == htmlType && !strings.HasSuffix(name, ".html") {
+		name = strings.TrimPrefix(name+"/index.html", "/")
+	}
+	return name
+}
+
+// kept is an answer in memory.
+type kept struct {
+	status int
+	header http.Header
+	body   bytes.Buffer
+}
+
+func (k *kept) Header() http.Header         { return k.header }
+func (k *kept) Write(b []byte) (int, error) { return k.body.Write(b) }
+func (k *kept) WriteHeader(status int)      { k.status = status }
+
+func (s *Site) ask(ctx context.Context, path, coding string, status int) (*kept, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, (&url.URL{Path: path}).String(), http.NoBody)
+	if err != nil {
+		return nil, err
+	}
+	if coding != "" {
+		r.Header.Set("Accept-Encoding", coding)
+	}
+	k := &kept{status: http.StatusOK, header: make(http.Header)}
+	s.ServeHTTP(k, r)
+	if err := ctx.Err(); err != nil {
+		return nil, context.Cause(ctx)
+	}
+	if k.status != status {
+		return nil, fmt.Errorf("%s answers %d, not %d", path, k.status, status)
+	}
+	return k, nil
+}
+
+// redirects writes a _redirects file: the addresses at which programs look for a
+// feed, and those of categories that had another slug before.
+func (s *Site) redirects(ctx context.Context) ([]byte, error) {
+	var b bytes.Buffer
+	paths := []string{"/feed", "/feed/", "/rss.xml", "/index.xml", "/feed.json"}
+	for _, c := range s.site.Library().Categories() {
+		for _, slug := range c.Formerly {
+			paths = append(paths, "/categories/"+slug)
+			for _, format := range feeds.Formats() {
+				paths = append(paths, "/feeds/"+slug+"."+format.String())
+			}
+		}
+	}
+	for _, path := range paths {
+		a, err := s.ask(ctx, path, "", http.StatusMovedPermanently)
+		if err != nil {
+			return nil, err
+		}
+		fmt.Fprintln(&b, path, a.header.Get("Location"), a.status)
+	}
+	return b.Bytes(), nil
+}
+
+// ruledHeaders are the headers that a host can't know by itself.
+var ruledHeaders = []string{
+	"Content-Type", "Cache-Control", "Link", "Access-Control-Allow-Origin", "Access-Control-Expose-Headers",
+	"Content-Security-Policy", "X-Content-Type-Options", "Referrer-Policy",
+}
+
+// headerRules writes a _headers file. Its first rule is for all files and says what
+// all have in common but pictures; hosts add up the rules that fit. Pictures get a
+// second policy by that, and browsers obey both. Head documents come before
+// archives: some hosts read a hundred rules at most.
+func headerRules(paths []string, headers []http.Header) []byte {
+	var b bytes.Buffer
+	common := http.Header{}
+	for _, name := range []string{"Content-Security-Policy", "X-Content-Type-Options", "Referrer-Policy"} {
+		common[name] = headers[0][name]
+	}
+	rule := func(path string, header, but http.Header) {
+		fmt.Fprintln(&b, path)
+		for _, name := range ruledHeaders {
+			if values := strings.Join(header.Values(name), ", "); values != "" && values != strings.Join(but.Values(name), ", ") {
+				fmt.Fprintf(&b, "  %s: %s\n", name, values)
+			}
+		}
+	}
+	rule("/*", common, nil)
+	pictures := false
+	for i, path := range paths {
+		header := headers[i].Clone()
+		switch {
+		case header.Get("Content-Type") == htmlType:
+			continue // hosts have their way with pages, and it suits ours
+		case strings.HasPrefix(path, "/insights/images/"):
+			if pictures {
+				continue
+			}
+			pictures = true
+			header.Del("Content-Type") // there are several
+			path = "/insights/images/*"
+		}
+		rule(path, header, common)
+	}
+	return b.Bytes()
+}
