@@ -115,8 +115,8 @@ type feedTopics struct {
 	combined map[string]*feeds.Document
 }
 
-// maxCombined bounds how many feeds of several categories are kept.
-const maxCombined = 64
+// keptCombined bounds how many feeds of several categories are kept.
+const keptCombined = 64
 
 // Content implements websub.Topics.
 func (t *feedTopics) Content(_ context.Context, topic string) (websub.Content, error) {
@@ -144,7 +144,7 @@ func (t *feedTopics) document(path string) (*feeds.Document, error) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.set != set || len(t.combined) >= maxCombined {
+	if t.set != set || len(t.combined) >= keptCombined {
 		t.set, t.combined = set, make(map[string]*feeds.Document)
 	}
 	if document, ok := t.combined[path]; ok {
