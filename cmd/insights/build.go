@@ -127,7 +127,7 @@ func (p *program) reportBuild(c *Config, lib *content.Library, folder *buildFold
 	if dryRun {
 		wrote = "would write"
 	}
-	p.out.line("%s %s of %s at %s into %s in %.1f s: %s files, %s KB; %s new, %s changed, %s unchanged, %s removed, %s of others kept",
+	p.out.line("%s %s of %s\nat %s into %s in %.1f s:\n%s files, %s KB: %s new, %s changed, %s unchanged, %s removed, %s of others",
 		wrote, count(len(lib.Insights()), "insight"), c.Site.Title, c.Site.BaseURL, folder.dir, took.Seconds(), thousands(report.Files), thousands(int(report.Bytes+1023)/1024),
 		thousands(report.New), thousands(report.Changed), thousands(report.Unchanged), thousands(report.Removed), thousands(report.Kept))
 	if drafts > 0 {

@@ -23,9 +23,9 @@ func (p *program) contentCheckCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "check [DIR]", Short: "Report every fault of every insight and of the feeds", Args: cobra.MaximumNArgs(1),
 		Long: `Report every fault of every insight, as file:line. It reads DIR, or the
-configured content.dir, or the insights inside the binary. When these are without
-a fault it makes every feed document, scheduled insights included, and reads it
-as a strict feed reader does; and it compares ids with those that the database
+configured content.dir, or the insights inside the binary. When these have no
+fault it makes every feed document, scheduled insights included, and reads it as
+a strict feed reader does; and it compares ids with those that the database
 knows.
 
 Exit code 3 means that there are faults.`,
