@@ -46,14 +46,17 @@ func (s *Set) States() []State {
 	return append(states, State{list.Path, list.Hash, list.Updated})
 }
 
-// Gone reports whether there was a document at a path, by what Dated was told, in
-// case there is none any more.
+// Gone reports whether there was a document at a path, by what Dated was told, and
+// is none any more.
 func (s *Set) Gone(path string) bool {
 	match := documentAddress.FindStringSubmatch(path)
 	if match == nil {
 		return false
 	}
 	if _, err := ParseFormat(match[3]); err != nil {
+		return false
+	}
+	if d := s.division(match[1]); d != nil && (match[2] == "" || slices.ContainsFunc(d.archives, func(a span) bool { return a.name == match[2] })) {
 		return false
 	}
 	_, known := s.changed[documentPath("/feeds/"+match[1], match[2])]

@@ -160,10 +160,12 @@ func TestModifiedIsWhenTheStateChanged(t *testing.T) {
 }
 
 func TestGoneIsWhatWasOnRecord(t *testing.T) {
-	set := build(t, load(t, small()), testSite).Dated(map[string]time.Time{
-		"/feeds/all": day(0), "/feeds/all/2019-01": day(0), "/feeds/sales": day(0), "/feeds/sales/2019-01": day(0),
+	set := build(t, load(t, daily(80, 6000)), testSite).Dated(map[string]time.Time{
+		"/feeds/all": day(0), "/feeds/all/2026-01": day(0), "/feeds/all/2019-01": day(0), "/feeds/sales": day(0), "/feeds/sales/2019-01": day(0),
 	})
 	for path, want := range map[string]bool{
+		"/feeds/all.rss":            false, // still there
+		"/feeds/all/2026-01.rss":    false, // that too
 		"/feeds/all/2019-01.rss":    true,
 		"/feeds/sales.atom":         true,
 		"/feeds/sales/2019-01.json": true,
