@@ -125,11 +125,11 @@ func (d *daemon) open(ctx context.Context, c *Config, use database.Use) (err err
 	if err := db.LockSender(); err != nil {
 		return fmt.Errorf("%s: %w: stop the other `insights serve`, `insights dev` or `--wait` first", db, err)
 	}
-	d.renameCategories(ctx, c, db)
 	before, err := db.UseFor(ctx, use)
 	if err != nil {
 		return unusable(err)
 	}
+	d.renameCategories(ctx, c, db)
 	if before == database.Development && use == database.Production {
 		d.log.Warn("this database was made by insights dev; from now on its mails are really sent", "database", db.String())
 	}
