@@ -50,6 +50,7 @@ type daemon struct {
 	log       *slog.Logger
 	live      *content.Live
 	feeds     atomic.Pointer[feeds.Set]
+	built     *content.Library // what the feeds were last built from
 	site      *web.Site
 	worker    *newsletter.Worker
 	scheduler *newsletter.Scheduler
@@ -143,7 +144,7 @@ func (d *daemon) open(ctx context.Context, c *Config, use database.Use) (err err
 	}
 	d.planner.Log = d.log
 	d.readers.Store, d.readers.Log = db, d.log
-	if err := d.buildFeeds(ctx); err != nil {
+	if err := d.buildFeeds(ctx, d.live.Current()); err != nil {
 		return err
 	}
 	d.openPusher()
@@ -216,10 +217,11 @@ func (d *daemon) openSite(ctx context.Context, c *Config, use database.Use) erro
 	return nil
 }
 
-// buildFeeds makes the documents of the current insights, and puts them in force
-// when they are ready to be sent.
-func (d *daemon) buildFeeds(ctx context.Context) error {
-	set, err := feeds.Build(d.live.Current(), d.config.feedSite(), d.feeds.Load())
+// buildFeeds makes the documents of a library, and puts them in force when they are
+// ready to be sent.
+func (d *daemon) buildFeeds(ctx context.Context, library *content.Library) error {
+	d.built = library
+	set, err := feeds.Build(library, d.config.feedSite(), d.feeds.Load())
 	if err != nil {
 		return fmt.Errorf("build feeds: %w", err)
 	}
@@ -288,18 +290,17 @@ func (d *daemon) run(ctx context.Context) error {
 	return nil
 }
 
-// followLibrary rebuilds the feeds at each change of the library.
+// followLibrary rebuilds the feeds at each change of the library, also one that
+// came before it was called.
 func (d *daemon) followLibrary(ctx context.Context) error {
-	built := d.live.Current()
 	for {
 		changed := d.live.Changed()
-		if now := d.live.Current(); now != built {
-			if err := d.buildFeeds(ctx); err != nil {
+		if now := d.live.Current(); now != d.built {
+			if err := d.buildFeeds(ctx, now); err != nil {
 				d.log.Error("feeds keep their last state", "error", err)
 			} else if d.pusher != nil {
 				d.pusher.Changed()
 			}
-			built = now
 			d.log.Info("insights changed", "insights", len(now.Insights()))
 		}
 		select {
