@@ -31,6 +31,9 @@ func (s *Set) selection(categories []content.Category) selection {
 			f.Description, f.HomePath = categories[0].Description, "/categories/"+slugs[0]
 			insights = s.lib.In(slugs[0])
 		} else {
+			if !s.site.OwnHub {
+				f.Site.Hub = ""
+			}
 			insights = slices.DeleteFunc(slices.Clone(insights), func(in *content.Insight) bool {
 				return !slices.Contains(slugs, in.Category.Slug)
 			})

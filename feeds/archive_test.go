@@ -22,8 +22,8 @@ func TestArchiveSaysWhatItIs(t *testing.T) {
 		for _, format := range feeds.Formats() {
 			pages := follow(t, set, "/feeds/"+name+"."+format.String())
 			head, archives := pages[0], pages[1:]
-			if len(archives) < 2 || head.Hub != site.Hub {
-				t.Fatalf("%s: %d archives, hub %q", head.Path, len(archives), head.Hub)
+			if len(archives) < 2 || head.feed.Hub != site.Hub {
+				t.Fatalf("%s: %d archives, hub %q", head.Path, len(archives), head.feed.Hub)
 			}
 			for _, a := range archives {
 				self, current := site.BaseURL+a.Path, site.BaseURL+head.Path
@@ -38,8 +38,8 @@ func TestArchiveSaysWhatItIs(t *testing.T) {
 				if a.feed.ID != head.feed.ID || a.feed.Title != head.feed.Title || a.Home != head.Home {
 					t.Errorf("%s is of %s, %q, %s", a.Path, a.feed.ID, a.feed.Title, a.Home)
 				}
-				if a.Hub != "" || a.TTL != 0 || a.Period != "" || a.Frequency != 0 {
-					t.Errorf("%s: hub %q, ttl %d, %d times %q", a.Path, a.Hub, a.TTL, a.Frequency, a.Period)
+				if a.feed.Hub != "" || a.TTL != 0 || a.Period != "" || a.Frequency != 0 {
+					t.Errorf("%s: hub %q, ttl %d, %d times %q", a.Path, a.feed.Hub, a.TTL, a.Frequency, a.Period)
 				}
 				if want := "/feeds/" + name + "/" + a.Document.Archive + "." + format.String(); a.Path != want || a.Feed != name || a.HomePath != head.HomePath || a.Category != head.Category {
 					t.Errorf("%s, want %s: feed %s, page %s, category %q", a.Path, want, a.Feed, a.HomePath, a.Category)

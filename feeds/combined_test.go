@@ -105,7 +105,7 @@ func TestSiteOfOneCategoryHasTwoFeeds(t *testing.T) {
 
 func TestCombinedFeedSaysWhatItIs(t *testing.T) {
 	site := testSite
-	site.Hub = "https://hub.example.com/"
+	site.Hub, site.OwnHub = "https://insights.example.com/hub", true
 	set := build(t, load(t, small()), site)
 	for _, format := range feeds.Formats() {
 		d := get(t, set, "/feeds/ai-automation+architecture."+format.String())
@@ -126,6 +126,21 @@ func TestCombinedFeedSaysWhatItIs(t *testing.T) {
 		}
 		if !slices.Equal(got, want) {
 			t.Errorf("%s: ids %q, want those of all feeds: %q", d.Path, got, want)
+		}
+	}
+}
+
+// TestCombinedFeedNamesNoHubThatIsNotToldOfIt: readers would wait for its pushes.
+func TestCombinedFeedNamesNoHubThatIsNotToldOfIt(t *testing.T) {
+	site := testSite
+	site.Hub = "https://hub.example.com/"
+	set := build(t, load(t, small()), site)
+	for path, want := range map[string]string{"/feeds/all.": site.Hub, "/feeds/architecture.": site.Hub, "/feeds/ai-automation+architecture.": ""} {
+		for _, format := range feeds.Formats() {
+			d := get(t, set, path+format.String())
+			if f := parse(t, format, d.Body); f.Hub != want || d.Hub != want {
+				t.Errorf("%s names the hub %q, and %q in headers; want %q", d.Path, f.Hub, d.Hub, want)
+			}
 		}
 	}
 }

@@ -136,13 +136,22 @@ func (f Feed) links(format Format) []link {
 	switch {
 	case f.Archive != "":
 		links = append(links, link{Rel: "current", Type: format.mediaType(), Href: f.CurrentURL(format)})
-	case f.Site.Hub != "":
-		links = append(links, link{Rel: "hub", Href: f.Site.Hub})
+	case f.hub() != "":
+		links = append(links, link{Rel: "hub", Href: f.hub()})
 	}
 	if previous := f.PreviousURL(format); previous != "" {
 		links = append(links, link{Rel: "prev-archive", Type: format.mediaType(), Href: previous})
 	}
 	return links
+}
+
+// hub returns the address of the hub that pushes the document, or "": nothing new
+// comes into an archive.
+func (f Feed) hub() string {
+	if f.Archive != "" {
+		return ""
+	}
+	return f.Site.Hub
 }
 
 // HomeURL returns the address of the page that shows the same to people.

@@ -37,8 +37,8 @@ func renderJSON(f Feed) ([]byte, error) {
 	file.Language = f.Site.Language
 	file.NextUrl = f.PreviousURL(JSON)
 	file.Icon, file.Favicon = f.Site.Icon, f.Site.Favicon
-	if f.Site.Hub != "" && f.Archive == "" {
-		file.Hubs = []*gorilla.JSONHub{{Type: "WebSub", Url: f.Site.Hub}}
+	if hub := f.hub(); hub != "" {
+		file.Hubs = []*gorilla.JSONHub{{Type: "WebSub", Url: hub}}
 	}
 	for i, item := range file.JSONFeed.Items {
 		e := f.Entries[i]

@@ -31,6 +31,7 @@ type Document struct {
 	HomePath    string    // "/": the page that shows the same to people
 	Archive     string    // of an archive document: its name, such as "2026-03"
 	Previous    string    // path of the archive with the next older insights; "" = there is none
+	Hub         string    // address of the hub that pushes it; "" = none does
 }
 
 // Set is every document of one snapshot of the library. Its head documents, those
@@ -185,6 +186,7 @@ func renderDocument(f Feed, format Format) (*Document, error) {
 	}
 	d.HomePath = f.HomePath
 	d.Archive = f.Archive
+	d.Hub = f.hub()
 	if f.Previous != "" {
 		d.Previous = documentPath(f.Path, f.Previous) + "." + format.String()
 	}

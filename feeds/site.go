@@ -43,8 +43,10 @@ type Site struct {
 	Logo      string // absolute URL of a picture twice as wide as high, for Atom
 
 	// Hub is the address of a WebSub hub that tells subscribers of changes; empty:
-	// there is none.
-	Hub string
+	// there is none. OwnHub says that it is the site's own and knows every feed. One
+	// elsewhere is told of no feed of several categories, and they don't name it.
+	Hub    string
+	OwnHub bool
 }
 
 // Generator names the program that made a document.

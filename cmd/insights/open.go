@@ -93,6 +93,7 @@ func (c *Config) feedSite() feeds.Site {
 		Favicon:   c.Site.BaseURL + "/assets/favicon.png",
 		Logo:      c.Site.BaseURL + "/assets/logo.png",
 		Hub:       c.hubURL(),
+		OwnHub:    c.WebSub.Hub == ownHub,
 	}
 }
 

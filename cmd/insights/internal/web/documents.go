@@ -85,13 +85,12 @@ func (s *site) publish(set *feeds.Set, before *publication) *publication {
 }
 
 func (s *site) serve(doc *feeds.Document) *body {
-	followed := doc.Archive == "" && doc.Feed != ""
 	b := &body{
 		encodings:   &encodings{hash: doc.Hash, bytes: doc.Body},
 		contentType: []string{doc.ContentType},
 		varies:      documentVaries,
-		links:       s.links(doc.Path, doc.HomePath, followed),
-		followed:    followed,
+		links:       s.links(doc.Path, doc.HomePath, doc.Hub),
+		followed:    doc.Archive == "" && doc.Feed != "",
 	}
 	b.changedAt(doc.Modified)
 	return b
@@ -99,13 +98,13 @@ func (s *site) serve(doc *feeds.Document) *body {
 
 // links are a document's Link headers (RFC 8288): WebSub looks for self and hub in
 // them.
-func (s *site) links(self, home string, topic bool) []string {
+func (s *site) links(self, home, hub string) []string {
 	links := []string{
 		`<` + s.Site.BaseURL + self + `>; rel="self"`,
 		`<` + s.Site.BaseURL + home + `>; rel="alternate"; type="text/html"`,
 	}
-	if s.FeedSite.Hub != "" && topic {
-		links = append(links, `<`+s.FeedSite.Hub+`>; rel="hub"`)
+	if hub != "" {
+		links = append(links, `<`+hub+`>; rel="hub"`)
 	}
 	return links
 }

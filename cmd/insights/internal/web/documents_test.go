@@ -17,10 +17,12 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/scaledbydesign/insights/cmd/insights/internal/web"
+	"github.com/scaledbydesign/insights/content"
 	"github.com/scaledbydesign/insights/feeds"
+	"github.com/scaledbydesign/insights/templates"
 )
 
-const hub = "https://hub.example/"
+const hub = base + "/hub"
 
 // long is a library whose feed of all insights has archives, and a category that
 // is empty.
@@ -198,7 +200,19 @@ func unpacked(t *testing.T, coding, body string) string {
 }
 
 func TestDocumentsSayWhereTheyAre(t *testing.T) {
-	f := newFixture(t, long(), func(c *web.Config) { c.FeedSite.Hub = hub })
+	site := templates.DefaultSite()
+	site.BaseURL = base
+	library, err := content.Load(long(), content.Options{Categories: site.Categories})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pushed := feedSite(site)
+	pushed.Hub, pushed.OwnHub = hub, true
+	set, err := feeds.Build(library, pushed, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := newSite(t, site, library, set, func(c *web.Config) { c.FeedSite = pushed })
 	for _, path := range everyDocument(t, f.set) {
 		self := map[string]string{"/atom.xml": "/feeds/all.atom", "/feed.xml": "/feeds/all.rss"}[path]
 		if self == "" {
