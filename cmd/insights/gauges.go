@@ -79,7 +79,7 @@ func (g *gauges) Collect(ch chan<- prometheus.Metric) {
 			set(slotDesc, float64(slot.Due.Unix()), s.Name)
 		}
 	}
-	f, err := g.figures(now)
+	f, err := g.figures()
 	is(databaseDesc, err == nil)
 	if err != nil {
 		return
@@ -98,10 +98,10 @@ func (g *gauges) Collect(ch chan<- prometheus.Metric) {
 }
 
 // figures asks the database, or returns what it has said a moment ago.
-func (g *gauges) figures(now time.Time) (figures, error) {
+func (g *gauges) figures() (figures, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if now.Sub(g.at) < figuresFor && !g.at.After(now) {
+	if time.Since(g.at) < figuresFor { // also for who waited while another asked
 		return g.known, g.err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), figuresWithin)

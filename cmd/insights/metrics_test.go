@@ -100,7 +100,7 @@ func TestScrapesAskTheDatabaseNowAndThen(t *testing.T) {
 		g := &gauges{d: &daemon{newsroom: &newsroom{db: db}, log: slog.New(slog.DiscardHandler)}}
 		wantReaders := func(want int) {
 			t.Helper()
-			f, err := g.figures(time.Now())
+			f, err := g.figures()
 			if got := f.readers["/feeds/all.rss"].Total(); err != nil || got != want {
 				t.Errorf("%d readers, %v; want %d", got, err, want)
 			}
