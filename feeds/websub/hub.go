@@ -90,7 +90,12 @@ func (h *Hub) Changed() { h.changed.ring() }
 // Run verifies and delivers until ctx is done. It then gives calls under way a few
 // seconds, and returns nil.
 func (h *Hub) Run(ctx context.Context) error {
-	for h.Store.Recover(ctx) != nil && ctx.Err() == nil {
+	for ctx.Err() == nil {
+		err := h.Store.Recover(ctx)
+		if err == nil {
+			break
+		}
+		h.trouble(ctx, "give back what was claimed", err)
 		pause(ctx, troubleWaits)
 	}
 	calls, stop := context.WithCancel(context.WithoutCancel(ctx))

@@ -236,7 +236,7 @@ func (w *world) wantSubscribed(want ...string) {
 	}
 }
 
-// calls returns when the hub called to verify, or to deliver.
+// times returns when the hub called to verify, or to deliver.
 func (w *world) times(calls *[]call) (times []time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
