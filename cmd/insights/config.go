@@ -226,8 +226,8 @@ func (c *Config) checkCategories(fault func(key, format string, args ...any)) {
 		}
 		seen[category.Slug] = true
 		for _, slug := range category.Formerly {
-			if seen[slug] || content.Slugify(slug) != slug || slug == "all" || slug == "digests" {
-				fault("site.categories", "formerly %q of %q: write a slug that no category has now", slug, category.Slug)
+			if slug == "" || seen[slug] || content.Slugify(slug) != slug || slug == "all" || slug == "digests" {
+				fault("site.categories", "formerly %q of %q: write a slug that this category had, and no other has or had", slug, category.Slug)
 			}
 			seen[slug] = true
 		}
