@@ -267,7 +267,7 @@ func TestStaffHavePushesThatWereGivenUpTriedAgain(t *testing.T) {
 	e2eHubInsight(2).write(t, folder)
 	c.await(t, "/later", 1)
 	s.awaitHub(e2eHubStatus{1, 0, 1})
-	if out := s.insights("feed", "ping", "--dry-run"); out != "1 subscription, 1 lack the newest content and would be due now\n" {
+	if out := s.insights("feed", "ping", "--dry-run"); out != "pushes that would be due now: 1 of 1 subscription\n" {
 		t.Errorf("dry run: %q", out)
 	}
 	asked := time.Now()

@@ -54,11 +54,11 @@ func (p *program) pushNow(ctx context.Context, c *Config, dryRun bool) error {
 	if done, err := p.out.document(map[string]any{"hub": c.hubURL(), "subscriptions": status.Subscriptions, "due": due, "dry_run": dryRun}); done {
 		return err
 	}
-	verb := "are"
+	what := "due now"
 	if dryRun {
-		verb = "would be"
+		what = "that would be due now"
 	}
-	p.out.line("%s, %s lack the newest content and %s due now", count(status.Subscriptions, "subscription"), thousands(due), verb)
+	p.out.line("pushes %s: %s of %s", what, thousands(due), count(status.Subscriptions, "subscription"))
 	return nil
 }
 

@@ -14,9 +14,10 @@ type knownDocument struct {
 }
 
 // RecordDocuments keeps the states of feed documents and returns when each that
-// there ever was last changed, by its path. One that is new here changed when the newest of its content
-// did, so that a fresh database says the same as any other. Times are whole seconds
-// and each change has one of its own: HTTP compares them (RFC 9110, section 8.8.2).
+// there ever was last changed, by its path. One that is new here changed when the
+// newest of its content did, so that a fresh database says the same as any other.
+// Times are whole seconds and each change has one of its own: HTTP compares them
+// (RFC 9110, section 8.8.2).
 func (db *DB) RecordDocuments(ctx context.Context, states []feeds.State) (map[string]time.Time, error) {
 	// Most calls, as at a restart, find nothing to do: see that without a write.
 	known, err := knownDocuments(ctx, db.reader)
