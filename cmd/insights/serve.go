@@ -130,7 +130,7 @@ func (d *daemon) open(ctx context.Context, c *Config, use database.Use) (err err
 	if err != nil {
 		return unusable(err)
 	}
-	d.renameCategories(ctx, c, db)
+	c.renameCategories(ctx, db, d.log)
 	if before == database.Development && use == database.Production {
 		d.log.Warn("this database was made by insights dev; from now on its mails are really sent", "database", db.String())
 	}
@@ -157,21 +157,6 @@ func (d *daemon) open(ctx context.Context, c *Config, use database.Use) (err err
 		Grace: c.Content.EditGrace, Log: d.log,
 	}
 	return d.openSite(ctx, c, use)
-}
-
-// renameCategories makes the choices of readers follow a category to its new slug.
-func (d *daemon) renameCategories(ctx context.Context, c *Config, db *database.DB) {
-	for _, category := range c.Site.Categories {
-		for _, from := range category.Formerly {
-			renamed, err := db.RenameCategory(ctx, from, category.Slug)
-			if err != nil {
-				d.log.Error("a category keeps its old slug for readers of digests", "error", err)
-			}
-			if renamed {
-				d.log.Info("category renamed", "from", from, "to", category.Slug)
-			}
-		}
-	}
 }
 
 func (d *daemon) openSite(ctx context.Context, c *Config, use database.Use) error {

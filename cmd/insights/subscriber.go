@@ -196,6 +196,7 @@ func (p *program) subscriberAddCommand() *cobra.Command {
 				if dryRun {
 					return p.wouldAdd(signUp, confirmed)
 				}
+				n.config.renameCategories(cmd.Context(), n.db, p.log())
 				s, err := n.registry.Add(cmd.Context(), signUp, confirmed, basis)
 				if errors.Is(err, subscribers.ErrSuppressed) {
 					return &coded{err, exitPartly, false}

@@ -118,6 +118,20 @@ type feedTopics struct {
 // keptCombined bounds how many feeds of several categories are kept.
 const keptCombined = 64
 
+// Known implements websub.Topics.
+func (t *feedTopics) Known(topic string) bool {
+	path, ours := strings.CutPrefix(topic, t.base)
+	if !ours {
+		return false
+	}
+	set := t.feeds()
+	if document, ok := set.Document(path); ok {
+		return isTopic(document)
+	}
+	canonical, ok := set.Canonical(path)
+	return ok && canonical == path && strings.Count(path, "/") == 2 // no archive
+}
+
 // Content implements websub.Topics.
 func (t *feedTopics) Content(_ context.Context, topic string) (websub.Content, error) {
 	path, ours := strings.CutPrefix(topic, t.base)

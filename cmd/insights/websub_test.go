@@ -36,6 +36,9 @@ func TestTopicsAreTheFeedsOwnAddresses(t *testing.T) {
 	versions := make(map[string]string)
 	for _, topic := range []string{base + "all.atom", base + "leadership.json", base + "engineering+leadership.rss"} {
 		got, err := topics.Content(t.Context(), topic)
+		if !topics.Known(topic) {
+			t.Errorf("%s is not known", topic)
+		}
 		if err != nil || len(got.Body) == 0 || got.ContentType == "" || got.Version == "" {
 			t.Fatalf("%s: %+v, %v", topic, got, err)
 		}
@@ -45,6 +48,9 @@ func TestTopicsAreTheFeedsOwnAddresses(t *testing.T) {
 		"", "all.atom", base + "all.atom?", base + "all.atom#a", base + "All.atom", "http://insights.example.com/feeds/all.atom", "https://insights.example.com.evil.example/feeds/all.atom",
 		base + "leadership+engineering.rss", base + "all+leadership.rss", base + "none.rss", base + "all/2026-03.atom", "https://insights.example.com/feeds.opml", "https://insights.example.com/atom.xml", "https://insights.example.com/",
 	} {
+		if topics.Known(topic) {
+			t.Errorf("%s is known", topic)
+		}
 		if _, err := topics.Content(t.Context(), topic); !errors.Is(err, websub.ErrUnknownTopic) {
 			t.Errorf("%s: %v; want ErrUnknownTopic", topic, err)
 		}

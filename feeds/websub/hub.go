@@ -53,8 +53,8 @@ func (h *Hub) Accept(ctx context.Context, form url.Values) error {
 	if Mode(form.Get("hub.mode")) == publish {
 		topics, err := updated(form)
 		for _, topic := range topics {
-			if err == nil {
-				_, err = h.content(ctx, topic)
+			if !h.Topics.Known(topic) {
+				return errUnknown
 			}
 		}
 		return err
@@ -76,10 +76,12 @@ func (h *Hub) Accept(ctx context.Context, form url.Values) error {
 	return nil
 }
 
+var errUnknown = refuse("hub.topic is no feed of this site: send the address that the feed's rel=self link says, to the letter")
+
 func (h *Hub) content(ctx context.Context, topic string) (Content, error) {
 	c, err := h.Topics.Content(ctx, topic)
 	if errors.Is(err, ErrUnknownTopic) {
-		return c, refuse("hub.topic is no feed of this site: send the address that the feed's rel=self link says, to the letter")
+		return c, errUnknown
 	}
 	return c, err
 }

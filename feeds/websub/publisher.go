@@ -134,8 +134,16 @@ type Outcome struct {
 func (p *Publisher) PingAll(ctx context.Context) []Outcome {
 	topics := p.Topics()
 	var outcomes []Outcome
+	var silent error
 	for _, topic := range slices.Sorted(maps.Keys(topics)) {
-		outcomes = append(outcomes, Outcome{topic, p.ping(ctx, topic)})
+		err := silent
+		if err == nil {
+			err = p.ping(ctx, topic)
+			if _, refused := errors.AsType[*StatusError](err); err != nil && !refused {
+				silent = fmt.Errorf("not told: %w", err) // it does not answer: the others would only wait as long
+			}
+		}
+		outcomes = append(outcomes, Outcome{topic, err})
 	}
 	return outcomes
 }

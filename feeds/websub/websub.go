@@ -37,6 +37,8 @@ type Content struct {
 type Topics interface {
 	// Content returns what the topic holds, or ErrUnknownTopic.
 	Content(ctx context.Context, topic string) (Content, error)
+	// Known reports whether there is such a topic, and costs next to nothing.
+	Known(topic string) bool
 }
 
 // Client makes the calls of a hub. It follows no redirect. Its errors don't

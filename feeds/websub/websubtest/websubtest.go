@@ -96,6 +96,14 @@ func (w *world) Content(_ context.Context, topic string) (websub.Content, error)
 	return websub.Content{Body: []byte(text), ContentType: "application/atom+xml", Version: "v-" + text}, nil
 }
 
+// Known implements websub.Topics.
+func (w *world) Known(topic string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	_, ok := w.topics[topic]
+	return ok
+}
+
 // Check implements websub.Client.
 func (w *world) Check(address string) error {
 	if strings.Contains(address, "private.example") {

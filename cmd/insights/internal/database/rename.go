@@ -30,7 +30,7 @@ func (db *DB) RenameCategory(ctx context.Context, from, to string) (renamed bool
 			return nil
 		}
 		if _, ok := known[to]; ok {
-			return fmt.Errorf("category %s can't become %s: readers have chosen both, and the two can't be made one", from, to)
+			return fmt.Errorf("category %s can't become %s: readers have chosen both, and to make them one would repeat or drop something for them; take it out of formerly and keep both", from, to)
 		}
 		for _, statement := range []string{
 			"UPDATE categories SET slug = ?2 WHERE slug = ?1",
