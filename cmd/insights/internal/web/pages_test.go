@@ -102,6 +102,18 @@ func TestOldAndOverlongAddressesRedirect(t *testing.T) {
 	wantStatus(t, f.get("/nothing/"), http.StatusNotFound)
 }
 
+func TestEscapedSlashesLeadNowhere(t *testing.T) {
+	f := newFixture(t, library(), nil)
+	for _, path := range []string{
+		"/%2Ffeeds/all.rss/", "/%2Fexample.com%2F..%2Ffeeds%2Fall.rss/", "/%2Fexample.com%2F..%2Fatom.xml%2F",
+		"/feeds%2Fall.rss", "/feeds/%2e%2e/feeds/all.rss",
+	} {
+		r := f.get(path)
+		wantStatus(t, r, http.StatusNotFound)
+		wantHeader(t, r, "Location", "")
+	}
+}
+
 func TestWrongMethodsAreNamed(t *testing.T) {
 	f := newFixture(t, library(), nil)
 	for path, allow := range map[string]string{

@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 )
 
@@ -120,7 +121,8 @@ func (s *site) other(w http.ResponseWriter, r *http.Request) error {
 		w.WriteHeader(http.StatusNoContent)
 		return nil
 	}
-	if path, found := strings.CutSuffix(r.URL.Path, "/"); found && s.matches(r, http.MethodGet, path) {
+	// Escaped, as ServeMux reads paths: unescaped, one could name another host.
+	if path, found := strings.CutSuffix(r.URL.EscapedPath(), "/"); found && s.matches(r, http.MethodGet, path) {
 		http.Redirect(w, r, path, http.StatusMovedPermanently)
 		return nil
 	}
@@ -131,7 +133,7 @@ func (s *site) other(w http.ResponseWriter, r *http.Request) error {
 func (s *site) allowed(r *http.Request) []string {
 	var methods []string
 	for _, m := range []string{http.MethodGet, http.MethodHead, http.MethodPost} {
-		if s.matches(r, m, r.URL.Path) {
+		if s.matches(r, m, r.URL.EscapedPath()) {
 			methods = append(methods, m)
 		}
 	}
@@ -141,13 +143,15 @@ func (s *site) allowed(r *http.Request) []string {
 	return methods
 }
 
+// matches reports whether there is a route for an escaped path.
 func (s *site) matches(r *http.Request, method, path string) bool {
-	if path == "" {
+	unescaped, err := url.PathUnescape(path)
+	if err != nil || path == "" {
 		return false
 	}
 	probe := *r
 	u := *r.URL
-	u.Path, u.RawPath = path, ""
+	u.Path, u.RawPath = unescaped, path
 	probe.Method, probe.URL = method, &u
 	_, pattern := s.routes.Handler(&probe)
 	return pattern != "" && pattern != "/"
