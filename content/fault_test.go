@@ -52,6 +52,7 @@ func TestEveryFaultIsToldWithItsLine(t *testing.T) {
 		{"date no date", insight(1, "", "date: 27.2.2026"), `a.md:6: date: "27.2.2026" is no date; write a day such as 2026-02-27 or a time such as 2026-02-27T09:30:00+01:00`},
 		{"date without zone", insight(1, "", "date: 2026-02-27 10:00:00"), `a.md:6: date: "2026-02-27 10:00:00" is no date; write a day such as 2026-02-27 or a time such as 2026-02-27T09:30:00+01:00`},
 		{"date that never was", insight(1, "", "date: 2026-02-30"), `a.md:6: date: "2026-02-30" is no date; write a day such as 2026-02-27 or a time such as 2026-02-27T09:30:00+01:00`},
+		{"updated too late", insight(1, "", "updated: 9998-12-31T23:59:59-00:01"), `a.md:7: updated: "9998-12-31T23:59:59-00:01" is no date; write a day such as 2026-02-27 or a time such as 2026-02-27T09:30:00+01:00`},
 		{"date a list", insight(1, "", "date: [2026]"), "a.md:6: date: must be a text, not a list or a group"},
 		{"updated no date", insight(1, "", "updated: soon"), `a.md:7: updated: "soon" is no date; write a day such as 2026-02-27 or a time such as 2026-02-27T09:30:00+01:00`},
 		{"slug bad", insight(1, "", "slug: Some Slug"), `a.md:7: slug: "Some Slug" must consist of a-z, 0-9 and single hyphens between them, such as some-slug`},

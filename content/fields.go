@@ -18,6 +18,10 @@ const (
 	maxName    = 200 // an author, a tag
 )
 
+// lastYear is the last that a date may have. Feeds write four digits, in UTC, and
+// tell dates apart by seconds: of the year 9999 some would need five.
+const lastYear = 9998
+
 // keys are the keys of the front matter, in the order people are told them.
 var keys = []string{"id", "title", "summary", "category", "date", "slug", "order", "updated",
 	"author", "tags", "featured", "draft", "email", "image", "canonical"}
@@ -234,7 +238,7 @@ func (f *fields) time(line int, name string, value *yaml.Node) time.Time {
 	if err != nil {
 		t, err = time.ParseInLocation(time.DateOnly, s, f.location)
 	}
-	if err != nil || t.Year() < 1900 {
+	if err != nil || t.Year() < 1900 || t.UTC().Year() > lastYear {
 		f.fault(line, "%s: %q is no date; write a day such as 2026-02-27 or a time such as 2026-02-27T09:30:00+01:00", name, shorten(s))
 		return time.Time{}
 	}
