@@ -71,7 +71,7 @@ func recordDocuments(ctx context.Context, tx *sql.Tx, known map[string]knownDocu
 		d, ok := known[s.Path]
 		switch {
 		case !ok:
-			d.changed = s.Updated.Truncate(time.Second).UnixMilli()
+			d.changed = min(at, s.Updated.Truncate(time.Second).UnixMilli()) // content may say a time to come
 		case d.version == s.Version:
 			continue
 		default:

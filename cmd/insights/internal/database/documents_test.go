@@ -63,6 +63,25 @@ func TestDocumentsRememberWhenTheyChanged(t *testing.T) {
 	})
 }
 
+func TestDocumentsChangeAtNoTimeToCome(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		db := openAt(t, filepath.Join(t.TempDir(), "test.db"))
+		state := feeds.State{Path: "/feeds/all", Version: "1", Updated: time.Now().AddDate(70, 0, 0)}
+		for _, version := range []string{"1", "2"} {
+			state.Version = version
+			changed, err := db.RecordDocuments(t.Context(), []feeds.State{state})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if at := changed["/feeds/all"]; at.After(time.Now()) {
+				t.Errorf("version %s changed at %v, %v from now", version, at, time.Until(at))
+			}
+			time.Sleep(time.Minute)
+			state.Updated = time.Now() // the slip was seen
+		}
+	})
+}
+
 func TestTwoProcessesRecordTheSameTimes(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "test.db")
 	one, two := openAt(t, path), openAt(t, path)
