@@ -244,6 +244,10 @@ func (s *Set) Archives() []string {
 	return paths
 }
 
+// Next returns when the next insight becomes visible, which these documents lack;
+// zero when none waits.
+func (s *Set) Next() time.Time { return s.lib.Next() }
+
 // Version returns a hash of the path and body of every head document: equal
 // documents have equal versions, on every machine.
 func (s *Set) Version() string { return s.version }

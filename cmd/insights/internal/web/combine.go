@@ -23,7 +23,7 @@ func (s *site) combine(w http.ResponseWriter, r *http.Request) error {
 		}
 		to = canonical
 	}
-	s.public(w, pageAge)
+	s.public(w, pageAge, s.Library().Next())
 	http.Redirect(w, r, to, http.StatusSeeOther)
 	return nil
 }

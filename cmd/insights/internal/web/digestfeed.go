@@ -40,7 +40,7 @@ func (s *site) digestsFeed(w http.ResponseWriter, r *http.Request) error {
 		if err != nil {
 			return err
 		}
-		s.feedHeaders(w, s.links(r.URL.Path, digestsPath, ""))
+		s.feedHeaders(w, s.links(r.URL.Path, digestsPath, ""), s.Library().Next())
 		return page.send(w, r)
 	}
 	b, err := s.digests.get(s, digests, s.Library(), format)
@@ -48,7 +48,7 @@ func (s *site) digestsFeed(w http.ResponseWriter, r *http.Request) error {
 		return fmt.Errorf("render feed of digests: %w", err)
 	}
 	s.seen(r, r.URL.Path)
-	s.feedHeaders(w, s.links(r.URL.Path, digestsPath, ""))
+	s.feedHeaders(w, s.links(r.URL.Path, digestsPath, ""), s.Library().Next())
 	return b.send(w, r)
 }
 

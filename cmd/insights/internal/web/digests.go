@@ -78,7 +78,7 @@ func (s *site) uncached(w http.ResponseWriter, r *http.Request, v templates.View
 	if err != nil {
 		return err
 	}
-	s.public(w, pageAge)
+	s.public(w, pageAge, s.Library().Next())
 	return newUnkeptBody(b, htmlType).send(w, r)
 }
 

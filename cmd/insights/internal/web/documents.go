@@ -181,13 +181,13 @@ func (s *site) sendDocument(w http.ResponseWriter, r *http.Request, set *feeds.S
 		if err != nil {
 			return err
 		}
-		s.feedHeaders(w, b.links)
+		s.feedHeaders(w, b.links, set.Next())
 		return page.send(w, r)
 	}
 	if b.followed {
 		s.seen(r, path)
 	}
-	s.feedHeaders(w, b.links)
+	s.feedHeaders(w, b.links, set.Next())
 	return b.send(w, r)
 }
 
@@ -198,10 +198,10 @@ var (
 )
 
 // feedHeaders are what a feed's answer says, 304 or not.
-func (s *site) feedHeaders(w http.ResponseWriter, links []string) {
+func (s *site) feedHeaders(w http.ResponseWriter, links []string, next time.Time) {
 	h := w.Header()
 	h["Link"] = links
 	h["Access-Control-Allow-Origin"] = anybody
 	h["Access-Control-Expose-Headers"] = exposedToThem
-	s.public(w, documentAge)
+	s.public(w, documentAge, next)
 }

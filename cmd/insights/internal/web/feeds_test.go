@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"testing/synctest"
 	"time"
 
 	"github.com/scaledbydesign/insights/cmd/insights/internal/web"
@@ -102,6 +103,22 @@ func TestNothingIsCachedPastTheNextInsight(t *testing.T) {
 			t.Errorf("%s: Cache-Control %q, want %q or a little less", path, got, atMost)
 		}
 	}
+}
+
+func TestNothingIsCachedWhileTheNextInsightIsBeingServed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		files := library()
+		files["later.md"] = &fstest.MapFile{Data: []byte("---\nid: 00000000-0000-4000-8000-000000000099\ntitle: Later\nsummary: Words.\ncategory: Leadership\ndate: " +
+			time.Now().Add(time.Minute).UTC().Format(time.RFC3339) + "\n---\n\nWords.\n")}
+		f := newFixture(t, files, nil)
+		time.Sleep(time.Minute + 50*time.Millisecond)
+		current := f.library.At(time.Now()) // the pages have it, the feeds are being built
+		f = newSite(t, f.config.Site, current, f.set, nil)
+		for _, path := range []string{"/feeds/all.rss", "/feeds/architecture+leadership.json", "/feeds.opml"} {
+			wantHeader(t, f.get(path), "Cache-Control", "public, max-age=0")
+		}
+		wantHeader(t, f.get("/"), "Cache-Control", "public, max-age=60")
+	})
 }
 
 func TestANewSnapshotIsServedAtOnce(t *testing.T) {

@@ -77,7 +77,7 @@ func (s *site) sitemap(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	s.public(w, pageAge)
+	s.public(w, pageAge, library.Next())
 	return b.send(w, r)
 }
 

@@ -50,7 +50,7 @@ func (s *site) cached(w http.ResponseWriter, r *http.Request, library *content.L
 	if err != nil {
 		return err
 	}
-	s.public(w, pageAge)
+	s.public(w, pageAge, library.Next())
 	return page.send(w, r)
 }
 

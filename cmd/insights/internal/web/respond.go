@@ -32,11 +32,12 @@ func newMaxAge(seconds int) maxAge {
 	return maxAge{seconds, []string{"public, max-age=" + strconv.Itoa(seconds)}}
 }
 
-// public lets caches keep an answer for so long, or until the next insight is due,
-// whichever is sooner.
-func (s *site) public(w http.ResponseWriter, age maxAge) {
-	if next := s.Library().Next(); !next.IsZero() && !s.Static {
-		if left := int(time.Until(next).Seconds()); left >= 0 && left < age.seconds {
+// public lets caches keep an answer for so long, or until the next insight is due
+// that the answer lacks, whichever is sooner. While what holds it is still being
+// made, which is when all those caches ask again, nothing is kept.
+func (s *site) public(w http.ResponseWriter, age maxAge, next time.Time) {
+	if !next.IsZero() && !s.Static {
+		if left := max(0, int(time.Until(next).Seconds())); left < age.seconds {
 			age = newMaxAge(left)
 		}
 	}
