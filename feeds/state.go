@@ -59,8 +59,29 @@ func (s *Set) Gone(path string) bool {
 	if d := s.division(match[1]); d != nil && (match[2] == "" || slices.ContainsFunc(d.archives, func(a span) bool { return a.name == match[2] })) {
 		return false
 	}
+	if strings.Contains(match[1], "+") {
+		return s.partGone(strings.Split(match[1], "+"))
+	}
 	_, known := s.changed[documentPath("/feeds/"+match[1], match[2])]
 	return known
+}
+
+// partGone reports whether a feed of several categories has lost one of them: of
+// such feeds there is no record, but of each category.
+func (s *Set) partGone(slugs []string) bool {
+	gone := false
+	for _, slug := range slugs {
+		_, present := s.lib.Category(slug)
+		_, renamed := s.lib.Renamed(slug)
+		if present || renamed {
+			continue
+		}
+		if _, known := s.changed["/feeds/"+slug]; !known || slug == nameOfAll {
+			return false
+		}
+		gone = true
+	}
+	return gone
 }
 
 // Dated returns the same documents with the times at which their states last

@@ -173,6 +173,14 @@ func TestGoneIsWhatWasOnRecord(t *testing.T) {
 		"/feeds/sales.xml":          false,
 		"/feeds/sales":              false,
 		"/feeds/other.rss":          false,
+
+		"/feeds/leadership+sales.rss":                true, // one of them has gone
+		"/feeds/leadership+sales/2026-01.json":       true,
+		"/feeds/architecture+leadership.rss":         false,
+		"/feeds/other+sales.rss":                     false, // there never was the other
+		"/feeds/all+leadership.rss":                  false,
+		"/feeds/architecture+leadership/1.rss":       false,
+		"/feeds/architecture+leadership/1999-01.rss": false,
 	} {
 		if got := set.Gone(path); got != want {
 			t.Errorf("%s is gone: %t", path, got)
