@@ -112,8 +112,8 @@ type Limits struct {
 // longer the claimant's or the request has been replaced.
 type Store interface {
 	// Ask keeps a request, which takes the place of an earlier one. It returns
-	// ErrFull beyond the limits; a request about a subscription that exists does
-	// not count as one more.
+	// ErrFull beyond the limits, which there are none of for a request about a
+	// subscription that exists.
 	Ask(ctx context.Context, r Request, limits Limits, now time.Time) error
 	// ClaimRequests claims requests that are due.
 	ClaimRequests(ctx context.Context, c Claim) ([]Request, error)

@@ -245,6 +245,28 @@ var limitTests = map[string]func(*world){
 			w.Error(err)
 		}
 	},
+	"let subscribers renew and leave however many wait": func(w *world) {
+		w.hub.Limits = websub.Limits{Requests: 2, RequestsPerHost: 1}
+		stop := w.run(w.hub)
+		w.accept("subscribe", topic, "https://a.example/0")
+		w.accept("subscribe", topic, "https://a.example/1")
+		stop()
+		ask := func(mode, callback string) error { return w.hub.Accept(w.Context(), form(mode, topic, callback)) }
+		for _, host := range []string{"b.example", "c.example"} {
+			if err := ask("subscribe", "https://"+host+"/0"); err != nil {
+				w.Error(err)
+			}
+		}
+		if err := ask("subscribe", "https://a.example/2"); !errors.Is(err, websub.ErrFull) {
+			w.Errorf("a new one: %v", err)
+		}
+		if err := ask("subscribe", "https://a.example/0"); err != nil {
+			w.Errorf("renew: %v", err)
+		}
+		if err := ask("unsubscribe", "https://a.example/1"); err != nil {
+			w.Errorf("leave: %v", err)
+		}
+	},
 	"nothing is kept of what is refused": func(w *world) {
 		w.run(w.hub)
 		for what, f := range map[string]url.Values{

@@ -42,11 +42,13 @@ func hubIsFull(ctx context.Context, tx *sql.Tx, r websub.Request, limits websub.
 	if err != nil {
 		return false, err
 	}
+	if subscribed {
+		return false, nil // whoever crowds the hub must not keep subscribers from renewing or leaving
+	}
 	if requests >= limits.Requests || ofHost >= limits.RequestsPerHost {
 		return true, nil
 	}
-	adds := !subscribed && r.Mode == websub.Subscribe
-	return adds && (subscriptions+requests >= limits.Subscriptions || subscriptionsOfHost+ofHost >= limits.SubscriptionsPerHost), nil
+	return r.Mode == websub.Subscribe && (subscriptions+requests >= limits.Subscriptions || subscriptionsOfHost+ofHost >= limits.SubscriptionsPerHost), nil
 }
 
 // ClaimRequests implements websub.Store.
