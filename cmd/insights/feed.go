@@ -64,7 +64,7 @@ func (p *program) feedListCommand() *cobra.Command {
 					return err
 				}
 				if len(archives) > 0 && d.Format == feeds.Formats()[0] {
-					divided = append(divided, d.Feed+" "+thousands(len(archives)))
+					divided = append(divided, d.Feed+" ("+thousands(len(archives))+")")
 				}
 				cell, total, how := readersOf(estimate, d)
 				list = append(list, feed{d.Path, c.Site.BaseURL + d.Path, d.Title, d.Category, d.ContentType, d.Items, len(d.Body), len(archives), stamp(d.Updated), total, how})
@@ -76,7 +76,7 @@ func (p *program) feedListCommand() *cobra.Command {
 			p.out.line("at %s\n", c.Site.BaseURL)
 			p.out.table([]string{"FEED", "ITEMS", "SIZE", "READERS", "UPDATED"}, rows)
 			if divided != nil {
-				p.out.line("\nolder insights are in archives, in each format: %s", strings.Join(divided, ", "))
+				p.out.line("\nolder insights are in archive documents: %s", strings.Join(divided, ", "))
 			}
 			return nil
 		},
@@ -120,7 +120,7 @@ func (c *Config) feedDocument(set *feeds.Set, categories, archive string, f feed
 	slugs := []string{"all"}
 	if categories != "" && categories != "all" {
 		slugs = nil
-		for word := range strings.SplitSeq(categories, ",") {
+		for word := range strings.SplitSeq(strings.ReplaceAll(categories, "+", ","), ",") { // as addresses write it, too
 			slug, err := c.category(strings.TrimSpace(word))
 			if err != nil {
 				return nil, err
