@@ -64,7 +64,7 @@ func (p *program) build(ctx context.Context, c *Config, dir string, combined, dr
 		documents := len(set.Combinations())
 		p.out.note("feeds of several categories: %s in %s, and their archives", count(documents/len(feeds.Formats()), "combination"), count(documents, "document"))
 	}
-	folder, err := openBuildFolder(dir, dryRun)
+	folder, err := openBuildFolder(ctx, dir, dryRun, p.out.note)
 	if err != nil {
 		return unwritable(dir, err)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
@@ -12,7 +13,6 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -33,12 +33,12 @@ type buildFolder struct {
 	dir    string   // the folder, without symbolic links
 	parent *os.Root // the folder that it is in
 	name   string   // its name there
+	lock   *os.File // the parent while a build writes there; nil in a dry run
 	old    *os.Root // the folder as it is; nil: there is none
 	before map[string]bool
 
 	fresh string   // name of the fresh folder in parent; "" in a dry run
 	site  *os.Root // the fresh folder
-	lock  *os.File // says while it is held that somebody writes the fresh folder
 	began time.Time
 
 	mu      sync.Mutex
@@ -67,8 +67,8 @@ type markerFile struct {
 }
 
 // openBuildFolder looks at a folder, which need not exist, and unless dry makes the
-// fresh one.
-func openBuildFolder(dir string, dry bool) (*buildFolder, error) {
+// fresh one. It waits while another build writes beside it, and says so by note.
+func openBuildFolder(ctx context.Context, dir string, dry bool, note func(format string, args ...any)) (*buildFolder, error) {
 	dir, err := withoutLinks(dir)
 	if err != nil {
 		return nil, err
@@ -77,7 +77,13 @@ func openBuildFolder(dir string, dry bool) (*buildFolder, error) {
 	if b.parent, err = os.OpenRoot(filepath.Dir(dir)); err != nil {
 		return nil, err
 	}
-	if err := b.open(dry); err != nil {
+	if !dry {
+		err = b.waitForOthers(ctx, note)
+	}
+	if err == nil {
+		err = b.open(dry)
+	}
+	if err != nil {
 		return nil, errors.Join(err, b.close())
 	}
 	return b, nil
@@ -114,80 +120,6 @@ func withoutLinks(dir string) (string, error) {
 		return filepath.Join(parent, filepath.Base(dir)), nil
 	}
 	return filepath.EvalSymlinks(dir)
-}
-
-// prefix is how names of fresh folders begin.
-func (b *buildFolder) prefix() string { return "." + b.name + ".insights-build-" }
-
-// aside is where the old folder waits while a file system that can't exchange two
-// names gives its name to the fresh one.
-func (b *buildFolder) aside() string { return "." + b.name + ".insights-old" }
-
-// mend puts right what a build that was killed has left.
-func (b *buildFolder) mend() error {
-	if _, err := b.parent.Lstat(b.name); errors.Is(err, fs.ErrNotExist) {
-		if _, err := b.parent.Lstat(b.aside()); err == nil {
-			if err := b.parent.Rename(b.aside(), b.name); err != nil {
-				return err
-			}
-		}
-	}
-	siblings, err := fs.ReadDir(b.parent.FS(), ".")
-	if err != nil {
-		return err
-	}
-	for _, s := range siblings {
-		if s.IsDir() && (s.Name() == b.aside() || strings.HasPrefix(s.Name(), b.prefix())) {
-			if err := b.removeLeftover(s.Name()); err != nil {
-				return fmt.Errorf("remove what a build that was stopped has left: %w", err)
-			}
-		}
-	}
-	return nil
-}
-
-// removeLeftover removes a folder that is a build's and that nobody writes now.
-func (b *buildFolder) removeLeftover(name string) error {
-	lock, err := b.parent.Open(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	defer lock.Close()
-	if unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil {
-		return nil
-	}
-	entries, err := fs.ReadDir(b.parent.FS(), name)
-	if err != nil {
-		return err
-	}
-	ours := len(entries) == 0 // killed before it wrote the marker
-	for _, e := range entries {
-		ours = ours || e.Name() == marker && e.Type().IsRegular()
-	}
-	if !ours {
-		return nil
-	}
-	return b.remove(name)
-}
-
-// remove removes a folder of builds, its marker last: should it be stopped, the
-// folder is still known for one.
-func (b *buildFolder) remove(name string) error {
-	entries, err := fs.ReadDir(b.parent.FS(), name)
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
-		if e.Name() != marker {
-			if err := b.parent.RemoveAll(path.Join(name, e.Name())); err != nil {
-				return err
-			}
-		}
-	}
-	return b.parent.RemoveAll(name)
 }
 
 // openOld opens the folder that is there, if a build may write to it.
@@ -247,8 +179,7 @@ func readMarker(folder *os.Root) (files map[string]bool, made bool, err error) {
 	return files, true, nil
 }
 
-// makeFresh makes the fresh folder, held by a lock from the start and with a
-// marker by which it is known.
+// makeFresh makes the fresh folder with a marker by which it is known.
 func (b *buildFolder) makeFresh() error {
 	name := b.prefix() + rand.Text()
 	if err := b.parent.Mkdir(name, 0o755); err != nil {
@@ -256,12 +187,6 @@ func (b *buildFolder) makeFresh() error {
 	}
 	b.fresh = name
 	var err error
-	if b.lock, err = b.parent.Open(name); err != nil {
-		return err
-	}
-	if err := unix.Flock(int(b.lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		return err
-	}
 	if b.site, err = b.parent.OpenRoot(name); err != nil {
 		return err
 	}
@@ -456,60 +381,6 @@ func (b *buildFolder) keepOthers() error {
 		}
 		return nil
 	})
-}
-
-func (b *buildFolder) swap() error {
-	if b.old == nil {
-		if err := b.parent.Rename(b.fresh, b.name); err != nil {
-			return err
-		}
-		b.fresh = ""
-		return nil
-	}
-	parent, err := b.parent.Open(".")
-	if err != nil {
-		return err
-	}
-	defer parent.Close()
-	fd := int(parent.Fd())
-	err = unix.Renameat2(fd, b.fresh, fd, b.name, unix.RENAME_EXCHANGE)
-	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) { // not every file system can
-		return b.swapInTwoSteps()
-	}
-	if err != nil {
-		return &os.LinkError{Op: "exchange", Old: b.fresh, New: b.dir, Err: err}
-	}
-	return nil // the old folder has the fresh one's name now: close removes it
-}
-
-// swapInTwoSteps leaves a moment without the folder. When it is killed in that
-// moment, the next build puts the old one back.
-func (b *buildFolder) swapInTwoSteps() error {
-	if err := b.parent.Rename(b.name, b.aside()); err != nil {
-		return err
-	}
-	if err := b.parent.Rename(b.fresh, b.name); err != nil {
-		return errors.Join(err, b.parent.Rename(b.aside(), b.name))
-	}
-	b.fresh = b.aside()
-	return nil
-}
-
-// close removes the fresh folder or, when it has taken the old one's place, the old.
-func (b *buildFolder) close() error {
-	var err error
-	if b.fresh != "" {
-		err = b.remove(b.fresh)
-	}
-	for _, root := range []*os.Root{b.old, b.site, b.parent} {
-		if root != nil {
-			root.Close()
-		}
-	}
-	if b.lock != nil {
-		b.lock.Close()
-	}
-	return err
 }
 
 // unwritable says of an error while a folder was written what to do next.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -15,7 +16,7 @@ import (
 // writeSite builds a folder of some files, each with its own text.
 func writeSite(t *testing.T, dir string, files map[string]string) (buildReport, error) {
 	t.Helper()
-	b, err := openBuildFolder(dir, false)
+	b, err := openBuildFolder(t.Context(), dir, false, t.Logf)
 	if err != nil {
 		return buildReport{}, err
 	}
@@ -104,7 +105,7 @@ func TestABuildTakesTheTimeOfTheAnswer(t *testing.T) {
 		text  string
 		exact bool
 	}{{"1", true}, {"2", false}} { // other bytes must not have the same time
-		b, err := openBuildFolder(dir, false)
+		b, err := openBuildFolder(t.Context(), dir, false, t.Logf)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -200,7 +201,7 @@ func TestABuildMendsWhatAKilledOneLeft(t *testing.T) {
 			if err := os.WriteFile(filepath.Join(dir, "CNAME"), []byte("theirs"), 0o644); err != nil {
 				t.Fatal(err)
 			}
-			b, err := openBuildFolder(dir, false)
+			b, err := openBuildFolder(t.Context(), dir, false, t.Logf)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -239,7 +240,7 @@ func TestABuildMendsWhatAKilledOneLeft(t *testing.T) {
 func TestABuildWhereNamesCanNotBeExchanged(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "site")
 	mustWriteSite(t, dir, map[string]string{"index": "old"})
-	b, err := openBuildFolder(dir, false)
+	b, err := openBuildFolder(t.Context(), dir, false, t.Logf)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -257,17 +258,24 @@ func TestABuildLeavesAnothersFolderAlone(t *testing.T) {
 	if err := errors.Join(os.Mkdir(theirs, 0o755), os.WriteFile(filepath.Join(theirs, "x"), []byte("theirs"), 0o644)); err != nil {
 		t.Fatal(err)
 	}
-	// One that is still being written is no leftover.
-	other, err := openBuildFolder(dir, false)
+	mustWriteSite(t, dir, map[string]string{"index": "1"})
+	wantFile(t, filepath.Join(theirs, "x"), "theirs")
+
+	// Who is told to stop while another build writes has changed nothing.
+	other, err := openBuildFolder(t.Context(), dir, false, t.Logf)
 	if err != nil {
 		t.Fatal(err)
 	}
-	mustWriteSite(t, dir, map[string]string{"index": "1"})
-	if err := errors.Join(other.add(web.StaticFile{Name: "index", Body: []byte("2")}), other.close()); err != nil {
+	ctx, cancel := context.WithCancel(t.Context())
+	waited := false
+	_, err = openBuildFolder(ctx, dir, false, func(string, ...any) { waited = true; cancel() })
+	if !waited || !errors.Is(err, context.Canceled) {
+		t.Errorf("beside another build: %v, waited %v", err, waited)
+	}
+	if err := errors.Join(other.add(web.StaticFile{Name: "index", Body: []byte("2")}), other.finish(), other.close()); err != nil {
 		t.Fatal(err)
 	}
-	wantFile(t, filepath.Join(theirs, "x"), "theirs")
-	wantFile(t, filepath.Join(dir, "index"), "1")
+	wantFile(t, filepath.Join(dir, "index"), "2")
 }
 
 func TestBuildsAtTheSameTimeLeaveAWholeFolder(t *testing.T) {
