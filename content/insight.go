@@ -18,8 +18,8 @@ type Category struct {
 	Name        string `yaml:"name" json:"name"`               // as people read it
 	Description string `yaml:"description" json:"description"` // one sentence
 
-	// Formerly are slugs that the category had before: files may go on naming it by
-	// them, and their addresses lead to the present one.
+	// Formerly are slugs that the category had before, the first one first: files may
+	// go on naming it by them, and their addresses lead to the present one.
 	Formerly []string `yaml:"formerly" json:"-"`
 }
 

@@ -21,11 +21,13 @@ func (s *Set) selection(categories []content.Category) selection {
 	f := Feed{Site: s.site, Name: nameOfAll, Title: s.site.Title, Description: s.site.Description, HomePath: "/"}
 	insights := s.lib.Insights()
 	if len(categories) > 0 {
-		var slugs, names []string
+		var slugs, first, names []string
 		for _, c := range categories {
 			slugs, names = append(slugs, c.Slug), append(names, c.Name)
+			first = append(first, append(slices.Clone(c.Formerly), c.Slug)[0])
 		}
-		f.Name = strings.Join(slugs, "+")
+		slices.Sort(first) // as the name was
+		f.Name, f.FirstName = strings.Join(slugs, "+"), strings.Join(first, "+")
 		f.Title = s.site.Title + ": " + strings.Join(names, ", ")
 		if len(categories) == 1 {
 			f.Description, f.HomePath = categories[0].Description, "/categories/"+slugs[0]

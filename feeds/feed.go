@@ -56,6 +56,7 @@ func (f Format) mediaType() string {
 type Feed struct {
 	Site        Site
 	Name        string // permanent, unique in the site: "all", a category's slug, "digests"; the id is made of it
+	FirstName   string // the name it had before it was renamed; empty: Name
 	Title       string
 	Description string  // empty: Title
 	Path        string  // "/feeds/all": the document's address without the format's extension
@@ -97,9 +98,9 @@ type Category struct {
 	Name string // for people: Atom's label
 }
 
-// ID returns the permanent id of the feed, which depends on nothing but its name
-// and the site's authority.
-func (f Feed) ID() string { return EntryID(f.Site, "feed:"+f.Name) }
+// ID returns the permanent id of the feed, which depends on nothing but its first
+// name and the site's authority.
+func (f Feed) ID() string { return EntryID(f.Site, "feed:"+cmp.Or(f.FirstName, f.Name)) }
 
 // SelfURL returns the one address of the document in that format.
 func (f Feed) SelfURL(format Format) string { return f.documentURL(f.Archive, format) }
