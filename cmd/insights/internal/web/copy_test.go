@@ -69,8 +69,8 @@ func many() fstest.MapFS {
 // TestACopyIsWhatTheSiteAnswers compares every file with the answer of a site that
 // has everything, in every coding.
 func TestACopyIsWhatTheSiteAnswers(t *testing.T) {
-	_, files := copied(t, many(), false)
-	full := newFixture(t, many(), func(c *web.Config) { c.Inbox = nil })
+	static, files := copied(t, many(), false)
+	full := newSite(t, static.config.Site, static.library, static.set, func(c *web.Config) { c.Inbox = nil })
 	for name, file := range files {
 		path := "/" + strings.TrimSuffix(strings.TrimSuffix(name, "index.html"), "/")
 		switch name {
