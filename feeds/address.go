@@ -21,13 +21,14 @@ func (s *Set) selection(categories []content.Category) selection {
 	f := Feed{Site: s.site, Name: nameOfAll, Title: s.site.Title, Description: s.site.Description, HomePath: "/"}
 	insights := s.lib.Insights()
 	if len(categories) > 0 {
-		var slugs, first, names []string
+		slugs := slugsOf(categories)
+		var first, names []string
 		for _, c := range categories {
-			slugs, names = append(slugs, c.Slug), append(names, c.Name)
+			names = append(names, c.Name)
 			first = append(first, append(slices.Clone(c.Formerly), c.Slug)[0])
 		}
 		slices.Sort(first) // as the name was
-		f.Name, f.FirstName = strings.Join(slugs, "+"), strings.Join(first, "+")
+		f.Name, f.FirstName = nameOf(categories), strings.Join(first, "+")
 		f.Title = s.site.Title + ": " + strings.Join(names, ", ")
 		if len(categories) == 1 {
 			f.Description, f.HomePath = categories[0].Description, "/categories/"+slugs[0]
@@ -43,6 +44,22 @@ func (s *Set) selection(categories []content.Category) selection {
 	}
 	f.Path = "/feeds/" + f.Name
 	return selection{feed: f, insights: insights}
+}
+
+func slugsOf(categories []content.Category) []string {
+	slugs := make([]string, len(categories))
+	for i, c := range categories {
+		slugs[i] = c.Slug
+	}
+	return slugs
+}
+
+// nameOf returns the name of the feed of some categories, of all for none.
+func nameOf(categories []content.Category) string {
+	if len(categories) == 0 {
+		return nameOfAll
+	}
+	return strings.Join(slugsOf(categories), "+")
 }
 
 // address is what the path of a document says.
@@ -102,7 +119,7 @@ func (s *Set) Canonical(path string) (string, bool) {
 	if !ok {
 		return "", false
 	}
-	return documentPath(s.selection(a.categories).feed.Path, a.archive) + "." + a.format.String(), true
+	return documentPath("/feeds/"+nameOf(a.categories), a.archive) + "." + a.format.String(), true
 }
 
 // Render makes the document at a canonical path that [Set.Document] does not have:
@@ -143,10 +160,7 @@ func (s *Set) ArchivesOf(path string) ([]string, error) {
 // Combinations returns the paths of the documents, archives left out, of every
 // feed of several categories: of n categories 2ⁿ-n-1 feeds, fewest categories first.
 func (s *Set) Combinations() []string {
-	var slugs []string
-	for _, c := range s.lib.Categories() {
-		slugs = append(slugs, c.Slug)
-	}
+	slugs := slugsOf(s.lib.Categories())
 	slices.Sort(slugs)
 	var names []string
 	for mask := range 1 << len(slugs) {
@@ -178,11 +192,10 @@ func (s *Set) divisionAt(path string) (*division, address, error) {
 	if !ok {
 		return nil, a, fmt.Errorf("%s: %w", path, ErrNotFound)
 	}
-	of := s.selection(a.categories)
-	if d := s.division(of.feed.Name); d != nil {
+	if d := s.division(nameOf(a.categories)); d != nil {
 		return d, a, nil
 	}
-	d, err := s.divide(of)
+	d, err := s.divide(s.selection(a.categories))
 	return d, a, err
 }
 
