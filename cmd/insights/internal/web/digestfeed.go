@@ -23,7 +23,13 @@ const digestsInFeed = 50
 type digestFeeds struct {
 	mu     sync.Mutex
 	of     string // names the digests and the snapshot they link to
-	bodies map[feeds.Format]*body
+	bodies map[digestDocument]*body
+}
+
+// digestDocument is a document of the feed of digests, or the page that shows it.
+type digestDocument struct {
+	format feeds.Format
+	page   bool
 }
 
 func (s *site) digestsFeed(w http.ResponseWriter, r *http.Request) error {
@@ -35,24 +41,19 @@ func (s *site) digestsFeed(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return fmt.Errorf("list digests: %w", err)
 	}
-	if opensPage(r) {
-		page, err := s.preview(s.digestFeed(digests, s.Library()), format)
-		if err != nil {
-			return err
-		}
-		s.feedHeaders(w, s.links(r.URL.Path, digestsPath, ""), s.Library().Next())
-		return page.send(w, r)
-	}
-	b, err := s.digests.get(s, digests, s.Library(), format)
+	asked := digestDocument{format, opensPage(r)}
+	b, err := s.digests.get(s, digests, s.Library(), asked)
 	if err != nil {
 		return fmt.Errorf("render feed of digests: %w", err)
 	}
-	s.seen(r, r.URL.Path)
+	if !asked.page {
+		s.seen(r, r.URL.Path)
+	}
 	s.feedHeaders(w, s.links(r.URL.Path, digestsPath, ""), s.Library().Next())
 	return b.send(w, r)
 }
 
-func (c *digestFeeds) get(s *site, digests []newsletter.Digest, library *content.Library, format feeds.Format) (*body, error) {
+func (c *digestFeeds) get(s *site, digests []newsletter.Digest, library *content.Library, asked digestDocument) (*body, error) {
 	var of strings.Builder
 	of.WriteString(library.Version())
 	for _, d := range digests {
@@ -61,20 +62,29 @@ func (c *digestFeeds) get(s *site, digests []newsletter.Digest, library *content
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.of != of.String() {
-		c.of, c.bodies = of.String(), make(map[feeds.Format]*body)
+		c.of, c.bodies = of.String(), make(map[digestDocument]*body)
 	}
-	if b, ok := c.bodies[format]; ok {
+	if b, ok := c.bodies[asked]; ok {
 		return b, nil
 	}
-	feed := s.digestFeed(digests, library)
-	rendered, err := feeds.Render(feed, format)
+	b, err := s.digestBody(s.digestFeed(digests, library), asked)
+	if err == nil {
+		c.bodies[asked] = b
+	}
+	return b, err
+}
+
+func (s *site) digestBody(feed feeds.Feed, asked digestDocument) (*body, error) {
+	if asked.page {
+		return s.preview(feed, asked.format)
+	}
+	rendered, err := feeds.Render(feed, asked.format)
 	if err != nil {
 		return nil, err
 	}
-	b := newBody(rendered, format.ContentType())
+	b := newBody(rendered, asked.format.ContentType())
 	b.changedAt(feed.Updated())
 	b.varies = documentVaries
-	c.bodies[format] = b
 	return b, nil
 }
 
