@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"html"
 	"net/mail"
+	"slices"
 	"strings"
 	"time"
 
@@ -63,39 +64,56 @@ func (w *Writer) Render(d Digest, v Variant) (Rendered, error) {
 	return rendered, nil
 }
 
-// Letter makes one reader's digest from a variant's rendition. Equal arguments
-// give equal letters.
-func (w *Writer) Letter(d Digest, variant int, r Rendition, sub subscribers.Subscriber) Letter {
-	unsubscribe := w.Registry.Keys.Make(subscribers.UnsubscribeToken, sub.PublicID, "")
-	preferences := w.Registry.Keys.Make(subscribers.PreferencesToken, sub.PublicID, "")
-	since := w.date(sub.ConfirmedAt)
-	text := strings.NewReplacer(MarkUnsubscribe, unsubscribe, MarkPreferences, preferences, MarkAddress, sub.Address.String(), MarkSince, since)
-	markup := strings.NewReplacer(MarkUnsubscribe, unsubscribe, MarkPreferences, preferences, MarkAddress, html.EscapeString(sub.Address.String()), MarkSince, since)
+// Master is the letter of which every reader of a variant gets a copy, with marks
+// where a reader's own words belong. Equal arguments give equal letters.
+func (w *Writer) Master(d Digest, variant int, r Rendition) Letter {
 	stream := "staff"
 	if d.Cadence != "" {
 		stream = string(d.Cadence)
 	}
 	domain := DomainOf(w.Identity.From)
 	return Letter{
-		MessageID: w.MessageID(d.UID, sub.PublicID),
-		Date:      r.Date,
-		From:      w.Identity.From,
-		ReplyTo:   w.Identity.ReplyTo,
-		To:        sub.Address.String(),
-		ToName:    sub.Name,
-		Subject:   r.Subject,
-		Text:      text.Replace(r.Text),
-		HTML:      markup.Replace(r.HTML),
-		Boundary:  "=_" + d.UID + "-" + itoa(variant),
+		Date:     r.Date,
+		From:     w.Identity.From,
+		ReplyTo:  w.Identity.ReplyTo,
+		Subject:  r.Subject,
+		Text:     r.Text,
+		HTML:     r.HTML,
+		Boundary: "=_" + d.UID + "-" + itoa(variant),
 		Headers: append([]Header{
 			{"List-Id", w.listID(domain)},
-			{"List-Unsubscribe", "<" + r.BaseURL + "/unsubscribe/" + unsubscribe + ">"},
+			{"List-Unsubscribe", "<" + r.BaseURL + "/unsubscribe/" + MarkUnsubscribe + ">"},
 			{"List-Unsubscribe-Post", "List-Unsubscribe=One-Click"},
 			{"List-Archive", "<" + r.BaseURL + "/digests>"},
 			{"Feedback-ID", d.UID + ":" + stream + ":digest:" + senderID(domain)},
 			{"Precedence", "bulk"},
 		}, automatic...),
 	}
+}
+
+// Copy is what one reader's copy of a digest holds. Equal arguments give equal copies.
+func (w *Writer) Copy(d Digest, sub subscribers.Subscriber) Copy {
+	return Copy{
+		MessageID:   w.MessageID(d.UID, sub.PublicID),
+		To:          sub.Address.String(),
+		ToName:      sub.Name,
+		Unsubscribe: w.Registry.Keys.Make(subscribers.UnsubscribeToken, sub.PublicID, ""),
+		Preferences: w.Registry.Keys.Make(subscribers.PreferencesToken, sub.PublicID, ""),
+		Since:       w.date(sub.ConfirmedAt),
+	}
+}
+
+// With is the letter with one copy's words in it, as a person may read it.
+func (l Letter) With(c Copy) Letter {
+	text := strings.NewReplacer(MarkUnsubscribe, c.Unsubscribe, MarkPreferences, c.Preferences, MarkAddress, c.To, MarkSince, c.Since)
+	markup := strings.NewReplacer(MarkUnsubscribe, c.Unsubscribe, MarkPreferences, c.Preferences, MarkAddress, html.EscapeString(c.To), MarkSince, html.EscapeString(c.Since))
+	l.MessageID, l.To, l.ToName = c.MessageID, c.To, c.ToName
+	l.Text, l.HTML = text.Replace(l.Text), markup.Replace(l.HTML)
+	l.Headers = slices.Clone(l.Headers)
+	for i := range l.Headers {
+		l.Headers[i].Value = text.Replace(l.Headers[i].Value)
+	}
+	return l
 }
 
 // automatic keeps vacation responders silent (RFC 3834 and what Exchange reads).

@@ -79,10 +79,37 @@ type Letter struct {
 	Boundary  string // fixed, so that building again gives the same bytes
 }
 
+// Copy is what sets one reader's copy of a letter apart from the others'. The
+// letter holds marks where the values belong.
+type Copy struct {
+	MessageID   string // without angle brackets
+	To          string // bare address; also stands for MarkAddress
+	ToName      string
+	Unsubscribe string // token, for MarkUnsubscribe
+	Preferences string // token, for MarkPreferences
+	Since       string // for MarkSince
+}
+
 // Composer turns a letter into the exact bytes to be sent (RFC 5322, CRLF, ASCII
-// headers, quoted-printable bodies). Equal letters give equal bytes.
+// headers, quoted-printable bodies), signed if there are keys for it. Equal
+// letters give equal bytes, but for the time of a signature.
 type Composer interface {
 	Compose(Letter) ([]byte, error)
+	// Stencil does once what the copies of a letter share. The letter's
+	// MessageID, To and ToName are left out of account; marks may stand in its
+	// text, its HTML and the values of its Headers.
+	Stencil(Letter) (Stencil, error)
+}
+
+// Stencil is a letter composed once for many readers. It is immutable and safe
+// for concurrent use.
+type Stencil interface {
+	// Fill makes one reader's message. In the HTML part values are escaped. Its
+	// error is about this copy alone. Equal copies give equal bytes, from every
+	// stencil of an equal letter, but for the time of a signature.
+	Fill(Copy) ([]byte, error)
+	// Size is about how many bytes of memory the stencil holds.
+	Size() int
 }
 
 // Transport opens sessions with a mail server.
@@ -92,11 +119,18 @@ type Transport interface {
 	Open(ctx context.Context) (Session, error)
 }
 
+// Envelope is what a mail server is told about one mail beside its bytes.
+type Envelope struct {
+	From string // the return path, a bare address; "" = the null one
+	To   string // bare address
+	ID   string // what a bounce names the mail by (RFC 3461, ENVID); "" = none
+}
+
 // Session is one connection. It is used by one goroutine.
 type Session interface {
 	// Send transmits one complete message. After an outcome whose Broken is true
 	// the session must be closed and a new one opened.
-	Send(ctx context.Context, from, to string, message []byte) Outcome
+	Send(ctx context.Context, e Envelope, message []byte) Outcome
 	Close() error
 }
 

@@ -124,7 +124,7 @@ func (r *run) sendOne(ctx context.Context, session Session, t Task) (broken bool
 	if verdict != Go {
 		return false
 	}
-	outcome := session.Send(ctx, bare(letter.From), letter.To, message)
+	outcome := session.Send(ctx, Envelope{From: bare(letter.From), To: letter.To}, message)
 	r.settle(ctx, r.settlement(t, outcome, time.Now()))
 	return outcome.Broken
 }

@@ -303,7 +303,7 @@ func (r *run) letter(ctx context.Context, t Task) (Letter, error) {
 	if err != nil {
 		return Letter{}, err
 	}
-	return r.Writer.Letter(d, t.Variant, rendition, t.Subscriber), nil
+	return r.Writer.Master(d, t.Variant, rendition).With(r.Writer.Copy(d, t.Subscriber)), nil
 }
 
 // rendition is a variant's words, from memory if they have been used before.

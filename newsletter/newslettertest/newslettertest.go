@@ -332,6 +332,13 @@ func (renderer) Notice(n newsletter.Notice) (newsletter.Rendered, error) {
 // composer writes a letter as JSON, so that the mail server can read it.
 type composer struct{}
 
+func (c composer) Stencil(l newsletter.Letter) (newsletter.Stencil, error) { return stencil{l}, nil }
+
+type stencil struct{ letter newsletter.Letter }
+
+func (s stencil) Fill(c newsletter.Copy) ([]byte, error) { return composer{}.Compose(s.letter.With(c)) }
+func (s stencil) Size() int                              { return len(s.letter.Text) + len(s.letter.HTML) }
+
 func (composer) Compose(l newsletter.Letter) ([]byte, error) {
 	if l.To == "refused@example.com" {
 		return nil, errors.New("this one can't be composed")

@@ -218,13 +218,13 @@ type mortalSession struct {
 	m *mortal
 }
 
-func (c mortalSession) Send(ctx context.Context, from, to string, message []byte) newsletter.Outcome {
+func (c mortalSession) Send(ctx context.Context, e newsletter.Envelope, message []byte) newsletter.Outcome {
 	if c.m.gone() {
 		return newsletter.Outcome{Result: newsletter.NotSent, Broken: true}
 	}
-	outcome := c.Session.Send(ctx, from, to, message)
+	outcome := c.Session.Send(ctx, e, message)
 	if outcome.Result == newsletter.Unknown || c.m.gone() {
-		c.m.s.doubtful(to, message)
+		c.m.s.doubtful(e.To, message)
 	}
 	return outcome
 }

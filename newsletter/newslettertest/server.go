@@ -90,7 +90,8 @@ func (c *session) Close() error {
 	return nil
 }
 
-func (c *session) Send(ctx context.Context, from, to string, message []byte) newsletter.Outcome {
+func (c *session) Send(ctx context.Context, e newsletter.Envelope, message []byte) newsletter.Outcome {
+	to := e.To
 	if c.broken || c.closed {
 		panic("a session is used after its end")
 	}

@@ -52,6 +52,22 @@ func (Composer) Compose(letter newsletter.Letter) ([]byte, error) {
 	return message, nil
 }
 
+// Stencil implements newsletter.Composer.
+func (c Composer) Stencil(letter newsletter.Letter) (newsletter.Stencil, error) {
+	return stencil{c, letter}, nil
+}
+
+type stencil struct {
+	composer Composer
+	letter   newsletter.Letter
+}
+
+func (s stencil) Fill(copy newsletter.Copy) ([]byte, error) {
+	return s.composer.Compose(s.letter.With(copy))
+}
+
+func (s stencil) Size() int { return len(s.letter.Text) + len(s.letter.HTML) }
+
 // builder fills a Msg field by field and gathers what is wrong. A Msg is never
 // used twice: its Reset keeps header fields of the letter before.
 type builder struct {

@@ -24,7 +24,7 @@ func TestPostfixTakesDigests(t *testing.T) {
 	port, dumps := startSink(t)
 	session := open(t, &smtp.Relay{Host: "127.0.0.1", Port: port, TLS: smtp.TLSNone, HELO: "client.example"})
 	for range 20 {
-		if o := session.Send(t.Context(), sender, reader, compose(t, digest())); o.Result != newsletter.Accepted {
+		if o := session.Send(t.Context(), newsletter.Envelope{From: sender, To: reader}, compose(t, digest())); o.Result != newsletter.Accepted {
 			t.Fatalf("%+v", o)
 		}
 	}
@@ -79,7 +79,7 @@ func TestPostfixRefusalsAreUnderstood(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			port, _ := startSink(t, test.option, test.value)
 			session := open(t, &smtp.Relay{Host: "127.0.0.1", Port: port, TLS: smtp.TLSNone})
-			o := session.Send(t.Context(), sender, reader, compose(t, digest()))
+			o := session.Send(t.Context(), newsletter.Envelope{From: sender, To: reader}, compose(t, digest()))
 			if o.Result != test.want || o.Code != test.code || o.Broken != test.broken {
 				t.Errorf("%+v, want result %v, code %d, broken %v", o, test.want, test.code, test.broken)
 			}

@@ -45,7 +45,7 @@ func TestEveryWayIntoARealServer(t *testing.T) {
 			session := open(t, relay)
 			wire := compose(t, digest())
 			for _, to := range []string{reader, "grace@reader.example"} {
-				o := session.Send(t.Context(), sender, to, wire)
+				o := session.Send(t.Context(), newsletter.Envelope{From: sender, To: to}, wire)
 				if o.Result != newsletter.Accepted || o.Code != 250 {
 					t.Fatalf("%+v", o)
 				}
@@ -82,7 +82,7 @@ func TestARealServersRefusalsKeepTheSession(t *testing.T) {
 		{"zoë@reader.example", newsletter.Accepted, "2.0.0"},
 		{reader, newsletter.Accepted, "2.0.0"},
 	} {
-		if o := session.Send(t.Context(), sender, test.to, wire); o.Result != test.result || o.Status != test.status || o.Broken {
+		if o := session.Send(t.Context(), newsletter.Envelope{From: sender, To: test.to}, wire); o.Result != test.result || o.Status != test.status || o.Broken {
 			t.Errorf("%s: %+v", test.to, o)
 		}
 	}
@@ -258,7 +258,7 @@ func TestSessionsOfOneRelayAreIndependent(t *testing.T) {
 			}
 			defer session.Close()
 			for range 5 {
-				if o := session.Send(t.Context(), sender, reader, wire); o.Result != newsletter.Accepted {
+				if o := session.Send(t.Context(), newsletter.Envelope{From: sender, To: reader}, wire); o.Result != newsletter.Accepted {
 					t.Errorf("%+v", o)
 				}
 			}
@@ -281,7 +281,7 @@ func BenchmarkSend(b *testing.B) {
 			b.SetBytes(int64(len(wire)))
 			b.ReportAllocs()
 			for b.Loop() {
-				if o := session.Send(b.Context(), sender, reader, wire); o.Result != newsletter.Accepted {
+				if o := session.Send(b.Context(), newsletter.Envelope{From: sender, To: reader}, wire); o.Result != newsletter.Accepted {
 					b.Fatalf("%+v", o)
 				}
 			}

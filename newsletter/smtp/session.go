@@ -41,11 +41,11 @@ var _ newsletter.Session = (*session)(nil)
 // Grace: to turn away then makes an accepted mail Unknown.
 //
 // The words of the outcome are the server's and may hold addresses.
-func (s *session) Send(ctx context.Context, from, to string, message []byte) newsletter.Outcome {
+func (s *session) Send(ctx context.Context, e newsletter.Envelope, message []byte) newsletter.Outcome {
 	if s.over != "" {
 		return newsletter.Outcome{Result: newsletter.NotSent, Text: s.over, Broken: true}
 	}
-	mail, fault := prepare(from, to, message, s.offers())
+	mail, fault := prepare(e.From, e.To, message, s.offers())
 	if fault != nil {
 		return fault.outcome()
 	}

@@ -88,7 +88,7 @@ func TestOutcomeOfEveryFault(t *testing.T) {
 					server.answers[test.at] = test.answer
 				}
 				session := open(t, server.relay(t))
-				got := session.Send(t.Context(), sender, reader, long())
+				got := session.Send(t.Context(), newsletter.Envelope{From: sender, To: reader}, long())
 				if got.Result != test.want || got.Code != test.code || got.Status != test.status || got.Broken != test.broken || !strings.Contains(got.Text, test.text) {
 					t.Errorf("outcome %+v, want %+v", got, test)
 				}
@@ -120,10 +120,10 @@ func TestARefusedMailLeavesTheSessionToTheNext(t *testing.T) {
 			}
 			server.times = map[string]int{step: 1}
 			session := open(t, server.relay(t))
-			if o := session.Send(t.Context(), sender, reader, []byte(message)); o.Result == newsletter.Accepted || o.Broken {
+			if o := session.Send(t.Context(), newsletter.Envelope{From: sender, To: reader}, []byte(message)); o.Result == newsletter.Accepted || o.Broken {
 				t.Fatalf("first: %+v", o)
 			}
-			if o := session.Send(t.Context(), sender, "grace@reader.example", []byte(message)); o.Result != newsletter.Accepted {
+			if o := session.Send(t.Context(), newsletter.Envelope{From: sender, To: "grace@reader.example"}, []byte(message)); o.Result != newsletter.Accepted {
 				t.Errorf("second: %+v", o)
 			}
 			if server.sessions != 1 {
@@ -138,7 +138,7 @@ func TestAFailingResetBreaksTheSessionAndNothingElse(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				server := &scripted{answers: map[string]answer{"RCPT": {reply: "550 5.1.1 no such user"}, "RSET": reset}}
-				o := open(t, server.relay(t)).Send(t.Context(), sender, reader, []byte(message))
+				o := open(t, server.relay(t)).Send(t.Context(), newsletter.Envelope{From: sender, To: reader}, []byte(message))
 				if o.Result != newsletter.Permanent || o.Status != "5.1.1" || !o.Broken {
 					t.Errorf("%+v, want a permanent 5.1.1 and a broken session", o)
 				}
@@ -157,7 +157,7 @@ func TestTheAnswerToTheDotHasTenMinutes(t *testing.T) {
 				server := &scripted{answers: map[string]answer{"DOT": {after: test.after, reply: "250 2.0.0 ok"}}}
 				session := open(t, server.relay(t))
 				start := time.Now()
-				o := session.Send(t.Context(), sender, reader, []byte(message))
+				o := session.Send(t.Context(), newsletter.Envelope{From: sender, To: reader}, []byte(message))
 				if o.Result != test.want {
 					t.Errorf("after %v: %+v, want result %v", time.Since(start), o, test.want)
 				}
@@ -178,7 +178,7 @@ func TestEveryCommandHasATimeOfItsOwn(t *testing.T) {
 		session := open(t, server.relay(t))
 		time.Sleep(time.Hour) // the deadline of the login must not count
 		for range 2 {
-			if o := session.Send(t.Context(), sender, reader, []byte(message)); o.Result != newsletter.Accepted {
+			if o := session.Send(t.Context(), newsletter.Envelope{From: sender, To: reader}, []byte(message)); o.Result != newsletter.Accepted {
 				t.Fatalf("%+v", o)
 			}
 		}
@@ -194,7 +194,7 @@ func TestTheEndOfTheContextBeforeTheDotSendsNothing(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 				defer cancel()
 				start := time.Now()
-				o := session.Send(ctx, sender, reader, long())
+				o := session.Send(ctx, newsletter.Envelope{From: sender, To: reader}, long())
 				if o.Result != newsletter.NotSent || !o.Broken || !strings.Contains(o.Text, "stopped at") || time.Since(start) != 5*time.Second {
 					t.Errorf("%+v after %v", o, time.Since(start))
 				}
@@ -225,7 +225,7 @@ func TestTheEndOfTheContextAfterTheDotWaitsForTheGrace(t *testing.T) {
 				ctx, cancel := context.WithCancelCause(t.Context())
 				time.AfterFunc(2*time.Second, func() { cancel(errors.New("the program ends")) })
 				start := time.Now()
-				o := session.Send(ctx, sender, reader, []byte(message))
+				o := session.Send(ctx, newsletter.Envelope{From: sender, To: reader}, []byte(message))
 				if o.Result != test.want || time.Since(start) != test.took {
 					t.Errorf("%+v after %v, want %v after %v", o, time.Since(start), test.want, test.took)
 				}
@@ -240,8 +240,8 @@ func TestTheEndOfTheContextAfterTheDotWaitsForTheGrace(t *testing.T) {
 func TestASessionThatIsOverSendsNothing(t *testing.T) {
 	server := &scripted{answers: map[string]answer{"MAIL": {hangUp: true}}}
 	session := open(t, server.relay(t))
-	session.Send(t.Context(), sender, reader, []byte(message))
-	if o := session.Send(t.Context(), sender, reader, []byte(message)); o.Result != newsletter.NotSent || !o.Broken {
+	session.Send(t.Context(), newsletter.Envelope{From: sender, To: reader}, []byte(message))
+	if o := session.Send(t.Context(), newsletter.Envelope{From: sender, To: reader}, []byte(message)); o.Result != newsletter.NotSent || !o.Broken {
 		t.Errorf("after a loss: %+v", o)
 	}
 	server = &scripted{}
@@ -249,7 +249,7 @@ func TestASessionThatIsOverSendsNothing(t *testing.T) {
 	if err := errors.Join(session.Close(), session.Close()); err != nil {
 		t.Error(err)
 	}
-	if o := session.Send(t.Context(), sender, reader, []byte(message)); o.Result != newsletter.NotSent || !o.Broken {
+	if o := session.Send(t.Context(), newsletter.Envelope{From: sender, To: reader}, []byte(message)); o.Result != newsletter.NotSent || !o.Broken {
 		t.Errorf("after Close: %+v", o)
 	}
 	if said := server.said(); !slices.Equal(said, []string{"QUIT"}) {
@@ -263,7 +263,7 @@ func TestMaxMessagesEndsASessionPolitely(t *testing.T) {
 	relay.MaxMessages = 2
 	session := open(t, relay)
 	for i, broken := range []bool{false, true} {
-		if o := session.Send(t.Context(), sender, reader, []byte(message)); o.Result != newsletter.Accepted || o.Broken != broken {
+		if o := session.Send(t.Context(), newsletter.Envelope{From: sender, To: reader}, []byte(message)); o.Result != newsletter.Accepted || o.Broken != broken {
 			t.Errorf("message %d: %+v", i+1, o)
 		}
 	}
@@ -283,7 +283,7 @@ func TestDotsArriveAsTheyWere(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := &scripted{}
-			if o := open(t, server.relay(t)).Send(t.Context(), sender, reader, []byte(m)); o.Result != newsletter.Accepted {
+			if o := open(t, server.relay(t)).Send(t.Context(), newsletter.Envelope{From: sender, To: reader}, []byte(m)); o.Result != newsletter.Accepted {
 				t.Fatalf("%+v", o)
 			}
 			want := strings.TrimSuffix(m, "\r\n") + "\r\n"
@@ -312,7 +312,7 @@ func TestWhatCanNotBeSentIsRefusedWithoutAsking(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			server := &scripted{}
 			session := open(t, server.relay(t))
-			o := session.Send(t.Context(), test.from, test.to, []byte(test.message))
+			o := session.Send(t.Context(), newsletter.Envelope{From: test.from, To: test.to}, []byte(test.message))
 			if o.Result != newsletter.Permanent || o.Status != test.status || o.Code != 0 || o.Broken || o.Text == "" {
 				t.Errorf("%+v, want a permanent %s", o, test.status)
 			}
@@ -335,7 +335,7 @@ func TestTheEnvelopeAsksForExtensionsOnlyWhenTheMailNeedsThem(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			server := &scripted{offers: offers}
-			if o := open(t, server.relay(t)).Send(t.Context(), test.from, test.to, []byte(test.message)); o.Result != newsletter.Accepted {
+			if o := open(t, server.relay(t)).Send(t.Context(), newsletter.Envelope{From: test.from, To: test.to}, []byte(test.message)); o.Result != newsletter.Accepted {
 				t.Fatalf("%+v", o)
 			}
 			if got := server.line("MAIL"); got != test.mail {
@@ -360,7 +360,7 @@ func TestTheServersWordsAreOneHarmlessLine(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			server := &scripted{answers: map[string]answer{"RCPT": {reply: test.reply}}}
-			o := open(t, server.relay(t)).Send(t.Context(), sender, reader, []byte(message))
+			o := open(t, server.relay(t)).Send(t.Context(), newsletter.Envelope{From: sender, To: reader}, []byte(message))
 			if o.Status != test.status || o.Text != test.text || len(o.Text) > 512 {
 				t.Errorf("status %q, text %q; want %q, %q", o.Status, o.Text, test.status, test.text)
 			}
@@ -371,7 +371,7 @@ func TestTheServersWordsAreOneHarmlessLine(t *testing.T) {
 func TestAServerThatStopsReadingMaySayWhy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &scripted{answers: map[string]answer{"HALF": {reply: "552 5.3.4 too big", hangUp: true}}}
-		o := open(t, server.relay(t)).Send(t.Context(), sender, reader, long())
+		o := open(t, server.relay(t)).Send(t.Context(), newsletter.Envelope{From: sender, To: reader}, long())
 		if o.Result != newsletter.Permanent || o.Code != 552 || o.Status != "5.3.4" || !o.Broken || len(server.accepted()) > 0 {
 			t.Errorf("%+v", o)
 		}
@@ -410,7 +410,7 @@ func TestAWriteThatFailsIsUnknownOnlyOnceTheDotHasBegunToLeave(t *testing.T) {
 				n, _ := inner.Write(octets[:len(octets)-test.held])
 				return n, errors.New("no route")
 			})
-			o := open(t, relay).Send(t.Context(), sender, reader, long())
+			o := open(t, relay).Send(t.Context(), newsletter.Envelope{From: sender, To: reader}, long())
 			if o.Result != test.want || !o.Broken {
 				t.Errorf("%d octets held: %+v, want result %v", test.held, o, test.want)
 			}
@@ -431,7 +431,7 @@ func TestAContextThatEndsWithTheDotLeavesTheGrace(t *testing.T) {
 		})
 		session := open(t, relay)
 		start := time.Now()
-		if o := session.Send(ctx, sender, reader, long()); o.Result != newsletter.Unknown || time.Since(start) != 20*time.Second {
+		if o := session.Send(ctx, newsletter.Envelope{From: sender, To: reader}, long()); o.Result != newsletter.Unknown || time.Since(start) != 20*time.Second {
 			t.Errorf("%+v after %v", o, time.Since(start))
 		}
 	})

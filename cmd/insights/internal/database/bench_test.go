@@ -159,10 +159,16 @@ func (*sink) Digest(e newsletter.Edition) (newsletter.Rendered, error) {
 func (*sink) Notice(newsletter.Notice) (newsletter.Rendered, error) {
 	return newsletter.Rendered{}, nil
 }
-func (*sink) Compose(l newsletter.Letter) ([]byte, error)        { return []byte(l.Text), nil }
-func (s *sink) Open(context.Context) (newsletter.Session, error) { return s, nil }
-func (s *sink) Close() error                                     { return nil }
-func (s *sink) Send(context.Context, string, string, []byte) newsletter.Outcome {
+func (*sink) Compose(l newsletter.Letter) ([]byte, error)           { return []byte(l.Text), nil }
+func (s *sink) Open(context.Context) (newsletter.Session, error)    { return s, nil }
+func (s *sink) Close() error                                        { return nil }
+func (*sink) Stencil(newsletter.Letter) (newsletter.Stencil, error) { return stencil{}, nil }
+func (s *sink) Send(context.Context, newsletter.Envelope, []byte) newsletter.Outcome {
 	s.mails.Add(1)
 	return newsletter.Outcome{Result: newsletter.Accepted}
 }
+
+type stencil struct{}
+
+func (stencil) Fill(c newsletter.Copy) ([]byte, error) { return []byte(c.MessageID), nil }
+func (stencil) Size() int                              { return 0 }

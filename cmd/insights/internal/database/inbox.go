@@ -28,10 +28,10 @@ func (i inbox) Close() error                                     { return nil }
 // inboxKeeps bounds the inbox: a development database should stay small.
 const inboxKeeps = 1000
 
-func (i inbox) Send(ctx context.Context, from, to string, message []byte) newsletter.Outcome {
+func (i inbox) Send(ctx context.Context, e newsletter.Envelope, message []byte) newsletter.Outcome {
 	err := i.db.write(ctx, func(tx *sql.Tx) error {
 		var id int64
-		err := tx.QueryRowContext(ctx, "INSERT INTO inbox (at, recipient, message) VALUES (?1, ?2, ?3) RETURNING id", now(), to, message).Scan(&id)
+		err := tx.QueryRowContext(ctx, "INSERT INTO inbox (at, recipient, message) VALUES (?1, ?2, ?3) RETURNING id", now(), e.To, message).Scan(&id)
 		if err != nil {
 			return err
 		}
