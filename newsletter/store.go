@@ -240,6 +240,9 @@ type OutboxStore interface {
 	Attach(ctx context.Context, worker string, ttl time.Duration, policy OnUncertain) (Recovered, error)
 	// Detach gives back what worker has claimed and not started.
 	Detach(ctx context.Context, worker string) error
+	// Trouble records why an attached worker can't send just now, for staff to
+	// see. The zero Trouble says that it can.
+	Trouble(ctx context.Context, worker string, t Trouble) error
 
 	// Ready returns the approved and sending digests, oldest first.
 	Ready(ctx context.Context) ([]Digest, error)
@@ -254,13 +257,14 @@ type OutboxStore interface {
 	// FailDigest ends a digest that can't be rendered.
 	FailDigest(ctx context.Context, digest int64, reason string) error
 
-	// ClaimMessages and ClaimDeliveries claim up to limit mails that are due.
+	// ClaimMessages and ClaimDeliveries claim up to limit mails that are due; none
+	// while sending is held.
 	ClaimMessages(ctx context.Context, worker string, limit int) ([]Task, error)
 	ClaimDeliveries(ctx context.Context, worker string, digest int64, limit int) ([]Task, error)
 	// Record stores entries in one durable transaction and answers each.
 	//
-	// A mark re-reads the digest's state and the reader's status, pause,
-	// categories and position: see Recheck.
+	// Settlements come before marks. A mark re-reads the digest's state and the
+	// reader's status, pause, categories and position: see Recheck.
 	Record(ctx context.Context, worker string, entries []Entry) ([]Verdict, error)
 	// Finish makes a sending digest done if all its deliveries are terminal.
 	Finish(ctx context.Context, digest int64) (bool, error)
@@ -274,6 +278,13 @@ type Rendition struct {
 	Rendered
 	Date    time.Time
 	BaseURL string
+}
+
+// Trouble is why a worker sends nothing just now.
+type Trouble struct {
+	Reason string
+	Since  time.Time
+	Until  time.Time // when it tries again
 }
 
 // Recovered counts what Attach gave back.

@@ -17,7 +17,7 @@ func TestArchiveListsWhatWasMadeForEverybody(t *testing.T) {
 		}
 		for _, statement := range []string{
 			"UPDATE digests SET state = 'done' WHERE id = ?1",
-			"INSERT INTO deliveries (digest_id, subscriber_id, variant, categories, base_id, target_id, state, updated_at) SELECT ?1, 1, 1, 1, 1, 1, ?2, 0",
+			"INSERT INTO deliveries (digest_id, subscriber_id, variant, categories, base_id, target_id, state, next_at, open, updated_at) SELECT ?1, 1, 1, 1, 1, 1, ?2, -1, 0, 0",
 		} {
 			if _, err := db.Writer().ExecContext(t.Context(), statement, id, string(state)); err != nil {
 				t.Fatal(err)

@@ -23,7 +23,7 @@ import (
 func TestHotStatementsUseIndexes(t *testing.T) {
 	db, _ := crowd(t, 2000)
 	for name, statement := range database.HotStatements {
-		args := make([]any, 6)
+		args := make([]any, 20)
 		for i := range args {
 			args[i] = 1
 		}

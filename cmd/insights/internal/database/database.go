@@ -35,6 +35,7 @@ type DB struct {
 
 	senderMu   sync.Mutex
 	senderLock func() error // non-nil while this process is the sender
+	noted      note         // what it last noted beside the database
 }
 
 // engine is what differs between database engines.
@@ -43,6 +44,11 @@ type engine interface {
 	open(create bool) (writer, reader *sql.DB, err error)
 	// lockSender makes this process the only sender, or returns ErrLocked.
 	lockSender() (release func() error, err error)
+	// notePath is a file where the only sender leaves word for the next, or "".
+	notePath() string
+	// skipLocked ends a claim's SELECT so that two claims at once take different
+	// rows of the table with this alias.
+	skipLocked(alias string) string
 	migrations() string
 	String() string
 }

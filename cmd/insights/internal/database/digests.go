@@ -134,7 +134,7 @@ func (db *DB) digests(ctx context.Context, where string, args ...any) ([]newslet
 // Approve implements newsletter.DigestStore.
 func (db *DB) Approve(ctx context.Context, id int64) (changed bool, err error) {
 	err = db.write(ctx, func(tx *sql.Tx) error {
-		n, err := affected(tx.ExecContext(ctx, "UPDATE digests SET state = 'approved', approved_at = ?2 WHERE id = ?1 AND state = 'planned'", id, now()))
+		n, err := affected(tx.ExecContext(ctx, "UPDATE digests SET state = 'approved', approved_at = ?2, active_at = ?2 WHERE id = ?1 AND state = 'planned'", id, now()))
 		changed = n == 1
 		if err != nil || changed {
 			return err
@@ -199,7 +199,7 @@ func (db *DB) move(ctx context.Context, id int64, to newsletter.DigestState, sta
 
 // skipUnstarted ends the deliveries of a digest that are not in flight.
 func skipUnstarted(ctx context.Context, tx *sql.Tx, digest int64, reason string) error {
-	_, err := tx.ExecContext(ctx, `UPDATE deliveries SET state = 'skipped', owner = '', reason = ?2, updated_at = ?3
+	_, err := tx.ExecContext(ctx, `UPDATE deliveries SET state = 'skipped', owner = '', next_at = -1, open = 0, reason = ?2, updated_at = ?3
 		WHERE digest_id = ?1 AND state IN ('pending', 'claimed', 'deferred')`, digest, reason, now())
 	return err
 }

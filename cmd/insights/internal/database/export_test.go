@@ -13,14 +13,17 @@ func (db *DB) SetPlanChunk(subscribers int64) { db.planChunk = subscribers }
 
 // HotStatements are those that a large outbox must not make slow.
 var HotStatements = map[string]string{
-	"claim":          claimStatement,
-	"mark":           markStatement,
+	"claim":          claimBatch.statement(4),
+	"due":            dueDeliveries,
+	"mark":           markBatch.statement(4),
+	"sent":           sentBatch.statement(4),
+	"received":       receivedBatch.statement(4),
 	"finish":         "SELECT " + openDeliveries,
 	"next due":       nextDueQuery,
 	"groups":         groupsQuery,
 	"busy":           busyQuery,
 	"add groups":     addGroupsStatement,
 	"take over":      "UPDATE deliveries SET state = 'pending' WHERE state = 'claimed' AND " + orphaned,
-	"detach":         "UPDATE deliveries SET state = 'pending' WHERE state = 'claimed' AND " + ownedStates + " AND owner = ?1",
+	"detach":         "UPDATE deliveries SET state = 'pending' WHERE state = 'claimed' AND owner <> '' AND owner = ?1",
 	"claim messages": "SELECT EXISTS (SELECT 1 FROM messages WHERE state IN ('pending', 'deferred') AND next_at <= ?1)",
 }

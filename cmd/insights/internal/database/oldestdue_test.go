@@ -19,14 +19,14 @@ func TestOldestDueIsSinceWhenAMailCouldGoOut(t *testing.T) {
 			VALUES (%d, 'uid-%d', '%s', 'weekly', '', 0, '', '', '', '', 0, 0, '', '[]', 1, %d)`, id, id, state, approved))
 	}
 	delivery := func(digest, subscriber int, state string, next int) {
-		exec(t, db, fmt.Sprintf(`INSERT INTO deliveries (digest_id, subscriber_id, variant, categories, base_id, target_id, state, next_at, updated_at)
-			VALUES (%d, %d, 1, 1, 1, 1, '%s', %d, 1)`, digest, subscriber, state, next))
+		exec(t, db, fmt.Sprintf(`INSERT INTO deliveries (digest_id, subscriber_id, variant, categories, base_id, target_id, state, next_at, open, updated_at)
+			VALUES (%d, %d, 1, 1, 1, 1, '%s', %d, '%s' <> 'sent', 1)`, digest, subscriber, state, next, state))
 	}
 	want(0)
 	digest(1, "planned", 0) // waits for staff
 	delivery(1, 1, "pending", 0)
 	digest(2, "sending", 100) // all done
-	delivery(2, 1, "sent", 0)
+	delivery(2, 1, "sent", -1)
 	want(0)
 	digest(3, "sending", 9000)
 	delivery(3, 1, "deferred", 9500)

@@ -23,7 +23,10 @@ func (db *DB) Attach(ctx context.Context, worker string, ttl time.Duration, poli
 		var n int
 		err := db.reader.QueryRowContext(ctx, "SELECT count(*) FROM workers WHERE id = ?1", worker).Scan(&n)
 		if err != nil || n == 1 {
-			return recovered, explain(err)
+			return recovered, errors.Join(explain(err), db.leaveNote(ctx))
+		}
+		if err := db.holdIfOlder(ctx); err != nil {
+			return recovered, err
 		}
 	}
 	err := db.write(ctx, func(tx *sql.Tx) error {
@@ -45,79 +48,90 @@ func (db *DB) Attach(ctx context.Context, worker string, ttl time.Duration, poli
 	return recovered, err
 }
 
-// ownedStates are those of the indexes deliveries_owned and messages_owned, which
-// are used only where they stand literally.
-const ownedStates = `state IN ('claimed', 'sending')`
+// held says that staff must release sending: nothing is claimed or started.
+const held = `EXISTS (SELECT 1 FROM settings WHERE name = 'held' AND value <> '')`
 
 // orphaned is a mail whose worker is gone.
-const orphaned = ownedStates + ` AND owner NOT IN (SELECT id FROM workers)`
+const orphaned = `owner <> '' AND owner NOT IN (SELECT id FROM workers)`
+
+// orphanedMessage is worded for the index messages_owned.
+const orphanedMessage = `state IN ('claimed', 'sending') AND owner NOT IN (SELECT id FROM workers)`
 
 func takeOver(ctx context.Context, tx *sql.Tx, policy newsletter.OnUncertain, at int64) (newsletter.Recovered, error) {
 	var recovered newsletter.Recovered
-	for _, table := range []string{"deliveries", "messages"} {
-		n, err := affected(tx.ExecContext(ctx, "UPDATE "+table+" SET state = 'pending', owner = '', updated_at = ?1 WHERE state = 'claimed' AND "+orphaned, at))
-		if err != nil {
-			return recovered, err
-		}
-		recovered.Claimed += int(n)
-	}
 	if policy == newsletter.Skip {
 		if err := countAsReceived(ctx, tx); err != nil {
 			return recovered, err
 		}
 	}
-	state := newsletter.Uncertain
+	state, next := newsletter.Uncertain, int64(-1)
 	if policy == newsletter.Resend {
-		state = newsletter.Deferred
+		state, next = newsletter.Deferred, at
 	}
-	for _, table := range []string{"deliveries", "messages"} {
-		n, err := affected(tx.ExecContext(ctx, "UPDATE "+table+` SET state = ?1, owner = '', uncertain_at = ?2, next_at = ?2, updated_at = ?2,
-			reason = 'the program ended while this mail was in flight' WHERE state = 'sending' AND `+orphaned, string(state), at))
+	const lost = "the program ended while this mail was in flight"
+	for _, step := range []struct {
+		count     *int
+		statement string
+		args      []any
+	}{
+		{&recovered.Claimed, "UPDATE deliveries SET state = 'pending', owner = '', next_at = 0, updated_at = ?1 WHERE state = 'claimed' AND " + orphaned, []any{at}},
+		{&recovered.Claimed, "UPDATE messages SET state = 'pending', owner = '', updated_at = ?1 WHERE state = 'claimed' AND " + orphanedMessage, []any{at}},
+		{&recovered.Uncertain, "UPDATE deliveries SET state = ?1, owner = '', uncertain_at = ?2, next_at = ?3, updated_at = ?2, reason = ?4 WHERE state = 'sending' AND " + orphaned, []any{string(state), at, next, lost}},
+		{&recovered.Uncertain, "UPDATE messages SET state = ?1, owner = '', uncertain_at = ?2, next_at = ?2, updated_at = ?2, reason = ?3 WHERE state = 'sending' AND " + orphanedMessage, []any{string(state), at, lost}},
+	} {
+		n, err := affected(tx.ExecContext(ctx, step.statement, step.args...))
 		if err != nil {
 			return recovered, err
 		}
-		recovered.Uncertain += int(n)
+		*step.count += int(n)
 	}
 	if recovered == (newsletter.Recovered{}) {
 		return recovered, nil
 	}
 	// What was in flight when its digest ended is not tried again.
-	_, err := tx.ExecContext(ctx, `UPDATE deliveries SET state = 'skipped', reason = 'cancelled' WHERE state IN ('pending', 'deferred')
+	_, err := tx.ExecContext(ctx, `UPDATE deliveries SET state = 'skipped', next_at = -1, open = 0, reason = 'cancelled' WHERE next_at >= 0
 		AND digest_id IN (SELECT id FROM digests WHERE state = 'cancelled')`)
 	return recovered, err
 }
 
 // countAsReceived moves the positions of readers whose mail was in flight.
 func countAsReceived(ctx context.Context, tx *sql.Tx) error {
-	var moves [][3]int64
+	var moves []move
 	err := each(ctx, tx, func(rows *sql.Rows) error {
-		var m [3]int64
-		err := rows.Scan(&m[0], &m[1], &m[2])
+		var m move
+		err := rows.Scan(&m.subscriber, &m.base, &m.target)
 		moves = append(moves, m)
 		return err
 	}, "SELECT subscriber_id, base_id, target_id FROM deliveries WHERE state = 'sending' AND "+orphaned)
 	if err != nil {
 		return err
 	}
-	for _, m := range moves {
-		if err := received(ctx, tx, m[0], m[1], m[2]); err != nil {
-			return err
-		}
-	}
-	return nil
+	return moveReaders(ctx, tx, moves)
 }
 
 // Detach implements newsletter.OutboxStore.
 func (db *DB) Detach(ctx context.Context, worker string) error {
-	return db.write(ctx, func(tx *sql.Tx) error {
-		for _, table := range []string{"deliveries", "messages"} {
-			if _, err := tx.ExecContext(ctx, "UPDATE "+table+" SET state = 'pending', owner = '' WHERE state = 'claimed' AND "+ownedStates+" AND owner = ?1", worker); err != nil {
+	err := db.write(ctx, func(tx *sql.Tx) error {
+		for _, statement := range []string{
+			"UPDATE deliveries SET state = 'pending', owner = '', next_at = 0 WHERE owner <> '' AND owner = ?1 AND state = 'claimed'",
+			"UPDATE messages SET state = 'pending', owner = '' WHERE state IN ('claimed', 'sending') AND owner = ?1 AND state = 'claimed'",
+			// A row still in flight belongs to nobody from here on and is found by the
+			// next worker.
+			"DELETE FROM workers WHERE id = ?1",
+		} {
+			if _, err := tx.ExecContext(ctx, statement, worker); err != nil {
 				return err
 			}
 		}
-		// A row still in flight belongs to nobody from here on and is found by the
-		// next worker.
-		_, err := tx.ExecContext(ctx, "DELETE FROM workers WHERE id = ?1", worker)
+		return nil
+	})
+	return errors.Join(err, db.leaveNote(ctx))
+}
+
+// Trouble implements newsletter.OutboxStore.
+func (db *DB) Trouble(ctx context.Context, worker string, t newsletter.Trouble) error {
+	return db.write(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, "UPDATE workers SET trouble = ?2, trouble_since = ?3, trouble_until = ?4 WHERE id = ?1", worker, t.Reason, millis(t.Since), millis(t.Until))
 		return err
 	})
 }
@@ -194,55 +208,68 @@ func (db *DB) FailDigest(ctx context.Context, digest int64, reason string) error
 	})
 }
 
-// claimStatement is run once for some dozens of mails.
-const claimStatement = `WITH due AS MATERIALIZED (SELECT subscriber_id FROM deliveries WHERE digest_id = ?1 AND state IN ('pending', 'deferred') AND next_at <= ?2
-		ORDER BY next_at, variant, subscriber_id LIMIT ?3)
-	UPDATE deliveries SET state = 'claimed', owner = ?4, updated_at = ?2
-	WHERE digest_id = ?1 AND subscriber_id IN (SELECT subscriber_id FROM due)
-	RETURNING subscriber_id, variant, attempts, email`
+// dueDeliveries are due mails of digest ?1 with what their letters need. It is run
+// once for some hundreds of mails.
+const dueDeliveries = `SELECT o.subscriber_id, o.variant, o.attempts, o.email, coalesce(s.public_id, ''), coalesce(s.email, ''), coalesce(s.name, ''), coalesce(s.confirmed_at, 0)
+	FROM deliveries o LEFT JOIN subscribers s ON s.id = o.subscriber_id
+	WHERE o.digest_id = ?1 AND o.next_at >= 0 AND o.next_at <= ?2 ORDER BY o.next_at, o.variant, o.subscriber_id LIMIT ?3`
+
+// claimBatch makes due mails a worker's.
+var claimBatch = batch{
+	columns: []column{{"subscriber", integer}},
+	fixed:   3,
+	rest: `UPDATE deliveries SET state = 'claimed', owner = ?3, next_at = -1, updated_at = ?2 FROM v
+		WHERE deliveries.digest_id = ?1 AND deliveries.subscriber_id = v.subscriber AND deliveries.state IN ('pending', 'deferred') RETURNING deliveries.subscriber_id`,
+}
+
+// touchEvery is how often a digest's last activity is recorded.
+const touchEvery = time.Minute
 
 // ClaimDeliveries implements newsletter.OutboxStore.
 func (db *DB) ClaimDeliveries(ctx context.Context, worker string, digest int64, limit int) ([]newsletter.Task, error) {
 	at := now()
 	// Most looks find nothing: see that without a write.
-	var due int
-	err := db.reader.QueryRowContext(ctx, `SELECT count(*) FROM (SELECT 1 FROM deliveries WHERE digest_id = ?1 AND state IN ('pending', 'deferred') AND next_at <= ?2 LIMIT 1)`, digest, at).Scan(&due)
-	if err != nil || due == 0 {
+	var due bool
+	err := db.reader.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM deliveries WHERE digest_id = ?1 AND next_at >= 0 AND next_at <= ?2) AND NOT `+held, digest, at).Scan(&due)
+	if err != nil || !due {
 		return nil, explain(err)
 	}
 	var tasks []newsletter.Task
 	err = db.write(ctx, func(tx *sql.Tx) error {
 		tasks = nil
-		var approved int64
-		err := tx.QueryRowContext(ctx, "SELECT approved_at FROM digests WHERE id = ?1 AND state = 'sending'", digest).Scan(&approved)
+		var approved, active int64
+		err := tx.QueryRowContext(ctx, "SELECT approved_at, active_at FROM digests WHERE id = ?1 AND state = 'sending' AND NOT "+held, digest).Scan(&approved, &active)
 		if errors.Is(err, sql.ErrNoRows) {
-			return nil // paused or ended meanwhile
+			return nil // paused, ended or held meanwhile
 		}
 		if err != nil {
 			return err
 		}
-		byReader := make(map[int64]newsletter.Task)
+		if at-active > touchEvery.Milliseconds() {
+			if _, err := tx.ExecContext(ctx, "UPDATE digests SET active_at = ?2 WHERE id = ?1", digest, at); err != nil {
+				return err
+			}
+		}
 		err = each(ctx, tx, func(rows *sql.Rows) error {
 			t := newsletter.Task{Kind: newsletter.DigestMail, Ref: newsletter.Ref{Digest: digest}, Created: fromMillis(approved)}
-			err := rows.Scan(&t.Ref.Subscriber, &t.Variant, &t.Attempts, &t.To)
-			byReader[t.Ref.Subscriber] = t
-			return err
-		}, claimStatement, digest, at, limit, worker)
-		if err != nil {
-			return err
-		}
-		readers, err := subscribersByID(ctx, tx, byReader)
-		if err != nil {
-			return err
-		}
-		for id, t := range byReader {
-			t.Subscriber = readers[id] // the zero one is refused when it is marked
+			var address string
+			var confirmed int64
+			err := rows.Scan(&t.Ref.Subscriber, &t.Variant, &t.Attempts, &t.To, &t.Subscriber.PublicID, &address, &t.Subscriber.Name, &confirmed)
+			// Without an address a mail ends by itself; the others go on.
+			t.Subscriber.Address, _ = subscribers.ParseAddress(address)
+			t.Subscriber.ID, t.Subscriber.ConfirmedAt = t.Ref.Subscriber, fromMillis(confirmed)
 			tasks = append(tasks, t)
+			return err
+		}, dueDeliveries+db.engine.skipLocked("o"), digest, at, limit)
+		if err != nil {
+			return err
 		}
-		slices.SortFunc(tasks, func(a, b newsletter.Task) int {
-			return cmp.Or(cmp.Compare(a.Variant, b.Variant), cmp.Compare(a.Ref.Subscriber, b.Ref.Subscriber))
-		})
-		return nil
+		return run(ctx, tx, &claimBatch, []any{digest, at, worker}, tasks, func(t newsletter.Task, args []any) []any {
+			return append(args, t.Ref.Subscriber)
+		}, func(rows *sql.Rows) error { return nil })
+	})
+	slices.SortFunc(tasks, func(a, b newsletter.Task) int {
+		return cmp.Or(cmp.Compare(a.Variant, b.Variant), cmp.Compare(a.Ref.Subscriber, b.Ref.Subscriber))
 	})
 	return tasks, err
 }
@@ -274,7 +301,7 @@ func subscribersByID[V any](ctx context.Context, q querier, ids map[int64]V) (ma
 func (db *DB) ClaimMessages(ctx context.Context, worker string, limit int) ([]newsletter.Task, error) {
 	at := now()
 	var due bool
-	err := db.reader.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM messages WHERE state IN ('pending', 'deferred') AND next_at <= ?1)`, at).Scan(&due)
+	err := db.reader.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM messages WHERE state IN ('pending', 'deferred') AND next_at <= ?1) AND NOT `+held, at).Scan(&due)
 	if err != nil || !due {
 		return nil, explain(err)
 	}
@@ -318,8 +345,8 @@ func (db *DB) ClaimMessages(ctx context.Context, worker string, limit int) ([]ne
 
 // openDeliveries reports whether digest ?1 has a delivery that is not terminal. It
 // is worded so that the partial indexes answer it, and not a walk over the digest.
-const openDeliveries = `EXISTS (SELECT 1 FROM deliveries WHERE digest_id = ?1 AND state IN ('pending', 'deferred') AND next_at >= 0)
-	OR EXISTS (SELECT 1 FROM deliveries WHERE digest_id + 0 = ?1 AND ` + ownedStates + ` AND owner > '')`
+const openDeliveries = `EXISTS (SELECT 1 FROM deliveries WHERE digest_id = ?1 AND next_at >= 0)
+	OR EXISTS (SELECT 1 FROM deliveries WHERE digest_id + 0 = ?1 AND owner <> '')`
 
 // Finish implements newsletter.OutboxStore.
 func (db *DB) Finish(ctx context.Context, digest int64) (done bool, err error) {
@@ -338,7 +365,7 @@ func (db *DB) Finish(ctx context.Context, digest int64) (done bool, err error) {
 // nextDueQuery asks digest by digest, so that planned ones that wait for staff
 // cost nothing.
 const nextDueQuery = `SELECT coalesce(min(due), 0) FROM (
-	SELECT (SELECT min(d.next_at) FROM deliveries d WHERE d.digest_id = g.id AND d.state IN ('pending', 'deferred')) AS due
+	SELECT (SELECT min(d.next_at) FROM deliveries d WHERE d.digest_id = g.id AND d.next_at >= 0) AS due
 	FROM digests g WHERE g.state IN ('approved', 'sending')
 	UNION ALL SELECT min(next_at) FROM messages WHERE state IN ('pending', 'deferred')) t`
 

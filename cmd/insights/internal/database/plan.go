@@ -13,13 +13,9 @@ import (
 // audience chooses subscribers s: ?1 now, ?2 cadence, ?3 one subscriber.
 const audience = `s.status = 'confirmed' AND s.paused_until <= ?1 AND (?2 = '' OR s.cadence = ?2) AND (?3 = 0 OR s.id = ?3)`
 
-// openStates are those of the index deliveries_open, which is used only where
-// they stand literally.
-const openStates = `'pending', 'claimed', 'sending', 'deferred', 'uncertain'`
-
 // onTheWay is a delivery o that may still bring its insights to subscriber s. A
 // digest that nobody has approved is no promise yet.
-const onTheWay = `o.subscriber_id = s.id AND o.state IN (` + openStates + `)
+const onTheWay = `o.subscriber_id = s.id AND o.open = 1
 	AND (o.state = 'uncertain' OR EXISTS (SELECT 1 FROM digests od WHERE od.id = o.digest_id AND od.state IN ('approved', 'sending', 'paused')))`
 
 // These look at every reader, or every mail on its way, once for a plan.

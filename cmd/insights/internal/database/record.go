@@ -9,54 +9,183 @@ import (
 	"github.com/scaledbydesign/insights/newsletter"
 )
 
-// Record implements newsletter.OutboxStore.
+// Record implements newsletter.OutboxStore. Outcomes come first, then marks: what
+// one mail has brought a reader is known when the next one to them is looked at.
+// Most mails are of one kind: sent to a reader who is as they were when it was
+// planned. Those go through a few statements for all of them; every other one is
+// looked at by itself.
 func (db *DB) Record(ctx context.Context, worker string, entries []newsletter.Entry) ([]newsletter.Verdict, error) {
 	verdicts := make([]newsletter.Verdict, len(entries))
+	var sent []newsletter.Settlement
+	var marks []mark
+	for i, e := range entries {
+		switch {
+		case e.Mark != nil && e.Mark.Ref.Message == 0:
+			marks = append(marks, mark{*e.Mark, i})
+		case e.Settle != nil && e.Settle.Ref.Message == 0 && e.Settle.State == newsletter.Sent && e.Settle.Received:
+			sent = append(sent, *e.Settle)
+		}
+	}
 	err := db.write(ctx, func(tx *sql.Tx) error {
 		at := now()
+		if _, err := tx.ExecContext(ctx, "UPDATE counters SET value = value + ?1 WHERE name = 'recorded'", len(entries)); err != nil {
+			return err
+		}
+		if err := settleSent(ctx, tx, worker, sent, at); err != nil {
+			return err
+		}
 		for i, e := range entries {
 			var err error
 			switch {
 			case e.Mark != nil && e.Mark.Ref.Message != 0:
 				verdicts[i], err = markMessage(ctx, tx, worker, *e.Mark, at)
-			case e.Mark != nil:
-				verdicts[i], err = markDelivery(ctx, tx, worker, *e.Mark, at)
-			case e.Settle.Ref.Message != 0:
+			case e.Settle != nil && e.Settle.Ref.Message != 0:
 				err = settleMessage(ctx, tx, worker, *e.Settle, at)
-			default:
+			case e.Settle != nil && !(e.Settle.State == newsletter.Sent && e.Settle.Received):
 				err = settleDelivery(ctx, tx, worker, *e.Settle, at)
 			}
 			if err != nil {
 				return err
 			}
 		}
-		return nil
+		return markDeliveries(ctx, tx, worker, marks, at, verdicts)
 	})
 	return verdicts, err
 }
 
-// markStatement is run once for every mail.
-const markStatement = `UPDATE deliveries SET state = 'sending', attempts = attempts + 1, email = ?4, message_id = ?5, updated_at = ?6
-	WHERE digest_id = ?1 AND subscriber_id = ?2 AND owner = ?3 AND state = 'claimed'
-	AND EXISTS (SELECT 1 FROM digests d WHERE d.id = ?1 AND d.state = 'sending')
-	AND EXISTS (SELECT 1 FROM subscribers s WHERE s.id = ?2 AND s.status = 'confirmed' AND s.paused_until <= ?6
-		AND s.position_id = deliveries.base_id AND s.categories = deliveries.categories)
-	AND NOT EXISTS (SELECT 1 FROM deliveries o WHERE o.subscriber_id = ?2 AND o.digest_id <> ?1 AND o.state IN (` + openStates + `)
-		AND (o.state IN ('sending', 'uncertain') OR o.uncertain_at > 0))`
+// mark is a delivery's mark with its place among the entries.
+type mark struct {
+	newsletter.Mark
+	entry int
+}
 
-// markDelivery makes a claimed delivery `sending` if the reader is exactly as
-// they were when it was planned and no other mail to them is in doubt; else it
-// looks closer.
-func markDelivery(ctx context.Context, tx *sql.Tx, worker string, m newsletter.Mark, at int64) (newsletter.Verdict, error) {
-	n, err := affected(tx.ExecContext(ctx, markStatement,
-		m.Ref.Digest, m.Ref.Subscriber, worker, m.To, m.MessageID, at))
+// asPlanned is a claimed delivery whose reader is exactly as they were when it was
+// planned, with no other mail to them in doubt: ?1 now, ?2 worker.
+const asPlanned = `deliveries.digest_id = v.digest AND deliveries.subscriber_id = v.subscriber AND deliveries.owner = ?2 AND deliveries.state = 'claimed'
+	AND EXISTS (SELECT 1 FROM digests d WHERE d.id = v.digest AND d.state = 'sending')
+	AND EXISTS (SELECT 1 FROM subscribers s WHERE s.id = v.subscriber AND s.status = 'confirmed' AND s.paused_until <= ?1
+		AND s.position_id = deliveries.base_id AND s.categories = deliveries.categories)
+	AND NOT EXISTS (SELECT 1 FROM deliveries o WHERE o.subscriber_id = v.subscriber AND o.digest_id <> v.digest AND o.open = 1
+		AND (o.state IN ('sending', 'uncertain') OR o.uncertain_at > 0))
+	AND NOT ` + held
+
+// markBatch is run for every mail, some at a time.
+var markBatch = batch{
+	columns: []column{{"digest", integer}, {"subscriber", integer}, {"email", text}, {"message_id", text}},
+	fixed:   2,
+	rest: `UPDATE deliveries SET state = 'sending', attempts = attempts + 1, email = v.email, message_id = v.message_id, updated_at = ?1
+		FROM v WHERE ` + asPlanned + ` RETURNING deliveries.digest_id, deliveries.subscriber_id`,
+}
+
+// markDeliveries makes claimed deliveries `sending` where nothing has changed
+// since they were planned, and looks closer at the others.
+func markDeliveries(ctx context.Context, tx *sql.Tx, worker string, marks []mark, at int64, verdicts []newsletter.Verdict) error {
+	// Two mails to one reader are not to be in flight together: the second is
+	// looked at when the first one's mark stands.
+	var together, others []mark
+	seen := make(map[int64]bool, len(marks))
+	for _, m := range marks {
+		verdicts[m.entry] = newsletter.Drop
+		if seen[m.Ref.Subscriber] {
+			others = append(others, m)
+		} else {
+			together = append(together, m)
+		}
+		seen[m.Ref.Subscriber] = true
+	}
+	marked := make(map[newsletter.Ref]bool, len(marks))
+	pass := func(marks []mark) error {
+		return run(ctx, tx, &markBatch, []any{at, worker}, marks, func(m mark, args []any) []any {
+			return append(args, m.Ref.Digest, m.Ref.Subscriber, m.To, m.MessageID)
+		}, func(rows *sql.Rows) error {
+			var ref newsletter.Ref
+			err := rows.Scan(&ref.Digest, &ref.Subscriber)
+			marked[ref] = true
+			return err
+		})
+	}
+	if err := pass(together); err != nil {
+		return err
+	}
+	for _, m := range append(together, others...) {
+		if verdicts[m.entry] = newsletter.Go; marked[m.Ref] {
+			continue
+		}
+		var err error
+		if verdicts[m.entry], err = recheck(ctx, tx, worker, m.Mark, at); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+var (
+	// sentBatch is run for every mail that was accepted, some at a time.
+	sentBatch = batch{
+		columns: []column{{"digest", integer}, {"subscriber", integer}, {"code", integer}, {"reason", text}},
+		fixed:   2,
+		rest: `UPDATE deliveries SET state = 'sent', owner = '', next_at = -1, open = 0, code = v.code, reason = v.reason, updated_at = ?1
+			FROM v WHERE deliveries.digest_id = v.digest AND deliveries.subscriber_id = v.subscriber AND deliveries.owner = ?2 AND deliveries.state IN ('claimed', 'sending')
+			RETURNING deliveries.subscriber_id, deliveries.base_id, deliveries.target_id`,
+	}
+	// receivedBatch moves readers who are where their mail found them.
+	receivedBatch = batch{
+		columns: []column{{"subscriber", integer}, {"base", integer}, {"target", integer}},
+		rest: `UPDATE subscribers SET position_id = v.target FROM v
+			WHERE subscribers.id = v.subscriber AND subscribers.position_id = v.base RETURNING subscribers.id`,
+	}
+)
+
+// move is where a mail takes a reader.
+type move struct{ subscriber, base, target int64 }
+
+// settleSent records accepted deliveries and moves their readers. One that another
+// worker took over is left as it is listed there: uncertain.
+func settleSent(ctx context.Context, tx *sql.Tx, worker string, sent []newsletter.Settlement, at int64) error {
+	var moves []move
+	err := run(ctx, tx, &sentBatch, []any{at, worker}, sent, func(s newsletter.Settlement, args []any) []any {
+		return append(args, s.Ref.Digest, s.Ref.Subscriber, s.Code, s.Reason)
+	}, func(rows *sql.Rows) error {
+		var m move
+		err := rows.Scan(&m.subscriber, &m.base, &m.target)
+		moves = append(moves, m)
+		return err
+	})
 	if err != nil {
-		return newsletter.Drop, err
+		return err
 	}
-	if n == 1 {
-		return newsletter.Go, nil
+	return moveReaders(ctx, tx, moves)
+}
+
+// moveReaders moves each reader's position from base to target, or, where it has
+// moved meanwhile, to the maximum of both.
+func moveReaders(ctx context.Context, tx *sql.Tx, moves []move) error {
+	moved := make(map[int64]bool, len(moves))
+	err := run(ctx, tx, &receivedBatch, nil, moves, func(m move, args []any) []any {
+		return append(args, m.subscriber, m.base, m.target)
+	}, func(rows *sql.Rows) error {
+		var id int64
+		err := rows.Scan(&id)
+		moved[id] = true
+		return err
+	})
+	if err != nil {
+		return err
 	}
-	return recheck(ctx, tx, worker, m, at)
+	seen := make(map[int64]int, len(moves))
+	for _, m := range moves {
+		seen[m.subscriber]++
+	}
+	for _, m := range moves {
+		// Of several moves of one reader the statement made one, nobody knows which.
+		if moved[m.subscriber] && seen[m.subscriber] == 1 {
+			continue
+		}
+		if err := received(ctx, tx, m.subscriber, m.base, m.target); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // recheck decides about a claimed delivery whose reader or digest has changed
@@ -77,6 +206,10 @@ func recheck(ctx context.Context, tx *sql.Tx, worker string, m newsletter.Mark, 
 	}
 	if d.State != newsletter.DigestSending {
 		return newsletter.Drop, row.giveBack(ctx, at, "")
+	}
+	var holds bool
+	if err := tx.QueryRowContext(ctx, "SELECT "+held).Scan(&holds); err != nil || holds {
+		return newsletter.Drop, errors.Join(err, row.giveBack(ctx, at, ""))
 	}
 	b, err := readBits(ctx, tx)
 	if err != nil {
@@ -113,7 +246,7 @@ func (r *delivery) giveBack(ctx context.Context, next int64, reason string) erro
 }
 
 func (r *delivery) skip(ctx context.Context, reason string) error {
-	_, err := r.tx.ExecContext(ctx, "UPDATE deliveries SET state = 'skipped', owner = '', reason = ?3, updated_at = ?4 WHERE digest_id = ?1 AND subscriber_id = ?2",
+	_, err := r.tx.ExecContext(ctx, "UPDATE deliveries SET state = 'skipped', owner = '', open = 0, reason = ?3, updated_at = ?4 WHERE digest_id = ?1 AND subscriber_id = ?2",
 		r.ref.Digest, r.ref.Subscriber, reason, r.at)
 	return err
 }
@@ -235,7 +368,7 @@ func (r *delivery) change(ctx context.Context, d newsletter.Digest, left []newsl
 			return err
 		}
 	}
-	_, err = r.tx.ExecContext(ctx, "UPDATE deliveries SET state = 'pending', owner = '', variant = ?3, updated_at = ?4 WHERE digest_id = ?1 AND subscriber_id = ?2",
+	_, err = r.tx.ExecContext(ctx, "UPDATE deliveries SET state = 'pending', owner = '', next_at = 0, variant = ?3, updated_at = ?4 WHERE digest_id = ?1 AND subscriber_id = ?2",
 		r.ref.Digest, r.ref.Subscriber, number, r.at)
 	return err
 }
@@ -270,12 +403,17 @@ func settleDelivery(ctx context.Context, tx *sql.Tx, worker string, s newsletter
 			s.State, s.Reason = newsletter.Skipped, "cancelled"
 		}
 	}
+	next := int64(-1)
+	if s.State == newsletter.Waiting || s.State == newsletter.Deferred {
+		next = millis(s.NextAt)
+	}
+	open := oneIf(!s.State.Terminal() || s.State == newsletter.Uncertain)
 	var base, target int64
-	err := tx.QueryRowContext(ctx, `UPDATE deliveries SET state = ?4, owner = '', next_at = ?5, code = ?6, reason = ?7, updated_at = ?8,
-			uncertain_at = CASE ?9 WHEN 1 THEN ?8 ELSE uncertain_at END
+	err := tx.QueryRowContext(ctx, `UPDATE deliveries SET state = ?4, owner = '', next_at = ?5, open = ?10, code = ?6, reason = ?7, updated_at = ?8,
+			uncertain_at = CASE CAST(?9 AS BIGINT) WHEN 1 THEN ?8 ELSE uncertain_at END
 		WHERE digest_id = ?1 AND subscriber_id = ?2 AND owner = ?3 AND state IN ('claimed', 'sending')
 		RETURNING base_id, target_id`,
-		s.Ref.Digest, s.Ref.Subscriber, worker, string(s.State), millis(s.NextAt), s.Code, s.Reason, at, oneIf(s.Uncertain)).Scan(&base, &target)
+		s.Ref.Digest, s.Ref.Subscriber, worker, string(s.State), next, s.Code, s.Reason, at, oneIf(s.Uncertain), open).Scan(&base, &target)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil // fenced: whoever took it over has listed it as uncertain
 	}

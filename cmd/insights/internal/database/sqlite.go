@@ -22,6 +22,9 @@ type sqlite struct{ path string }
 func (s *sqlite) String() string     { return "sqlite:" + s.path }
 func (s *sqlite) migrations() string { return "migrations/sqlite" }
 
+// There is one writer at a time, so no claim sees another's.
+func (s *sqlite) skipLocked(string) string { return "" }
+
 func (s *sqlite) open(create bool) (writer, reader *sql.DB, err error) {
 	if err := s.prepare(create); err != nil {
 		return nil, nil, err
@@ -87,10 +90,12 @@ func exists(path string) bool {
 	return err == nil
 }
 
+func (s *sqlite) notePath() string { return s.path + "-sender" }
+
 // lockSender locks a file beside the database: locking the database file itself
 // would drop SQLite's own locks when closed.
 func (s *sqlite) lockSender() (func() error, error) {
-	f, err := os.OpenFile(s.path+"-sender", os.O_RDWR|os.O_CREATE, 0o600)
+	f, err := os.OpenFile(s.notePath(), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("lock the outbox: %w", err)
 	}

@@ -32,7 +32,7 @@ func (db *DB) OldestDue(ctx context.Context) (time.Time, error) {
 	var due int64
 	err := db.reader.QueryRowContext(ctx, `SELECT coalesce(min(due), 0) FROM (
 		SELECT CASE WHEN next_at > approved_at THEN next_at ELSE approved_at END AS due FROM (
-			SELECT g.approved_at, (SELECT min(d.next_at) FROM deliveries d WHERE d.digest_id = g.id AND d.state IN ('pending', 'deferred')) AS next_at
+			SELECT g.approved_at, (SELECT min(d.next_at) FROM deliveries d WHERE d.digest_id = g.id AND d.next_at >= 0) AS next_at
 			FROM digests g WHERE g.state IN ('approved', 'sending')) open WHERE next_at IS NOT NULL
 		UNION ALL SELECT min(CASE WHEN next_at > created_at THEN next_at ELSE created_at END) FROM messages WHERE state IN ('pending', 'deferred')) t`).Scan(&due)
 	return fromMillis(due), explain(err)

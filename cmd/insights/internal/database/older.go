@@ -1,0 +1,86 @@
+package database
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+)
+
+// A copy of the database that is put back in its place knows nothing of the mails
+// that went out since it was made: by itself, it would send them again. So the
+// sender of a database file notes beside it how much was recorded there, and a
+// file that knows of less is held until staff release it. Where several machines
+// send there is no such place: after a restore staff hold it themselves.
+
+// settingIdentity names the database that a note is about: a new file in the place
+// of an old one is no older copy of it.
+const settingIdentity = "identity"
+
+// note is what a sender leaves beside the database.
+type note struct {
+	identity string
+	recorded int64 // marks and outcomes
+}
+
+func (n note) String() string { return fmt.Sprintf("%s %d\n", n.identity, n.recorded) }
+
+func (db *DB) currentNote(ctx context.Context) (n note, err error) {
+	err = db.reader.QueryRowContext(ctx, `SELECT coalesce((SELECT value FROM settings WHERE name = ?1), ''), value FROM counters WHERE name = 'recorded'`, settingIdentity).Scan(&n.identity, &n.recorded)
+	return n, explain(err)
+}
+
+// leaveNote writes beside the database how much it has recorded.
+func (db *DB) leaveNote(ctx context.Context) error {
+	path := db.engine.notePath()
+	if path == "" {
+		return nil
+	}
+	n, err := db.currentNote(ctx)
+	if err != nil {
+		return err
+	}
+	db.senderMu.Lock()
+	defer db.senderMu.Unlock()
+	if db.senderLock == nil || n == db.noted {
+		return nil
+	}
+	// A note cut short by a crash says nothing, which does no harm.
+	if err := os.WriteFile(path, []byte(n.String()), 0o600); err != nil {
+		return fmt.Errorf("note how far sending is: %w", err)
+	}
+	db.noted = n
+	return nil
+}
+
+// holdIfOlder holds sending when the note beside the database says that more was
+// recorded than it knows of.
+func (db *DB) holdIfOlder(ctx context.Context) error {
+	path := db.engine.notePath()
+	if path == "" {
+		return nil
+	}
+	line, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("read how far sending was: %w", err)
+	}
+	is, err := db.currentNote(ctx)
+	if err != nil {
+		return err
+	}
+	if is.identity == "" {
+		return db.SetSetting(ctx, settingIdentity, rand.Text())
+	}
+	var was note
+	if _, err := fmt.Sscan(string(line), &was.identity, &was.recorded); err != nil || was.identity != is.identity || was.recorded <= is.recorded {
+		return nil // no note, another database's, or one that agrees
+	}
+	return db.Hold(ctx, fmt.Sprintf("this database is older than what was sent from it (it lacks %d records): mails that it lists as unsent may have arrived", was.recorded-is.recorded))
+}
+
+// Hold keeps every worker from sending until Release.
+func (db *DB) Hold(ctx context.Context, reason string) error {
+	return db.SetSetting(ctx, "held", reason)
+}
