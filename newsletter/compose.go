@@ -23,7 +23,10 @@ type Identity struct {
 	ReplyTo     string
 	ListID      string // RFC 2919, such as "insights.example.com"; "" = the From domain
 	ListName    string // the site's title
-	Zone        *time.Location
+	// BounceDomain is where mails that can't be delivered come back to, each by an
+	// address of its own; "" = to From.
+	BounceDomain string
+	Zone         *time.Location
 }
 
 // Writer makes letters: it renders a variant once and puts in each reader's own
@@ -91,16 +94,26 @@ func (w *Writer) Master(d Digest, variant int, r Rendition) Letter {
 	}
 }
 
-// Copy is what one reader's copy of a digest holds. Equal arguments give equal copies.
-func (w *Writer) Copy(d Digest, sub subscribers.Subscriber) Copy {
+// Copy is what one reader's copy of the digest with this UID holds. Equal arguments
+// give equal copies.
+func (w *Writer) Copy(uid string, sub subscribers.Subscriber) Copy {
 	return Copy{
-		MessageID:   w.MessageID(d.UID, sub.PublicID),
+		MessageID:   w.MessageID(uid, sub.PublicID),
 		To:          sub.Address.String(),
 		ToName:      sub.Name,
 		Unsubscribe: w.Registry.Keys.Make(subscribers.UnsubscribeToken, sub.PublicID, ""),
 		Preferences: w.Registry.Keys.Make(subscribers.PreferencesToken, sub.PublicID, ""),
 		Since:       w.date(sub.ConfirmedAt),
 	}
+}
+
+// Envelope is what the mail server is told of a mail.
+func (w *Writer) Envelope(from, to string, ref Ref) Envelope {
+	e := Envelope{From: from, To: to, ID: ref.String()}
+	if w.Identity.BounceDomain != "" {
+		e.From = w.ReturnPath(ref)
+	}
+	return e
 }
 
 // With is the letter with one copy's words in it, as a person may read it.

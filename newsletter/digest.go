@@ -8,6 +8,7 @@ package newsletter
 
 import (
 	"errors"
+	"strconv"
 	"strings"
 	"time"
 
@@ -120,6 +121,14 @@ func (s DeliveryState) Terminal() bool {
 type Ref struct {
 	Digest, Subscriber int64
 	Message            int64
+}
+
+// String names the mail for staff: "12.345" of a digest, "m7" alone.
+func (r Ref) String() string {
+	if r.Message != 0 {
+		return "m" + strconv.FormatInt(r.Message, 10)
+	}
+	return strconv.FormatInt(r.Digest, 10) + "." + strconv.FormatInt(r.Subscriber, 10)
 }
 
 // Delivery is one mail in the outbox as staff see it.

@@ -96,17 +96,10 @@ func (l *ledger) write(ctx context.Context, entries []Entry) []Verdict {
 	}
 }
 
-// record stores one entry and waits until it is durable.
-func (l *ledger) record(e Entry) (Verdict, error) {
+// submit hands in an entry and returns where its answer comes when it is durable.
+// Entries are stored in the order in which they are handed in.
+func (l *ledger) submit(e Entry) <-chan answer {
 	done := make(chan answer, 1)
 	l.entries <- pending{e, done}
-	a := <-done
-	return a.verdict, a.err
-}
-
-func (l *ledger) mark(m Mark) (Verdict, error) { return l.record(Entry{Mark: &m}) }
-
-func (l *ledger) settle(s Settlement) error {
-	_, err := l.record(Entry{Settle: &s})
-	return err
+	return done
 }

@@ -152,6 +152,7 @@ type Outcome struct {
 	Status string // RFC 3463 enhanced status code such as "5.1.1", or empty
 	Text   string // the server's words, or the error's; one line
 	Broken bool   // the session can't be used any more
+	Slow   bool   // the server asks for fewer mails at a time
 }
 
 func itoa(n int) string { return strconv.Itoa(n) }

@@ -2,135 +2,217 @@ package newsletter
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"math/rand/v2"
+	"strings"
 	"time"
 
 	"github.com/scaledbydesign/insights/subscribers"
 )
 
-// Retry says how often and how long a mail is tried that the server put off.
-type Retry struct {
-	First    time.Duration // before the second attempt, doubling from there; 0 = 10 s
-	Most     time.Duration // between two attempts; 0 = 1 hour
-	Deadline time.Duration // after the mail was queued or approved; 0 = 72 hours
+// connection is one of a worker's connections: it takes mails one by one, and
+// opens a session when it has one to send.
+type connection struct {
+	*run
+	session  Session
+	answered bool          // a mail was answered on this session
+	failures int           // to open a session, in a row
+	settled  <-chan answer // of the last mail; nil = it has been read
+	last     Settlement    // what settled is about
 }
 
-// next is when to try again after the given number of attempts. Up to half as
-// much again is added at random, so that what was put off together does not come
-// back together. ok is false when that is past the deadline.
-func (r Retry) next(now, created time.Time, attempts int) (at time.Time, ok bool) {
-	first, most, deadline := r.First, r.Most, r.Deadline
-	if first <= 0 {
-		first = 10 * time.Second
-	}
-	if most <= 0 {
-		most = time.Hour
-	}
-	if deadline <= 0 {
-		deadline = 72 * time.Hour
-	}
-	wait := min(first<<min(max(attempts-1, 0), 20), most)
-	wait += rand.N(wait/2 + 1)
-	at = now.Add(wait)
-	return at, at.Before(created.Add(deadline))
-}
+// sessionIdle is how long a session is kept without a mail: servers end idle ones;
+// be first.
+const sessionIdle = 20 * time.Second
 
-// send is one connection: it takes mails one by one, and opens a session when it
-// has one to send.
 func (r *run) send(ctx context.Context) {
-	var session Session
+	c := &connection{run: r}
 	defer func() {
-		if session != nil {
-			session.Close()
-		}
+		c.close()
+		c.wait(ctx)
 	}()
-	idle := time.NewTimer(sessionIdle)
-	defer idle.Stop()
-	failures := 0
 	for {
-		idle.Reset(sessionIdle)
-		var t Task
-		var ok bool
-		select {
-		case t, ok = <-r.tasks:
-		case <-idle.C: // servers end idle sessions; be first
-			if session != nil {
-				session.Close()
-				session = nil
-			}
-			continue
-		}
+		t, ok := c.next(ctx)
 		if !ok {
 			return
 		}
-		if session == nil {
-			opened, err := r.Transport.Open(ctx)
-			if err != nil {
-				failures++
-				r.giveBack(ctx, t, failures, err)
-				continue
-			}
-			session, failures = opened, 0
-		}
-		if broken := r.sendOne(ctx, session, t); broken {
-			session.Close()
-			session = nil
-		}
+		c.handle(ctx, t)
 	}
 }
 
-const sessionIdle = 20 * time.Second
-
-// giveBack returns a mail unattempted because the server can't be reached, and
-// keeps this connection from trying again for a while.
-func (r *run) giveBack(ctx context.Context, t Task, failures int, cause error) {
-	wait := min(time.Second<<min(failures-1, 6), time.Minute)
-	if failures == 1 || wait == time.Minute {
-		r.Log.WarnContext(ctx, "mail server can't be reached", "error", cause, "again_in", wait)
-	}
-	r.settle(ctx, Settlement{Ref: t.Ref, State: Waiting, NextAt: time.Now().Add(wait), Reason: oneLine(cause.Error())})
+// next waits for a mail; one that stands alone goes first. ok is false when no new
+// mail is to be started.
+func (c *connection) next(ctx context.Context) (t Task, ok bool) {
 	select {
-	case <-ctx.Done():
-	case <-r.stopping:
-	case <-time.After(wait):
+	case <-c.stopping:
+		return t, false
+	default:
+	}
+	select {
+	case t = <-c.single:
+		return t, true
+	default:
+	}
+	idle := time.NewTimer(sessionIdle)
+	defer idle.Stop()
+	for {
+		select {
+		case <-c.stopping:
+			return t, false
+		case t = <-c.single:
+			return t, true
+		case t = <-c.digests:
+			return t, true
+		case <-idle.C:
+			c.close()
+		}
 	}
 }
 
-// sendOne makes one mail, marks it, transmits it and settles it.
-func (r *run) sendOne(ctx context.Context, session Session, t Task) (broken bool) {
+// handle makes one mail, marks it, transmits it and settles it. While the outcome
+// of a mail is being stored the next one is made, but not started.
+func (c *connection) handle(ctx context.Context, t Task) {
 	if t.Subscriber.Address == (subscribers.Address{}) {
-		r.settle(ctx, Settlement{Ref: t.Ref, State: Skipped, Reason: "the subscriber is gone"})
-		return false
+		c.settle(ctx, Settlement{Ref: t.Ref, State: Skipped, Reason: "the subscriber is gone"})
+		return
 	}
-	letter, err := r.letter(ctx, t)
+	if trouble, shut, _ := c.gate.shut(time.Now()); shut {
+		c.giveBack(ctx, t, trouble.Until, trouble.Reason)
+		return
+	}
+	envelope, mark, message, err := c.mail(ctx, t)
 	if err != nil {
-		r.unmade(ctx, t, err)
-		return false
+		c.unmade(ctx, t, err)
+		return
 	}
-	if t.To != "" { // frozen by an earlier attempt
-		letter.To = t.To
+	if !c.awaitTurn(ctx, t, envelope.To) || !c.open(ctx, t) {
+		return
 	}
-	message, err := r.Composer.Compose(letter)
+	verdict, err := c.mark(ctx, mark)
 	if err != nil {
-		r.unmade(ctx, t, &renderError{err})
-		return false
-	}
-	verdict, err := r.ledger.mark(Mark{Ref: t.Ref, To: letter.To, MessageID: letter.MessageID})
-	if err != nil {
-		r.Log.ErrorContext(ctx, "marking a mail failed", "mail", t.Ref, "error", err)
-		return false
+		c.Log.ErrorContext(ctx, "marking a mail failed", "mail", t.Ref, "error", err)
+		return
 	}
 	if verdict != Go {
+		return
+	}
+	outcome := c.session.Send(ctx, envelope, message)
+	now := time.Now()
+	c.settle(ctx, c.settlement(t, outcome, now))
+	c.learn(outcome, now)
+	if outcome.Broken {
+		c.close()
+	}
+}
+
+// mail makes a task's mail. A renderError will not go away by trying again.
+func (c *connection) mail(ctx context.Context, t Task) (e Envelope, m Mark, message []byte, err error) {
+	m.Ref = t.Ref
+	if t.Kind != DigestMail {
+		letter, err := c.Writer.Single(t)
+		if err == nil {
+			message, err = c.Composer.Compose(letter)
+		}
+		if err != nil {
+			return e, m, nil, &renderError{err}
+		}
+		m.To, m.MessageID = letter.To, letter.MessageID
+		return c.Writer.Envelope(bare(letter.From), letter.To, t.Ref), m, message, nil
+	}
+	stencil, from, uid, err := c.stencils.of(ctx, t.Ref.Digest, t.Variant)
+	if err != nil {
+		return e, m, nil, err
+	}
+	own := c.Writer.Copy(uid, t.Subscriber)
+	if t.To != "" { // frozen by an earlier attempt
+		own.To = t.To
+	}
+	if message, err = stencil.Fill(own); err != nil {
+		return e, m, nil, &renderError{err}
+	}
+	m.To, m.MessageID = own.To, own.MessageID
+	return c.Writer.Envelope(from, own.To, t.Ref), m, message, nil
+}
+
+// awaitTurn keeps to the rates. It is false when the mail has to wait for long, or
+// no new mail is to be started.
+func (c *connection) awaitTurn(ctx context.Context, t Task, to string) bool {
+	wait, back := c.pace.next(time.Now(), strings.ToLower(to[strings.LastIndexByte(to, '@')+1:]))
+	if !back.IsZero() {
+		c.giveBack(ctx, t, back, "waits for its turn: the rate to its domain is limited")
 		return false
 	}
-	outcome := session.Send(ctx, Envelope{From: bare(letter.From), To: letter.To}, message)
-	r.settle(ctx, r.settlement(t, outcome, time.Now()))
-	return outcome.Broken
+	if wait <= 0 {
+		return true
+	}
+	select {
+	case <-c.stopping:
+		return false // Detach gives it back
+	case <-time.After(wait):
+		return true
+	}
+}
+
+// open makes sure that there is a session, or gives the mail back and keeps this
+// connection from trying again for a while.
+func (c *connection) open(ctx context.Context, t Task) bool {
+	if c.session != nil {
+		return true
+	}
+	session, err := c.Transport.Open(ctx)
+	if err == nil {
+		c.session, c.failures = session, 0
+		return true
+	}
+	c.failures++
+	wait := min(time.Second<<min(c.failures-1, 6), mostShut)
+	reason := oneLine(err.Error())
+	c.gate.fail(time.Now(), reason)
+	next := time.Now()
+	if trouble, shut, _ := c.gate.shut(next); shut {
+		c.failures, wait, next = 0, 0, trouble.Until // the gate keeps all of them
+	}
+	c.giveBack(ctx, t, next, reason)
+	select {
+	case <-ctx.Done():
+	case <-c.stopping:
+	case <-time.After(wait):
+	}
+	return false
+}
+
+func (c *connection) close() {
+	if c.session == nil {
+		return
+	}
+	if c.answered {
+		c.gate.connected(-1)
+	}
+	c.session.Close()
+	c.session, c.answered = nil, false
+}
+
+// learn takes from an outcome how the server is.
+func (c *connection) learn(o Outcome, now time.Time) {
+	if o.Slow {
+		c.pace.slower(now)
+	}
+	switch {
+	case o.Result == NotSent, o.Result == Unknown, o.Code == 421:
+		c.gate.fail(now, answerText(o))
+		return
+	case o.Result == Accepted:
+		c.pace.accepted(now)
+	}
+	c.gate.answer()
+	if !c.answered {
+		c.answered = true
+		c.gate.connected(1)
+	}
 }
 
 // settlement is what an outcome means for a mail.
-func (r *run) settlement(t Task, o Outcome, now time.Time) Settlement {
+func (c *connection) settlement(t Task, o Outcome, now time.Time) Settlement {
 	s := Settlement{Ref: t.Ref, Code: o.Code, Reason: answerText(o)}
 	switch o.Result {
 	case Accepted:
@@ -139,27 +221,73 @@ func (r *run) settlement(t Task, o Outcome, now time.Time) Settlement {
 		s.State = Failed
 	case Unknown:
 		s.State, s.Uncertain = Uncertain, true
-		switch r.onUncertain() {
+		switch c.onUncertain() {
 		case Resend:
-			r.retryOrFail(&s, t, now, Uncertain)
+			c.retryOrFail(&s, t, now, Uncertain)
 		case Skip:
 			s.Received = true
 		}
 	default:
-		r.retryOrFail(&s, t, now, Failed)
+		c.retryOrFail(&s, t, now, Failed)
 	}
 	return s
 }
 
 // retryOrFail defers a mail, or ends it in the given state after its deadline.
-func (r *run) retryOrFail(s *Settlement, t Task, now time.Time, end DeliveryState) {
-	at, ok := r.Retry.next(now, t.Created, t.Attempts+1)
+func (c *connection) retryOrFail(s *Settlement, t Task, now time.Time, end DeliveryState) {
+	at, ok := c.Retry.next(now, t.Deadline, t.Attempts+1)
 	if !ok {
 		s.State = end
 		s.Reason = fmt.Sprintf("given up after %d attempts: %s", t.Attempts+1, s.Reason)
 		return
 	}
 	s.State, s.NextAt = Deferred, at
+}
+
+// giveBack returns a mail unattempted.
+func (c *connection) giveBack(ctx context.Context, t Task, next time.Time, reason string) {
+	c.settle(ctx, Settlement{Ref: t.Ref, State: Waiting, NextAt: next, Reason: reason})
+}
+
+// unmade settles a mail that could not be made: for good if its words are at
+// fault, else it is tried again.
+func (c *connection) unmade(ctx context.Context, t Task, err error) {
+	s := Settlement{Ref: t.Ref, State: Failed, Reason: oneLine(err.Error())}
+	if _, broken := errors.AsType[*renderError](err); !broken {
+		s.State, s.NextAt = Waiting, time.Now().Add(unmadeWaits)
+	}
+	c.Log.ErrorContext(ctx, "mail can't be made", "mail", t.Ref, "state", s.State, "error", err)
+	c.settle(ctx, s)
+}
+
+// unmadeWaits is how long a mail waits when the store could not be read.
+const unmadeWaits = 10 * time.Second
+
+// mark waits until a mail's mark, and with it the outcome of the mail before, is
+// durable.
+func (c *connection) mark(ctx context.Context, m Mark) (Verdict, error) {
+	marked := c.ledger.submit(Entry{Mark: &m})
+	c.wait(ctx)
+	a := <-marked
+	return a.verdict, a.err
+}
+
+// settle begins to store an outcome.
+func (c *connection) settle(ctx context.Context, s Settlement) {
+	c.wait(ctx)
+	c.last, c.settled = s, c.ledger.submit(Entry{Settle: &s})
+}
+
+// wait waits until the last outcome is durable.
+func (c *connection) wait(ctx context.Context) {
+	if c.settled == nil {
+		return
+	}
+	if a := <-c.settled; a.err != nil {
+		// The row stays in flight and is found uncertain later: listed, not lost.
+		c.Log.ErrorContext(ctx, "recording an outcome failed", "mail", c.last.Ref, "state", c.last.State, "error", a.err)
+	}
+	c.settled = nil
 }
 
 func answerText(o Outcome) string {

@@ -176,9 +176,10 @@ type Task struct {
 	Kind     MessageKind
 	Attempts int // before this one
 	Variant  int // of a digest
-	// Created is when the digest was approved or the message queued; the retry
-	// deadline counts from it.
-	Created time.Time
+	// Created is when the digest was approved or the message queued; the deadline
+	// counts from it.
+	Created  time.Time
+	Deadline time.Time // when it is given up; the worker's to say
 	// Subscriber is whom it goes to; zero but for the address in a test mail.
 	Subscriber subscribers.Subscriber
 	// To is the frozen address: set once the mail has been started.

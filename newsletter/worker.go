@@ -19,7 +19,10 @@ type Worker struct {
 	Composer    Composer
 	Transport   Transport
 	Connections int           // 0 = 4
+	Rate        float64       // mails a second in all; 0 = no limit
+	PerDomain   float64       // mails a second to each recipient domain; 0 = no limit
 	Retry       Retry         // of mails the server put off
+	Schedules   []Schedule    // a digest is given up when the next of its schedule is due
 	OnUncertain OnUncertain   // "" = Resend
 	Grace       time.Duration // for what is in flight when Run is told to stop; 0 = 30 s
 	Log         *slog.Logger
@@ -69,34 +72,30 @@ func (w *Worker) shift(ctx context.Context) error {
 	defer end()
 	id := strings.ToLower(rand.Text()[:16])
 	r := &run{
-		Worker:     w,
-		id:         id,
-		ledger:     newLedger(w.Store, id, end),
-		tasks:      make(chan Task),
-		stopping:   ctx.Done(),
-		digests:    make(map[int64]Digest),
-		renditions: make(map[renditionKey]Rendition),
+		Worker:   w,
+		id:       id,
+		ledger:   newLedger(w.Store, id, end),
+		single:   make(chan Task),
+		digests:  make(chan Task, w.ahead()),
+		stopping: ctx.Done(),
+		stencils: newStencils(w),
+		pace:     newPace(w.Rate, w.PerDomain),
 	}
+	r.gate = &gate{patience: max(3, w.connections()), changed: func(t Trouble) { r.troubled(context.WithoutCancel(ctx), t) }}
 	return r.run(ctx)
 }
 
 // run is one shift of a Worker.
 type run struct {
 	*Worker
-	id     string
-	ledger *ledger
-	tasks  chan Task
-
+	id       string
+	ledger   *ledger
+	single   chan Task       // mails that stand alone
+	digests  chan Task       // mails of digests; some are claimed ahead
 	stopping <-chan struct{} // closed when no new mail is to be started
-
-	mu         sync.Mutex
-	digests    map[int64]Digest // being sent
-	renditions map[renditionKey]Rendition
-}
-
-type renditionKey struct {
-	digest  int64
-	variant int
+	stencils *stencils
+	gate     *gate
+	pace     *pace
 }
 
 func (r *run) run(ctx context.Context) error {
@@ -106,16 +105,15 @@ func (r *run) run(ctx context.Context) error {
 		return nil // told to stop before it began
 	case err != nil:
 		return fmt.Errorf("attach to the outbox: %w", err)
-	case recovered != (Recovered{}):
-		r.Log.WarnContext(ctx, "took over mails of a worker that ended", "claimed", recovered.Claimed, "uncertain", recovered.Uncertain)
 	}
+	r.tellRecovered(ctx, recovered)
 	// Senders may finish what they began: their context outlives ctx by the grace.
 	sending, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	grace := context.AfterFunc(ctx, func() { time.AfterFunc(r.grace(), stop) })
 	defer grace()
 
-	var ledger, senders, beats sync.WaitGroup
+	var ledger, senders, feeders, beats sync.WaitGroup
 	ledger.Go(func() { r.ledger.run(context.WithoutCancel(ctx)) })
 	for range r.connections() {
 		senders.Go(func() { r.send(sending) })
@@ -123,8 +121,9 @@ func (r *run) run(ctx context.Context) error {
 	beating, endBeats := context.WithCancel(sending)
 	beats.Go(func() { r.beat(beating) })
 
-	r.feed(ctx)
-	close(r.tasks)
+	feeders.Go(func() { r.feed(ctx, r.feedSingle) })
+	feeders.Go(func() { r.feed(ctx, r.feedDigests) })
+	feeders.Wait()
 	senders.Wait()
 	close(r.ledger.entries)
 	ledger.Wait()
@@ -145,249 +144,59 @@ func (r *run) beat(ctx context.Context) {
 			return
 		case <-ticker.C:
 		}
-		if recovered, err := r.Store.Attach(ctx, r.id, deadAfter, r.onUncertain()); err != nil {
+		recovered, err := r.Store.Attach(ctx, r.id, deadAfter, r.onUncertain())
+		if err != nil {
 			if ctx.Err() == nil {
 				r.Log.ErrorContext(ctx, "heartbeat failed", "error", err)
 			}
-		} else if recovered != (Recovered{}) {
-			r.Log.WarnContext(ctx, "took over mails of a worker that ended", "claimed", recovered.Claimed, "uncertain", recovered.Uncertain)
-		}
-	}
-}
-
-// feed claims mails and hands them to the senders until ctx is done.
-func (r *run) feed(ctx context.Context) {
-	for ctx.Err() == nil {
-		// Taken before looking, so that a change in between is not missed.
-		var wake <-chan struct{}
-		if r.Wake != nil {
-			wake = r.Wake()
-		}
-		worked, err := r.feedOnce(ctx)
-		if err != nil && ctx.Err() == nil {
-			r.Log.ErrorContext(ctx, "outbox failed", "error", err)
-		}
-		if worked && err == nil {
 			continue
 		}
-		select {
-		case <-ctx.Done():
-		case <-wake:
-		case <-time.After(r.idle(ctx)):
-		}
+		r.tellRecovered(ctx, recovered)
 	}
 }
 
-// idle is how long to wait when there is nothing to do now.
-func (r *run) idle(ctx context.Context) time.Duration {
-	wait := idleFor
-	if due, err := r.Store.NextDue(ctx); err == nil && !due.IsZero() {
-		wait = min(wait, max(time.Until(due), 10*time.Millisecond))
-	}
-	return wait
-}
-
-func (r *run) feedOnce(ctx context.Context) (worked bool, err error) {
-	limit := max(20, 4*r.connections())
-	messages, err := r.Store.ClaimMessages(ctx, r.id, limit)
-	if err != nil {
-		return false, fmt.Errorf("claim messages: %w", err)
-	}
-	if len(messages) > 0 {
-		r.hand(ctx, messages)
-		return true, nil
-	}
-	digests, err := r.Store.Ready(ctx)
-	if err != nil {
-		return false, fmt.Errorf("look for digests: %w", err)
-	}
-	for _, d := range digests {
-		worked, err := r.feedDigest(ctx, d, limit)
-		if worked || err != nil {
-			return worked, err
-		}
-	}
-	return false, nil
-}
-
-func (r *run) feedDigest(ctx context.Context, d Digest, limit int) (worked bool, err error) {
-	if d.State == DigestApproved {
-		// All of it is rendered before any of it is sent.
-		if err := r.render(ctx, d); err != nil {
-			return false, err
-		}
-		if err := r.Store.Start(ctx, d.ID); err != nil {
-			return false, fmt.Errorf("start digest %d: %w", d.ID, err)
-		}
-		r.Log.InfoContext(ctx, "digest started", "digest", d.ID)
-	}
-	tasks, err := r.Store.ClaimDeliveries(ctx, r.id, d.ID, limit)
-	if err != nil {
-		return false, fmt.Errorf("claim deliveries of digest %d: %w", d.ID, err)
-	}
-	r.remember(d)
-	if len(tasks) > 0 {
-		r.hand(ctx, tasks)
-		return true, nil
-	}
-	done, err := r.Store.Finish(ctx, d.ID)
-	if err != nil {
-		return false, fmt.Errorf("finish digest %d: %w", d.ID, err)
-	}
-	if done {
-		r.forget(d.ID)
-		r.Log.InfoContext(ctx, "digest done", "digest", d.ID)
-		if r.OnDone != nil {
-			r.OnDone(d.ID)
-		}
-	}
-	return false, nil
-}
-
-func (r *run) hand(ctx context.Context, tasks []Task) {
-	for _, t := range tasks {
-		select {
-		case r.tasks <- t:
-		case <-ctx.Done():
-			return // Detach gives back the rest
-		}
+func (r *run) tellRecovered(ctx context.Context, recovered Recovered) {
+	if recovered != (Recovered{}) {
+		r.Log.WarnContext(ctx, "took over mails of a worker that ended", "claimed", recovered.Claimed, "uncertain", recovered.Uncertain)
 	}
 }
 
-func (r *run) remember(d Digest) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.digests[d.ID] = d
-}
-
-func (r *run) forget(id int64) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	delete(r.digests, id)
-	for key := range r.renditions {
-		if key.digest == id {
-			delete(r.renditions, key)
-		}
+// troubled records and says that the mail server can't be reached, or can again.
+func (r *run) troubled(ctx context.Context, t Trouble) {
+	if err := r.Store.Trouble(ctx, r.id, t); err != nil {
+		r.Log.ErrorContext(ctx, "recording trouble failed", "error", err)
+	}
+	wait := t.Until.Sub(time.Now()).Round(time.Second)
+	switch {
+	case t == (Trouble{}):
+		r.Log.InfoContext(ctx, "mail server answers again")
+	case wait == time.Second || wait == mostShut: // neither each time nor never
+		r.Log.WarnContext(ctx, "mail server can't be reached", "error", t.Reason, "since", t.Since, "again_in", wait)
 	}
 }
 
-// render renders every variant of a digest, or ends the digest if one can't be.
-func (r *run) render(ctx context.Context, d Digest) error {
-	for _, v := range d.Variants {
-		_, err := r.rendition(ctx, d, v.Number)
-		if _, broken := errors.AsType[*renderError](err); broken {
-			if failErr := r.Store.FailDigest(ctx, d.ID, oneLine(err.Error())); failErr != nil {
-				return fmt.Errorf("end digest %d: %w", d.ID, failErr)
-			}
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// letter makes a task's mail. A renderError will not go away by trying again.
-func (r *run) letter(ctx context.Context, t Task) (Letter, error) {
-	if t.Kind != DigestMail {
-		letter, err := r.Writer.Single(t)
-		if err != nil {
-			return Letter{}, &renderError{err}
-		}
-		return letter, nil
-	}
-	r.mu.Lock()
-	d := r.digests[t.Ref.Digest]
-	r.mu.Unlock()
-	rendition, err := r.rendition(ctx, d, t.Variant)
-	if err != nil {
-		return Letter{}, err
-	}
-	return r.Writer.Master(d, t.Variant, rendition).With(r.Writer.Copy(d, t.Subscriber)), nil
-}
-
-// rendition is a variant's words, from memory if they have been used before.
-func (r *run) rendition(ctx context.Context, d Digest, number int) (Rendition, error) {
-	key := renditionKey{d.ID, number}
-	r.mu.Lock()
-	rendition, ok := r.renditions[key]
-	r.mu.Unlock()
-	if ok {
-		return rendition, nil
-	}
-	variant, err := r.variant(ctx, d, number)
-	if err != nil {
-		return Rendition{}, err
-	}
-	if rendition, err = r.Writer.rendition(ctx, r.Store, d, variant); err != nil {
-		return Rendition{}, err
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if len(r.renditions) >= maxRenditions {
-		clear(r.renditions)
-	}
-	r.renditions[key] = rendition
-	return rendition, nil
-}
-
-// maxRenditions bounds the memory of rendered variants: at most 90 KB each.
-const maxRenditions = 512
-
-func (r *run) variant(ctx context.Context, d Digest, number int) (Variant, error) {
-	for _, v := range d.Variants {
-		if v.Number == number {
-			return v, nil
-		}
-	}
-	// One that was added since: a reader received some of it meanwhile.
-	v, err := r.Store.Variant(ctx, d.ID, number)
-	if err != nil {
-		return Variant{}, fmt.Errorf("read variant %d of digest %d: %w", number, d.ID, err)
-	}
-	return v, nil
-}
-
-func (r *run) connections() int {
-	if r.Connections > 0 {
-		return r.Connections
+func (w *Worker) connections() int {
+	if w.Connections > 0 {
+		return w.Connections
 	}
 	return 4
 }
 
-func (r *run) grace() time.Duration {
-	if r.Grace > 0 {
-		return r.Grace
+// ahead is how many mails of digests are claimed while others are being sent.
+func (w *Worker) ahead() int { return min(max(40, 10*w.connections()), 500) }
+
+func (w *Worker) grace() time.Duration {
+	if w.Grace > 0 {
+		return w.Grace
 	}
 	return 30 * time.Second
 }
 
-func (r *run) onUncertain() OnUncertain {
-	if r.OnUncertain == "" {
+func (w *Worker) onUncertain() OnUncertain {
+	if w.OnUncertain == "" {
 		return Resend
 	}
-	return r.OnUncertain
-}
-
-// unmade settles a mail that could not be made: for good if its words are at
-// fault, else it is tried again.
-func (r *run) unmade(ctx context.Context, t Task, err error) {
-	s := Settlement{Ref: t.Ref, State: Failed, Reason: oneLine(err.Error())}
-	if _, broken := errors.AsType[*renderError](err); !broken {
-		s.State, s.NextAt = Waiting, time.Now().Add(unmadeWaits)
-	}
-	r.Log.ErrorContext(ctx, "mail can't be made", "mail", t.Ref, "state", s.State, "error", err)
-	r.settle(ctx, s)
-}
-
-// unmadeWaits is how long a mail waits when the store could not be read.
-const unmadeWaits = 10 * time.Second
-
-func (r *run) settle(ctx context.Context, s Settlement) {
-	if err := r.ledger.settle(s); err != nil {
-		// The row stays in flight and is found uncertain later: listed, not lost.
-		r.Log.ErrorContext(ctx, "recording an outcome failed", "mail", s.Ref, "state", s.State, "error", err)
-	}
+	return w.OnUncertain
 }
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }

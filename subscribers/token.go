@@ -18,6 +18,7 @@ const (
 	ConfirmToken     Purpose = "confirm"
 	UnsubscribeToken Purpose = "unsubscribe"
 	PreferencesToken Purpose = "preferences"
+	BounceAddress    Purpose = "bounce" // of an address that bounces come back to
 )
 
 // MinSecret is the shortest secret accepted, in bytes.
@@ -61,6 +62,16 @@ func keyID(secret string) string {
 // a confirmation); it may be empty and does not appear in the token.
 func (k *Keyring) Make(p Purpose, publicID, scope string) string {
 	return k.make(k.current, p, publicID, scope)
+}
+
+// Sign is the MAC of data for a purpose, by the current key, and that key's id: 3
+// and 32 bytes. It is for what can't have the form of a token.
+func (k *Keyring) Sign(p Purpose, data []byte) (kid, mac []byte) {
+	kid, _ = hex.DecodeString(k.current) // as keyID made it
+	h := hmac.New(sha256.New, k.keys[k.current])
+	h.Write([]byte(p + "\x00"))
+	h.Write(data)
+	return kid, h.Sum(nil)
 }
 
 func (k *Keyring) make(kid string, p Purpose, publicID, scope string) string {

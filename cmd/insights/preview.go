@@ -69,7 +69,7 @@ func (n *newsroom) preview(ctx context.Context, to, category, id string) (newsle
 		return newsletter.Letter{}, err
 	}
 	rendition := newsletter.Rendition{Rendered: rendered, Date: d.CreatedAt.UTC().Truncate(time.Second), BaseURL: n.config.Site.BaseURL}
-	return n.writer.Master(d, variant.Number, rendition).With(n.writer.Copy(d, reader)), nil
+	return n.writer.Master(d, variant.Number, rendition).With(n.writer.Copy(d.UID, reader)), nil
 }
 
 // sample is a planned digest's largest variant, or what a new reader would get.

@@ -1,0 +1,174 @@
+package newsletter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// feed claims mails with claim and hands them to the senders until ctx is done.
+func (r *run) feed(ctx context.Context, claim func(ctx context.Context, limit int) (worked bool, err error)) {
+	for ctx.Err() == nil {
+		// Taken before looking, so that a change in between is not missed.
+		var wake <-chan struct{}
+		if r.Wake != nil {
+			wake = r.Wake()
+		}
+		trouble, shut, trial := r.gate.shut(time.Now())
+		if shut {
+			select {
+			case <-ctx.Done():
+			case <-time.After(time.Until(trouble.Until)):
+			}
+			continue
+		}
+		limit := r.ahead()
+		if trial {
+			limit = 1
+		}
+		worked, err := claim(ctx, limit)
+		if err != nil && ctx.Err() == nil {
+			r.Log.ErrorContext(ctx, "outbox failed", "error", err)
+		}
+		if worked && err == nil && !trial {
+			continue
+		}
+		select {
+		case <-ctx.Done():
+		case <-wake:
+		case <-time.After(r.idle(ctx)):
+		}
+	}
+}
+
+// idle is how long to wait when there is nothing to do now.
+func (r *run) idle(ctx context.Context) time.Duration {
+	wait := idleFor
+	if due, err := r.Store.NextDue(ctx); err == nil && !due.IsZero() {
+		wait = min(wait, max(time.Until(due), 10*time.Millisecond))
+	}
+	return wait
+}
+
+// feedSingle claims mails that stand alone.
+func (r *run) feedSingle(ctx context.Context, limit int) (worked bool, err error) {
+	tasks, err := r.Store.ClaimMessages(ctx, r.id, min(limit, 50))
+	if err != nil {
+		return false, fmt.Errorf("claim messages: %w", err)
+	}
+	for i := range tasks {
+		tasks[i].Deadline = r.Retry.deadline(tasks[i].Created)
+	}
+	r.hand(ctx, r.single, tasks)
+	return len(tasks) > 0, nil
+}
+
+// feedDigests claims mails of the digests that are ready.
+func (r *run) feedDigests(ctx context.Context, limit int) (worked bool, err error) {
+	digests, err := r.Store.Ready(ctx)
+	if err != nil {
+		return false, fmt.Errorf("look for digests: %w", err)
+	}
+	for _, d := range digests {
+		claimed, err := r.feedDigest(ctx, d, limit)
+		if err != nil {
+			return worked, err
+		}
+		if worked = worked || claimed; worked && limit == 1 {
+			break
+		}
+	}
+	return worked, nil
+}
+
+// turnLasts is how long one digest is fed before the worker looks at all again.
+const turnLasts = time.Second
+
+// feedDigest claims mails of one digest for a while, or ends it.
+func (r *run) feedDigest(ctx context.Context, d Digest, limit int) (worked bool, err error) {
+	r.stencils.begin(d)
+	if d.State == DigestApproved {
+		// All of it is rendered before any of it is sent.
+		if err := r.render(ctx, d); err != nil {
+			return false, err
+		}
+		if err := r.Store.Start(ctx, d.ID); err != nil {
+			return false, fmt.Errorf("start digest %d: %w", d.ID, err)
+		}
+		r.Log.InfoContext(ctx, "digest started", "digest", d.ID)
+	}
+	deadline := r.deadline(d)
+	for began := time.Now(); ctx.Err() == nil; worked = true {
+		tasks, err := r.Store.ClaimDeliveries(ctx, r.id, d.ID, limit)
+		if err != nil {
+			return worked, fmt.Errorf("claim deliveries of digest %d: %w", d.ID, err)
+		}
+		if len(tasks) == 0 {
+			break
+		}
+		for i := range tasks {
+			tasks[i].Deadline = deadline
+		}
+		r.hand(ctx, r.digests, tasks)
+		if limit == 1 || time.Since(began) > turnLasts {
+			return true, nil
+		}
+	}
+	return worked, r.finish(ctx, d)
+}
+
+// deadline is when mails of a digest are given up: after the time of Retry, or
+// when the next digest of its schedule, which brings the same insights, is due.
+func (r *run) deadline(d Digest) time.Time {
+	deadline := r.Retry.deadline(d.ApprovedAt)
+	for i := range r.Schedules {
+		if s := &r.Schedules[i]; s.Name == d.Schedule && d.Schedule != "" {
+			if next, ok := s.Next(d.ApprovedAt); ok && next.Due.Before(deadline) {
+				return next.Due
+			}
+		}
+	}
+	return deadline
+}
+
+func (r *run) finish(ctx context.Context, d Digest) error {
+	done, err := r.Store.Finish(ctx, d.ID)
+	if err != nil {
+		return fmt.Errorf("finish digest %d: %w", d.ID, err)
+	}
+	if done {
+		r.stencils.end(d.ID)
+		r.Log.InfoContext(ctx, "digest done", "digest", d.ID)
+		if r.OnDone != nil {
+			r.OnDone(d.ID)
+		}
+	}
+	return nil
+}
+
+func (r *run) hand(ctx context.Context, to chan<- Task, tasks []Task) {
+	for _, t := range tasks {
+		select {
+		case to <- t:
+		case <-ctx.Done():
+			return // Detach gives back the rest
+		}
+	}
+}
+
+// render renders every variant of a digest, or ends the digest if one can't be.
+func (r *run) render(ctx context.Context, d Digest) error {
+	for _, v := range d.Variants {
+		_, _, _, err := r.stencils.of(ctx, d.ID, v.Number)
+		if _, broken := errors.AsType[*renderError](err); broken {
+			if failErr := r.Store.FailDigest(ctx, d.ID, oneLine(err.Error())); failErr != nil {
+				return fmt.Errorf("end digest %d: %w", d.ID, failErr)
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
