@@ -121,8 +121,14 @@ func (r *run) run(ctx context.Context) error {
 	beating, endBeats := context.WithCancel(sending)
 	beats.Go(func() { r.beat(beating) })
 
-	feeders.Go(func() { r.feed(ctx, r.feedSingle) })
-	feeders.Go(func() { r.feed(ctx, r.feedDigests) })
+	feeders.Go(func() {
+		// What stands alone goes first, also what was there before the worker.
+		if _, err := r.feedSingle(ctx, r.ahead()); err != nil && ctx.Err() == nil {
+			r.Log.ErrorContext(ctx, "outbox failed", "error", err)
+		}
+		feeders.Go(func() { r.feed(ctx, r.feedDigests) })
+		r.feed(ctx, r.feedSingle)
+	})
 	feeders.Wait()
 	senders.Wait()
 	close(r.ledger.entries)

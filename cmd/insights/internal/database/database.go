@@ -46,6 +46,9 @@ type engine interface {
 	lockSender() (release func() error, err error)
 	// notePath is a file where the only sender leaves word for the next, or "".
 	notePath() string
+	// batchSizes are the numbers of rows that one UPDATE of a batch is made for,
+	// largest first, 1 last.
+	batchSizes() []int
 	// skipLocked ends a claim's SELECT so that two claims at once take different
 	// rows of the table with this alias.
 	skipLocked(alias string) string

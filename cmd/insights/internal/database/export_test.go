@@ -15,9 +15,9 @@ func (db *DB) SetPlanChunk(subscribers int64) { db.planChunk = subscribers }
 var HotStatements = map[string]string{
 	"claim":          claimBatch.statement(4),
 	"due":            dueDeliveries,
-	"mark":           markBatch.statement(4),
-	"sent":           sentBatch.statement(4),
-	"received":       receivedBatch.statement(4),
+	"mark":           markBatch.statement(1),
+	"sent":           sentBatch.statement(1),
+	"received":       receivedBatch.statement(1),
 	"finish":         "SELECT " + openDeliveries,
 	"next due":       nextDueQuery,
 	"groups":         groupsQuery,

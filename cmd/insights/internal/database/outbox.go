@@ -96,6 +96,7 @@ func takeOver(ctx context.Context, tx *sql.Tx, policy newsletter.OnUncertain, at
 
 // countAsReceived moves the positions of readers whose mail was in flight.
 func countAsReceived(ctx context.Context, tx *sql.Tx) error {
+	type move struct{ subscriber, base, target int64 }
 	var moves []move
 	err := each(ctx, tx, func(rows *sql.Rows) error {
 		var m move
@@ -106,7 +107,12 @@ func countAsReceived(ctx context.Context, tx *sql.Tx) error {
 	if err != nil {
 		return err
 	}
-	return moveReaders(ctx, tx, moves)
+	for _, m := range moves {
+		if err := received(ctx, tx, m.subscriber, m.base, m.target); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Detach implements newsletter.OutboxStore.
@@ -218,8 +224,9 @@ const dueDeliveries = `SELECT o.subscriber_id, o.variant, o.attempts, o.email, c
 var claimBatch = batch{
 	columns: []column{{"subscriber", integer}},
 	fixed:   3,
-	rest: `UPDATE deliveries SET state = 'claimed', owner = ?3, next_at = -1, updated_at = ?2 FROM v
-		WHERE deliveries.digest_id = ?1 AND deliveries.subscriber_id = v.subscriber AND deliveries.state IN ('pending', 'deferred') RETURNING deliveries.subscriber_id`,
+	text: `UPDATE deliveries SET state = 'claimed', owner = ?3, next_at = -1, updated_at = ?2 FROM v
+		WHERE digest_id = ?1 AND subscriber_id = v.subscriber AND state IN ('pending', 'deferred')`,
+	many: true,
 }
 
 // touchEvery is how often a digest's last activity is recorded.
@@ -264,9 +271,9 @@ func (db *DB) ClaimDeliveries(ctx context.Context, worker string, digest int64, 
 		if err != nil {
 			return err
 		}
-		return run(ctx, tx, &claimBatch, []any{digest, at, worker}, tasks, func(t newsletter.Task, args []any) []any {
+		return run(ctx, db, tx, &claimBatch, []any{digest, at, worker}, tasks, func(args []any, t newsletter.Task) []any {
 			return append(args, t.Ref.Subscriber)
-		}, func(rows *sql.Rows) error { return nil })
+		}, nil)
 	})
 	slices.SortFunc(tasks, func(a, b newsletter.Task) int {
 		return cmp.Or(cmp.Compare(a.Variant, b.Variant), cmp.Compare(a.Ref.Subscriber, b.Ref.Subscriber))

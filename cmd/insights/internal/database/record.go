@@ -31,7 +31,7 @@ func (db *DB) Record(ctx context.Context, worker string, entries []newsletter.En
 		if _, err := tx.ExecContext(ctx, "UPDATE counters SET value = value + ?1 WHERE name = 'recorded'", len(entries)); err != nil {
 			return err
 		}
-		if err := settleSent(ctx, tx, worker, sent, at); err != nil {
+		if err := db.settleSent(ctx, tx, worker, sent, at); err != nil {
 			return err
 		}
 		for i, e := range entries {
@@ -48,7 +48,7 @@ func (db *DB) Record(ctx context.Context, worker string, entries []newsletter.En
 				return err
 			}
 		}
-		return markDeliveries(ctx, tx, worker, marks, at, verdicts)
+		return db.markDeliveries(ctx, tx, worker, marks, at, verdicts)
 	})
 	return verdicts, err
 }
@@ -69,23 +69,24 @@ const asPlanned = `deliveries.digest_id = v.digest AND deliveries.subscriber_id 
 		AND (o.state IN ('sending', 'uncertain') OR o.uncertain_at > 0))
 	AND NOT ` + held
 
-// markBatch is run for every mail, some at a time.
+// markBatch is made for every mail.
 var markBatch = batch{
-	columns: []column{{"digest", integer}, {"subscriber", integer}, {"email", text}, {"message_id", text}},
+	columns: []column{{"digest", integer}, {"subscriber", integer}, {"email", words}, {"message_id", words}},
+	key:     2,
 	fixed:   2,
-	rest: `UPDATE deliveries SET state = 'sending', attempts = attempts + 1, email = v.email, message_id = v.message_id, updated_at = ?1
-		FROM v WHERE ` + asPlanned + ` RETURNING deliveries.digest_id, deliveries.subscriber_id`,
+	text: `UPDATE deliveries SET state = 'sending', attempts = attempts + 1, email = v.email, message_id = v.message_id, updated_at = ?1 FROM v
+		WHERE ` + asPlanned,
 }
 
 // markDeliveries makes claimed deliveries `sending` where nothing has changed
 // since they were planned, and looks closer at the others.
-func markDeliveries(ctx context.Context, tx *sql.Tx, worker string, marks []mark, at int64, verdicts []newsletter.Verdict) error {
+func (db *DB) markDeliveries(ctx context.Context, tx *sql.Tx, worker string, marks []mark, at int64, verdicts []newsletter.Verdict) error {
 	// Two mails to one reader are not to be in flight together: the second is
 	// looked at when the first one's mark stands.
 	var together, others []mark
 	seen := make(map[int64]bool, len(marks))
 	for _, m := range marks {
-		verdicts[m.entry] = newsletter.Drop
+		verdicts[m.entry] = newsletter.Go
 		if seen[m.Ref.Subscriber] {
 			others = append(others, m)
 		} else {
@@ -93,99 +94,70 @@ func markDeliveries(ctx context.Context, tx *sql.Tx, worker string, marks []mark
 		}
 		seen[m.Ref.Subscriber] = true
 	}
-	marked := make(map[newsletter.Ref]bool, len(marks))
-	pass := func(marks []mark) error {
-		return run(ctx, tx, &markBatch, []any{at, worker}, marks, func(m mark, args []any) []any {
-			return append(args, m.Ref.Digest, m.Ref.Subscriber, m.To, m.MessageID)
-		}, func(rows *sql.Rows) error {
-			var ref newsletter.Ref
-			err := rows.Scan(&ref.Digest, &ref.Subscriber)
-			marked[ref] = true
-			return err
-		})
-	}
-	if err := pass(together); err != nil {
+	closer := func(m mark) (err error) {
+		verdicts[m.entry], err = recheck(ctx, tx, worker, m.Mark, at)
 		return err
 	}
-	for _, m := range append(together, others...) {
-		if verdicts[m.entry] = newsletter.Go; marked[m.Ref] {
-			continue
-		}
-		var err error
-		if verdicts[m.entry], err = recheck(ctx, tx, worker, m.Mark, at); err != nil {
+	for _, some := range [][]mark{together, others} {
+		err := run(ctx, db, tx, &markBatch, []any{at, worker}, some, func(args []any, m mark) []any {
+			return append(args, m.Ref.Digest, m.Ref.Subscriber, m.To, m.MessageID)
+		}, closer)
+		if err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// ofWorker is a delivery of digest v.digest to reader v.subscriber that worker ?2
+// still has.
+const ofWorker = `digest_id = v.digest AND subscriber_id = v.subscriber AND owner = ?2 AND state IN ('claimed', 'sending')`
+
 var (
-	// sentBatch is run for every mail that was accepted, some at a time.
-	sentBatch = batch{
-		columns: []column{{"digest", integer}, {"subscriber", integer}, {"code", integer}, {"reason", text}},
-		fixed:   2,
-		rest: `UPDATE deliveries SET state = 'sent', owner = '', next_at = -1, open = 0, code = v.code, reason = v.reason, updated_at = ?1
-			FROM v WHERE deliveries.digest_id = v.digest AND deliveries.subscriber_id = v.subscriber AND deliveries.owner = ?2 AND deliveries.state IN ('claimed', 'sending')
-			RETURNING deliveries.subscriber_id, deliveries.base_id, deliveries.target_id`,
-	}
-	// receivedBatch moves readers who are where their mail found them.
+	// receivedBatch moves readers who are where their mail found them to where it
+	// takes them. It comes before sentBatch, while the mail is still its worker's.
 	receivedBatch = batch{
-		columns: []column{{"subscriber", integer}, {"base", integer}, {"target", integer}},
-		rest: `UPDATE subscribers SET position_id = v.target FROM v
-			WHERE subscribers.id = v.subscriber AND subscribers.position_id = v.base RETURNING subscribers.id`,
+		columns: []column{{"digest", integer}, {"subscriber", integer}},
+		key:     2,
+		fixed:   2,
+		text: `UPDATE subscribers SET position_id = (SELECT d.target_id FROM deliveries d WHERE d.digest_id = v.digest AND d.subscriber_id = v.subscriber) FROM v
+			WHERE subscribers.id = v.subscriber AND ?1 = ?1 AND subscribers.position_id = (SELECT base_id FROM deliveries WHERE ` + ofWorker + `)`,
+	}
+	// sentBatch is made for every mail that was accepted.
+	sentBatch = batch{
+		columns: []column{{"digest", integer}, {"subscriber", integer}, {"code", integer}, {"reason", words}},
+		fixed:   2,
+		text: `UPDATE deliveries SET state = 'sent', owner = '', next_at = -1, open = 0, code = v.code, reason = v.reason, updated_at = ?1 FROM v
+			WHERE ` + ofWorker,
 	}
 )
 
-// move is where a mail takes a reader.
-type move struct{ subscriber, base, target int64 }
-
 // settleSent records accepted deliveries and moves their readers. One that another
 // worker took over is left as it is listed there: uncertain.
-func settleSent(ctx context.Context, tx *sql.Tx, worker string, sent []newsletter.Settlement, at int64) error {
-	var moves []move
-	err := run(ctx, tx, &sentBatch, []any{at, worker}, sent, func(s newsletter.Settlement, args []any) []any {
-		return append(args, s.Ref.Digest, s.Ref.Subscriber, s.Code, s.Reason)
-	}, func(rows *sql.Rows) error {
-		var m move
-		err := rows.Scan(&m.subscriber, &m.base, &m.target)
-		moves = append(moves, m)
-		return err
-	})
+func (db *DB) settleSent(ctx context.Context, tx *sql.Tx, worker string, sent []newsletter.Settlement, at int64) error {
+	err := run(ctx, db, tx, &receivedBatch, []any{at, worker}, sent, func(args []any, s newsletter.Settlement) []any {
+		return append(args, s.Ref.Digest, s.Ref.Subscriber)
+	}, func(s newsletter.Settlement) error { return receivedBy(ctx, tx, worker, s.Ref) })
 	if err != nil {
 		return err
 	}
-	return moveReaders(ctx, tx, moves)
+	return run(ctx, db, tx, &sentBatch, []any{at, worker}, sent, func(args []any, s newsletter.Settlement) []any {
+		return append(args, s.Ref.Digest, s.Ref.Subscriber, s.Code, s.Reason)
+	}, nil)
 }
 
-// moveReaders moves each reader's position from base to target, or, where it has
-// moved meanwhile, to the maximum of both.
-func moveReaders(ctx context.Context, tx *sql.Tx, moves []move) error {
-	moved := make(map[int64]bool, len(moves))
-	err := run(ctx, tx, &receivedBatch, nil, moves, func(m move, args []any) []any {
-		return append(args, m.subscriber, m.base, m.target)
-	}, func(rows *sql.Rows) error {
-		var id int64
-		err := rows.Scan(&id)
-		moved[id] = true
-		return err
-	})
+// receivedBy moves the reader of a worker's delivery to where it takes them.
+func receivedBy(ctx context.Context, tx *sql.Tx, worker string, ref newsletter.Ref) error {
+	var base, target int64
+	err := tx.QueryRowContext(ctx, "SELECT base_id, target_id FROM deliveries WHERE digest_id = ?1 AND subscriber_id = ?2 AND owner = ?3 AND state IN ('claimed', 'sending')",
+		ref.Digest, ref.Subscriber, worker).Scan(&base, &target)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil // fenced
+	}
 	if err != nil {
 		return err
 	}
-	seen := make(map[int64]int, len(moves))
-	for _, m := range moves {
-		seen[m.subscriber]++
-	}
-	for _, m := range moves {
-		// Of several moves of one reader the statement made one, nobody knows which.
-		if moved[m.subscriber] && seen[m.subscriber] == 1 {
-			continue
-		}
-		if err := received(ctx, tx, m.subscriber, m.base, m.target); err != nil {
-			return err
-		}
-	}
-	return nil
+	return received(ctx, tx, ref.Subscriber, base, target)
 }
 
 // recheck decides about a claimed delivery whose reader or digest has changed

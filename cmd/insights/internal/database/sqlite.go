@@ -22,6 +22,8 @@ type sqlite struct{ path string }
 func (s *sqlite) String() string     { return "sqlite:" + s.path }
 func (s *sqlite) migrations() string { return "migrations/sqlite" }
 
+func (s *sqlite) batchSizes() []int { return oneByOne }
+
 // There is one writer at a time, so no claim sees another's.
 func (s *sqlite) skipLocked(string) string { return "" }
 
