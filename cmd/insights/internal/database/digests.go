@@ -159,7 +159,7 @@ func (db *DB) Pause(ctx context.Context, id int64, reason string) (changed bool,
 
 // Resume implements newsletter.DigestStore.
 func (db *DB) Resume(ctx context.Context, id int64) (changed bool, err error) {
-	changed, err = db.move(ctx, id, newsletter.DigestApproved, "UPDATE digests SET state = 'approved', reason = '' WHERE id = ?1 AND state = 'paused'", id)
+	changed, err = db.move(ctx, id, newsletter.DigestApproved, "UPDATE digests SET state = 'approved', reason = '', approved_at = ?2, active_at = ?2 WHERE id = ?1 AND state = 'paused'", id, now())
 	if errors.Is(err, newsletter.ErrState) {
 		if d, readErr := db.Digest(ctx, id); readErr == nil && d.State == newsletter.DigestSending {
 			return false, nil // a worker has started it again

@@ -91,7 +91,11 @@ func (db *DB) Setting(ctx context.Context, name string) (value string, err error
 // SetSetting keeps a value under a name.
 func (db *DB) SetSetting(ctx context.Context, name, value string) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, "INSERT INTO settings (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value", name, value)
-		return err
+		return setSetting(ctx, tx, name, value)
 	})
+}
+
+func setSetting(ctx context.Context, tx *sql.Tx, name, value string) error {
+	_, err := tx.ExecContext(ctx, "INSERT INTO settings (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value", name, value)
+	return err
 }
