@@ -173,6 +173,7 @@ type DigestStore interface {
 	Release(ctx context.Context) (released bool, err error)
 
 	Deliveries(ctx context.Context, f DeliveryFilter) iter.Seq2[Delivery, error]
+	Delivery(ctx context.Context, ref Ref) (Delivery, error) // ErrNotFound
 }
 
 // DeliveryFilter chooses mails in the outbox. Zero fields choose all.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"strings"
 
 	"github.com/scaledbydesign/insights/newsletter"
 )
@@ -204,35 +205,62 @@ func skipUnstarted(ctx context.Context, tx *sql.Tx, digest int64, reason string)
 	return err
 }
 
-// Deliveries implements newsletter.DigestStore: mails of digests, then single
-// ones, the newest digest first.
+const (
+	deliveryColumns = `d.digest_id, d.subscriber_id, CAST(0 AS BIGINT), 'digest', CASE d.email WHEN '' THEN coalesce(s.email, '') ELSE d.email END,
+		d.state, d.attempts, d.variant, d.code, d.reason, d.message_id, d.next_at, d.updated_at, d.uncertain_at`
+	messageColumns = `CAST(0 AS BIGINT), coalesce(m.subscriber_id, 0), m.id, m.kind, m.email,
+		m.state, m.attempts, CAST(0 AS BIGINT), m.code, m.reason, m.message_id, m.next_at, m.updated_at, m.uncertain_at`
+)
+
+func scanDelivery(scan func(...any) error) (d newsletter.Delivery, err error) {
+	var next, updated, uncertain int64
+	err = scan(&d.Ref.Digest, &d.Ref.Subscriber, &d.Ref.Message, &d.Kind, &d.Email,
+		&d.State, &d.Attempts, &d.Variant, &d.Code, &d.Reason, &d.MessageID, &next, &updated, &uncertain)
+	d.NextAt, d.UpdatedAt, d.UncertainAt = fromMillis(max(next, 0)), fromMillis(updated), fromMillis(uncertain)
+	return d, err
+}
+
+// Delivery implements newsletter.DigestStore.
+func (db *DB) Delivery(ctx context.Context, ref newsletter.Ref) (newsletter.Delivery, error) {
+	query, args := "SELECT "+deliveryColumns+" FROM deliveries d LEFT JOIN subscribers s ON s.id = d.subscriber_id WHERE d.digest_id = ?1 AND d.subscriber_id = ?2", []any{ref.Digest, ref.Subscriber}
+	if ref.Message != 0 {
+		query, args = "SELECT "+messageColumns+" FROM messages m WHERE m.id = ?1", []any{ref.Message}
+	}
+	d, err := scanDelivery(db.reader.QueryRowContext(ctx, query, args...).Scan)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = newsletter.ErrNotFound
+	}
+	return d, explain(err)
+}
+
+// Deliveries implements newsletter.DigestStore: mails of digests, the newest digest
+// first, then single ones, the newest first.
 func (db *DB) Deliveries(ctx context.Context, f newsletter.DeliveryFilter) iter.Seq2[newsletter.Delivery, error] {
 	return func(yield func(newsletter.Delivery, error) bool) {
-		rows, err := db.reader.QueryContext(ctx, `SELECT d.digest_id, d.subscriber_id, 0, 'digest', CASE d.email WHEN '' THEN coalesce(s.email, '') ELSE d.email END,
-				d.state, d.attempts, d.reason, d.message_id, d.next_at, d.updated_at, d.uncertain_at, 0 AS at
-			FROM deliveries d LEFT JOIN subscribers s ON s.id = d.subscriber_id
-			WHERE (?1 = 0 OR d.digest_id = ?1) AND (?2 = '' OR d.state = ?2 OR ?2 = 'uncertain' AND d.uncertain_at > 0) AND (?3 = '' OR s.email_key = ?3)
-			UNION ALL
-			SELECT 0, coalesce(m.subscriber_id, 0), m.id, m.kind, m.email, m.state, m.attempts, m.reason, m.message_id, m.next_at, m.updated_at, m.uncertain_at, m.id AS at
-			FROM messages m
-			WHERE ?1 = 0 AND (?2 = '' OR m.state = ?2 OR ?2 = 'uncertain' AND m.uncertain_at > 0) AND (?3 = '' OR lower(m.email) = ?3)
-			ORDER BY 1 DESC, 2, 13 DESC`, f.Digest, string(f.State), f.Email)
-		if err != nil {
-			yield(newsletter.Delivery{}, explain(err))
-			return
-		}
-		defer rows.Close()
-		for rows.Next() {
-			var d newsletter.Delivery
-			var next, updated, uncertain, at int64
-			err := rows.Scan(&d.Ref.Digest, &d.Ref.Subscriber, &d.Ref.Message, &d.Kind, &d.Email, &d.State, &d.Attempts, &d.Reason, &d.MessageID, &next, &updated, &uncertain, &at)
-			d.NextAt, d.UpdatedAt, d.UncertainAt = fromMillis(next), fromMillis(updated), fromMillis(uncertain)
-			if !yield(d, err) || err != nil {
+		const wanted = "(?2 = '' OR o.state = ?2 OR ?2 = 'uncertain' AND o.uncertain_at > 0)"
+		for _, query := range []string{
+			"SELECT " + deliveryColumns + ` FROM deliveries d LEFT JOIN subscribers s ON s.id = d.subscriber_id
+				WHERE (?1 = 0 OR d.digest_id = ?1) AND ` + strings.ReplaceAll(wanted, "o.", "d.") + ` AND (?3 = '' OR s.email_key = ?3)
+				ORDER BY d.digest_id DESC, d.subscriber_id`,
+			"SELECT " + messageColumns + " FROM messages m WHERE ?1 = 0 AND " + strings.ReplaceAll(wanted, "o.", "m.") + ` AND (?3 = '' OR lower(m.email) = ?3)
+				ORDER BY m.id DESC`,
+		} {
+			rows, err := db.reader.QueryContext(ctx, query, f.Digest, string(f.State), f.Email)
+			if err != nil {
+				yield(newsletter.Delivery{}, explain(err))
 				return
 			}
-		}
-		if err := rows.Err(); err != nil {
-			yield(newsletter.Delivery{}, explain(err))
+			defer rows.Close()
+			for rows.Next() {
+				d, err := scanDelivery(rows.Scan)
+				if !yield(d, err) || err != nil {
+					return
+				}
+			}
+			if err := rows.Err(); err != nil {
+				yield(newsletter.Delivery{}, explain(err))
+				return
+			}
 		}
 	}
 }

@@ -55,6 +55,15 @@ func (db *DB) Release(ctx context.Context) (released bool, err error) {
 	return released, err
 }
 
+// Unsent counts the digests that are being sent, and their mails that wait, single
+// ones among them.
+func (db *DB) Unsent(ctx context.Context) (digests, mails int, err error) {
+	err = db.reader.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM digests WHERE state IN ('approved', 'sending')),
+		(SELECT count(*) FROM deliveries o JOIN digests d ON d.id = o.digest_id WHERE o.next_at >= 0 AND d.state IN ('approved', 'sending'))
+		+ (SELECT count(*) FROM messages WHERE state IN ('pending', 'deferred'))`).Scan(&digests, &mails)
+	return digests, mails, explain(err)
+}
+
 // PauseLate implements newsletter.OutboxStore.
 func (db *DB) PauseLate(ctx context.Context, after func(schedule string) time.Duration) (paused []int64, err error) {
 	err = db.write(ctx, func(tx *sql.Tx) error {
