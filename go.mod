@@ -14,6 +14,7 @@ require (
 	github.com/go-co-op/gocron/v2 v2.21.2 // newsletter: schedules
 	github.com/google/go-cmp v0.7.0 // tests: readable differences
 	github.com/gorilla/feeds v1.2.0 // feeds: RSS, Atom and JSON Feed documents
+	github.com/jackc/pgx/v5 v5.12.0 // cmd/insights/internal/database: PostgreSQL
 	github.com/klauspost/compress v1.20.3 // cmd/insights/internal/web: zstd
 	github.com/mattn/go-sqlite3 v1.14.53 // cmd/insights/internal/database: SQLite, inside the binary
 	github.com/mmcdole/gofeed v1.4.2 // tests: a feed reader
@@ -29,6 +30,7 @@ require (
 	go.yaml.in/yaml/v3 v3.0.6 // content, cmd/insights: front matter and configuration
 	golang.org/x/net v0.62.0 // subscribers, newsletter/smtp: international domain names (idna); internal/web, feeds: reading HTML
 	golang.org/x/sys v0.49.0 // cmd/insights: disk space and file locks
+	golang.org/x/time v0.16.0 // newsletter: rates of sending
 )
 
 require (
@@ -38,6 +40,9 @@ require (
 	github.com/go-json-experiment/json v0.0.0-20260213210345-44df1a37e875 // indirect
 	github.com/google/uuid v1.6.0 // indirect
 	github.com/inconshreveable/mousetrap v1.1.0 // indirect
+	github.com/jackc/pgpassfile v1.0.0 // indirect
+	github.com/jackc/pgservicefile v0.0.0-20240606120523-5a60cdf6a761 // indirect
+	github.com/jackc/puddle/v2 v2.2.3 // indirect
 	github.com/jonboulle/clockwork v0.5.0 // indirect
 	github.com/mfridman/interpolate v0.0.2 // indirect
 	github.com/mmcdole/goxpp/v2 v2.0.0 // indirect
@@ -50,7 +55,6 @@ require (
 	golang.org/x/crypto v0.58.0 // indirect
 	golang.org/x/sync v0.24.0 // indirect
 	golang.org/x/text v0.43.0 // indirect
-	golang.org/x/time v0.16.0 // indirect
 	golang.org/x/tools v0.51.0 // indirect
 	google.golang.org/protobuf v1.36.12 // indirect
 )

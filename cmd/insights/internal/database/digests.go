@@ -211,7 +211,7 @@ func (db *DB) Deliveries(ctx context.Context, f newsletter.DeliveryFilter) iter.
 		rows, err := db.reader.QueryContext(ctx, `SELECT d.digest_id, d.subscriber_id, 0, 'digest', CASE d.email WHEN '' THEN coalesce(s.email, '') ELSE d.email END,
 				d.state, d.attempts, d.reason, d.message_id, d.next_at, d.updated_at, d.uncertain_at, 0 AS at
 			FROM deliveries d LEFT JOIN subscribers s ON s.id = d.subscriber_id
-			WHERE (?1 = 0 OR d.digest_id = ?1) AND (?2 = '' OR d.state = ?2 OR ?2 = 'uncertain' AND d.uncertain_at > 0) AND (?3 = '' OR s.email_key = ?3)
+			WHERE (CAST(?1 AS BIGINT) = 0 OR d.digest_id = ?1) AND (CAST(?2 AS TEXT) = '' OR d.state = ?2 OR ?2 = 'uncertain' AND d.uncertain_at > 0) AND (CAST(?3 AS TEXT) = '' OR s.email_key = ?3)
 			UNION ALL
 			SELECT 0, coalesce(m.subscriber_id, 0), m.id, m.kind, m.email, m.state, m.attempts, m.reason, m.message_id, m.next_at, m.updated_at, m.uncertain_at, m.id AS at
 			FROM messages m
