@@ -48,6 +48,7 @@ func Test(t *testing.T, open func(t *testing.T) Store) {
 		{"Marks", markTests},
 		{"Planner", plannerTests},
 		{"Worker", workerTests},
+		{"Relay", relayTests},
 		{"Scheduler", schedulerTests},
 	}
 	for _, part := range parts {

@@ -18,6 +18,7 @@ type server struct {
 	answer func(to string, n int) newsletter.Outcome
 	lost   func(to string) bool
 	takes  time.Duration // that a Send takes
+	most   int           // connections at once; 0 = any number
 
 	mu       sync.Mutex
 	down     error
@@ -68,6 +69,9 @@ func (s *server) Open(ctx context.Context) (newsletter.Session, error) {
 	defer s.mu.Unlock()
 	if s.down != nil {
 		return nil, s.down
+	}
+	if s.most > 0 && s.open >= s.most {
+		return nil, errTooMany
 	}
 	s.opened++
 	s.open++

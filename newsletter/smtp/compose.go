@@ -21,8 +21,11 @@ import (
 // first. Equal letters give equal bytes, in every process. The one exception to
 // ASCII is an address whose local part is not: it stands in UTF-8 (RFC 6532).
 //
-// The zero value is ready to use and safe for concurrent use.
-type Composer struct{}
+// The zero value is ready to use. It is safe for concurrent use.
+type Composer struct {
+	// Keys sign each message, the first with the outermost signature (DKIM).
+	Keys []SigningKey
+}
 
 var _ newsletter.Composer = Composer{}
 
@@ -34,7 +37,7 @@ var _ newsletter.Composer = Composer{}
 // Runs of blanks in names and in Headers become one blank; the subject and both
 // bodies come back from a parser as they were, bodies with a line break at the
 // end. An empty Boundary is derived from the Message-ID.
-func (Composer) Compose(letter newsletter.Letter) ([]byte, error) {
+func (c Composer) Compose(letter newsletter.Letter) ([]byte, error) {
 	b := builder{letter: letter}
 	msg := b.build()
 	if len(b.faults) > 0 {
@@ -49,24 +52,11 @@ func (Composer) Compose(letter newsletter.Letter) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("compose mail: %w", err)
 	}
+	if message, err = sign(c.Keys, message); err != nil {
+		return nil, fmt.Errorf("compose mail: %w", err)
+	}
 	return message, nil
 }
-
-// Stencil implements newsletter.Composer.
-func (c Composer) Stencil(letter newsletter.Letter) (newsletter.Stencil, error) {
-	return stencil{c, letter}, nil
-}
-
-type stencil struct {
-	composer Composer
-	letter   newsletter.Letter
-}
-
-func (s stencil) Fill(copy newsletter.Copy) ([]byte, error) {
-	return s.composer.Compose(s.letter.With(copy))
-}
-
-func (s stencil) Size() int { return len(s.letter.Text) + len(s.letter.HTML) }
 
 // builder fills a Msg field by field and gathers what is wrong. A Msg is never
 // used twice: its Reset keeps header fields of the letter before.

@@ -38,7 +38,7 @@ func TestPostfixTakesDigests(t *testing.T) {
 	for _, dump := range messages {
 		m := parse(t, dump)
 		for name, want := range map[string]string{
-			"X-Helo-Args": "client.example", "X-Mail-Args": "<" + sender + ">", "X-Rcpt-Args": "<" + reader + ">",
+			"X-Helo-Args": "client.example", "X-Mail-Args": "<" + sender + "> RET=HDRS", "X-Rcpt-Args": "<" + reader + "> NOTIFY=FAILURE ORCPT=rfc822;" + reader,
 			"Message-Id": "<" + digest().MessageID + ">", "List-Unsubscribe": digest().Headers[1].Value,
 		} {
 			if got := m.header.Get(name); got != want {

@@ -163,7 +163,9 @@ func (r *Relay) logIn(ctx context.Context, conn net.Conn) (*session, error) {
 	if err != nil {
 		return nil, r.logInError(auth, err)
 	}
-	return &session{client: client, conn: conn, relay: *r}, nil
+	s := &session{client: client, conn: conn, relay: *r}
+	s.offered = s.offers()
+	return s, nil
 }
 
 // isLoopback reports whether nobody between the two ends can listen.

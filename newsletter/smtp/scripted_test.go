@@ -22,10 +22,12 @@ type scripted struct {
 	offers  []string          // EHLO keywords
 	answers map[string]answer // by step
 	times   map[string]int    // how often an answer is given, 0 = always
+	lenient bool              // it wants the message also when nobody is to get it
 
 	mu       sync.Mutex
 	commands []string // lines as they came, for every session
 	messages []string // accepted, dot-stuffing undone
+	last     string   // reply
 	sessions int
 	serving  sync.WaitGroup
 }
@@ -60,6 +62,7 @@ func (s *scripted) serve(conn net.Conn) {
 	if !s.act(conn, "CONNECT", "220 mail.example ESMTP") {
 		return
 	}
+	refused := false // MAIL or RCPT, in this transaction
 	for {
 		line, err := r.ReadString('\n')
 		if err != nil {
@@ -82,15 +85,27 @@ func (s *scripted) serve(conn net.Conn) {
 			usual += "250 " + lines[last]
 		case "DATA":
 			usual = "354 go on"
+			if refused && !s.lenient {
+				usual = "503 5.5.1 no valid recipients"
+			}
 		case "QUIT":
 			usual = "221 2.0.0 bye"
 		case "AUTH":
 			usual = "235 2.7.0 welcome"
 		}
+		if step == "MAIL" || step == "RSET" {
+			refused = false
+		}
+		if step == "RCPT" && refused {
+			usual = "503 5.5.1 need MAIL"
+		}
 		if !s.act(conn, step, usual) || step == "QUIT" {
 			return
 		}
-		if step == "DATA" && strings.HasPrefix(s.reply("DATA", usual), "354") {
+		if step == "MAIL" || step == "RCPT" {
+			refused = refused || !strings.HasPrefix(s.lastReply(), "25")
+		}
+		if step == "DATA" && strings.HasPrefix(s.lastReply(), "354") {
 			if !s.message(conn, r) {
 				return
 			}
@@ -98,11 +113,10 @@ func (s *scripted) serve(conn net.Conn) {
 	}
 }
 
-func (s *scripted) reply(step, usual string) string {
-	if a, ok := s.answers[step]; ok {
-		return a.reply
-	}
-	return usual
+func (s *scripted) lastReply() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.last
 }
 
 func (s *scripted) message(conn net.Conn, r *bufio.Reader) bool {
@@ -143,6 +157,9 @@ func (s *scripted) act(conn net.Conn, step, usual string) bool {
 	if !scripted {
 		a = answer{reply: usual}
 	}
+	s.mu.Lock()
+	s.last = a.reply
+	s.mu.Unlock()
 	if a.silent {
 		conn.SetDeadline(time.Time{})
 		bufio.NewReader(conn).WriteTo(discard{}) // until the client gives up

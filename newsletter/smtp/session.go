@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/textproto"
 	"os"
-	"slices"
 	"time"
 
 	gosmtp "github.com/wneessen/go-mail/smtp"
@@ -24,6 +23,8 @@ type session struct {
 	conn   net.Conn // below TLS: deadlines reach it while a read is under way
 	relay  Relay    // with its defaults filled in
 
+	offered      extensions
+	buffer       []byte // what is written at once
 	transactions int
 	over         string // why no mail may be sent any more, or ""
 	lost         bool   // over, and not even QUIT can be said
@@ -45,7 +46,7 @@ func (s *session) Send(ctx context.Context, e newsletter.Envelope, message []byt
 	if s.over != "" {
 		return newsletter.Outcome{Result: newsletter.NotSent, Text: s.over, Broken: true}
 	}
-	mail, fault := prepare(e.From, e.To, message, s.offers())
+	mail, fault := prepare(e, message, s.offered)
 	if fault != nil {
 		return fault.outcome()
 	}
@@ -82,24 +83,20 @@ func (s *session) Close() error {
 const quitTimeout = 5 * time.Second
 
 func (s *session) offers() extensions {
-	eightBit, _ := s.client.Extension("8BITMIME")
-	utf8, _ := s.client.Extension("SMTPUTF8")
-	return extensions{eightBit: eightBit, utf8: utf8}
+	offered := func(name string) bool {
+		ok, _ := s.client.Extension(name)
+		return ok
+	}
+	return extensions{eightBit: offered("8BITMIME"), utf8: offered("SMTPUTF8"), pipelining: offered("PIPELINING"), dsn: offered("DSN")}
 }
 
 func (s *session) transact(p *patience, mail submission) newsletter.Outcome {
-	for _, c := range mail.envelope {
-		code, text, err := s.exchange(p, c.line)
-		if err != nil {
-			return s.broken(p, c.verb, err)
-		}
-		if !c.accepts(code) {
-			o := refused(c.verb, code, text)
-			if c.verb != verbMail {
-				s.reset(p, &o)
-			}
-			return o
-		}
+	begin := s.begin
+	if mail.pipelined {
+		begin = s.beginAtOnce
+	}
+	if refusal := begin(p, mail.envelope); refusal != nil {
+		return *refusal
 	}
 	if o, sent := s.sendData(p, mail.data); !sent {
 		return o
@@ -119,6 +116,89 @@ func (s *session) transact(p *patience, mail submission) newsletter.Outcome {
 	return refused(verbDot, code, text)
 }
 
+// begin says the envelope command by command. It returns nil when the server
+// waits for the message.
+func (s *session) begin(p *patience, envelope []command) *newsletter.Outcome {
+	for _, c := range envelope {
+		code, text, err := s.exchange(p, c.line)
+		if err != nil {
+			o := s.broken(p, c.verb, err)
+			return &o
+		}
+		if !c.accepts(code) {
+			o := refused(c.verb, code, text)
+			if c.verb != verbMail {
+				s.reset(p, &o)
+			}
+			return &o
+		}
+	}
+	return nil
+}
+
+// beginAtOnce says the envelope in one go, to a server that offers PIPELINING (RFC
+// 2920), and reads the replies in their order: the first that is not the wanted
+// one decides.
+func (s *session) beginAtOnce(p *patience, envelope []command) *newsletter.Outcome {
+	s.buffer = s.buffer[:0]
+	for _, c := range envelope {
+		s.buffer = append(s.buffer, c.line...)
+	}
+	err := p.allow(s.relay.Timeout)
+	if err == nil {
+		_, err = s.write(s.buffer)
+	}
+	if err != nil {
+		o := s.broken(p, verbMail, err)
+		return &o
+	}
+	var refusal *newsletter.Outcome
+	var at verb
+	for _, c := range envelope {
+		var code int
+		var text string
+		if err = p.allow(s.relay.Timeout); err == nil {
+			code, text, err = s.client.Text.ReadResponse(0)
+		}
+		switch {
+		case err != nil && refusal != nil:
+			refusal.Broken = true
+			return refusal
+		case err != nil:
+			o := s.broken(p, c.verb, err)
+			return &o
+		case refusal == nil && !c.accepts(code):
+			o := refused(c.verb, code, text)
+			if o.Broken {
+				return &o // the other replies would be about this one
+			}
+			refusal, at = &o, c.verb
+		case refusal != nil && c.verb == verbData && code == 354:
+			s.endEmpty(p, at, refusal)
+			if refusal.Broken {
+				return refusal
+			}
+		}
+	}
+	if refusal != nil && at != verbMail {
+		s.reset(p, refusal)
+	}
+	return refusal
+}
+
+// endEmpty ends a message that the server waits for although nobody is to get it
+// (RFC 2920, section 3.1). Where that is not sure, an empty message might be
+// delivered, and the session is given up instead.
+func (s *session) endEmpty(p *patience, refusedAt verb, o *newsletter.Outcome) {
+	if refusedAt != verbRcpt {
+		o.Broken = true
+		return
+	}
+	if _, _, err := s.exchange(p, finalDot); err != nil {
+		o.Broken = true
+	}
+}
+
 // exchange says one command and reads its reply.
 func (s *session) exchange(p *patience, line string) (code int, text string, err error) {
 	if err := p.allow(s.relay.Timeout); err != nil {
@@ -134,8 +214,13 @@ func (s *session) exchange(p *patience, line string) (code int, text string, err
 // have seen the whole dot unless octets of it left the buffer: only then is the
 // mail's fate unknown.
 func (s *session) sendData(p *patience, data []byte) (o newsletter.Outcome, sent bool) {
-	left := 0
-	for chunk := range slices.Chunk(data, dataChunk) {
+	size, left := len(data)+len(finalDot), 0
+	for len(data) > 0 {
+		chunk := data[:min(len(data), dataChunk)]
+		if data = data[len(chunk):]; len(data) == 0 { // the dot goes with the last one
+			s.buffer = append(append(s.buffer[:0], chunk...), finalDot...)
+			chunk = s.buffer
+		}
 		err := p.allow(s.relay.Timeout)
 		if err == nil {
 			var n int
@@ -144,7 +229,7 @@ func (s *session) sendData(p *patience, data []byte) (o newsletter.Outcome, sent
 		}
 		switch {
 		case err == nil:
-		case left > len(data)-len(finalDot):
+		case left > size-len(finalDot):
 			return s.unanswered(p, err), false
 		default:
 			return s.cutShort(p, err), false

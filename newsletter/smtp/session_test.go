@@ -81,32 +81,102 @@ func TestOutcomeOfEveryFault(t *testing.T) {
 		{"lost after the dot", "DOT", hangUp, unknown, 0, "", "connection lost before the answer", true, []string{"MAIL", "RCPT", "DATA"}},
 		{"no answer to the dot", "DOT", silent, unknown, 0, "", "no answer to the message within 10m0s", true, []string{"MAIL", "RCPT", "DATA"}},
 	} {
-		t.Run(test.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				server := &scripted{answers: map[string]answer{}}
-				if test.at != "" {
-					server.answers[test.at] = test.answer
-				}
-				session := open(t, server.relay(t))
-				got := session.Send(t.Context(), newsletter.Envelope{From: sender, To: reader}, long())
-				if got.Result != test.want || got.Code != test.code || got.Status != test.status || got.Broken != test.broken || !strings.Contains(got.Text, test.text) {
-					t.Errorf("outcome %+v, want %+v", got, test)
-				}
-				if test.then != nil {
-					if said := server.said(); !slices.Equal(said, test.then) {
-						t.Errorf("the server heard %q, want %q", said, test.then)
+		for _, offers := range [][]string{nil, {"PIPELINING"}} {
+			then := test.then
+			if offers != nil && then != nil {
+				then = atOnce(test.at, test.answer.hangUp || test.answer.silent, then)
+			}
+			t.Run(strings.Join(append(offers, test.name), " "), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					server := &scripted{answers: map[string]answer{}, offers: offers}
+					if test.at != "" {
+						server.answers[test.at] = test.answer
 					}
-				}
-				if got.Result == newsletter.NotSent && test.at != "DOT" && len(server.accepted()) > 0 {
-					t.Error("not sent, yet the server has the message")
-				}
-				session.Close()
-				synctest.Wait()
-				if test.broken && slices.Contains(server.said(), "QUIT") {
-					t.Error("QUIT was said to a server that no longer listens")
-				}
+					session := open(t, server.relay(t))
+					got := session.Send(t.Context(), newsletter.Envelope{From: sender, To: reader}, long())
+					if got.Result != test.want || got.Code != test.code || got.Status != test.status || got.Broken != test.broken || !strings.Contains(got.Text, test.text) {
+						t.Errorf("outcome %+v, want %+v", got, test)
+					}
+					said := server.said()
+					if offers != nil && test.broken { // the client may be gone before all is heard
+						then = then[:min(len(said), len(then))]
+					}
+					if then != nil && !slices.Equal(said, then) {
+						t.Errorf("the server heard %q, want %q", said, then)
+					}
+					if got.Result == newsletter.NotSent && test.at != "DOT" && len(server.accepted()) > 0 {
+						t.Error("not sent, yet the server has the message")
+					}
+					session.Close()
+					synctest.Wait()
+					if test.broken && slices.Contains(server.said(), "QUIT") {
+						t.Error("QUIT was said to a server that no longer listens")
+					}
+				})
 			})
-		})
+		}
+	}
+}
+
+// atOnce is what a server hears that offers PIPELINING, where another hears then:
+// the whole envelope, unless it stops listening at a step of it.
+func atOnce(at string, ends bool, then []string) []string {
+	heard := []string{"MAIL", "RCPT", "DATA"}
+	if i := slices.Index(heard, at); i >= 0 && ends {
+		return heard[:i+1]
+	}
+	if then[len(then)-1] == "RSET" {
+		heard = append(heard, "RSET")
+	}
+	return heard
+}
+
+// A server may want the message although it has refused whom it is for.
+func TestNothingIsDeliveredToNobody(t *testing.T) {
+	for step, want := range map[string]struct {
+		said   []string
+		broken bool
+	}{
+		"RCPT": {[]string{"MAIL", "RCPT", "DATA", "RSET", "MAIL", "RCPT", "DATA"}, false},
+		"MAIL": {[]string{"MAIL", "RCPT", "DATA"}, true},
+	} {
+		server := &scripted{offers: []string{"PIPELINING"}, lenient: true, answers: map[string]answer{step: {reply: "550 5.1.1 no"}}, times: map[string]int{step: 1}}
+		session := open(t, server.relay(t))
+		o := session.Send(t.Context(), newsletter.Envelope{From: sender, To: reader}, []byte(message))
+		if o.Result != newsletter.Permanent || o.Code != 550 || o.Broken != want.broken {
+			t.Errorf("%s refused: %+v", step, o)
+		}
+		if !o.Broken {
+			if o := session.Send(t.Context(), newsletter.Envelope{From: sender, To: reader}, []byte(message)); o.Result != newsletter.Accepted {
+				t.Errorf("the mail after it: %+v", o)
+			}
+		}
+		session.Close()
+		if said := server.said(); !slices.Equal(said[:len(want.said)], want.said) {
+			t.Errorf("%s refused: the server heard %q", step, said)
+		}
+		for _, m := range server.accepted() {
+			if m != message && m != "" {
+				t.Errorf("delivered %q", m)
+			}
+		}
+	}
+}
+
+func TestFailuresAloneComeBack(t *testing.T) {
+	server := &scripted{offers: []string{"DSN", "SMTPUTF8"}}
+	session := open(t, server.relay(t))
+	for to, orcpt := range map[string]string{"ada+x@reader.example": "rfc822;ada+2Bx@reader.example", "дом@reader.example": `utf-8;\x{434}\x{43E}\x{43C}@reader.example`} {
+		server.commands = nil
+		if o := session.Send(t.Context(), newsletter.Envelope{From: sender, To: to, ID: "12.3=4"}, []byte(message)); o.Result != newsletter.Accepted {
+			t.Fatalf("%+v", o)
+		}
+		if line := server.line("MAIL"); !strings.HasSuffix(line, " RET=HDRS ENVID=12.3+3D4") {
+			t.Errorf("%q", line)
+		}
+		if line := server.line("RCPT"); line != "RCPT TO:<"+to+"> NOTIFY=FAILURE ORCPT="+orcpt {
+			t.Errorf("%q", line)
+		}
 	}
 }
 

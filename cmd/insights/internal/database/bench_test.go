@@ -74,6 +74,12 @@ var categories = []content.Category{{Slug: "architecture", Name: "Architecture"}
 func crowd(t testing.TB, n int) (*database.DB, *content.Library) {
 	t.Helper()
 	db := open(t)
+	return db, fill(t, db, n)
+}
+
+// fill gives a database n confirmed readers and six new insights.
+func fill(t testing.TB, db *database.DB, n int) *content.Library {
+	t.Helper()
 	files := fstest.MapFS{}
 	for i := range 6 {
 		files[fmt.Sprintf("i%d.md", i)] = &fstest.MapFile{Data: fmt.Appendf(nil, "---\nid: tag:example.com,2026:i%d\ntitle: Insight %d\nsummary: Words.\ncategory: %s\ndate: 2026-01-0%d\n---\n\nWords.\n", i, i, categories[i%3].Slug, i+1)}
@@ -92,7 +98,7 @@ func crowd(t testing.TB, n int) (*database.DB, *content.Library) {
 	exec(t, db, `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)
 		INSERT INTO subscribers (public_id, email, email_key, status, cadence, categories, created_at, confirmed_at)
 		SELECT 'p' || i, 'reader' || i || '@example.com', 'reader' || i || '@example.com', 'confirmed', 'weekly', CASE i % 3 WHEN 0 THEN 1 WHEN 1 THEN 32 ELSE 161 END, 1, 1 FROM n`, n-1)
-	return db, lib
+	return lib
 }
 
 func plan(b testing.TB, db *database.DB, lib *content.Library) newsletter.Digest {

@@ -1,0 +1,130 @@
+package database_test
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/scaledbydesign/insights/cmd/insights/internal/database"
+	"github.com/scaledbydesign/insights/newsletter"
+	"github.com/scaledbydesign/insights/subscribers"
+)
+
+// A copy of the database from before a send, put back after it, would send
+// everything again.
+func TestAnOlderDatabaseSendsNothingByItself(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "test.db")
+	db := openAt(t, path)
+	lib := fill(t, db, 50)
+	first := plan(t, db, lib)
+	send(t, db, 0)
+
+	// Between two runs of the sender the file is copied, then sending goes on.
+	exec(t, db, "PRAGMA wal_checkpoint(TRUNCATE)")
+	before := read(t, path)
+	exec(t, db, "UPDATE subscribers SET position_id = 1")
+	plan(t, db, lib)
+	if n := send(t, db, 0); n != 50 {
+		t.Fatalf("%d mails to 50 readers", n)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, end := range []string{"-wal", "-shm"} {
+		os.Remove(path + end)
+	}
+	if err := os.WriteFile(path, before, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	restored := openAt(t, path)
+	exec(t, restored, "UPDATE subscribers SET position_id = 1")
+	again := plan(t, restored, lib)
+	if n := send(t, restored, again.ID); n != 0 {
+		t.Errorf("%d mails were sent from a database that is older than what was sent from it", n)
+	}
+	if reason, err := restored.Setting(t.Context(), "held"); err != nil || !strings.Contains(reason, "older than what was sent") {
+		t.Errorf("held because of %q, %v", reason, err)
+	}
+	if d, err := restored.Digest(t.Context(), first.ID); err != nil || d.State != newsletter.DigestDone {
+		t.Errorf("%v, %v", d.State, err)
+	}
+	// Staff have looked at it.
+	if err := restored.SetSetting(t.Context(), "held", ""); err != nil {
+		t.Fatal(err)
+	}
+	if n := send(t, restored, 0); n != 50 {
+		t.Errorf("%d mails after the release", n)
+	}
+}
+
+// A new database in the place of one that is gone is no older copy of it.
+func TestANewDatabaseIsNotHeld(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "test.db")
+	db := openAt(t, path)
+	lib := fill(t, db, 5)
+	plan(t, db, lib)
+	send(t, db, 0)
+	db.Close()
+	for _, end := range []string{"", "-wal", "-shm"} {
+		os.Remove(path + end)
+	}
+	fresh := openAt(t, path)
+	d := plan(t, fresh, fill(t, fresh, 3))
+	if n := send(t, fresh, 0); n != int64(d.Readers) {
+		t.Errorf("%d mails to %d readers", n, d.Readers)
+	}
+}
+
+// send runs a sender until a digest is done, or, if waiting for one is in vain,
+// until it has looked at the outbox. It returns how many mails it sent.
+func send(t *testing.T, db *database.DB, invain int64) int64 {
+	t.Helper()
+	if err := db.LockSender(); err != nil {
+		t.Fatal(err)
+	}
+	defer db.UnlockSender()
+	keys, err := subscribers.NewKeyring(strings.Repeat("x", 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sink sink
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	store := &looks{DB: db, after: 3, looked: cancel}
+	worker := newsletter.Worker{Store: db, Composer: &sink, Transport: &sink, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), OnDone: func(int64) { cancel() },
+		Writer: &newsletter.Writer{Renderer: &sink, Registry: &subscribers.Registry{Keys: keys}, Identity: newsletter.Identity{BaseURL: "https://example.com", From: "news@example.com"}}}
+	if invain != 0 {
+		worker.Store = store
+	}
+	if err := worker.Run(ctx); err != nil {
+		t.Fatal(err)
+	}
+	return sink.mails.Load()
+}
+
+// looks ends a worker after it has looked for deliveries some times.
+type looks struct {
+	*database.DB
+	after  int
+	looked func()
+}
+
+func (l *looks) ClaimDeliveries(ctx context.Context, worker string, digest int64, limit int) ([]newsletter.Task, error) {
+	if l.after--; l.after == 0 {
+		l.looked()
+	}
+	return l.DB.ClaimDeliveries(ctx, worker, digest, limit)
+}
+
+func read(t *testing.T, path string) []byte {
+	t.Helper()
+	octets, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return octets
+}

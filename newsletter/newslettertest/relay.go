@@ -1,0 +1,169 @@
+package newslettertest
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/scaledbydesign/insights/newsletter"
+	"github.com/scaledbydesign/insights/subscribers"
+)
+
+var relayTests = []test{
+	{"a server that breaks every session is left alone, and tried with one mail", breaksEverySession},
+	{"a server that takes few connections gets its mail over those", fewConnections},
+	{"mails go out at the rate that was set", keepsRate},
+	{"a slow domain holds up no other", keepsDomainRate},
+	{"asked to slow down, it does, and recovers", slowsDown},
+	{"what is late is given up when the next of its schedule is due", givesUpForTheNext},
+}
+
+func breaksEverySession(w *world) {
+	w.readers(60)
+	d := w.plan(newsletter.Request{})
+	up := time.Now().Add(10 * time.Minute)
+	s := server{answer: func(string, int) newsletter.Outcome {
+		if time.Now().Before(up) {
+			return busy
+		}
+		return accepted
+	}}
+	stop := w.start(w.worker(&s))
+	time.Sleep(10 * time.Minute)
+	tries := len(s.tries)
+	if tries > 60 {
+		w.Errorf("%d mails were tried on a server that takes none", tries)
+	}
+	time.Sleep(20 * time.Minute)
+	stop()
+	if n := len(s.received()); n != 60 {
+		w.Errorf("%d mails to 60 readers", n)
+	}
+	w.wantState(d.ID, newsletter.DigestDone)
+}
+
+func fewConnections(w *world) {
+	w.readers(100)
+	d := w.plan(newsletter.Request{})
+	s := server{takes: time.Second, most: 2}
+	worker := w.worker(&s)
+	worker.Connections = 8
+	stop := w.start(worker)
+	time.Sleep(75 * time.Second)
+	stop()
+	if n := len(s.received()); n != 100 { // two at a time take 50 s
+		w.Errorf("%d mails to 100 readers", n)
+	}
+	w.wantState(d.ID, newsletter.DigestDone)
+}
+
+func keepsRate(w *world) {
+	w.readers(30)
+	w.plan(newsletter.Request{})
+	var s server
+	worker := w.worker(&s)
+	worker.Connections, worker.Rate = 8, 0.5
+	stop := w.start(worker)
+	time.Sleep(20*time.Second + time.Millisecond)
+	if n := len(s.received()); n < 10 || n > 11 {
+		w.Errorf("%d mails in 20 s at one in two seconds", n)
+	}
+	time.Sleep(time.Minute)
+	stop()
+	if n := len(s.received()); n != 30 {
+		w.Errorf("%d mails to 30 readers", n)
+	}
+}
+
+func keepsDomainRate(w *world) {
+	w.publish("engineering", "e1")
+	for i := range 20 {
+		for _, domain := range []string{"slow.example", fmt.Sprintf("d%d.example", i)} {
+			_, err := w.registry.Add(w.Context(), subscribers.SignUp{Address: fmt.Sprintf("r%d@%s", i, domain), Source: "staff",
+				Preferences: subscribers.Preferences{Cadence: subscribers.Weekly, Categories: []string{"engineering"}}}, true, "test")
+			w.check(err)
+		}
+	}
+	d := w.plan(newsletter.Request{})
+	var s server
+	worker := w.worker(&s)
+	worker.PerDomain = 1
+	stop := w.start(worker)
+	time.Sleep(3 * time.Second)
+	slow := 0
+	for _, m := range s.received() {
+		if strings.HasSuffix(m.To, "@slow.example") {
+			slow++
+		}
+	}
+	if all := len(s.received()); all-slow != 20 || slow < 2 || slow > 4 {
+		w.Errorf("after 3 s %d mails to slow.example and %d to others", slow, all-slow)
+	}
+	time.Sleep(30 * time.Second)
+	stop()
+	if n := len(s.received()); n != 40 {
+		w.Errorf("%d mails to 40 readers in 33 s", n)
+	}
+	w.wantState(d.ID, newsletter.DigestDone)
+}
+
+func slowsDown(w *world) {
+	w.readers(400)
+	d := w.plan(newsletter.Request{})
+	quiet := time.Now().Add(30 * time.Second)
+	var window time.Time
+	count := 0
+	s := server{takes: 100 * time.Millisecond}
+	s.answer = func(string, int) newsletter.Outcome { // at most five a second at first
+		now := time.Now()
+		if now.After(quiet) {
+			return accepted
+		}
+		if now.Sub(window) >= time.Second {
+			window, count = now, 0
+		}
+		if count++; count > 5 {
+			return newsletter.Outcome{Result: newsletter.Temporary, Code: 454, Text: "Throttling failure: Maximum sending rate exceeded", Slow: true}
+		}
+		return accepted
+	}
+	worker := w.worker(&s)
+	worker.Connections = 4
+	stop := w.start(worker)
+	time.Sleep(30 * time.Second)
+	tried, got := len(s.tries), len(s.received())
+	if refusals := tried - got; refusals > got/2 {
+		w.Errorf("%d refusals for %d mails: it did not slow down", refusals, got)
+	}
+	time.Sleep(10 * time.Minute)
+	stop()
+	if n := len(s.received()); n != 400 {
+		w.Errorf("%d mails to 400 readers", n)
+	}
+	w.wantState(d.ID, newsletter.DigestDone)
+}
+
+func givesUpForTheNext(w *world) {
+	w.readers(1)
+	often := newsletter.Schedule{Name: "often", Cadence: subscribers.Weekly, Cron: "0 */4 * * *"}
+	slot, _ := often.Next(time.Now())
+	d := w.plan(newsletter.Request{Slot: &slot})
+	s := server{answer: func(string, int) newsletter.Outcome { return later }}
+	worker := w.worker(&s)
+	worker.Schedules = []newsletter.Schedule{often}
+	approved := time.Now()
+	stop := w.start(worker)
+	time.Sleep(5 * time.Hour)
+	stop()
+	next, _ := often.Next(approved)
+	tries := s.triesTo("reader0")
+	last := s.tries[0].at.Add(tries[len(tries)-1])
+	if last.After(next.Due) || next.Due.Sub(last) > 2*time.Hour {
+		w.Errorf("last tried at %v; the next slot is due at %v", last, next.Due)
+	}
+	w.wantDelivery(d.ID, "reader0", newsletter.Failed, "given up after")
+	w.wantUnread("reader0", "e1")
+}
+
+var errTooMany = errors.New("421 4.7.0 too many connections")

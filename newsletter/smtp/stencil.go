@@ -1,0 +1,339 @@
+package smtp
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"html"
+	"mime/quotedprintable"
+	"strings"
+
+	"github.com/scaledbydesign/insights/newsletter"
+)
+
+// Stencil implements newsletter.Composer. What it makes decodes to what Compose
+// makes of the letter with the copy's words; its lines are broken otherwise, since
+// each token begins a line of its own.
+func (c Composer) Stencil(letter newsletter.Letter) (newsletter.Stencil, error) {
+	// Everything but the bodies and what is a reader's own is composed as usual,
+	// with something plain in its place.
+	plain := letter
+	plain.To, plain.ToName, plain.MessageID = "reader@stencil.invalid", "", "stencil@stencil.invalid"
+	b := builder{letter: plain}
+	b.build()
+	if len(b.faults) > 0 {
+		return nil, fmt.Errorf("compose mail: %w", errors.Join(b.faults...))
+	}
+	plain.Text, plain.HTML = "text", ""
+	if letter.HTML != "" {
+		plain.HTML = "html"
+	}
+	plain.Boundary = b.boundary
+	message, err := Composer{}.Compose(plain)
+	if err != nil {
+		return nil, err
+	}
+	s := &stencil{keys: c.Keys}
+	header, body, _ := bytes.Cut(message, []byte("\r\n\r\n"))
+	s.addHeader(header)
+	before, rest, _ := bytes.Cut(body, []byte("text\r\n"))
+	s.addStatic(before)
+	s.addBody(closed(letter.Text), false)
+	if letter.HTML != "" {
+		before, rest, _ = bytes.Cut(rest, []byte("html\r\n"))
+		s.addStatic(before)
+		s.addBody(closed(letter.HTML), true)
+	}
+	s.addStatic(rest)
+	s.measure()
+	return s, nil
+}
+
+// stencil is a letter in pieces.
+type stencil struct {
+	keys   []SigningKey
+	header []piece
+	signed []canonicalField // those that are the same in each copy
+	body   []piece
+	size   int // of the pieces, with room for what is filled in
+}
+
+// piece is octets that each copy has, and then something of the copy's own.
+type piece struct {
+	wire  []byte
+	canon []byte // wire in relaxed form; of the body alone
+	own   own
+	html  bool
+}
+
+// own says what of a copy follows a piece.
+type own int
+
+const (
+	nothing own = iota
+	unsubscribe
+	preferences
+	address
+	since
+	toField
+	idField
+	signedEnd // the end of a field with something of the copy's in it, that is signed
+	signedStart
+)
+
+var marks = [...]struct {
+	text string
+	own  own
+}{
+	{newsletter.MarkUnsubscribe, unsubscribe}, {newsletter.MarkPreferences, preferences},
+	{newsletter.MarkAddress, address}, {newsletter.MarkSince, since},
+}
+
+// nextMark finds the first mark of a text.
+func nextMark(s string) (before, after string, own own) {
+	at := len(s)
+	before = s
+	for _, m := range marks {
+		if i := strings.Index(s[:min(len(s), at+len(m.text))], m.text); i >= 0 && i < at {
+			at, own, before, after = i, m.own, s[:i], s[i+len(m.text):]
+		}
+	}
+	return before, after, own
+}
+
+func (s *stencil) addHeader(header []byte) {
+	var static []byte
+	flush := func(own own) {
+		s.header = append(s.header, piece{wire: static, own: own})
+		static = nil
+	}
+	for field := range fields(header) {
+		name, _, _ := bytes.Cut(field, []byte(":"))
+		c, isSigned := canonical(field)
+		_, _, marked := nextMark(string(field))
+		switch {
+		case string(name) == "To":
+			flush(toField)
+		case string(name) == "Message-ID":
+			flush(idField)
+		case marked != nothing:
+			if isSigned {
+				flush(signedStart)
+			}
+			for rest := string(field); marked != nothing; {
+				var before string
+				before, rest, marked = nextMark(rest)
+				static = append(static, before...)
+				if marked != nothing {
+					flush(marked)
+				}
+			}
+			static = append(static, "\r\n"...)
+			if isSigned {
+				flush(signedEnd)
+			}
+		default:
+			if isSigned {
+				s.signed = append(s.signed, c)
+			}
+			static = append(append(static, field...), "\r\n"...)
+		}
+	}
+	static = append(static, "\r\n"...)
+	flush(nothing)
+}
+
+func (s *stencil) addStatic(octets []byte) {
+	s.body = append(s.body, piece{wire: octets, canon: canonicalLines(nil, octets)})
+}
+
+// addBody adds a body, encoded piece by piece: each begins a line, and ends one,
+// softly where the text goes on (RFC 2045, section 6.7).
+func (s *stencil) addBody(text string, isHTML bool) {
+	for own := unsubscribe; own != nothing; {
+		var before string
+		before, text, own = nextMark(text)
+		wire := encodePiece(before)
+		s.body = append(s.body, piece{wire: wire, canon: canonicalLines(nil, wire), own: own, html: isHTML})
+	}
+}
+
+func encodePiece(text string) []byte {
+	var out bytes.Buffer
+	w := quotedprintable.NewWriter(&out)
+	w.Write([]byte(text)) // a Buffer takes everything
+	w.Close()
+	if out.Len() > 0 && !bytes.HasSuffix(out.Bytes(), []byte("\r\n")) {
+		out.WriteString("=\r\n")
+	}
+	return out.Bytes()
+}
+
+// measure notes how many octets a copy has, more or less.
+func (s *stencil) measure() {
+	s.size = 1024*len(s.keys) + 512
+	for _, p := range s.header {
+		s.size += len(p.wire)
+	}
+	for _, p := range s.body {
+		s.size += len(p.wire)
+		if p.own != nothing {
+			s.size += 120
+		}
+	}
+}
+
+// Size implements newsletter.Stencil.
+func (s *stencil) Size() int { return 2 * s.size }
+
+// Fill implements newsletter.Stencil.
+func (s *stencil) Fill(c newsletter.Copy) ([]byte, error) {
+	b := builder{letter: newsletter.Letter{MessageID: c.MessageID, To: c.To, ToName: c.ToName}}
+	to := b.recipient()
+	b.checkMessageID()
+	for _, v := range []string{c.Unsubscribe, c.Preferences, c.Since} {
+		if strings.ContainsAny(v, "\r\n\x00") {
+			b.fault("Copy", "a value holds a line break or NUL")
+		}
+	}
+	if strings.ContainsFunc(c.Unsubscribe+c.Preferences, notIDRune) {
+		b.fault("Copy", "a token holds more than printable ASCII")
+	}
+	if len(b.faults) > 0 {
+		return nil, fmt.Errorf("compose mail: %w", errors.Join(b.faults...))
+	}
+	out := make([]byte, 0, s.size)
+	if len(s.keys) == 0 {
+		out, _ = s.appendHeader(out, c, to.String(), nil)
+		return s.appendBody(out, c), nil
+	}
+	signed := make([]canonicalField, len(s.signed), len(s.signed)+4)
+	copy(signed, s.signed)
+	header, signed := s.appendHeader(make([]byte, 0, 2048), c, to.String(), signed)
+	signatures, err := signAll(s.keys, signed, s.hashBody(c))
+	if err != nil {
+		return nil, fmt.Errorf("compose mail: %w", err)
+	}
+	out = append(append(out, signatures...), header...)
+	return s.appendBody(out, c), nil
+}
+
+// appendHeader appends a copy's header and gathers its fields that are signed.
+func (s *stencil) appendHeader(out []byte, c newsletter.Copy, to string, signed []canonicalField) ([]byte, []canonicalField) {
+	start := 0
+	end := func() {
+		if f, ok := canonical(out[start : len(out)-2]); ok {
+			signed = append(signed, f)
+		}
+	}
+	for _, p := range s.header {
+		out = append(out, p.wire...)
+		switch p.own {
+		case toField:
+			start = len(out)
+			out = append(appendFoldedField(out, "To: "+to), "\r\n"...)
+			end()
+		case idField:
+			start = len(out)
+			out = append(append(append(out, "Message-ID: <"...), c.MessageID...), ">\r\n"...)
+			end()
+		case signedStart:
+			start = len(out)
+		case signedEnd:
+			end()
+		default:
+			out = append(out, p.own.of(c)...)
+		}
+	}
+	return out, signed
+}
+
+// of is a copy's own words for a mark.
+func (o own) of(c newsletter.Copy) string {
+	switch o {
+	case unsubscribe:
+		return c.Unsubscribe
+	case preferences:
+		return c.Preferences
+	case address:
+		return c.To
+	case since:
+		return c.Since
+	}
+	return ""
+}
+
+func (s *stencil) appendBody(out []byte, c newsletter.Copy) []byte {
+	for _, p := range s.body {
+		out = append(out, p.wire...)
+		if p.own != nothing {
+			out = p.appendOwn(out, c)
+		}
+	}
+	return out
+}
+
+// hashBody is the hash of a copy's body in relaxed form. A token has no blanks, so
+// it is its own relaxed form.
+func (s *stencil) hashBody(c newsletter.Copy) (sum [sha256.Size]byte) {
+	h := sha256.New()
+	var token []byte
+	for _, p := range s.body {
+		h.Write(p.canon)
+		if p.own != nothing {
+			token = p.appendOwn(token[:0], c)
+			h.Write(token)
+		}
+	}
+	h.Sum(sum[:0])
+	return sum
+}
+
+// appendOwn appends a copy's own words in quoted-printable, from the start of a
+// line to the end of one, softly. Blanks are encoded, and so is a dot at the start
+// of a line, which would be doubled on its way.
+func (p *piece) appendOwn(out []byte, c newsletter.Copy) []byte {
+	value := p.own.of(c)
+	if p.html {
+		value = html.EscapeString(value)
+	}
+	const hex = "0123456789ABCDEF"
+	column := 0
+	for i := range len(value) {
+		octet := value[i]
+		plain := octet > ' ' && octet < 0x7f && octet != '=' && !(octet == '.' && column == 0)
+		width := 3
+		if plain {
+			width = 1
+		}
+		if column+width > 75 {
+			out, column = append(out, "=\r\n"...), 0
+			if octet == '.' {
+				plain, width = false, 3
+			}
+		}
+		if plain {
+			out = append(out, octet)
+		} else {
+			out = append(out, '=', hex[octet>>4], hex[octet&15])
+		}
+		column += width
+	}
+	return append(out, "=\r\n"...)
+}
+
+// appendFoldedField appends a field, folded at blanks where a line gets long.
+func appendFoldedField(out []byte, field string) []byte {
+	column := 0
+	for i, word := range strings.Split(field, " ") {
+		switch {
+		case i > 1 && column+1+len(word) > 76: // not after the name
+			out, column = append(out, "\r\n "...), 1
+		case i > 0:
+			out, column = append(out, ' '), column+1
+		}
+		out, column = append(out, word...), column+len(word)
+	}
+	return out
+}

@@ -1,0 +1,224 @@
+package smtp_test
+
+import (
+	"bytes"
+	"io"
+	"mime"
+	"mime/multipart"
+	"mime/quotedprintable"
+	"net/mail"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/scaledbydesign/insights/newsletter"
+	"github.com/scaledbydesign/insights/newsletter/smtp"
+)
+
+// master is a letter with every mark in every place where one may stand.
+func master() newsletter.Letter {
+	letter := digest()
+	letter.MessageID, letter.To, letter.ToName = "", "", ""
+	letter.Text = newsletter.MarkAddress + " begins, and\n." + newsletter.MarkSince + "\n  two  blanks \t\n" + letter.Text +
+		"\nhttps://example.com/unsubscribe/" + newsletter.MarkUnsubscribe + newsletter.MarkPreferences + "\n\n"
+	letter.HTML = strings.Replace(letter.HTML, "</body>", "<p>To "+newsletter.MarkAddress+" since "+newsletter.MarkSince+",   <a href=\"https://example.com/preferences/"+
+		newsletter.MarkPreferences+"\">preferences</a>, <a href=\"https://example.com/unsubscribe/"+newsletter.MarkUnsubscribe+"\">unsubscribe</a></p></body>", 1)
+	for i := range letter.Headers {
+		if letter.Headers[i].Name == "List-Unsubscribe" {
+			letter.Headers[i].Value = "<https://example.com/unsubscribe/" + newsletter.MarkUnsubscribe + ">, <mailto:unsubscribe+" + newsletter.MarkUnsubscribe + "@bounce.example.com>"
+		}
+	}
+	return letter
+}
+
+func adasCopy() newsletter.Copy {
+	return newsletter.Copy{
+		MessageID: "mfrggzdfmztwq2lk.d7k2m9@insights.example", To: "ada@reader.example", ToName: "Ada Lovelace",
+		Unsubscribe: "a1b2c3.UnsubScribe-_~.token", Preferences: "a1b2c3.Prefer.token", Since: "March 3, 2026",
+	}
+}
+
+// decoded is what a reader's mail program makes of a message.
+type decoded struct {
+	Header map[string]string
+	Parts  []string
+}
+
+func decode(t testing.TB, message []byte) decoded {
+	t.Helper()
+	m, err := mail.ReadMessage(bytes.NewReader(message))
+	if err != nil {
+		t.Fatalf("%v in\n%s", err, message)
+	}
+	d := decoded{Header: make(map[string]string)}
+	for name, values := range m.Header {
+		if name == "Dkim-Signature" {
+			continue
+		}
+		value, err := new(mime.WordDecoder).DecodeHeader(strings.Join(values, " | "))
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.Header[name] = strings.Join(strings.Fields(value), " ")
+	}
+	media, params, err := mime.ParseMediaType(m.Header.Get("Content-Type"))
+	if err != nil || media != "multipart/alternative" {
+		body, err := io.ReadAll(quotedprintable.NewReader(m.Body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.Parts = []string{string(body)}
+		return d
+	}
+	parts := multipart.NewReader(m.Body, params["boundary"])
+	for {
+		part, err := parts.NextRawPart()
+		if err == io.EOF {
+			return d
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(quotedprintable.NewReader(part))
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.Parts = append(d.Parts, part.Header.Get("Content-Type")+"\n"+string(body))
+	}
+}
+
+func fill(t testing.TB, composer smtp.Composer, letter newsletter.Letter, c newsletter.Copy) []byte {
+	t.Helper()
+	stencil, err := composer.Stencil(letter)
+	if err != nil {
+		t.Fatal(err)
+	}
+	message, err := stencil.Fill(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return message
+}
+
+func TestACopySaysWhatItsLetterSays(t *testing.T) {
+	plain := master()
+	plain.HTML = ""
+	endsInAMark := master()
+	endsInAMark.Text = newsletter.MarkUnsubscribe
+	for name, letter := range map[string]newsletter.Letter{"two parts": master(), "text alone": plain, "ends in a mark": endsInAMark, "no mark": digest()} {
+		for _, c := range []newsletter.Copy{
+			adasCopy(),
+			{MessageID: "a@b.example", To: "a.b=c+d&e@" + strings.Repeat("long.", 40) + "example", ToName: "Ünï, \"quoted\" \\ and " + strings.Repeat("long ", 30), Unsubscribe: "u", Preferences: "..p", Since: "“tomorrow” & <today>"},
+			{MessageID: "a@b.example", To: "дом@пример.example", Unsubscribe: strings.Repeat("x", 74) + ".y", Preferences: strings.Repeat("=", 80), Since: ""},
+		} {
+			got, want := decode(t, fill(t, smtp.Composer{}, letter, c)), decode(t, compose(t, letter.With(c)))
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("%s, to %s (-composed +filled):\n%s", name, c.To, diff)
+			}
+		}
+	}
+}
+
+func TestACopyIsAProperMessage(t *testing.T) {
+	message := fill(t, smtp.Composer{Keys: keys(t)}, master(), adasCopy())
+	header, body, _ := bytes.Cut(message, []byte("\r\n\r\n"))
+	for line := range strings.SplitSeq(string(header), "\r\n") {
+		if len(line) > 998 || strings.ContainsFunc(line, func(r rune) bool { return r < ' ' && r != '\t' || r > '~' }) {
+			t.Errorf("header line of %d octets: %q", len(line), line)
+		}
+		for _, name := range []string{"List-Unsubscribe", "Message-ID"} {
+			if value, ok := strings.CutPrefix(line, name+":"); ok && !strings.HasSuffix(value, ">") {
+				t.Errorf("%s is folded: %q", name, line)
+			}
+		}
+	}
+	for line := range strings.SplitSeq(string(body), "\r\n") {
+		if len(line) > 76 || strings.ContainsFunc(line, func(r rune) bool { return r < ' ' && r != '\t' || r > '~' }) || strings.TrimRight(line, " \t") != line {
+			t.Errorf("body line of %d octets: %q", len(line), line)
+		}
+	}
+	if !bytes.Equal(message[len(message)-len(body):], fill(t, smtp.Composer{Keys: keys(t)}, master(), adasCopy())[len(message)-len(body):]) {
+		t.Error("made again, the bytes are others")
+	}
+}
+
+func TestACopyIsRefusedRatherThanRepaired(t *testing.T) {
+	stencil, err := smtp.Composer{}.Stencil(master())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for field, spoil := range map[string]func(*newsletter.Copy){
+		"To":        func(c *newsletter.Copy) { c.To = "a@b.example\r\nBcc: x@y.example" },
+		"ToName":    func(c *newsletter.Copy) { c.ToName = "Ada\r\nX: y" },
+		"MessageID": func(c *newsletter.Copy) { c.MessageID = "a b@c" },
+		"Copy":      func(c *newsletter.Copy) { c.Unsubscribe = "t>\r\nX: y" },
+	} {
+		c := adasCopy()
+		spoil(&c)
+		if _, err := stencil.Fill(c); err == nil || !strings.Contains(err.Error(), field+":") {
+			t.Errorf("%s: %v", field, err)
+		}
+	}
+}
+
+func FuzzFill(f *testing.F) {
+	f.Add("text "+newsletter.MarkAddress, "html "+newsletter.MarkSince, "ada@reader.example", "Ada", "tok.en", "a date")
+	f.Add("."+newsletter.MarkUnsubscribe+"\n.\n \n", "<p>"+newsletter.MarkPreferences+"\t \n=", "a.b=@x.example", "ü \"", "..", " = \t")
+	f.Fuzz(func(t *testing.T, text, html, to, name, token, since string) {
+		letter := master()
+		letter.Text, letter.HTML = text, html
+		c := newsletter.Copy{MessageID: "a@b.example", To: to, ToName: name, Unsubscribe: token, Preferences: token, Since: since}
+		want, err := smtp.Composer{}.Compose(letter.With(c))
+		if err != nil || strings.Contains(text+html, "\r") {
+			return
+		}
+		stencil, err := smtp.Composer{Keys: keys(t)[1:]}.Stencil(letter)
+		if err != nil {
+			return
+		}
+		got, err := stencil.Fill(c)
+		if err != nil {
+			return
+		}
+		if diff := cmp.Diff(decode(t, want), decode(t, got)); diff != "" {
+			t.Errorf("(-composed +filled):\n%s", diff)
+		}
+		verify(t, got, 1)
+	})
+}
+
+func BenchmarkFill(b *testing.B) {
+	letter := master()
+	letter.HTML = strings.Replace(letter.HTML, "</body>", strings.Repeat("<p style=\"color:#333333\">Twenty words of a summary, as a digest has them.</p>\n", 180)+"</body>", 1)
+	all := keys(b)
+	for _, bench := range []struct {
+		name string
+		keys []smtp.SigningKey
+	}{{"unsigned", nil}, {"rsa", all[:1]}, {"ed25519", all[1:]}, {"both", all}} {
+		b.Run(bench.name, func(b *testing.B) {
+			stencil, err := smtp.Composer{Keys: bench.keys}.Stencil(letter)
+			if err != nil {
+				b.Fatal(err)
+			}
+			c := adasCopy()
+			b.ReportAllocs()
+			for b.Loop() {
+				message, err := stencil.Fill(c)
+				if err != nil {
+					b.Fatal(err)
+				}
+				b.SetBytes(int64(len(message)))
+			}
+		})
+	}
+	b.Run("bare rsa", func(b *testing.B) {
+		digest := slices.Repeat([]byte{1}, 32)
+		for b.Loop() {
+			if _, err := all[0].Key.Sign(nil, digest, sha256Hash); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
