@@ -83,7 +83,7 @@ func (p *program) status(ctx context.Context, n *newsroom) error {
 	if err != nil {
 		return err
 	}
-	running := n.running()
+	running := n.running(ctx)
 	document := map[string]any{
 		"version": version, "database": n.db.String(), "use": use, "running": running, "next_slots": next, "last_slots": slots,
 		"outbox": byName(outbox), "subscribers": byName(readers), "hub": hub,

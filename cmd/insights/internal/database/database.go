@@ -144,6 +144,26 @@ func (db *DB) UnlockSender() error {
 	return release()
 }
 
+// Sending reports whether a process sends from this database.
+func (db *DB) Sending(ctx context.Context) (bool, error) {
+	if db.onlySender() {
+		return true, nil
+	}
+	err := db.LockSender()
+	if errors.Is(err, ErrLocked) {
+		return true, nil
+	}
+	if err != nil || db.onlySender() {
+		return false, errors.Join(err, db.UnlockSender())
+	}
+	var beating bool
+	err = db.reader.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM workers WHERE beat_at > ?1)", now()-beatsWithin.Milliseconds()).Scan(&beating)
+	return beating, explain(err)
+}
+
+// beatsWithin is how long a worker may be silent that counts as sending.
+const beatsWithin = 10 * time.Second
+
 func (db *DB) onlySender() bool {
 	db.senderMu.Lock()
 	defer db.senderMu.Unlock()

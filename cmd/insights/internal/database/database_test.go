@@ -16,11 +16,16 @@ import (
 // open is a migrated database of SQLite.
 func open(t testing.TB) *database.DB {
 	t.Helper()
-	return openAt(t, databasetest.SQLite(t))
+	return openURL(t, databasetest.SQLite(t))
 }
 
-// openAt is the database at url, migrated.
-func openAt(t testing.TB, url string) *database.DB {
+// openAt is the file of SQLite at path, migrated.
+func openAt(t testing.TB, path string) *database.DB {
+	t.Helper()
+	return openURL(t, "sqlite:"+path)
+}
+
+func openURL(t testing.TB, url string) *database.DB {
 	t.Helper()
 	db, err := database.Open(url, true)
 	if err != nil {
@@ -69,7 +74,7 @@ func onEngines(t *testing.T, suite func(t *testing.T, open func(t *testing.T) *d
 	for name, url := range engines {
 		t.Run(name, func(t *testing.T) {
 			url(t) // so that the whole suite is skipped without a server
-			suite(t, func(t *testing.T) *database.DB { return openAt(t, url(t)) })
+			suite(t, func(t *testing.T) *database.DB { return openURL(t, url(t)) })
 		})
 	}
 }

@@ -15,7 +15,7 @@ import (
 func TestDocumentsRememberWhenTheyChanged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "test.db")
-		db := openAt(t, "sqlite:"+path)
+		db := openAt(t, path)
 		published := time.Now().Add(-time.Hour)
 		record := func(versions map[string]string) map[string]time.Time {
 			t.Helper()
@@ -52,7 +52,7 @@ func TestDocumentsRememberWhenTheyChanged(t *testing.T) {
 		if err := db.Close(); err != nil {
 			t.Fatal(err)
 		}
-		db = openAt(t, "sqlite:"+path)
+		db = openAt(t, path)
 		want("another process, nothing changed", record(versions), time.Hour+time.Minute+time.Second, 0)
 
 		versions["/feeds/all"] = "2"
@@ -84,7 +84,7 @@ func TestDocumentsChangeAtNoTimeToCome(t *testing.T) {
 
 func TestTwoProcessesRecordTheSameTimes(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "test.db")
-	one, two := openAt(t, "sqlite:"+path), openAt(t, "sqlite:"+path)
+	one, two := openAt(t, path), openAt(t, path)
 	states := []feeds.State{{Path: "/feeds/all", Version: "1", Updated: time.Now()}}
 	for _, version := range []string{"1", "2", "3"} {
 		states[0].Version = version

@@ -102,12 +102,12 @@ func TestReadersFromDayToDay(t *testing.T) {
 
 func TestReadersAfterARestartAreNotFewer(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "test.db")
-	db := openAt(t, "sqlite:"+path)
+	db := openAt(t, path)
 	before := &feeds.Readership{Store: db}
 	seen(before, feedly, "a", "b", "c")
 	flush(t, before)
 
-	db = openAt(t, "sqlite:"+path)
+	db = openAt(t, path)
 	after := &feeds.Readership{Store: db}
 	seen(after, "a", "Feedly/1.0 (2 subscribers)")
 	flush(t, after)
@@ -139,7 +139,7 @@ func TestRunStoresEveryMinuteAndAtTheEnd(t *testing.T) {
 
 func TestNoAddressOfAReaderIsKept(t *testing.T) {
 	dir := t.TempDir()
-	db := openAt(t, "sqlite:"+filepath.Join(dir, "test.db"))
+	db := openAt(t, filepath.Join(dir, "test.db"))
 	readership := &feeds.Readership{Store: db}
 	seen(readership, "Secretive/7.3 (Linux)", "Feedbin feed-id:8675309 - 10 subscribers")
 	flush(t, readership)

@@ -57,7 +57,7 @@ func TestMigrateByTwoAtOnce(t *testing.T) {
 
 func TestNewerSchemaIsRefusedAndUntouched(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "test.db")
-	db := openAt(t, "sqlite:"+path)
+	db := openAt(t, path)
 	exec(t, db, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (999, 1)")
 	exec(t, db, "DROP TABLE inbox") // as a newer version might
 	exec(t, db, "PRAGMA wal_checkpoint(TRUNCATE)")
@@ -100,7 +100,7 @@ func TestOldSchemaIsRefusedWithAHint(t *testing.T) {
 func TestFilesAreTheOwnersAlone(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "test.db")
-	db := openAt(t, "sqlite:"+path)
+	db := openAt(t, path)
 	edit(t, db, "ada@example.com")
 	if err := db.LockSender(); err != nil {
 		t.Fatal(err)
@@ -168,7 +168,7 @@ func TestOpenExplainsWhatIsWrong(t *testing.T) {
 func TestPathsAreTakenAsTheyAre(t *testing.T) {
 	for _, name := range []string{"with space.db", "what?.db", "100%.db", "a#b.db", "ü&x=y.db"} {
 		path := filepath.Join(t.TempDir(), name)
-		db := openAt(t, "sqlite:"+path)
+		db := openAt(t, path)
 		edit(t, db, "ada@example.com")
 		if info, err := os.Stat(path); err != nil || info.Size() == 0 {
 			t.Errorf("%s: %v", name, err)
@@ -241,7 +241,7 @@ func TestFullDiskLosesNothing(t *testing.T) {
 
 func TestWatchSeesOtherProcesses(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "test.db")
-	one, two := openAt(t, "sqlite:"+path), openAt(t, "sqlite:"+path)
+	one, two := openAt(t, path), openAt(t, path)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- one.Watch(ctx) }()
@@ -268,7 +268,7 @@ func TestWatchSeesOtherProcesses(t *testing.T) {
 
 func TestOneSenderOnly(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "test.db")
-	one, two := openAt(t, "sqlite:"+path), openAt(t, "sqlite:"+path)
+	one, two := openAt(t, path), openAt(t, path)
 	for range 2 {
 		if err := one.LockSender(); err != nil {
 			t.Fatal(err)
@@ -295,7 +295,7 @@ func TestOneSenderOnly(t *testing.T) {
 
 func TestDeletedAddressesLeaveNoTrace(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "test.db")
-	db := openAt(t, "sqlite:"+path)
+	db := openAt(t, path)
 	edit(t, db, "leaves-no-trace@example.com")
 	exec(t, db, "DELETE FROM subscribers")
 	exec(t, db, "PRAGMA wal_checkpoint(TRUNCATE)")

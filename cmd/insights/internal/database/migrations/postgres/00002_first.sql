@@ -52,7 +52,6 @@ CREATE TABLE subscribers (
   start_with       BIGINT NOT NULL DEFAULT -1
 );
 CREATE INDEX subscribers_early ON subscribers (start_with) WHERE start_with >= 0;
-CREATE INDEX subscribers_audience ON subscribers (cadence, categories, position_id) WHERE status = 'confirmed';
 
 -- A subscriber's history, and the evidence of consent.
 CREATE TABLE events (
