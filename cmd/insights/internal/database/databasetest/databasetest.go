@@ -4,6 +4,7 @@ package databasetest
 import (
 	"crypto/rand"
 	"database/sql"
+	"errors"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -26,38 +27,51 @@ func SQLite(t testing.TB) string {
 }
 
 // Postgres is the URL of a schema that is dropped with all it holds when the test
-// ends. INSIGHTS_TEST_POSTGRES is the URL of a database in which the user may make
-// schemas; without it the test is skipped, and fails where CI=true.
+// ends. Without a server the test is skipped, and fails where CI=true.
 func Postgres(t testing.TB) string {
 	t.Helper()
+	url, drop, err := Schema()
+	switch {
+	case errors.Is(err, ErrNoServer) && os.Getenv("CI") != "true":
+		t.Skip(err)
+	case err != nil:
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := drop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return url
+}
+
+// ErrNoServer says that there is no PostgreSQL to try things on.
+var ErrNoServer = errors.New("set INSIGHTS_TEST_POSTGRES=postgres://USER@HOST/DATABASE to try this on PostgreSQL; .ci/run starts a server and sets it")
+
+// Schema makes a schema and returns its URL. INSIGHTS_TEST_POSTGRES is the URL of a
+// database in which the user may make some.
+func Schema() (address string, drop func() error, err error) {
 	server := os.Getenv("INSIGHTS_TEST_POSTGRES")
 	if server == "" {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("INSIGHTS_TEST_POSTGRES is not set: .ci/run starts a server and sets it")
-		}
-		t.Skip("set INSIGHTS_TEST_POSTGRES=postgres://USER@HOST/DATABASE to try this on PostgreSQL")
+		return "", nil, ErrNoServer
 	}
 	u, err := url.Parse(server)
 	if err != nil {
-		t.Fatal("INSIGHTS_TEST_POSTGRES can't be read: write postgres://USER@HOST/DATABASE")
+		return "", nil, errors.New("INSIGHTS_TEST_POSTGRES can't be read: write postgres://USER@HOST/DATABASE")
 	}
 	schema := "test_" + strings.ToLower(rand.Text()[:12])
-	do(t, server, "CREATE SCHEMA "+schema)
-	t.Cleanup(func() { do(t, server, "DROP SCHEMA "+schema+" CASCADE") })
 	query := u.Query()
 	query.Set("search_path", schema)
 	u.RawQuery = query.Encode()
-	return u.String()
+	return u.String(), func() error { return do(server, "DROP SCHEMA "+schema+" CASCADE") }, do(server, "CREATE SCHEMA "+schema)
 }
 
-func do(t testing.TB, server, statement string) {
-	t.Helper()
+func do(server, statement string) error {
 	db, err := sql.Open("pgx", server)
 	if err != nil {
-		t.Fatal("INSIGHTS_TEST_POSTGRES can't be read: write postgres://USER@HOST/DATABASE")
+		return err
 	}
 	defer db.Close()
-	if _, err := db.Exec(statement); err != nil {
-		t.Error(err)
-	}
+	_, err = db.Exec(statement)
+	return err
 }
