@@ -15,6 +15,7 @@ require (
 	github.com/go-co-op/gocron/v2 v2.21.2 // newsletter: schedules
 	github.com/google/go-cmp v0.7.0 // tests: readable differences
 	github.com/gorilla/feeds v1.2.0 // feeds: RSS, Atom and JSON Feed documents
+	github.com/jackc/pgx/v5 v5.12.0 // cmd/insights/internal/database: PostgreSQL
 	github.com/klauspost/compress v1.20.3 // cmd/insights/internal/web: zstd
 	github.com/mattn/go-sqlite3 v1.14.53 // cmd/insights/internal/database: SQLite, inside the binary
 	github.com/mmcdole/gofeed v1.4.2 // tests: a feed reader
@@ -40,6 +41,9 @@ require (
 	github.com/go-json-experiment/json v0.0.0-20260213210345-44df1a37e875 // indirect
 	github.com/google/uuid v1.6.0 // indirect
 	github.com/inconshreveable/mousetrap v1.1.0 // indirect
+	github.com/jackc/pgpassfile v1.0.0 // indirect
+	github.com/jackc/pgservicefile v0.0.0-20240606120523-5a60cdf6a761 // indirect
+	github.com/jackc/puddle/v2 v2.2.3 // indirect
 	github.com/jonboulle/clockwork v0.5.0 // indirect
 	github.com/mfridman/interpolate v0.0.2 // indirect
 	github.com/mmcdole/goxpp/v2 v2.0.0 // indirect

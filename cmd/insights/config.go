@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/scaledbydesign/insights/cmd/insights/internal/database"
 	"github.com/scaledbydesign/insights/content"
 	"github.com/scaledbydesign/insights/newsletter"
 	"github.com/scaledbydesign/insights/subscribers"
@@ -188,8 +189,8 @@ func (c *Config) check(found *faults) {
 	if _, _, err := net.SplitHostPort(c.Metrics.Listen); c.Metrics.Listen != "" && err != nil {
 		fault("metrics.listen", "%q is no address to listen on: write HOST:PORT, such as 127.0.0.1:9090", c.Metrics.Listen)
 	}
-	if !strings.HasPrefix(c.Database.URL, "sqlite:") {
-		fault("database.url", "must be sqlite:FILE")
+	if !database.IsURL(c.Database.URL) {
+		fault("database.url", "must be sqlite:FILE or postgres://USER@HOST/DATABASE")
 	}
 	c.checkCategories(fault)
 	c.checkMail(fault)
@@ -352,7 +353,7 @@ func (c *Config) forServing() error {
 		}
 	}
 	need("site.base_url", "INSIGHTS_SITE_BASE_URL=https://insights.example.com")
-	need("database.url", "INSIGHTS_DATABASE_URL=sqlite:/var/lib/insights/insights.db")
+	need("database.url", "INSIGHTS_DATABASE_URL=sqlite:/var/lib/insights/insights.db,\n    or postgres://USER:PASSWORD@HOST/DATABASE where several machines share it")
 	need("secret", "INSIGHTS_SECRET=$(head -c 32 /dev/urandom | base64),\n    once and for ever: every link in every mail depends on it;\n    or INSIGHTS_SECRET_FILE=/etc/insights/secret")
 	need("smtp.host", "INSIGHTS_SMTP_HOST=smtp.example.com,\n    and as the relay wants it INSIGHTS_SMTP_PORT, _TLS, _USER and _PASSWORD")
 	need("mail.from", "INSIGHTS_MAIL_FROM='Insights <insights@example.com>'")

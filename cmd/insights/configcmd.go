@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"net/url"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
@@ -38,12 +39,20 @@ func (p *program) configCheckCommand() *cobra.Command {
 	return cmd
 }
 
-// masked hides a secret; of the database's address only the password is one.
+// masked hides a secret; of the database's address only the passwords are some.
 func masked(path, secret string) string {
-	if u, err := url.Parse(secret); err == nil && path == "database.url" {
-		return u.Redacted()
+	u, err := url.Parse(secret)
+	if err != nil || path != "database.url" {
+		return "********"
 	}
-	return "********"
+	query := u.Query()
+	for name := range query {
+		if strings.Contains(strings.ToLower(name), "password") {
+			query.Set(name, "********")
+			u.RawQuery = query.Encode()
+		}
+	}
+	return u.Redacted()
 }
 
 func (p *program) configShowCommand() *cobra.Command {

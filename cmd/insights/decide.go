@@ -163,7 +163,7 @@ func (p *program) retry(ctx context.Context, n *newsroom, d newsletter.Digest, f
 		words = fmt.Sprintf("digest %d is %s: %s", d.ID, d.State, countsLine(d))
 	case d.State == newsletter.DigestPaused:
 		words += fmt.Sprintf("; it is paused: insights digest resume %d", d.ID)
-	case !n.running():
+	case !n.running(ctx):
 		words += "; the next `insights serve` sends them"
 	}
 	return p.showDecided(ctx, n, d.ID, words)

@@ -283,9 +283,14 @@ func (c *Config) keyring() (*subscribers.Keyring, error) {
 	return subscribers.NewKeyring(secrets...)
 }
 
-// secretFile is where `insights dev` keeps its secret: beside its database.
+// secretFile is where `insights dev` keeps its secret: beside its database, or, when
+// that is no file, where the default one would be.
 func (c *Config) secretFile() string {
-	return strings.TrimPrefix(c.Database.URL, "sqlite:") + "-secret"
+	path, ok := database.FilePath(c.Database.URL)
+	if !ok {
+		path, _ = database.FilePath(defaultDatabase)
+	}
+	return path + "-secret"
 }
 
 // makeSecret creates the development secret unless there is one.

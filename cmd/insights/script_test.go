@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/scaledbydesign/insights/cmd/insights/internal/database/databasetest"
 )
 
 var update = flag.Bool("update", false, "write what scripts compare with anew")
@@ -41,6 +43,7 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	"until":     until,
 	"json":      jsonIs,
 	"need":      need,
+	"postgres":  postgres,
 	"dated":     dated,
 	"freeport":  freePort,
 	"daemon":    startDaemon,
@@ -117,6 +120,18 @@ func need(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("%s is missing", args[0])
 	}
 	storyOf(ts).t.Skip(args[0] + " is missing")
+}
+
+// postgres: postgres VAR sets it to the URL of a schema of its own. Where there is no
+// server the script is skipped; in CI that fails.
+func postgres(ts *testscript.TestScript, neg bool, args []string) {
+	url, drop, err := databasetest.Schema()
+	if errors.Is(err, databasetest.ErrNoServer) && os.Getenv("CI") != "true" {
+		storyOf(ts).t.Skip(err)
+	}
+	ts.Check(err)
+	ts.Defer(func() { ts.Check(drop()) })
+	ts.Setenv(args[0], url)
 }
 
 // exits: exits CODE COMMAND...

@@ -83,7 +83,7 @@ func (p *program) send(ctx context.Context, n *newsroom, d newsletter.Digest, ye
 		}
 	case !changed:
 		p.out.line("digest %d was approved before and is %s: %s; nothing was started again", d.ID, d.State, countsLine(d))
-	case n.running():
+	case n.running(ctx):
 		p.out.line("digest %d is being sent; see: insights digest show %d", d.ID, d.ID)
 	default:
 		p.out.line("digest %d is approved; the next `insights serve` sends it, or now: insights digest send %d --wait", d.ID, d.ID)
@@ -92,12 +92,9 @@ func (p *program) send(ctx context.Context, n *newsroom, d newsletter.Digest, ye
 }
 
 // running reports whether some process sends from this database.
-func (n *newsroom) running() bool {
-	if err := n.db.LockSender(); err != nil {
-		return errors.Is(err, database.ErrLocked)
-	}
-	_ = n.db.UnlockSender()
-	return false
+func (n *newsroom) running(ctx context.Context) bool {
+	sending, err := n.db.Sending(ctx)
+	return sending && err == nil
 }
 
 // confirm asks before anybody is mailed. Without a terminal it never asks.

@@ -83,7 +83,7 @@ func (p *program) status(ctx context.Context, n *newsroom) error {
 	if err != nil {
 		return err
 	}
-	running := n.running()
+	running := n.running(ctx)
 	held, heldSince, err := n.db.Held(ctx)
 	if err != nil {
 		return err

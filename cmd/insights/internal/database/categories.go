@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"maps"
 	"slices"
 )
 
@@ -30,6 +31,9 @@ func readBits(ctx context.Context, q querier) (bits, error) {
 // mask is the categories as one number; categories without a bit get one.
 func (b bits) mask(ctx context.Context, tx *sql.Tx, categories []string) (int64, error) {
 	var mask int64
+	if err := b.refresh(ctx, tx, categories); err != nil {
+		return 0, err
+	}
 	for _, slug := range categories {
 		bit, ok := b[slug]
 		if !ok {
@@ -45,6 +49,23 @@ func (b bits) mask(ctx context.Context, tx *sql.Tx, categories []string) (int64,
 		mask |= 1 << bit
 	}
 	return mask, nil
+}
+
+// refresh reads the bits again, so that no other transaction gives a bit meanwhile,
+// if one of these categories has none.
+func (b bits) refresh(ctx context.Context, tx *sql.Tx, categories []string) error {
+	for _, slug := range categories {
+		if _, ok := b[slug]; ok {
+			continue
+		}
+		if err := lockTable(ctx, tx, "categories"); err != nil {
+			return err
+		}
+		now, err := readBits(ctx, tx)
+		maps.Copy(b, now)
+		return err
+	}
+	return nil
 }
 
 // slugs is the reverse of mask, sorted.

@@ -1,8 +1,9 @@
 // Package database keeps everything that must survive a restart, and holds every
 // SQL statement of the program. Statements are written once, with ?1 ?2
-// placeholders, in the language that SQLite and PostgreSQL share. A [DB]
-// implements the stores of the packages subscribers and newsletter; that of
-// websub is its [WebSub].
+// placeholders, in the language that SQLite and PostgreSQL share. What only
+// PostgreSQL needs, where transactions run beside each other, stands in the comment
+// /*pg … */: row and table locks. A [DB] implements the stores of the packages
+// subscribers and newsletter; that of websub is its [WebSub].
 package database
 
 import (
@@ -10,9 +11,12 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/pressly/goose/v3"
 )
 
 // ErrNewer says that a newer version of the program has migrated the database.
@@ -42,30 +46,55 @@ type DB struct {
 type engine interface {
 	// open connects; it creates what is missing when create is set.
 	open(create bool) (writer, reader *sql.DB, err error)
-	// lockSender makes this process the only sender, or returns ErrLocked.
+	// oneWriter says that write transactions come one after the other.
+	oneWriter() bool
+	// again says that a transaction failed only because of another beside it.
+	again(err error) bool
+	// announce lets the watch of every process know when the transaction commits.
+	announce(ctx context.Context, tx *sql.Tx) error
+	// watch calls announce at commits of any process until ctx is done.
+	watch(ctx context.Context, reader *sql.DB, announce func()) error
+	// lockSender makes this process the only sender, or returns ErrLocked. release
+	// is nil where several processes may send.
 	lockSender() (release func() error, err error)
 	// notePath is a file where the only sender leaves word for the next, or "".
 	notePath() string
 	// batchSizes are the numbers of rows that one UPDATE of a batch is made for,
 	// largest first, 1 last.
 	batchSizes() []int
-	// skipLocked ends a claim's SELECT so that two claims at once take different
-	// rows of the table with this alias.
-	skipLocked(alias string) string
-	migrations() string
+	// lockMigrations waits until no other process migrates.
+	lockMigrations(ctx context.Context, writer *sql.DB) (release func(), err error)
+	migrations() string // the folder
+	dialect() goose.Dialect
+	tableExists() string // a query: is there a table ?1
 	String() string
 }
 
-// Open opens the database at url, "sqlite:PATH". A missing one is created only
-// when create is set.
+// IsURL reports whether url names a database that Open knows how to open.
+func IsURL(url string) bool {
+	path, ok := FilePath(url)
+	return ok && path != "" || strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://")
+}
+
+// FilePath is the file of a database that is one.
+func FilePath(url string) (path string, ok bool) { return strings.CutPrefix(url, "sqlite:") }
+
+// Open opens the database at url: "sqlite:PATH", or "postgres://…" with the
+// parameters that libpq knows. A missing file is created only when create is set;
+// that of a PostgreSQL server must be there. No error and no String of the database
+// holds the password of its URL.
 func Open(url string, create bool) (*DB, error) {
-	path, ok := strings.CutPrefix(url, "sqlite:")
-	if !ok || path == "" {
+	if !IsURL(url) {
 		scheme, _, _ := strings.Cut(url, ":")
-		return nil, fmt.Errorf("database.url starts with %q: use sqlite:FILE", scheme+":")
+		return nil, fmt.Errorf("database.url starts with %q: use sqlite:FILE or postgres://USER@HOST/DATABASE", scheme+":")
 	}
-	db := &DB{engine: &sqlite{path: path}, planChunk: planChunk}
+	db := &DB{planChunk: planChunk}
 	var err error
+	if path, ok := FilePath(url); ok {
+		db.engine = &sqlite{path: path}
+	} else if db.engine, err = newPostgres(url); err != nil {
+		return nil, err
+	}
 	if db.writer, db.reader, err = db.engine.open(create); err != nil {
 		return nil, err
 	}
@@ -88,7 +117,7 @@ func (db *DB) Ping(ctx context.Context) error {
 }
 
 // LockSender makes this process the only one that sends from this database, or
-// returns ErrLocked.
+// returns ErrLocked. Where several processes may send it does nothing.
 func (db *DB) LockSender() error {
 	db.senderMu.Lock()
 	defer db.senderMu.Unlock()
@@ -115,23 +144,80 @@ func (db *DB) UnlockSender() error {
 	return release()
 }
 
+// Sending reports whether a process sends from this database.
+func (db *DB) Sending(ctx context.Context) (bool, error) {
+	if db.onlySender() {
+		return true, nil
+	}
+	err := db.LockSender()
+	if errors.Is(err, ErrLocked) {
+		return true, nil
+	}
+	if err != nil || db.onlySender() {
+		return false, errors.Join(err, db.UnlockSender())
+	}
+	var beating bool
+	err = db.reader.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM workers WHERE beat_at > ?1)", now()-beatsWithin.Milliseconds()).Scan(&beating)
+	return beating, explain(err)
+}
+
+// beatsWithin is how long a worker may be silent that counts as sending.
+const beatsWithin = 10 * time.Second
+
 func (db *DB) onlySender() bool {
 	db.senderMu.Lock()
 	defer db.senderMu.Unlock()
 	return db.senderLock != nil
 }
 
-// write runs fn in a write transaction.
+// write runs fn in a write transaction that others should hear of. fn may run more
+// than once, so it begins by setting what it fills.
 func (db *DB) write(ctx context.Context, fn func(tx *sql.Tx) error) error {
+	return db.bookkeep(ctx, func(tx *sql.Tx) error {
+		if err := fn(tx); err != nil {
+			return err
+		}
+		return db.engine.announce(ctx, tx)
+	})
+}
+
+// tries bounds how often a transaction that another got in the way of is run again.
+const tries = 10
+
+// bookkeep is a write that nobody waits for: workers' own records. Announcements
+// make commits wait for one another.
+func (db *DB) bookkeep(ctx context.Context, fn func(tx *sql.Tx) error) error {
+	for try := 1; ; try++ {
+		err := db.transact(ctx, fn)
+		if err == nil || try == tries || !db.engine.again(err) || ctx.Err() != nil {
+			return explain(err)
+		}
+		time.Sleep(rand.N(time.Duration(try) * 10 * time.Millisecond))
+	}
+}
+
+func (db *DB) transact(ctx context.Context, fn func(tx *sql.Tx) error) error {
 	tx, err := db.writer.BeginTx(ctx, nil)
 	if err != nil {
-		return explain(err)
+		return err
 	}
 	defer tx.Rollback() // does nothing after a commit
 	if err := fn(tx); err != nil {
-		return explain(err)
+		return err
 	}
-	return explain(tx.Commit())
+	return tx.Commit()
+}
+
+// lockTable keeps other transactions from writing a table until this one ends; they
+// go on reading it. It comes before this one reads what it decides by.
+func lockTable(ctx context.Context, tx *sql.Tx, table string) error {
+	_, err := tx.ExecContext(ctx, "/*pg LOCK TABLE "+table+" IN SHARE ROW EXCLUSIVE MODE */")
+	return err
+}
+
+// explain adds what to do to errors that a person must act on.
+func explain(err error) error {
+	return explainPostgres(explainSQLite(err))
 }
 
 // querier is a pool or a transaction.

@@ -237,12 +237,12 @@ func (db *DB) Delivery(ctx context.Context, ref newsletter.Ref) (newsletter.Deli
 // first, then single ones, the newest first.
 func (db *DB) Deliveries(ctx context.Context, f newsletter.DeliveryFilter) iter.Seq2[newsletter.Delivery, error] {
 	return func(yield func(newsletter.Delivery, error) bool) {
-		const wanted = "(?2 = '' OR o.state = ?2 OR ?2 = 'uncertain' AND o.uncertain_at > 0)"
+		const wanted = "(CAST(?2 AS TEXT) = '' OR o.state = ?2 OR ?2 = 'uncertain' AND o.uncertain_at > 0)"
 		for _, query := range []string{
 			"SELECT " + deliveryColumns + ` FROM deliveries d LEFT JOIN subscribers s ON s.id = d.subscriber_id
-				WHERE (?1 = 0 OR d.digest_id = ?1) AND ` + strings.ReplaceAll(wanted, "o.", "d.") + ` AND (?3 = '' OR s.email_key = ?3)
+				WHERE (CAST(?1 AS BIGINT) = 0 OR d.digest_id = ?1) AND ` + strings.ReplaceAll(wanted, "o.", "d.") + ` AND (CAST(?3 AS TEXT) = '' OR s.email_key = ?3)
 				ORDER BY d.digest_id DESC, d.subscriber_id`,
-			"SELECT " + messageColumns + " FROM messages m WHERE ?1 = 0 AND " + strings.ReplaceAll(wanted, "o.", "m.") + ` AND (?3 = '' OR lower(m.email) = ?3)
+			"SELECT " + messageColumns + " FROM messages m WHERE CAST(?1 AS BIGINT) = 0 AND " + strings.ReplaceAll(wanted, "o.", "m.") + ` AND (CAST(?3 AS TEXT) = '' OR lower(m.email) = ?3)
 				ORDER BY m.id DESC`,
 		} {
 			rows, err := db.reader.QueryContext(ctx, query, f.Digest, string(f.State), f.Email)

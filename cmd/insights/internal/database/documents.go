@@ -26,6 +26,9 @@ func (db *DB) RecordDocuments(ctx context.Context, states []feeds.State) (map[st
 	}
 	if !allKnown(known, states) {
 		err := db.write(ctx, func(tx *sql.Tx) (err error) {
+			if err = lockTable(ctx, tx, "documents"); err != nil {
+				return err
+			}
 			if known, err = knownDocuments(ctx, tx); err != nil {
 				return err
 			}

@@ -65,7 +65,7 @@ func TestDocumentsRememberWhenTheyChanged(t *testing.T) {
 
 func TestDocumentsChangeAtNoTimeToCome(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		db := openAt(t, filepath.Join(t.TempDir(), "test.db"))
+		db := open(t)
 		state := feeds.State{Path: "/feeds/all", Version: "1", Updated: time.Now().AddDate(70, 0, 0)}
 		for _, version := range []string{"1", "2"} {
 			state.Version = version

@@ -31,6 +31,9 @@ func (db *DB) Number(ctx context.Context, visible []newsletter.Visible, how news
 	}
 	err = db.write(ctx, func(tx *sql.Tx) error {
 		numbered, next = 0, time.Time{}
+		if err := lockTable(ctx, tx, "insights"); err != nil {
+			return err
+		}
 		known, err := knownInsights(ctx, tx)
 		if err != nil {
 			return err

@@ -2,7 +2,6 @@ package database
 
 import (
 	"context"
-	"database/sql"
 	"embed"
 	"errors"
 	"fmt"
@@ -25,7 +24,7 @@ func (db *DB) provider() (*goose.Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	return goose.NewProvider(goose.DialectSQLite3, db.writer, files)
+	return goose.NewProvider(db.engine.dialect(), db.writer, files)
 }
 
 // SchemaStatus reads how the schema stands and changes nothing.
@@ -39,15 +38,12 @@ func (db *DB) SchemaStatus(ctx context.Context) (SchemaStatus, error) {
 		status.Latest = max(status.Latest, source.Version)
 	}
 	// Asking goose would create its table.
-	var table string
-	err = db.reader.QueryRowContext(ctx, "SELECT name FROM sqlite_master WHERE type = 'table' AND name = ?1", goose.DefaultTablename).Scan(&table)
-	if errors.Is(err, sql.ErrNoRows) {
-		return status, nil
-	}
-	if err != nil {
+	var exists bool
+	err = db.reader.QueryRowContext(ctx, db.engine.tableExists(), goose.DefaultTablename).Scan(&exists)
+	if err != nil || !exists {
 		return status, explain(err)
 	}
-	err = db.reader.QueryRowContext(ctx, "SELECT coalesce(max(version_id), 0) FROM "+goose.DefaultTablename+" WHERE is_applied = 1").Scan(&status.Current)
+	err = db.reader.QueryRowContext(ctx, "SELECT coalesce(max(version_id), 0) FROM "+goose.DefaultTablename+" WHERE CAST(is_applied AS INTEGER) = 1").Scan(&status.Current)
 	return status, explain(err)
 }
 
@@ -70,6 +66,14 @@ func (db *DB) Check(ctx context.Context) error {
 // processes that migrate at once wait for each other. A newer schema is refused
 // and left alone.
 func (db *DB) Migrate(ctx context.Context) (steps int, err error) {
+	if err := db.Check(ctx); err == nil || !errors.Is(err, ErrOld) {
+		return 0, err
+	}
+	release, err := db.engine.lockMigrations(ctx, db.writer)
+	if err != nil {
+		return 0, fmt.Errorf("migrate %s: %w", db, explain(err))
+	}
+	defer release()
 	for {
 		if err := db.Check(ctx); err == nil || !errors.Is(err, ErrOld) {
 			return steps, err

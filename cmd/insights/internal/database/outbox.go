@@ -6,8 +6,6 @@ import (
 	"database/sql"
 	"errors"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/scaledbydesign/insights/newsletter"
@@ -29,7 +27,12 @@ func (db *DB) Attach(ctx context.Context, worker string, ttl time.Duration, poli
 			return recovered, err
 		}
 	}
-	err := db.write(ctx, func(tx *sql.Tx) error {
+	err := db.bookkeep(ctx, func(tx *sql.Tx) error {
+		// Two that take over at once would wait for each other's rows, and then take
+		// what a third has claimed of them meanwhile.
+		if err := lockTable(ctx, tx, "workers"); err != nil {
+			return err
+		}
 		at := now()
 		if _, err := tx.ExecContext(ctx, "INSERT INTO workers (id, beat_at) VALUES (?1, ?2) ON CONFLICT (id) DO UPDATE SET beat_at = excluded.beat_at", worker, at); err != nil {
 			return err
@@ -56,6 +59,12 @@ const orphanedMessage = `state IN ('claimed', 'sending') AND owner NOT IN (SELEC
 
 func takeOver(ctx context.Context, tx *sql.Tx, policy newsletter.OnUncertain, at int64) (newsletter.Recovered, error) {
 	var recovered newsletter.Recovered
+	// A digest that is cancelled at the same moment is cancelled before or after.
+	err := each(ctx, tx, func(*sql.Rows) error { return nil },
+		"SELECT id FROM digests WHERE id IN (SELECT digest_id FROM deliveries WHERE "+orphaned+") ORDER BY id /*pg FOR SHARE */")
+	if err != nil {
+		return recovered, err
+	}
 	if policy == newsletter.Skip {
 		if err := countAsReceived(ctx, tx); err != nil {
 			return recovered, err
@@ -86,7 +95,7 @@ func takeOver(ctx context.Context, tx *sql.Tx, policy newsletter.OnUncertain, at
 		return recovered, nil
 	}
 	// What was in flight when its digest ended is not tried again.
-	_, err := tx.ExecContext(ctx, `UPDATE deliveries SET state = 'skipped', next_at = -1, open = 0, reason = 'cancelled' WHERE next_at >= 0
+	_, err = tx.ExecContext(ctx, `UPDATE deliveries SET state = 'skipped', next_at = -1, open = 0, reason = 'cancelled' WHERE next_at >= 0
 		AND digest_id IN (SELECT id FROM digests WHERE state = 'cancelled')`)
 	return recovered, err
 }
@@ -133,7 +142,7 @@ func (db *DB) Detach(ctx context.Context, worker string) error {
 
 // Trouble implements newsletter.OutboxStore.
 func (db *DB) Trouble(ctx context.Context, worker string, t newsletter.Trouble) error {
-	return db.write(ctx, func(tx *sql.Tx) error {
+	return db.bookkeep(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, "UPDATE workers SET trouble = ?2, trouble_since = ?3, trouble_until = ?4 WHERE id = ?1", worker, t.Reason, millis(t.Since), millis(t.Until))
 		return err
 	})
@@ -189,7 +198,7 @@ func (db *DB) Rendition(ctx context.Context, digest int64, variant int) (newslet
 
 // SaveRendition implements newsletter.OutboxStore.
 func (db *DB) SaveRendition(ctx context.Context, digest int64, variant int, r newsletter.Rendition) (kept newsletter.Rendition, err error) {
-	err = db.write(ctx, func(tx *sql.Tx) error {
+	err = db.bookkeep(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `UPDATE variants SET subject = ?3, html = ?4, text = ?5, base_url = ?6, rendered_at = ?7
 			WHERE digest_id = ?1 AND number = ?2 AND rendered_at = 0`, digest, variant, r.Subject, r.HTML, r.Text, r.BaseURL, millis(r.Date))
 		if err != nil {
@@ -215,7 +224,8 @@ func (db *DB) FailDigest(ctx context.Context, digest int64, reason string) error
 // once for some hundreds of mails.
 const dueDeliveries = `SELECT o.subscriber_id, o.variant, o.attempts, o.email, coalesce(s.public_id, ''), coalesce(s.email, ''), coalesce(s.name, ''), coalesce(s.confirmed_at, 0)
 	FROM deliveries o LEFT JOIN subscribers s ON s.id = o.subscriber_id
-	WHERE o.digest_id = ?1 AND o.next_at >= 0 AND o.next_at <= ?2 ORDER BY o.next_at, o.variant, o.subscriber_id LIMIT ?3`
+	WHERE o.digest_id = ?1 AND o.next_at >= 0 AND o.next_at <= ?2 ORDER BY o.next_at, o.variant, o.subscriber_id LIMIT ?3
+	/*pg FOR UPDATE OF o SKIP LOCKED */`
 
 // claimBatch makes due mails a worker's.
 var claimBatch = batch{
@@ -239,7 +249,7 @@ func (db *DB) ClaimDeliveries(ctx context.Context, worker string, digest int64, 
 		return nil, explain(err)
 	}
 	var tasks []newsletter.Task
-	err = db.write(ctx, func(tx *sql.Tx) error {
+	err = db.bookkeep(ctx, func(tx *sql.Tx) error {
 		tasks = nil
 		var approved, active int64
 		err := tx.QueryRowContext(ctx, "SELECT approved_at, active_at FROM digests WHERE id = ?1 AND state = 'sending' AND NOT "+held, digest).Scan(&approved, &active)
@@ -264,7 +274,7 @@ func (db *DB) ClaimDeliveries(ctx context.Context, worker string, digest int64, 
 			t.Subscriber.ID, t.Subscriber.ConfirmedAt = t.Ref.Subscriber, fromMillis(confirmed)
 			tasks = append(tasks, t)
 			return err
-		}, dueDeliveries+db.engine.skipLocked("o"), digest, at, limit)
+		}, dueDeliveries, digest, at, limit)
 		if err != nil {
 			return err
 		}
@@ -278,16 +288,13 @@ func (db *DB) ClaimDeliveries(ctx context.Context, worker string, digest int64, 
 	return tasks, err
 }
 
-func subscribersByID[V any](ctx context.Context, q querier, ids map[int64]V) (map[int64]subscribers.Subscriber, error) {
+// readersOfMessages are the subscribers whose messages a worker has, by id.
+func readersOfMessages(ctx context.Context, q querier, worker string) (map[int64]subscribers.Subscriber, error) {
 	b, err := readBits(ctx, q)
 	if err != nil {
 		return nil, err
 	}
-	list := make([]string, 0, len(ids))
-	for id := range ids {
-		list = append(list, strconv.FormatInt(id, 10))
-	}
-	found := make(map[int64]subscribers.Subscriber, len(ids))
+	found := make(map[int64]subscribers.Subscriber)
 	err = each(ctx, q, func(rows *sql.Rows) error {
 		var s storedSubscriber
 		var times [6]int64
@@ -297,7 +304,7 @@ func subscribersByID[V any](ctx context.Context, q querier, ids map[int64]V) (ma
 		_ = s.finish(b, times) // without an address a mail ends by itself; the others go on
 		found[s.ID] = s.Subscriber
 		return nil
-	}, "SELECT "+subscriberColumns+" FROM subscribers s WHERE s.id IN ("+strings.Join(list, ",")+")")
+	}, "SELECT "+subscriberColumns+" FROM subscribers s WHERE s.id IN (SELECT subscriber_id FROM messages WHERE state IN ('claimed', 'sending') AND owner = ?1)", worker)
 	return found, err
 }
 
@@ -310,26 +317,22 @@ func (db *DB) ClaimMessages(ctx context.Context, worker string, limit int) ([]ne
 		return nil, explain(err)
 	}
 	var tasks []newsletter.Task
-	err = db.write(ctx, func(tx *sql.Tx) error {
+	err = db.bookkeep(ctx, func(tx *sql.Tx) error {
 		tasks = nil
-		ids := make(map[int64]bool)
 		err := each(ctx, tx, func(rows *sql.Rows) error {
 			var t newsletter.Task
 			var created int64
 			err := rows.Scan(&t.Ref.Message, &t.Ref.Subscriber, &t.Kind, &t.To, &t.Payload, &t.Attempts, &created)
 			t.Created = fromMillis(created)
-			if t.Ref.Subscriber != 0 {
-				ids[t.Ref.Subscriber] = true
-			}
 			tasks = append(tasks, t)
 			return err
-		}, `WITH due AS MATERIALIZED (SELECT id FROM messages WHERE state IN ('pending', 'deferred') AND next_at <= ?1 ORDER BY next_at, id LIMIT ?2)
+		}, `WITH due AS MATERIALIZED (SELECT id FROM messages WHERE state IN ('pending', 'deferred') AND next_at <= ?1 ORDER BY next_at, id LIMIT ?2 /*pg FOR UPDATE SKIP LOCKED */)
 			UPDATE messages SET state = 'claimed', owner = ?3, updated_at = ?1 WHERE id IN (SELECT id FROM due)
 			RETURNING id, coalesce(subscriber_id, 0), kind, email, payload, attempts, created_at`, at, limit, worker)
 		if err != nil {
 			return err
 		}
-		readers, err := subscribersByID(ctx, tx, ids)
+		readers, err := readersOfMessages(ctx, tx, worker)
 		if err != nil {
 			return err
 		}

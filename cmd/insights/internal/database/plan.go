@@ -11,7 +11,7 @@ import (
 )
 
 // audience chooses subscribers s: ?1 now, ?2 cadence, ?3 one subscriber.
-const audience = `s.status = 'confirmed' AND s.paused_until <= ?1 AND (?2 = '' OR s.cadence = ?2) AND (?3 = 0 OR s.id = ?3)`
+const audience = `s.status = 'confirmed' AND s.paused_until <= ?1 AND (CAST(?2 AS TEXT) = '' OR s.cadence = ?2) AND (CAST(?3 AS BIGINT) = 0 OR s.id = ?3)`
 
 // onTheWay is a delivery o that may still bring its insights to subscriber s. A
 // digest that nobody has approved is no promise yet.
@@ -239,11 +239,19 @@ func (db *DB) Freeze(ctx context.Context, d newsletter.Digest, slot *newsletter.
 		frozen, err = digest(ctx, tx, d.ID)
 		return err
 	})
-	if err == nil && taken {
+	switch {
+	case err == nil && taken:
 		err = newsletter.ErrSlotTaken
+	case err == nil && frozen.Readers >= analyzeFrom:
+		// Without it PostgreSQL takes the table for what it was before this digest. A
+		// plan stands without it.
+		_, _ = db.writer.ExecContext(ctx, "/*pg ANALYZE deliveries */")
 	}
 	return frozen, err
 }
+
+// analyzeFrom is from how many readers on a digest changes what a table looks like.
+const analyzeFrom = 1000
 
 func addVariants(ctx context.Context, tx *sql.Tx, d newsletter.Digest) error {
 	readers := make(map[int]int)

@@ -36,7 +36,7 @@ func received(ctx context.Context, tx *sql.Tx, subscriber, base, target int64) e
 		return err
 	}
 	var current int64
-	err = tx.QueryRowContext(ctx, "SELECT position_id FROM subscribers WHERE id = ?1", subscriber).Scan(&current)
+	err = tx.QueryRowContext(ctx, "SELECT position_id FROM subscribers WHERE id = ?1 /*pg FOR UPDATE */", subscriber).Scan(&current)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil // gone meanwhile
 	}
@@ -96,7 +96,14 @@ func startPosition(ctx context.Context, tx *sql.Tx, categories []string, n int) 
 // startLater remembers a reader who was confirmed before any insight was numbered,
 // so that their first digest is no flood: startEarly places them.
 func startLater(ctx context.Context, tx *sql.Tx, subscriber int64, n int) error {
-	_, err := tx.ExecContext(ctx, "UPDATE subscribers SET start_with = ?2 WHERE id = ?1 AND (SELECT value FROM counters WHERE name = 'sequence') = 0", subscriber, n)
+	// The first insights are numbered before this, and seen here, or after it, and
+	// startEarly sees this reader.
+	var head int64
+	err := tx.QueryRowContext(ctx, "SELECT value FROM counters WHERE name = 'sequence' /*pg FOR SHARE */").Scan(&head)
+	if err != nil || head > 0 {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, "UPDATE subscribers SET start_with = ?2 WHERE id = ?1", subscriber, n)
 	return err
 }
 

@@ -26,9 +26,9 @@ func (db *DB) Record(ctx context.Context, worker string, entries []newsletter.En
 			sent = append(sent, *e.Settle)
 		}
 	}
-	err := db.write(ctx, func(tx *sql.Tx) error {
+	err := db.bookkeep(ctx, func(tx *sql.Tx) error {
 		at := now()
-		if _, err := tx.ExecContext(ctx, "UPDATE counters SET value = value + ?1 WHERE name = 'recorded'", len(entries)); err != nil {
+		if err := db.beginRecord(ctx, tx, entries); err != nil {
 			return err
 		}
 		if err := db.settleSent(ctx, tx, worker, sent, at); err != nil {
@@ -121,7 +121,7 @@ var (
 		key:     2,
 		fixed:   2,
 		text: `UPDATE subscribers SET position_id = (SELECT d.target_id FROM deliveries d WHERE d.digest_id = v.digest AND d.subscriber_id = v.subscriber) FROM v
-			WHERE subscribers.id = v.subscriber AND ?1 = ?1 AND subscribers.position_id = (SELECT base_id FROM deliveries WHERE ` + ofWorker + `)`,
+			WHERE subscribers.id = v.subscriber AND CAST(?1 AS BIGINT) = ?1 AND subscribers.position_id = (SELECT base_id FROM deliveries WHERE ` + ofWorker + `)`,
 	}
 	// sentBatch is made for every mail that was accepted.
 	sentBatch = batch{
@@ -164,7 +164,7 @@ func receivedBy(ctx context.Context, tx *sql.Tx, worker string, ref newsletter.R
 // since it was planned.
 func recheck(ctx context.Context, tx *sql.Tx, worker string, m newsletter.Mark, at int64) (newsletter.Verdict, error) {
 	row := delivery{tx: tx, ref: m.Ref, at: at}
-	err := tx.QueryRowContext(ctx, "SELECT variant, base_id, target_id FROM deliveries WHERE digest_id = ?1 AND subscriber_id = ?2 AND owner = ?3 AND state = 'claimed'",
+	err := tx.QueryRowContext(ctx, "SELECT variant, base_id, target_id FROM deliveries WHERE digest_id = ?1 AND subscriber_id = ?2 AND owner = ?3 AND state = 'claimed' /*pg FOR UPDATE */",
 		m.Ref.Digest, m.Ref.Subscriber, worker).Scan(&row.variant, &row.base, &row.target)
 	if errors.Is(err, sql.ErrNoRows) {
 		return newsletter.Drop, nil // fenced: another worker has it
@@ -317,6 +317,10 @@ func (r *delivery) change(ctx context.Context, d newsletter.Digest, left []newsl
 	for i, item := range left {
 		seqs[i] = item.Seq
 	}
+	// Another worker may be about to add the same.
+	if _, err := r.tx.ExecContext(ctx, "/*pg SELECT FROM digests WHERE id = ?1 FOR NO KEY UPDATE */", d.ID); err != nil {
+		return err
+	}
 	number, highest := 0, 0
 	err := each(ctx, r.tx, func(rows *sql.Rows) error {
 		v, err := scanVariant(rows.Scan)
@@ -397,7 +401,7 @@ func settleDelivery(ctx context.Context, tx *sql.Tx, worker string, s newsletter
 
 func settleMessage(ctx context.Context, tx *sql.Tx, worker string, s newsletter.Settlement, at int64) error {
 	_, err := tx.ExecContext(ctx, `UPDATE messages SET state = ?3, owner = '', next_at = ?4, code = ?5, reason = ?6, updated_at = ?7,
-			uncertain_at = CASE ?8 WHEN 1 THEN ?7 ELSE uncertain_at END
+			uncertain_at = CASE CAST(?8 AS BIGINT) WHEN 1 THEN ?7 ELSE uncertain_at END
 		WHERE id = ?1 AND owner = ?2 AND state IN ('claimed', 'sending')`,
 		s.Ref.Message, worker, string(s.State), millis(s.NextAt), s.Code, s.Reason, at, oneIf(s.Uncertain))
 	return err

@@ -22,6 +22,10 @@ func (db *DB) RenameCategory(ctx context.Context, from, to string) (renamed bool
 	}
 	err = db.write(ctx, func(tx *sql.Tx) error {
 		renamed = false
+		// Nobody who has read the old slug stores something by it later.
+		if _, err := tx.ExecContext(ctx, "/*pg LOCK TABLE categories, positions IN ACCESS EXCLUSIVE MODE */"); err != nil {
+			return err
+		}
 		known, err := readBits(ctx, tx)
 		if err != nil {
 			return err

@@ -1,6 +1,7 @@
 package database
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/mattn/go-sqlite3"
+	"github.com/pressly/goose/v3"
 	"golang.org/x/sys/unix"
 )
 
@@ -21,11 +23,18 @@ type sqlite struct{ path string }
 
 func (s *sqlite) String() string     { return "sqlite:" + s.path }
 func (s *sqlite) migrations() string { return "migrations/sqlite" }
+func (s *sqlite) batchSizes() []int  { return oneByOne }
+func (s *sqlite) oneWriter() bool    { return true }
+func (s *sqlite) again(error) bool   { return false }
 
-func (s *sqlite) batchSizes() []int { return oneByOne }
+func (s *sqlite) dialect() goose.Dialect { return goose.DialectSQLite3 }
 
-// There is one writer at a time, so no claim sees another's.
-func (s *sqlite) skipLocked(string) string { return "" }
+func (s *sqlite) tableExists() string {
+	return "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?1)"
+}
+
+// SQLite takes migrations one by one; who comes second goes on from there.
+func (s *sqlite) lockMigrations(context.Context, *sql.DB) (func(), error) { return func() {}, nil }
 
 func (s *sqlite) open(create bool) (writer, reader *sql.DB, err error) {
 	if err := s.prepare(create); err != nil {
@@ -111,8 +120,47 @@ func (s *sqlite) lockSender() (func() error, error) {
 	return f.Close, nil
 }
 
-// explain adds what to do to errors that a person must act on.
-func explain(err error) error {
+// announce does nothing: watch sees every commit.
+func (s *sqlite) announce(context.Context, *sql.Tx) error { return nil }
+
+// watchEvery is how soon changes of other processes are seen.
+const watchEvery = 250 * time.Millisecond
+
+func (s *sqlite) watch(ctx context.Context, reader *sql.DB, announce func()) error {
+	conn, err := reader.Conn(ctx)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil // told to stop before it began
+		}
+		return err
+	}
+	defer conn.Close()
+	ticker := time.NewTicker(watchEvery)
+	defer ticker.Stop()
+	var seen int64
+	for {
+		// data_version moves when another connection than this one commits.
+		var version int64
+		if err := conn.QueryRowContext(ctx, "PRAGMA data_version").Scan(&version); err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			return err
+		}
+		if version != seen && seen != 0 {
+			announce()
+		}
+		seen = version
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+	}
+}
+
+// explainSQLite adds what to do to errors that a person must act on.
+func explainSQLite(err error) error {
 	e, ok := errors.AsType[sqlite3.Error](err)
 	if !ok {
 		return err

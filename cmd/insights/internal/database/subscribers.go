@@ -65,7 +65,8 @@ func (db *DB) Edit(ctx context.Context, key string, change func(*subscribers.Sub
 		if err != nil {
 			return err
 		}
-		before, err := subscriber(ctx, tx, b, "s.email_key = ?1", key)
+		// Whoever changes or mails this reader waits for this, and this for them.
+		before, err := subscriber(ctx, tx, b, "s.email_key = ?1 /*pg FOR UPDATE */", key)
 		if err != nil && !errors.Is(err, subscribers.ErrNotFound) {
 			return err
 		}
@@ -225,7 +226,7 @@ func (db *DB) List(ctx context.Context, f subscribers.Filter) iter.Seq2[subscrib
 			mask = 1 << bit
 		}
 		rows, err := db.reader.QueryContext(ctx, "SELECT "+subscriberColumns+` FROM subscribers s
-			WHERE (?1 = '' OR s.status = ?1) AND (?2 = '' OR s.cadence = ?2) AND (?3 = 0 OR s.categories & ?3 <> 0) ORDER BY s.id`,
+			WHERE (CAST(?1 AS TEXT) = '' OR s.status = ?1) AND (CAST(?2 AS TEXT) = '' OR s.cadence = ?2) AND (CAST(?3 AS BIGINT) = 0 OR s.categories & ?3 <> 0) ORDER BY s.id`,
 			string(f.Status), string(f.Cadence), mask)
 		if err != nil {
 			yield(subscribers.Subscriber{}, explain(err))

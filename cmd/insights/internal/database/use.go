@@ -31,6 +31,10 @@ func (db *DB) Use(ctx context.Context) (Use, error) {
 // nowhere.
 func (db *DB) UseFor(ctx context.Context, use Use) (before Use, err error) {
 	err = db.write(ctx, func(tx *sql.Tx) error {
+		before = Unused
+		if err := lockTable(ctx, tx, "settings"); err != nil {
+			return err
+		}
 		err := tx.QueryRowContext(ctx, "SELECT value FROM settings WHERE name = 'use'").Scan(&before)
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return err

@@ -33,9 +33,9 @@ func (w *WebSub) Mark(ctx context.Context, topic, version string, at time.Time) 
 	if err != nil || !stale {
 		return explain(err)
 	}
-	return w.db.write(ctx, func(tx *sql.Tx) error {
+	return w.db.bookkeep(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `UPDATE websub_subscriptions SET target = ?2, attempts = 0,
-			due_at = CASE WHEN ?2 = '' OR version = ?2 THEN 0 ELSE ?3 END
+			due_at = CASE WHEN ?2 = '' OR version = ?2 THEN 0 ELSE CAST(?3 AS BIGINT) END
 			WHERE topic = ?1 AND target <> ?2`, topic, version, millis(at))
 		return err
 	})
@@ -69,7 +69,7 @@ func (w *WebSub) ClaimPushes(ctx context.Context, c websub.Claim) (pushes []webs
 	if err != nil || !due {
 		return nil, explain(err)
 	}
-	err = w.db.write(ctx, func(tx *sql.Tx) error {
+	err = w.db.bookkeep(ctx, func(tx *sql.Tx) error {
 		pushes = nil
 		if _, err := tx.ExecContext(ctx, "DELETE FROM websub_subscriptions WHERE expires_at <= ?1", millis(c.Now)); err != nil {
 			return err
@@ -88,9 +88,9 @@ func (w *WebSub) ClaimPushes(ctx context.Context, c websub.Claim) (pushes []webs
 
 // Delivered implements websub.Store.
 func (w *WebSub) Delivered(ctx context.Context, p websub.Push, version string, again time.Time) error {
-	return w.db.write(ctx, func(tx *sql.Tx) error {
+	return w.db.bookkeep(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `UPDATE websub_subscriptions SET version = ?4, attempts = 0, claimed_until = 0,
-			due_at = CASE WHEN target = ?4 THEN 0 ELSE ?5 END
+			due_at = CASE WHEN target = ?4 THEN 0 ELSE CAST(?5 AS BIGINT) END
 			WHERE topic = ?1 AND callback = ?2 AND claimed_until = ?3`, p.Topic, p.Callback, millis(p.Claimed), version, millis(again))
 		return err
 	})
@@ -98,7 +98,7 @@ func (w *WebSub) Delivered(ctx context.Context, p websub.Push, version string, a
 
 // RetryPush implements websub.Store.
 func (w *WebSub) RetryPush(ctx context.Context, p websub.Push, at time.Time, failed bool) error {
-	return w.db.write(ctx, func(tx *sql.Tx) error {
+	return w.db.bookkeep(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `UPDATE websub_subscriptions SET claimed_until = 0,
 			due_at = CASE WHEN target = ?4 THEN ?5 ELSE due_at END,
 			attempts = CASE WHEN target = ?4 THEN attempts + ?6 ELSE attempts END
@@ -109,7 +109,7 @@ func (w *WebSub) RetryPush(ctx context.Context, p websub.Push, at time.Time, fai
 
 // End implements websub.Store.
 func (w *WebSub) End(ctx context.Context, p websub.Push) error {
-	return w.db.write(ctx, func(tx *sql.Tx) error {
+	return w.db.bookkeep(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, "DELETE FROM websub_subscriptions WHERE topic = ?1 AND callback = ?2 AND claimed_until = ?3", p.Topic, p.Callback, millis(p.Claimed))
 		return err
 	})
@@ -139,7 +139,7 @@ func (w *WebSub) Recover(ctx context.Context) error {
 	if !w.db.onlySender() {
 		return nil
 	}
-	return w.db.write(ctx, func(tx *sql.Tx) error {
+	return w.db.bookkeep(ctx, func(tx *sql.Tx) error {
 		for _, table := range []string{"websub_subscriptions", "websub_requests"} {
 			if _, err := tx.ExecContext(ctx, "UPDATE "+table+" SET claimed_until = 0 WHERE claimed_until > 0"); err != nil {
 				return err
@@ -169,7 +169,7 @@ func (w *WebSub) Status(ctx context.Context) (s HubStatus, err error) {
 // PushNow makes every subscription due that lacks the current content of its
 // topic, also those given up, and returns how many there are.
 func (w *WebSub) PushNow(ctx context.Context) (n int, err error) {
-	err = w.db.write(ctx, func(tx *sql.Tx) error {
+	err = w.db.bookkeep(ctx, func(tx *sql.Tx) error {
 		changed, err := affected(tx.ExecContext(ctx, "UPDATE websub_subscriptions SET attempts = 0, due_at = ?1 WHERE expires_at > ?1 AND "+lacking, now()))
 		n = int(changed)
 		return err
@@ -191,7 +191,7 @@ func (w *WebSub) Pinged(ctx context.Context, hub string) (map[string]string, err
 
 // SetPinged implements websub.PingStore.
 func (w *WebSub) SetPinged(ctx context.Context, hub, topic, version string) error {
-	return w.db.write(ctx, func(tx *sql.Tx) error {
+	return w.db.bookkeep(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, "INSERT INTO websub_pings (hub, topic, version) VALUES (?1, ?2, ?3) ON CONFLICT (hub, topic) DO UPDATE SET version = excluded.version", hub, topic, version)
 		return err
 	})

@@ -10,7 +10,11 @@ import (
 
 // Ask implements websub.Store.
 func (w *WebSub) Ask(ctx context.Context, r websub.Request, limits websub.Limits, at time.Time) error {
-	return w.db.write(ctx, func(tx *sql.Tx) error {
+	return w.db.bookkeep(ctx, func(tx *sql.Tx) error {
+		// Who asks at the same moment is counted.
+		if err := lockTable(ctx, tx, "websub_requests"); err != nil {
+			return err
+		}
 		full, err := hubIsFull(ctx, tx, r, limits, at)
 		if err != nil {
 			return err
@@ -58,7 +62,7 @@ func (w *WebSub) ClaimRequests(ctx context.Context, c websub.Claim) (requests []
 	if err != nil || !due {
 		return nil, explain(err)
 	}
-	err = w.db.write(ctx, func(tx *sql.Tx) error {
+	err = w.db.bookkeep(ctx, func(tx *sql.Tx) error {
 		requests = nil
 		return each(ctx, tx, func(rows *sql.Rows) error {
 			var r websub.Request
@@ -74,7 +78,7 @@ func (w *WebSub) ClaimRequests(ctx context.Context, c websub.Claim) (requests []
 
 // Grant implements websub.Store.
 func (w *WebSub) Grant(ctx context.Context, r websub.Request, version string, at, expires time.Time) error {
-	return w.db.write(ctx, func(tx *sql.Tx) error {
+	return w.db.bookkeep(ctx, func(tx *sql.Tx) error {
 		if ended, err := endRequest(ctx, tx, r); err != nil || !ended {
 			return err
 		}
@@ -84,7 +88,7 @@ func (w *WebSub) Grant(ctx context.Context, r websub.Request, version string, at
 		// A callback that answers again gets what it was given up for.
 		_, err := tx.ExecContext(ctx, `INSERT INTO websub_subscriptions (topic, callback, host, secret, expires_at, version, target) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6)
 			ON CONFLICT (topic, callback) DO UPDATE SET secret = excluded.secret, expires_at = excluded.expires_at, attempts = 0,
-			due_at = CASE WHEN websub_subscriptions.version = websub_subscriptions.target OR websub_subscriptions.target = '' THEN 0 ELSE ?7 END`,
+			due_at = CASE WHEN websub_subscriptions.version = websub_subscriptions.target OR websub_subscriptions.target = '' THEN 0 ELSE CAST(?7 AS BIGINT) END`,
 			r.Topic, r.Callback, r.Host, r.Secret, millis(expires), version, millis(at))
 		return err
 	})
@@ -92,7 +96,7 @@ func (w *WebSub) Grant(ctx context.Context, r websub.Request, version string, at
 
 // Remove implements websub.Store.
 func (w *WebSub) Remove(ctx context.Context, r websub.Request) error {
-	return w.db.write(ctx, func(tx *sql.Tx) error {
+	return w.db.bookkeep(ctx, func(tx *sql.Tx) error {
 		if ended, err := endRequest(ctx, tx, r); err != nil || !ended {
 			return err
 		}
@@ -103,7 +107,7 @@ func (w *WebSub) Remove(ctx context.Context, r websub.Request) error {
 
 // RetryRequest implements websub.Store.
 func (w *WebSub) RetryRequest(ctx context.Context, r websub.Request, at time.Time) error {
-	return w.db.write(ctx, func(tx *sql.Tx) error {
+	return w.db.bookkeep(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `UPDATE websub_requests SET attempts = attempts + 1, due_at = ?4, claimed_until = 0
 			WHERE topic = ?1 AND callback = ?2 AND challenge = ?3`, r.Topic, r.Callback, r.Challenge, millis(at))
 		return err
@@ -112,7 +116,7 @@ func (w *WebSub) RetryRequest(ctx context.Context, r websub.Request, at time.Tim
 
 // Drop implements websub.Store.
 func (w *WebSub) Drop(ctx context.Context, r websub.Request) error {
-	return w.db.write(ctx, func(tx *sql.Tx) error {
+	return w.db.bookkeep(ctx, func(tx *sql.Tx) error {
 		_, err := endRequest(ctx, tx, r)
 		return err
 	})
