@@ -242,6 +242,11 @@ func (db *DB) ByPublicID(ctx context.Context, publicID string) (subscribers.Subs
 	return db.subscriber(ctx, "s.public_id = ?1", publicID)
 }
 
+// ByID is a subscriber by the store's own id, or subscribers.ErrNotFound.
+func (db *DB) ByID(ctx context.Context, id int64) (subscribers.Subscriber, error) {
+	return db.subscriber(ctx, "s.id = ?1", id)
+}
+
 func (db *DB) subscriber(ctx context.Context, where string, args ...any) (subscribers.Subscriber, error) {
 	b, err := readBits(ctx, db.reader)
 	if err != nil {
