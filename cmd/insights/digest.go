@@ -19,7 +19,7 @@ import (
 func (p *program) digestCommand() *cobra.Command {
 	commands := []*cobra.Command{
 		p.digestPlanCommand(), p.digestSendCommand(), p.digestTestCommand(), p.digestPreviewCommand(),
-		p.digestListCommand(), p.digestShowCommand(), p.digestNextCommand(),
+		p.digestListCommand(), p.digestShowCommand(), p.digestNextCommand(), p.digestExplainCommand(),
 	}
 	return noun("digest", "The digests", append(commands, p.digestDecisions()...)...)
 }
