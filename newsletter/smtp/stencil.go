@@ -266,6 +266,9 @@ func checkLines(header []byte) error {
 func (s *stencil) appendHeader(out []byte, c newsletter.Copy, to string, signed []canonicalField) ([]byte, []canonicalField) {
 	start := 0
 	end := func() {
+		if len(s.keys) == 0 {
+			return
+		}
 		if f, ok := canonical(out[start : len(out)-2]); ok {
 			signed = append(signed, f)
 		}
