@@ -95,7 +95,7 @@ func fill(t testing.TB, composer smtp.Composer, letter newsletter.Letter, c news
 	if err != nil {
 		t.Fatal(err)
 	}
-	message, err := stencil.Fill(c)
+	message, err := stencil.Fill(nil, c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,7 +157,7 @@ func TestACopyIsRefusedRatherThanRepaired(t *testing.T) {
 	} {
 		c := adasCopy()
 		spoil(&c)
-		if _, err := stencil.Fill(c); err == nil || !strings.Contains(err.Error(), field+":") {
+		if _, err := stencil.Fill(nil, c); err == nil || !strings.Contains(err.Error(), field+":") {
 			t.Errorf("%s: %v", field, err)
 		}
 	}
@@ -178,7 +178,7 @@ func FuzzFill(f *testing.F) {
 		if err != nil {
 			return
 		}
-		got, err := stencil.Fill(c)
+		got, err := stencil.Fill(nil, c)
 		if err != nil {
 			return
 		}
@@ -204,8 +204,9 @@ func BenchmarkFill(b *testing.B) {
 			}
 			c := adasCopy()
 			b.ReportAllocs()
+			var message []byte
 			for b.Loop() {
-				message, err := stencil.Fill(c)
+				message, err = stencil.Fill(message[:0], c)
 				if err != nil {
 					b.Fatal(err)
 				}
