@@ -87,7 +87,7 @@ const turnLasts = time.Second
 
 // feedDigest claims mails of one digest for a while, or ends it.
 func (r *run) feedDigest(ctx context.Context, d Digest, limit int) (worked bool, err error) {
-	r.stencils.begin(d)
+	r.stencils.Begin(d)
 	if d.State == DigestApproved {
 		// All of it is rendered before any of it is sent.
 		if err := r.render(ctx, d); err != nil {
@@ -138,7 +138,7 @@ func (r *run) finish(ctx context.Context, d Digest) error {
 		return fmt.Errorf("finish digest %d: %w", d.ID, err)
 	}
 	if done {
-		r.stencils.end(d.ID)
+		r.stencils.End(d.ID)
 		r.Log.InfoContext(ctx, "digest done", "digest", d.ID)
 		if r.OnDone != nil {
 			r.OnDone(d.ID)

@@ -78,7 +78,7 @@ func (w *Worker) shift(ctx context.Context) error {
 		single:   make(chan Task),
 		digests:  make(chan Task, w.ahead()),
 		stopping: ctx.Done(),
-		stencils: newStencils(w),
+		stencils: NewStencils(w.Store, w.Writer, w.Composer),
 		pace:     newPace(w.Rate, w.PerDomain),
 	}
 	r.gate = &gate{patience: max(3, w.connections()), changed: func(t Trouble) { r.troubled(context.WithoutCancel(ctx), t) }}
@@ -93,7 +93,7 @@ type run struct {
 	single   chan Task       // mails that stand alone
 	digests  chan Task       // mails of digests; some are claimed ahead
 	stopping <-chan struct{} // closed when no new mail is to be started
-	stencils *stencils
+	stencils *Stencils
 	gate     *gate
 	pace     *pace
 }

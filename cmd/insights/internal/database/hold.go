@@ -83,7 +83,7 @@ func (db *DB) PauseLate(ctx context.Context, after func(schedule string) time.Du
 		}
 		for id, by := range late {
 			reason := fmt.Sprintf("nothing was sent of it for %s: it waits for staff; insights digest resume %d goes on, cancel %d leaves what is unread to the next digest", by.Round(time.Minute), id, id)
-			if _, err := tx.ExecContext(ctx, "UPDATE digests SET state = 'paused', reason = ?2 WHERE id = ?1", id, reason); err != nil {
+			if _, err := tx.ExecContext(ctx, "UPDATE digests SET state = 'paused', reason = ?2 WHERE id = ?1 AND state IN ('approved', 'sending')", id, reason); err != nil {
 				return err
 			}
 			paused = append(paused, id)
