@@ -82,7 +82,7 @@ func fill(t testing.TB, db *database.DB, n int) *content.Library {
 	t.Helper()
 	files := fstest.MapFS{}
 	for i := range 6 {
-		files[fmt.Sprintf("i%d.md", i)] = &fstest.MapFile{Data: fmt.Appendf(nil, "---\nid: tag:example.com,2026:i%d\ntitle: Insight %d\nsummary: Words.\ncategory: %s\ndate: 2026-01-0%d\n---\n\nWords.\n", i, i, categories[i%3].Slug, i+1)}
+		files[fmt.Sprintf("i%d.md", i)] = &fstest.MapFile{Data: fmt.Appendf(nil, "---\nid: tag:example.com,2026:i%d\ntitle: Insight %d\nsummary: Words.\ncategory: %s\ndate: 1999-01-0%d\n---\n\nWords.\n", i, i, categories[i%3].Slug, i+1)}
 	}
 	lib, err := content.Load(files, content.Options{Categories: categories})
 	if err != nil {
@@ -95,7 +95,7 @@ func fill(t testing.TB, db *database.DB, n int) *content.Library {
 	if _, _, err := db.Number(t.Context(), newsletter.VisibleIn(lib), newsletter.Numbering{Authority: true}); err != nil {
 		t.Fatal(err)
 	}
-	exec(t, db, `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)
+	exec(t, db, `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < CAST(?1 AS BIGINT))
 		INSERT INTO subscribers (public_id, email, email_key, status, cadence, categories, created_at, confirmed_at)
 		SELECT 'p' || i, 'reader' || i || '@example.com', 'reader' || i || '@example.com', 'confirmed', 'weekly', CASE i % 3 WHEN 0 THEN 1 WHEN 1 THEN 32 ELSE 161 END, 1, 1 FROM n`, n-1)
 	return lib
