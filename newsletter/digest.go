@@ -138,6 +138,8 @@ type Delivery struct {
 	Email     string
 	State     DeliveryState
 	Attempts  int
+	Variant   int    // of a digest
+	Code      int    // of the last SMTP reply, 0 = none
 	Reason    string // the last answer, or why it was skipped
 	MessageID string // without angle brackets
 	NextAt    time.Time

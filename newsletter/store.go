@@ -160,7 +160,20 @@ type DigestStore interface {
 	// Cancel ends a digest that is not done: what has not been started is
 	// skipped and stays unread; what is in flight ends by itself.
 	Cancel(ctx context.Context, id int64) (changed bool, err error)
+	// Retry makes a digest's failed or uncertain deliveries pending again and
+	// returns how many. A reader who has received them meanwhile, or no longer
+	// wants them, gets nothing. ErrState: the digest was never sent.
+	Retry(ctx context.Context, id int64, failed, uncertain bool) (int, error)
+
+	// Hold keeps every worker from starting a mail until Release. What is held
+	// already keeps its reason.
+	Hold(ctx context.Context, reason string) error
+	// Held returns why sending is held, "" if it is not, and since when.
+	Held(ctx context.Context) (reason string, since time.Time, err error)
+	Release(ctx context.Context) (released bool, err error)
+
 	Deliveries(ctx context.Context, f DeliveryFilter) iter.Seq2[Delivery, error]
+	Delivery(ctx context.Context, ref Ref) (Delivery, error) // ErrNotFound
 }
 
 // DeliveryFilter chooses mails in the outbox. Zero fields choose all.
@@ -241,6 +254,10 @@ type OutboxStore interface {
 	Attach(ctx context.Context, worker string, ttl time.Duration, policy OnUncertain) (Recovered, error)
 	// Detach gives back what worker has claimed and not started.
 	Detach(ctx context.Context, worker string) error
+	// PauseLate pauses every approved or sending digest of which nothing was
+	// claimed for longer than after says of its schedule ("" = planned by staff),
+	// and returns their ids: staff are to look at it first.
+	PauseLate(ctx context.Context, after func(schedule string) time.Duration) ([]int64, error)
 	// Trouble records why an attached worker can't send just now, for staff to
 	// see. The zero Trouble says that it can.
 	Trouble(ctx context.Context, worker string, t Trouble) error

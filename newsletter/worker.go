@@ -107,6 +107,13 @@ func (r *run) run(ctx context.Context) error {
 		return fmt.Errorf("attach to the outbox: %w", err)
 	}
 	r.tellRecovered(ctx, recovered)
+	late, err := r.Store.PauseLate(ctx, r.lateAfter)
+	if err != nil {
+		return errors.Join(fmt.Errorf("look for late digests: %w", err), r.Store.Detach(context.WithoutCancel(ctx), r.id))
+	}
+	for _, id := range late {
+		r.Log.WarnContext(ctx, "digest is late and waits for staff", "digest", id)
+	}
 	// Senders may finish what they began: their context outlives ctx by the grace.
 	sending, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
@@ -139,6 +146,16 @@ func (r *run) run(ctx context.Context) error {
 		return errors.Join(r.ledger.err, fmt.Errorf("detach from the outbox: %w", err))
 	}
 	return r.ledger.err
+}
+
+// lateAfter is how long a digest may lie before it waits for staff.
+func (r *run) lateAfter(schedule string) time.Duration {
+	for i := range r.Schedules {
+		if s := &r.Schedules[i]; s.Name == schedule {
+			return s.lateBy()
+		}
+	}
+	return new(Schedule).lateBy()
 }
 
 func (r *run) beat(ctx context.Context) {

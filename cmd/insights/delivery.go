@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -12,7 +13,7 @@ import (
 )
 
 func (p *program) deliveryCommand() *cobra.Command {
-	return noun("delivery", "Each mail on its way", p.deliveryListCommand())
+	return noun("delivery", "Each mail on its way", p.deliveryListCommand(), p.deliveryShowCommand())
 }
 
 type deliveryJSON struct {
@@ -29,17 +30,9 @@ type deliveryJSON struct {
 	UncertainAt *time.Time `json:"uncertain_at"`
 }
 
-// deliveryID names a mail: "12.345" of a digest, "m7" alone.
-func deliveryID(r newsletter.Ref) string {
-	if r.Message != 0 {
-		return fmt.Sprintf("m%d", r.Message)
-	}
-	return fmt.Sprintf("%d.%d", r.Digest, r.Subscriber)
-}
-
 func deliveryDocument(d newsletter.Delivery) deliveryJSON {
 	document := deliveryJSON{
-		ID: deliveryID(d.Ref), Kind: string(d.Kind), Email: d.Email, State: string(d.State), Attempts: d.Attempts, Reason: d.Reason,
+		ID: d.Ref.String(), Kind: string(d.Kind), Email: d.Email, State: string(d.State), Attempts: d.Attempts, Reason: d.Reason,
 		UpdatedAt: stamp(d.UpdatedAt), UncertainAt: stamp(d.UncertainAt),
 	}
 	if d.Ref.Digest != 0 {
@@ -57,6 +50,7 @@ func deliveryDocument(d newsletter.Delivery) deliveryJSON {
 func (p *program) deliveryListCommand() *cobra.Command {
 	var digest int64
 	var state, email string
+	var limit int
 	cmd := &cobra.Command{
 		Use: "list", Short: "List mails with what became of each", Args: cobra.NoArgs,
 		Long: "List mails with what became of each: deliveries of digests and single mails.\n--state uncertain also lists those that were sent again since.",
@@ -72,33 +66,50 @@ func (p *program) deliveryListCommand() *cobra.Command {
 				}
 				filter.Email = a.Key()
 			}
-			return p.withNewsroom(cmd.Context(), func(n *newsroom) error {
-				documents := []deliveryJSON{}
-				var rows [][]string
-				for d, err := range n.db.Deliveries(cmd.Context(), filter) {
-					if err != nil {
-						return err
-					}
-					document := deliveryDocument(d)
-					documents = append(documents, document)
-					rows = append(rows, []string{document.ID, document.Kind, d.Email, document.State, fmt.Sprint(d.Attempts), moment(d.UpdatedAt, n.config.zone()), dash(d.Reason)})
-				}
-				if done, err := p.out.document(documents); done {
-					return err
-				}
-				if len(rows) == 0 {
-					p.out.line("no mail matches")
-					return nil
-				}
-				p.out.table([]string{"ID", "KIND", "EMAIL", "STATE", "TRIES", "SINCE", "REASON"}, rows)
-				return nil
-			})
+			return p.withNewsroom(cmd.Context(), func(n *newsroom) error { return p.listDeliveries(cmd.Context(), n, filter, limit) })
 		},
 	}
 	cmd.Flags().Int64Var(&digest, "digest", 0, "only of this digest (its `id`)")
 	cmd.Flags().StringVar(&state, "state", "", "only in this `state`: "+stateNames())
 	cmd.Flags().StringVar(&email, "email", "", "only to this `address`")
+	cmd.Flags().IntVar(&limit, "limit", 0, "at most this `number` (0 = all; without --json and on a terminal, 1000)")
 	return cmd
+}
+
+// listDeliveries writes mails as they are read: there may be a million.
+func (p *program) listDeliveries(ctx context.Context, n *newsroom, filter newsletter.DeliveryFilter, limit int) error {
+	if limit == 0 && !p.out.json && p.out.width() > 0 {
+		limit = 1000
+	}
+	list := p.out.list()
+	var rows [][]string
+	shown, more := 0, false
+	for d, err := range n.db.Deliveries(ctx, filter) {
+		if err != nil {
+			return err
+		}
+		if more = limit > 0 && shown == limit; more {
+			break
+		}
+		shown++
+		document := deliveryDocument(d)
+		if list.add(document) {
+			continue
+		}
+		rows = append(rows, []string{document.ID, document.Kind, d.Email, document.State, fmt.Sprint(d.Attempts), moment(d.UpdatedAt, n.config.zone()), dash(d.Reason)})
+	}
+	if done, err := list.end(); done {
+		return err
+	}
+	if len(rows) == 0 {
+		p.out.line("no mail matches")
+		return nil
+	}
+	p.out.table([]string{"ID", "KIND", "EMAIL", "STATE", "TRIES", "SINCE", "REASON"}, rows)
+	if more {
+		p.out.note("and more: --limit 0 lists all, --state and --digest choose")
+	}
+	return nil
 }
 
 func knownState(s newsletter.DeliveryState) bool {

@@ -17,8 +17,11 @@ import (
 )
 
 func (p *program) digestCommand() *cobra.Command {
-	return noun("digest", "The digests", p.digestPlanCommand(), p.digestSendCommand(), p.digestTestCommand(), p.digestPreviewCommand(),
-		p.digestListCommand(), p.digestShowCommand(), p.digestNextCommand())
+	commands := []*cobra.Command{
+		p.digestPlanCommand(), p.digestSendCommand(), p.digestTestCommand(), p.digestPreviewCommand(),
+		p.digestListCommand(), p.digestShowCommand(), p.digestNextCommand(),
+	}
+	return noun("digest", "The digests", append(commands, p.digestDecisions()...)...)
 }
 
 // digestJSON is a digest as programs see it.

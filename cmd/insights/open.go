@@ -230,6 +230,7 @@ func (n *newsroom) worker(ctx context.Context, p *program) (*newsletter.Worker, 
 		Store: n.db, Writer: n.writer, Composer: smtp.Composer{}, Transport: transport,
 		Connections: c.SMTP.Connections,
 		Retry:       newsletter.Retry{First: c.Digests.Retry.First, Deadline: c.Digests.Retry.Deadline},
+		Schedules:   c.schedules(),
 		OnUncertain: newsletter.OnUncertain(c.Digests.OnUncertain),
 		Grace:       c.ShutdownGrace, Log: p.log(), Wake: n.db.Changed,
 	}, nil

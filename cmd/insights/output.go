@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -63,6 +64,46 @@ func (o *output) document(v any) (bool, error) {
 	encoder.SetEscapeHTML(false)
 	encoder.SetIndent("", "  ")
 	return true, encoder.Encode(v)
+}
+
+// list writes a result of any length as one JSON list, element by element.
+type list struct {
+	out *output
+	n   int
+	err error
+}
+
+func (o *output) list() *list { return &list{out: o} }
+
+// add writes an element under --json, and reports whether it did.
+func (l *list) add(v any) bool {
+	if !l.out.json {
+		return false
+	}
+	before := ",\n  "
+	if l.n == 0 {
+		before = "[\n  "
+	}
+	l.n++
+	text, err := json.MarshalIndent(v, "  ", "  ")
+	if err == nil {
+		_, err = fmt.Fprintf(l.out.stdout, "%s%s", before, text)
+	}
+	l.err = errors.Join(l.err, err)
+	return true
+}
+
+// end ends the list under --json, and reports whether it did.
+func (l *list) end() (bool, error) {
+	if !l.out.json {
+		return false, nil
+	}
+	end := "\n]\n"
+	if l.n == 0 {
+		end = "[]\n"
+	}
+	_, err := fmt.Fprint(l.out.stdout, end)
+	return true, errors.Join(l.err, err)
 }
 
 // clear makes room for the next picture of something that is watched.

@@ -284,7 +284,7 @@ func messageProgress(n *newsroom, refs []newsletter.Ref) func(context.Context) (
 	return func(ctx context.Context) (progress, error) {
 		g := progress{total: len(refs)}
 		for _, ref := range refs {
-			m, err := n.db.Message(ctx, ref.Message)
+			m, err := n.db.Delivery(ctx, ref)
 			if err != nil {
 				return g, err
 			}
@@ -304,7 +304,7 @@ func (p *program) showTests(ctx context.Context, n *newsroom, refs []newsletter.
 	documents := []deliveryJSON{}
 	failed := 0
 	for _, ref := range refs {
-		m, err := n.db.Message(ctx, ref.Message)
+		m, err := n.db.Delivery(ctx, ref)
 		if err != nil {
 			return err
 		}
@@ -312,7 +312,7 @@ func (p *program) showTests(ctx context.Context, n *newsroom, refs []newsletter.
 		if m.State == newsletter.Failed {
 			failed++
 		}
-		p.out.line("%s  %s  %s", deliveryID(ref), m.State, strings.TrimSpace(m.Email+"  "+m.Reason))
+		p.out.line("%s  %s  %s", ref, m.State, strings.TrimSpace(m.Email+"  "+m.Reason))
 	}
 	_, err := p.out.document(documents)
 	if failed > 0 {

@@ -84,9 +84,21 @@ func (p *program) status(ctx context.Context, n *newsroom) error {
 		return err
 	}
 	running := n.running(ctx)
+	held, heldSince, err := n.db.Held(ctx)
+	if err != nil {
+		return err
+	}
+	troubles, err := n.db.Troubles(ctx)
+	if err != nil {
+		return err
+	}
+	overdue, err := n.overdue(ctx, time.Now())
+	if err != nil {
+		return err
+	}
 	document := map[string]any{
 		"version": version, "database": n.db.String(), "use": use, "running": running, "next_slots": next, "last_slots": slots,
-		"outbox": byName(outbox), "subscribers": byName(readers), "hub": hub,
+		"outbox": byName(outbox), "subscribers": byName(readers), "hub": hub, "held": held, "held_since": stamp(heldSince), "overdue": overdue, "troubles": troubleDocuments(troubles),
 	}
 	if done, err := p.out.document(document); done {
 		return err
@@ -96,8 +108,20 @@ func (p *program) status(ctx context.Context, n *newsroom) error {
 		state = "running"
 	}
 	p.out.line("%s, %s, %s", state, n.db, dash(string(use)))
+	if held != "" {
+		p.out.line("HELD     since %s: %s\n         look, then: insights digest release", moment(heldSince, zone), held)
+	}
+	for _, t := range troubles {
+		p.out.line("TROUBLE  since %s: %s\n         tries again %s", moment(t.Since, zone), t.Reason, moment(t.Until, zone))
+	}
+	for _, s := range overdue {
+		p.out.line("OVERDUE  %s, due %s", s.Schedule, moment(*s.Due, zone))
+	}
 	p.out.line("readers  %s", tally(readers, subscribers.Statuses[:]))
 	p.out.line("outbox   %s", tally(outbox, newsletter.DeliveryStates[:]))
+	if outbox[newsletter.Uncertain] > 0 {
+		p.out.line("         which are uncertain: insights delivery list --state uncertain")
+	}
 	if hub != nil {
 		p.out.line("hub      %s, %s to be verified, %s behind", count(hub.Subscriptions, "push subscription"), thousands(hub.Requests), thousands(hub.Behind))
 	}
@@ -108,6 +132,41 @@ func (p *program) status(ctx context.Context, n *newsroom) error {
 		p.out.table([]string{"SCHEDULE", "LAST SLOTS", "WHAT", "WHY"}, slotRows)
 	}
 	return nil
+}
+
+type troubleJSON struct {
+	Reason string     `json:"reason"`
+	Since  *time.Time `json:"since"`
+	Until  *time.Time `json:"until"`
+}
+
+func troubleDocuments(troubles []newsletter.Trouble) []troubleJSON {
+	documents := []troubleJSON{}
+	for _, t := range troubles {
+		documents = append(documents, troubleJSON{t.Reason, stamp(t.Since), stamp(t.Until)})
+	}
+	return documents
+}
+
+// overdueAfter is how long after a slot was due it counts as overdue.
+const overdueAfter = time.Minute
+
+// overdue lists the slots that are due, and of which nothing is on record.
+func (n *newsroom) overdue(ctx context.Context, now time.Time) ([]nextSlotJSON, error) {
+	slots := []nextSlotJSON{}
+	for _, schedule := range n.config.schedules() {
+		since, err := n.db.LastSlot(ctx, schedule.Name)
+		if err != nil {
+			return nil, err
+		}
+		if since.IsZero() {
+			continue // never seen: the next daemon begins with now
+		}
+		if slot, ok := schedule.Next(since); ok && now.Sub(slot.Due) > overdueAfter {
+			slots = append(slots, nextSlotJSON{Schedule: schedule.Name, Cadence: string(schedule.Cadence), Slot: slot.Key, Due: stamp(slot.Due)})
+		}
+	}
+	return slots, nil
 }
 
 // byName gives every count a name that JSON can hold.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"strings"
 
 	"github.com/scaledbydesign/insights/newsletter"
 )
@@ -159,7 +160,7 @@ func (db *DB) Pause(ctx context.Context, id int64, reason string) (changed bool,
 
 // Resume implements newsletter.DigestStore.
 func (db *DB) Resume(ctx context.Context, id int64) (changed bool, err error) {
-	changed, err = db.move(ctx, id, newsletter.DigestApproved, "UPDATE digests SET state = 'approved', reason = '' WHERE id = ?1 AND state = 'paused'", id)
+	changed, err = db.move(ctx, id, newsletter.DigestApproved, "UPDATE digests SET state = 'approved', reason = '', approved_at = ?2, active_at = ?2 WHERE id = ?1 AND state = 'paused'", id, now())
 	if errors.Is(err, newsletter.ErrState) {
 		if d, readErr := db.Digest(ctx, id); readErr == nil && d.State == newsletter.DigestSending {
 			return false, nil // a worker has started it again
@@ -204,35 +205,62 @@ func skipUnstarted(ctx context.Context, tx *sql.Tx, digest int64, reason string)
 	return err
 }
 
-// Deliveries implements newsletter.DigestStore: mails of digests, then single
-// ones, the newest digest first.
+const (
+	deliveryColumns = `d.digest_id, d.subscriber_id, CAST(0 AS BIGINT), 'digest', CASE d.email WHEN '' THEN coalesce(s.email, '') ELSE d.email END,
+		d.state, d.attempts, d.variant, d.code, d.reason, d.message_id, d.next_at, d.updated_at, d.uncertain_at`
+	messageColumns = `CAST(0 AS BIGINT), coalesce(m.subscriber_id, 0), m.id, m.kind, m.email,
+		m.state, m.attempts, CAST(0 AS BIGINT), m.code, m.reason, m.message_id, m.next_at, m.updated_at, m.uncertain_at`
+)
+
+func scanDelivery(scan func(...any) error) (d newsletter.Delivery, err error) {
+	var next, updated, uncertain int64
+	err = scan(&d.Ref.Digest, &d.Ref.Subscriber, &d.Ref.Message, &d.Kind, &d.Email,
+		&d.State, &d.Attempts, &d.Variant, &d.Code, &d.Reason, &d.MessageID, &next, &updated, &uncertain)
+	d.NextAt, d.UpdatedAt, d.UncertainAt = fromMillis(max(next, 0)), fromMillis(updated), fromMillis(uncertain)
+	return d, err
+}
+
+// Delivery implements newsletter.DigestStore.
+func (db *DB) Delivery(ctx context.Context, ref newsletter.Ref) (newsletter.Delivery, error) {
+	query, args := "SELECT "+deliveryColumns+" FROM deliveries d LEFT JOIN subscribers s ON s.id = d.subscriber_id WHERE d.digest_id = ?1 AND d.subscriber_id = ?2", []any{ref.Digest, ref.Subscriber}
+	if ref.Message != 0 {
+		query, args = "SELECT "+messageColumns+" FROM messages m WHERE m.id = ?1", []any{ref.Message}
+	}
+	d, err := scanDelivery(db.reader.QueryRowContext(ctx, query, args...).Scan)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = newsletter.ErrNotFound
+	}
+	return d, explain(err)
+}
+
+// Deliveries implements newsletter.DigestStore: mails of digests, the newest digest
+// first, then single ones, the newest first.
 func (db *DB) Deliveries(ctx context.Context, f newsletter.DeliveryFilter) iter.Seq2[newsletter.Delivery, error] {
 	return func(yield func(newsletter.Delivery, error) bool) {
-		rows, err := db.reader.QueryContext(ctx, `SELECT d.digest_id, d.subscriber_id, 0, 'digest', CASE d.email WHEN '' THEN coalesce(s.email, '') ELSE d.email END,
-				d.state, d.attempts, d.reason, d.message_id, d.next_at, d.updated_at, d.uncertain_at, 0 AS at
-			FROM deliveries d LEFT JOIN subscribers s ON s.id = d.subscriber_id
-			WHERE (CAST(?1 AS BIGINT) = 0 OR d.digest_id = ?1) AND (CAST(?2 AS TEXT) = '' OR d.state = ?2 OR ?2 = 'uncertain' AND d.uncertain_at > 0) AND (CAST(?3 AS TEXT) = '' OR s.email_key = ?3)
-			UNION ALL
-			SELECT 0, coalesce(m.subscriber_id, 0), m.id, m.kind, m.email, m.state, m.attempts, m.reason, m.message_id, m.next_at, m.updated_at, m.uncertain_at, m.id AS at
-			FROM messages m
-			WHERE ?1 = 0 AND (?2 = '' OR m.state = ?2 OR ?2 = 'uncertain' AND m.uncertain_at > 0) AND (?3 = '' OR lower(m.email) = ?3)
-			ORDER BY 1 DESC, 2, 13 DESC`, f.Digest, string(f.State), f.Email)
-		if err != nil {
-			yield(newsletter.Delivery{}, explain(err))
-			return
-		}
-		defer rows.Close()
-		for rows.Next() {
-			var d newsletter.Delivery
-			var next, updated, uncertain, at int64
-			err := rows.Scan(&d.Ref.Digest, &d.Ref.Subscriber, &d.Ref.Message, &d.Kind, &d.Email, &d.State, &d.Attempts, &d.Reason, &d.MessageID, &next, &updated, &uncertain, &at)
-			d.NextAt, d.UpdatedAt, d.UncertainAt = fromMillis(next), fromMillis(updated), fromMillis(uncertain)
-			if !yield(d, err) || err != nil {
+		const wanted = "(CAST(?2 AS TEXT) = '' OR o.state = ?2 OR ?2 = 'uncertain' AND o.uncertain_at > 0)"
+		for _, query := range []string{
+			"SELECT " + deliveryColumns + ` FROM deliveries d LEFT JOIN subscribers s ON s.id = d.subscriber_id
+				WHERE (CAST(?1 AS BIGINT) = 0 OR d.digest_id = ?1) AND ` + strings.ReplaceAll(wanted, "o.", "d.") + ` AND (CAST(?3 AS TEXT) = '' OR s.email_key = ?3)
+				ORDER BY d.digest_id DESC, d.subscriber_id`,
+			"SELECT " + messageColumns + " FROM messages m WHERE CAST(?1 AS BIGINT) = 0 AND " + strings.ReplaceAll(wanted, "o.", "m.") + ` AND (CAST(?3 AS TEXT) = '' OR lower(m.email) = ?3)
+				ORDER BY m.id DESC`,
+		} {
+			rows, err := db.reader.QueryContext(ctx, query, f.Digest, string(f.State), f.Email)
+			if err != nil {
+				yield(newsletter.Delivery{}, explain(err))
 				return
 			}
-		}
-		if err := rows.Err(); err != nil {
-			yield(newsletter.Delivery{}, explain(err))
+			defer rows.Close()
+			for rows.Next() {
+				d, err := scanDelivery(rows.Scan)
+				if !yield(d, err) || err != nil {
+					return
+				}
+			}
+			if err := rows.Err(); err != nil {
+				yield(newsletter.Delivery{}, explain(err))
+				return
+			}
 		}
 	}
 }

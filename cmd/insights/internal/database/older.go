@@ -79,8 +79,3 @@ func (db *DB) holdIfOlder(ctx context.Context) error {
 	}
 	return db.Hold(ctx, fmt.Sprintf("this database is older than what was sent from it (it lacks %d records): mails that it lists as unsent may have arrived", was.recorded-is.recorded))
 }
-
-// Hold keeps every worker from sending until Release.
-func (db *DB) Hold(ctx context.Context, reason string) error {
-	return db.SetSetting(ctx, "held", reason)
-}

@@ -51,9 +51,6 @@ func (db *DB) Attach(ctx context.Context, worker string, ttl time.Duration, poli
 	return recovered, err
 }
 
-// held says that staff must release sending: nothing is claimed or started.
-const held = `EXISTS (SELECT 1 FROM settings WHERE name = 'held' AND value <> '')`
-
 // orphaned is a mail whose worker is gone.
 const orphaned = `owner <> '' AND owner NOT IN (SELECT id FROM workers)`
 

@@ -3,6 +3,7 @@ package database
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"time"
 
 	"github.com/scaledbydesign/insights/newsletter"
@@ -12,18 +13,30 @@ import (
 // behind by a process that ended.
 const abandonedAfter = 15 * time.Minute
 
+const lastSlotQuery = `SELECT coalesce((SELECT max(due_at) FROM slots WHERE schedule = ?1), since) FROM schedules WHERE name = ?1`
+
+// LastSlot is when the newest slot on record of a schedule was due, or else when
+// the schedule was first seen; zero if it never was.
+func (db *DB) LastSlot(ctx context.Context, schedule string) (time.Time, error) {
+	var since int64
+	err := db.reader.QueryRowContext(ctx, lastSlotQuery, schedule).Scan(&since)
+	if errors.Is(err, sql.ErrNoRows) {
+		return time.Time{}, nil
+	}
+	return fromMillis(since), explain(err)
+}
+
 // Since implements newsletter.SlotStore.
 func (db *DB) Since(ctx context.Context, schedule string, at time.Time) (time.Time, error) {
-	const query = `SELECT coalesce((SELECT max(due_at) FROM slots WHERE schedule = ?1), since) FROM schedules WHERE name = ?1`
-	var since int64
-	if err := db.reader.QueryRowContext(ctx, query, schedule).Scan(&since); err == nil {
-		return fromMillis(since), nil
+	if since, err := db.LastSlot(ctx, schedule); err != nil || !since.IsZero() {
+		return since, err
 	}
+	var since int64
 	err := db.write(ctx, func(tx *sql.Tx) error {
 		if _, err := tx.ExecContext(ctx, "INSERT INTO schedules (name, since) VALUES (?1, ?2) ON CONFLICT (name) DO NOTHING", schedule, millis(at)); err != nil {
 			return err
 		}
-		return tx.QueryRowContext(ctx, query, schedule).Scan(&since)
+		return tx.QueryRowContext(ctx, lastSlotQuery, schedule).Scan(&since)
 	})
 	return fromMillis(since), err
 }

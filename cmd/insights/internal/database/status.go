@@ -38,6 +38,19 @@ func (db *DB) OldestDue(ctx context.Context) (time.Time, error) {
 	return fromMillis(due), explain(err)
 }
 
+// Troubles are why workers can't send just now.
+func (db *DB) Troubles(ctx context.Context) (troubles []newsletter.Trouble, err error) {
+	err = each(ctx, db.reader, func(rows *sql.Rows) error {
+		var t newsletter.Trouble
+		var since, until int64
+		err := rows.Scan(&t.Reason, &since, &until)
+		t.Since, t.Until = fromMillis(since), fromMillis(until)
+		troubles = append(troubles, t)
+		return err
+	}, "SELECT trouble, trouble_since, trouble_until FROM workers WHERE trouble <> '' ORDER BY trouble_since")
+	return troubles, explain(err)
+}
+
 // Readers counts subscribers by status.
 func (db *DB) Readers(ctx context.Context) (map[subscribers.Status]int, error) {
 	counts := make(map[subscribers.Status]int)
@@ -69,16 +82,6 @@ func (db *DB) QueueTest(ctx context.Context, to []subscribers.Address, payload s
 	return refs, err
 }
 
-// Message is one single mail, or newsletter.ErrNotFound.
-func (db *DB) Message(ctx context.Context, id int64) (d newsletter.Delivery, err error) {
-	d.Ref.Message = id
-	err = db.reader.QueryRowContext(ctx, "SELECT kind, email, state, attempts, reason FROM messages WHERE id = ?1", id).Scan(&d.Kind, &d.Email, &d.State, &d.Attempts, &d.Reason)
-	if errors.Is(err, sql.ErrNoRows) {
-		err = newsletter.ErrNotFound
-	}
-	return d, explain(err)
-}
-
 // Setting returns what SetSetting kept under a name, or "".
 func (db *DB) Setting(ctx context.Context, name string) (value string, err error) {
 	err = db.reader.QueryRowContext(ctx, "SELECT value FROM settings WHERE name = ?1", name).Scan(&value)
@@ -91,7 +94,11 @@ func (db *DB) Setting(ctx context.Context, name string) (value string, err error
 // SetSetting keeps a value under a name.
 func (db *DB) SetSetting(ctx context.Context, name, value string) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, "INSERT INTO settings (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value", name, value)
-		return err
+		return setSetting(ctx, tx, name, value)
 	})
+}
+
+func setSetting(ctx context.Context, tx *sql.Tx, name, value string) error {
+	_, err := tx.ExecContext(ctx, "INSERT INTO settings (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value", name, value)
+	return err
 }
