@@ -59,6 +59,8 @@ type engine interface {
 	lockSender() (release func() error, err error)
 	// notePath is a file where the only sender leaves word for the next, or "".
 	notePath() string
+	// planners is how many chunks of a plan are written at once.
+	planners() int
 	// batchSizes are the numbers of rows that one UPDATE of a batch is made for, the
 	// smallest first.
 	batchSizes() []int

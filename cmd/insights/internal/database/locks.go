@@ -69,6 +69,13 @@ func lockDigest(ctx context.Context, tx *sql.Tx, id int64) error {
 	return err
 }
 
+// keepDigest keeps other transactions from discarding a digest until this one, which
+// adds to it, ends. Two can add at once.
+func keepDigest(ctx context.Context, tx *sql.Tx, id int64) error {
+	_, err := tx.ExecContext(ctx, "/*pg SELECT FROM digests WHERE id = ?1 FOR KEY SHARE */", id)
+	return err
+}
+
 // lockTable keeps other transactions from writing a table until this one ends; they
 // go on reading it. It comes before this one reads what it decides by.
 func lockTable(ctx context.Context, tx *sql.Tx, table string) error {
