@@ -7,8 +7,9 @@ import (
 	"time"
 )
 
-// feed claims mails with claim and hands them to the senders until ctx is done.
-func (r *run) feed(ctx context.Context, claim func(ctx context.Context, limit int) (worked bool, err error)) {
+// feed claims mails with claim and hands them to the senders until ctx is done. It
+// looks again at each change, and when bell rings.
+func (r *run) feed(ctx context.Context, claim func(ctx context.Context, limit int) (worked bool, err error), bell <-chan struct{}) {
 	for ctx.Err() == nil {
 		// Taken before looking, so that a change in between is not missed.
 		var wake <-chan struct{}
@@ -37,6 +38,7 @@ func (r *run) feed(ctx context.Context, claim func(ctx context.Context, limit in
 		select {
 		case <-ctx.Done():
 		case <-wake:
+		case <-bell:
 		case <-time.After(r.idle(ctx)):
 		}
 	}
@@ -87,7 +89,7 @@ const turnLasts = time.Second
 
 // feedDigest claims mails of one digest for a while, or ends it.
 func (r *run) feedDigest(ctx context.Context, d Digest, limit int) (worked bool, err error) {
-	r.stencils.begin(d)
+	r.stencils.Begin(d)
 	if d.State == DigestApproved {
 		// All of it is rendered before any of it is sent.
 		if err := r.render(ctx, d); err != nil {
@@ -138,7 +140,7 @@ func (r *run) finish(ctx context.Context, d Digest) error {
 		return fmt.Errorf("finish digest %d: %w", d.ID, err)
 	}
 	if done {
-		r.stencils.end(d.ID)
+		r.stencils.End(d.ID)
 		r.Log.InfoContext(ctx, "digest done", "digest", d.ID)
 		if r.OnDone != nil {
 			r.OnDone(d.ID)

@@ -6,9 +6,10 @@ import (
 	"sync"
 )
 
-// stencils keeps the stencils of the digests that a worker sends, in bounded
-// memory. It is safe for concurrent use.
-type stencils struct {
+// Stencils makes the stencils of digests and keeps them, in bounded memory. The
+// words of a variant are stored when they are first made, so that every copy of it
+// says the same. It is safe for concurrent use.
+type Stencils struct {
 	store    OutboxStore
 	writer   *Writer
 	composer Composer
@@ -36,19 +37,20 @@ type stencilEntry struct {
 // variant, so few are needed at a time.
 const mostStencils = 24 << 20
 
-func newStencils(w *Worker) *stencils {
-	return &stencils{store: w.Store, writer: w.Writer, composer: w.Composer, digests: make(map[int64]Digest), made: make(map[stencilKey]*stencilEntry)}
+// NewStencils returns none yet.
+func NewStencils(store OutboxStore, writer *Writer, composer Composer) *Stencils {
+	return &Stencils{store: store, writer: writer, composer: composer, digests: make(map[int64]Digest), made: make(map[stencilKey]*stencilEntry)}
 }
 
-// begin makes a digest's stencils available.
-func (s *stencils) begin(d Digest) {
+// Begin makes a digest's stencils available.
+func (s *Stencils) Begin(d Digest) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.digests[d.ID] = d
 }
 
-// end lets go of a digest.
-func (s *stencils) end(id int64) {
+// End lets go of a digest.
+func (s *Stencils) End(id int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.digests, id)
@@ -59,16 +61,22 @@ func (s *stencils) end(id int64) {
 	}
 }
 
-func (s *stencils) drop(key stencilKey, e *stencilEntry) {
+func (s *Stencils) drop(key stencilKey, e *stencilEntry) {
 	delete(s.made, key)
 	if e.stencil != nil {
 		s.size -= e.stencil.Size()
 	}
 }
 
+// Of is the stencil of one variant of a digest that was begun.
+func (s *Stencils) Of(ctx context.Context, digest int64, variant int) (Stencil, error) {
+	stencil, _, _, err := s.of(ctx, digest, variant)
+	return stencil, err
+}
+
 // of is the stencil of one variant, with the address that stands as its sender and
 // the digest's UID. A renderError will not go away by trying again.
-func (s *stencils) of(ctx context.Context, digest int64, variant int) (stencil Stencil, from, uid string, err error) {
+func (s *Stencils) of(ctx context.Context, digest int64, variant int) (stencil Stencil, from, uid string, err error) {
 	key := stencilKey{digest, variant}
 	s.mu.Lock()
 	d := s.digests[digest]
@@ -96,7 +104,7 @@ func (s *stencils) of(ctx context.Context, digest int64, variant int) (stencil S
 }
 
 // makeRoom drops others than the newest while there are too many; s.mu is held.
-func (s *stencils) makeRoom(newest *stencilEntry) {
+func (s *Stencils) makeRoom(newest *stencilEntry) {
 	for key, e := range s.made {
 		if s.size <= mostStencils {
 			return
@@ -107,7 +115,7 @@ func (s *stencils) makeRoom(newest *stencilEntry) {
 	}
 }
 
-func (s *stencils) make(ctx context.Context, d Digest, number int) (Stencil, string, error) {
+func (s *Stencils) make(ctx context.Context, d Digest, number int) (Stencil, string, error) {
 	variant, err := s.variant(ctx, d, number)
 	if err != nil {
 		return nil, "", err
@@ -124,7 +132,7 @@ func (s *stencils) make(ctx context.Context, d Digest, number int) (Stencil, str
 	return stencil, bare(letter.From), nil
 }
 
-func (s *stencils) variant(ctx context.Context, d Digest, number int) (Variant, error) {
+func (s *Stencils) variant(ctx context.Context, d Digest, number int) (Variant, error) {
 	for _, v := range d.Variants {
 		if v.Number == number {
 			return v, nil

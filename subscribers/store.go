@@ -56,6 +56,11 @@ type Store interface {
 	// category that a confirmed subscriber adds starts at now.
 	Edit(ctx context.Context, key string, change func(*Subscriber) (Change, error)) (Subscriber, error)
 
+	// EditAll is Edit for many in one transaction: change is called with the
+	// place of each key, in order, and sees what it left of an earlier one with
+	// the same key. With dry it is called, and nothing is stored.
+	EditAll(ctx context.Context, keys []string, dry bool, change func(i int, s *Subscriber) (Change, error)) error
+
 	// ByKey and ByPublicID return ErrNotFound for an unknown one.
 	ByKey(ctx context.Context, key string) (Subscriber, error)
 	ByPublicID(ctx context.Context, publicID string) (Subscriber, error)

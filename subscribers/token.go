@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -31,6 +32,7 @@ const MinSecret = 32
 // for concurrent use.
 type Keyring struct {
 	current string
+	order   []string // key ids, newest first
 	keys    map[string][]byte
 }
 
@@ -48,10 +50,17 @@ func NewKeyring(secrets ...string) (*Keyring, error) {
 		if ring.current == "" {
 			ring.current = kid
 		}
+		if ring.keys[kid] == nil {
+			ring.order = append(ring.order, kid)
+		}
 		ring.keys[kid] = []byte(s)
 	}
 	return ring, nil
 }
+
+// IDs names the keys, the one that makes new tokens first. They tell nothing of the
+// secrets.
+func (k *Keyring) IDs() []string { return slices.Clone(k.order) }
 
 func keyID(secret string) string {
 	sum := sha256.Sum256([]byte("insights key id\x00" + secret))

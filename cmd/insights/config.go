@@ -72,6 +72,21 @@ type SMTPConfig struct {
 	Password    string `yaml:"password" secret:"true"`
 	HELO        string `yaml:"helo"` // "" = the domain of mail.from
 	Connections int    `yaml:"connections"`
+	// Rates are mails a second; 0 = no limit.
+	Rate      float64 `yaml:"rate"`
+	PerDomain float64 `yaml:"per_domain"` // to each recipient domain
+	// MessagesPerConnection is after how many a connection is made anew; 0 = never.
+	MessagesPerConnection int            `yaml:"messages_per_connection"`
+	Fallback              FallbackConfig `yaml:"fallback"`
+}
+
+// FallbackConfig is a second relay, for when the first can't be reached.
+type FallbackConfig struct {
+	Host     string `yaml:"host"` // "" = none
+	Port     int    `yaml:"port"`
+	TLS      string `yaml:"tls"`
+	User     string `yaml:"user"`
+	Password string `yaml:"password" secret:"true"`
 }
 
 type MailConfig struct {
@@ -79,6 +94,19 @@ type MailConfig struct {
 	ConfirmFrom string `yaml:"confirm_from"`
 	ReplyTo     string `yaml:"reply_to"`
 	ListID      string `yaml:"list_id"`
+	// BounceDomain is the domain of the return paths, each of which names its mail;
+	// "" = what can't be delivered comes back to From.
+	BounceDomain string     `yaml:"bounce_domain"`
+	DKIM         DKIMConfig `yaml:"dkim"`
+}
+
+// DKIMConfig is what mails are signed with.
+type DKIMConfig struct {
+	Domain          string `yaml:"domain"`           // "" = that of From
+	Selector        string `yaml:"selector"`         // of the RSA key
+	Ed25519Selector string `yaml:"ed25519_selector"` // "" = Selector-ed25519
+	// Key is private keys in PEM, or the file that has them. "" = the relay signs.
+	Key string `yaml:"key" secret:"true"`
 }
 
 type DigestsConfig struct {
@@ -125,8 +153,8 @@ func defaultConfig() Config {
 		Content:  ContentConfig{EditGrace: 5 * time.Minute},
 		Listen:   defaultListen,
 		Database: DatabaseConfig{URL: defaultDatabase},
-		SMTP:     SMTPConfig{Port: 587, TLS: "starttls", Connections: 4},
-		Mail:     MailConfig{From: "Insights <insights@localhost.localdomain>"},
+		SMTP:     SMTPConfig{Port: 587, TLS: "starttls", Connections: 4, MessagesPerConnection: 100, Fallback: FallbackConfig{Port: 587, TLS: "starttls"}},
+		Mail:     MailConfig{From: "Insights <insights@localhost.localdomain>", DKIM: DKIMConfig{Selector: "insights"}},
 		Digests: DigestsConfig{
 			StartWith: 3, OnUncertain: "resend",
 			Retry: RetryConfig{First: 10 * time.Second, Deadline: 72 * time.Hour},
@@ -160,8 +188,8 @@ func (p *program) config() (Config, error) {
 	if err := found.err(); err != nil {
 		return c, unusable(err)
 	}
-	for key, dir := range map[string]*string{"content.dir": &c.Content.Dir, "templates.dir": &c.Templates.Dir} {
-		if c.explicit[key] == byFile && !filepath.IsAbs(*dir) {
+	for key, dir := range map[string]*string{"content.dir": &c.Content.Dir, "templates.dir": &c.Templates.Dir, "mail.dkim.key": &c.Mail.DKIM.Key} {
+		if c.explicit[key] == byFile && *dir != "" && !isPEM(*dir) && !filepath.IsAbs(*dir) {
 			*dir = filepath.Join(filepath.Dir(name), *dir) // beside the file that names them
 		}
 	}
@@ -252,16 +280,23 @@ func (c *Config) checkMail(fault func(key, format string, args ...any)) {
 			fault(key, "%q: %v", value, err)
 		}
 	}
-	if c.SMTP.Port < 1 || c.SMTP.Port > 65535 {
-		fault("smtp.port", "%d is no port", c.SMTP.Port)
+	c.checkSending(fault)
+	for _, relay := range []struct {
+		section string
+		port    int
+		tls     string
+	}{{"smtp", c.SMTP.Port, c.SMTP.TLS}, {"smtp.fallback", c.SMTP.Fallback.Port, c.SMTP.Fallback.TLS}} {
+		if relay.port < 1 || relay.port > 65535 {
+			fault(relay.section+".port", "%d is no port", relay.port)
+		}
+		switch relay.tls {
+		case "none", "starttls", "implicit":
+		default:
+			fault(relay.section+".tls", "%q: one of none, starttls, implicit", relay.tls)
+		}
 	}
 	if c.SMTP.Connections < 1 || c.SMTP.Connections > 1000 {
 		fault("smtp.connections", "%d: between 1 and 1000", c.SMTP.Connections)
-	}
-	switch c.SMTP.TLS {
-	case "none", "starttls", "implicit":
-	default:
-		fault("smtp.tls", "%q: one of none, starttls, implicit", c.SMTP.TLS)
 	}
 }
 
@@ -292,6 +327,12 @@ func (c *Config) checkDigests(fault func(key, format string, args ...any)) {
 		}
 		if _, err := time.LoadLocation(s.TimeZone); err != nil {
 			fault(key, "%q is no time zone", s.TimeZone)
+		}
+		if s.MinInsights < 0 || s.MaxInsights < 0 || s.LateAfter < 0 {
+			fault(key, "min_insights, max_insights and late_after are 0 or more")
+		}
+		if strings.HasPrefix(s.Cron, "TZ=") || strings.HasPrefix(s.Cron, "CRON_TZ=") {
+			fault(key, "cron %q: write the zone into time_zone", s.Cron)
 		}
 		schedule := s.schedule(time.UTC)
 		if err := schedule.Check(); err != nil {

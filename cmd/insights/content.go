@@ -159,7 +159,7 @@ func (p *program) contentNewCommand() *cobra.Command {
 				if _, err := os.Stat(c.Content.Dir); errors.Is(err, fs.ErrNotExist) {
 					return fmt.Errorf("the folder %s does not exist: create it, or set content.dir", c.Content.Dir)
 				}
-				err := writeFileNew(path, data)
+				err := writeFileNew(path, data, 0)
 				if errors.Is(err, fs.ErrExist) {
 					return fmt.Errorf("%s exists: choose another title", path)
 				}

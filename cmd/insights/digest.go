@@ -19,7 +19,7 @@ import (
 func (p *program) digestCommand() *cobra.Command {
 	commands := []*cobra.Command{
 		p.digestPlanCommand(), p.digestSendCommand(), p.digestTestCommand(), p.digestPreviewCommand(),
-		p.digestListCommand(), p.digestShowCommand(), p.digestNextCommand(),
+		p.digestListCommand(), p.digestShowCommand(), p.digestNextCommand(), p.digestExplainCommand(),
 	}
 	return noun("digest", "The digests", append(commands, p.digestDecisions()...)...)
 }
@@ -91,7 +91,7 @@ func subjectOfDigest(d newsletter.Digest) string {
 }
 
 func (p *program) digestPlanCommand() *cobra.Command {
-	var cadence, category, only, intro, subject string
+	var cadence, category, only, intro, subject, out string
 	var dryRun, failEmpty bool
 	cmd := &cobra.Command{
 		Use: "plan", Short: "Freeze a digest of what readers have unread; nobody is mailed yet", Args: cobra.NoArgs,
@@ -103,7 +103,10 @@ func (p *program) digestPlanCommand() *cobra.Command {
 					return err
 				}
 				request.DryRun = dryRun
-				return p.plan(cmd.Context(), n, request, failEmpty)
+				if dryRun && out != "" {
+					return usageError("--out writes the mails of a digest that is planned: leave out --dry-run")
+				}
+				return p.plan(cmd.Context(), n, request, out, failEmpty)
 			})
 		},
 	}
@@ -112,6 +115,7 @@ func (p *program) digestPlanCommand() *cobra.Command {
 	cmd.Flags().StringVar(&only, "only", "", "only this subscriber's `address`")
 	cmd.Flags().StringVar(&intro, "intro", "", "a text `file` that stands before the insights")
 	cmd.Flags().StringVar(&subject, "subject", "", "the `subject` (default: made from the first title)")
+	cmd.Flags().StringVar(&out, "out", "", "also write every mail, as it will be sent, into this `folder`")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would be planned")
 	cmd.Flags().BoolVar(&failEmpty, "fail-empty", false, "exit with 1 when there is nothing to send")
 	p.completeCategories(cmd, "category")
@@ -154,7 +158,7 @@ func (n *newsroom) planRequest(ctx context.Context, cadence, category, only, int
 	return r, nil
 }
 
-func (p *program) plan(ctx context.Context, n *newsroom, request newsletter.Request, failEmpty bool) error {
+func (p *program) plan(ctx context.Context, n *newsroom, request newsletter.Request, out string, failEmpty bool) error {
 	lib, err := n.library()
 	if err != nil {
 		return err
@@ -174,6 +178,13 @@ func (p *program) plan(ctx context.Context, n *newsroom, request newsletter.Requ
 	}
 	document := digestDocument(d)
 	document.DryRun = request.DryRun
+	if out != "" && d.ID != 0 {
+		written, err := n.writeMails(ctx, d, out)
+		if err != nil {
+			return fmt.Errorf("digest %d is planned, but its mails could not be written: %w", d.ID, err)
+		}
+		p.out.note("wrote %s into %s", count(written, "mail"), out)
+	}
 	if done, err := p.out.document(document); done {
 		return errors.Join(err, emptyError(d, failEmpty))
 	}

@@ -37,6 +37,9 @@ type figures struct {
 	due         time.Time
 	subscribers map[subscribers.Status]int
 	readers     map[string]feeds.Readers
+	held        bool
+	troubled    int
+	overdueAt   map[string]time.Time // of each schedule with an overdue slot
 }
 
 var (
@@ -49,12 +52,15 @@ var (
 	databaseDesc    = describe("insights_database_up", "1 if the database answered; if it is 0, the figures from it are missing.", nil, nil)
 	outboxDesc      = describe("insights_outbox_deliveries", "Mails by state: of digests that have not ended, and all single mails.", []string{"state"}, nil)
 	dueDesc         = describe("insights_outbox_oldest_due_age_seconds", "How long the mail that is most overdue has waited; 0 = none is due.", nil, nil)
+	heldDesc        = describe("insights_sending_held", "1 while sending is held until staff release it.", nil, nil)
+	troubledDesc    = describe("insights_sending_troubled_workers", "Workers that can't reach the mail server just now.", nil, nil)
+	lateSlotDesc    = describe("insights_slots_overdue", "1 for a schedule whose last slot is due and on no record.", []string{"schedule"}, nil)
 	subscribersDesc = describe("insights_subscribers", "Subscribers by status.", []string{"status"}, nil)
 	readersDesc     = describe("insights_feed_readers", "Estimate of how many follow a feed document: announced by aggregators, and other clients.", []string{"document", "kind"}, nil)
 )
 
 func (g *gauges) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{insightsDesc, reloadDesc, reloadedDesc, slotDesc, databaseDesc, outboxDesc, dueDesc, subscribersDesc, readersDesc} {
+	for _, d := range []*prometheus.Desc{insightsDesc, reloadDesc, reloadedDesc, slotDesc, databaseDesc, outboxDesc, dueDesc, heldDesc, troubledDesc, lateSlotDesc, subscribersDesc, readersDesc} {
 		ch <- d
 	}
 }
@@ -88,6 +94,15 @@ func (g *gauges) Collect(ch chan<- prometheus.Metric) {
 		set(outboxDesc, float64(f.outbox[state]), string(state))
 	}
 	set(dueDesc, f.overdue(now).Seconds())
+	is(heldDesc, f.held)
+	set(troubledDesc, float64(f.troubled))
+	for _, s := range g.d.config.schedules() {
+		overdue := 0.0
+		if _, ok := f.overdueAt[s.Name]; ok {
+			overdue = 1
+		}
+		set(lateSlotDesc, overdue, s.Name)
+	}
 	for _, status := range subscribers.Statuses {
 		set(subscribersDesc, float64(f.subscribers[status]), string(status))
 	}
@@ -131,6 +146,22 @@ func (g *gauges) ask(ctx context.Context) (f figures, err error) {
 	}
 	if f.subscribers, err = g.d.db.Readers(ctx); err != nil {
 		return f, err
+	}
+	reason, _, err := g.d.db.Held(ctx)
+	if err != nil {
+		return f, err
+	}
+	troubles, err := g.d.db.Troubles(ctx)
+	if err != nil {
+		return f, err
+	}
+	slots, err := g.d.overdue(ctx, time.Now())
+	if err != nil {
+		return f, err
+	}
+	f.held, f.troubled, f.overdueAt = reason != "", len(troubles), make(map[string]time.Time)
+	for _, slot := range slots {
+		f.overdueAt[slot.Schedule] = *slot.Due
 	}
 	f.readers, err = estimateReaders(ctx, g.d.db)
 	return f, err

@@ -20,7 +20,7 @@ import (
 var exampleConfig []byte
 
 func (p *program) initCommand() *cobra.Command {
-	var withTemplates, dryRun bool
+	var withTemplates, withDKIM, dryRun bool
 	cmd := &cobra.Command{
 		Use: "init [DIR]", Short: "Write a first insights.yaml and a folder of insights", Args: cobra.MaximumNArgs(1),
 		Long: "Write insights.yaml and content/ with a first draft into DIR, by default this\nfolder. Nothing that exists is overwritten.",
@@ -33,9 +33,13 @@ func (p *program) initCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return p.writeNew(dir, files, dryRun)
+			if !withDKIM {
+				return p.writeNew(dir, files, dryRun)
+			}
+			return p.initDKIM(dir, files, dryRun)
 		},
 	}
+	cmd.Flags().BoolVar(&withDKIM, "dkim", false, "also make keys that mails are signed with, and print their DNS records")
 	cmd.Flags().BoolVar(&withTemplates, "templates", false, "also write templates/, to change pages and mails")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would be written")
 	return cmd
@@ -45,6 +49,7 @@ func (p *program) initCommand() *cobra.Command {
 type newFile struct {
 	name string
 	data []byte
+	mode fs.FileMode // 0 = 0644
 }
 
 func initialFiles(withTemplates bool) ([]newFile, error) {
@@ -52,7 +57,7 @@ func initialFiles(withTemplates bool) ([]newFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	files := []newFile{{defaultConfigFile, exampleConfig}, {filepath.Join("content", name), draft}}
+	files := []newFile{{name: defaultConfigFile, data: exampleConfig}, {name: filepath.Join("content", name), data: draft}}
 	if !withTemplates {
 		return files, nil
 	}
@@ -62,7 +67,7 @@ func initialFiles(withTemplates bool) ([]newFile, error) {
 			return err
 		}
 		data, err := fs.ReadFile(templates.Embedded(), path)
-		files = append(files, newFile{filepath.Join("templates", filepath.FromSlash(path)), data})
+		files = append(files, newFile{name: filepath.Join("templates", filepath.FromSlash(path)), data: data})
 		return err
 	})
 	return files, err
@@ -85,7 +90,7 @@ func (p *program) writeNew(dir string, files []newFile, dryRun bool) error {
 	for _, f := range files {
 		path := filepath.Join(dir, f.name)
 		if !dryRun {
-			if err := writeFileNew(path, f.data); err != nil {
+			if err := writeFileNew(path, f.data, f.mode); err != nil {
 				return err
 			}
 		}
@@ -104,11 +109,14 @@ func (p *program) writeNew(dir string, files []newFile, dryRun bool) error {
 	return nil
 }
 
-func writeFileNew(path string, data []byte) error {
+func writeFileNew(path string, data []byte, mode fs.FileMode) error {
+	if mode == 0 {
+		mode = 0o644
+	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if err != nil {
 		return err
 	}

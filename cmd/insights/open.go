@@ -15,7 +15,6 @@ import (
 	"github.com/scaledbydesign/insights/content"
 	"github.com/scaledbydesign/insights/feeds"
 	"github.com/scaledbydesign/insights/newsletter"
-	"github.com/scaledbydesign/insights/newsletter/smtp"
 	"github.com/scaledbydesign/insights/subscribers"
 	"github.com/scaledbydesign/insights/templates"
 )
@@ -212,7 +211,7 @@ func (p *program) assemble(c *Config, db *database.DB) (*newsroom, error) {
 			Renderer: mails, Registry: registry,
 			Identity: newsletter.Identity{
 				BaseURL: c.Site.BaseURL, From: c.Mail.From, ConfirmFrom: c.Mail.ConfirmFrom, ReplyTo: c.Mail.ReplyTo,
-				ListID: c.Mail.ListID, ListName: c.Site.Title, Zone: c.zone(),
+				ListID: c.Mail.ListID, ListName: c.Site.Title, BounceDomain: c.Mail.BounceDomain, Zone: c.zone(),
 			},
 		},
 	}, nil
@@ -225,10 +224,14 @@ func (n *newsroom) worker(ctx context.Context, p *program) (*newsletter.Worker, 
 	if err != nil {
 		return nil, err
 	}
+	composer, err := n.config.composer()
+	if err != nil {
+		return nil, err
+	}
 	c := n.config
 	return &newsletter.Worker{
-		Store: n.db, Writer: n.writer, Composer: smtp.Composer{}, Transport: transport,
-		Connections: c.SMTP.Connections,
+		Store: n.db, Writer: n.writer, Composer: composer, Transport: transport,
+		Connections: c.SMTP.Connections, Rate: c.SMTP.Rate, PerDomain: c.SMTP.PerDomain,
 		Retry:       newsletter.Retry{First: c.Digests.Retry.First, Deadline: c.Digests.Retry.Deadline},
 		Schedules:   c.schedules(),
 		OnUncertain: newsletter.OnUncertain(c.Digests.OnUncertain),
@@ -247,15 +250,7 @@ func (n *newsroom) transport(ctx context.Context) (newsletter.Transport, error) 
 	if n.config.SMTP.Host == "" {
 		return nil, unusable(errors.New("smtp.host is not set: INSIGHTS_SMTP_HOST=smtp.example.com"))
 	}
-	return n.config.relay(), nil
-}
-
-// relay is the configured mail server.
-func (c *Config) relay() *smtp.Relay {
-	return &smtp.Relay{
-		Host: c.SMTP.Host, Port: c.SMTP.Port, TLS: smtp.TLSMode(c.SMTP.TLS),
-		User: c.SMTP.User, Password: c.SMTP.Password, HELO: c.helo(),
-	}
+	return n.config.relays(), nil
 }
 
 // helo is the name this program gives itself: never the machine's own.

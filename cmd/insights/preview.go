@@ -8,7 +8,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/scaledbydesign/insights/newsletter"
-	"github.com/scaledbydesign/insights/newsletter/smtp"
 	"github.com/scaledbydesign/insights/subscribers"
 )
 
@@ -29,11 +28,14 @@ Nothing changes.`,
 				if len(args) == 1 {
 					id = args[0]
 				}
-				mail, err := n.preview(cmd.Context(), to, category, id)
+				master, own, err := n.preview(cmd.Context(), to, category, id)
 				if err != nil {
 					return err
 				}
-				return p.showMail(mail, asHTML, asEML)
+				if asEML && !p.out.json {
+					return p.showMessage(n.config, master, own)
+				}
+				return p.showMail(master.With(own), asHTML)
 			})
 		},
 	}
@@ -47,29 +49,28 @@ Nothing changes.`,
 }
 
 // preview makes a mail without storing or numbering anything.
-func (n *newsroom) preview(ctx context.Context, to, category, id string) (newsletter.Letter, error) {
+func (n *newsroom) preview(ctx context.Context, to, category, id string) (master newsletter.Letter, own newsletter.Copy, err error) {
 	reader := subscribers.Subscriber{PublicID: "preview", ConfirmedAt: time.Now()}
 	reader.Address, _ = subscribers.ParseAddress("reader@example.com")
 	var d newsletter.Digest
 	var variant newsletter.Variant
-	var err error
 	if to == "" {
 		d, variant, err = n.sample(ctx, category, id)
 	} else {
 		if reader, err = n.subscriber(ctx, to); err != nil {
-			return newsletter.Letter{}, err
+			return master, own, err
 		}
 		d, variant, err = n.planFor(ctx, reader, category)
 	}
 	if err != nil {
-		return newsletter.Letter{}, err
+		return master, own, err
 	}
 	rendered, err := n.writer.Render(d, variant)
 	if err != nil {
-		return newsletter.Letter{}, err
+		return master, own, err
 	}
 	rendition := newsletter.Rendition{Rendered: rendered, Date: d.CreatedAt.UTC().Truncate(time.Second), BaseURL: n.config.Site.BaseURL}
-	return n.writer.Master(d, variant.Number, rendition).With(n.writer.Copy(d.UID, reader)), nil
+	return n.writer.Master(d, variant.Number, rendition), n.writer.Copy(d.UID, reader), nil
 }
 
 // sample is a planned digest's largest variant, or what a new reader would get.
@@ -122,19 +123,29 @@ func (n *newsroom) planFor(ctx context.Context, reader subscribers.Subscriber, c
 	return d, d.Variants[0], nil
 }
 
-func (p *program) showMail(letter newsletter.Letter, asHTML, asEML bool) error {
+// showMessage prints a message byte for byte as it would be sent.
+func (p *program) showMessage(c *Config, master newsletter.Letter, own newsletter.Copy) error {
+	composer, err := c.composer()
+	if err != nil {
+		return err
+	}
+	stencil, err := composer.Stencil(master)
+	if err != nil {
+		return err
+	}
+	message, err := stencil.Fill(own)
+	if err != nil {
+		return err
+	}
+	_, err = p.out.stdout.Write(message)
+	return err
+}
+
+func (p *program) showMail(letter newsletter.Letter, asHTML bool) error {
 	if done, err := p.out.document(map[string]string{"from": letter.From, "to": letter.To, "subject": letter.Subject, "text": letter.Text, "html": letter.HTML}); done {
 		return err
 	}
-	switch {
-	case asEML:
-		message, err := smtp.Composer{}.Compose(letter)
-		if err != nil {
-			return err
-		}
-		_, err = p.out.stdout.Write(message)
-		return err
-	case asHTML:
+	if asHTML {
 		_, err := fmt.Fprint(p.out.stdout, letter.HTML)
 		return err
 	}

@@ -31,7 +31,7 @@ func (p *program) rootCommand() *cobra.Command {
 	}
 	add("run", p.devCommand(), p.initCommand(), p.serveCommand(), p.buildCommand(), p.statusCommand())
 	add("staff", p.contentCommand(), p.feedCommand(), p.digestCommand(), p.deliveryCommand(), p.subscriberCommand())
-	add("operate", p.dbCommand(), p.configCommand(), p.versionCommand())
+	add("operate", p.dbCommand(), p.configCommand(), p.keyCommand(), p.keyCommand(), p.versionCommand())
 	root.SetCompletionCommandGroupID("operate")
 	root.SetHelpCommandGroupID("operate")
 	root.InitDefaultCompletionCmd()

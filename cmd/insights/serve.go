@@ -35,8 +35,8 @@ func (p *program) serveCommand() *cobra.Command {
 			if err := c.forServing(); err != nil {
 				return err
 			}
-			if c.Site.PostalAddress == "" {
-				p.out.note("warning: site.postal_address is not set: many laws want a postal address in newsletters")
+			for _, warning := range c.mailWarnings() {
+				p.out.note("warning: %s", warning)
 			}
 			return p.daemon(cmd.Context(), &c, database.Production)
 		},

@@ -13,7 +13,8 @@ import (
 )
 
 func (p *program) subscriberCommand() *cobra.Command {
-	return noun("subscriber", "The readers who get mail", p.subscriberListCommand(), p.subscriberShowCommand(), p.subscriberAddCommand())
+	return noun("subscriber", "The readers who get mail", p.subscriberListCommand(), p.subscriberShowCommand(), p.subscriberAddCommand(),
+		p.subscriberImportCommand())
 }
 
 // subscriberJSON is a subscriber as programs see it.

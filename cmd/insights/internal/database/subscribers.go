@@ -58,48 +58,88 @@ func subscriber(ctx context.Context, q querier, b bits, where string, args ...an
 }
 
 // Edit implements subscribers.Store.
-func (db *DB) Edit(ctx context.Context, key string, change func(*subscribers.Subscriber) (subscribers.Change, error)) (subscribers.Subscriber, error) {
-	var edited subscribers.Subscriber
-	err := db.write(ctx, func(tx *sql.Tx) error {
-		b, err := readBits(ctx, tx)
-		if err != nil {
-			return err
-		}
-		// Whoever changes or mails this reader waits for this, and this for them.
-		before, err := subscriber(ctx, tx, b, "s.email_key = ?1 /*pg FOR UPDATE */", key)
-		if err != nil && !errors.Is(err, subscribers.ErrNotFound) {
-			return err
-		}
-		edited = before.Subscriber
-		edited.Categories = slices.Clone(before.Categories)
-		decided, err := change(&edited)
-		if err != nil {
-			return err
-		}
-		if edited.Address == (subscribers.Address{}) {
-			return subscribers.ErrNotFound
-		}
-		edited.ID, err = save(ctx, tx, b, before, edited, decided.StartWith)
-		if err != nil {
-			return err
-		}
-		if before.Status != subscribers.Confirmed && edited.Status == subscribers.Confirmed {
-			if err := startLater(ctx, tx, edited.ID, decided.StartWith); err != nil {
-				return err
-			}
-		}
-		return follow(ctx, tx, edited, decided)
+func (db *DB) Edit(ctx context.Context, key string, change func(*subscribers.Subscriber) (subscribers.Change, error)) (edited subscribers.Subscriber, err error) {
+	err = db.write(ctx, func(tx *sql.Tx) error {
+		e := editing{tx: tx}
+		edited, err = e.edit(ctx, key, change)
+		return err
 	})
 	return edited, err
 }
 
+// errDry ends a transaction that was only tried.
+var errDry = errors.New("nothing is to be stored")
+
+// EditAll implements subscribers.Store.
+func (db *DB) EditAll(ctx context.Context, keys []string, dry bool, change func(i int, s *subscribers.Subscriber) (subscribers.Change, error)) error {
+	err := db.write(ctx, func(tx *sql.Tx) error {
+		e := editing{tx: tx, starts: make(map[string]int64)}
+		for i, key := range keys {
+			_, err := e.edit(ctx, key, func(s *subscribers.Subscriber) (subscribers.Change, error) { return change(i, s) })
+			if err != nil {
+				return err
+			}
+		}
+		if dry {
+			return errDry
+		}
+		return nil
+	})
+	if errors.Is(err, errDry) {
+		return nil
+	}
+	return err
+}
+
+// editing is a transaction that edits subscribers.
+type editing struct {
+	tx     *sql.Tx
+	bits   bits
+	starts map[string]int64 // positions of new readers, by what they chose; nil = not kept
+}
+
+func (e *editing) edit(ctx context.Context, key string, change func(*subscribers.Subscriber) (subscribers.Change, error)) (subscribers.Subscriber, error) {
+	var err error
+	if e.bits == nil {
+		if e.bits, err = readBits(ctx, e.tx); err != nil {
+			return subscribers.Subscriber{}, err
+		}
+	}
+	// Whoever changes or mails this reader waits for this, and this for them.
+	before, err := subscriber(ctx, e.tx, e.bits, "s.email_key = ?1 /*pg FOR UPDATE */", key)
+	if err != nil && !errors.Is(err, subscribers.ErrNotFound) {
+		return before.Subscriber, err
+	}
+	edited := before.Subscriber
+	edited.Categories = slices.Clone(before.Categories)
+	decided, err := change(&edited)
+	if err != nil {
+		return edited, err
+	}
+	if edited.Address == (subscribers.Address{}) {
+		return edited, subscribers.ErrNotFound
+	}
+	if e.starts != nil && decided.Event.What == "" && decided.Notice == subscribers.NoNotice {
+		return edited, nil // of many, most may be as they were
+	}
+	if edited.ID, err = e.save(ctx, before, edited, decided.StartWith); err != nil {
+		return edited, err
+	}
+	if before.Status != subscribers.Confirmed && edited.Status == subscribers.Confirmed {
+		if err := startLater(ctx, e.tx, edited.ID, decided.StartWith); err != nil {
+			return edited, err
+		}
+	}
+	return edited, follow(ctx, e.tx, edited, decided)
+}
+
 // save stores a subscriber with the position that the change leads to.
-func save(ctx context.Context, tx *sql.Tx, b bits, before storedSubscriber, s subscribers.Subscriber, startWith int) (int64, error) {
-	mask, err := b.mask(ctx, tx, s.Categories)
+func (e *editing) save(ctx context.Context, before storedSubscriber, s subscribers.Subscriber, startWith int) (int64, error) {
+	mask, err := e.bits.mask(ctx, e.tx, s.Categories)
 	if err != nil {
 		return 0, err
 	}
-	positionID, err := positionAfter(ctx, tx, before, s, startWith)
+	positionID, err := e.position(ctx, before, s, startWith)
 	if err != nil {
 		return 0, err
 	}
@@ -107,15 +147,30 @@ func save(ctx context.Context, tx *sql.Tx, b bits, before storedSubscriber, s su
 		millis(s.PausedUntil), s.Nonce, millis(s.NonceExpires), millis(s.NotifiedAt), millis(s.CreatedAt), millis(s.ConfirmedAt), millis(s.UnsubscribedAt), s.Source}
 	if before.ID == 0 {
 		var id int64
-		err := tx.QueryRowContext(ctx, `INSERT INTO subscribers (public_id, email, email_key, name, status, reason, cadence, categories, position_id,
+		err := e.tx.QueryRowContext(ctx, `INSERT INTO subscribers (public_id, email, email_key, name, status, reason, cadence, categories, position_id,
 			paused_until, nonce, nonce_expires_at, notified_at, created_at, confirmed_at, unsubscribed_at, source)
 			VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17) RETURNING id`, args...).Scan(&id)
 		return id, err
 	}
-	_, err = tx.ExecContext(ctx, `UPDATE subscribers SET public_id = ?1, email = ?2, email_key = ?3, name = ?4, status = ?5, reason = ?6, cadence = ?7, categories = ?8, position_id = ?9,
+	_, err = e.tx.ExecContext(ctx, `UPDATE subscribers SET public_id = ?1, email = ?2, email_key = ?3, name = ?4, status = ?5, reason = ?6, cadence = ?7, categories = ?8, position_id = ?9,
 		paused_until = ?10, nonce = ?11, nonce_expires_at = ?12, notified_at = ?13, created_at = ?14, confirmed_at = ?15, unsubscribed_at = ?16, source = ?17
 		WHERE id = ?18`, append(args, before.ID)...)
 	return before.ID, err
+}
+
+// position is where a subscriber stands after a change; those of many new readers
+// are worked out once for all who chose the same.
+func (e *editing) position(ctx context.Context, before storedSubscriber, s subscribers.Subscriber, startWith int) (int64, error) {
+	if e.starts == nil || before.ID != 0 || s.Status != subscribers.Confirmed {
+		return positionAfter(ctx, e.tx, before, s, startWith)
+	}
+	choice := fmt.Sprint(startWith, s.Categories)
+	if at, ok := e.starts[choice]; ok {
+		return at, nil
+	}
+	at, err := positionAfter(ctx, e.tx, before, s, startWith)
+	e.starts[choice] = at
+	return at, err
 }
 
 // positionAfter keeps reading positions in step with what a subscriber chooses.
@@ -185,6 +240,11 @@ func (db *DB) ByKey(ctx context.Context, key string) (subscribers.Subscriber, er
 // ByPublicID implements subscribers.Store.
 func (db *DB) ByPublicID(ctx context.Context, publicID string) (subscribers.Subscriber, error) {
 	return db.subscriber(ctx, "s.public_id = ?1", publicID)
+}
+
+// ByID is a subscriber by the store's own id, or subscribers.ErrNotFound.
+func (db *DB) ByID(ctx context.Context, id int64) (subscribers.Subscriber, error) {
+	return db.subscriber(ctx, "s.id = ?1", id)
 }
 
 func (db *DB) subscriber(ctx context.Context, where string, args ...any) (subscribers.Subscriber, error) {

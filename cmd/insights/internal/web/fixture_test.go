@@ -271,6 +271,15 @@ func (m *memory) Edit(_ context.Context, key string, change func(*subscribers.Su
 	return sub, nil
 }
 
+func (m *memory) EditAll(ctx context.Context, keys []string, _ bool, change func(int, *subscribers.Subscriber) (subscribers.Change, error)) error {
+	for i, key := range keys {
+		if _, err := m.Edit(ctx, key, func(s *subscribers.Subscriber) (subscribers.Change, error) { return change(i, s) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (m *memory) ByKey(_ context.Context, key string) (subscribers.Subscriber, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -1,0 +1,127 @@
+package newsletter
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/scaledbydesign/insights/content"
+	"github.com/scaledbydesign/insights/subscribers"
+)
+
+// Standing is why an insight is, or is not, in a reader's next digest.
+type Standing string
+
+const (
+	StandingIncluded  Standing = "included"
+	StandingReceived  Standing = "received"
+	StandingOnTheWay  Standing = "on_the_way"
+	StandingUncertain Standing = "uncertain"  // nobody knows whether it arrived
+	StandingNotChosen Standing = "not_chosen" // not one of their categories
+	StandingTooNew    Standing = "too_new"    // its edit grace is not over
+	StandingBefore    Standing = "before"     // from before they began, or chose the category
+	StandingHidden    Standing = "hidden"     // a draft, or dated in the future
+	StandingNotMailed Standing = "not_mailed" // email: false
+	StandingNoMail    Standing = "no_mail"    // the reader gets none now
+)
+
+// Carried is a mail to a reader with the insights it carried.
+type Carried struct {
+	Digest      int64
+	DigestState DigestState
+	State       DeliveryState
+	At          time.Time // of the last change
+	Seqs        []int64
+}
+
+// Explanation says of one insight what becomes of it for one reader.
+type Explanation struct {
+	Insight  *content.Insight
+	Standing Standing
+	Reason   string    // in words
+	Digest   int64     // that carried it, 0 = none
+	At       time.Time // when it was received, or can be sent; zero: not said
+}
+
+// Explainer has what explanations are made from.
+type Explainer struct {
+	Reader    subscribers.Subscriber
+	Position  Position
+	Carried   []Carried
+	Sequence  map[string]Numbered  // by insight id
+	FirstSeen map[string]time.Time // of those that are not numbered yet
+	Grace     time.Duration
+	Next      *Slot // when the reader's schedule is due; nil = as soon as something appears
+	Zone      *time.Location
+}
+
+// Explain says of an insight what becomes of it for the reader, now.
+func (e *Explainer) Explain(in *content.Insight, now time.Time) Explanation {
+	explained := func(v Standing, digest int64, at time.Time, format string, args ...any) Explanation {
+		return Explanation{Insight: in, Standing: v, Digest: digest, At: at, Reason: fmt.Sprintf(format, args...)}
+	}
+	n, numbered := e.Sequence[in.ID]
+	for _, c := range slices.Backward(e.Carried) { // what came last counts
+		if !numbered || !slices.Contains(c.Seqs, n.Seq) {
+			continue
+		}
+		switch {
+		case c.State == Sent:
+			return explained(StandingReceived, c.Digest, c.At, "received on %s with digest %d", e.day(c.At), c.Digest)
+		case c.State == Uncertain:
+			return explained(StandingUncertain, c.Digest, c.At, "sent on %s with digest %d, and nobody knows whether it arrived", e.day(c.At), c.Digest)
+		case !c.State.Terminal() && c.DigestState != DigestPlanned:
+			return explained(StandingOnTheWay, c.Digest, time.Time{}, "on its way with digest %d, which is %s", c.Digest, c.DigestState)
+		}
+	}
+	switch {
+	case in.Draft:
+		return explained(StandingHidden, 0, time.Time{}, "a draft")
+	case in.Date.After(now):
+		return explained(StandingHidden, 0, in.Date, "appears on %s", e.day(in.Date))
+	case !in.Email:
+		return explained(StandingNotMailed, 0, time.Time{}, "not for digests: its file says email: false")
+	case !numbered:
+		return e.tooNew(in, now, explained)
+	case !slices.Contains(e.Reader.Categories, n.Category):
+		return explained(StandingNotChosen, 0, time.Time{}, "not one of their categories (%s)", n.Category)
+	case e.Position[n.Category] >= n.Seq:
+		return explained(StandingBefore, 0, time.Time{}, "from before they began, or chose %s", n.Category)
+	}
+	if why := e.noMail(now); why != "" {
+		return explained(StandingNoMail, 0, time.Time{}, "%s", why)
+	}
+	if e.Next == nil {
+		return explained(StandingIncluded, 0, time.Time{}, "comes with their next digest")
+	}
+	return explained(StandingIncluded, 0, e.Next.Due, "comes with their next digest, %s", e.Next.Due.In(e.Zone).Format("Mon 2006-01-02 15:04 MST"))
+}
+
+func (e *Explainer) tooNew(in *content.Insight, now time.Time, explained func(Standing, int64, time.Time, string, ...any) Explanation) Explanation {
+	seen, ok := e.FirstSeen[in.ID]
+	if !ok {
+		return explained(StandingTooNew, 0, time.Time{}, "no daemon has seen it yet")
+	}
+	ready := seen.Add(e.Grace)
+	if ready.Before(now) {
+		return explained(StandingTooNew, 0, time.Time{}, "its edit grace is over; a running daemon numbers it next")
+	}
+	return explained(StandingTooNew, 0, ready, "its edit grace lasts until %s", ready.In(e.Zone).Format("15:04 MST"))
+}
+
+// noMail is why the reader gets no digest at all, or "".
+func (e *Explainer) noMail(now time.Time) string {
+	switch {
+	case e.Reader.Status == subscribers.Pending:
+		return "unread, but they have not confirmed"
+	case e.Reader.Status == subscribers.Unsubscribed:
+		return "unread, but they have unsubscribed"
+	case e.Reader.Status != subscribers.Confirmed:
+		return "unread, but they are " + string(e.Reader.Status) + ": " + e.Reader.Reason
+	case e.Reader.PausedUntil.After(now):
+		return "unread, but they have paused until " + e.day(e.Reader.PausedUntil)
+	}
+	return ""
+}
+
+func (e *Explainer) day(t time.Time) string { return t.In(e.Zone).Format("2006-01-02") }

@@ -1,0 +1,68 @@
+package newsletter_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/scaledbydesign/insights/content"
+	"github.com/scaledbydesign/insights/newsletter"
+	"github.com/scaledbydesign/insights/subscribers"
+)
+
+func TestEachInsightIsExplained(t *testing.T) {
+	now := time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
+	day := func(n int) time.Time { return now.AddDate(0, 0, n) }
+	base := newsletter.Explainer{
+		Reader:   subscribers.Subscriber{Status: subscribers.Confirmed, Cadence: subscribers.Weekly, Categories: []string{"engineering"}},
+		Position: newsletter.Position{"engineering": 5},
+		Sequence: map[string]newsletter.Numbered{"old": {Seq: 3, Category: "engineering"}, "new": {Seq: 9, Category: "engineering"}, "other": {Seq: 8, Category: "leadership"}},
+		Grace:    time.Hour, FirstSeen: map[string]time.Time{"fresh": now.Add(-time.Minute), "late": day(-1)},
+		Next: &newsletter.Slot{Due: day(3)}, Zone: time.UTC,
+	}
+	insight := func(id string) content.Insight { return content.Insight{ID: id, Date: day(-2), Email: true} }
+	carried := func(state newsletter.DeliveryState, digest newsletter.DigestState) func(*newsletter.Explainer) {
+		return func(e *newsletter.Explainer) {
+			e.Carried = []newsletter.Carried{{Digest: 7, DigestState: digest, State: state, At: day(-1), Seqs: []int64{9}}}
+		}
+	}
+	status := func(s subscribers.Status) func(*newsletter.Explainer) {
+		return func(e *newsletter.Explainer) { e.Reader.Status = s }
+	}
+	for _, test := range []struct {
+		name, id string
+		change   func(*newsletter.Explainer)
+		insight  func(*content.Insight)
+		want     newsletter.Standing
+	}{
+		{"unread", "new", nil, nil, newsletter.StandingIncluded},
+		{"from before", "old", nil, nil, newsletter.StandingBefore},
+		{"another category", "other", nil, nil, newsletter.StandingNotChosen},
+		{"in its grace", "fresh", nil, nil, newsletter.StandingTooNew},
+		{"not numbered yet", "late", nil, nil, newsletter.StandingTooNew},
+		{"never seen", "unheard", nil, nil, newsletter.StandingTooNew},
+		{"a draft", "new", nil, func(in *content.Insight) { in.Draft = true }, newsletter.StandingHidden},
+		{"to come", "new", nil, func(in *content.Insight) { in.Date = day(1) }, newsletter.StandingHidden},
+		{"email: false", "new", nil, func(in *content.Insight) { in.Email = false }, newsletter.StandingNotMailed},
+		{"received", "new", carried(newsletter.Sent, newsletter.DigestDone), nil, newsletter.StandingReceived},
+		{"received, and a draft since", "new", carried(newsletter.Sent, newsletter.DigestDone), func(in *content.Insight) { in.Draft = true }, newsletter.StandingReceived},
+		{"deferred", "new", carried(newsletter.Deferred, newsletter.DigestSending), nil, newsletter.StandingOnTheWay},
+		{"uncertain", "new", carried(newsletter.Uncertain, newsletter.DigestDone), nil, newsletter.StandingUncertain},
+		{"failed", "new", carried(newsletter.Failed, newsletter.DigestDone), nil, newsletter.StandingIncluded},
+		{"in a plan that nobody has approved", "new", carried(newsletter.Waiting, newsletter.DigestPlanned), nil, newsletter.StandingIncluded},
+		{"pending", "new", status(subscribers.Pending), nil, newsletter.StandingNoMail},
+		{"unsubscribed", "new", status(subscribers.Unsubscribed), nil, newsletter.StandingNoMail},
+		{"suppressed", "new", status(subscribers.Suppressed), nil, newsletter.StandingNoMail},
+		{"paused", "new", func(e *newsletter.Explainer) { e.Reader.PausedUntil = day(1) }, nil, newsletter.StandingNoMail},
+	} {
+		e, in := base, insight(test.id)
+		if test.change != nil {
+			test.change(&e)
+		}
+		if test.insight != nil {
+			test.insight(&in)
+		}
+		if got := e.Explain(&in, now); got.Standing != test.want || got.Reason == "" {
+			t.Errorf("%s: %s, %q; want %s", test.name, got.Standing, got.Reason, test.want)
+		}
+	}
+}

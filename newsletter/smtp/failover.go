@@ -1,0 +1,68 @@
+package smtp
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/scaledbydesign/insights/newsletter"
+)
+
+// Failover is several relays in the order in which they are wanted: the first that
+// can be opened takes the mail. One that could not be opened is left out for a
+// minute, so that its time-out does not hold up every session. It is safe for
+// concurrent use.
+type Failover struct {
+	Relays []*Relay
+
+	mu   sync.Mutex
+	down []time.Time // until when each is left out
+}
+
+var _ newsletter.Transport = (*Failover)(nil)
+
+const leftOut = time.Minute
+
+// Open implements newsletter.Transport. Its error joins what each relay said.
+func (f *Failover) Open(ctx context.Context) (newsletter.Session, error) {
+	var faults []error
+	for _, i := range f.order() {
+		session, err := f.Relays[i].Open(ctx)
+		if err == nil {
+			f.set(i, time.Time{})
+			return session, nil
+		}
+		if ctx.Err() != nil {
+			return nil, err
+		}
+		f.set(i, time.Now().Add(leftOut))
+		faults = append(faults, err)
+	}
+	return nil, errors.Join(faults...)
+}
+
+// order is which relays to try: those that are left out come last, since a mail
+// that waits gains nothing by it.
+func (f *Failover) order() (order []int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var last []int
+	for i := range f.Relays {
+		if i < len(f.down) && time.Now().Before(f.down[i]) {
+			last = append(last, i)
+		} else {
+			order = append(order, i)
+		}
+	}
+	return append(order, last...)
+}
+
+func (f *Failover) set(i int, until time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.down == nil {
+		f.down = make([]time.Time, len(f.Relays))
+	}
+	f.down[i] = until
+}

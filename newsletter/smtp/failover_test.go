@@ -1,0 +1,57 @@
+package smtp_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/scaledbydesign/insights/newsletter"
+	"github.com/scaledbydesign/insights/newsletter/smtp"
+)
+
+func TestTheSecondRelayTakesOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		first, second := &scripted{}, &scripted{}
+		var tries int
+		down := errors.New("connection refused")
+		one, two := first.relay(t), second.relay(t)
+		one.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+			if tries++; down != nil {
+				return nil, down
+			}
+			return first.dial(ctx, network, address)
+		}
+		relays := &smtp.Failover{Relays: []*smtp.Relay{one, two}}
+		send := func() {
+			t.Helper()
+			session, err := relays.Open(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer session.Close()
+			if o := session.Send(t.Context(), newsletter.Envelope{From: sender, To: reader}, []byte(message)); o.Result != newsletter.Accepted {
+				t.Fatalf("%+v", o)
+			}
+		}
+		send()
+		send() // the first is known to be down
+		if tries != 1 || len(second.accepted()) != 2 {
+			t.Errorf("the first was tried %d times, the second took %d mails", tries, len(second.accepted()))
+		}
+		time.Sleep(2 * time.Minute)
+		down = nil
+		send()
+		if tries != 2 || len(first.accepted()) != 1 {
+			t.Errorf("back again, the first was tried %d times and took %d mails", tries, len(first.accepted()))
+		}
+		down = errors.New("connection refused")
+		two.DialContext = func(context.Context, string, string) (net.Conn, error) { return nil, errors.New("no route") }
+		if _, err := relays.Open(t.Context()); err == nil || !strings.Contains(err.Error(), "refused") || !strings.Contains(err.Error(), "no route") {
+			t.Errorf("both down: %v", err)
+		}
+	})
+}
