@@ -7,8 +7,9 @@ import (
 	"time"
 )
 
-// feed claims mails with claim and hands them to the senders until ctx is done.
-func (r *run) feed(ctx context.Context, claim func(ctx context.Context, limit int) (worked bool, err error)) {
+// feed claims mails with claim and hands them to the senders until ctx is done. It
+// looks again at each change, and when bell rings.
+func (r *run) feed(ctx context.Context, claim func(ctx context.Context, limit int) (worked bool, err error), bell <-chan struct{}) {
 	for ctx.Err() == nil {
 		// Taken before looking, so that a change in between is not missed.
 		var wake <-chan struct{}
@@ -37,6 +38,7 @@ func (r *run) feed(ctx context.Context, claim func(ctx context.Context, limit in
 		select {
 		case <-ctx.Done():
 		case <-wake:
+		case <-bell:
 		case <-time.After(r.idle(ctx)):
 		}
 	}

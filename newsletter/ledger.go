@@ -18,6 +18,8 @@ type ledger struct {
 	// is refused with err, which may be read once run has returned.
 	failed func()
 	err    error
+	// quiet is called when everything handed in is stored.
+	quiet func()
 }
 
 type pending struct {
@@ -33,8 +35,8 @@ type answer struct {
 // batch is how many entries share a transaction at most.
 const batch = 200
 
-func newLedger(store OutboxStore, worker string, failed func()) *ledger {
-	return &ledger{store: store, worker: worker, entries: make(chan pending, batch), failed: failed}
+func newLedger(store OutboxStore, worker string, failed, quiet func()) *ledger {
+	return &ledger{store: store, worker: worker, entries: make(chan pending, batch), failed: failed, quiet: quiet}
 }
 
 // run stores entries until the channel is closed. ctx must outlive the senders:
@@ -55,6 +57,9 @@ func (l *ledger) run(ctx context.Context) {
 			}
 		}
 		l.commit(ctx, waiting)
+		if len(l.entries) == 0 {
+			l.quiet()
+		}
 	}
 }
 

@@ -71,10 +71,18 @@ func (w *Worker) shift(ctx context.Context) error {
 	ctx, end := context.WithCancel(ctx)
 	defer end()
 	id := strings.ToLower(rand.Text()[:16])
+	quiet := make(chan struct{}, 1)
+	ring := func() {
+		select {
+		case quiet <- struct{}{}:
+		default: // it rings already
+		}
+	}
 	r := &run{
 		Worker:   w,
 		id:       id,
-		ledger:   newLedger(w.Store, id, end),
+		ledger:   newLedger(w.Store, id, end, ring),
+		quiet:    quiet,
 		single:   make(chan Task),
 		digests:  make(chan Task, w.ahead()),
 		stopping: ctx.Done(),
@@ -92,6 +100,7 @@ type run struct {
 	ledger   *ledger
 	single   chan Task       // mails that stand alone
 	digests  chan Task       // mails of digests; some are claimed ahead
+	quiet    <-chan struct{} // rings when all outcomes are stored: a digest may be done
 	stopping <-chan struct{} // closed when no new mail is to be started
 	stencils *Stencils
 	gate     *gate
@@ -133,8 +142,8 @@ func (r *run) run(ctx context.Context) error {
 		if _, err := r.feedSingle(ctx, r.ahead()); err != nil && ctx.Err() == nil {
 			r.Log.ErrorContext(ctx, "outbox failed", "error", err)
 		}
-		feeders.Go(func() { r.feed(ctx, r.feedDigests) })
-		r.feed(ctx, r.feedSingle)
+		feeders.Go(func() { r.feed(ctx, r.feedDigests, r.quiet) })
+		r.feed(ctx, r.feedSingle, nil)
 	})
 	feeders.Wait()
 	senders.Wait()

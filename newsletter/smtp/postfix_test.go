@@ -71,7 +71,7 @@ func TestSignedCopiesArriveAsTheyWereSigned(t *testing.T) {
 			for i := range 5 {
 				c := adasCopy()
 				c.MessageID = strconv.Itoa(i) + "." + c.MessageID
-				message, err := stencil.Fill(c)
+				message, err := stencil.Fill(nil, c)
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -19,7 +19,7 @@ func BenchmarkRoundTrips(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	message, err := stencil.Fill(adasCopy())
+	message, err := stencil.Fill(nil, adasCopy())
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"html"
 	"mime/quotedprintable"
+	"slices"
 	"strings"
 
 	"github.com/scaledbydesign/insights/newsletter"
@@ -216,7 +217,7 @@ func (s *stencil) measure() {
 func (s *stencil) Size() int { return 2 * s.size }
 
 // Fill implements newsletter.Stencil.
-func (s *stencil) Fill(c newsletter.Copy) ([]byte, error) {
+func (s *stencil) Fill(dst []byte, c newsletter.Copy) ([]byte, error) {
 	b := builder{letter: newsletter.Letter{MessageID: c.MessageID, To: c.To, ToName: c.ToName}}
 	to := b.recipient()
 	b.checkMessageID()
@@ -230,13 +231,14 @@ func (s *stencil) Fill(c newsletter.Copy) ([]byte, error) {
 	if len(b.faults) > 0 {
 		return nil, fmt.Errorf("compose mail: %w", errors.Join(b.faults...))
 	}
-	out := make([]byte, 0, s.size)
+	dst = slices.Grow(dst, s.size)
 	if len(s.keys) == 0 {
-		out, _ = s.appendHeader(out, c, to.String(), nil)
-		if err := checkLines(out); err != nil {
+		start := len(dst)
+		dst, _ = s.appendHeader(dst, c, to.String(), nil)
+		if err := checkLines(dst[start:]); err != nil {
 			return nil, err
 		}
-		return s.appendBody(out, c), nil
+		return s.appendBody(dst, c), nil
 	}
 	signed := make([]canonicalField, len(s.signed), len(s.signed)+4)
 	copy(signed, s.signed)
@@ -248,8 +250,8 @@ func (s *stencil) Fill(c newsletter.Copy) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("compose mail: %w", err)
 	}
-	out = append(append(out, signatures...), header...)
-	return s.appendBody(out, c), nil
+	dst = append(append(dst, signatures...), header...)
+	return s.appendBody(dst, c), nil
 }
 
 func checkLines(header []byte) error {

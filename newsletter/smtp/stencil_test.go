@@ -95,7 +95,7 @@ func fill(t testing.TB, composer smtp.Composer, letter newsletter.Letter, c news
 	if err != nil {
 		t.Fatal(err)
 	}
-	message, err := stencil.Fill(c)
+	message, err := stencil.Fill(nil, c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -189,7 +189,7 @@ func TestMarksStandInFieldsOfTheLettersOwn(t *testing.T) {
 	for _, since := range []string{"3. März", "a\tb", strings.Repeat("x", 1000)} {
 		c := adasCopy()
 		c.Since = since
-		if message, err := stencil.Fill(c); err == nil {
+		if message, err := stencil.Fill(nil, c); err == nil {
 			t.Errorf("since %q is taken:\n%s", since, message)
 		}
 	}
@@ -214,7 +214,7 @@ func TestACopyIsRefusedRatherThanRepaired(t *testing.T) {
 	} {
 		c := adasCopy()
 		spoil(&c)
-		if _, err := stencil.Fill(c); err == nil || !strings.Contains(err.Error(), field+":") {
+		if _, err := stencil.Fill(nil, c); err == nil || !strings.Contains(err.Error(), field+":") {
 			t.Errorf("%s: %v", field, err)
 		}
 	}
@@ -241,7 +241,7 @@ func FuzzFill(f *testing.F) {
 		if err != nil {
 			return
 		}
-		got, err := stencil.Fill(c)
+		got, err := stencil.Fill(nil, c)
 		if err != nil {
 			return
 		}
@@ -273,8 +273,9 @@ func BenchmarkFill(b *testing.B) {
 			}
 			c := adasCopy()
 			b.ReportAllocs()
+			var message []byte
 			for b.Loop() {
-				message, err := stencil.Fill(c)
+				message, err = stencil.Fill(message[:0], c)
 				if err != nil {
 					b.Fatal(err)
 				}

@@ -3,6 +3,7 @@ package database
 import (
 	"context"
 	"database/sql"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -33,10 +34,11 @@ const (
 	words   = "TEXT"
 )
 
-// Rows are passed in groups of a few sizes, so that few statements are prepared.
+// Rows are passed in groups of a few sizes, so that few statements are prepared. A
+// group that is not full is filled up with rows that are nobody's: their key is 0.
 var (
 	oneByOne = []int{1}
-	inGroups = []int{64, 16, 4, 1}
+	inGroups = []int{1, 4, 16, 64}
 )
 
 // statement is the text for a number of rows.
@@ -95,30 +97,32 @@ func run[R any](ctx context.Context, db *DB, tx *sql.Tx, b *batch, fixed []any, 
 		sizes = inGroups
 	}
 	for len(rows) > 0 {
-		size := 1
-		for _, s := range sizes {
-			if len(rows) >= s {
-				size = s
-				break
-			}
+		size := sizes[len(sizes)-1]
+		if i := slices.IndexFunc(sizes, func(size int) bool { return size >= len(rows) }); i >= 0 {
+			size = sizes[i]
 		}
+		group := rows[:min(size, len(rows))]
+		rows = rows[len(group):]
 		values := make([]any, len(fixed), len(fixed)+size*len(b.columns))
 		copy(values, fixed)
-		for _, row := range rows[:size] {
+		for _, row := range group {
 			values = args(values, row)
 		}
-		if err := runGroup(ctx, tx, b, values, rows[:size], unchanged); err != nil {
+		for range size - len(group) {
+			var nobody R
+			values = args(values, nobody)
+		}
+		if err := runGroup(ctx, tx, b, size, values, group, unchanged); err != nil {
 			return err
 		}
-		rows = rows[size:]
 	}
 	return nil
 }
 
-func runGroup[R any](ctx context.Context, tx *sql.Tx, b *batch, values []any, rows []R, unchanged func(R) error) error {
-	if len(rows) == 1 || b.key == 0 {
-		n, err := affected(tx.ExecContext(ctx, b.statement(len(rows)), values...))
-		if err == nil && n == 0 && len(rows) == 1 && unchanged != nil {
+func runGroup[R any](ctx context.Context, tx *sql.Tx, b *batch, size int, values []any, rows []R, unchanged func(R) error) error {
+	if size == 1 || b.key == 0 {
+		n, err := affected(tx.ExecContext(ctx, b.statement(size), values...))
+		if err == nil && n == 0 && size == 1 && unchanged != nil {
 			err = unchanged(rows[0])
 		}
 		return err
@@ -130,7 +134,7 @@ func runGroup[R any](ctx context.Context, tx *sql.Tx, b *batch, values []any, ro
 		err := found.Scan(into[:b.key]...)
 		changed[key] = true
 		return err
-	}, b.statement(len(rows)), values...)
+	}, b.statement(size), values...)
 	if err != nil || unchanged == nil {
 		return err
 	}

@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -13,6 +15,7 @@ import (
 	"time"
 
 	"github.com/scaledbydesign/insights/cmd/insights/internal/database"
+	"github.com/scaledbydesign/insights/cmd/insights/internal/database/databasetest"
 	"github.com/scaledbydesign/insights/content"
 	"github.com/scaledbydesign/insights/newsletter"
 	"github.com/scaledbydesign/insights/subscribers"
@@ -73,7 +76,12 @@ var categories = []content.Category{{Slug: "architecture", Name: "Architecture"}
 // crowd is a database with n confirmed readers and six new insights.
 func crowd(t testing.TB, n int) (*database.DB, *content.Library) {
 	t.Helper()
-	db := open(t)
+	return crowdAt(t, databasetest.SQLite(t), n)
+}
+
+func crowdAt(t testing.TB, url string, n int) (*database.DB, *content.Library) {
+	t.Helper()
+	db := openURL(t, url)
 	return db, fill(t, db, n)
 }
 
@@ -82,7 +90,7 @@ func fill(t testing.TB, db *database.DB, n int) *content.Library {
 	t.Helper()
 	files := fstest.MapFS{}
 	for i := range 6 {
-		files[fmt.Sprintf("i%d.md", i)] = &fstest.MapFile{Data: fmt.Appendf(nil, "---\nid: tag:example.com,2026:i%d\ntitle: Insight %d\nsummary: Words.\ncategory: %s\ndate: 2026-01-0%d\n---\n\nWords.\n", i, i, categories[i%3].Slug, i+1)}
+		files[fmt.Sprintf("i%d.md", i)] = &fstest.MapFile{Data: fmt.Appendf(nil, "---\nid: tag:example.com,2026:i%d\ntitle: Insight %d\nsummary: Words.\ncategory: %s\ndate: 1999-01-0%d\n---\n\nWords.\n", i, i, categories[i%3].Slug, i+1)}
 	}
 	lib, err := content.Load(files, content.Options{Categories: categories})
 	if err != nil {
@@ -95,7 +103,7 @@ func fill(t testing.TB, db *database.DB, n int) *content.Library {
 	if _, _, err := db.Number(t.Context(), newsletter.VisibleIn(lib), newsletter.Numbering{Authority: true}); err != nil {
 		t.Fatal(err)
 	}
-	exec(t, db, `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)
+	exec(t, db, `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < CAST(?1 AS BIGINT))
 		INSERT INTO subscribers (public_id, email, email_key, status, cadence, categories, created_at, confirmed_at)
 		SELECT 'p' || i, 'reader' || i || '@example.com', 'reader' || i || '@example.com', 'confirmed', 'weekly', CASE i % 3 WHEN 0 THEN 1 WHEN 1 THEN 32 ELSE 161 END, 1, 1 FROM n`, n-1)
 	return lib
@@ -111,47 +119,60 @@ func plan(b testing.TB, db *database.DB, lib *content.Library) newsletter.Digest
 	return d
 }
 
-func BenchmarkPlan(b *testing.B) {
-	for b.Loop() {
-		b.StopTimer()
-		db, lib := crowd(b, readers())
-		b.StartTimer()
-		began := time.Now()
-		d := plan(b, db, lib)
-		b.ReportMetric(float64(d.Readers)/time.Since(began).Seconds(), "readers/s")
-		b.ReportMetric(float64(len(d.Variants)), "variants")
+// onEach runs a benchmark on each engine that there is.
+func onEach(b *testing.B, bench func(b *testing.B, url func(testing.TB) string)) {
+	for _, name := range slices.Sorted(maps.Keys(engines)) {
+		b.Run(name, func(b *testing.B) { bench(b, engines[name]) })
 	}
+}
+
+func BenchmarkPlan(b *testing.B) {
+	onEach(b, func(b *testing.B, url func(testing.TB) string) {
+		for b.Loop() {
+			b.StopTimer()
+			db, lib := crowdAt(b, url(b), readers())
+			b.StartTimer()
+			began := time.Now()
+			d := plan(b, db, lib)
+			b.ReportMetric(float64(d.Readers)/time.Since(began).Seconds(), "readers/s")
+			b.ReportMetric(float64(len(d.Variants)), "variants")
+		}
+	})
 }
 
 func BenchmarkDrain(b *testing.B) {
 	for _, connections := range []int{4, 20, 100} {
 		b.Run(fmt.Sprintf("connections=%d", connections), func(b *testing.B) {
-			for b.Loop() {
-				b.StopTimer()
-				db, lib := crowd(b, readers())
-				d := plan(b, db, lib)
-				if err := db.LockSender(); err != nil {
-					b.Fatal(err)
-				}
-				keys, err := subscribers.NewKeyring(strings.Repeat("x", 32))
-				if err != nil {
-					b.Fatal(err)
-				}
-				var sink sink
-				ctx, cancel := context.WithCancel(b.Context())
-				worker := newsletter.Worker{Store: db, Composer: &sink, Transport: &sink, Connections: connections, Log: slog.New(slog.DiscardHandler), OnDone: func(int64) { cancel() },
-					Writer: &newsletter.Writer{Renderer: &sink, Registry: &subscribers.Registry{Keys: keys}, Identity: newsletter.Identity{BaseURL: "https://example.com", From: "news@example.com"}}}
-				b.StartTimer()
-				began := time.Now()
-				if err := worker.Run(ctx); err != nil {
-					b.Fatal(err)
-				}
-				b.ReportMetric(float64(d.Readers)/time.Since(began).Seconds(), "mails/s")
-				if sink.mails.Load() != int64(d.Readers) {
-					b.Fatalf("%d mails to %d readers", sink.mails.Load(), d.Readers)
-				}
-			}
+			onEach(b, func(b *testing.B, url func(testing.TB) string) { drain(b, url, connections) })
 		})
+	}
+}
+
+func drain(b *testing.B, url func(testing.TB) string, connections int) {
+	for b.Loop() {
+		b.StopTimer()
+		db, lib := crowdAt(b, url(b), readers())
+		d := plan(b, db, lib)
+		if err := db.LockSender(); err != nil {
+			b.Fatal(err)
+		}
+		keys, err := subscribers.NewKeyring(strings.Repeat("x", 32))
+		if err != nil {
+			b.Fatal(err)
+		}
+		var sink sink
+		ctx, cancel := context.WithCancel(b.Context())
+		worker := newsletter.Worker{Store: db, Composer: &sink, Transport: &sink, Connections: connections, Log: slog.New(slog.DiscardHandler), OnDone: func(int64) { cancel() },
+			Writer: &newsletter.Writer{Renderer: &sink, Registry: &subscribers.Registry{Keys: keys}, Identity: newsletter.Identity{BaseURL: "https://example.com", From: "news@example.com"}}}
+		b.StartTimer()
+		began := time.Now()
+		if err := worker.Run(ctx); err != nil {
+			b.Fatal(err)
+		}
+		b.ReportMetric(float64(d.Readers)/time.Since(began).Seconds(), "mails/s")
+		if sink.mails.Load() != int64(d.Readers) {
+			b.Fatalf("%d mails to %d readers", sink.mails.Load(), d.Readers)
+		}
 	}
 }
 
@@ -176,5 +197,7 @@ func (s *sink) Send(context.Context, newsletter.Envelope, []byte) newsletter.Out
 
 type stencil struct{}
 
-func (stencil) Fill(c newsletter.Copy) ([]byte, error) { return []byte(c.MessageID), nil }
-func (stencil) Size() int                              { return 0 }
+func (stencil) Fill(dst []byte, c newsletter.Copy) ([]byte, error) {
+	return append(dst, c.MessageID...), nil
+}
+func (stencil) Size() int { return 0 }

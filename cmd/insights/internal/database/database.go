@@ -59,8 +59,10 @@ type engine interface {
 	lockSender() (release func() error, err error)
 	// notePath is a file where the only sender leaves word for the next, or "".
 	notePath() string
-	// batchSizes are the numbers of rows that one UPDATE of a batch is made for,
-	// largest first, 1 last.
+	// planners is how many chunks of a plan are written at once.
+	planners() int
+	// batchSizes are the numbers of rows that one UPDATE of a batch is made for, the
+	// smallest first.
 	batchSizes() []int
 	// lockMigrations waits until no other process migrates.
 	lockMigrations(ctx context.Context, writer *sql.DB) (release func(), err error)
@@ -206,13 +208,6 @@ func (db *DB) transact(ctx context.Context, fn func(tx *sql.Tx) error) error {
 		return err
 	}
 	return tx.Commit()
-}
-
-// lockTable keeps other transactions from writing a table until this one ends; they
-// go on reading it. It comes before this one reads what it decides by.
-func lockTable(ctx context.Context, tx *sql.Tx, table string) error {
-	_, err := tx.ExecContext(ctx, "/*pg LOCK TABLE "+table+" IN SHARE ROW EXCLUSIVE MODE */")
-	return err
 }
 
 // explain adds what to do to errors that a person must act on.

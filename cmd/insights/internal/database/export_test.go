@@ -27,3 +27,6 @@ var HotStatements = map[string]string{
 	"detach":         "UPDATE deliveries SET state = 'pending' WHERE state = 'claimed' AND owner <> '' AND owner = ?1",
 	"claim messages": "SELECT EXISTS (SELECT 1 FROM messages WHERE state IN ('pending', 'deferred') AND next_at <= ?1)",
 }
+
+// InPostgres is how a statement is passed to PostgreSQL.
+var InPostgres = inPostgres

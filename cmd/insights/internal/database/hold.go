@@ -97,6 +97,9 @@ func (db *DB) PauseLate(ctx context.Context, after func(schedule string) time.Du
 func (db *DB) Retry(ctx context.Context, id int64, failed, uncertain bool) (n int, err error) {
 	err = db.write(ctx, func(tx *sql.Tx) error {
 		n = 0
+		if err := lockDigest(ctx, tx, id); err != nil { // it may be cancelled at the same moment
+			return err
+		}
 		d, err := digest(ctx, tx, id)
 		if err != nil {
 			return err

@@ -5,33 +5,36 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/scaledbydesign/insights/cmd/insights/internal/database/databasetest"
 	"github.com/scaledbydesign/insights/newsletter"
 )
 
 // TestInsightsAreKnownByTheirSlug numbers a library beside rows that an older
 // version has left without slugs.
 func TestInsightsAreKnownByTheirSlug(t *testing.T) {
-	db := open(t)
-	exec(t, db, "INSERT INTO insights (id, category, email, seq, first_seen_at) VALUES ('old', 'ops', 1, 1, 1), ('gone', 'ops', 1, 2, 1)")
-	exec(t, db, "UPDATE counters SET value = 2 WHERE name = 'sequence'")
-	number := func(visible ...newsletter.Visible) {
-		t.Helper()
-		if _, _, err := db.Number(t.Context(), visible, newsletter.Numbering{Authority: true}); err != nil {
-			t.Fatal(err)
+	databasetest.OnEach(t, func(t *testing.T, url string) {
+		db := openURL(t, url)
+		exec(t, db, "INSERT INTO insights (id, category, email, seq, first_seen_at) VALUES ('old', 'ops', 1, 1, 1), ('gone', 'ops', 1, 2, 1)")
+		exec(t, db, "UPDATE counters SET value = 2 WHERE name = 'sequence'")
+		number := func(visible ...newsletter.Visible) {
+			t.Helper()
+			if _, _, err := db.Number(t.Context(), visible, newsletter.Numbering{Authority: true}); err != nil {
+				t.Fatal(err)
+			}
 		}
-	}
-	want := func(want map[string][]string) {
-		t.Helper()
-		if got, err := db.InsightIDs(t.Context()); err != nil || !maps.EqualFunc(got, want, slices.Equal) {
-			t.Errorf("known are %v (%v), want %v", got, err, want)
+		want := func(want map[string][]string) {
+			t.Helper()
+			if got, err := db.InsightIDs(t.Context()); err != nil || !maps.EqualFunc(got, want, slices.Equal) {
+				t.Errorf("known are %v (%v), want %v", got, err, want)
+			}
 		}
-	}
-	want(map[string][]string{})
-	number(newsletter.Visible{InsightID: "old", Category: "ops", Slug: "first", Email: true})
-	want(map[string][]string{"first": {"old"}})
-	number(newsletter.Visible{InsightID: "old", Category: "ops", Slug: "moved", Email: true}, newsletter.Visible{InsightID: "new", Category: "ops", Slug: "first", Email: true})
-	want(map[string][]string{"moved": {"old"}, "first": {"new"}})
-	// Another id at the same address: both are known, the first first.
-	number(newsletter.Visible{InsightID: "old", Category: "ops", Slug: "moved", Email: true}, newsletter.Visible{InsightID: "newer", Category: "ops", Slug: "first", Email: true})
-	want(map[string][]string{"moved": {"old"}, "first": {"new", "newer"}})
+		want(map[string][]string{})
+		number(newsletter.Visible{InsightID: "old", Category: "ops", Slug: "first", Email: true})
+		want(map[string][]string{"first": {"old"}})
+		number(newsletter.Visible{InsightID: "old", Category: "ops", Slug: "moved", Email: true}, newsletter.Visible{InsightID: "new", Category: "ops", Slug: "first", Email: true})
+		want(map[string][]string{"moved": {"old"}, "first": {"new"}})
+		// Another id at the same address: both are known, the first first.
+		number(newsletter.Visible{InsightID: "old", Category: "ops", Slug: "moved", Email: true}, newsletter.Visible{InsightID: "newer", Category: "ops", Slug: "first", Email: true})
+		want(map[string][]string{"moved": {"old"}, "first": {"new", "newer"}})
+	})
 }

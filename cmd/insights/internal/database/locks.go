@@ -61,3 +61,24 @@ func lockRows(ctx context.Context, tx *sql.Tx, table, lock string, ids []int64) 
 	_, err := tx.ExecContext(ctx, fmt.Sprintf("SELECT id FROM %s WHERE id = ANY (CAST(string_to_array(?1, ',') AS BIGINT[])) ORDER BY id %s", table, lock), strings.Join(list, ","))
 	return err
 }
+
+// lockDigest keeps other transactions from changing a digest, and its variants, until
+// this one ends.
+func lockDigest(ctx context.Context, tx *sql.Tx, id int64) error {
+	_, err := tx.ExecContext(ctx, "/*pg SELECT FROM digests WHERE id = ?1 FOR NO KEY UPDATE */", id)
+	return err
+}
+
+// keepDigest keeps other transactions from discarding a digest until this one, which
+// adds to it, ends. Two can add at once.
+func keepDigest(ctx context.Context, tx *sql.Tx, id int64) error {
+	_, err := tx.ExecContext(ctx, "/*pg SELECT FROM digests WHERE id = ?1 FOR KEY SHARE */", id)
+	return err
+}
+
+// lockTable keeps other transactions from writing a table until this one ends; they
+// go on reading it. It comes before this one reads what it decides by.
+func lockTable(ctx context.Context, tx *sql.Tx, table string) error {
+	_, err := tx.ExecContext(ctx, "/*pg LOCK TABLE "+table+" IN SHARE ROW EXCLUSIVE MODE */")
+	return err
+}

@@ -4,8 +4,10 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
+	"sync"
 
 	"github.com/scaledbydesign/insights/newsletter"
 )
@@ -18,7 +20,9 @@ const audience = `s.status = 'confirmed' AND s.paused_until <= ?1 AND (CAST(?2 A
 const onTheWay = `o.subscriber_id = s.id AND o.open = 1
 	AND (o.state = 'uncertain' OR EXISTS (SELECT 1 FROM digests od WHERE od.id = o.digest_id AND od.state IN ('approved', 'sending', 'paused')))`
 
-// These look at every reader, or every mail on its way, once for a plan.
+// These look at every reader, or every mail on its way, once for a plan. The OFFSET
+// keeps PostgreSQL from joining a table that it takes for empty, while it grows, row
+// by row.
 const (
 	groupsQuery = `WITH chosen AS (SELECT s.categories, s.position_id, count(*) AS readers FROM subscribers s
 		WHERE ` + audience + ` AND NOT EXISTS (SELECT 1 FROM deliveries o WHERE ` + onTheWay + `)
@@ -33,7 +37,7 @@ const (
 		SELECT ?4, s.id, g.variant, s.categories, s.position_id, g.target_id, 'pending', ?1
 		FROM subscribers s JOIN digest_groups g ON g.digest_id = ?4 AND g.categories = s.categories AND g.position_id = s.position_id
 		WHERE ` + audience + ` AND s.id >= ?5 AND s.id < ?6
-		AND NOT EXISTS (SELECT 1 FROM deliveries o WHERE ` + onTheWay + `)
+		AND NOT EXISTS (SELECT 1 FROM deliveries o WHERE ` + onTheWay + ` LIMIT 1 OFFSET 0)
 		ORDER BY s.id`
 )
 
@@ -156,16 +160,39 @@ func (db *DB) AddGroups(ctx context.Context, digest int64, a newsletter.Audience
 	if err != nil {
 		return err
 	}
-	for from := int64(0); from <= last; from += db.planChunk {
-		err := db.write(ctx, func(tx *sql.Tx) error {
-			_, err := tx.ExecContext(ctx, addGroupsStatement, now(), string(a.Cadence), a.Subscriber, digest, from, from+db.planChunk)
-			return err
+	chunks := make(chan int64)
+	errs := make(chan error, db.engine.planners())
+	var all sync.WaitGroup
+	for range db.engine.planners() {
+		all.Go(func() {
+			for from := range chunks {
+				if err := db.addChunk(ctx, digest, a, from); err != nil {
+					errs <- err
+					return
+				}
+			}
 		})
-		if err != nil {
-			return err
+	}
+	for from := int64(0); from <= last && err == nil; from += db.planChunk {
+		select {
+		case chunks <- from:
+		case err = <-errs:
 		}
 	}
-	return nil
+	close(chunks)
+	all.Wait()
+	close(errs)
+	return errors.Join(err, <-errs)
+}
+
+func (db *DB) addChunk(ctx context.Context, digest int64, a newsletter.Audience, from int64) error {
+	return db.bookkeep(ctx, func(tx *sql.Tx) error {
+		if err := keepDigest(ctx, tx, digest); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, addGroupsStatement, now(), string(a.Cadence), a.Subscriber, digest, from, from+db.planChunk)
+		return err
+	})
 }
 
 // AddReaders implements newsletter.PlanStore.
@@ -173,7 +200,10 @@ func (db *DB) AddReaders(ctx context.Context, digest int64, readers []newsletter
 	for len(readers) > 0 {
 		some := readers[:min(len(readers), 1000)]
 		readers = readers[len(some):]
-		err := db.write(ctx, func(tx *sql.Tx) error {
+		err := db.bookkeep(ctx, func(tx *sql.Tx) error {
+			if err := keepDigest(ctx, tx, digest); err != nil {
+				return err
+			}
 			for _, r := range some {
 				if err := addReader(ctx, tx, digest, r); err != nil {
 					return err
@@ -198,7 +228,7 @@ func addReader(ctx context.Context, tx *sql.Tx, digest int64, r newsletter.Plann
 		return err
 	}
 	_, err = tx.ExecContext(ctx, `INSERT INTO deliveries (digest_id, subscriber_id, variant, categories, base_id, target_id, state, updated_at)
-		SELECT ?1, s.id, ?3, ?7, ?4, ?5, 'pending', ?6 FROM subscribers s WHERE s.id = ?2 AND s.status = 'confirmed'
+		SELECT ?1, s.id, ?3, ?7, ?4, ?5, 'pending', ?6 FROM subscribers s WHERE s.id = ?2 AND s.status = 'confirmed' AND EXISTS (SELECT 1 FROM digests WHERE id = ?1)
 		ON CONFLICT (digest_id, subscriber_id) DO NOTHING`, digest, r.Subscriber, r.Variant, base, target, now(), r.Key.Mask)
 	return err
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/scaledbydesign/insights/cmd/insights/internal/database"
+	"github.com/scaledbydesign/insights/cmd/insights/internal/database/databasetest"
 	"github.com/scaledbydesign/insights/feeds"
 )
 
@@ -53,87 +54,92 @@ func wantEstimate(t *testing.T, db *database.DB, announced, others int) {
 }
 
 func TestReadersFromDayToDay(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) { // it begins at midnight
-		db := open(t)
-		readership := &feeds.Readership{Store: db}
-		wantEstimate(t, db, 0, 0)
+	databasetest.OnEach(t, func(t *testing.T, url string) {
+		synctest.Test(t, func(t *testing.T) { // it begins at midnight
+			db := openURL(t, url)
+			readership := &feeds.Readership{Store: db}
+			wantEstimate(t, db, 0, 0)
 
-		seen(readership, feedly, "a", "b", "c")
-		flush(t, readership)
-		wantEstimate(t, db, 15, 3)
+			seen(readership, feedly, "a", "b", "c")
+			flush(t, readership)
+			wantEstimate(t, db, 15, 3)
 
-		// What was counted in a day's last minute is not lost with the day, and a
-		// new day does not begin at nothing.
-		time.Sleep(24*time.Hour - time.Second)
-		seen(readership, "d")
-		time.Sleep(time.Second)
-		seen(readership, "a", "e")
-		flush(t, readership)
-		wantEstimate(t, db, 15, 4)
-		counts, err := db.Readership(t.Context(), feeds.Today())
-		want := []feeds.ReaderCount{{Day: feeds.Today(), Document: allRSS, Source: feeds.Others, Readers: 2}}
-		if diff := cmp.Diff(want, counts); diff != "" || err != nil {
-			t.Errorf("of the second day (-want +got):\n%s%v", diff, err)
-		}
+			// What was counted in a day's last minute is not lost with the day, and a
+			// new day does not begin at nothing.
+			time.Sleep(24*time.Hour - time.Second)
+			seen(readership, "d")
+			time.Sleep(time.Second)
+			seen(readership, "a", "e")
+			flush(t, readership)
+			wantEstimate(t, db, 15, 4)
+			counts, err := db.Readership(t.Context(), feeds.Today())
+			want := []feeds.ReaderCount{{Day: feeds.Today(), Document: allRSS, Source: feeds.Others, Readers: 2}}
+			if diff := cmp.Diff(want, counts); diff != "" || err != nil {
+				t.Errorf("of the second day (-want +got):\n%s%v", diff, err)
+			}
 
-		// The second day had two, and so has the third: the first is too far back.
-		time.Sleep(24 * time.Hour)
-		seen(readership, "a", "b")
-		flush(t, readership)
-		wantEstimate(t, db, 15, 2)
+			// The second day had two, and so has the third: the first is too far back.
+			time.Sleep(24 * time.Hour)
+			seen(readership, "a", "b")
+			flush(t, readership)
+			wantEstimate(t, db, 15, 2)
 
-		// Who has not asked for a week does not count any more.
-		time.Sleep(4 * 24 * time.Hour)
-		wantEstimate(t, db, 15, 2)
-		time.Sleep(24 * time.Hour)
-		wantEstimate(t, db, 0, 2)
-		time.Sleep(2 * 24 * time.Hour)
-		wantEstimate(t, db, 0, 0)
+			// Who has not asked for a week does not count any more.
+			time.Sleep(4 * 24 * time.Hour)
+			wantEstimate(t, db, 15, 2)
+			time.Sleep(24 * time.Hour)
+			wantEstimate(t, db, 0, 2)
+			time.Sleep(2 * 24 * time.Hour)
+			wantEstimate(t, db, 0, 0)
 
-		// Nor is it kept for ever.
-		time.Sleep(feeds.KeptDays * 24 * time.Hour)
-		seen(readership, "a")
-		flush(t, readership)
-		if counts, err = db.Readership(t.Context(), 0); len(counts) != 1 || err != nil {
-			t.Errorf("%v, %v", counts, err)
-		}
+			// Nor is it kept for ever.
+			time.Sleep(feeds.KeptDays * 24 * time.Hour)
+			seen(readership, "a")
+			flush(t, readership)
+			if counts, err = db.Readership(t.Context(), 0); len(counts) != 1 || err != nil {
+				t.Errorf("%v, %v", counts, err)
+			}
+		})
 	})
 }
 
 func TestReadersAfterARestartAreNotFewer(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "test.db")
-	db := openAt(t, path)
-	before := &feeds.Readership{Store: db}
-	seen(before, feedly, "a", "b", "c")
-	flush(t, before)
+	databasetest.OnEach(t, func(t *testing.T, url string) {
+		db := openURL(t, url)
+		before := &feeds.Readership{Store: db}
+		seen(before, feedly, "a", "b", "c")
+		flush(t, before)
 
-	db = openAt(t, path)
-	after := &feeds.Readership{Store: db}
-	seen(after, "a", "Feedly/1.0 (2 subscribers)")
-	flush(t, after)
-	wantEstimate(t, db, 15, 3)
-	seen(after, "b", "c", "d", feedly)
-	flush(t, after)
-	wantEstimate(t, db, 15, 4)
+		db = openURL(t, url)
+		after := &feeds.Readership{Store: db}
+		seen(after, "a", "Feedly/1.0 (2 subscribers)")
+		flush(t, after)
+		wantEstimate(t, db, 15, 3)
+		seen(after, "b", "c", "d", feedly)
+		flush(t, after)
+		wantEstimate(t, db, 15, 4)
+	})
 }
 
 func TestRunStoresEveryMinuteAndAtTheEnd(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		db := open(t)
-		readership := &feeds.Readership{Store: db}
-		ctx, stop := context.WithCancel(t.Context())
-		ended := make(chan error)
-		go func() { ended <- readership.Run(ctx) }()
-		seen(readership, "a")
-		time.Sleep(time.Minute + time.Second)
-		synctest.Wait()
-		wantEstimate(t, db, 0, 1)
-		seen(readership, "b")
-		stop()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
-		wantEstimate(t, db, 0, 2)
+	databasetest.OnEach(t, func(t *testing.T, url string) {
+		synctest.Test(t, func(t *testing.T) {
+			db := openURL(t, url)
+			readership := &feeds.Readership{Store: db}
+			ctx, stop := context.WithCancel(t.Context())
+			ended := make(chan error)
+			go func() { ended <- readership.Run(ctx) }()
+			seen(readership, "a")
+			time.Sleep(time.Minute + time.Second)
+			synctest.Wait()
+			wantEstimate(t, db, 0, 1)
+			seen(readership, "b")
+			stop()
+			if err := <-ended; err != nil {
+				t.Error(err)
+			}
+			wantEstimate(t, db, 0, 2)
+		})
 	})
 }
 

@@ -61,7 +61,7 @@ type mark struct {
 
 // asPlanned is a claimed delivery whose reader is exactly as they were when it was
 // planned, with no other mail to them in doubt: ?1 now, ?2 worker.
-const asPlanned = `deliveries.digest_id = v.digest AND deliveries.subscriber_id = v.subscriber AND deliveries.owner = ?2 AND deliveries.state = 'claimed'
+const asPlanned = `deliveries.digest_id = v.digest AND deliveries.subscriber_id = v.subscriber AND deliveries.owner || '' = ?2 AND deliveries.state = 'claimed'
 	AND EXISTS (SELECT 1 FROM digests d WHERE d.id = v.digest AND d.state = 'sending')
 	AND EXISTS (SELECT 1 FROM subscribers s WHERE s.id = v.subscriber AND s.status = 'confirmed' AND s.paused_until <= ?1
 		AND s.position_id = deliveries.base_id AND s.categories = deliveries.categories)
@@ -110,8 +110,9 @@ func (db *DB) markDeliveries(ctx context.Context, tx *sql.Tx, worker string, mar
 }
 
 // ofWorker is a delivery of digest v.digest to reader v.subscriber that worker ?2
-// still has.
-const ofWorker = `digest_id = v.digest AND subscriber_id = v.subscriber AND owner = ?2 AND state IN ('claimed', 'sending')`
+// still has. It is worded so that PostgreSQL looks for it by its key: from statistics
+// of before it was claimed, it would think that a worker has next to none.
+const ofWorker = `digest_id = v.digest AND subscriber_id = v.subscriber AND owner || '' = ?2 AND state IN ('claimed', 'sending')`
 
 var (
 	// receivedBatch moves readers who are where their mail found them to where it
@@ -317,8 +318,7 @@ func (r *delivery) change(ctx context.Context, d newsletter.Digest, left []newsl
 	for i, item := range left {
 		seqs[i] = item.Seq
 	}
-	// Another worker may be about to add the same.
-	if _, err := r.tx.ExecContext(ctx, "/*pg SELECT FROM digests WHERE id = ?1 FOR NO KEY UPDATE */", d.ID); err != nil {
+	if err := lockDigest(ctx, r.tx, d.ID); err != nil { // another worker may be about to add the same
 		return err
 	}
 	number, highest := 0, 0

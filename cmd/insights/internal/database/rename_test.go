@@ -1,6 +1,7 @@
 package database_test
 
 import (
+	"github.com/scaledbydesign/insights/cmd/insights/internal/database/databasetest"
 	"slices"
 	"testing"
 
@@ -8,37 +9,41 @@ import (
 )
 
 func TestRenamedCategoryKeepsItsReaders(t *testing.T) {
-	db := open(t)
-	exec(t, db, "INSERT INTO categories (bit, slug) VALUES (0, 'ops'), (1, 'growth')")
-	exec(t, db, "INSERT INTO insights (id, category, email, seq, first_seen_at) VALUES ('a', 'ops', 1, 1, 1), ('b', 'growth', 1, 2, 1)")
-	exec(t, db, "INSERT INTO positions (id, vector) VALUES (7, 'growth=2 ops=1'), (8, 'growth=2')")
+	databasetest.OnEach(t, func(t *testing.T, url string) {
+		db := openURL(t, url)
+		exec(t, db, "INSERT INTO categories (bit, slug) VALUES (0, 'ops'), (1, 'growth')")
+		exec(t, db, "INSERT INTO insights (id, category, email, seq, first_seen_at) VALUES ('a', 'ops', 1, 1, 1), ('b', 'growth', 1, 2, 1)")
+		exec(t, db, "INSERT INTO positions (id, vector) VALUES (7, 'growth=2 ops=1'), (8, 'growth=2')")
 
-	if renamed, err := db.RenameCategory(t.Context(), "unheard-of", "operations"); err != nil || renamed {
-		t.Fatalf("an unknown category: %v, %v", renamed, err)
-	}
-	if renamed, err := db.RenameCategory(t.Context(), "ops", "operations"); err != nil || !renamed {
-		t.Fatalf("renamed %v, %v", renamed, err)
-	}
-	if renamed, err := db.RenameCategory(t.Context(), "ops", "operations"); err != nil || renamed {
-		t.Fatalf("a second time: %v, %v", renamed, err)
-	}
-	want := []string{"growth", "operations", "operations", "growth", "growth=2", "growth=2 operations=1"}
-	if got := texts(t, db, `SELECT slug FROM (SELECT slug FROM categories ORDER BY slug)
-		UNION ALL SELECT category FROM (SELECT category FROM insights ORDER BY seq)
-		UNION ALL SELECT vector FROM (SELECT vector FROM positions WHERE id > 1 ORDER BY vector)`); !slices.Equal(got, want) {
-		t.Errorf("got %q, want %q", got, want)
-	}
+		if renamed, err := db.RenameCategory(t.Context(), "unheard-of", "operations"); err != nil || renamed {
+			t.Fatalf("an unknown category: %v, %v", renamed, err)
+		}
+		if renamed, err := db.RenameCategory(t.Context(), "ops", "operations"); err != nil || !renamed {
+			t.Fatalf("renamed %v, %v", renamed, err)
+		}
+		if renamed, err := db.RenameCategory(t.Context(), "ops", "operations"); err != nil || renamed {
+			t.Fatalf("a second time: %v, %v", renamed, err)
+		}
+		want := []string{"growth", "operations", "operations", "growth", "growth=2", "growth=2 operations=1"}
+		if got := texts(t, db, `SELECT slug FROM (SELECT slug FROM categories ORDER BY slug) c
+		UNION ALL SELECT category FROM (SELECT category FROM insights ORDER BY seq) i
+		UNION ALL SELECT vector FROM (SELECT vector FROM positions WHERE id > 1 ORDER BY vector) p`); !slices.Equal(got, want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	})
 }
 
 func TestTwoKnownCategoriesAreNotMadeOne(t *testing.T) {
-	db := open(t)
-	exec(t, db, "INSERT INTO categories (bit, slug) VALUES (0, 'ops'), (1, 'operations')")
-	if renamed, err := db.RenameCategory(t.Context(), "ops", "operations"); err == nil || renamed {
-		t.Errorf("renamed %v, %v", renamed, err)
-	}
-	if got := texts(t, db, "SELECT slug FROM categories ORDER BY bit"); !slices.Equal(got, []string{"ops", "operations"}) {
-		t.Errorf("the categories are now %q", got)
-	}
+	databasetest.OnEach(t, func(t *testing.T, url string) {
+		db := openURL(t, url)
+		exec(t, db, "INSERT INTO categories (bit, slug) VALUES (0, 'ops'), (1, 'operations')")
+		if renamed, err := db.RenameCategory(t.Context(), "ops", "operations"); err == nil || renamed {
+			t.Errorf("renamed %v, %v", renamed, err)
+		}
+		if got := texts(t, db, "SELECT slug FROM categories ORDER BY bit"); !slices.Equal(got, []string{"ops", "operations"}) {
+			t.Errorf("the categories are now %q", got)
+		}
+	})
 }
 
 func texts(t *testing.T, db *database.DB, query string) []string {

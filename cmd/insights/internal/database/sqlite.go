@@ -25,6 +25,7 @@ func (s *sqlite) String() string     { return "sqlite:" + s.path }
 func (s *sqlite) migrations() string { return "migrations/sqlite" }
 func (s *sqlite) batchSizes() []int  { return oneByOne }
 func (s *sqlite) oneWriter() bool    { return true }
+func (s *sqlite) planners() int      { return 1 }
 func (s *sqlite) again(error) bool   { return false }
 
 func (s *sqlite) dialect() goose.Dialect { return goose.DialectSQLite3 }

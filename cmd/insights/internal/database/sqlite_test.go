@@ -13,45 +13,50 @@ import (
 	"time"
 
 	"github.com/scaledbydesign/insights/cmd/insights/internal/database"
+
+	"github.com/scaledbydesign/insights/cmd/insights/internal/database/databasetest"
 	"github.com/scaledbydesign/insights/newsletter"
 	"github.com/scaledbydesign/insights/subscribers"
 )
 
 func TestMigrateIsRepeatable(t *testing.T) {
-	db := open(t)
-	status, err := db.SchemaStatus(t.Context())
-	if err != nil || status.Current != status.Latest || status.Latest == 0 {
-		t.Errorf("%+v, %v", status, err)
-	}
-	if steps, err := db.Migrate(t.Context()); err != nil || steps != 0 {
-		t.Errorf("migrating again took %d steps, %v", steps, err)
-	}
-	if err := db.Check(t.Context()); err != nil {
-		t.Error(err)
-	}
+	databasetest.OnEach(t, func(t *testing.T, url string) {
+		db := openURL(t, url)
+		status, err := db.SchemaStatus(t.Context())
+		if err != nil || status.Current != status.Latest || status.Latest == 0 {
+			t.Errorf("%+v, %v", status, err)
+		}
+		if steps, err := db.Migrate(t.Context()); err != nil || steps != 0 {
+			t.Errorf("migrating again took %d steps, %v", steps, err)
+		}
+		if err := db.Check(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 func TestMigrateByTwoAtOnce(t *testing.T) {
 	for range 3 {
-		path := filepath.Join(t.TempDir(), "test.db")
-		var all sync.WaitGroup
-		for range 4 {
-			all.Go(func() {
-				db, err := database.Open("sqlite:"+path, true)
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				defer db.Close()
-				if _, err := db.Migrate(t.Context()); err != nil {
-					t.Error(err)
-				}
-				if err := db.Check(t.Context()); err != nil {
-					t.Error(err)
-				}
-			})
-		}
-		all.Wait()
+		databasetest.OnEach(t, func(t *testing.T, url string) {
+			var all sync.WaitGroup
+			for range 4 {
+				all.Go(func() {
+					db, err := database.Open(url, true)
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					defer db.Close()
+					if _, err := db.Migrate(t.Context()); err != nil {
+						t.Error(err)
+					}
+					if err := db.Check(t.Context()); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			all.Wait()
+		})
 	}
 }
 
@@ -240,30 +245,31 @@ func TestFullDiskLosesNothing(t *testing.T) {
 }
 
 func TestWatchSeesOtherProcesses(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "test.db")
-	one, two := openAt(t, path), openAt(t, path)
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() { done <- one.Watch(ctx) }()
-	for i, writer := range []*database.DB{two, one, two} {
-		// Watch may not have looked for the first time: write until it tells.
-		changed := one.Changed()
-		deadline := time.After(10 * time.Second)
-		for told := false; !told; {
-			edit(t, writer, fmt.Sprintf("reader%d@example.com", i))
-			select {
-			case <-changed:
-				told = true
-			case <-time.After(time.Second):
-			case <-deadline:
-				t.Fatal("a commit was not seen")
+	databasetest.OnEach(t, func(t *testing.T, url string) {
+		one, two := openURL(t, url), openURL(t, url)
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- one.Watch(ctx) }()
+		for i, writer := range []*database.DB{two, one, two} {
+			// Watch may not have looked for the first time: write until it tells.
+			changed := one.Changed()
+			deadline := time.After(10 * time.Second)
+			for told := false; !told; {
+				edit(t, writer, fmt.Sprintf("reader%d@example.com", i))
+				select {
+				case <-changed:
+					told = true
+				case <-time.After(time.Second):
+				case <-deadline:
+					t.Fatal("a commit was not seen")
+				}
 			}
 		}
-	}
-	cancel()
-	if err := <-done; err != nil {
-		t.Error(err)
-	}
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 func TestOneSenderOnly(t *testing.T) {
@@ -338,9 +344,11 @@ func edit(t testing.TB, db *database.DB, email string) {
 }
 
 func TestWatchThatIsStoppedBeforeItBeginsIsNoFault(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if err := open(t).Watch(ctx); err != nil {
-		t.Errorf("%v", err)
-	}
+	databasetest.OnEach(t, func(t *testing.T, url string) {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := openURL(t, url).Watch(ctx); err != nil {
+			t.Errorf("%v", err)
+		}
+	})
 }

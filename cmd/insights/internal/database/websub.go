@@ -33,7 +33,7 @@ func (w *WebSub) Mark(ctx context.Context, topic, version string, at time.Time) 
 	if err != nil || !stale {
 		return explain(err)
 	}
-	return w.db.bookkeep(ctx, func(tx *sql.Tx) error {
+	return w.db.write(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `UPDATE websub_subscriptions SET target = ?2, attempts = 0,
 			due_at = CASE WHEN ?2 = '' OR version = ?2 THEN 0 ELSE CAST(?3 AS BIGINT) END
 			WHERE topic = ?1 AND target <> ?2`, topic, version, millis(at))
@@ -169,7 +169,7 @@ func (w *WebSub) Status(ctx context.Context) (s HubStatus, err error) {
 // PushNow makes every subscription due that lacks the current content of its
 // topic, also those given up, and returns how many there are.
 func (w *WebSub) PushNow(ctx context.Context) (n int, err error) {
-	err = w.db.bookkeep(ctx, func(tx *sql.Tx) error {
+	err = w.db.write(ctx, func(tx *sql.Tx) error {
 		changed, err := affected(tx.ExecContext(ctx, "UPDATE websub_subscriptions SET attempts = 0, due_at = ?1 WHERE expires_at > ?1 AND "+lacking, now()))
 		n = int(changed)
 		return err

@@ -10,7 +10,7 @@ import (
 
 // Ask implements websub.Store.
 func (w *WebSub) Ask(ctx context.Context, r websub.Request, limits websub.Limits, at time.Time) error {
-	return w.db.bookkeep(ctx, func(tx *sql.Tx) error {
+	return w.db.write(ctx, func(tx *sql.Tx) error {
 		// Who asks at the same moment is counted.
 		if err := lockTable(ctx, tx, "websub_requests"); err != nil {
 			return err
@@ -78,7 +78,7 @@ func (w *WebSub) ClaimRequests(ctx context.Context, c websub.Claim) (requests []
 
 // Grant implements websub.Store.
 func (w *WebSub) Grant(ctx context.Context, r websub.Request, version string, at, expires time.Time) error {
-	return w.db.bookkeep(ctx, func(tx *sql.Tx) error {
+	return w.db.write(ctx, func(tx *sql.Tx) error {
 		if ended, err := endRequest(ctx, tx, r); err != nil || !ended {
 			return err
 		}
