@@ -119,7 +119,7 @@ func (w *Writer) Envelope(from, to string, ref Ref) Envelope {
 // With is the letter with one copy's words in it, as a person may read it.
 func (l Letter) With(c Copy) Letter {
 	text := strings.NewReplacer(MarkUnsubscribe, c.Unsubscribe, MarkPreferences, c.Preferences, MarkAddress, c.To, MarkSince, c.Since)
-	markup := strings.NewReplacer(MarkUnsubscribe, c.Unsubscribe, MarkPreferences, c.Preferences, MarkAddress, html.EscapeString(c.To), MarkSince, html.EscapeString(c.Since))
+	markup := strings.NewReplacer(MarkUnsubscribe, html.EscapeString(c.Unsubscribe), MarkPreferences, html.EscapeString(c.Preferences), MarkAddress, html.EscapeString(c.To), MarkSince, html.EscapeString(c.Since))
 	l.MessageID, l.To, l.ToName = c.MessageID, c.To, c.ToName
 	l.Text, l.HTML = text.Replace(l.Text), markup.Replace(l.HTML)
 	l.Headers = slices.Clone(l.Headers)

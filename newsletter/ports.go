@@ -104,10 +104,11 @@ type Composer interface {
 // Stencil is a letter composed once for many readers. It is immutable and safe
 // for concurrent use.
 type Stencil interface {
-	// Fill makes one reader's message. In the HTML part values are escaped. Its
-	// error is about this copy alone. Equal copies give equal bytes, from every
-	// stencil of an equal letter, but for the time of a signature.
-	Fill(Copy) ([]byte, error)
+	// Fill appends one reader's message to dst, which may be nil. In the HTML part
+	// values are escaped. Its error is about this copy alone. Equal copies give
+	// equal bytes, from every stencil of an equal letter, but for the time of a
+	// signature.
+	Fill(dst []byte, c Copy) ([]byte, error)
 	// Size is about how many bytes of memory the stencil holds.
 	Size() int
 }
@@ -128,8 +129,8 @@ type Envelope struct {
 
 // Session is one connection. It is used by one goroutine.
 type Session interface {
-	// Send transmits one complete message. After an outcome whose Broken is true
-	// the session must be closed and a new one opened.
+	// Send transmits one complete message and keeps nothing of it. After an outcome
+	// whose Broken is true the session must be closed and a new one opened.
 	Send(ctx context.Context, e Envelope, message []byte) Outcome
 	Close() error
 }

@@ -19,6 +19,7 @@ type connection struct {
 	failures int           // to open a session, in a row
 	settled  <-chan answer // of the last mail; nil = it has been read
 	last     Settlement    // what settled is about
+	buffer   []byte        // of the message that is sent
 }
 
 // sessionIdle is how long a session is kept without a mail: servers end idle ones;
@@ -127,9 +128,10 @@ func (c *connection) mail(ctx context.Context, t Task) (e Envelope, m Mark, mess
 	if t.To != "" { // frozen by an earlier attempt
 		own.To = t.To
 	}
-	if message, err = stencil.Fill(own); err != nil {
+	if message, err = stencil.Fill(c.buffer[:0], own); err != nil {
 		return e, m, nil, &renderError{err}
 	}
+	c.buffer = message
 	m.To, m.MessageID = own.To, own.MessageID
 	return c.Writer.Envelope(from, own.To, t.Ref), m, message, nil
 }

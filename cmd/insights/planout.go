@@ -35,7 +35,7 @@ func (n *newsroom) writeMails(ctx context.Context, d newsletter.Digest, dir stri
 		if err != nil {
 			return written, err
 		}
-		message, err := stencil.Fill(n.writer.Copy(d.UID, reader))
+		message, err := stencil.Fill(nil, n.writer.Copy(d.UID, reader))
 		if err != nil {
 			return written, fmt.Errorf("mail %s: %w", delivery.Ref, err)
 		}

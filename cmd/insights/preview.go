@@ -133,7 +133,7 @@ func (p *program) showMessage(c *Config, master newsletter.Letter, own newslette
 	if err != nil {
 		return err
 	}
-	message, err := stencil.Fill(own)
+	message, err := stencil.Fill(nil, own)
 	if err != nil {
 		return err
 	}

@@ -337,8 +337,11 @@ func (c composer) Stencil(l newsletter.Letter) (newsletter.Stencil, error) { ret
 
 type stencil struct{ letter newsletter.Letter }
 
-func (s stencil) Fill(c newsletter.Copy) ([]byte, error) { return composer{}.Compose(s.letter.With(c)) }
-func (s stencil) Size() int                              { return len(s.letter.Text) + len(s.letter.HTML) }
+func (s stencil) Fill(dst []byte, c newsletter.Copy) ([]byte, error) {
+	message, err := composer{}.Compose(s.letter.With(c))
+	return append(dst, message...), err
+}
+func (s stencil) Size() int { return len(s.letter.Text) + len(s.letter.HTML) }
 
 func (composer) Compose(l newsletter.Letter) ([]byte, error) {
 	if l.To == "refused@example.com" {

@@ -29,7 +29,7 @@ type Composer struct {
 
 var _ newsletter.Composer = Composer{}
 
-// Compose returns the message a letter becomes, ready to be signed and sent. It
+// Compose returns the message a letter becomes, signed and ready to be sent. It
 // refuses a letter rather than repair it: its error joins every fault and names
 // the fields. A line break or NUL in a header field is always a fault, so no
 // value can add a field.

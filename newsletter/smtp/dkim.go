@@ -64,7 +64,11 @@ func canonical(field []byte) (c canonicalField, signed bool) {
 // the ends of lines, one for several within, no empty lines at the end. Lines end
 // in CRLF.
 func canonicalBody(body []byte) []byte {
-	out := canonicalLines(make([]byte, 0, len(body)), body)
+	return trimEmptyLines(canonicalLines(make([]byte, 0, len(body)), body))
+}
+
+// trimEmptyLines takes off the empty lines at the end.
+func trimEmptyLines(out []byte) []byte {
 	for bytes.HasSuffix(out, []byte("\r\n\r\n")) {
 		out = out[:len(out)-2]
 	}

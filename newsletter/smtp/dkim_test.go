@@ -90,7 +90,7 @@ func TestSignaturesAreGood(t *testing.T) {
 		}
 		verify(t, message, 2)
 	}
-	for _, c := range []newsletter.Copy{adasCopy(), {MessageID: "a@b.example", To: "x@y.example", ToName: strings.Repeat("Änn ", 24), Unsubscribe: "..", Preferences: ".", Since: "a  b"}} {
+	for _, c := range []newsletter.Copy{adasCopy(), {MessageID: "a@b.example", To: "дом@пример.example", ToName: "Дом", Unsubscribe: "u", Preferences: "p", Since: "3. März"}, {MessageID: "a@b.example", To: "x@y.example", ToName: strings.Repeat("Änn ", 24), Unsubscribe: "..", Preferences: ".", Since: "a  b"}} {
 		verify(t, fill(t, smtp.Composer{Keys: all}, master(), c), 2)
 	}
 }

@@ -11,13 +11,13 @@ import (
 
 // Failover is several relays in the order in which they are wanted: the first that
 // can be opened takes the mail. One that could not be opened is left out for a
-// minute, so that its time-out does not hold up every session. It is safe for
-// concurrent use.
+// minute, so that its time-out does not hold up every session; after it, one Open
+// at a time finds out whether it is back. It is safe for concurrent use.
 type Failover struct {
 	Relays []*Relay
 
 	mu   sync.Mutex
-	down []time.Time // until when each is left out
+	down []time.Time // until when each is left out; zero: it is not
 }
 
 var _ newsletter.Transport = (*Failover)(nil)
@@ -26,6 +26,9 @@ const leftOut = time.Minute
 
 // Open implements newsletter.Transport. Its error joins what each relay said.
 func (f *Failover) Open(ctx context.Context) (newsletter.Session, error) {
+	if len(f.Relays) == 0 {
+		return nil, errors.New("smtp: no mail server is named; set INSIGHTS_SMTP_HOST")
+	}
 	var faults []error
 	for _, i := range f.order() {
 		session, err := f.Relays[i].Open(ctx)
@@ -34,7 +37,7 @@ func (f *Failover) Open(ctx context.Context) (newsletter.Session, error) {
 			return session, nil
 		}
 		if ctx.Err() != nil {
-			return nil, err
+			return nil, err // which may say nothing of the relay
 		}
 		f.set(i, time.Now().Add(leftOut))
 		faults = append(faults, err)
@@ -43,16 +46,26 @@ func (f *Failover) Open(ctx context.Context) (newsletter.Session, error) {
 }
 
 // order is which relays to try: those that are left out come last, since a mail
-// that waits gains nothing by it.
+// that waits gains nothing by it. Whoever is to try one that was left out keeps the
+// others from it meanwhile.
 func (f *Failover) order() (order []int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.down == nil {
+		f.down = make([]time.Time, len(f.Relays))
+	}
+	now, found := time.Now(), false
 	var last []int
 	for i := range f.Relays {
-		if i < len(f.down) && time.Now().Before(f.down[i]) {
+		if now.Before(f.down[i]) {
 			last = append(last, i)
-		} else {
-			order = append(order, i)
+			continue
+		}
+		order = append(order, i)
+		if f.down[i].IsZero() {
+			found = true
+		} else if !found { // and so it is tried
+			f.down[i] = now.Add(leftOut)
 		}
 	}
 	return append(order, last...)
@@ -61,8 +74,5 @@ func (f *Failover) order() (order []int) {
 func (f *Failover) set(i int, until time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.down == nil {
-		f.down = make([]time.Time, len(f.Relays))
-	}
 	f.down[i] = until
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -54,4 +56,58 @@ func TestTheSecondRelayTakesOver(t *testing.T) {
 			t.Errorf("both down: %v", err)
 		}
 	})
+}
+
+// A relay that does not answer holds up one session a minute, not all of them.
+func TestARelayThatWasDownIsTriedByOneAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		second := &scripted{}
+		one, two := &smtp.Relay{Host: "first.example", TLS: smtp.TLSNone}, second.relay(t)
+		var tries atomic.Int32
+		one.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+			tries.Add(1)
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}
+		relays := &smtp.Failover{Relays: []*smtp.Relay{one, two}}
+		open := func() time.Duration {
+			start := time.Now()
+			session, err := relays.Open(t.Context())
+			if err != nil {
+				t.Error(err)
+				return 0
+			}
+			session.Close()
+			return time.Since(start)
+		}
+		open()
+		for round := range 3 {
+			time.Sleep(2 * time.Minute)
+			tries.Store(0)
+			var opening sync.WaitGroup
+			var slow atomic.Int32
+			for range 20 {
+				opening.Go(func() {
+					if open() > 0 {
+						slow.Add(1)
+					}
+				})
+			}
+			opening.Wait()
+			if tries.Load() != 1 || slow.Load() != 1 {
+				t.Errorf("round %d: the first was tried %d times and held up %d sessions, want one", round, tries.Load(), slow.Load())
+			}
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := relays.Open(ctx); !errors.Is(err, context.Canceled) {
+			t.Errorf("with a context that has ended: %v", err)
+		}
+	})
+}
+
+func TestWithoutARelayNothingOpens(t *testing.T) {
+	if session, err := new(smtp.Failover).Open(t.Context()); err == nil {
+		t.Errorf("%v, and no error", session)
+	}
 }

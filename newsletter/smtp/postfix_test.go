@@ -57,6 +57,41 @@ func TestPostfixTakesDigests(t *testing.T) {
 	}
 }
 
+// Signed copies arrive as they were signed, whatever the server offers: -8 takes
+// 8BITMIME away, -p PIPELINING, -e all extensions.
+func TestSignedCopiesArriveAsTheyWereSigned(t *testing.T) {
+	stencil, err := smtp.Composer{Keys: keys(t)}.Stencil(master())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, options := range [][]string{nil, {"-8"}, {"-p"}, {"-e"}, {"-8", "-p"}} {
+		t.Run(strings.Join(options, " "), func(t *testing.T) {
+			port, dumps := startSink(t, options...)
+			session := open(t, &smtp.Relay{Host: "127.0.0.1", Port: port, TLS: smtp.TLSNone, HELO: "client.example"})
+			for i := range 5 {
+				c := adasCopy()
+				c.MessageID = strconv.Itoa(i) + "." + c.MessageID
+				message, err := stencil.Fill(nil, c)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if o := session.Send(t.Context(), newsletter.Envelope{From: sender, To: c.To, ID: strconv.Itoa(i)}, message); o.Result != newsletter.Accepted {
+					t.Fatalf("%+v", o)
+				}
+			}
+			session.Close()
+			messages := dumps()
+			if len(messages) != 5 {
+				t.Fatalf("the sink has %d messages, want 5", len(messages))
+			}
+			for _, dump := range messages {
+				at := bytes.Index(dump, []byte("DKIM-Signature:"))
+				verify(t, bytes.ReplaceAll(dump[max(at, 0):], []byte("\n"), []byte("\r\n")), 2)
+			}
+		})
+	}
+}
+
 func TestPostfixRefusalsAreUnderstood(t *testing.T) {
 	for _, test := range []struct {
 		name, option, value string

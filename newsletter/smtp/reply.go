@@ -45,6 +45,7 @@ func refused(at verb, code int, message string) newsletter.Outcome {
 		}
 		o.Text = oneLine("unexpected reply to " + string(at) + ": " + o.Text)
 	}
+	o.Slow = asksForFewer(o)
 	return o
 }
 

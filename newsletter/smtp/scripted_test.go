@@ -130,7 +130,7 @@ func (s *scripted) message(conn net.Conn, r *bufio.Reader) bool {
 			break
 		}
 		b.WriteString(strings.TrimPrefix(line, "."))
-		if _, ok := s.answers["HALF"]; ok && b.Len() > 20 {
+		if s.halts() && b.Len() > 20 {
 			if !s.act(conn, "HALF", "") {
 				return false
 			}
@@ -142,9 +142,25 @@ func (s *scripted) message(conn net.Conn, r *bufio.Reader) bool {
 	return s.act(conn, "DOT", "250 2.0.0 queued as 4F2A")
 }
 
+func (s *scripted) halts() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, ok := s.answers["HALF"]
+	return ok
+}
+
+// set changes what the server does at a step, while it runs.
+func (s *scripted) set(step string, a answer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.answers[step] = a
+}
+
 // act answers a step; it reports whether the session goes on.
 func (s *scripted) act(conn net.Conn, step, usual string) bool {
+	s.mu.Lock()
 	a, scripted := s.answers[step]
+	s.mu.Unlock()
 	if n, limited := s.times[step]; limited {
 		s.mu.Lock()
 		if n == 0 {

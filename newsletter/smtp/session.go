@@ -26,6 +26,7 @@ type session struct {
 	offered      extensions
 	buffer       []byte // what is written at once
 	transactions int
+	taken        bool   // a mail was accepted
 	over         string // why no mail may be sent any more, or ""
 	lost         bool   // over, and not even QUIT can be said
 }
@@ -54,6 +55,8 @@ func (s *session) Send(ctx context.Context, e newsletter.Envelope, message []byt
 	o := s.transact(p, mail)
 	p.settle()
 	s.transactions++
+	o.Slow = o.Slow || s.taken && saysEnough(o)
+	s.taken = s.taken || o.Result == newsletter.Accepted
 	if o.Broken {
 		s.over, s.lost = "the session has ended", true
 	} else if s.relay.MaxMessages > 0 && s.transactions >= s.relay.MaxMessages {

@@ -256,10 +256,14 @@ func TestEveryCommandHasATimeOfItsOwn(t *testing.T) {
 }
 
 func TestTheEndOfTheContextBeforeTheDotSendsNothing(t *testing.T) {
-	for _, step := range []string{"MAIL", "RCPT", "DATA", "HALF"} {
+	for _, step := range []string{"MAIL", "RCPT", "DATA", "HALF", "PIPELINING MAIL", "PIPELINING RCPT", "PIPELINING DATA", "PIPELINING HALF"} {
 		t.Run(step, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
+				step, atOnce := strings.CutPrefix(step, "PIPELINING ")
 				server := &scripted{answers: map[string]answer{step: {after: 20 * time.Second, reply: "250 ok"}}}
+				if atOnce {
+					server.offers = []string{"PIPELINING"}
+				}
 				session := open(t, server.relay(t))
 				ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 				defer cancel()
@@ -394,7 +398,6 @@ func TestWhatCanNotBeSentIsRefusedWithoutAsking(t *testing.T) {
 }
 
 func TestTheEnvelopeAsksForExtensionsOnlyWhenTheMailNeedsThem(t *testing.T) {
-	offers := []string{"8BITMIME", "SMTPUTF8", "PIPELINING"}
 	for _, test := range []struct{ name, from, to, message, mail, rcpt string }{
 		{"plain", sender, reader, message, "MAIL FROM:<" + sender + ">", "RCPT TO:<" + reader + ">"},
 		{"null sender", "", reader, message, "MAIL FROM:<>", "RCPT TO:<" + reader + ">"},
@@ -402,19 +405,23 @@ func TestTheEnvelopeAsksForExtensionsOnlyWhenTheMailNeedsThem(t *testing.T) {
 		{"local part outside ASCII", sender, "zoë@bücher.example", message, "MAIL FROM:<" + sender + "> SMTPUTF8", "RCPT TO:<zoë@xn--bcher-kva.example>"},
 		{"body outside ASCII", sender, reader, "Subject: a\r\n\r\nzoë\r\n", "MAIL FROM:<" + sender + "> BODY=8BITMIME", "RCPT TO:<" + reader + ">"},
 		{"local part that is no dot-atom", sender, "a..b@reader.example", message, "MAIL FROM:<" + sender + ">", `RCPT TO:<"a..b"@reader.example>`},
+		{"sender outside ASCII", "größe@news.example", reader, message, "MAIL FROM:<größe@news.example> SMTPUTF8", "RCPT TO:<" + reader + ">"},
+		{"header outside ASCII", sender, "zoë@reader.example", "To: <zoë@reader.example>\r\n\r\na\r\n", "MAIL FROM:<" + sender + "> BODY=8BITMIME SMTPUTF8", "RCPT TO:<zoë@reader.example>"},
 	} {
-		t.Run(test.name, func(t *testing.T) {
-			server := &scripted{offers: offers}
-			if o := open(t, server.relay(t)).Send(t.Context(), newsletter.Envelope{From: test.from, To: test.to}, []byte(test.message)); o.Result != newsletter.Accepted {
-				t.Fatalf("%+v", o)
-			}
-			if got := server.line("MAIL"); got != test.mail {
-				t.Errorf("%q, want %q", got, test.mail)
-			}
-			if got := server.line("RCPT"); got != test.rcpt {
-				t.Errorf("%q, want %q", got, test.rcpt)
-			}
-		})
+		for _, offers := range [][]string{{"8BITMIME", "SMTPUTF8"}, {"8BITMIME", "SMTPUTF8", "PIPELINING"}} {
+			t.Run(test.name, func(t *testing.T) {
+				server := &scripted{offers: offers}
+				if o := open(t, server.relay(t)).Send(t.Context(), newsletter.Envelope{From: test.from, To: test.to}, []byte(test.message)); o.Result != newsletter.Accepted {
+					t.Fatalf("%+v", o)
+				}
+				if got := server.line("MAIL"); got != test.mail {
+					t.Errorf("%q, want %q", got, test.mail)
+				}
+				if got := server.line("RCPT"); got != test.rcpt {
+					t.Errorf("%q, want %q", got, test.rcpt)
+				}
+			})
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"html"
 	"mime/quotedprintable"
+	"slices"
 	"strings"
 
 	"github.com/scaledbydesign/insights/newsletter"
@@ -25,9 +26,9 @@ func (c Composer) Stencil(letter newsletter.Letter) (newsletter.Stencil, error) 
 	if len(b.faults) > 0 {
 		return nil, fmt.Errorf("compose mail: %w", errors.Join(b.faults...))
 	}
-	plain.Text, plain.HTML = "text", ""
+	plain.Text, plain.HTML = textStandIn, ""
 	if letter.HTML != "" {
-		plain.HTML = "html"
+		plain.HTML = htmlStandIn
 	}
 	plain.Boundary = b.boundary
 	message, err := Composer{}.Compose(plain)
@@ -36,25 +37,35 @@ func (c Composer) Stencil(letter newsletter.Letter) (newsletter.Stencil, error) 
 	}
 	s := &stencil{keys: c.Keys}
 	header, body, _ := bytes.Cut(message, []byte("\r\n\r\n"))
-	s.addHeader(header)
-	before, rest, _ := bytes.Cut(body, []byte("text\r\n"))
+	if err := s.addHeader(header); err != nil {
+		return nil, fmt.Errorf("compose mail: %w", err)
+	}
+	before, rest, _ := bytes.Cut(body, []byte(textStandIn+"\r\n"))
 	s.addStatic(before)
 	s.addBody(closed(letter.Text), false)
 	if letter.HTML != "" {
-		before, rest, _ = bytes.Cut(rest, []byte("html\r\n"))
+		before, rest, _ = bytes.Cut(rest, []byte(htmlStandIn+"\r\n"))
 		s.addStatic(before)
 		s.addBody(closed(letter.HTML), true)
 	}
 	s.addStatic(rest)
+	s.trimCanon()
 	s.measure()
 	return s, nil
 }
+
+// What stands for the bodies while the rest is composed. No boundary can hold it.
+const (
+	textStandIn = "(text)"
+	htmlStandIn = "(html)"
+)
 
 // stencil is a letter in pieces.
 type stencil struct {
 	keys   []SigningKey
 	header []piece
 	signed []canonicalField // those that are the same in each copy
+	worded bool             // a field holds an address or a date of the copy's
 	body   []piece
 	size   int // of the pieces, with room for what is filled in
 }
@@ -102,7 +113,7 @@ func nextMark(s string) (before, after string, own own) {
 	return before, after, own
 }
 
-func (s *stencil) addHeader(header []byte) {
+func (s *stencil) addHeader(header []byte) error {
 	var static []byte
 	flush := func(own own) {
 		s.header = append(s.header, piece{wire: static, own: own})
@@ -112,11 +123,16 @@ func (s *stencil) addHeader(header []byte) {
 		name, _, _ := bytes.Cut(field, []byte(":"))
 		c, isSigned := canonical(field)
 		_, _, marked := nextMark(string(field))
+		if isComposed(strings.ToLower(string(name))) {
+			marked = nothing
+		}
 		switch {
 		case string(name) == "To":
 			flush(toField)
 		case string(name) == "Message-ID":
 			flush(idField)
+		case marked != nothing && bytes.Contains(field, []byte("=?")):
+			return fmt.Errorf("%s: a mark can't stand in a field with words outside ASCII", name)
 		case marked != nothing:
 			if isSigned {
 				flush(signedStart)
@@ -126,6 +142,7 @@ func (s *stencil) addHeader(header []byte) {
 				before, rest, marked = nextMark(rest)
 				static = append(static, before...)
 				if marked != nothing {
+					s.worded = s.worded || marked == address || marked == since
 					flush(marked)
 				}
 			}
@@ -142,6 +159,7 @@ func (s *stencil) addHeader(header []byte) {
 	}
 	static = append(static, "\r\n"...)
 	flush(nothing)
+	return nil
 }
 
 func (s *stencil) addStatic(octets []byte) {
@@ -170,6 +188,17 @@ func encodePiece(text string) []byte {
 	return out.Bytes()
 }
 
+// trimCanon takes the empty lines off the end of the body's relaxed form. A copy's
+// own words, which end in a soft break, are no empty line.
+func (s *stencil) trimCanon() {
+	for i := len(s.body) - 1; i >= 0 && s.body[i].own == nothing; i-- {
+		p := &s.body[i]
+		if p.canon = trimEmptyLines(p.canon); len(p.canon) > 0 {
+			return
+		}
+	}
+}
+
 // measure notes how many octets a copy has, more or less.
 func (s *stencil) measure() {
 	s.size = 1024*len(s.keys) + 512
@@ -188,35 +217,51 @@ func (s *stencil) measure() {
 func (s *stencil) Size() int { return 2 * s.size }
 
 // Fill implements newsletter.Stencil.
-func (s *stencil) Fill(c newsletter.Copy) ([]byte, error) {
+func (s *stencil) Fill(dst []byte, c newsletter.Copy) ([]byte, error) {
 	b := builder{letter: newsletter.Letter{MessageID: c.MessageID, To: c.To, ToName: c.ToName}}
 	to := b.recipient()
 	b.checkMessageID()
-	for _, v := range []string{c.Unsubscribe, c.Preferences, c.Since} {
-		if strings.ContainsAny(v, "\r\n\x00") {
-			b.fault("Copy", "a value holds a line break or NUL")
-		}
-	}
-	if strings.ContainsFunc(c.Unsubscribe+c.Preferences, notIDRune) {
+	b.check("Copy", c.Since, false)
+	if strings.ContainsFunc(c.Unsubscribe, notIDRune) || strings.ContainsFunc(c.Preferences, notIDRune) {
 		b.fault("Copy", "a token holds more than printable ASCII")
+	}
+	if s.worded && (!isASCII(c.To) || !isASCII(c.Since) || checkValue(c.Since) != nil) {
+		b.fault("Copy", "a value for a header field holds more than printable ASCII")
 	}
 	if len(b.faults) > 0 {
 		return nil, fmt.Errorf("compose mail: %w", errors.Join(b.faults...))
 	}
-	out := make([]byte, 0, s.size)
+	dst = slices.Grow(dst, s.size)
 	if len(s.keys) == 0 {
-		out, _ = s.appendHeader(out, c, to.String(), nil)
-		return s.appendBody(out, c), nil
+		start := len(dst)
+		dst, _ = s.appendHeader(dst, c, to.String(), nil)
+		if err := checkLines(dst[start:]); err != nil {
+			return nil, err
+		}
+		return s.appendBody(dst, c), nil
 	}
 	signed := make([]canonicalField, len(s.signed), len(s.signed)+4)
 	copy(signed, s.signed)
 	header, signed := s.appendHeader(make([]byte, 0, 2048), c, to.String(), signed)
+	if err := checkLines(header); err != nil {
+		return nil, err
+	}
 	signatures, err := signAll(s.keys, signed, s.hashBody(c))
 	if err != nil {
 		return nil, fmt.Errorf("compose mail: %w", err)
 	}
-	out = append(append(out, signatures...), header...)
-	return s.appendBody(out, c), nil
+	dst = append(append(dst, signatures...), header...)
+	return s.appendBody(dst, c), nil
+}
+
+func checkLines(header []byte) error {
+	for line := range bytes.Lines(header) {
+		if len(line) > maxLine+len("\r\n") {
+			name, _, _ := bytes.Cut(line, []byte(":"))
+			return fmt.Errorf("compose mail: %s: a line of %d octets; a mail's have %d at most", name, len(line)-2, maxLine)
+		}
+	}
+	return nil
 }
 
 // appendHeader appends a copy's header and gathers its fields that are signed.

@@ -95,7 +95,7 @@ func fill(t testing.TB, composer smtp.Composer, letter newsletter.Letter, c news
 	if err != nil {
 		t.Fatal(err)
 	}
-	message, err := stencil.Fill(c)
+	message, err := stencil.Fill(nil, c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +110,7 @@ func TestACopySaysWhatItsLetterSays(t *testing.T) {
 	for name, letter := range map[string]newsletter.Letter{"two parts": master(), "text alone": plain, "ends in a mark": endsInAMark, "no mark": digest()} {
 		for _, c := range []newsletter.Copy{
 			adasCopy(),
-			{MessageID: "a@b.example", To: "a.b=c+d&e@" + strings.Repeat("long.", 40) + "example", ToName: "Ünï, \"quoted\" \\ and " + strings.Repeat("long ", 30), Unsubscribe: "u", Preferences: "..p", Since: "“tomorrow” & <today>"},
+			{MessageID: "a@b.example", To: "a.b=c+d&e@" + strings.Repeat("long.", 40) + "example", ToName: "Ünï, \"quoted\" \\ and " + strings.Repeat("long ", 30), Unsubscribe: "u&amp='", Preferences: "..p", Since: "“tomorrow” & <today>"},
 			{MessageID: "a@b.example", To: "дом@пример.example", Unsubscribe: strings.Repeat("x", 74) + ".y", Preferences: strings.Repeat("=", 80), Since: ""},
 		} {
 			got, want := decode(t, fill(t, smtp.Composer{}, letter, c)), decode(t, compose(t, letter.With(c)))
@@ -144,20 +144,77 @@ func TestACopyIsAProperMessage(t *testing.T) {
 	}
 }
 
+// The empty lines at the end of a message are not signed, and a soft break and the
+// break that closes a body make one.
+func TestSignaturesAreGoodHoweverABodyEnds(t *testing.T) {
+	for _, text := range []string{
+		"a\n\n\n", "a " + newsletter.MarkSince, "a\n\n" + newsletter.MarkSince + "\n\n\n", newsletter.MarkSince, "a \t\n \t\n", "\n\na\n ",
+	} {
+		for _, since := range []string{"March 3", "", " \t "} {
+			letter, c := master(), adasCopy()
+			letter.HTML, letter.Text, c.Since = "", text, since
+			verify(t, fill(t, smtp.Composer{Keys: keys(t)}, letter, c), 2)
+			if letter = letter.With(c); strings.TrimSpace(letter.Text) != "" {
+				message, err := smtp.Composer{Keys: keys(t)}.Compose(letter)
+				if err != nil {
+					t.Fatal(err)
+				}
+				verify(t, message, 2)
+			}
+		}
+	}
+}
+
+func TestABoundaryMayBeAnyWord(t *testing.T) {
+	for _, boundary := range []string{"=_text", "=_html", "=_html.text"} {
+		letter := master()
+		letter.Boundary = boundary
+		if diff := cmp.Diff(decode(t, compose(t, letter.With(adasCopy()))), decode(t, fill(t, smtp.Composer{}, letter, adasCopy()))); diff != "" {
+			t.Errorf("%s (-composed +filled):\n%s", boundary, diff)
+		}
+	}
+}
+
+func TestMarksStandInFieldsOfTheLettersOwn(t *testing.T) {
+	letter := master()
+	letter.Subject = "About " + newsletter.MarkSince // is no mark there
+	letter.Headers = append(letter.Headers, newsletter.Header{Name: "X-Reader", Value: "<" + newsletter.MarkAddress + ">, since " + newsletter.MarkSince})
+	if diff := cmp.Diff(decode(t, compose(t, letter.With(adasCopy()))), decode(t, fill(t, smtp.Composer{}, letter, adasCopy()))); diff != "" {
+		t.Errorf("(-composed +filled):\n%s", diff)
+	}
+	stencil, err := smtp.Composer{}.Stencil(letter)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, since := range []string{"3. März", "a\tb", strings.Repeat("x", 1000)} {
+		c := adasCopy()
+		c.Since = since
+		if message, err := stencil.Fill(nil, c); err == nil {
+			t.Errorf("since %q is taken:\n%s", since, message)
+		}
+	}
+	letter.Headers[len(letter.Headers)-1].Value = "für " + newsletter.MarkAddress + " übrigens"
+	if _, err := (smtp.Composer{}).Stencil(letter); err == nil || !strings.Contains(err.Error(), "X-Reader") {
+		t.Errorf("a mark within encoded words: %v", err)
+	}
+}
+
 func TestACopyIsRefusedRatherThanRepaired(t *testing.T) {
 	stencil, err := smtp.Composer{}.Stencil(master())
 	if err != nil {
 		t.Fatal(err)
 	}
 	for field, spoil := range map[string]func(*newsletter.Copy){
-		"To":        func(c *newsletter.Copy) { c.To = "a@b.example\r\nBcc: x@y.example" },
-		"ToName":    func(c *newsletter.Copy) { c.ToName = "Ada\r\nX: y" },
-		"MessageID": func(c *newsletter.Copy) { c.MessageID = "a b@c" },
-		"Copy":      func(c *newsletter.Copy) { c.Unsubscribe = "t>\r\nX: y" },
+		"To":               func(c *newsletter.Copy) { c.To = "a@b.example\r\nBcc: x@y.example" },
+		"ToName":           func(c *newsletter.Copy) { c.ToName = "Ada\r\nX: y" },
+		"MessageID":        func(c *newsletter.Copy) { c.MessageID = "a b@c" },
+		"Copy":             func(c *newsletter.Copy) { c.Unsubscribe = "t>\r\nX: y" },
+		"compose mail: To": func(c *newsletter.Copy) { c.ToName = strings.Repeat("x", 1000) },
+		"List-Unsubscribe": func(c *newsletter.Copy) { c.Unsubscribe = strings.Repeat("x", 1000) },
 	} {
 		c := adasCopy()
 		spoil(&c)
-		if _, err := stencil.Fill(c); err == nil || !strings.Contains(err.Error(), field+":") {
+		if _, err := stencil.Fill(nil, c); err == nil || !strings.Contains(err.Error(), field+":") {
 			t.Errorf("%s: %v", field, err)
 		}
 	}
@@ -166,6 +223,7 @@ func TestACopyIsRefusedRatherThanRepaired(t *testing.T) {
 func FuzzFill(f *testing.F) {
 	f.Add("text "+newsletter.MarkAddress, "html "+newsletter.MarkSince, "ada@reader.example", "Ada", "tok.en", "a date")
 	f.Add("."+newsletter.MarkUnsubscribe+"\n.\n \n", "<p>"+newsletter.MarkPreferences+"\t \n=", "a.b=@x.example", "ü \"", "..", " = \t")
+	f.Add("\n"+newsletter.MarkSince+"\n\n", "", "ада@x.example", "A  B", "a=", "")
 	f.Fuzz(func(t *testing.T, text, html, to, name, token, since string) {
 		letter := master()
 		letter.Text, letter.HTML = text, html
@@ -174,11 +232,16 @@ func FuzzFill(f *testing.F) {
 		if err != nil || strings.Contains(text+html, "\r") {
 			return
 		}
+		signed, err := smtp.Composer{Keys: keys(t)[1:]}.Compose(letter.With(c))
+		if err != nil {
+			t.Fatal(err)
+		}
+		verify(t, signed, 1)
 		stencil, err := smtp.Composer{Keys: keys(t)[1:]}.Stencil(letter)
 		if err != nil {
 			return
 		}
-		got, err := stencil.Fill(c)
+		got, err := stencil.Fill(nil, c)
 		if err != nil {
 			return
 		}
@@ -189,9 +252,15 @@ func FuzzFill(f *testing.F) {
 	})
 }
 
-func BenchmarkFill(b *testing.B) {
+// weighty is a letter of the size that a digest has, about 20 KB.
+func weighty() newsletter.Letter {
 	letter := master()
 	letter.HTML = strings.Replace(letter.HTML, "</body>", strings.Repeat("<p style=\"color:#333333\">Twenty words of a summary, as a digest has them.</p>\n", 180)+"</body>", 1)
+	return letter
+}
+
+func BenchmarkFill(b *testing.B) {
+	letter := weighty()
 	all := keys(b)
 	for _, bench := range []struct {
 		name string
@@ -204,8 +273,9 @@ func BenchmarkFill(b *testing.B) {
 			}
 			c := adasCopy()
 			b.ReportAllocs()
+			var message []byte
 			for b.Loop() {
-				message, err := stencil.Fill(c)
+				message, err = stencil.Fill(message[:0], c)
 				if err != nil {
 					b.Fatal(err)
 				}

@@ -197,5 +197,7 @@ func (s *sink) Send(context.Context, newsletter.Envelope, []byte) newsletter.Out
 
 type stencil struct{}
 
-func (stencil) Fill(c newsletter.Copy) ([]byte, error) { return []byte(c.MessageID), nil }
-func (stencil) Size() int                              { return 0 }
+func (stencil) Fill(dst []byte, c newsletter.Copy) ([]byte, error) {
+	return append(dst, c.MessageID...), nil
+}
+func (stencil) Size() int { return 0 }

@@ -94,17 +94,18 @@ func startPosition(ctx context.Context, tx *sql.Tx, categories []string, n int) 
 }
 
 // startLater remembers a reader who was confirmed before any insight was numbered,
-// so that their first digest is no flood: startEarly places them.
-func startLater(ctx context.Context, tx *sql.Tx, subscriber int64, n int) error {
+// so that their first digest is no flood: startEarly places them. It reports whether
+// there are numbered ones.
+func startLater(ctx context.Context, tx *sql.Tx, subscriber int64, n int) (numbered bool, err error) {
 	// The first insights are numbered before this, and seen here, or after it, and
 	// startEarly sees this reader.
 	var head int64
-	err := tx.QueryRowContext(ctx, "SELECT value FROM counters WHERE name = 'sequence' /*pg FOR SHARE */").Scan(&head)
+	err = tx.QueryRowContext(ctx, "SELECT value FROM counters WHERE name = 'sequence' /*pg FOR SHARE */").Scan(&head)
 	if err != nil || head > 0 {
-		return err
+		return head > 0, err
 	}
 	_, err = tx.ExecContext(ctx, "UPDATE subscribers SET start_with = ?2 WHERE id = ?1", subscriber, n)
-	return err
+	return false, err
 }
 
 // startEarly gives readers who were there before the first insights the position

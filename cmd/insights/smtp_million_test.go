@@ -1,0 +1,128 @@
+package main_test
+
+import (
+	"fmt"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// TestAMillionReaders sends one digest to very many: how long its plan takes, how
+// long the whole, in how much memory, and how soon after a kill -9 in its middle
+// the next mail goes out:
+//
+//	INSIGHTS_TEST_MILLION=1000000 go test ./cmd/insights -run TestAMillionReaders -v -timeout 60m
+func TestAMillionReaders(t *testing.T) {
+	n := e2eNumber(t, "INSIGHTS_TEST_MILLION", 5000)
+	to := newSink(t, nil)
+	to.misbehave(nil, sinkAll)
+	s := newLargeCrowd(t, n).site(t, nil, to, map[string]string{"SMTP_CONNECTIONS": "20"})
+	s.program = e2eProgram(t, true)
+	s.long()
+	began := time.Now()
+	id, _ := s.plan("--cadence", "weekly")
+	planned := time.Since(began)
+	s.insights("digest", "send", id, "--yes")
+	half := make(chan struct{})
+	var again sync.Once
+	var next time.Time
+	to.misbehave(nil, sinkAll)
+	began = time.Now()
+	s.start("serve")
+	idle := memory(t, s.daemon.cmd.Process.Pid, "VmHWM")
+	e2eUntil(t, 20*time.Minute, "a tenth of the mails have arrived", func() bool { return to.taken() >= n/10 })
+	early := memory(t, s.daemon.cmd.Process.Pid, "VmHWM")
+	e2eUntil(t, 20*time.Minute, "half of the mails have arrived", func() bool { return to.taken() >= n/2 })
+	peak := memory(t, s.daemon.cmd.Process.Pid, "VmHWM")
+	own := memory(t, s.daemon.cmd.Process.Pid, "RssAnon")
+	s.daemon.kill()
+	to.mu.Lock()
+	to.hook = func(m moment) reply {
+		if m.verb == "MAIL" {
+			again.Do(func() {
+				next = time.Now()
+				close(half)
+			})
+		}
+		return reply{}
+	}
+	to.mu.Unlock()
+	restarted := time.Now()
+	s.start("serve")
+	select {
+	case <-half:
+	case <-time.After(time.Minute):
+		t.Fatal("nothing was sent within a minute of the restart")
+	}
+	e2eUntil(t, 20*time.Minute, "the digest is done", func() bool {
+		return to.taken() >= n && strings.Contains(s.daemon.stderr.String(), "digest done")
+	})
+	whole := time.Since(began)
+	counts, repeated := s.checkCounts(id), to.tally().repeated()
+	if counts["sent"] != n || len(to.tally().times) != n || len(repeated) > 20 {
+		t.Errorf("counts %v, %d readers mailed, %d twice; want all %d, and 20 at most in doubt", counts, len(to.tally().times), len(repeated), n)
+	}
+	after := memory(t, s.daemon.cmd.Process.Pid, "VmHWM")
+	t.Logf("%s readers: planned in %v (wanted 5 s for a million), sent in %v with a kill in the middle, first mail %v after the restart (wanted 1 s)",
+		grouped(n), planned.Round(time.Millisecond), whole.Round(time.Millisecond), next.Sub(restarted).Round(time.Millisecond))
+	t.Logf("memory (wanted 100 MB at most, flat): %s when ready, at its peak %s after a tenth, %s after half (%s of it not of files), %s after the restart", idle, early, peak, own, after)
+	for _, m := range []string{peak, after} {
+		if mb := regexp.MustCompile(`^\d+`).FindString(m); mb != "" {
+			if size, err := strconv.Atoi(mb); err == nil && size > 100 {
+				t.Errorf("%s of memory; want 100 MB at most, however many readers", m)
+			}
+		}
+	}
+}
+
+// newLargeCrowd makes a database with n readers of all categories, copied from one
+// that the program added.
+func newLargeCrowd(t *testing.T, n int) *sinkCrowd {
+	t.Helper()
+	sqlite := e2eNeeds(t, "sqlite3")
+	c := newSinkCrowd(t, 1)
+	cmd := exec.Command(sqlite, c.file)
+	cmd.Stdin = strings.NewReader(fmt.Sprintf(`UPDATE subscribers SET categories = (1 << (SELECT count(*) FROM categories)) - 1;
+		INSERT INTO subscribers (public_id, email, email_key, status, cadence, categories, position_id, nonce, created_at, confirmed_at, source)
+		WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d)
+		SELECT lower(hex(randomblob(10))), printf('reader-%%07d@example.com', i), printf('reader-%%07d@example.com', i), status, cadence, categories,
+		position_id, lower(hex(randomblob(10))), created_at, confirmed_at, source FROM n, subscribers WHERE id = 1 AND i < %d;`, max(n-1, 1), n))
+	if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
+		t.Fatalf("copy readers: %v\n%s", err, out)
+	}
+	c.crowd = make([]string, n) // their number is what counts
+	return c
+}
+
+// long is an insight in each category, twice, whose summaries make a digest of
+// about 20 KB.
+func (s *sinkSite) long() {
+	summary := strings.TrimSpace(strings.Repeat("a team measures what it ships and ships what it has measured, ", 9))
+	for i := range 14 {
+		s.written++
+		in := e2eInsight{
+			ID: e2eID(s.written), Slug: fmt.Sprintf("long-%04d", s.written), Title: fmt.Sprintf("Long insight %d of some length", s.written), Summary: summary,
+			Category: e2eCategories()[i%7], Date: time.Now().AddDate(-2, 0, 0).Add(time.Duration(s.written) * time.Minute),
+		}
+		in.write(s.t, s.content)
+	}
+}
+
+// checkCounts is checkSums without the list, which is long.
+func (s *sinkSite) checkCounts(id string) map[string]int {
+	s.t.Helper()
+	var d e2eDigest
+	s.read(&d, "digest", "show", id)
+	sum := 0
+	for _, n := range d.Counts {
+		sum += n
+	}
+	if sum != d.Readers {
+		s.t.Errorf("digest %s: counts %v don't add up to %d", id, d.Counts, d.Readers)
+	}
+	return d.Counts
+}
