@@ -349,25 +349,6 @@ func (r *delivery) change(ctx context.Context, d newsletter.Digest, left []newsl
 	return err
 }
 
-// markMessage makes a claimed single mail `sending` if its reader still is in
-// the state that asked for it.
-func markMessage(ctx context.Context, tx *sql.Tx, worker string, m newsletter.Mark, at int64) (newsletter.Verdict, error) {
-	n, err := affected(tx.ExecContext(ctx, `UPDATE messages SET state = 'sending', attempts = attempts + 1, message_id = ?3, updated_at = ?4
-		WHERE id = ?1 AND owner = ?2 AND state = 'claimed' AND (kind = 'test'
-			OR EXISTS (SELECT 1 FROM subscribers s WHERE s.id = messages.subscriber_id
-				AND s.status = CASE messages.kind WHEN 'confirm' THEN 'pending' ELSE 'confirmed' END))`,
-		m.Ref.Message, worker, m.MessageID, at))
-	if err != nil {
-		return newsletter.Drop, err
-	}
-	if n == 1 {
-		return newsletter.Go, nil
-	}
-	_, err = tx.ExecContext(ctx, "UPDATE messages SET state = 'skipped', owner = '', reason = 'no longer needed', updated_at = ?3 WHERE id = ?1 AND owner = ?2 AND state = 'claimed'",
-		m.Ref.Message, worker, at)
-	return newsletter.Drop, err
-}
-
 func settleDelivery(ctx context.Context, tx *sql.Tx, worker string, s newsletter.Settlement, at int64) error {
 	if !s.State.Terminal() { // nothing is tried again of a digest that was cancelled meanwhile
 		var cancelled bool
@@ -397,12 +378,4 @@ func settleDelivery(ctx context.Context, tx *sql.Tx, worker string, s newsletter
 		return err
 	}
 	return received(ctx, tx, s.Ref.Subscriber, base, target)
-}
-
-func settleMessage(ctx context.Context, tx *sql.Tx, worker string, s newsletter.Settlement, at int64) error {
-	_, err := tx.ExecContext(ctx, `UPDATE messages SET state = ?3, owner = '', next_at = ?4, code = ?5, reason = ?6, updated_at = ?7,
-			uncertain_at = CASE CAST(?8 AS BIGINT) WHEN 1 THEN ?7 ELSE uncertain_at END
-		WHERE id = ?1 AND owner = ?2 AND state IN ('claimed', 'sending')`,
-		s.Ref.Message, worker, string(s.State), millis(s.NextAt), s.Code, s.Reason, at, oneIf(s.Uncertain))
-	return err
 }
