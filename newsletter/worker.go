@@ -198,7 +198,7 @@ func (r *run) troubled(ctx context.Context, t Trouble) {
 	if err := r.Store.Trouble(ctx, r.id, t); err != nil {
 		r.Log.ErrorContext(ctx, "recording trouble failed", "error", err)
 	}
-	wait := t.Until.Sub(time.Now()).Round(time.Second)
+	wait := time.Until(t.Until).Round(time.Second)
 	switch {
 	case t == (Trouble{}):
 		r.Log.InfoContext(ctx, "mail server answers again")

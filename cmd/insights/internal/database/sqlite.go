@@ -45,7 +45,7 @@ func (s *sqlite) open(create bool) (writer, reader *sql.DB, err error) {
 		return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: s.path}).EscapedPath(),
 			RawQuery: "_foreign_keys=on&_busy_timeout=10000&_journal_mode=WAL&_stmt_cache_size=64" + more}).String()
 	}
-	if writer, err = sql.Open("sqlite3", dsn("&_txlock=immediate&_synchronous=FULL&_secure_delete=on&_cache_size=-32768&_mutex=no")); err != nil {
+	if writer, err = sql.Open("sqlite3", dsn("&_txlock=immediate&_synchronous=FULL&_secure_delete=on&_cache_size=-16384&_mutex=no")); err != nil {
 		return nil, nil, err
 	}
 	writer.SetMaxOpenConns(1)
