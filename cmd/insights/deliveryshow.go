@@ -94,8 +94,11 @@ func (p *program) showDelivery(ctx context.Context, n *newsroom, ref newsletter.
 	p.out.line("mail       %s, %s", ref, d.Kind)
 	p.out.line("to         %s", d.Email)
 	if ref.Digest != 0 {
-		p.out.line("digest     %d, %s; variant %d: %s", digest.ID, digest.State, d.Variant, strings.Join(document.Insights, ", "))
+		p.out.line("digest     %d, %s; variant %d", digest.ID, digest.State, d.Variant)
 		p.out.line("subject    %s", document.Subject)
+		for _, slug := range document.Insights {
+			p.out.line("  carries  %s", slug)
+		}
 	}
 	p.out.line("state      %s since %s, %s", d.State, moment(d.UpdatedAt, zone), count(d.Attempts, "attempt"))
 	p.out.line("reason     %s", dash(d.Reason))
