@@ -97,7 +97,7 @@ func TestScrapesAskTheDatabaseNowAndThen(t *testing.T) {
 		if _, err := db.Migrate(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		g := &gauges{d: &daemon{newsroom: &newsroom{db: db}, log: slog.New(slog.DiscardHandler)}}
+		g := &gauges{d: &daemon{newsroom: &newsroom{db: db, config: &Config{}}, log: slog.New(slog.DiscardHandler)}}
 		wantReaders := func(want int) {
 			t.Helper()
 			f, err := g.figures()
