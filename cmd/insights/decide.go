@@ -101,9 +101,9 @@ func (p *program) digestRetryCommand() *cobra.Command {
 	var failed, uncertain, yes, wait, dryRun bool
 	cmd := &cobra.Command{
 		Use: "retry ID", Short: "Send again what failed, or what nobody knows the fate of", Args: cobra.ExactArgs(1),
-		Long: `Send again the mails of a digest that failed (--failed, the default), or of which
-nobody knows whether they arrived (--uncertain): those may come twice. Readers
-who have received the same meanwhile, or have left, get nothing.`,
+		Long: `Send again the mails of a digest that failed (--failed, the default), or of
+which nobody knows whether they arrived (--uncertain): those may come twice.
+Readers who have received the same meanwhile, or have left, get nothing.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return p.withNewsroom(cmd.Context(), func(n *newsroom) error {
 				d, err := n.digest(cmd.Context(), args[0])

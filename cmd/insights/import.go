@@ -21,8 +21,8 @@ func (p *program) subscriberImportCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "import FILE", Short: "Import subscribers from CSV; nobody is mailed", Args: cobra.ExactArgs(1),
 		Long: `Import subscribers from a CSV file with a header line (- reads standard input).
-Columns: email and status, and if they are there cadence, categories (slugs, or *
-for all), name, confirmed_at, source. Nobody is mailed, pending ones neither.
+Columns: email and status, and if they are there cadence, categories (slugs, or
+* for all), name, confirmed_at, source. Nobody is mailed, pending ones neither.
 
 What is on record is never weakened: who unsubscribed or is suppressed stays so,
 and readers keep their own choices. Lines that can't be taken are named; the

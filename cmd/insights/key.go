@@ -33,7 +33,7 @@ type keyJSON struct {
 
 func (p *program) keyListCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "list", Short: "List the keys in force, and the DNS records of those that sign mail", Args: cobra.NoArgs,
+		Use: "list", Short: "List the keys in force, and DNS records of those that sign mail", Args: cobra.NoArgs,
 		Long: "List the keys in force: the secrets that links in mails are signed with, and the\nkeys that mails are signed with (DKIM), with their DNS records. No key is shown.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := p.config()
