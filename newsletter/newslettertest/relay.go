@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/scaledbydesign/insights/newsletter"
@@ -31,7 +32,7 @@ func breaksEverySession(w *world) {
 	}}
 	stop := w.start(w.worker(&s))
 	time.Sleep(3 * time.Minute)
-	tries := len(s.tries)
+	tries := s.tried()
 	if tries > 60 {
 		w.Errorf("%d mails were tried on a server that takes none", tries)
 	}
@@ -112,10 +113,13 @@ func slowsDown(w *world) {
 	w.readers(400)
 	d := w.plan(newsletter.Request{})
 	quiet := time.Now().Add(30 * time.Second)
+	var mu sync.Mutex
 	var window time.Time
 	count := 0
 	s := server{takes: 100 * time.Millisecond}
 	s.answer = func(string, int) newsletter.Outcome { // at most five a second at first
+		mu.Lock()
+		defer mu.Unlock()
 		now := time.Now()
 		if now.After(quiet) {
 			return accepted
@@ -132,7 +136,7 @@ func slowsDown(w *world) {
 	worker.Connections = 4
 	stop := w.start(worker)
 	time.Sleep(30 * time.Second)
-	tried, got := len(s.tries), len(s.received())
+	tried, got := s.tried(), len(s.received())
 	if refusals := tried - got; refusals > got/2 {
 		w.Errorf("%d refusals for %d mails: it did not slow down", refusals, got)
 	}

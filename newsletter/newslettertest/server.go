@@ -163,6 +163,13 @@ func (s *server) received() []mail {
 	return append([]mail(nil), s.mails...)
 }
 
+// tried is how many attempts there were.
+func (s *server) tried() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.tries)
+}
+
 // triesTo are the times since the first attempt to a reader.
 func (s *server) triesTo(name string) []time.Duration {
 	s.mu.Lock()
