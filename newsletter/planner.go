@@ -45,6 +45,7 @@ type Request struct {
 const (
 	ReasonNoReaders  = "no confirmed reader matches"
 	ReasonNothingNew = "nothing new for any reader"
+	ReasonTooFew     = "no reader has min_insights new insights yet"
 )
 
 // Plan works out who has what unread and freezes that as a digest. When nobody
@@ -74,6 +75,9 @@ func (p *Planner) Plan(ctx context.Context, lib *content.Library, req Request) (
 	d := draft.digest()
 	if d.Readers == 0 {
 		d.Reason = ReasonNothingNew
+		if draft.few {
+			d.Reason = ReasonTooFew
+		}
 		if len(groups) == 0 && draft.seen == 0 {
 			d.Reason = ReasonNoReaders
 		}
@@ -198,6 +202,7 @@ type draft struct {
 	groups   []PlannedGroup
 	readers  []PlannedReader
 	seen     int
+	few      bool // somebody has something unread, but not enough
 }
 
 func newDraft(req Request, unread []Item) *draft {
@@ -239,6 +244,7 @@ func (d *draft) choose(categories []string, base Position, readers int) (variant
 		}
 	}
 	if len(seqs) == 0 || len(seqs) < d.req.MinItems {
+		d.few = d.few || len(seqs) > 0
 		return 0, nil, false
 	}
 	key := fmt.Sprint(seqs)

@@ -1,7 +1,10 @@
 package newsletter
 
 import (
+	"errors"
 	"fmt"
+	"iter"
+	"strings"
 	"time"
 
 	"github.com/robfig/cron/v3"
@@ -30,11 +33,15 @@ const (
 	MissedSkip Missed = "skip"
 )
 
-// Slot is one occurrence of a schedule.
+// Slot is one occurrence of a schedule: a time on a clock on the wall, not a
+// moment. A time that comes twice, because clocks go back, is due the first time
+// alone. One that never comes, because they go forward, is due as much later as
+// they jumped; where another slot is due at that moment, they are one, that of the
+// earlier key. When the zone of a schedule is changed, a time on record by its key
+// is not due again.
 type Slot struct {
 	Schedule string
-	// Key is the local wall time without offset, so that an hour that comes twice
-	// is one slot; "seq:N" for the instant cadence.
+	// Key is the wall time without offset, or "seq:N" for the instant cadence.
 	Key string
 	Due time.Time
 }
@@ -48,7 +55,15 @@ func (s *Schedule) Check() error {
 	if s.Cadence == subscribers.Instant {
 		return nil
 	}
-	if _, err := cron.ParseStandard(s.Cron); err != nil {
+	_, err := cron.ParseStandard(s.Cron)
+	switch {
+	case err != nil:
+	case strings.Contains(s.Cron, "TZ="):
+		err = errors.New("the zone is set by time_zone")
+	case strings.HasPrefix(s.Cron, "@every"):
+		err = errors.New("a slot is a time of day")
+	}
+	if err != nil {
 		return fmt.Errorf("schedule %q: cron %q: %w; it has five fields, for example \"0 9 * * 1\"", s.Name, s.Cron, err)
 	}
 	return nil
@@ -67,12 +82,16 @@ func (s *Schedule) Next(t time.Time) (slot Slot, ok bool) {
 	zone := s.zone()
 	// The line is read on a clock without a zone, so that each wall time comes
 	// once a day, whatever the zone's clocks do.
-	for wall := line.Next(onWall(t, zone)); !wall.IsZero(); wall = line.Next(wall) {
-		if due := fromWall(wall, zone); due.After(t) {
-			return Slot{Schedule: s.Name, Key: wall.Format(wallTime), Due: due}, true
+	var until time.Time
+	for wall := line.Next(lastWall(t, zone)); !wall.IsZero() && (!ok || wall.Before(until)); wall = line.Next(wall) {
+		due := fromWall(wall, zone)
+		if due.After(t) && (!ok || due.Before(slot.Due)) {
+			slot, ok = Slot{Schedule: s.Name, Key: wall.Format(wallTime), Due: due}, true
+			// If clocks skip it, what they show when it is due may be due before.
+			until = onWall(due, zone)
 		}
 	}
-	return Slot{}, false
+	return slot, ok
 }
 
 // wallTime is the form of a slot's key.
@@ -84,30 +103,45 @@ func onWall(t time.Time, zone *time.Location) time.Time {
 	return t.UTC().Add(time.Duration(offset) * time.Second)
 }
 
-// fromWall is when a clock on the wall shows this time: the first time if clocks
-// go back and it comes twice, and as much later as clocks went forward if it
-// never comes.
-func fromWall(wall time.Time, zone *time.Location) time.Time {
-	due := time.Date(wall.Year(), wall.Month(), wall.Day(), wall.Hour(), wall.Minute(), wall.Second(), 0, zone)
-	_, before := due.Add(-3 * time.Hour).Zone() // the offset if clocks had not changed
-	early := wall.Add(-time.Duration(before) * time.Second)
-	if onWall(early, zone).Equal(wall) || !onWall(due, zone).Equal(wall) {
-		return early.In(zone)
-	}
-	return due
-}
-
-// Due lists the slots in (after, now], oldest first. At most the newest thousand
-// of a long absence are listed.
-func (s *Schedule) Due(after, now time.Time) []Slot {
-	var slots []Slot
-	for slot, ok := s.Next(after); ok && !slot.Due.After(now); slot, ok = s.Next(slot.Due) {
-		slots = append(slots, slot)
-		if len(slots) > 1000 {
-			slots = slots[1:]
+// lastWall is the wall time after which slots may be due after t: what clocks show,
+// or would show while times that they have just skipped are still due.
+func lastWall(t time.Time, zone *time.Location) time.Time {
+	wall := onWall(t, zone)
+	if start, _ := t.In(zone).ZoneBounds(); !start.IsZero() {
+		changed := t.Sub(start)
+		if before := onWall(start.Add(-time.Second), zone).Add(time.Second + changed); changed < wall.Sub(before) {
+			return before
 		}
 	}
-	return slots
+	return wall
+}
+
+// fromWall is when a slot at this wall time is due: see Slot.
+func fromWall(wall time.Time, zone *time.Location) time.Time {
+	var skipped time.Time
+	// No zone is further than 14 hours from UTC, so this offset was in force before.
+	for at := wall.Add(-26 * time.Hour).In(zone); ; {
+		_, offset := at.Zone()
+		start, end := at.ZoneBounds()
+		due := wall.Add(-time.Duration(offset) * time.Second).In(zone)
+		switch {
+		case !end.IsZero() && !due.Before(end):
+			skipped, at = due, end
+		case !start.IsZero() && due.Before(start):
+			return skipped
+		default:
+			return due
+		}
+	}
+}
+
+// Due lists the slots in (after, now], oldest first.
+func (s *Schedule) Due(after, now time.Time) iter.Seq[Slot] {
+	return func(yield func(Slot) bool) {
+		for slot, ok := s.Next(after); ok && !slot.Due.After(now) && yield(slot); {
+			slot, ok = s.Next(slot.Due)
+		}
+	}
 }
 
 func (s *Schedule) zone() *time.Location {

@@ -39,12 +39,21 @@ func TestEachWallTimeIsOneSlot(t *testing.T) {
 		{"hourly in spring", "America/New_York", "0 * * * *", "2026-03-08 00:30:00", "2026-03-08 04:30:00", "2026-03-08T01:00=06:00Z 2026-03-08T02:00=07:00Z 2026-03-08T04:00=08:00Z"},
 		{"hourly in autumn", "America/New_York", "0 * * * *", "2026-11-01 00:30:00", "2026-11-01 03:30:00", "2026-11-01T01:00=05:00Z 2026-11-01T02:00=07:00Z 2026-11-01T03:00=08:00Z"},
 		{"half an hour on Lord Howe", "Australia/Lord_Howe", "15 2 * * *", "2026-10-03 00:00:00", "2026-10-05 12:00:00", "2026-10-03T02:15=15:45Z 2026-10-04T02:15=15:45Z 2026-10-05T02:15=15:15Z"},
+		{"half an hour twice on Lord Howe", "Australia/Lord_Howe", "45 1 * * *", "2026-04-04 00:00:00", "2026-04-06 12:00:00", "2026-04-04T01:45=14:45Z 2026-04-05T01:45=14:45Z 2026-04-06T01:45=15:15Z"},
+		{"what is skipped may come after what is not", "Australia/Lord_Howe", "*/20 2 * * *", "2026-10-04 00:00:00", "2026-10-04 12:00:00", "2026-10-04T02:00=15:30Z 2026-10-04T02:40=15:40Z 2026-10-04T02:20=15:50Z"},
+		{"all that is skipped", "America/New_York", "0,30 2 * * *", "2026-03-08 00:00:00", "2026-03-08 12:00:00", "2026-03-08T02:00=07:00Z 2026-03-08T02:30=07:30Z"},
+		{"no midnight in Santiago", "America/Santiago", "0 0 * * *", "2026-09-04 12:00:00", "2026-09-07 12:00:00", "2026-09-05T00:00=04:00Z 2026-09-06T00:00=04:00Z 2026-09-07T00:00=03:00Z"},
+		{"the end of a day twice in Santiago", "America/Santiago", "30 23 * * *", "2026-04-03 12:00:00", "2026-04-06 12:00:00", "2026-04-03T23:30=02:30Z 2026-04-04T23:30=02:30Z 2026-04-05T23:30=03:30Z"},
+		{"no midnight in Cairo", "Africa/Cairo", "30 0 * * *", "2026-04-22 12:00:00", "2026-04-25 12:00:00", "2026-04-23T00:30=22:30Z 2026-04-24T00:30=22:30Z 2026-04-25T00:30=21:30Z"},
+		{"no midnight on a Sunday in Beirut", "Asia/Beirut", "0 0 * * 0", "2026-03-21 12:00:00", "2026-04-06 12:00:00", "2026-03-22T00:00=22:00Z 2026-03-29T00:00=22:00Z 2026-04-05T00:00=21:00Z"},
+		{"no Friday in Apia", "Pacific/Apia", "0 9 * * 5", "2011-12-22 12:00:00", "2012-01-07 12:00:00", "2011-12-23T09:00=19:00Z 2011-12-30T09:00=19:00Z 2012-01-06T09:00=19:00Z"},
+		{"each day but one in Apia", "Pacific/Apia", "0 9 * * *", "2011-12-28 12:00:00", "2012-01-02 12:00:00", "2011-12-29T09:00=19:00Z 2011-12-30T09:00=19:00Z 2012-01-01T09:00=19:00Z 2012-01-02T09:00=19:00Z"},
 		{"the end of a month", "UTC", "0 8 31 * *", "2026-01-01 00:00:00", "2026-06-01 00:00:00", "2026-01-31T08:00=08:00Z 2026-03-31T08:00=08:00Z 2026-05-31T08:00=08:00Z"},
 	}
 	for _, test := range tests {
 		s := schedule(t, test.zone, test.cron)
 		var got []string
-		for _, slot := range s.Due(at(t, test.zone, test.from), at(t, test.zone, test.to)) {
+		for slot := range s.Due(at(t, test.zone, test.from), at(t, test.zone, test.to)) {
 			got = append(got, slot.Key+"="+slot.Due.UTC().Format("15:04Z"))
 			if slot.Schedule != "test" {
 				t.Errorf("slot of %q", slot.Schedule)
@@ -71,7 +80,7 @@ func TestSlotsAdvance(t *testing.T) {
 					}
 				}
 				seen := make(map[string]bool)
-				for _, slot := range s.Due(from, from.Add(36*time.Hour)) {
+				for slot := range s.Due(from, from.Add(36*time.Hour)) {
 					if seen[slot.Key] {
 						t.Errorf("%s %q: %s comes twice", zone, cron, slot.Key)
 					}
@@ -83,7 +92,7 @@ func TestSlotsAdvance(t *testing.T) {
 }
 
 func TestScheduleCheck(t *testing.T) {
-	for cron, want := range map[string]bool{"0 9 * * 1": true, "@weekly": true, "": false, "0 9 * *": false, "0 0 9 * * 1": false, "61 9 * * 1": false, "0 9 * * mon": true} {
+	for cron, want := range map[string]bool{"0 9 * * 1": true, "@weekly": true, "": false, "0 9 * *": false, "0 0 9 * * 1": false, "61 9 * * 1": false, "0 9 * * mon": true, "@every 1h": false, "CRON_TZ=UTC 0 9 * * 1": false, "TZ=UTC 0 9 * * 1": false} {
 		s := schedule(t, "UTC", cron)
 		err := s.Check()
 		if (err == nil) != want {
@@ -106,11 +115,47 @@ func TestScheduleCheck(t *testing.T) {
 	}
 }
 
-func TestDueIsBounded(t *testing.T) {
-	s := schedule(t, "UTC", "* * * * *")
-	now := at(t, "UTC", "2026-01-01 00:00:00")
-	slots := s.Due(now.AddDate(0, 0, -7), now)
-	if len(slots) != 1000 || !slots[999].Due.Equal(now) {
-		t.Errorf("%d slots, the last at %v", len(slots), slots[len(slots)-1].Due)
+// TestSlotsAreWhatClocksShow compares the slots of nights in which clocks change
+// with what somebody notes who watches the clock minute by minute.
+func TestSlotsAreWhatClocksShow(t *testing.T) {
+	for zone, day := range map[string]string{
+		"America/New_York": "2026-03-08", "Europe/Berlin": "2026-10-25", "Australia/Lord_Howe": "2026-10-04", "America/Santiago": "2026-09-06",
+		"Africa/Cairo": "2026-10-30", "Asia/Beirut": "2026-03-29", "Pacific/Apia": "2011-12-31", "Antarctica/Troll": "2026-03-29", "UTC": "2026-03-29",
+	} {
+		from := at(t, zone, day+" 00:00:00").Add(-30 * time.Hour).Truncate(time.Minute)
+		to := from.Add(60 * time.Hour)
+		due := make(map[time.Time]string)
+		seen := make(map[string]bool)
+		note := func(wall, when time.Time) {
+			key := wall.Format("2006-01-02T15:04")
+			if wall.Minute()%7 != 0 || seen[key] || !when.After(from) || when.After(to) {
+				return
+			}
+			seen[key] = true
+			if first, ok := due[when.UTC()]; !ok || key < first {
+				due[when.UTC()] = key
+			}
+		}
+		clock := func(when time.Time) time.Time {
+			wall, _ := time.Parse("2006-01-02T15:04", when.Format("2006-01-02T15:04"))
+			return wall
+		}
+		for when := from.Add(-26 * time.Hour); !when.After(to); when = when.Add(time.Minute) {
+			expected := clock(when.Add(-time.Minute)).Add(time.Minute)
+			for skipped := expected; skipped.Before(clock(when)); skipped = skipped.Add(time.Minute) {
+				note(skipped, when.Add(skipped.Sub(expected)))
+			}
+			note(clock(when), when)
+		}
+		s := schedule(t, zone, "*/7 * * * *")
+		n := 0
+		for slot := range s.Due(from, to) {
+			if n++; due[slot.Due.UTC()] != slot.Key {
+				t.Errorf("%s: %s at %v, want %q", zone, slot.Key, slot.Due, due[slot.Due.UTC()])
+			}
+		}
+		if n != len(due) {
+			t.Errorf("%s: %d slots, want %d", zone, n, len(due))
+		}
 	}
 }

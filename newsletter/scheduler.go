@@ -116,27 +116,31 @@ func (s *Scheduler) run(ctx context.Context, lib *content.Library, schedule *Sch
 	if schedule.Cadence == subscribers.Instant {
 		return s.runInstant(ctx, lib, schedule, now)
 	}
-	due := schedule.Due(since, now)
-	for i, slot := range due {
-		newest := i == len(due)-1
-		late := now.Sub(slot.Due)
-		var err error
-		switch {
-		case !newest:
-			err = s.Slots.RecordSlot(ctx, slot.record(SlotMissed, "a later slot was due as well"))
-		case late > schedule.lateBy():
-			err = s.Slots.RecordSlot(ctx, slot.record(SlotLate, fmt.Sprintf("%s late; what is unread comes with the next slot", late.Round(time.Minute))))
-		case late > 2*every && schedule.Missed == MissedSkip:
-			err = s.Slots.RecordSlot(ctx, slot.record(SlotMissed, "nothing was running, and missed is skip"))
-		default:
-			err = s.plan(ctx, lib, schedule, slot)
+	var newest *Slot
+	var passed []SlotRecord
+	for slot := range schedule.Due(since, now) {
+		if newest != nil {
+			passed = append(passed, newest.record(SlotMissed, "a later slot was due as well"))
 		}
-		if err != nil {
-			return err
+		if len(passed) == recordedAtOnce {
+			if err := s.Slots.RecordSlots(ctx, passed...); err != nil {
+				return fmt.Errorf("record slots: %w", err)
+			}
+			passed = passed[:0]
 		}
+		newest = &slot
 	}
-	return nil
+	if err := s.Slots.RecordSlots(ctx, passed...); err != nil {
+		return fmt.Errorf("record slots: %w", err)
+	}
+	if newest == nil {
+		return nil
+	}
+	return s.runSlot(ctx, lib, schedule, *newest, now)
 }
+
+// recordedAtOnce bounds how many slots are recorded in one transaction.
+const recordedAtOnce = 1000
 
 // runInstant plans one digest for everything numbered since the last one. Its
 // slot is keyed by the newest sequence number.
@@ -145,10 +149,27 @@ func (s *Scheduler) runInstant(ctx context.Context, lib *content.Library, schedu
 	if err != nil || len(sequence) == 0 {
 		return err
 	}
-	slot := Slot{Schedule: schedule.Name, Key: fmt.Sprintf("seq:%d", sequence[len(sequence)-1].Seq), Due: now}
-	taken, err := s.Slots.SlotTaken(ctx, slot.Schedule, slot.Key)
-	if err != nil || taken {
-		return err
+	return s.runSlot(ctx, lib, schedule, Slot{Schedule: schedule.Name, Key: fmt.Sprintf("seq:%d", sequence[len(sequence)-1].Seq), Due: now}, now)
+}
+
+// runSlot plans a slot that is due, unless it is on record. One whose plan failed
+// is planned again at each tick until it is late.
+func (s *Scheduler) runSlot(ctx context.Context, lib *content.Library, schedule *Schedule, slot Slot, now time.Time) error {
+	record, known, err := s.Slots.Slot(ctx, slot.Schedule, slot.Key)
+	switch {
+	case err != nil:
+		return fmt.Errorf("read slot %s: %w", slot.Key, err)
+	case known && record.Outcome != SlotFailing:
+		return nil
+	case known:
+		slot.Due = record.Due
+	}
+	late := now.Sub(slot.Due)
+	switch {
+	case late > schedule.lateBy():
+		return s.Slots.RecordSlots(ctx, slot.record(SlotLate, fmt.Sprintf("%s late; what is unread comes with the next slot", late.Round(time.Minute))))
+	case late > 2*every && schedule.Missed == MissedSkip && !known:
+		return s.Slots.RecordSlots(ctx, slot.record(SlotMissed, "nothing was running, and missed is skip"))
 	}
 	return s.plan(ctx, lib, schedule, slot)
 }
@@ -161,10 +182,12 @@ func (s *Scheduler) plan(ctx context.Context, lib *content.Library, schedule *Sc
 	switch {
 	case errors.Is(err, ErrSlotTaken):
 		return nil
+	case err != nil && ctx.Err() != nil:
+		return err
 	case err != nil:
-		return fmt.Errorf("plan slot %s: %w", slot.Key, err)
+		return errors.Join(fmt.Errorf("plan slot %s: %w", slot.Key, err), s.Slots.RecordSlots(ctx, slot.record(SlotFailing, err.Error())))
 	case d.ID == 0:
-		return s.Slots.RecordSlot(ctx, slot.record(SlotSkipped, d.Reason))
+		return s.Slots.RecordSlots(ctx, slot.record(SlotSkipped, d.Reason))
 	}
 	return nil
 }

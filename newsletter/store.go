@@ -106,7 +106,7 @@ type PlanStore interface {
 	// Freeze makes a planning digest planned (or approved, as d.State says) with
 	// its items and variants and counts its readers; the slot is recorded in the
 	// same transaction. ErrSlotTaken, and the digest discarded, when the slot is
-	// on record already. Variants no reader was left for are dropped.
+	// on record already and not failing. Variants no reader was left for are dropped.
 	Freeze(ctx context.Context, d Digest, slot *SlotRecord) (Digest, error)
 	// Discard removes a digest in state planning, with its rows.
 	Discard(ctx context.Context, digest int64) error
@@ -131,19 +131,22 @@ const (
 	SlotSkipped SlotOutcome = "skipped" // nothing new for anybody
 	SlotMissed  SlotOutcome = "missed"  // nobody was there to plan it
 	SlotLate    SlotOutcome = "late"    // too late to be sent
-	SlotFailed  SlotOutcome = "failed"
+	SlotFailing SlotOutcome = "failing" // it could not be planned so far, and is tried again
+	SlotFailed  SlotOutcome = "failed"  // it never could
 )
 
 // SlotStore keeps slots.
 type SlotStore interface {
-	// Since returns the due time of the schedule's newest slot on record, or when
-	// the schedule was first seen; a schedule seen for the first time is
+	// Since returns the due time of the schedule's newest slot on record that is
+	// not failing, or when the schedule was first seen; a schedule seen for the first time is
 	// recorded with now, so that nothing before it counts as missed.
 	Since(ctx context.Context, schedule string, now time.Time) (time.Time, error)
-	// RecordSlot stores a slot without a digest. A slot on record stays as it is.
-	RecordSlot(ctx context.Context, r SlotRecord) error
-	// SlotTaken reports whether a slot is on record.
-	SlotTaken(ctx context.Context, schedule, key string) (bool, error)
+	// RecordSlots stores slots without a digest. What is on record stays as it is,
+	// but for a failing slot: it is replaced, as failed and with its reason before
+	// the new one if it ends without having been planned.
+	RecordSlots(ctx context.Context, slots ...SlotRecord) error
+	// Slot returns one slot; ok is false when it is not on record.
+	Slot(ctx context.Context, schedule, key string) (r SlotRecord, ok bool, err error)
 	// Slots returns the newest slots first.
 	Slots(ctx context.Context, limit int) ([]SlotRecord, error)
 }

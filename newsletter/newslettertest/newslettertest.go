@@ -50,6 +50,7 @@ func Test(t *testing.T, open func(t *testing.T) Store) {
 		{"Worker", workerTests},
 		{"Relay", relayTests},
 		{"Scheduler", schedulerTests},
+		{"Schedules", scheduleTests},
 	}
 	for _, part := range parts {
 		t.Run(part.name, func(t *testing.T) {

@@ -348,8 +348,8 @@ func sinceFirstSeen(w *world) {
 		time.Sleep(time.Hour)
 	}
 	due := first.Add(30 * time.Minute)
-	w.check(w.store.RecordSlot(w.Context(), newsletter.SlotRecord{Schedule: "weekly", Key: "k1", Due: due, Outcome: newsletter.SlotMissed, At: time.Now()}))
-	w.check(w.store.RecordSlot(w.Context(), newsletter.SlotRecord{Schedule: "weekly", Key: "k0", Due: first, Outcome: newsletter.SlotMissed, At: time.Now()}))
+	w.check(w.store.RecordSlots(w.Context(), newsletter.SlotRecord{Schedule: "weekly", Key: "k1", Due: due, Outcome: newsletter.SlotMissed, At: time.Now()}))
+	w.check(w.store.RecordSlots(w.Context(), newsletter.SlotRecord{Schedule: "weekly", Key: "k0", Due: first, Outcome: newsletter.SlotMissed, At: time.Now()}))
 	since, err := w.store.Since(w.Context(), "weekly", time.Now())
 	w.check(err)
 	if !since.Equal(due) {
@@ -363,18 +363,18 @@ func sinceFirstSeen(w *world) {
 func slotStays(w *world) {
 	at := time.Now()
 	record := newsletter.SlotRecord{Schedule: "weekly", Key: "k", Due: at, Outcome: newsletter.SlotLate, Reason: "2 days late", At: at}
-	w.check(w.store.RecordSlot(w.Context(), record))
+	w.check(w.store.RecordSlots(w.Context(), record))
 	again := record
 	again.Outcome, again.Reason = newsletter.SlotMissed, "no"
-	w.check(w.store.RecordSlot(w.Context(), again))
+	w.check(w.store.RecordSlots(w.Context(), again))
 	slots, err := w.store.Slots(w.Context(), 5)
 	w.check(err)
 	if len(slots) != 1 || slots[0].Outcome != newsletter.SlotLate || slots[0].Reason != "2 days late" || !slots[0].Due.Equal(at) {
 		w.Errorf("slots: %+v", slots)
 	}
 	for key, want := range map[string]bool{"k": true, "other": false} {
-		if taken, err := w.store.SlotTaken(w.Context(), "weekly", key); err != nil || taken != want {
-			w.Errorf("%s is taken: %v, %v", key, taken, err)
+		if r, ok, err := w.store.Slot(w.Context(), "weekly", key); err != nil || ok != want || ok && r != slots[0] {
+			w.Errorf("%s is on record: %v, %+v, %v", key, ok, r, err)
 		}
 	}
 }

@@ -84,7 +84,7 @@ func mondays(w *world) {
 		w.until(night.before)
 		before := w.slots()
 		// As if nothing had been due before.
-		w.check(w.store.RecordSlot(w.Context(), newsletter.SlotRecord{Schedule: "weekly", Key: "start" + night.name, Due: time.Now(), Outcome: newsletter.SlotMissed, At: time.Now()}))
+		w.check(w.store.RecordSlots(w.Context(), newsletter.SlotRecord{Schedule: "weekly", Key: "start" + night.name, Due: time.Now(), Outcome: newsletter.SlotMissed, At: time.Now()}))
 		stop := w.schedule(0, weekly())
 		w.until(night.early)
 		if got := w.slots(); strings.Contains(strings.TrimPrefix(got, before), "planned") {

@@ -13,10 +13,9 @@ import (
 // behind by a process that ended.
 const abandonedAfter = 15 * time.Minute
 
-const lastSlotQuery = `SELECT coalesce((SELECT max(due_at) FROM slots WHERE schedule = ?1), since) FROM schedules WHERE name = ?1`
+const lastSlotQuery = `SELECT coalesce((SELECT max(due_at) FROM slots WHERE schedule = ?1 AND outcome <> 'failing'), since) FROM schedules WHERE name = ?1`
 
-// LastSlot is when the newest slot on record of a schedule was due, or else when
-// the schedule was first seen; zero if it never was.
+// LastSlot is what Since returns, or zero for a schedule that was never seen.
 func (db *DB) LastSlot(ctx context.Context, schedule string) (time.Time, error) {
 	var since int64
 	err := db.reader.QueryRowContext(ctx, lastSlotQuery, schedule).Scan(&since)
@@ -41,39 +40,55 @@ func (db *DB) Since(ctx context.Context, schedule string, at time.Time) (time.Ti
 	return fromMillis(since), err
 }
 
-// RecordSlot implements newsletter.SlotStore.
-func (db *DB) RecordSlot(ctx context.Context, r newsletter.SlotRecord) error {
+// RecordSlots implements newsletter.SlotStore.
+func (db *DB) RecordSlots(ctx context.Context, slots ...newsletter.SlotRecord) error {
+	if len(slots) == 0 {
+		return nil
+	}
 	return db.write(ctx, func(tx *sql.Tx) error {
-		_, err := recordSlot(ctx, tx, r)
-		return err
+		for _, r := range slots {
+			if _, err := recordSlot(ctx, tx, r); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
 
 func recordSlot(ctx context.Context, tx *sql.Tx, r newsletter.SlotRecord) (recorded bool, err error) {
 	n, err := affected(tx.ExecContext(ctx, `INSERT INTO slots (schedule, key, due_at, outcome, reason, digest_id, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-		ON CONFLICT (schedule, key) DO NOTHING`, r.Schedule, r.Key, millis(r.Due), string(r.Outcome), r.Reason, sql.NullInt64{Int64: r.Digest, Valid: r.Digest != 0}, millis(r.At)))
+		ON CONFLICT (schedule, key) DO UPDATE SET digest_id = excluded.digest_id, at = excluded.at,
+			outcome = CASE WHEN excluded.outcome IN ('missed', 'late') THEN 'failed' ELSE excluded.outcome END,
+			reason = CASE WHEN excluded.outcome IN ('missed', 'late') THEN slots.reason || '; ' || excluded.reason ELSE excluded.reason END
+		WHERE slots.outcome = 'failing'`, r.Schedule, r.Key, millis(r.Due), string(r.Outcome), r.Reason, sql.NullInt64{Int64: r.Digest, Valid: r.Digest != 0}, millis(r.At)))
 	return n == 1, err
 }
 
-// SlotTaken implements newsletter.SlotStore.
-func (db *DB) SlotTaken(ctx context.Context, schedule, key string) (bool, error) {
-	var n int
-	err := db.reader.QueryRowContext(ctx, "SELECT count(*) FROM slots WHERE schedule = ?1 AND key = ?2", schedule, key).Scan(&n)
-	return n > 0, explain(err)
+const slotColumns = "SELECT schedule, key, due_at, outcome, reason, coalesce(digest_id, 0), at FROM slots "
+
+func scanSlot(row interface{ Scan(...any) error }) (r newsletter.SlotRecord, err error) {
+	var due, at int64
+	err = row.Scan(&r.Schedule, &r.Key, &due, &r.Outcome, &r.Reason, &r.Digest, &at)
+	r.Due, r.At = fromMillis(due), fromMillis(at)
+	return r, err
+}
+
+// Slot implements newsletter.SlotStore.
+func (db *DB) Slot(ctx context.Context, schedule, key string) (newsletter.SlotRecord, bool, error) {
+	r, err := scanSlot(db.reader.QueryRowContext(ctx, slotColumns+"WHERE schedule = ?1 AND key = ?2", schedule, key))
+	if errors.Is(err, sql.ErrNoRows) {
+		return newsletter.SlotRecord{}, false, nil
+	}
+	return r, err == nil, explain(err)
 }
 
 // Slots implements newsletter.SlotStore.
 func (db *DB) Slots(ctx context.Context, limit int) ([]newsletter.SlotRecord, error) {
 	var slots []newsletter.SlotRecord
 	err := each(ctx, db.reader, func(rows *sql.Rows) error {
-		var r newsletter.SlotRecord
-		var due, at int64
-		if err := rows.Scan(&r.Schedule, &r.Key, &due, &r.Outcome, &r.Reason, &r.Digest, &at); err != nil {
-			return err
-		}
-		r.Due, r.At = fromMillis(due), fromMillis(at)
+		r, err := scanSlot(rows)
 		slots = append(slots, r)
-		return nil
-	}, "SELECT schedule, key, due_at, outcome, reason, coalesce(digest_id, 0), at FROM slots ORDER BY due_at DESC, schedule LIMIT ?1", limit)
+		return err
+	}, slotColumns+"ORDER BY due_at DESC, schedule LIMIT ?1", limit)
 	return slots, explain(err)
 }
