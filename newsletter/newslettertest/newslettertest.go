@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -379,4 +380,17 @@ func (w *world) send(server newsletter.Transport, d time.Duration) {
 	stop := w.start(w.worker(server))
 	time.Sleep(d)
 	stop()
+	w.wantListed()
+}
+
+// wantListed checks that the list of digests counts what is counted one by one.
+func (w *world) wantListed() {
+	w.Helper()
+	all, err := w.store.Digests(w.Context(), 100)
+	w.check(err)
+	for _, d := range all {
+		if one := w.digest(d.ID); !maps.Equal(d.Counts, one.Counts) {
+			w.Errorf("digest %d is listed with %v, and has %v", d.ID, d.Counts, one.Counts)
+		}
+	}
 }

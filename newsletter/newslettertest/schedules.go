@@ -96,17 +96,21 @@ func zoneChange(w *world) {
 	var err error
 	west.Zone, err = time.LoadLocation("America/Los_Angeles")
 	w.check(err)
+	w.until("2000-01-03 11:59:00")
 	stop = w.schedule(0, west)
-	w.until("2000-01-03 13:00:00") // ten o'clock in the west
+	w.until("2000-01-03 12:05:00") // past nine o'clock in the west
+	stop()
 	w.wantSlots("2000-01-03T09:00 planned")
 	if plans.begun != 1 {
 		w.Errorf("%d plans were begun for one slot", plans.begun)
 	}
+	w.until("2000-01-10 11:59:00")
+	stop = w.schedule(0, west)
 	w.until("2000-01-10 12:01:00")
 	stop()
 	w.wantSlots("2000-01-03T09:00 planned, 2000-01-10T09:00 planned")
 	stop = w.schedule(0, weekly()) // and back again
-	time.Sleep(time.Hour)
+	time.Sleep(time.Minute)
 	stop()
 	w.wantSlots("2000-01-03T09:00 planned, 2000-01-10T09:00 planned")
 }
@@ -132,16 +136,21 @@ func planGivenUp(w *world) {
 	w.publish("engineering", "e1")
 	w.join("engineering", "ada")
 	w.until("2000-01-03 08:59:00")
-	w.broken(36 * time.Hour)
-	stop := w.schedule(0, weekly())
-	w.until("2000-01-03 12:00:00")
+	w.broken(2 * time.Hour)
+	short := weekly()
+	short.LateBy = 20 * time.Minute
+	stop := w.schedule(0, short)
+	w.until("2000-01-03 09:01:00")
 	w.wantSlots("2000-01-03T09:00 failing")
 	w.wantReason("write deliveries", context.DeadlineExceeded.Error())
-	w.until("2000-01-04 08:59:00")
+	w.until("2000-01-03 09:19:00")
 	w.wantSlots("2000-01-03T09:00 failing")
-	w.until("2000-01-04 09:01:00")
+	w.until("2000-01-03 09:21:00")
+	stop()
 	w.wantSlots("2000-01-03T09:00 failed")
 	w.wantReason(context.DeadlineExceeded.Error(), "late", "the next slot")
+	w.until("2000-01-10 08:59:00")
+	stop = w.schedule(0, short)
 	w.until("2000-01-10 09:01:00")
 	stop()
 	w.wantSlots("2000-01-03T09:00 failed, 2000-01-10T09:00 planned")
@@ -153,14 +162,19 @@ func planGivenUp(w *world) {
 func planOvertaken(w *world) {
 	w.publish("engineering", "e1")
 	w.joinAs(subscribers.Daily, "engineering", "ada")
-	daily := weekly()
-	daily.Name, daily.Cadence, daily.Cron = "daily", subscribers.Daily, "0 9 * * *"
+	often := weekly()
+	often.Name, often.Cadence, often.Cron = "often", subscribers.Daily, "*/5 9 * * *"
 	w.until("2000-01-03 08:59:00")
-	w.broken(24*time.Hour + time.Minute + time.Second)
-	stop := w.schedule(0, daily)
-	w.until("2000-01-04 09:05:00")
+	w.broken(7 * time.Minute)
+	stop := w.schedule(0, often)
+	w.until("2000-01-03 09:09:00")
 	stop()
-	w.wantSlots("2000-01-03T09:00 failed, 2000-01-04T09:00 planned")
+	w.wantSlots("2000-01-03T09:00 failed, 2000-01-03T09:05 planned")
+	slots, err := w.store.Slots(w.Context(), 2)
+	w.check(err)
+	if reason := slots[1].Reason; !strings.Contains(reason, context.DeadlineExceeded.Error()) || !strings.Contains(reason, "a later slot") {
+		w.Errorf("failed because of %q", reason)
+	}
 }
 
 func planFailsUnlessMissed(w *world) {
@@ -184,12 +198,12 @@ func approvedLate(w *world) {
 		w.join("engineering", name)
 		w.edit(name, func(s *subscribers.Subscriber) { s.Cadence = subscribers.Monthly })
 		manual := weekly()
-		manual.Name, manual.Cadence, manual.Cron, manual.Approve = name, subscribers.Monthly, "0 9 * * *", true
+		manual.Name, manual.Cadence, manual.Cron, manual.Approve = name, subscribers.Monthly, "*/5 * * * *", true
 		stop := w.schedule(0, manual)
-		w.publish("engineering", first)
-		time.Sleep(24 * time.Hour)
-		w.publish("engineering", second)
-		time.Sleep(24 * time.Hour)
+		for _, name := range []string{first, second} {
+			w.publish("engineering", name)
+			time.Sleep(time.Until(time.Now().Truncate(5 * time.Minute).Add(5*time.Minute + time.Second)))
+		}
 		stop()
 		all, err := w.store.Digests(w.Context(), 2)
 		w.check(err)
@@ -249,9 +263,12 @@ func tooFew(w *world) {
 	w.until("2000-01-03 08:59:00")
 	stop := w.schedule(0, least)
 	w.until("2000-01-03 09:01:00")
+	stop()
 	w.wantSlots("2000-01-03T09:00 skipped")
 	w.wantReason(newsletter.ReasonTooFew)
 	w.publish("engineering", "e2")
+	w.until("2000-01-10 08:59:00")
+	stop = w.schedule(0, least)
 	w.until("2000-01-10 09:01:00")
 	stop()
 	w.wantSlots("2000-01-03T09:00 skipped, 2000-01-10T09:00 planned")
@@ -286,7 +303,7 @@ func instantEdited(w *world) {
 	file.Data = []byte(strings.Replace(string(file.Data), "title: Insight draft", "title: Better words", 1))
 	delete(w.files, "regretted.md")
 	w.load()
-	time.Sleep(time.Hour)
+	time.Sleep(15 * time.Minute)
 	stop()
 	all, err := w.store.Digests(w.Context(), 9)
 	w.check(err)

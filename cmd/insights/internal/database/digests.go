@@ -43,21 +43,12 @@ func digest(ctx context.Context, q querier, id int64) (newsletter.Digest, error)
 	return d, complete(ctx, q, &d)
 }
 
-// complete adds a digest's variants and the counts of its deliveries.
+// complete adds a digest's variants and the counts of its deliveries, one by one.
 func complete(ctx context.Context, q querier, d *newsletter.Digest) error {
-	d.Variants = nil
-	err := each(ctx, q, func(rows *sql.Rows) error {
-		v, err := scanVariant(rows.Scan)
-		d.Variants = append(d.Variants, v)
+	if err := addVariantsTo(ctx, q, d); err != nil {
 		return err
-	}, "SELECT number, seqs, readers FROM variants WHERE digest_id = ?1 ORDER BY number", d.ID)
-	if err != nil {
-		return explain(err)
 	}
-	d.Counts = make(map[newsletter.DeliveryState]int)
-	for _, s := range newsletter.DeliveryStates {
-		d.Counts[s] = 0
-	}
+	d.Counts = noCounts()
 	return explain(each(ctx, q, func(rows *sql.Rows) error {
 		var state newsletter.DeliveryState
 		var n int
@@ -65,6 +56,16 @@ func complete(ctx context.Context, q querier, d *newsletter.Digest) error {
 		d.Counts[state] = n
 		return err
 	}, "SELECT state, count(*) FROM deliveries WHERE digest_id = ?1 GROUP BY state", d.ID))
+}
+
+func addVariantsTo(ctx context.Context, q querier, d *newsletter.Digest) error {
+	d.Variants = nil
+	err := each(ctx, q, func(rows *sql.Rows) error {
+		v, err := scanVariant(rows.Scan)
+		d.Variants = append(d.Variants, v)
+		return err
+	}, "SELECT number, seqs, readers FROM variants WHERE digest_id = ?1 ORDER BY number", d.ID)
+	return explain(err)
 }
 
 func scanVariant(scan func(...any) error) (newsletter.Variant, error) {
@@ -82,9 +83,22 @@ func (db *DB) Digest(ctx context.Context, id int64) (newsletter.Digest, error) {
 }
 
 // Digests implements newsletter.DigestStore: the newest first, without digests
-// that are still being planned.
+// that are still being planned. It counts as Tally does.
 func (db *DB) Digests(ctx context.Context, limit int) ([]newsletter.Digest, error) {
-	return db.digests(ctx, "d.state <> 'planning' ORDER BY d.id DESC LIMIT ?1", limit)
+	digests, err := db.bareDigests(ctx, "d.state <> 'planning' ORDER BY d.id DESC LIMIT ?1", limit)
+	if err != nil {
+		return nil, err
+	}
+	for i := range digests {
+		d := &digests[i]
+		if err := addVariantsTo(ctx, db.reader, d); err != nil {
+			return nil, err
+		}
+		if d.Counts, err = db.Tally(ctx, d.ID); err != nil {
+			return nil, err
+		}
+	}
+	return digests, nil
 }
 
 // SentDigests returns digests that have reached somebody, the newest first,
@@ -117,19 +131,6 @@ func (db *DB) bareDigests(ctx context.Context, where string, args ...any) ([]new
 		return err
 	}, "SELECT "+digestColumns+" FROM digests d WHERE "+where, args...)
 	return digests, explain(err)
-}
-
-func (db *DB) digests(ctx context.Context, where string, args ...any) ([]newsletter.Digest, error) {
-	digests, err := db.bareDigests(ctx, where, args...)
-	if err != nil {
-		return nil, err
-	}
-	for i := range digests {
-		if err := complete(ctx, db.reader, &digests[i]); err != nil {
-			return nil, err
-		}
-	}
-	return digests, nil
 }
 
 // Approve implements newsletter.DigestStore.

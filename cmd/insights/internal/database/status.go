@@ -10,21 +10,6 @@ import (
 	"github.com/scaledbydesign/insights/subscribers"
 )
 
-// Outbox counts mails by state: deliveries of digests that are not ended, and all
-// single mails.
-func (db *DB) Outbox(ctx context.Context) (map[newsletter.DeliveryState]int, error) {
-	counts := make(map[newsletter.DeliveryState]int)
-	err := each(ctx, db.reader, func(rows *sql.Rows) error {
-		var state newsletter.DeliveryState
-		var n int
-		err := rows.Scan(&state, &n)
-		counts[state] += n
-		return err
-	}, `SELECT o.state, count(*) FROM digests d JOIN deliveries o ON o.digest_id = d.id WHERE d.state IN ('approved', 'sending', 'paused') GROUP BY o.state
-		UNION ALL SELECT state, count(*) FROM messages GROUP BY state`)
-	return counts, explain(err)
-}
-
 // OldestDue is since when the mail that has waited longest could be sent: it may lie
 // ahead, and is zero when nothing waits. What was never tried is due from the
 // moment that its digest was approved, or that it was queued.
@@ -49,19 +34,6 @@ func (db *DB) Troubles(ctx context.Context) (troubles []newsletter.Trouble, err 
 		return err
 	}, "SELECT trouble, trouble_since, trouble_until FROM workers WHERE trouble <> '' ORDER BY trouble_since")
 	return troubles, explain(err)
-}
-
-// Readers counts subscribers by status.
-func (db *DB) Readers(ctx context.Context) (map[subscribers.Status]int, error) {
-	counts := make(map[subscribers.Status]int)
-	err := each(ctx, db.reader, func(rows *sql.Rows) error {
-		var status subscribers.Status
-		var n int
-		err := rows.Scan(&status, &n)
-		counts[status] = n
-		return err
-	}, "SELECT status, count(*) FROM subscribers GROUP BY status")
-	return counts, explain(err)
 }
 
 // QueueTest queues a test mail to each address, all or none.

@@ -1,0 +1,94 @@
+package database
+
+import (
+	"context"
+	"database/sql"
+	"strings"
+
+	"github.com/scaledbydesign/insights/newsletter"
+	"github.com/scaledbydesign/insights/subscribers"
+)
+
+// tallyQuery counts deliveries of the digests d that a condition chooses without
+// reading them. Every state but sent has an index: the first row is how many there
+// are, the second how many wait, those that are deferred among them.
+func tallyQuery(digests string) string {
+	return strings.ReplaceAll(`SELECT 'sent', CAST(coalesce(sum(d.readers), 0) AS BIGINT) FROM digests d WHERE :digests
+		UNION ALL SELECT 'pending', CAST(coalesce(sum((SELECT count(*) FROM deliveries o WHERE o.digest_id = d.id AND o.next_at >= 0)), 0) AS BIGINT) FROM digests d WHERE :digests
+		UNION ALL SELECT 'deferred', CAST(coalesce(sum((SELECT count(*) FROM deliveries o WHERE o.digest_id = d.id AND o.next_at > 0 AND o.state = 'deferred')), 0) AS BIGINT) FROM digests d WHERE :digests
+		UNION ALL SELECT o.state, count(*) FROM digests d JOIN deliveries o ON o.digest_id = d.id WHERE o.owner <> '' AND :digests GROUP BY o.state
+		UNION ALL SELECT o.state, count(*) FROM digests d JOIN deliveries o ON o.digest_id = d.id WHERE o.state IN ('failed', 'skipped', 'uncertain') AND :digests GROUP BY o.state`,
+		":digests", digests)
+}
+
+var (
+	tallyOfOne    = tallyQuery("d.id = ?1")
+	tallyOfActive = tallyQuery("d.state IN ('approved', 'sending', 'paused')")
+)
+
+func noCounts() map[newsletter.DeliveryState]int {
+	counts := make(map[newsletter.DeliveryState]int, len(newsletter.DeliveryStates))
+	for _, s := range newsletter.DeliveryStates {
+		counts[s] = 0
+	}
+	return counts
+}
+
+func (db *DB) tally(ctx context.Context, query string, args ...any) (map[newsletter.DeliveryState]int, error) {
+	counts := noCounts()
+	err := each(ctx, db.reader, func(rows *sql.Rows) error {
+		var state newsletter.DeliveryState
+		var n int
+		err := rows.Scan(&state, &n)
+		counts[state] += n
+		switch state {
+		case newsletter.Sent:
+		case newsletter.Deferred:
+			counts[newsletter.Waiting] -= n
+		default:
+			counts[newsletter.Sent] -= n
+		}
+		return err
+	}, query, args...)
+	return counts, explain(err)
+}
+
+// Tally counts the deliveries of a planned digest by state, at once also when there
+// are a million: what has no other state was sent. Digest counts each.
+func (db *DB) Tally(ctx context.Context, digest int64) (map[newsletter.DeliveryState]int, error) {
+	return db.tally(ctx, tallyOfOne, digest)
+}
+
+// Outbox counts mails by state: deliveries of digests that are not ended, as Tally
+// does, and all single mails.
+func (db *DB) Outbox(ctx context.Context) (map[newsletter.DeliveryState]int, error) {
+	counts, err := db.tally(ctx, tallyOfActive)
+	if err != nil {
+		return nil, err
+	}
+	err = each(ctx, db.reader, func(rows *sql.Rows) error {
+		var state newsletter.DeliveryState
+		var n int
+		err := rows.Scan(&state, &n)
+		counts[state] += n
+		return err
+	}, "SELECT state, count(*) FROM messages GROUP BY state")
+	return counts, explain(err)
+}
+
+// Readers counts subscribers by status.
+func (db *DB) Readers(ctx context.Context) (map[subscribers.Status]int, error) {
+	counts := make(map[subscribers.Status]int)
+	err := each(ctx, db.reader, func(rows *sql.Rows) error {
+		var status subscribers.Status
+		var n int
+		err := rows.Scan(&status, &n)
+		counts[status] += n
+		if status != subscribers.Confirmed {
+			counts[subscribers.Confirmed] -= n
+		}
+		return err
+	}, `SELECT 'confirmed', count(*) FROM subscribers
+		UNION ALL SELECT status, count(*) FROM subscribers WHERE status <> 'confirmed' GROUP BY status`)
+	return counts, explain(err)
+}
