@@ -39,6 +39,7 @@ type figures struct {
 	readers     map[string]feeds.Readers
 	held        bool
 	troubled    int
+	paused      int
 	overdueAt   map[string]time.Time // of each schedule with an overdue slot
 }
 
@@ -55,12 +56,13 @@ var (
 	heldDesc        = describe("insights_sending_held", "1 while sending is held until staff release it.", nil, nil)
 	troubledDesc    = describe("insights_sending_troubled_workers", "Workers that can't reach the mail server just now.", nil, nil)
 	lateSlotDesc    = describe("insights_slots_overdue", "1 for a schedule whose last slot is due and on no record.", []string{"schedule"}, nil)
+	pausedDesc      = describe("insights_digests_paused", "Digests that are paused: nothing is sent of them until staff resume them.", nil, nil)
 	subscribersDesc = describe("insights_subscribers", "Subscribers by status.", []string{"status"}, nil)
 	readersDesc     = describe("insights_feed_readers", "Estimate of how many follow a feed document: announced by aggregators, and other clients.", []string{"document", "kind"}, nil)
 )
 
 func (g *gauges) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{insightsDesc, reloadDesc, reloadedDesc, slotDesc, databaseDesc, outboxDesc, dueDesc, heldDesc, troubledDesc, lateSlotDesc, subscribersDesc, readersDesc} {
+	for _, d := range []*prometheus.Desc{insightsDesc, reloadDesc, reloadedDesc, slotDesc, databaseDesc, outboxDesc, dueDesc, heldDesc, troubledDesc, pausedDesc, lateSlotDesc, subscribersDesc, readersDesc} {
 		ch <- d
 	}
 }
@@ -96,6 +98,7 @@ func (g *gauges) Collect(ch chan<- prometheus.Metric) {
 	set(dueDesc, f.overdue(now).Seconds())
 	is(heldDesc, f.held)
 	set(troubledDesc, float64(f.troubled))
+	set(pausedDesc, float64(f.paused))
 	for _, s := range g.d.config.schedules() {
 		overdue := 0.0
 		if _, ok := f.overdueAt[s.Name]; ok {
@@ -157,6 +160,9 @@ func (g *gauges) ask(ctx context.Context) (f figures, err error) {
 	}
 	slots, err := g.d.overdue(ctx, time.Now())
 	if err != nil {
+		return f, err
+	}
+	if f.paused, err = g.d.db.Paused(ctx); err != nil {
 		return f, err
 	}
 	f.held, f.troubled, f.overdueAt = reason != "", len(troubles), make(map[string]time.Time)

@@ -54,6 +54,22 @@ func (o *output) note(format string, args ...any) { fmt.Fprintf(o.stderr, format
 // problem writes what went wrong.
 func (o *output) problem(format string, args ...any) { fmt.Fprintf(o.stderr, format+"\n", args...) }
 
+// item writes a label and what it stands for, beside it; on a terminal in as many
+// lines as that needs.
+func (o *output) item(label, text string) {
+	const indent = 9
+	room := max(o.width()-indent-1, minColumn)
+	var line string
+	for _, word := range strings.Fields(strings.Map(printable, text)) {
+		if line != "" && o.width() > 0 && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > room {
+			o.line("%-*s%s", indent, label, line)
+			label, line = "", ""
+		}
+		line = strings.TrimSpace(line + " " + word)
+	}
+	o.line("%-*s%s", indent, label, line)
+}
+
 // document writes a command's result as JSON under --json and reports whether it
 // did.
 func (o *output) document(v any) (bool, error) {

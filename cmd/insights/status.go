@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -39,134 +40,89 @@ func (p *program) statusCommand() *cobra.Command {
 	return cmd
 }
 
-type slotJSON struct {
-	Schedule string     `json:"schedule"`
-	Slot     string     `json:"slot"`
-	Due      *time.Time `json:"due"`
-	Outcome  string     `json:"outcome"`
-	Reason   string     `json:"reason"`
-	Digest   *int64     `json:"digest"`
-}
-
 func (p *program) status(ctx context.Context, n *newsroom) error {
-	outbox, err := n.db.Outbox(ctx)
+	s, err := n.situation(ctx, time.Now())
 	if err != nil {
 		return err
 	}
-	readers, err := n.db.Readers(ctx)
-	if err != nil {
-		return err
-	}
-	records, err := n.db.Slots(ctx, 8)
-	if err != nil {
-		return err
-	}
-	use, err := n.db.Use(ctx)
-	if err != nil {
+	if done, err := p.out.document(s); done {
 		return err
 	}
 	zone := n.config.zone()
-	next, nextRows := n.config.nextSlots(time.Now())
-	slots := []slotJSON{}
-	var slotRows [][]string
-	for _, r := range records {
-		slot := slotJSON{r.Schedule, r.Key, stamp(r.Due), string(r.Outcome), r.Reason, nil}
-		what := string(r.Outcome)
-		if r.Digest != 0 {
-			slot.Digest = &r.Digest
-			what = fmt.Sprintf("digest %d", r.Digest)
-		}
-		slots = append(slots, slot)
-		slotRows = append(slotRows, []string{r.Schedule, moment(r.Due, zone), what, dash(r.Reason)})
-	}
-	hub, err := n.hubStatus(ctx)
-	if err != nil {
-		return err
-	}
-	running := n.running(ctx)
-	held, heldSince, err := n.db.Held(ctx)
-	if err != nil {
-		return err
-	}
-	troubles, err := n.db.Troubles(ctx)
-	if err != nil {
-		return err
-	}
-	overdue, err := n.overdue(ctx, time.Now())
-	if err != nil {
-		return err
-	}
-	document := map[string]any{
-		"version": version, "database": n.db.String(), "use": use, "running": running, "next_slots": next, "last_slots": slots,
-		"outbox": byName(outbox), "subscribers": byName(readers), "hub": hub, "held": held, "held_since": stamp(heldSince), "overdue": overdue, "troubles": troubleDocuments(troubles),
-	}
-	if done, err := p.out.document(document); done {
-		return err
-	}
 	state := "nothing is running"
-	if running {
+	if s.Running {
 		state = "running"
 	}
-	p.out.line("%s, %s, %s", state, n.db, dash(string(use)))
-	if held != "" {
-		p.out.line("HELD     since %s: %s\n         look, then: insights digest release", moment(heldSince, zone), held)
+	p.out.line("%s, %s, %s", state, s.Database, dash(string(s.Use)))
+	p.showAlarms(s, zone)
+	p.out.item("readers", tally(s.readers, subscribers.Statuses[:]))
+	p.out.item("outbox", tally(s.outbox, newsletter.DeliveryStates[:]))
+	if s.outbox[newsletter.Uncertain] > 0 {
+		p.out.item("", "which are uncertain: insights delivery list --state uncertain")
 	}
-	for _, t := range troubles {
-		p.out.line("TROUBLE  since %s: %s\n         tries again %s", moment(t.Since, zone), t.Reason, moment(t.Until, zone))
+	if s.Hub != nil {
+		p.out.item("hub", fmt.Sprintf("%s, %s to be verified, %s behind", count(s.Hub.Subscriptions, "push subscription"), thousands(s.Hub.Requests), thousands(s.Hub.Behind)))
 	}
-	for _, s := range overdue {
-		p.out.line("OVERDUE  %s, due %s", s.Schedule, moment(*s.Due, zone))
-	}
-	p.out.line("readers  %s", tally(readers, subscribers.Statuses[:]))
-	p.out.line("outbox   %s", tally(outbox, newsletter.DeliveryStates[:]))
-	if outbox[newsletter.Uncertain] > 0 {
-		p.out.line("         which are uncertain: insights delivery list --state uncertain")
-	}
-	if hub != nil {
-		p.out.line("hub      %s, %s to be verified, %s behind", count(hub.Subscriptions, "push subscription"), thousands(hub.Requests), thousands(hub.Behind))
+	for _, d := range s.Unfinished {
+		if d.State == string(newsletter.DigestApproved) || d.State == string(newsletter.DigestSending) {
+			p.out.item("digest", fmt.Sprintf("%d is %s: %s", d.ID, d.State, countsLine(d.digest)))
+		}
 	}
 	p.out.line("")
-	p.out.table([]string{"SCHEDULE", "CADENCE", "NEXT"}, nextRows)
-	if len(slotRows) > 0 {
-		p.out.line("")
-		p.out.table([]string{"SCHEDULE", "LAST SLOTS", "WHAT", "WHY"}, slotRows)
-	}
+	_, next := n.config.nextSlots(time.Now())
+	p.out.table([]string{"SCHEDULE", "CADENCE", "NEXT"}, next)
+	p.showSlots(s.LastSlots, zone)
 	return nil
 }
 
-type troubleJSON struct {
-	Reason string     `json:"reason"`
-	Since  *time.Time `json:"since"`
-	Until  *time.Time `json:"until"`
+// showAlarms says what needs somebody, and what they can do.
+func (p *program) showAlarms(s situation, zone *time.Location) {
+	if s.Held != "" {
+		p.out.item("HELD", fmt.Sprintf("since %s: %s", moment(*s.HeldSince, zone), s.Held))
+		p.out.item("", "look, then: insights digest release")
+	}
+	for _, t := range s.Troubles {
+		p.out.item("TROUBLE", fmt.Sprintf("since %s: %s", moment(*t.Since, zone), t.Reason))
+		p.out.item("", "tries again "+moment(*t.Until, zone))
+	}
+	for _, o := range s.Overdue {
+		why := "start insights serve, which plans it"
+		switch {
+		case o.Reason != "":
+			why = "its plan failed and is tried again: " + o.Reason
+		case s.Running:
+			why = "what is running has not planned it; see its log"
+		}
+		p.out.item("OVERDUE", fmt.Sprintf("%s since %s", o.Schedule, moment(*o.Due, zone)))
+		p.out.item("", why)
+	}
+	for _, d := range s.Unfinished {
+		switch newsletter.DigestState(d.State) {
+		case newsletter.DigestPaused:
+			p.out.item("PAUSED", fmt.Sprintf("digest %d: %s", d.ID, cmp.Or(d.Reason, countsLine(d.digest))))
+			if !strings.Contains(d.Reason, "digest resume") {
+				p.out.item("", fmt.Sprintf("look, then: insights digest resume %d", d.ID))
+			}
+		case newsletter.DigestPlanned:
+			p.out.item("APPROVE", fmt.Sprintf("digest %d of %s, %s: %s", d.ID, d.Schedule, d.Slot, count(d.Readers, "reader")))
+			p.out.item("", fmt.Sprintf("look, then: insights digest send %d", d.ID))
+		}
+	}
 }
 
-func troubleDocuments(troubles []newsletter.Trouble) []troubleJSON {
-	documents := []troubleJSON{}
-	for _, t := range troubles {
-		documents = append(documents, troubleJSON{t.Reason, stamp(t.Since), stamp(t.Until)})
+func (p *program) showSlots(slots []slotJSON, zone *time.Location) {
+	var rows [][]string
+	for _, slot := range slots {
+		what := slot.Outcome
+		if slot.Digest != nil {
+			what = fmt.Sprintf("digest %d", *slot.Digest)
+		}
+		rows = append(rows, []string{slot.Schedule, moment(*slot.Due, zone), what, dash(slot.Reason)})
 	}
-	return documents
-}
-
-// overdueAfter is how long after a slot was due it counts as overdue.
-const overdueAfter = time.Minute
-
-// overdue lists the slots that are due, and of which nothing is on record.
-func (n *newsroom) overdue(ctx context.Context, now time.Time) ([]nextSlotJSON, error) {
-	slots := []nextSlotJSON{}
-	for _, schedule := range n.config.schedules() {
-		since, err := n.db.LastSlot(ctx, schedule.Name)
-		if err != nil {
-			return nil, err
-		}
-		if since.IsZero() {
-			continue // never seen: the next daemon begins with now
-		}
-		if slot, ok := schedule.Next(since); ok && now.Sub(slot.Due) > overdueAfter {
-			slots = append(slots, nextSlotJSON{Schedule: schedule.Name, Cadence: string(schedule.Cadence), Slot: slot.Key, Due: stamp(slot.Due)})
-		}
+	if len(rows) > 0 {
+		p.out.line("")
+		p.out.table([]string{"SCHEDULE", "LAST SLOTS", "WHAT", "WHY"}, rows)
 	}
-	return slots, nil
 }
 
 // byName gives every count a name that JSON can hold.

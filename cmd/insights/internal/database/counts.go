@@ -11,12 +11,13 @@ import (
 
 // tallyQuery counts deliveries of the digests d that a condition chooses without
 // reading them. Every state but sent has an index: the first row is how many there
-// are, the second how many wait, those that are deferred among them.
+// are, the second how many wait, those that are deferred among them. The conditions
+// repeat those of the indexes, and + keeps SQLite from taking another one.
 func tallyQuery(digests string) string {
 	return strings.ReplaceAll(`SELECT 'sent', CAST(coalesce(sum(d.readers), 0) AS BIGINT) FROM digests d WHERE :digests
 		UNION ALL SELECT 'pending', CAST(coalesce(sum((SELECT count(*) FROM deliveries o WHERE o.digest_id = d.id AND o.next_at >= 0)), 0) AS BIGINT) FROM digests d WHERE :digests
-		UNION ALL SELECT 'deferred', CAST(coalesce(sum((SELECT count(*) FROM deliveries o WHERE o.digest_id = d.id AND o.next_at > 0 AND o.state = 'deferred')), 0) AS BIGINT) FROM digests d WHERE :digests
-		UNION ALL SELECT o.state, count(*) FROM digests d JOIN deliveries o ON o.digest_id = d.id WHERE o.owner <> '' AND :digests GROUP BY o.state
+		UNION ALL SELECT 'deferred', CAST(coalesce(sum((SELECT count(*) FROM deliveries o WHERE o.digest_id = d.id AND o.next_at >= 0 AND o.next_at > 0 AND o.state = 'deferred')), 0) AS BIGINT) FROM digests d WHERE :digests
+		UNION ALL SELECT o.state, count(*) FROM deliveries o JOIN digests d ON d.id = +o.digest_id WHERE o.owner <> '' AND :digests GROUP BY o.state
 		UNION ALL SELECT o.state, count(*) FROM digests d JOIN deliveries o ON o.digest_id = d.id WHERE o.state IN ('failed', 'skipped', 'uncertain') AND :digests GROUP BY o.state`,
 		":digests", digests)
 }

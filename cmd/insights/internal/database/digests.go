@@ -85,7 +85,18 @@ func (db *DB) Digest(ctx context.Context, id int64) (newsletter.Digest, error) {
 // Digests implements newsletter.DigestStore: the newest first, without digests
 // that are still being planned. It counts as Tally does.
 func (db *DB) Digests(ctx context.Context, limit int) ([]newsletter.Digest, error) {
-	digests, err := db.bareDigests(ctx, "d.state <> 'planning' ORDER BY d.id DESC LIMIT ?1", limit)
+	return db.tallied(ctx, "d.state <> 'planning' ORDER BY d.id DESC LIMIT ?1", limit)
+}
+
+// Unfinished lists the digests that are being sent or are paused, and the newest of
+// each schedule if staff are to approve it; the newest first, as Digests does.
+func (db *DB) Unfinished(ctx context.Context) ([]newsletter.Digest, error) {
+	return db.tallied(ctx, `d.state IN ('approved', 'sending', 'paused') OR d.state = 'planned' AND d.schedule <> ''
+		AND d.id = (SELECT max(n.id) FROM digests n WHERE n.schedule = d.schedule AND n.state <> 'planning') ORDER BY d.id DESC LIMIT 50`)
+}
+
+func (db *DB) tallied(ctx context.Context, where string, args ...any) ([]newsletter.Digest, error) {
+	digests, err := db.bareDigests(ctx, where, args...)
 	if err != nil {
 		return nil, err
 	}

@@ -36,6 +36,12 @@ func (db *DB) Troubles(ctx context.Context) (troubles []newsletter.Trouble, err 
 	return troubles, explain(err)
 }
 
+// Paused counts the digests that are paused.
+func (db *DB) Paused(ctx context.Context) (n int, err error) {
+	err = db.reader.QueryRowContext(ctx, "SELECT count(*) FROM digests WHERE state = 'paused'").Scan(&n)
+	return n, explain(err)
+}
+
 // QueueTest queues a test mail to each address, all or none.
 func (db *DB) QueueTest(ctx context.Context, to []subscribers.Address, payload string) (refs []newsletter.Ref, err error) {
 	err = db.write(ctx, func(tx *sql.Tx) error {
