@@ -7,11 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/scaledbydesign/insights/cmd/insights/internal/database"
 	"github.com/scaledbydesign/insights/newsletter"
 	"github.com/scaledbydesign/insights/subscribers"
 )
@@ -112,104 +110,6 @@ func (p *program) confirm(question string, yes bool) error {
 		return nil
 	}
 	return &coded{errors.New("nothing was sent"), exitUsage, false}
-}
-
-// progress is how far something is that is waited for.
-type progress struct {
-	total, ended, failed int
-	done                 bool
-	err                  error
-}
-
-func (p *program) digestProgress(n *newsroom, id int64) func(context.Context) (progress, error) {
-	return func(ctx context.Context) (progress, error) {
-		d, err := n.db.Digest(ctx, id)
-		if err != nil {
-			return progress{}, err
-		}
-		g := progress{total: d.Readers, failed: d.Counts[newsletter.Failed]}
-		for state, n := range d.Counts {
-			if state.Terminal() {
-				g.ended += n
-			}
-		}
-		switch d.State {
-		case newsletter.DigestDone:
-			g.done = true
-		case newsletter.DigestFailed, newsletter.DigestCancelled:
-			g.done, g.err = true, fmt.Errorf("digest %d is %s: %s", id, d.State, d.Reason)
-		}
-		return g, nil
-	}
-}
-
-// await waits until look says done. When no daemon sends from this database,
-// this process does meanwhile.
-func (p *program) await(ctx context.Context, n *newsroom, what string, look func(context.Context) (progress, error)) error {
-	err := n.db.LockSender()
-	if err != nil && !errors.Is(err, database.ErrLocked) {
-		return err
-	}
-	background, stop := context.WithCancel(ctx)
-	defer stop()
-	ended := make(chan error, 2)
-	parts := 1
-	go func() { ended <- n.db.Watch(background) }()
-	if err == nil {
-		worker, err := n.worker(ctx, p)
-		if err != nil {
-			stop()
-			return errors.Join(err, <-ended)
-		}
-		parts++
-		go func() { ended <- worker.Run(background) }()
-	}
-	result := p.follow(ctx, n, what, look)
-	stop()
-	for range parts {
-		result = errors.Join(result, <-ended)
-	}
-	return errors.Join(result, n.db.UnlockSender())
-}
-
-// follow looks again at each change, and shows how far it is: in place on a
-// terminal, else a line now and then.
-func (p *program) follow(ctx context.Context, n *newsroom, what string, look func(context.Context) (progress, error)) error {
-	terminal := isTerminal(p.out.stderr)
-	started, shown := time.Now(), time.Time{}
-	for {
-		changed := n.db.Changed()
-		g, err := look(ctx)
-		if err != nil {
-			return err
-		}
-		every := 10 * time.Second
-		if terminal {
-			every = 200 * time.Millisecond
-		}
-		if since := time.Since(started); time.Since(shown) >= every || g.done {
-			rate := float64(g.ended) / max(since.Seconds(), 0.1)
-			line := fmt.Sprintf("%s: %s of %s, %.0f a second, %d failed", what, thousands(g.ended), thousands(g.total), rate, g.failed)
-			switch {
-			case terminal && g.done:
-				fmt.Fprintf(p.out.stderr, "\r\x1b[K%s\n", line)
-			case terminal:
-				fmt.Fprintf(p.out.stderr, "\r\x1b[K%s", line)
-			case !p.out.json:
-				p.out.note("%s", line)
-			}
-			shown = time.Now()
-		}
-		if g.done {
-			return g.err
-		}
-		select {
-		case <-ctx.Done():
-			return &coded{fmt.Errorf("%s goes on: see insights digest list", what), exitPartly, false}
-		case <-changed:
-		case <-time.After(time.Second):
-		}
-	}
 }
 
 func (p *program) digestTestCommand() *cobra.Command {

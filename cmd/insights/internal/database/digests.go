@@ -82,6 +82,18 @@ func (db *DB) Digest(ctx context.Context, id int64) (newsletter.Digest, error) {
 	return digest(ctx, db.reader, id)
 }
 
+// Glance is Digest, counted as Tally does.
+func (db *DB) Glance(ctx context.Context, id int64) (newsletter.Digest, error) {
+	found, err := db.tallied(ctx, "d.id = ?1", id)
+	if err == nil && len(found) == 0 {
+		err = fmt.Errorf("digest %d: %w", id, newsletter.ErrNotFound)
+	}
+	if err != nil {
+		return newsletter.Digest{}, err
+	}
+	return found[0], nil
+}
+
 // Digests implements newsletter.DigestStore: the newest first, without digests
 // that are still being planned. It counts as Tally does.
 func (db *DB) Digests(ctx context.Context, limit int) ([]newsletter.Digest, error) {

@@ -23,7 +23,7 @@ func (db *DB) OldestDue(ctx context.Context) (time.Time, error) {
 	return fromMillis(due), explain(err)
 }
 
-// Troubles are why workers can't send just now.
+// Troubles are why workers that run can't send just now.
 func (db *DB) Troubles(ctx context.Context) (troubles []newsletter.Trouble, err error) {
 	err = each(ctx, db.reader, func(rows *sql.Rows) error {
 		var t newsletter.Trouble
@@ -32,7 +32,7 @@ func (db *DB) Troubles(ctx context.Context) (troubles []newsletter.Trouble, err 
 		t.Since, t.Until = fromMillis(since), fromMillis(until)
 		troubles = append(troubles, t)
 		return err
-	}, "SELECT trouble, trouble_since, trouble_until FROM workers WHERE trouble <> '' ORDER BY trouble_since")
+	}, "SELECT trouble, trouble_since, trouble_until FROM workers WHERE trouble <> '' AND beat_at > ?1 ORDER BY trouble_since", now()-beatsWithin.Milliseconds())
 	return troubles, explain(err)
 }
 
