@@ -100,6 +100,9 @@ func (p *postgres) open(bool) (writer, reader *sql.DB, err error) {
 
 func (p *postgres) pool(connections int, settings map[string]string) *sql.DB {
 	config := p.config.Copy()
+	// Statements are short: compiling one takes longer than it runs, and the price that
+	// enable_seqscan puts on a plan makes every other one look worth it.
+	config.RuntimeParams["jit"] = "off"
 	for name, value := range settings {
 		config.RuntimeParams[name] = value
 	}
