@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script", Setup: setUp, Cmds: commands, RequireUniqueNames: true, UpdateScripts: *update,
-		Deadline: time.Now().Add(8 * time.Minute), // for a command that should have ended by itself
+		Deadline: time.Now().Add(25 * time.Minute), // of all of them together, for a command that should have ended by itself
 	})
 }
 

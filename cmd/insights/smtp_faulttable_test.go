@@ -122,7 +122,7 @@ func (f fault) run(t *testing.T, s *sinkSite, offered []string) {
 	}
 	s.sink.misbehave(hook, offered)
 	id := s.next()
-	s.awaitDone(id, 30*time.Second)
+	s.awaitDone(id, 2*time.Minute)
 	want := map[string]int{"sent": faultReaders - 1}
 	want[f.want]++
 	if counts := s.checkSums(id, faultReaders); !maps.Equal(counts, want) {

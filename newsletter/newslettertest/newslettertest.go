@@ -36,8 +36,9 @@ type Store interface {
 
 // Test runs all of it on stores made by open, which must be empty and independent
 // of each other. Plans should be written in chunks of few readers, so that their
-// boundaries are met. open is called inside synctest bubbles.
-func Test(t *testing.T, open func(t *testing.T) Store) {
+// boundaries are met. open is called inside synctest bubbles. The promise is tried in
+// so many seasons for each policy, or in INSIGHTS_TEST_SEASONS.
+func Test(t *testing.T, seasons int, open func(t *testing.T) Store) {
 	parts := []struct {
 		name  string
 		tests []test
@@ -63,7 +64,7 @@ func Test(t *testing.T, open func(t *testing.T) Store) {
 			}
 		})
 	}
-	t.Run("Promise", func(t *testing.T) { promise(t, open) })
+	t.Run("Promise", func(t *testing.T) { promise(t, seasons, open) })
 }
 
 type test struct {

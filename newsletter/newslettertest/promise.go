@@ -24,10 +24,7 @@ import (
 // reader receives each insight they are entitled to, and none twice. A season of
 // random events runs over the store; a plain model of who is entitled to what,
 // which knows nothing of positions, judges the mailboxes at the end.
-//
-// INSIGHTS_TEST_SEASONS sets how many seasons are run for each policy.
-func promise(t *testing.T, open func(t *testing.T) Store) {
-	seasons := 5
+func promise(t *testing.T, seasons int, open func(t *testing.T) Store) {
 	if n, err := strconv.Atoi(os.Getenv("INSIGHTS_TEST_SEASONS")); err == nil {
 		seasons = n
 	}
