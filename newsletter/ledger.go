@@ -3,6 +3,7 @@ package newsletter
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"time"
 )
 
@@ -44,6 +45,7 @@ func newLedger(store OutboxStore, worker string, failed, quiet func()) *ledger {
 func (l *ledger) run(ctx context.Context) {
 	for first := range l.entries {
 		waiting := []pending{first}
+		runtime.Gosched() // whoever is about to hand in an entry does it first
 	drain:
 		for len(waiting) < batch {
 			select {

@@ -15,11 +15,10 @@ import (
 type connection struct {
 	*run
 	session  Session
-	answered bool          // a mail was answered on this session
-	failures int           // to open a session, in a row
-	settled  <-chan answer // of the last mail; nil = it has been read
-	last     Settlement    // what settled is about
-	buffer   []byte        // of the message that is sent
+	answered bool        // a mail was answered on this session
+	failures int         // to open a session, in a row
+	outcome  *Settlement // of the last mail, until it is stored
+	buffer   []byte      // of the message that is sent
 }
 
 // sessionIdle is how long a session is kept without a mail: servers end idle ones;
@@ -29,8 +28,8 @@ const sessionIdle = 20 * time.Second
 func (r *run) send(ctx context.Context) {
 	c := &connection{run: r}
 	defer func() {
+		c.store(ctx)
 		c.close()
-		c.wait(ctx)
 	}()
 	for {
 		t, ok := c.next(ctx)
@@ -54,6 +53,12 @@ func (c *connection) next(ctx context.Context) (t Task, ok bool) {
 		return t, true
 	default:
 	}
+	select {
+	case t = <-c.digests:
+		return t, true
+	default:
+	}
+	c.store(ctx)
 	idle := time.NewTimer(sessionIdle)
 	defer idle.Stop()
 	for {
@@ -70,8 +75,9 @@ func (c *connection) next(ctx context.Context) (t Task, ok bool) {
 	}
 }
 
-// handle makes one mail, marks it, transmits it and settles it. While the outcome
-// of a mail is being stored the next one is made, but not started.
+// handle makes one mail, marks it, transmits it and settles it. An outcome is stored
+// with the mark of the next mail, in one entry of the ledger, unless there is
+// something to wait for before that.
 func (c *connection) handle(ctx context.Context, t Task) {
 	if t.Subscriber.Address == (subscribers.Address{}) {
 		c.settle(ctx, Settlement{Ref: t.Ref, State: Skipped, Reason: "the subscriber is gone"})
@@ -147,6 +153,7 @@ func (c *connection) awaitTurn(ctx context.Context, t Task, to string) bool {
 	if wait <= 0 {
 		return true
 	}
+	c.store(ctx)
 	select {
 	case <-c.stopping:
 		return false // Detach gives it back
@@ -161,6 +168,7 @@ func (c *connection) open(ctx context.Context, t Task) bool {
 	if c.session != nil {
 		return true
 	}
+	c.store(ctx)
 	session, err := c.Transport.Open(ctx)
 	if err == nil {
 		c.session, c.failures = session, 0
@@ -175,6 +183,7 @@ func (c *connection) open(ctx context.Context, t Task) bool {
 		c.failures, wait, next = 0, 0, trouble.Until // the gate keeps all of them
 	}
 	c.giveBack(ctx, t, next, reason)
+	c.store(ctx)
 	select {
 	case <-ctx.Done():
 	case <-c.stopping:
@@ -215,7 +224,7 @@ func (c *connection) learn(o Outcome, now time.Time) {
 
 // settlement is what an outcome means for a mail.
 func (c *connection) settlement(t Task, o Outcome, now time.Time) Settlement {
-	s := Settlement{Ref: t.Ref, Code: o.Code, Reason: answerText(o)}
+	s := Settlement{Ref: t.Ref, Route: t.Route, Code: o.Code, Reason: answerText(o)}
 	switch o.Result {
 	case Accepted:
 		s.State, s.Received = Sent, true
@@ -268,28 +277,31 @@ const unmadeWaits = 10 * time.Second
 // mark waits until a mail's mark, and with it the outcome of the mail before, is
 // durable.
 func (c *connection) mark(ctx context.Context, m Mark) (Verdict, error) {
-	marked := c.ledger.submit(Entry{Mark: &m})
-	c.wait(ctx)
-	a := <-marked
-	return a.verdict, a.err
+	return c.record(ctx, &m)
 }
 
-// settle begins to store an outcome.
+// settle keeps an outcome, to be stored with what comes next.
 func (c *connection) settle(ctx context.Context, s Settlement) {
-	c.wait(ctx)
-	c.last, c.settled = s, c.ledger.submit(Entry{Settle: &s})
+	c.store(ctx)
+	c.outcome = &s
 }
 
-// wait waits until the last outcome is durable.
-func (c *connection) wait(ctx context.Context) {
-	if c.settled == nil {
-		return
+// store waits until the last outcome is durable.
+func (c *connection) store(ctx context.Context) {
+	if c.outcome != nil {
+		c.record(ctx, nil)
 	}
-	if a := <-c.settled; a.err != nil {
+}
+
+func (c *connection) record(ctx context.Context, m *Mark) (Verdict, error) {
+	outcome := c.outcome
+	c.outcome = nil
+	a := <-c.ledger.submit(Entry{Settle: outcome, Mark: m})
+	if a.err != nil && outcome != nil {
 		// The row stays in flight and is found uncertain later: listed, not lost.
-		c.Log.ErrorContext(ctx, "recording an outcome failed", "mail", c.last.Ref, "state", c.last.State, "error", a.err)
+		c.Log.ErrorContext(ctx, "recording an outcome failed", "mail", outcome.Ref, "state", outcome.State, "error", a.err)
 	}
-	c.settled = nil
+	return a.verdict, a.err
 }
 
 func answerText(o Outcome) string {

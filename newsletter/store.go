@@ -201,7 +201,14 @@ type Task struct {
 	// To is the frozen address: set once the mail has been started.
 	To      string
 	Payload string // of a test mail: its Rendered as JSON
+	// Route is the store's own word on where the mail takes its reader; a
+	// Settlement hands it back.
+	Route Route
 }
+
+// Route is where a mail finds its reader and where it takes them, as the store
+// refers to the two positions.
+type Route struct{ Base, Target int64 }
 
 // Mark is the durable word that a mail is about to be sent.
 type Mark struct {
@@ -221,6 +228,7 @@ const (
 // Settlement is the durable word on what became of a mail.
 type Settlement struct {
 	Ref    Ref
+	Route  Route         // of its Task
 	State  DeliveryState // Sent, Deferred, Failed, Skipped, Uncertain; Waiting = given back unattempted
 	NextAt time.Time     // of Deferred and Waiting
 	Code   int
@@ -232,7 +240,8 @@ type Settlement struct {
 	Received bool
 }
 
-// Entry is one line of the ledger: a Mark or a Settlement.
+// Entry is one line of the ledger: a Settlement, a Mark, or the Settlement of one
+// mail and the Mark of the next.
 type Entry struct {
 	Mark   *Mark
 	Settle *Settlement
@@ -282,7 +291,8 @@ type OutboxStore interface {
 	// while sending is held.
 	ClaimMessages(ctx context.Context, worker string, limit int) ([]Task, error)
 	ClaimDeliveries(ctx context.Context, worker string, digest int64, limit int) ([]Task, error)
-	// Record stores entries in one durable transaction and answers each.
+	// Record stores entries in one durable transaction and answers each. The
+	// verdict is about the mark.
 	//
 	// Settlements come before marks. A mark re-reads the digest's state and the
 	// reader's status, pause, categories and position: see Recheck.

@@ -64,7 +64,7 @@ func (w *world) mark(worker string, t newsletter.Task) newsletter.Verdict {
 
 func (w *world) settle(worker string, t newsletter.Task, s newsletter.Settlement) {
 	w.Helper()
-	s.Ref = t.Ref
+	s.Ref, s.Route = t.Ref, t.Route
 	s.Received = s.State == newsletter.Sent
 	w.record(worker, newsletter.Entry{Settle: &s})
 }

@@ -1,6 +1,7 @@
 package smtp
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/mail"
@@ -76,7 +77,7 @@ func (m mailbox) named(name string) *mail.Address {
 
 func isASCII[T string | []byte](s T) bool {
 	for len(s) >= 8 {
-		if (s[0]|s[1]|s[2]|s[3]|s[4]|s[5]|s[6]|s[7])&utf8.RuneSelf != 0 {
+		if binary.LittleEndian.Uint64([]byte(s[:8]))&0x8080808080808080 != 0 {
 			return false
 		}
 		s = s[8:]

@@ -18,7 +18,7 @@ func tallyQuery(digests string) string {
 		UNION ALL SELECT 'pending', CAST(coalesce(sum((SELECT count(*) FROM deliveries o WHERE o.digest_id = d.id AND o.next_at >= 0)), 0) AS BIGINT) FROM digests d WHERE :digests
 		UNION ALL SELECT 'deferred', CAST(coalesce(sum((SELECT count(*) FROM deliveries o WHERE o.digest_id = d.id AND o.next_at >= 0 AND o.next_at > 0 AND o.state = 'deferred')), 0) AS BIGINT) FROM digests d WHERE :digests
 		UNION ALL SELECT o.state, count(*) FROM deliveries o JOIN digests d ON d.id = +o.digest_id WHERE o.owner <> '' AND :digests GROUP BY o.state
-		UNION ALL SELECT o.state, count(*) FROM digests d JOIN deliveries o ON o.digest_id = d.id WHERE o.state IN ('failed', 'skipped', 'uncertain') AND :digests GROUP BY o.state`,
+		UNION ALL SELECT o.state, count(*) FROM digests d JOIN deliveries o ON o.digest_id = d.id WHERE o.next_at < 0 AND o.owner = '' AND o.state <> 'sent' AND :digests GROUP BY o.state`,
 		":digests", digests)
 }
 

@@ -28,17 +28,15 @@ func (db *DB) beginRecord(ctx context.Context, tx *sql.Tx, entries []newsletter.
 	}
 	var digests, readers []int64
 	for _, e := range entries {
-		ref := newsletter.Ref{}
-		switch {
-		case e.Mark != nil:
-			ref = e.Mark.Ref
-		case e.Settle != nil:
-			ref = e.Settle.Ref
+		if e.Mark != nil {
+			readers = append(readers, e.Mark.Ref.Subscriber)
+		}
+		if e.Settle != nil {
+			readers = append(readers, e.Settle.Ref.Subscriber)
 			if !e.Settle.State.Terminal() {
-				digests = append(digests, ref.Digest)
+				digests = append(digests, e.Settle.Ref.Digest)
 			}
 		}
-		readers = append(readers, ref.Subscriber)
 	}
 	if err := lockRows(ctx, tx, "digests", "FOR SHARE", digests); err != nil {
 		return err

@@ -222,7 +222,7 @@ func (db *DB) FailDigest(ctx context.Context, digest int64, reason string) error
 
 // dueDeliveries are due mails of digest ?1 with what their letters need. It is run
 // once for some hundreds of mails.
-const dueDeliveries = `SELECT o.subscriber_id, o.variant, o.attempts, o.email, coalesce(s.public_id, ''), coalesce(s.email, ''), coalesce(s.name, ''), coalesce(s.confirmed_at, 0)
+const dueDeliveries = `SELECT o.subscriber_id, o.base_id, o.target_id, o.variant, o.attempts, o.email, coalesce(s.public_id, ''), coalesce(s.email, ''), coalesce(s.name, ''), coalesce(s.confirmed_at, 0)
 	FROM deliveries o LEFT JOIN subscribers s ON s.id = o.subscriber_id
 	WHERE o.digest_id = ?1 AND o.next_at >= 0 AND o.next_at <= ?2 ORDER BY o.next_at, o.variant, o.subscriber_id LIMIT ?3
 	/*pg FOR UPDATE OF o SKIP LOCKED */`
@@ -268,7 +268,7 @@ func (db *DB) ClaimDeliveries(ctx context.Context, worker string, digest int64, 
 			t := newsletter.Task{Kind: newsletter.DigestMail, Ref: newsletter.Ref{Digest: digest}, Created: fromMillis(approved)}
 			var address string
 			var confirmed int64
-			err := rows.Scan(&t.Ref.Subscriber, &t.Variant, &t.Attempts, &t.To, &t.Subscriber.PublicID, &address, &t.Subscriber.Name, &confirmed)
+			err := rows.Scan(&t.Ref.Subscriber, &t.Route.Base, &t.Route.Target, &t.Variant, &t.Attempts, &t.To, &t.Subscriber.PublicID, &address, &t.Subscriber.Name, &confirmed)
 			// Without an address a mail ends by itself; the others go on.
 			t.Subscriber.Address, _ = subscribers.ParseAddress(address)
 			t.Subscriber.ID, t.Subscriber.ConfirmedAt = t.Ref.Subscriber, fromMillis(confirmed)

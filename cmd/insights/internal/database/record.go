@@ -19,10 +19,10 @@ func (db *DB) Record(ctx context.Context, worker string, entries []newsletter.En
 	var sent []newsletter.Settlement
 	var marks []mark
 	for i, e := range entries {
-		switch {
-		case e.Mark != nil && e.Mark.Ref.Message == 0:
+		if e.Mark != nil && e.Mark.Ref.Message == 0 {
 			marks = append(marks, mark{*e.Mark, i})
-		case e.Settle != nil && e.Settle.Ref.Message == 0 && e.Settle.State == newsletter.Sent && e.Settle.Received:
+		}
+		if e.Settle != nil && isPlain(*e.Settle) {
 			sent = append(sent, *e.Settle)
 		}
 	}
@@ -34,23 +34,36 @@ func (db *DB) Record(ctx context.Context, worker string, entries []newsletter.En
 		if err := db.settleSent(ctx, tx, worker, sent, at); err != nil {
 			return err
 		}
-		for i, e := range entries {
+		for _, e := range entries {
 			var err error
 			switch {
-			case e.Mark != nil && e.Mark.Ref.Message != 0:
-				verdicts[i], err = markMessage(ctx, tx, worker, *e.Mark, at)
-			case e.Settle != nil && e.Settle.Ref.Message != 0:
+			case e.Settle == nil || isPlain(*e.Settle):
+			case e.Settle.Ref.Message != 0:
 				err = settleMessage(ctx, tx, worker, *e.Settle, at)
-			case e.Settle != nil && !(e.Settle.State == newsletter.Sent && e.Settle.Received):
+			default:
 				err = settleDelivery(ctx, tx, worker, *e.Settle, at)
 			}
 			if err != nil {
 				return err
 			}
 		}
+		for i, e := range entries {
+			if e.Mark == nil || e.Mark.Ref.Message == 0 {
+				continue
+			}
+			var err error
+			if verdicts[i], err = markMessage(ctx, tx, worker, *e.Mark, at); err != nil {
+				return err
+			}
+		}
 		return db.markDeliveries(ctx, tx, worker, marks, at, verdicts)
 	})
 	return verdicts, err
+}
+
+// isPlain says that a settlement is of the usual kind.
+func isPlain(s newsletter.Settlement) bool {
+	return s.Ref.Message == 0 && s.State == newsletter.Sent && s.Received
 }
 
 // mark is a delivery's mark with its place among the entries.
@@ -115,50 +128,43 @@ func (db *DB) markDeliveries(ctx context.Context, tx *sql.Tx, worker string, mar
 const ofWorker = `digest_id = v.digest AND subscriber_id = v.subscriber AND owner || '' = ?2 AND state IN ('claimed', 'sending')`
 
 var (
-	// receivedBatch moves readers who are where their mail found them to where it
-	// takes them. It comes before sentBatch, while the mail is still its worker's.
-	receivedBatch = batch{
-		columns: []column{{"digest", integer}, {"subscriber", integer}},
+	// sentBatch is made for every mail that was accepted and takes its reader where
+	// its worker thinks it does.
+	sentBatch = batch{
+		columns: []column{{"digest", integer}, {"subscriber", integer}, {"base", integer}, {"target", integer}, {"code", integer}, {"reason", words}},
 		key:     2,
 		fixed:   2,
-		text: `UPDATE subscribers SET position_id = (SELECT d.target_id FROM deliveries d WHERE d.digest_id = v.digest AND d.subscriber_id = v.subscriber) FROM v
-			WHERE subscribers.id = v.subscriber AND CAST(?1 AS BIGINT) = ?1 AND subscribers.position_id = (SELECT base_id FROM deliveries WHERE ` + ofWorker + `)`,
-	}
-	// sentBatch is made for every mail that was accepted.
-	sentBatch = batch{
-		columns: []column{{"digest", integer}, {"subscriber", integer}, {"code", integer}, {"reason", words}},
-		fixed:   2,
 		text: `UPDATE deliveries SET state = 'sent', owner = '', next_at = -1, open = 0, code = v.code, reason = v.reason, updated_at = ?1 FROM v
-			WHERE ` + ofWorker,
+			WHERE ` + ofWorker + ` AND base_id = v.base AND target_id = v.target`,
+	}
+	// receivedBatch moves readers who are where their mail found them.
+	receivedBatch = batch{
+		columns: []column{{"subscriber", integer}, {"base", integer}, {"target", integer}},
+		key:     1,
+		text: `UPDATE subscribers SET position_id = v.target FROM v
+			WHERE subscribers.id = v.subscriber AND subscribers.position_id = v.base`,
 	}
 )
 
 // settleSent records accepted deliveries and moves their readers. One that another
 // worker took over is left as it is listed there: uncertain.
 func (db *DB) settleSent(ctx context.Context, tx *sql.Tx, worker string, sent []newsletter.Settlement, at int64) error {
-	err := run(ctx, db, tx, &receivedBatch, []any{at, worker}, sent, func(args []any, s newsletter.Settlement) []any {
-		return append(args, s.Ref.Digest, s.Ref.Subscriber)
-	}, func(s newsletter.Settlement) error { return receivedBy(ctx, tx, worker, s.Ref) })
+	others := make(map[newsletter.Ref]bool)
+	err := run(ctx, db, tx, &sentBatch, []any{at, worker}, sent, func(args []any, s newsletter.Settlement) []any {
+		return append(args, s.Ref.Digest, s.Ref.Subscriber, s.Route.Base, s.Route.Target, s.Code, s.Reason)
+	}, func(s newsletter.Settlement) error {
+		others[s.Ref] = true
+		return settleDelivery(ctx, tx, worker, s, at)
+	})
 	if err != nil {
 		return err
 	}
-	return run(ctx, db, tx, &sentBatch, []any{at, worker}, sent, func(args []any, s newsletter.Settlement) []any {
-		return append(args, s.Ref.Digest, s.Ref.Subscriber, s.Code, s.Reason)
-	}, nil)
-}
-
-// receivedBy moves the reader of a worker's delivery to where it takes them.
-func receivedBy(ctx context.Context, tx *sql.Tx, worker string, ref newsletter.Ref) error {
-	var base, target int64
-	err := tx.QueryRowContext(ctx, "SELECT base_id, target_id FROM deliveries WHERE digest_id = ?1 AND subscriber_id = ?2 AND owner = ?3 AND state IN ('claimed', 'sending')",
-		ref.Digest, ref.Subscriber, worker).Scan(&base, &target)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil // fenced
-	}
-	if err != nil {
-		return err
-	}
-	return received(ctx, tx, ref.Subscriber, base, target)
+	sent = slices.DeleteFunc(sent, func(s newsletter.Settlement) bool { return others[s.Ref] })
+	return run(ctx, db, tx, &receivedBatch, nil, sent, func(args []any, s newsletter.Settlement) []any {
+		return append(args, s.Ref.Subscriber, s.Route.Base, s.Route.Target)
+	}, func(s newsletter.Settlement) error {
+		return received(ctx, tx, s.Ref.Subscriber, s.Route.Base, s.Route.Target)
+	})
 }
 
 // recheck decides about a claimed delivery whose reader or digest has changed

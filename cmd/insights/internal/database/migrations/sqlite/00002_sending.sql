@@ -15,7 +15,8 @@ INSERT INTO counters (name, value) VALUES ('recorded', 0);
 
 -- What the indexes of deliveries need stands in columns of its own, so that a mail
 -- that goes from claimed to sending touches none of them: next_at says that one
--- waits, owner that a worker has it, open that it may still bring something.
+-- waits, owner that a worker has it, open that it may still bring something. The
+-- checks avoid IN: for a list of more than two SQLite builds a table for each row.
 CREATE TABLE deliveries_new (
   digest_id     INTEGER NOT NULL REFERENCES digests (id) ON DELETE CASCADE,
   subscriber_id INTEGER NOT NULL,
@@ -23,7 +24,7 @@ CREATE TABLE deliveries_new (
   categories    INTEGER NOT NULL,
   base_id       INTEGER NOT NULL,
   target_id     INTEGER NOT NULL,
-  state         TEXT NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'claimed', 'sending', 'sent', 'deferred', 'failed', 'skipped', 'uncertain')),
+  state         TEXT NOT NULL DEFAULT 'pending' CHECK (state = 'pending' OR state = 'claimed' OR state = 'sending' OR state = 'sent' OR state = 'deferred' OR state = 'failed' OR state = 'skipped' OR state = 'uncertain'),
   attempts      INTEGER NOT NULL DEFAULT 0,
   next_at       INTEGER NOT NULL DEFAULT 0, -- when it may be claimed; -1 = not to be claimed
   owner         TEXT NOT NULL DEFAULT '',
@@ -37,7 +38,7 @@ CREATE TABLE deliveries_new (
   PRIMARY KEY (digest_id, subscriber_id),
   CHECK ((next_at >= 0) = (state IN ('pending', 'deferred'))),
   CHECK ((owner <> '') = (state IN ('claimed', 'sending'))),
-  CHECK ((open = 1) = (state IN ('pending', 'claimed', 'sending', 'deferred', 'uncertain')))
+  CHECK ((open = 1) = (state <> 'sent' AND state <> 'failed' AND state <> 'skipped'))
 ) STRICT, WITHOUT ROWID;
 INSERT INTO deliveries_new (digest_id, subscriber_id, variant, categories, base_id, target_id, state, attempts, next_at, owner, open, email, message_id, code, reason, uncertain_at, updated_at)
   SELECT digest_id, subscriber_id, variant, categories, base_id, target_id, state, attempts,

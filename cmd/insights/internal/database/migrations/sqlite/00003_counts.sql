@@ -3,5 +3,5 @@
 -- So that status, lists and metrics count a million mails without reading them.
 DROP INDEX deliveries_due;
 CREATE INDEX deliveries_due ON deliveries (digest_id, next_at, variant, subscriber_id, state) WHERE next_at >= 0;
-CREATE INDEX deliveries_ended ON deliveries (digest_id, state) WHERE state IN ('failed', 'skipped', 'uncertain');
+CREATE INDEX deliveries_ended ON deliveries (digest_id, state) WHERE next_at < 0 AND owner = '' AND state <> 'sent';
 CREATE INDEX subscribers_others ON subscribers (status) WHERE status <> 'confirmed';
