@@ -70,7 +70,18 @@ type Digest struct {
 	Readers  int
 	Counts   map[DeliveryState]int // deliveries by state
 
+	// NotBefore is when it may go out at the earliest; zero = as soon as it is approved.
+	NotBefore time.Time
+
 	CreatedAt, PlannedAt, ApprovedAt, DoneAt time.Time
+}
+
+// Opens is when the first mail of an approved digest may go out.
+func (d *Digest) Opens() time.Time {
+	if d.NotBefore.After(d.ApprovedAt) {
+		return d.NotBefore
+	}
+	return d.ApprovedAt
 }
 
 // Variant is what the readers with the same unread insights receive.

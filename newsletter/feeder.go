@@ -123,10 +123,10 @@ func (r *run) feedDigest(ctx context.Context, d Digest, limit int) (worked bool,
 // deadline is when mails of a digest are given up: after the time of Retry, or
 // when the next digest of its schedule, which brings the same insights, is due.
 func (r *run) deadline(d Digest) time.Time {
-	deadline := r.Retry.deadline(d.ApprovedAt)
+	deadline := r.Retry.deadline(d.Opens())
 	for i := range r.Schedules {
 		if s := &r.Schedules[i]; s.Name == d.Schedule && d.Schedule != "" {
-			if next, ok := s.Next(d.ApprovedAt); ok && next.Due.Before(deadline) {
+			if next, ok := s.Next(d.Opens()); ok && next.Due.Before(deadline) {
 				return next.Due
 			}
 		}

@@ -29,16 +29,17 @@ type Planner struct {
 
 // Request is what a digest should be.
 type Request struct {
-	Cadence  subscribers.Cadence // "" = readers of every cadence
-	Category string              // slug; "" = all the reader's categories
-	Only     int64               // one subscriber; 0 = all
-	Subject  string
-	Intro    string
-	MinItems int   // a reader with fewer unread gets nothing this time
-	MaxItems int   // how many a mail shows in full; 0 = all
-	Approved bool  // plan it ready to be sent
-	Slot     *Slot // nil = planned by staff
-	DryRun   bool  // store nothing
+	Cadence   subscribers.Cadence // "" = readers of every cadence
+	Category  string              // slug; "" = all the reader's categories
+	Only      int64               // one subscriber; 0 = all
+	Subject   string
+	Intro     string
+	MinItems  int       // a reader with fewer unread gets nothing this time
+	MaxItems  int       // how many a mail shows in full; 0 = all
+	Approved  bool      // plan it ready to be sent
+	NotBefore time.Time // when it may go out at the earliest; zero = once approved
+	Slot      *Slot     // nil = planned by staff
+	DryRun    bool      // store nothing
 }
 
 // Reasons why a plan is empty.
@@ -264,7 +265,7 @@ func (d *draft) digest() Digest {
 	digest := Digest{
 		UID: strings.ToLower(rand.Text()[:12]), State: DigestPlanning,
 		Cadence: d.req.Cadence, Category: d.req.Category, Only: d.req.Only, Subject: d.req.Subject, Intro: d.req.Intro,
-		Cutoff: d.cutoff, MaxItems: d.req.MaxItems, Variants: d.variants, CreatedAt: time.Now(),
+		Cutoff: d.cutoff, MaxItems: d.req.MaxItems, NotBefore: d.req.NotBefore, Variants: d.variants, CreatedAt: time.Now(),
 	}
 	if d.req.Slot != nil {
 		digest.Schedule, digest.Slot = d.req.Slot.Schedule, d.req.Slot.Key

@@ -192,8 +192,8 @@ type Task struct {
 	Kind     MessageKind
 	Attempts int // before this one
 	Variant  int // of a digest
-	// Created is when the digest was approved or the message queued; the deadline
-	// counts from it.
+	// Created is when the digest could first go out or the message was queued; the
+	// deadline counts from it.
 	Created  time.Time
 	Deadline time.Time // when it is given up; the worker's to say
 	// Subscriber is whom it goes to; zero but for the address in a test mail.
@@ -274,7 +274,7 @@ type OutboxStore interface {
 	// see. The zero Trouble says that it can.
 	Trouble(ctx context.Context, worker string, t Trouble) error
 
-	// Ready returns the approved and sending digests, oldest first.
+	// Ready returns the approved and sending digests that may go out, oldest first.
 	Ready(ctx context.Context) ([]Digest, error)
 	// Start moves an approved digest to sending.
 	Start(ctx context.Context, digest int64) error
@@ -299,7 +299,8 @@ type OutboxStore interface {
 	Record(ctx context.Context, worker string, entries []Entry) ([]Verdict, error)
 	// Finish makes a sending digest done if all its deliveries are terminal.
 	Finish(ctx context.Context, digest int64) (bool, error)
-	// NextDue is when the next deferred mail is due; zero = none.
+	// NextDue is when the next mail or digest that waits for its time is due; zero =
+	// none.
 	NextDue(ctx context.Context) (time.Time, error)
 }
 

@@ -15,6 +15,7 @@ import (
 type decision struct {
 	name, short, long string
 	would             string // do, in a dry run
+	mails             bool   // it lets mails go out, so it says how many and asks
 	past              string // what can't be done to a digest that is elsewhere
 	// decide does it. It changes nothing when the digest is there already.
 	decide func(ctx context.Context, n *newsroom, id int64) (changed bool, err error)
@@ -36,7 +37,7 @@ func (p *program) digestDecisions() []*cobra.Command {
 	return []*cobra.Command{
 		pause,
 		p.decisionCommand(decision{
-			name: "resume", short: "Go on sending a paused digest", would: "go on sending", past: "resumed",
+			name: "resume", short: "Go on sending a paused digest", would: "go on sending", past: "resumed", mails: true,
 			long:   "Go on sending a digest that staff paused, or that waits for staff because it is\nlate.",
 			decide: func(ctx context.Context, n *newsroom, id int64) (bool, error) { return n.db.Resume(ctx, id) },
 			did:    "digest %d goes on; see: insights digest show %[1]d", already: "digest %d is being sent already",
@@ -52,7 +53,7 @@ func (p *program) digestDecisions() []*cobra.Command {
 }
 
 func (p *program) decisionCommand(d decision) *cobra.Command {
-	var dryRun bool
+	var yes, dryRun bool
 	cmd := &cobra.Command{
 		Use: d.name + " ID", Short: d.short, Long: d.long, Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -63,6 +64,13 @@ func (p *program) decisionCommand(d decision) *cobra.Command {
 				}
 				words := fmt.Sprintf("would %s digest %d: it is %s, %s", d.would, digest.ID, digest.State, countsLine(digest))
 				if !dryRun {
+					if d.mails && digest.State == newsletter.DigestPaused {
+						left := digest.Counts[newsletter.Waiting] + digest.Counts[newsletter.Deferred]
+						p.out.note("digest %d: %s of %s to send, %s, first subject %q", digest.ID, thousands(left), count(digest.Readers, "mail"), count(len(digest.Items), "insight"), subjectOfDigest(digest))
+						if err := p.confirm("Go on?", yes); err != nil {
+							return err
+						}
+					}
 					changed, err := d.decide(cmd.Context(), n, digest.ID)
 					if errors.Is(err, newsletter.ErrState) {
 						return fmt.Errorf("digest %d is %s: it can't be %s", digest.ID, digest.State, d.past)
@@ -78,6 +86,9 @@ func (p *program) decisionCommand(d decision) *cobra.Command {
 				return p.showDecided(cmd.Context(), n, digest.ID, words)
 			})
 		},
+	}
+	if d.mails {
+		cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
 	}
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would be done")
 	return cmd

@@ -39,6 +39,7 @@ type digestJSON struct {
 	Slot       string            `json:"slot"`
 	Hash       string            `json:"hash"`
 	Counts     map[string]int    `json:"counts,omitempty"`
+	NotBefore  *time.Time        `json:"not_before"` // null: it goes out once it is approved
 	CreatedAt  *time.Time        `json:"created_at"`
 	ApprovedAt *time.Time        `json:"approved_at"`
 	DoneAt     *time.Time        `json:"done_at"`
@@ -56,7 +57,7 @@ func digestDocument(d newsletter.Digest) digestJSON {
 	document := digestJSON{
 		State: string(d.State), Reason: d.Reason, Readers: d.Readers, Variants: []variantJSON{}, Insights: []newsletter.Item{}, Subject: subjectOfDigest(d),
 		Cadence: string(d.Cadence), Category: d.Category, Schedule: d.Schedule, Slot: d.Slot, Hash: d.Hash,
-		CreatedAt: stamp(d.CreatedAt), ApprovedAt: stamp(d.ApprovedAt), DoneAt: stamp(d.DoneAt),
+		NotBefore: stamp(d.NotBefore), CreatedAt: stamp(d.CreatedAt), ApprovedAt: stamp(d.ApprovedAt), DoneAt: stamp(d.DoneAt),
 	}
 	if d.ID != 0 {
 		document.ID = &d.ID
@@ -91,7 +92,7 @@ func subjectOfDigest(d newsletter.Digest) string {
 }
 
 func (p *program) digestPlanCommand() *cobra.Command {
-	var cadence, category, only, intro, subject, out string
+	var cadence, category, only, intro, subject, at, out string
 	var dryRun, failEmpty bool
 	cmd := &cobra.Command{
 		Use: "plan", Short: "Freeze a digest of what readers have unread; nobody is mailed yet", Args: cobra.NoArgs,
@@ -100,6 +101,9 @@ func (p *program) digestPlanCommand() *cobra.Command {
 			return p.withNewsroom(cmd.Context(), func(n *newsroom) error {
 				request, err := n.planRequest(cmd.Context(), cadence, category, only, intro, subject)
 				if err != nil {
+					return err
+				}
+				if request.NotBefore, err = n.moment(at, time.Now()); err != nil {
 					return err
 				}
 				request.DryRun = dryRun
@@ -115,6 +119,7 @@ func (p *program) digestPlanCommand() *cobra.Command {
 	cmd.Flags().StringVar(&only, "only", "", "only this subscriber's `address`")
 	cmd.Flags().StringVar(&intro, "intro", "", "a text `file` that stands before the insights")
 	cmd.Flags().StringVar(&subject, "subject", "", "the `subject` (default: made from the first title)")
+	cmd.Flags().StringVar(&at, "at", "", "send it not before this `time`: 2026-12-01 09:00 in the site's\nzone, or with one: 2026-12-01T09:00:00Z")
 	cmd.Flags().StringVar(&out, "out", "", "also write every mail, as it will be sent, into this `folder`")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would be planned")
 	cmd.Flags().BoolVar(&failEmpty, "fail-empty", false, "exit with 1 when there is nothing to send")
@@ -158,6 +163,27 @@ func (n *newsroom) planRequest(ctx context.Context, cadence, category, only, int
 	return r, nil
 }
 
+// moment reads a time to come, as staff write it: by the site's clock unless it
+// names its zone.
+func (n *newsroom) moment(word string, now time.Time) (time.Time, error) {
+	if word == "" {
+		return time.Time{}, nil
+	}
+	t, err := time.Parse(time.RFC3339, word)
+	for _, layout := range []string{"2006-01-02 15:04", "2006-01-02T15:04"} {
+		if err != nil {
+			t, err = time.ParseInLocation(layout, word, n.config.zone())
+		}
+	}
+	switch {
+	case err != nil:
+		return t, usageError("--at %q is no time: write 2026-12-01 09:00, or with a zone 2026-12-01T09:00:00Z", word)
+	case !t.After(now):
+		return t, usageError("--at %s is past", moment(t, n.config.zone()))
+	}
+	return t, nil
+}
+
 func (p *program) plan(ctx context.Context, n *newsroom, request newsletter.Request, out string, failEmpty bool) error {
 	lib, err := n.library()
 	if err != nil {
@@ -193,6 +219,9 @@ func (p *program) plan(ctx context.Context, n *newsroom, request newsletter.Requ
 		return emptyError(d, failEmpty)
 	}
 	p.showPlan(d)
+	if !d.NotBefore.IsZero() {
+		p.out.line("\nOnce approved it goes out at %s.", moment(d.NotBefore, n.config.zone()))
+	}
 	if request.DryRun {
 		p.out.line("\ndry run: nothing was stored")
 	} else {
@@ -289,6 +318,9 @@ func (p *program) digestShowCommand() *cobra.Command {
 				zone := n.config.zone()
 				p.out.line("\nstate     %s", strings.TrimSpace(string(d.State)+" "+d.Reason))
 				p.out.line("subject   %s", subjectOfDigest(d))
+				if !d.NotBefore.IsZero() {
+					p.out.line("goes out  %s, once approved", moment(d.NotBefore, zone))
+				}
 				p.out.line("planned   %s\napproved  %s\ndone      %s", moment(d.PlannedAt, zone), moment(d.ApprovedAt, zone), moment(d.DoneAt, zone))
 				p.out.line("mails     %s", countsLine(d))
 				return nil

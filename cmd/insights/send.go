@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -81,6 +82,8 @@ func (p *program) send(ctx context.Context, n *newsroom, d newsletter.Digest, ye
 		}
 	case !changed:
 		p.out.line("digest %d was approved before and is %s: %s; nothing was started again", d.ID, d.State, countsLine(d))
+	case time.Now().Before(d.NotBefore):
+		p.out.line("digest %d is approved and goes out at %s", d.ID, moment(d.NotBefore, n.config.zone()))
 	case n.running(ctx):
 		p.out.line("digest %d is being sent; see: insights digest show %d", d.ID, d.ID)
 	default:

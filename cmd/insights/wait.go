@@ -30,6 +30,9 @@ func (p *program) digestProgress(n *newsroom, id int64) func(context.Context) (p
 				g.ended += n
 			}
 		}
+		if time.Now().Before(d.NotBefore) {
+			g.waits = fmt.Sprintf("digest %d goes out at %s", id, moment(d.NotBefore, n.config.zone()))
+		}
 		switch d.State {
 		case newsletter.DigestDone:
 			g.done = true

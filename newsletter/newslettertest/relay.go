@@ -18,6 +18,7 @@ var relayTests = []test{
 	{"a slow domain holds up no other", keepsDomainRate},
 	{"asked to slow down, it does, and recovers", slowsDown},
 	{"what is late is given up when the next of its schedule is due", givesUpForTheNext},
+	{"a digest goes out no sooner than it may, and is not late before", waitsForItsTime},
 }
 
 func breaksEverySession(w *world) {
@@ -171,3 +172,30 @@ func givesUpForTheNext(w *world) {
 }
 
 var errTooMany = errors.New("421 4.7.0 too many connections")
+
+func waitsForItsTime(w *world) {
+	w.readers(3)
+	opens := time.Now().Add(20 * time.Minute)
+	d := w.plan(newsletter.Request{NotBefore: opens})
+	var s server
+	for range 2 { // the second one finds it waiting, as after a restart
+		stop := w.start(w.worker(&s))
+		time.Sleep(5 * time.Minute)
+		stop()
+	}
+	late, err := w.store.PauseLate(w.Context(), func(string) time.Duration { return time.Minute })
+	if err != nil || len(late) > 0 {
+		w.Errorf("digests %v are late before their time, %v", late, err)
+	}
+	w.wantState(d.ID, newsletter.DigestApproved)
+	if n := len(s.received()); n > 0 {
+		w.Errorf("%d mails before their time", n)
+	}
+	stop := w.start(w.worker(&s))
+	time.Sleep(time.Until(opens) + time.Second)
+	stop()
+	if n := len(s.received()); n != 3 {
+		w.Errorf("%d mails to 3 readers", n)
+	}
+	w.wantState(d.ID, newsletter.DigestDone)
+}

@@ -13,17 +13,18 @@ import (
 )
 
 const digestColumns = `d.id, d.uid, d.state, d.reason, d.cadence, d.category, d.only_id, d.schedule, d.slot, d.subject, d.intro, d.cutoff, d.max_items, d.hash, d.items, d.readers,
-	d.created_at, d.planned_at, d.approved_at, d.done_at`
+	d.not_before, d.created_at, d.planned_at, d.approved_at, d.done_at`
 
 func scanDigest(scan func(...any) error) (newsletter.Digest, error) {
 	var d newsletter.Digest
 	var items string
-	var created, planned, approved, done int64
+	var notBefore, created, planned, approved, done int64
 	err := scan(&d.ID, &d.UID, &d.State, &d.Reason, &d.Cadence, &d.Category, &d.Only, &d.Schedule, &d.Slot, &d.Subject, &d.Intro, &d.Cutoff, &d.MaxItems, &d.Hash, &items, &d.Readers,
-		&created, &planned, &approved, &done)
+		&notBefore, &created, &planned, &approved, &done)
 	if err != nil {
 		return d, err
 	}
+	d.NotBefore = fromMillis(notBefore)
 	d.CreatedAt, d.PlannedAt, d.ApprovedAt, d.DoneAt = fromMillis(created), fromMillis(planned), fromMillis(approved), fromMillis(done)
 	if err := json.Unmarshal([]byte(items), &d.Items); err != nil {
 		return d, fmt.Errorf("read the insights of digest %d: %w", d.ID, err)

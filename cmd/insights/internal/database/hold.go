@@ -70,14 +70,14 @@ func (db *DB) PauseLate(ctx context.Context, after func(schedule string) time.Du
 		paused = nil
 		late := make(map[int64]time.Duration)
 		err := each(ctx, tx, func(rows *sql.Rows) error {
-			var id, active int64
+			var id, active, approved, opens int64
 			var schedule string
-			err := rows.Scan(&id, &schedule, &active)
-			if by := time.Since(fromMillis(active)); by > after(schedule) {
+			err := rows.Scan(&id, &schedule, &active, &approved, &opens)
+			if by := time.Since(fromMillis(max(active, approved, opens))); by > after(schedule) {
 				late[id] = by
 			}
 			return err
-		}, "SELECT id, schedule, CASE WHEN active_at > approved_at THEN active_at ELSE approved_at END FROM digests WHERE state IN ('approved', 'sending') ORDER BY id")
+		}, "SELECT id, schedule, active_at, approved_at, not_before FROM digests WHERE state IN ('approved', 'sending') ORDER BY id")
 		if err != nil {
 			return err
 		}

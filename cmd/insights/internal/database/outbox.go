@@ -150,7 +150,7 @@ func (db *DB) Trouble(ctx context.Context, worker string, t newsletter.Trouble) 
 
 // Ready implements newsletter.OutboxStore.
 func (db *DB) Ready(ctx context.Context) ([]newsletter.Digest, error) {
-	digests, err := db.bareDigests(ctx, "d.state IN ('approved', 'sending') ORDER BY d.id")
+	digests, err := db.bareDigests(ctx, "d.state IN ('approved', 'sending') AND d.not_before <= ?1 ORDER BY d.id", now())
 	if err != nil {
 		return nil, err
 	}
@@ -252,7 +252,7 @@ func (db *DB) ClaimDeliveries(ctx context.Context, worker string, digest int64, 
 	err = db.bookkeep(ctx, func(tx *sql.Tx) error {
 		tasks = nil
 		var approved, active int64
-		err := tx.QueryRowContext(ctx, "SELECT approved_at, active_at FROM digests WHERE id = ?1 AND state = 'sending' AND NOT "+held, digest).Scan(&approved, &active)
+		err := tx.QueryRowContext(ctx, "SELECT CASE WHEN not_before > approved_at THEN not_before ELSE approved_at END, active_at FROM digests WHERE id = ?1 AND state = 'sending' AND NOT "+held, digest).Scan(&approved, &active)
 		if errors.Is(err, sql.ErrNoRows) {
 			return nil // paused, ended or held meanwhile
 		}
@@ -372,13 +372,13 @@ func (db *DB) Finish(ctx context.Context, digest int64) (done bool, err error) {
 // nextDueQuery asks digest by digest, so that planned ones that wait for staff
 // cost nothing.
 const nextDueQuery = `SELECT coalesce(min(due), 0) FROM (
-	SELECT (SELECT min(d.next_at) FROM deliveries d WHERE d.digest_id = g.id AND d.next_at >= 0) AS due
+	SELECT CASE WHEN g.not_before > ?1 THEN g.not_before ELSE (SELECT min(d.next_at) FROM deliveries d WHERE d.digest_id = g.id AND d.next_at >= 0) END AS due
 	FROM digests g WHERE g.state IN ('approved', 'sending')
 	UNION ALL SELECT min(next_at) FROM messages WHERE state IN ('pending', 'deferred')) t`
 
 // NextDue implements newsletter.OutboxStore.
 func (db *DB) NextDue(ctx context.Context) (time.Time, error) {
 	var due int64
-	err := db.reader.QueryRowContext(ctx, nextDueQuery).Scan(&due)
+	err := db.reader.QueryRowContext(ctx, nextDueQuery, now()).Scan(&due)
 	return fromMillis(due), explain(err)
 }
