@@ -3,6 +3,7 @@ package main
 import (
 	"crypto"
 	"fmt"
+	"log/slog"
 	"os"
 	"regexp"
 	"strings"
@@ -134,13 +135,13 @@ func (c *Config) mailWarnings() (warnings []string) {
 
 // relays are the configured mail server, with a second one behind it if there is
 // one.
-func (c *Config) relays() newsletter.Transport {
+func (c *Config) relays(log *slog.Logger) newsletter.Transport {
 	first := c.relay(c.SMTP.Host, c.SMTP.Port, c.SMTP.TLS, c.SMTP.User, c.SMTP.Password)
 	if c.SMTP.Fallback.Host == "" {
 		return first
 	}
 	f := c.SMTP.Fallback
-	return &smtp.Failover{Relays: []*smtp.Relay{first, c.relay(f.Host, f.Port, f.TLS, f.User, f.Password)}}
+	return &smtp.Failover{Relays: []*smtp.Relay{first, c.relay(f.Host, f.Port, f.TLS, f.User, f.Password)}, Log: log}
 }
 
 func (c *Config) relay(host string, port int, tls, user, password string) *smtp.Relay {

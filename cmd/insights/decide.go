@@ -48,7 +48,7 @@ func (p *program) digestDecisions() []*cobra.Command {
 			decide: func(ctx context.Context, n *newsroom, id int64) (bool, error) { return n.db.Cancel(ctx, id) },
 			did:    "digest %d is cancelled; what was not sent comes with the next digest", already: "digest %d was cancelled before",
 		}),
-		p.digestRetryCommand(), p.digestReleaseCommand(),
+		p.digestRetryCommand(), p.digestHoldCommand(), p.digestReleaseCommand(),
 	}
 }
 
@@ -178,6 +178,58 @@ func (p *program) retry(ctx context.Context, n *newsroom, d newsletter.Digest, f
 		words += "; the next `insights serve` sends them"
 	}
 	return p.showDecided(ctx, n, d.ID, words)
+}
+
+// holdJSON is what `digest hold` did.
+type holdJSON struct {
+	Held   bool   `json:"held"` // it is, now
+	Reason string `json:"reason"`
+	DryRun bool   `json:"dry_run,omitempty"`
+}
+
+func (p *program) digestHoldCommand() *cobra.Command {
+	var reason string
+	var dryRun bool
+	cmd := &cobra.Command{
+		Use: "hold", Short: "Hold all sending until it is released", Args: cobra.NoArgs,
+		Long: `Hold all sending, of digests and of single mails, until it is released with:
+insights digest release. A SQLite database that is older than what was sent from
+it is held by itself; after restoring PostgreSQL, hold before a daemon starts.`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return p.withNewsroom(cmd.Context(), func(n *newsroom) error { return p.hold(cmd.Context(), n, reason, dryRun) })
+		},
+	}
+	cmd.Flags().StringVar(&reason, "reason", "held by staff", "why, for whoever looks at it later")
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would be done")
+	return cmd
+}
+
+func (p *program) hold(ctx context.Context, n *newsroom, reason string, dryRun bool) error {
+	if reason = strings.Join(strings.Fields(reason), " "); reason == "" {
+		return usageError("--reason is empty: say why, for whoever looks at it later")
+	}
+	was, _, err := n.db.Held(ctx)
+	if err != nil {
+		return err
+	}
+	document := holdJSON{Held: was != "", Reason: was, DryRun: dryRun}
+	words := "sending was held before: " + was
+	switch {
+	case was != "":
+	case dryRun:
+		words = "would hold all sending"
+	default:
+		if err := n.db.Hold(ctx, reason); err != nil {
+			return err
+		}
+		document.Held, document.Reason = true, reason
+		words = "all sending is held; go on with: insights digest release"
+	}
+	if done, err := p.out.document(document); done {
+		return err
+	}
+	p.out.line("%s", words)
+	return nil
 }
 
 // heldJSON is what `digest release` did.

@@ -66,22 +66,26 @@ func (p *program) deliveryListCommand() *cobra.Command {
 				}
 				filter.Email = a.Key()
 			}
+			if !cmd.Flags().Changed("limit") && !p.out.json && p.out.width() > 0 {
+				limit = page
+			}
 			return p.withNewsroom(cmd.Context(), func(n *newsroom) error { return p.listDeliveries(cmd.Context(), n, filter, limit) })
 		},
 	}
 	cmd.Flags().Int64Var(&digest, "digest", 0, "only of this digest (its `id`)")
 	cmd.Flags().StringVar(&state, "state", "", "only in this `state`: "+stateNames())
 	cmd.Flags().StringVar(&email, "email", "", "only to this `address`")
-	cmd.Flags().IntVar(&limit, "limit", 0, "at most this `number` (0 = all; without --json and on a terminal, 1000)")
+	cmd.Flags().IntVar(&limit, "limit", 0, "at most this `number`, 0 = all (default: all, on a terminal 1000)")
 	return cmd
 }
 
+// page is how many rows a person looks at, and how many are laid out together.
+const page = 1000
+
 // listDeliveries writes mails as they are read: there may be a million.
 func (p *program) listDeliveries(ctx context.Context, n *newsroom, filter newsletter.DeliveryFilter, limit int) error {
-	if limit == 0 && !p.out.json && p.out.width() > 0 {
-		limit = 1000
-	}
 	list := p.out.list()
+	header := []string{"ID", "KIND", "EMAIL", "STATE", "TRIES", "SINCE", "REASON"}
 	var rows [][]string
 	shown, more := 0, false
 	for d, err := range n.db.Deliveries(ctx, filter) {
@@ -97,15 +101,21 @@ func (p *program) listDeliveries(ctx context.Context, n *newsroom, filter newsle
 			continue
 		}
 		rows = append(rows, []string{document.ID, document.Kind, d.Email, document.State, fmt.Sprint(d.Attempts), moment(d.UpdatedAt, n.config.zone()), dash(d.Reason)})
+		if len(rows) == page {
+			p.out.table(header, rows)
+			header, rows = nil, nil
+		}
 	}
 	if done, err := list.end(); done {
 		return err
 	}
-	if len(rows) == 0 {
+	if shown == 0 {
 		p.out.line("no mail matches")
 		return nil
 	}
-	p.out.table([]string{"ID", "KIND", "EMAIL", "STATE", "TRIES", "SINCE", "REASON"}, rows)
+	if len(rows) > 0 {
+		p.out.table(header, rows)
+	}
 	if more {
 		p.out.note("and more: --limit 0 lists all, --state and --digest choose")
 	}

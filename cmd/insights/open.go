@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -220,7 +221,7 @@ func (p *program) assemble(c *Config, db *database.DB) (*newsroom, error) {
 // worker is the sender over the transport that the database is for: a database
 // of `insights dev` never reaches a mail server.
 func (n *newsroom) worker(ctx context.Context, p *program) (*newsletter.Worker, error) {
-	transport, err := n.transport(ctx)
+	transport, err := n.transport(ctx, p.log())
 	if err != nil {
 		return nil, err
 	}
@@ -239,7 +240,7 @@ func (n *newsroom) worker(ctx context.Context, p *program) (*newsletter.Worker, 
 	}, nil
 }
 
-func (n *newsroom) transport(ctx context.Context) (newsletter.Transport, error) {
+func (n *newsroom) transport(ctx context.Context, log *slog.Logger) (newsletter.Transport, error) {
 	use, err := n.db.Use(ctx)
 	if err != nil {
 		return nil, err
@@ -250,7 +251,7 @@ func (n *newsroom) transport(ctx context.Context) (newsletter.Transport, error) 
 	if n.config.SMTP.Host == "" {
 		return nil, unusable(errors.New("smtp.host is not set: INSIGHTS_SMTP_HOST=smtp.example.com"))
 	}
-	return n.config.relays(), nil
+	return n.config.relays(log), nil
 }
 
 // helo is the name this program gives itself: never the machine's own.

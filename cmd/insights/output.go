@@ -131,13 +131,16 @@ func (o *output) clear() {
 	}
 }
 
-// table writes rows under a header, in columns as wide as they need to be; on a
-// terminal cells are cut so that each row stays on its line.
+// table writes rows under a header (nil = none), in columns as wide as they need to
+// be; on a terminal cells are cut so that each row stays on its line.
 func (o *output) table(header []string, rows [][]string) {
 	if o.json {
 		return
 	}
-	cells := [][]string{header}
+	var cells [][]string
+	if header != nil {
+		cells = append(cells, header)
+	}
 	for _, row := range rows {
 		clean := make([]string, len(row))
 		for i, cell := range row {

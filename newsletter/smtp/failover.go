@@ -3,6 +3,9 @@ package smtp
 import (
 	"context"
 	"errors"
+	"log/slog"
+	"net"
+	"strconv"
 	"sync"
 	"time"
 
@@ -15,6 +18,7 @@ import (
 // at a time finds out whether it is back. It is safe for concurrent use.
 type Failover struct {
 	Relays []*Relay
+	Log    *slog.Logger // is told when one is left out and when it is back; nil = nobody
 
 	mu   sync.Mutex
 	down []time.Time // until when each is left out; zero: it is not
@@ -33,13 +37,13 @@ func (f *Failover) Open(ctx context.Context) (newsletter.Session, error) {
 	for _, i := range f.order() {
 		session, err := f.Relays[i].Open(ctx)
 		if err == nil {
-			f.set(i, time.Time{})
+			f.set(ctx, i, time.Time{}, nil)
 			return session, nil
 		}
 		if ctx.Err() != nil {
 			return nil, err // which may say nothing of the relay
 		}
-		f.set(i, time.Now().Add(leftOut))
+		f.set(ctx, i, time.Now().Add(leftOut), err)
 		faults = append(faults, err)
 	}
 	return nil, errors.Join(faults...)
@@ -71,8 +75,17 @@ func (f *Failover) order() (order []int) {
 	return append(order, last...)
 }
 
-func (f *Failover) set(i int, until time.Time) {
+// set leaves a relay out until then, because of err, or takes it back.
+func (f *Failover) set(ctx context.Context, i int, until time.Time, err error) {
 	f.mu.Lock()
-	defer f.mu.Unlock()
+	was := f.down[i]
 	f.down[i] = until
+	f.mu.Unlock()
+	switch relay := net.JoinHostPort(f.Relays[i].Host, strconv.Itoa(f.Relays[i].Port)); {
+	case f.Log == nil || was.IsZero() == until.IsZero():
+	case until.IsZero():
+		f.Log.InfoContext(ctx, "relay can be reached again", "relay", relay)
+	default:
+		f.Log.WarnContext(ctx, "relay can't be reached and is left out", "relay", relay, "error", oneLine(err.Error()))
+	}
 }

@@ -3,6 +3,7 @@ package smtp_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net"
 	"strings"
 	"sync"
@@ -27,7 +28,8 @@ func TestTheSecondRelayTakesOver(t *testing.T) {
 			}
 			return first.dial(ctx, network, address)
 		}
-		relays := &smtp.Failover{Relays: []*smtp.Relay{one, two}}
+		var log strings.Builder
+		relays := &smtp.Failover{Relays: []*smtp.Relay{one, two}, Log: slog.New(slog.NewTextHandler(&log, nil))}
 		send := func() {
 			t.Helper()
 			session, err := relays.Open(t.Context())
@@ -49,6 +51,9 @@ func TestTheSecondRelayTakesOver(t *testing.T) {
 		send()
 		if tries != 2 || len(first.accepted()) != 1 {
 			t.Errorf("back again, the first was tried %d times and took %d mails", tries, len(first.accepted()))
+		}
+		if said := log.String(); strings.Count(said, "left out") != 1 || strings.Count(said, "can be reached again") != 1 {
+			t.Errorf("the log says\n%s", said)
 		}
 		down = errors.New("connection refused")
 		two.DialContext = func(context.Context, string, string) (net.Conn, error) { return nil, errors.New("no route") }
