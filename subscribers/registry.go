@@ -104,7 +104,10 @@ func cleanName(name string) (string, error) {
 	if utf8.RuneCountInString(name) > 100 {
 		return "", errors.New("that name is too long: 100 characters at most")
 	}
-	if !utf8.ValidString(name) || strings.ContainsFunc(name, breaks) {
+	if !utf8.ValidString(name) {
+		return "", errors.New("that name is not UTF-8 text")
+	}
+	if strings.ContainsFunc(name, breaks) {
 		return "", errors.New("a name can't hold line breaks or other control characters")
 	}
 	return name, nil

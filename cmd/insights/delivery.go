@@ -56,6 +56,9 @@ func (p *program) deliveryListCommand() *cobra.Command {
 		Long: "List mails with what became of each: deliveries of digests and single mails.\n--state uncertain also lists those that were sent again since.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			filter := newsletter.DeliveryFilter{Digest: digest, State: newsletter.DeliveryState(state)}
+			if digest < 0 || limit < 0 {
+				return usageError("--digest and --limit are not negative")
+			}
 			if state != "" && !knownState(filter.State) {
 				return usageError("unknown state %q: one of %s", state, stateNames())
 			}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -154,10 +156,13 @@ func (n *newsroom) planRequest(ctx context.Context, cadence, category, only, int
 		if len(text) > maxIntro {
 			return r, usageError("the intro %s has %d bytes; %d at most", intro, len(text), maxIntro)
 		}
-		r.Intro = strings.TrimSpace(strings.ToValidUTF8(string(text), "�"))
+		if !utf8.Valid(text) || bytes.ContainsRune(text, 0) {
+			return r, usageError("the intro %s is not UTF-8 text", intro)
+		}
+		r.Intro = strings.TrimSpace(string(text))
 	}
-	if strings.ContainsAny(subject, "\r\n\x00") || len(subject) > 250 {
-		return r, usageError("a subject is one line of at most 250 bytes")
+	if !utf8.ValidString(subject) || strings.Map(printable, subject) != subject || strings.ContainsAny(subject, "\u2028\u2029") || len(subject) > 250 {
+		return r, usageError("a subject is one line of at most 250 bytes, without control characters")
 	}
 	r.Subject = strings.TrimSpace(subject)
 	return r, nil

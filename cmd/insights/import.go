@@ -186,7 +186,7 @@ func (p *program) showImport(result importJSON, failure error) error {
 			p.out.note("and %s more: --json lists them", thousands(result.Failed-shown))
 			break
 		}
-		p.out.note("line %d: %s: %s", r.Line, dash(r.Email), r.Reason)
+		p.out.note("line %d: %s: %s", r.Line, strings.Map(printable, dash(r.Email)), strings.Map(printable, r.Reason))
 	}
 	would := ""
 	if result.DryRun {

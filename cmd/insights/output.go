@@ -44,15 +44,26 @@ func (r *result) Write(b []byte) (int, error) {
 // line writes a line of a command's result; nothing under --json.
 func (o *output) line(format string, args ...any) {
 	if !o.json {
-		fmt.Fprintf(o.stdout, format+"\n", args...)
+		fmt.Fprint(o.stdout, plain(format, args))
 	}
 }
 
+// plain is lines for a person. Parts of them may be of a stranger's file or of
+// another server, and are not to steer the terminal.
+func plain(format string, args []any) string {
+	return strings.Map(func(r rune) rune {
+		if r == '\n' || r == '\t' {
+			return r
+		}
+		return printable(r)
+	}, fmt.Sprintf(format, args...)) + "\n"
+}
+
 // note writes a line about what is going on.
-func (o *output) note(format string, args ...any) { fmt.Fprintf(o.stderr, format+"\n", args...) }
+func (o *output) note(format string, args ...any) { fmt.Fprint(o.stderr, plain(format, args)) }
 
 // problem writes what went wrong.
-func (o *output) problem(format string, args ...any) { fmt.Fprintf(o.stderr, format+"\n", args...) }
+func (o *output) problem(format string, args ...any) { fmt.Fprint(o.stderr, plain(format, args)) }
 
 // item writes a label and what it stands for, beside it; on a terminal in as many
 // lines as that needs.

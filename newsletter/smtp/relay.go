@@ -127,8 +127,12 @@ func (r *Relay) connect(ctx context.Context) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, r.ConnectTimeout)
 	defer cancel()
 	conn, err := r.DialContext(ctx, "tcp", r.address())
-	if err != nil || r.TLS != TLSImplicit {
-		return conn, err
+	if err != nil {
+		return nil, err
+	}
+	conn = &boundedConn{Conn: conn}
+	if r.TLS != TLSImplicit {
+		return conn, nil
 	}
 	secured := tls.Client(conn, r.TLSConfig)
 	if err := secured.HandshakeContext(ctx); err != nil {

@@ -78,6 +78,8 @@ func TestOutcomeOfEveryFault(t *testing.T) {
 		{"the dot out of order", "DOT", answer{reply: "503 5.5.1 no recipients"}, notSent, 503, "5.5.1", "no recipients", true, []string{"MAIL", "RCPT", "DATA"}},
 		{"the dot answered with 354", "DOT", answer{reply: "354 more?"}, unknown, 354, "", "unexpected reply to the message", true, []string{"MAIL", "RCPT", "DATA"}},
 		{"the dot answered with nonsense", "DOT", answer{reply: "?"}, unknown, 0, "", "no SMTP reply to the message", true, []string{"MAIL", "RCPT", "DATA"}},
+		{"the dot answered without end", "DOT", answer{reply: strings.Repeat("250-x\r\n", 20_000)}, unknown, 0, "", "does not end within 64 KB", true, []string{"MAIL", "RCPT", "DATA"}},
+		{"RCPT answered with an endless line", "RCPT", answer{reply: "250 " + strings.Repeat("x", 200_000)}, notSent, 0, "", "does not end within 64 KB", true, []string{"MAIL", "RCPT"}},
 		{"lost after the dot", "DOT", hangUp, unknown, 0, "", "connection lost before the answer", true, []string{"MAIL", "RCPT", "DATA"}},
 		{"no answer to the dot", "DOT", silent, unknown, 0, "", "no answer to the message within 10m0s", true, []string{"MAIL", "RCPT", "DATA"}},
 	} {

@@ -22,13 +22,28 @@ const settingIdentity = "identity"
 // note is what a sender leaves beside the database.
 type note struct {
 	identity string
+	senders  int64 // how many began
 	recorded int64 // marks and outcomes
 }
 
-func (n note) String() string { return fmt.Sprintf("%s %d\n", n.identity, n.recorded) }
+// String is as long for one note as for the next, so that they can be written over
+// one another.
+func (n note) String() string { return fmt.Sprintf("%s %-20d %-20d\n", n.identity, n.senders, n.recorded) }
+
+// writeOver replaces the note in one write, so that a kill leaves the old one or the
+// new one. The file stays: it is the one that is locked.
+func (n note) writeOver(path string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteAt([]byte(n.String()), 0)
+	return errors.Join(err, f.Close())
+}
 
 func (db *DB) currentNote(ctx context.Context) (n note, err error) {
-	err = db.reader.QueryRowContext(ctx, `SELECT coalesce((SELECT value FROM settings WHERE name = ?1), ''), value FROM counters WHERE name = 'recorded'`, settingIdentity).Scan(&n.identity, &n.recorded)
+	err = db.reader.QueryRowContext(ctx, `SELECT coalesce((SELECT value FROM settings WHERE name = ?1), '') AS identity,
+		(SELECT value FROM counters WHERE name = 'senders'), (SELECT value FROM counters WHERE name = 'recorded')`, settingIdentity).Scan(&n.identity, &n.senders, &n.recorded)
 	return n, explain(err)
 }
 
@@ -47,8 +62,7 @@ func (db *DB) leaveNote(ctx context.Context) error {
 	if db.senderLock == nil || n == db.noted {
 		return nil
 	}
-	// A note cut short by a crash says nothing, which does no harm.
-	if err := os.WriteFile(path, []byte(n.String()), 0o600); err != nil {
+	if err := n.writeOver(path); err != nil {
 		return fmt.Errorf("note how far sending is: %w", err)
 	}
 	db.noted = n
@@ -56,7 +70,7 @@ func (db *DB) leaveNote(ctx context.Context) error {
 }
 
 // holdIfOlder holds sending when the note beside the database says that more was
-// recorded than it knows of.
+// recorded than it knows of, or is gone.
 func (db *DB) holdIfOlder(ctx context.Context) error {
 	path := db.engine.notePath()
 	if path == "" {
@@ -73,9 +87,12 @@ func (db *DB) holdIfOlder(ctx context.Context) error {
 	if is.identity == "" {
 		return db.SetSetting(ctx, settingIdentity, rand.Text())
 	}
+	if len(line) == 0 && is.recorded > 0 {
+		return db.Hold(ctx, fmt.Sprintf("nothing beside this database (%s) says how much was sent from it: if it is an older copy, mails that it lists as unsent may have arrived", path))
+	}
 	var was note
-	if _, err := fmt.Sscan(string(line), &was.identity, &was.recorded); err != nil || was.identity != is.identity || was.recorded <= is.recorded {
+	if _, err := fmt.Sscan(string(line), &was.identity, &was.senders, &was.recorded); err != nil || was.identity != is.identity || was.senders <= is.senders && was.recorded <= is.recorded {
 		return nil // no note, another database's, or one that agrees
 	}
-	return db.Hold(ctx, fmt.Sprintf("this database is older than what was sent from it (it lacks %d records): mails that it lists as unsent may have arrived", was.recorded-is.recorded))
+	return db.Hold(ctx, "this database is older than what was sent from it: mails that it lists as unsent may have arrived")
 }

@@ -2,12 +2,14 @@ package database_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/scaledbydesign/insights/cmd/insights/internal/database"
 	"github.com/scaledbydesign/insights/newsletter"
@@ -58,6 +60,66 @@ func TestAnOlderDatabaseSendsNothingByItself(t *testing.T) {
 	}
 	if n := send(t, restored, 0); n != 50 {
 		t.Errorf("%d mails after the release", n)
+	}
+}
+
+// A sender that was killed before it noted how far it was has noted that it began;
+// and where the note is gone nobody knows.
+func TestAnOlderDatabaseIsHeldWhateverBecameOfItsSender(t *testing.T) {
+	for name, meanwhile := range map[string]func(t *testing.T, path string, db *database.DB){
+		"killed at once": func(t *testing.T, path string, db *database.DB) {
+			if err := db.LockSender(); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := db.Attach(t.Context(), "killed", time.Minute, newsletter.Resend); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"note lost": func(t *testing.T, path string, db *database.DB) { os.Remove(path + ".sender") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "test.db")
+			db := openAt(t, path)
+			lib := fill(t, db, 5)
+			plan(t, db, lib)
+			send(t, db, 0)
+			exec(t, db, "PRAGMA wal_checkpoint(TRUNCATE)")
+			before := read(t, path)
+			meanwhile(t, path, db)
+			db.Close()
+			for _, end := range []string{"-wal", "-shm"} {
+				os.Remove(path + end)
+			}
+			if err := os.WriteFile(path, before, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			restored := openAt(t, path)
+			exec(t, restored, "UPDATE subscribers SET position_id = 1")
+			again := plan(t, restored, lib)
+			if n := send(t, restored, again.ID); n != 0 {
+				t.Errorf("%d mails were sent", n)
+			}
+			if reason, err := restored.Setting(t.Context(), "held"); err != nil || reason == "" {
+				t.Errorf("held because of %q, %v", reason, err)
+			}
+		})
+	}
+}
+
+// Two names of one file are one database: it has one sender.
+func TestALinkIsTheSameDatabase(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "test.db")
+	db := openAt(t, path)
+	link := filepath.Join(t.TempDir(), "link.db")
+	if err := os.Symlink(path, link); err != nil {
+		t.Fatal(err)
+	}
+	other := openAt(t, link)
+	if err := db.LockSender(); err != nil {
+		t.Fatal(err)
+	}
+	if err := other.LockSender(); !errors.Is(err, database.ErrLocked) {
+		t.Errorf("the second sender: %v", err)
 	}
 }
 

@@ -44,10 +44,18 @@ func (db *DB) Attach(ctx context.Context, worker string, ttl time.Duration, poli
 		if _, err := tx.ExecContext(ctx, "DELETE FROM workers WHERE beat_at < ?1 AND id <> ?2", alive, worker); err != nil {
 			return err
 		}
+		if alone { // from here on a copy made before is an older one
+			if _, err := tx.ExecContext(ctx, "UPDATE counters SET value = value + 1 WHERE name = 'senders'"); err != nil {
+				return err
+			}
+		}
 		var err error
 		recovered, err = takeOver(ctx, tx, policy, at)
 		return err
 	})
+	if err == nil && alone {
+		err = db.leaveNote(ctx)
+	}
 	return recovered, err
 }
 

@@ -102,7 +102,14 @@ func exists(path string) bool {
 	return err == nil
 }
 
-func (s *sqlite) notePath() string { return s.path + "-sender" }
+// notePath is beside the file itself, whatever link it was opened by, and is not one
+// of those that go with it: people remove file.db-* before they put a copy back.
+func (s *sqlite) notePath() string {
+	if path, err := filepath.EvalSymlinks(s.path); err == nil {
+		return path + ".sender"
+	}
+	return s.path + ".sender"
+}
 
 // lockSender locks a file beside the database: locking the database file itself
 // would drop SQLite's own locks when closed.

@@ -111,7 +111,7 @@ func TestFilesAreTheOwnersAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	seen := 0
-	for _, suffix := range []string{"", "-wal", "-shm", "-sender"} {
+	for _, suffix := range []string{"", "-wal", "-shm", ".sender"} {
 		info, err := os.Stat(path + suffix)
 		if err != nil {
 			t.Error(err)
