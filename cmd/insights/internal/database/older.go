@@ -28,7 +28,9 @@ type note struct {
 
 // String is as long for one note as for the next, so that they can be written over
 // one another.
-func (n note) String() string { return fmt.Sprintf("%s %-20d %-20d\n", n.identity, n.senders, n.recorded) }
+func (n note) String() string {
+	return fmt.Sprintf("%s %-20d %-20d\n", n.identity, n.senders, n.recorded)
+}
 
 // writeOver replaces the note in one write, so that a kill leaves the old one or the
 // new one. The file stays: it is the one that is locked.
