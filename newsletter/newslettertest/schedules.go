@@ -278,7 +278,7 @@ func instantTogether(w *world) {
 	w.joinAs(subscribers.Instant, "engineering", "ada")
 	stop := w.schedule(10*time.Minute, newsletter.Schedule{Name: "instant", Cadence: subscribers.Instant})
 	w.publish("leadership", "l1") // the first library has no grace
-	time.Sleep(time.Minute)
+	time.Sleep(time.Minute + time.Second) // not when the scheduler looks
 	w.write("e1", "engineering", time.Now())
 	w.write("e2", "engineering", time.Now())
 	time.Sleep(11 * time.Minute)
@@ -295,7 +295,7 @@ func instantEdited(w *world) {
 	w.joinAs(subscribers.Instant, "engineering", "ada")
 	w.publish("leadership", "l1")
 	stop := w.schedule(10*time.Minute, newsletter.Schedule{Name: "instant", Cadence: subscribers.Instant})
-	time.Sleep(time.Minute)
+	time.Sleep(time.Minute + time.Second)
 	w.write("draft", "engineering", time.Now())
 	w.write("regretted", "engineering", time.Now())
 	time.Sleep(9 * time.Minute)
