@@ -277,7 +277,7 @@ func tooFew(w *world) {
 func instantTogether(w *world) {
 	w.joinAs(subscribers.Instant, "engineering", "ada")
 	stop := w.schedule(10*time.Minute, newsletter.Schedule{Name: "instant", Cadence: subscribers.Instant})
-	w.publish("leadership", "l1") // the first library has no grace
+	w.publish("leadership", "l1")         // the first library has no grace
 	time.Sleep(time.Minute + time.Second) // not when the scheduler looks
 	w.write("e1", "engineering", time.Now())
 	w.write("e2", "engineering", time.Now())
