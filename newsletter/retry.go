@@ -23,7 +23,10 @@ func (r Retry) next(now, deadline time.Time, attempts int) (at time.Time, ok boo
 	if most <= 0 {
 		most = time.Hour
 	}
-	wait := min(first<<min(max(attempts-1, 0), 20), most)
+	wait := min(first, most)
+	for ; attempts > 1 && wait < most; attempts-- {
+		wait = min(2*wait, most)
+	}
 	wait += rand.N(wait/2 + 1)
 	at = now.Add(wait)
 	return at, at.Before(deadline)

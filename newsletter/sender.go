@@ -210,7 +210,7 @@ func (c *connection) learn(o Outcome, now time.Time) {
 	}
 	switch {
 	case o.Result == NotSent, o.Result == Unknown, o.Code == 421:
-		c.gate.fail(now, answerText(o))
+		c.gate.fail(now, withoutAddresses(answerText(o)))
 		return
 	case o.Result == Accepted:
 		c.pace.accepted(now)
@@ -302,6 +302,17 @@ func (c *connection) record(ctx context.Context, m *Mark) (Verdict, error) {
 		c.Log.ErrorContext(ctx, "recording an outcome failed", "mail", outcome.Ref, "state", outcome.State, "error", a.err)
 	}
 	return a.verdict, a.err
+}
+
+// withoutAddresses is a server's answer as logs may hold it.
+func withoutAddresses(text string) string {
+	words := strings.Fields(text)
+	for i, word := range words {
+		if strings.Contains(word, "@") {
+			words[i] = "…"
+		}
+	}
+	return strings.Join(words, " ")
 }
 
 func answerText(o Outcome) string {

@@ -134,7 +134,8 @@ func (r *run) run(ctx context.Context) error {
 	for range r.connections() {
 		senders.Go(func() { r.send(sending) })
 	}
-	beating, endBeats := context.WithCancel(sending)
+	// Beats go on until the last answer is recorded, however long that takes.
+	beating, endBeats := context.WithCancel(context.WithoutCancel(ctx))
 	beats.Go(func() { r.beat(beating) })
 
 	feeders.Go(func() {

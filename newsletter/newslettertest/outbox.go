@@ -207,8 +207,11 @@ func fenced(w *world) {
 	if counts[newsletter.Uncertain] != 1 || counts[newsletter.InFlight] != 1 || counts[newsletter.Claimed] != 1 {
 		w.Errorf("counts %v", counts)
 	}
-	if w.mark("quick", again[0]) != newsletter.Drop {
-		w.Error("a mail was started twice")
+	if w.mark("quick", again[0]) != newsletter.Go {
+		w.Error("a mark that comes again, since its answer was lost, is refused")
+	}
+	if w.mark("slow", again[0]) != newsletter.Drop {
+		w.Error("a mail was started by two")
 	}
 }
 

@@ -104,7 +104,7 @@ func takeOver(ctx context.Context, tx *sql.Tx, policy newsletter.OnUncertain, at
 	}
 	// What was in flight when its digest ended is not tried again.
 	_, err = tx.ExecContext(ctx, `UPDATE deliveries SET state = 'skipped', next_at = -1, open = 0, reason = 'cancelled' WHERE next_at >= 0
-		AND digest_id IN (SELECT id FROM digests WHERE state = 'cancelled')`)
+		AND digest_id IN (SELECT id FROM digests WHERE state IN ('cancelled', 'failed'))`)
 	return recovered, err
 }
 
@@ -370,6 +370,10 @@ func (db *DB) Finish(ctx context.Context, digest int64) (done bool, err error) {
 		return false, explain(err)
 	}
 	err = db.write(ctx, func(tx *sql.Tx) error {
+		done = false
+		if err := lockDigest(ctx, tx, digest); err != nil { // what is looked at next is from after a retry at the same moment
+			return err
+		}
 		changed, err := affected(tx.ExecContext(ctx, "UPDATE digests SET state = 'done', done_at = ?2 WHERE id = ?1 AND state = 'sending' AND NOT ("+openDeliveries+")", digest, now()))
 		done = changed == 1
 		return err
@@ -382,7 +386,7 @@ func (db *DB) Finish(ctx context.Context, digest int64) (done bool, err error) {
 const nextDueQuery = `SELECT coalesce(min(due), 0) FROM (
 	SELECT CASE WHEN g.not_before > ?1 THEN g.not_before ELSE (SELECT min(d.next_at) FROM deliveries d WHERE d.digest_id = g.id AND d.next_at >= 0) END AS due
 	FROM digests g WHERE g.state IN ('approved', 'sending')
-	UNION ALL SELECT min(next_at) FROM messages WHERE state IN ('pending', 'deferred')) t`
+	UNION ALL SELECT min(next_at) FROM messages WHERE state IN ('pending', 'deferred')) t WHERE NOT ` + held
 
 // NextDue implements newsletter.OutboxStore.
 func (db *DB) NextDue(ctx context.Context) (time.Time, error) {

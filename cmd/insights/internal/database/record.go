@@ -159,7 +159,8 @@ func (db *DB) settleSent(ctx context.Context, tx *sql.Tx, worker string, sent []
 	if err != nil {
 		return err
 	}
-	sent = slices.DeleteFunc(sent, func(s newsletter.Settlement) bool { return others[s.Ref] })
+	// A copy: the transaction may run again, with all of them.
+	sent = slices.DeleteFunc(slices.Clone(sent), func(s newsletter.Settlement) bool { return others[s.Ref] })
 	return run(ctx, db, tx, &receivedBatch, nil, sent, func(args []any, s newsletter.Settlement) []any {
 		return append(args, s.Ref.Subscriber, s.Route.Base, s.Route.Target)
 	}, func(s newsletter.Settlement) error {
@@ -174,7 +175,7 @@ func recheck(ctx context.Context, tx *sql.Tx, worker string, m newsletter.Mark, 
 	err := tx.QueryRowContext(ctx, "SELECT variant, base_id, target_id FROM deliveries WHERE digest_id = ?1 AND subscriber_id = ?2 AND owner = ?3 AND state = 'claimed' /*pg FOR UPDATE */",
 		m.Ref.Digest, m.Ref.Subscriber, worker).Scan(&row.variant, &row.base, &row.target)
 	if errors.Is(err, sql.ErrNoRows) {
-		return newsletter.Drop, nil // fenced: another worker has it
+		return markedBefore(ctx, tx, "deliveries WHERE digest_id = ?1 AND subscriber_id = ?2 AND owner = ?3 AND state = 'sending'", m.Ref.Digest, m.Ref.Subscriber, worker)
 	}
 	if err != nil {
 		return newsletter.Drop, err
@@ -206,6 +207,17 @@ func recheck(ctx context.Context, tx *sql.Tx, worker string, m newsletter.Mark, 
 		return newsletter.Drop, row.skip(ctx, "paused")
 	}
 	return row.replan(ctx, m, d, reader)
+}
+
+// markedBefore answers a mark that finds its mail not claimed. Either another worker
+// has it, or it is this mark come again, whose first commit was never answered:
+// nobody has sent anything yet.
+func markedBefore(ctx context.Context, tx *sql.Tx, own string, args ...any) (newsletter.Verdict, error) {
+	var marked bool
+	if err := tx.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM "+own+")", args...).Scan(&marked); err != nil || !marked {
+		return newsletter.Drop, err
+	}
+	return newsletter.Go, nil
 }
 
 // delivery is one row while it is rechecked.
@@ -356,14 +368,14 @@ func (r *delivery) change(ctx context.Context, d newsletter.Digest, left []newsl
 }
 
 func settleDelivery(ctx context.Context, tx *sql.Tx, worker string, s newsletter.Settlement, at int64) error {
-	if !s.State.Terminal() { // nothing is tried again of a digest that was cancelled meanwhile
-		var cancelled bool
-		err := tx.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM digests WHERE id = ?1 AND state = 'cancelled')", s.Ref.Digest).Scan(&cancelled)
+	if !s.State.Terminal() { // nothing is tried again of a digest that has ended meanwhile
+		var ended string
+		err := tx.QueryRowContext(ctx, "SELECT coalesce((SELECT state FROM digests WHERE id = ?1 AND state IN ('cancelled', 'failed')), '')", s.Ref.Digest).Scan(&ended)
 		if err != nil {
 			return err
 		}
-		if cancelled {
-			s.State, s.Reason = newsletter.Skipped, "cancelled"
+		if ended != "" {
+			s.State, s.Reason = newsletter.Skipped, ended
 		}
 	}
 	next := int64(-1)

@@ -11,7 +11,7 @@ import (
 // the state that asked for it.
 func markMessage(ctx context.Context, tx *sql.Tx, worker string, m newsletter.Mark, at int64) (newsletter.Verdict, error) {
 	n, err := affected(tx.ExecContext(ctx, `UPDATE messages SET state = 'sending', attempts = attempts + 1, message_id = ?3, updated_at = ?4
-		WHERE id = ?1 AND owner = ?2 AND state = 'claimed' AND (kind = 'test'
+		WHERE id = ?1 AND owner = ?2 AND state = 'claimed' AND NOT `+held+` AND (kind = 'test'
 			OR EXISTS (SELECT 1 FROM subscribers s WHERE s.id = messages.subscriber_id
 				AND s.status = CASE messages.kind WHEN 'confirm' THEN 'pending' ELSE 'confirmed' END))`,
 		m.Ref.Message, worker, m.MessageID, at))
@@ -21,9 +21,13 @@ func markMessage(ctx context.Context, tx *sql.Tx, worker string, m newsletter.Ma
 	if n == 1 {
 		return newsletter.Go, nil
 	}
-	_, err = tx.ExecContext(ctx, "UPDATE messages SET state = 'skipped', owner = '', reason = 'no longer needed', updated_at = ?3 WHERE id = ?1 AND owner = ?2 AND state = 'claimed'",
-		m.Ref.Message, worker, at)
-	return newsletter.Drop, err
+	n, err = affected(tx.ExecContext(ctx, `UPDATE messages SET state = CASE WHEN `+held+` THEN 'pending' ELSE 'skipped' END, owner = '',
+		reason = CASE WHEN `+held+` THEN reason ELSE 'no longer needed' END, updated_at = ?3 WHERE id = ?1 AND owner = ?2 AND state = 'claimed'`,
+		m.Ref.Message, worker, at))
+	if err != nil || n == 1 {
+		return newsletter.Drop, err
+	}
+	return markedBefore(ctx, tx, "messages WHERE id = ?1 AND owner = ?2 AND state = 'sending'", m.Ref.Message, worker)
 }
 
 func settleMessage(ctx context.Context, tx *sql.Tx, worker string, s newsletter.Settlement, at int64) error {

@@ -32,7 +32,8 @@ func (db *DB) Troubles(ctx context.Context) (troubles []newsletter.Trouble, err 
 		t.Since, t.Until = fromMillis(since), fromMillis(until)
 		troubles = append(troubles, t)
 		return err
-	}, "SELECT trouble, trouble_since, trouble_until FROM workers WHERE trouble <> '' AND beat_at > ?1 ORDER BY trouble_since", now()-beatsWithin.Milliseconds())
+	}, "SELECT trouble, trouble_since, trouble_until FROM workers WHERE trouble <> '' AND (beat_at > ?1 OR trouble_until > ?2) ORDER BY trouble_since",
+		now()-beatsWithin.Milliseconds(), now()-3*beatsWithin.Milliseconds()) // an only sender beats once, and tries again when it said it would
 	return troubles, explain(err)
 }
 
