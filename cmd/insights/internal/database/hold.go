@@ -46,8 +46,8 @@ func (db *DB) Release(ctx context.Context) (released bool, err error) {
 		if err := tx.QueryRowContext(ctx, "SELECT "+held).Scan(&released); err != nil || !released {
 			return err
 		}
-		// Staff have looked: nothing is late any more.
-		if _, err := tx.ExecContext(ctx, "UPDATE digests SET active_at = ?1 WHERE state IN ('approved', 'sending')", now()); err != nil {
+		// Staff have looked: nothing is late any more, and time to try again begins anew.
+		if _, err := tx.ExecContext(ctx, "UPDATE digests SET active_at = ?1, approved_at = ?1 WHERE state IN ('approved', 'sending')", now()); err != nil {
 			return err
 		}
 		return setSetting(ctx, tx, "held", "")
