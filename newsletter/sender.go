@@ -95,7 +95,7 @@ func (c *connection) handle(ctx context.Context, t Task) {
 	if !c.awaitTurn(ctx, t, envelope.To) || !c.open(ctx, t) {
 		return
 	}
-	verdict, err := c.mark(ctx, mark)
+	verdict, err := c.record(ctx, &mark)
 	if err != nil {
 		c.Log.ErrorContext(ctx, "marking a mail failed", "mail", t.Ref, "error", err)
 		return
@@ -274,12 +274,6 @@ func (c *connection) unmade(ctx context.Context, t Task, err error) {
 // unmadeWaits is how long a mail waits when the store could not be read.
 const unmadeWaits = 10 * time.Second
 
-// mark waits until a mail's mark, and with it the outcome of the mail before, is
-// durable.
-func (c *connection) mark(ctx context.Context, m Mark) (Verdict, error) {
-	return c.record(ctx, &m)
-}
-
 // settle keeps an outcome, to be stored with what comes next.
 func (c *connection) settle(ctx context.Context, s Settlement) {
 	c.store(ctx)
@@ -293,6 +287,8 @@ func (c *connection) store(ctx context.Context) {
 	}
 }
 
+// record waits until a mail's mark, if there is one, and the outcome of the mail
+// before are durable.
 func (c *connection) record(ctx context.Context, m *Mark) (Verdict, error) {
 	outcome := c.outcome
 	c.outcome = nil

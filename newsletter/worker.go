@@ -37,7 +37,7 @@ type Worker struct {
 const (
 	beatEvery = 2 * time.Second
 	deadAfter = 15 * time.Second
-	idleFor   = time.Second // without a Wake
+	idleFor   = time.Second // between two looks, also without a Wake
 )
 
 // Run sends until ctx is done, then finishes what is in flight and gives back the

@@ -79,7 +79,13 @@ const takeOverAfter = 5 * time.Second
 
 // sendMeanwhile sends until ctx is done, from the moment that nobody else does.
 func (p *program) sendMeanwhile(ctx context.Context, n *newsroom) error {
-	err := n.db.LockSender()
+	turn := func() error {
+		if n.db.SharesSending() && n.running(ctx) {
+			return database.ErrLocked
+		}
+		return n.db.LockSender()
+	}
+	err := turn()
 	for silent := time.Duration(0); errors.Is(err, database.ErrLocked); {
 		select {
 		case <-ctx.Done():
@@ -95,7 +101,7 @@ func (p *program) sendMeanwhile(ctx context.Context, n *newsroom) error {
 		case silent < takeOverAfter:
 			silent += time.Second
 		default:
-			err, silent = n.db.LockSender(), 0
+			err, silent = turn(), 0
 		}
 	}
 	if err != nil {

@@ -134,6 +134,10 @@ func (db *DB) LockSender() error {
 	return nil
 }
 
+// SharesSending says that several processes may send at once: LockSender keeps nobody
+// out.
+func (db *DB) SharesSending() bool { return !db.engine.oneWriter() }
+
 // UnlockSender ends LockSender.
 func (db *DB) UnlockSender() error {
 	db.senderMu.Lock()
@@ -186,8 +190,8 @@ func (db *DB) write(ctx context.Context, fn func(tx *sql.Tx) error) error {
 // tries bounds how often a transaction that another got in the way of is run again.
 const tries = 10
 
-// bookkeep is a write that nobody waits for: workers' own records. Announcements
-// make commits wait for one another.
+// bookkeep is a write that is not announced: workers' own records. Announcements make
+// commits wait for one another.
 func (db *DB) bookkeep(ctx context.Context, fn func(tx *sql.Tx) error) error {
 	for try := 1; ; try++ {
 		err := db.transact(ctx, fn)

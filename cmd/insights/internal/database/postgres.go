@@ -19,7 +19,7 @@ import (
 
 // postgres is a database of a PostgreSQL server, which several machines can share.
 // Transactions run beside each other at READ COMMITTED, so what must not happen
-// twice is kept apart by row and table locks: see lockReaders and lockTable.
+// twice is kept apart by row and table locks: see beginRecord and lockTable.
 //
 // Leases are dated by the machines' own clocks: those must agree within seconds.
 type postgres struct {
