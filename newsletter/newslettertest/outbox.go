@@ -24,6 +24,7 @@ var outboxTests = []test{
 	{"a cancelled digest tries nothing again", cancelledInFlight},
 	{"a notice waits once", noticeOnce},
 	{"a notice that is no longer needed is skipped", noticeNotNeeded},
+	{"a message that is claimed when sending is held waits too", noticeHeld},
 	{"a digest that can't be rendered skips all", failingDigest},
 	{"sent moves the position, to the maximum of both", settling},
 }
@@ -479,6 +480,23 @@ func noticeNotNeeded(w *world) {
 	rows := collect(w, w.store.Deliveries(w.Context(), newsletter.DeliveryFilter{Email: address("ada")}))
 	if len(rows) != 1 || rows[0].State != newsletter.Skipped {
 		w.Errorf("%+v", rows)
+	}
+}
+
+func noticeHeld(w *world) {
+	form := subscribers.SignUp{Address: address("ada"), Source: "form", Preferences: subscribers.Preferences{Cadence: subscribers.Weekly, Categories: []string{"engineering"}}}
+	w.check(w.registry.SignUp(w.Context(), form))
+	w.attach("w1", newsletter.Resend)
+	tasks, err := w.store.ClaimMessages(w.Context(), "w1", 5)
+	w.check(err)
+	w.check(w.store.Hold(w.Context(), "staff look"))
+	if w.mark("w1", tasks[0]) != newsletter.Drop {
+		w.Error("a mail is sent while sending is held")
+	}
+	_, err = w.store.Release(w.Context())
+	w.check(err)
+	if tasks, err = w.store.ClaimMessages(w.Context(), "w1", 5); err != nil || len(tasks) != 1 || w.mark("w1", tasks[0]) != newsletter.Go {
+		w.Errorf("after the release: %+v, %v", tasks, err)
 	}
 }
 
