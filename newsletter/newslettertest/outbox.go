@@ -198,6 +198,9 @@ func fenced(w *world) {
 	if w.mark("slow", tasks[1]) != newsletter.Drop {
 		w.Error("a worker that was taken over may send")
 	}
+	if late := w.claim("slow", d.ID, 3); len(late) > 0 {
+		w.Errorf("a worker that counts as dead claimed %+v", late)
+	}
 	again := w.claim("quick", d.ID, 3)
 	if len(again) != 2 || w.mark("slow", tasks[1]) != newsletter.Drop || w.mark("quick", again[0]) != newsletter.Go {
 		w.Errorf("claimed again: %+v", again)

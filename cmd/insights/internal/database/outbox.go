@@ -244,6 +244,17 @@ var claimBatch = batch{
 	many: true,
 }
 
+// isAttached reports whether a worker still counts as alive, and keeps others from
+// burying it meanwhile. One that was, since its machine stood still, claims nothing
+// before its next beat: whoever buried it would take that for left behind.
+func isAttached(ctx context.Context, tx *sql.Tx, worker string) (attached bool, err error) {
+	err = each(ctx, tx, func(*sql.Rows) error {
+		attached = true
+		return nil
+	}, "SELECT id FROM workers WHERE id = ?1 /*pg FOR KEY SHARE */", worker)
+	return attached, err
+}
+
 // touchEvery is how often a digest's last activity is recorded.
 const touchEvery = time.Minute
 
@@ -259,6 +270,9 @@ func (db *DB) ClaimDeliveries(ctx context.Context, worker string, digest int64, 
 	var tasks []newsletter.Task
 	err = db.bookkeep(ctx, func(tx *sql.Tx) error {
 		tasks = nil
+		if attached, err := isAttached(ctx, tx, worker); err != nil || !attached {
+			return err
+		}
 		var approved, active int64
 		err := tx.QueryRowContext(ctx, "SELECT CASE WHEN not_before > approved_at THEN not_before ELSE approved_at END, active_at FROM digests WHERE id = ?1 AND state = 'sending' AND NOT "+held, digest).Scan(&approved, &active)
 		if errors.Is(err, sql.ErrNoRows) {
@@ -327,6 +341,9 @@ func (db *DB) ClaimMessages(ctx context.Context, worker string, limit int) ([]ne
 	var tasks []newsletter.Task
 	err = db.bookkeep(ctx, func(tx *sql.Tx) error {
 		tasks = nil
+		if attached, err := isAttached(ctx, tx, worker); err != nil || !attached {
+			return err
+		}
 		err := each(ctx, tx, func(rows *sql.Rows) error {
 			var t newsletter.Task
 			var created int64
