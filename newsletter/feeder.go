@@ -27,6 +27,9 @@ func (r *run) feed(ctx context.Context, claim func(ctx context.Context, limit in
 		limit := r.ahead()
 		if trial {
 			limit = 1
+			if err := r.pauseLate(ctx); err != nil && ctx.Err() == nil {
+				r.Log.ErrorContext(ctx, "outbox failed", "error", err)
+			}
 		}
 		worked, err := claim(ctx, limit)
 		if err != nil && ctx.Err() == nil {
@@ -55,15 +58,21 @@ func (r *run) idle(ctx context.Context) time.Duration {
 
 // feedSingle claims mails that stand alone.
 func (r *run) feedSingle(ctx context.Context, limit int) (worked bool, err error) {
-	tasks, err := r.Store.ClaimMessages(ctx, r.id, min(limit, 50))
-	if err != nil {
-		return false, fmt.Errorf("claim messages: %w", err)
+	for overdue := true; overdue && ctx.Err() == nil; worked = true {
+		tasks, err := r.Store.ClaimMessages(ctx, r.id, min(limit, 50))
+		if err != nil {
+			return worked, r.claimFailed(ctx, fmt.Errorf("claim messages: %w", err))
+		}
+		if len(tasks) == 0 {
+			break
+		}
+		for i := range tasks {
+			tasks[i].Deadline = r.Retry.deadline(tasks[i].Created)
+			overdue = overdue && tasks[i].overdue(time.Now()) // which says nothing of the server
+		}
+		r.hand(ctx, r.single, tasks)
 	}
-	for i := range tasks {
-		tasks[i].Deadline = r.Retry.deadline(tasks[i].Created)
-	}
-	r.hand(ctx, r.single, tasks)
-	return len(tasks) > 0, nil
+	return worked, nil
 }
 
 // feedDigests claims mails of the digests that are ready.
@@ -104,10 +113,15 @@ func (r *run) feedDigest(ctx context.Context, d Digest, limit int) (worked bool,
 	for began := time.Now(); ctx.Err() == nil; worked = true {
 		tasks, err := r.Store.ClaimDeliveries(ctx, r.id, d.ID, limit)
 		if err != nil {
-			return worked, fmt.Errorf("claim deliveries of digest %d: %w", d.ID, err)
+			return worked, r.claimFailed(ctx, fmt.Errorf("claim deliveries of digest %d: %w", d.ID, err))
 		}
 		if len(tasks) == 0 {
 			break
+		}
+		if limit > 1 { // a trial says only that it was tried
+			if err := r.touch(ctx, d.ID); err != nil {
+				return worked, err
+			}
 		}
 		for i := range tasks {
 			tasks[i].Deadline = deadline
@@ -118,6 +132,30 @@ func (r *run) feedDigest(ctx context.Context, d Digest, limit int) (worked bool,
 		}
 	}
 	return worked, r.finish(ctx, d)
+}
+
+// claimFailed ends the shift: mails may be claimed all the same, and its end gives
+// them back.
+func (r *run) claimFailed(ctx context.Context, err error) error {
+	if ctx.Err() == nil {
+		r.fail(err)
+	}
+	return err
+}
+
+// touchEvery is how often a digest's last activity is recorded.
+const touchEvery = time.Minute
+
+// touch records, now and then, that a digest goes out.
+func (r *run) touch(ctx context.Context, digest int64) error {
+	if time.Since(r.touched[digest]) < touchEvery {
+		return nil
+	}
+	r.touched[digest] = time.Now()
+	if err := r.Store.Touch(ctx, digest); err != nil {
+		return fmt.Errorf("record activity of digest %d: %w", digest, err)
+	}
+	return nil
 }
 
 // deadline is when mails of a digest are given up: after the time of Retry, or
@@ -141,6 +179,7 @@ func (r *run) finish(ctx context.Context, d Digest) error {
 	}
 	if done {
 		r.stencils.End(d.ID)
+		delete(r.touched, d.ID)
 		r.Log.InfoContext(ctx, "digest done", "digest", d.ID)
 		if r.OnDone != nil {
 			r.OnDone(d.ID)

@@ -15,9 +15,9 @@ type ledger struct {
 	store   OutboxStore
 	worker  string
 	entries chan pending
-	// failed is called once, when entries can't be stored; every entry after that
-	// is refused with err, which may be read once run has returned.
-	failed func()
+	// failed is called when entries can't be stored; every entry after that is
+	// refused with the same error.
+	failed func(error)
 	err    error
 	// quiet is called when everything handed in is stored.
 	quiet func()
@@ -36,7 +36,7 @@ type answer struct {
 // batch is how many entries share a transaction at most.
 const batch = 200
 
-func newLedger(store OutboxStore, worker string, failed, quiet func()) *ledger {
+func newLedger(store OutboxStore, worker string, failed func(error), quiet func()) *ledger {
 	return &ledger{store: store, worker: worker, entries: make(chan pending, batch), failed: failed, quiet: quiet}
 }
 
@@ -81,13 +81,14 @@ func (l *ledger) commit(ctx context.Context, waiting []pending) {
 }
 
 // write stores entries, patiently: an outcome that is not stored is a mail sent
-// twice. After some ten seconds the ledger counts as failed.
+// twice. After some ten seconds of refusals, or a minute and a half of silence, the
+// ledger counts as failed.
 func (l *ledger) write(ctx context.Context, entries []Entry) []Verdict {
 	if l.err != nil {
 		return nil
 	}
 	for wait := 100 * time.Millisecond; ; wait *= 4 {
-		verdicts, err := l.store.Record(ctx, l.worker, entries)
+		verdicts, err := l.record(ctx, entries)
 		switch {
 		case err == nil && len(verdicts) == len(entries):
 			return verdicts
@@ -96,11 +97,17 @@ func (l *ledger) write(ctx context.Context, entries []Entry) []Verdict {
 		}
 		if wait > 10*time.Second {
 			l.err = fmt.Errorf("record what became of mails: %w", err)
-			l.failed()
+			l.failed(l.err)
 			return nil
 		}
 		time.Sleep(wait)
 	}
+}
+
+func (l *ledger) record(ctx context.Context, entries []Entry) ([]Verdict, error) {
+	ctx, stop := context.WithTimeout(ctx, storeAnswers)
+	defer stop()
+	return l.store.Record(ctx, l.worker, entries)
 }
 
 // submit hands in an entry and returns where its answer comes when it is durable.

@@ -83,6 +83,10 @@ func (c *connection) handle(ctx context.Context, t Task) {
 		c.settle(ctx, Settlement{Ref: t.Ref, State: Skipped, Reason: "the subscriber is gone"})
 		return
 	}
+	if t.Kind != DigestMail && t.overdue(time.Now()) {
+		c.settle(ctx, Settlement{Ref: t.Ref, State: Failed, Reason: fmt.Sprintf("given up after %d attempts: it was to be sent by %s", t.Attempts, t.Deadline.UTC().Format(time.DateTime+" UTC"))})
+		return
+	}
 	if trouble, shut, _ := c.gate.shut(time.Now()); shut {
 		c.giveBack(ctx, t, trouble.Until, trouble.Reason)
 		return

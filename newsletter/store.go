@@ -190,11 +190,9 @@ type DeliveryFilter struct {
 type Task struct {
 	Ref      Ref
 	Kind     MessageKind
-	Attempts int // before this one
-	Variant  int // of a digest
-	// Created is when the digest could first go out or the message was queued; the
-	// deadline counts from it.
-	Created  time.Time
+	Attempts int       // before this one
+	Variant  int       // of a digest
+	Created  time.Time // when a message was queued; zero for a digest's mail
 	Deadline time.Time // when it is given up; the worker's to say
 	// Subscriber is whom it goes to; zero but for the address in a test mail.
 	Subscriber subscribers.Subscriber
@@ -205,6 +203,9 @@ type Task struct {
 	// Settlement hands it back.
 	Route Route
 }
+
+// overdue says that it is too late to begin with a mail.
+func (t *Task) overdue(now time.Time) bool { return !t.Deadline.IsZero() && now.After(t.Deadline) }
 
 // Route is where a mail finds its reader and where it takes them, as the store
 // refers to the two positions.
@@ -266,9 +267,11 @@ type OutboxStore interface {
 	Attach(ctx context.Context, worker string, ttl time.Duration, policy OnUncertain) (Recovered, error)
 	// Detach gives back what worker has claimed and not started.
 	Detach(ctx context.Context, worker string) error
-	// PauseLate pauses every approved or sending digest of which nothing was
-	// claimed for longer than after says of its schedule ("" = planned by staff),
-	// and returns their ids: staff are to look at it first.
+	// Touch records that mails of a digest go out.
+	Touch(ctx context.Context, digest int64) error
+	// PauseLate pauses every approved or sending digest of which nothing went
+	// out (see Touch) for longer than after says of its schedule ("" = planned by
+	// staff), and returns their ids: staff are to look at it first.
 	PauseLate(ctx context.Context, after func(schedule string) time.Duration) ([]int64, error)
 	// Trouble records why an attached worker can't send just now, for staff to
 	// see. The zero Trouble says that it can.

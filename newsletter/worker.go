@@ -38,6 +38,11 @@ const (
 	beatEvery = 2 * time.Second
 	deadAfter = 15 * time.Second
 	idleFor   = time.Second // between two looks, also without a Wake
+
+	// storeAnswers is how long the store may take for what must not hang: without it,
+	// a database server that vanished would hold on to a worker for as long as the
+	// system keeps its connections.
+	storeAnswers = 20 * time.Second
 )
 
 // Run sends until ctx is done, then finishes what is in flight and gives back the
@@ -81,14 +86,16 @@ func (w *Worker) shift(ctx context.Context) error {
 	r := &run{
 		Worker:   w,
 		id:       id,
-		ledger:   newLedger(w.Store, id, end, ring),
 		quiet:    quiet,
 		single:   make(chan Task),
 		digests:  make(chan Task, w.ahead()),
 		stopping: ctx.Done(),
+		end:      end,
+		touched:  make(map[int64]time.Time),
 		stencils: NewStencils(w.Store, w.Writer, w.Composer),
 		pace:     newPace(w.Rate, w.PerDomain),
 	}
+	r.ledger = newLedger(w.Store, id, r.fail, ring)
 	r.gate = &gate{patience: max(3, w.connections()), changed: func(t Trouble) { r.troubled(context.WithoutCancel(ctx), t) }}
 	return r.run(ctx)
 }
@@ -102,13 +109,25 @@ type run struct {
 	digests  chan Task       // mails of digests; some are claimed ahead
 	quiet    <-chan struct{} // rings when all outcomes are stored: a digest may be done
 	stopping <-chan struct{} // closed when no new mail is to be started
+	end      func()          // ends the shift, as ctx does
+	failed   sync.Once
+	fault    error               // why the shift ended, if not by ctx; to be read when all have ended
+	touched  map[int64]time.Time // when the activity of a digest was last recorded
 	stencils *Stencils
 	gate     *gate
 	pace     *pace
 }
 
+// fail ends the shift because the store failed.
+func (r *run) fail(err error) {
+	r.failed.Do(func() {
+		r.fault = err
+		r.end()
+	})
+}
+
 func (r *run) run(ctx context.Context) error {
-	recovered, err := r.Store.Attach(ctx, r.id, deadAfter, r.onUncertain())
+	recovered, err := r.attach(ctx)
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return nil // told to stop before it began
@@ -116,12 +135,8 @@ func (r *run) run(ctx context.Context) error {
 		return fmt.Errorf("attach to the outbox: %w", err)
 	}
 	r.tellRecovered(ctx, recovered)
-	late, err := r.Store.PauseLate(ctx, r.lateAfter)
-	if err != nil {
-		return errors.Join(fmt.Errorf("look for late digests: %w", err), r.Store.Detach(context.WithoutCancel(ctx), r.id))
-	}
-	for _, id := range late {
-		r.Log.WarnContext(ctx, "digest is late and waits for staff", "digest", id)
+	if err := r.pauseLate(ctx); err != nil {
+		return errors.Join(err, r.detach(ctx))
 	}
 	// Senders may finish what they began: their context outlives ctx by the grace.
 	sending, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -152,10 +167,35 @@ func (r *run) run(ctx context.Context) error {
 	ledger.Wait()
 	endBeats()
 	beats.Wait()
-	if err := r.Store.Detach(context.WithoutCancel(ctx), r.id); err != nil {
-		return errors.Join(r.ledger.err, fmt.Errorf("detach from the outbox: %w", err))
+	return errors.Join(r.fault, r.detach(ctx))
+}
+
+func (r *run) attach(ctx context.Context) (Recovered, error) {
+	ctx, stop := context.WithTimeout(ctx, storeAnswers)
+	defer stop()
+	return r.Store.Attach(ctx, r.id, deadAfter, r.onUncertain())
+}
+
+// detach gives back what is claimed, also when ctx is done.
+func (r *run) detach(ctx context.Context) error {
+	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), storeAnswers)
+	defer stop()
+	if err := r.Store.Detach(ctx, r.id); err != nil {
+		return fmt.Errorf("detach from the outbox: %w", err)
 	}
-	return r.ledger.err
+	return nil
+}
+
+// pauseLate leaves to staff what should have gone out long ago.
+func (r *run) pauseLate(ctx context.Context) error {
+	late, err := r.Store.PauseLate(ctx, r.lateAfter)
+	if err != nil {
+		return fmt.Errorf("look for late digests: %w", err)
+	}
+	for _, id := range late {
+		r.Log.WarnContext(ctx, "digest is late and waits for staff", "digest", id)
+	}
+	return nil
 }
 
 // lateAfter is how long a digest may lie before it waits for staff.
@@ -177,7 +217,7 @@ func (r *run) beat(ctx context.Context) {
 			return
 		case <-ticker.C:
 		}
-		recovered, err := r.Store.Attach(ctx, r.id, deadAfter, r.onUncertain())
+		recovered, err := r.attach(ctx)
 		if err != nil {
 			if ctx.Err() == nil {
 				r.Log.ErrorContext(ctx, "heartbeat failed", "error", err)

@@ -50,6 +50,7 @@ func Test(t *testing.T, seasons int, open func(t *testing.T) Store) {
 		{"Marks", markTests},
 		{"Planner", plannerTests},
 		{"Worker", workerTests},
+		{"Outage", outageTests},
 		{"Relay", relayTests},
 		{"Scheduler", schedulerTests},
 		{"Schedules", scheduleTests},

@@ -119,7 +119,7 @@ func notDue(w *world) {
 	d := w.sending()
 	w.attach("w1", newsletter.Resend)
 	t := w.claim("w1", d.ID, 5)[0]
-	if t.Kind != newsletter.DigestMail || t.Attempts != 0 || t.To != "" || t.Subscriber.Address.String() != address("reader0") || !t.Created.Equal(d.ApprovedAt) {
+	if t.Kind != newsletter.DigestMail || t.Attempts != 0 || t.To != "" || t.Subscriber.Address.String() != address("reader0") {
 		w.Errorf("claimed %+v", t)
 	}
 	if w.mark("w1", t) != newsletter.Go {

@@ -1,12 +1,10 @@
 package newslettertest
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/scaledbydesign/insights/newsletter"
@@ -24,13 +22,10 @@ var workerTests = []test{
 	{"told to stop, it finishes what is in flight and gives back the rest", stopsGracefully},
 	{"what outlives the grace is uncertain", outlivesGrace},
 	{"single mails go before digests", messagesFirst},
-	{"an unreachable server costs no attempt", unreachable},
 	{"a pause takes effect at once", pauseTakesEffect},
 	{"a digest that can't be rendered sends nothing", cantRender},
 	{"a mail that can't be composed fails alone", cantCompose},
 	{"sent again after a restart, the bytes are the same", sameBytes},
-	{"a store that fails for a while loses nothing", storeFails},
-	{"outcomes share transactions", groupCommit},
 	{"idle connections are closed", idleSessions},
 	{"notices carry the link in force", notices},
 }
@@ -257,29 +252,6 @@ func messagesFirst(w *world) {
 	}
 }
 
-func unreachable(w *world) {
-	w.readers(5)
-	d := w.plan(newsletter.Request{})
-	var s server
-	s.setDown(errors.New("connection refused"))
-	stop := w.start(w.worker(&s))
-	time.Sleep(10 * time.Minute)
-	row := w.delivery(d.ID, "reader0")
-	if row.Attempts != 0 || row.State.Terminal() {
-		w.Errorf("%+v", row)
-	}
-	s.setDown(nil)
-	time.Sleep(3 * time.Minute)
-	stop()
-	if n := len(s.received()); n != 5 {
-		w.Errorf("%d mails to 5 readers", n)
-	}
-	if row := w.delivery(d.ID, "reader0"); row.Attempts != 1 {
-		w.Errorf("%+v", row)
-	}
-	w.wantState(d.ID, newsletter.DigestDone)
-}
-
 func pauseTakesEffect(w *world) {
 	w.readers(40)
 	d := w.plan(newsletter.Request{})
@@ -364,83 +336,6 @@ func sameBytes(w *world) {
 	mails := s.received()
 	if len(mails) != 2 || mails[0].bytes != mails[1].bytes {
 		w.Errorf("%d mails:\n%+v", len(mails), mails)
-	}
-}
-
-// shaky is a store whose Record fails while broken is set, and is slow.
-type shaky struct {
-	newsletter.OutboxStore
-	takes time.Duration
-
-	mu      sync.Mutex
-	broken  error
-	commits int
-	words   int // marks and settlements
-}
-
-func (s *shaky) Record(ctx context.Context, worker string, entries []newsletter.Entry) ([]newsletter.Verdict, error) {
-	time.Sleep(s.takes)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.broken != nil {
-		return nil, s.broken
-	}
-	s.commits++
-	for _, e := range entries {
-		if e.Mark != nil {
-			s.words++
-		}
-		if e.Settle != nil {
-			s.words++
-		}
-	}
-	return s.OutboxStore.Record(ctx, worker, entries)
-}
-
-func (s *shaky) set(err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.broken = err
-}
-
-func storeFails(w *world) {
-	w.readers(40)
-	d := w.plan(newsletter.Request{})
-	s := server{takes: time.Second}
-	store := &shaky{OutboxStore: w.store}
-	worker := w.worker(&s)
-	worker.Store = store
-	stop := w.start(worker)
-	for _, outage := range []time.Duration{3 * time.Second, 5 * time.Minute} {
-		time.Sleep(5500 * time.Millisecond)
-		store.set(errors.New("the disk is full"))
-		time.Sleep(outage)
-		store.set(nil)
-	}
-	time.Sleep(5 * time.Minute)
-	stop()
-	received := make(map[string]bool) // by message: a repeat has the same id
-	for _, m := range s.received() {
-		received[m.MessageID] = true
-	}
-	if len(received) != 40 || len(s.received()) > 42 {
-		w.Errorf("%d messages to 40 readers, %d with repeats", len(received), len(s.received()))
-	}
-	w.wantState(d.ID, newsletter.DigestDone)
-}
-
-func groupCommit(w *world) {
-	w.readers(60)
-	w.plan(newsletter.Request{})
-	s := server{takes: time.Millisecond}
-	store := &shaky{OutboxStore: w.store, takes: 50 * time.Millisecond}
-	worker := w.worker(&s)
-	worker.Store, worker.Connections = store, 20
-	stop := w.start(worker)
-	time.Sleep(time.Minute)
-	stop()
-	if len(s.received()) != 60 || store.words != 120 || store.commits > 30 {
-		w.Errorf("%d mails, %d marks and settlements in %d transactions", len(s.received()), store.words, store.commits)
 	}
 }
 

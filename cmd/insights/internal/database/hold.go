@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"time"
 
@@ -64,24 +66,43 @@ func (db *DB) Unsent(ctx context.Context) (digests, mails int, err error) {
 	return digests, mails, explain(err)
 }
 
+// Touch implements newsletter.OutboxStore.
+func (db *DB) Touch(ctx context.Context, digest int64) error {
+	return db.bookkeep(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, "UPDATE digests SET active_at = ?2 WHERE id = ?1", digest, now())
+		return err
+	})
+}
+
+// lateDigests are those of which nothing went out for too long, and for how long.
+func lateDigests(ctx context.Context, q querier, after func(schedule string) time.Duration) (map[int64]time.Duration, error) {
+	late := make(map[int64]time.Duration)
+	err := each(ctx, q, func(rows *sql.Rows) error {
+		var id, active, approved, opens int64
+		var schedule string
+		err := rows.Scan(&id, &schedule, &active, &approved, &opens)
+		if by := time.Since(fromMillis(max(active, approved, opens))); by > after(schedule) {
+			late[id] = by
+		}
+		return err
+	}, "SELECT id, schedule, active_at, approved_at, not_before FROM digests WHERE state IN ('approved', 'sending')")
+	return late, err
+}
+
 // PauseLate implements newsletter.OutboxStore.
 func (db *DB) PauseLate(ctx context.Context, after func(schedule string) time.Duration) (paused []int64, err error) {
+	// Hardly ever is one late: see that without a write.
+	if late, err := lateDigests(ctx, db.reader, after); err != nil || len(late) == 0 {
+		return nil, explain(err)
+	}
 	err = db.write(ctx, func(tx *sql.Tx) error {
 		paused = nil
-		late := make(map[int64]time.Duration)
-		err := each(ctx, tx, func(rows *sql.Rows) error {
-			var id, active, approved, opens int64
-			var schedule string
-			err := rows.Scan(&id, &schedule, &active, &approved, &opens)
-			if by := time.Since(fromMillis(max(active, approved, opens))); by > after(schedule) {
-				late[id] = by
-			}
-			return err
-		}, "SELECT id, schedule, active_at, approved_at, not_before FROM digests WHERE state IN ('approved', 'sending') ORDER BY id")
+		late, err := lateDigests(ctx, tx, after)
 		if err != nil {
 			return err
 		}
-		for id, by := range late {
+		for _, id := range slices.Sorted(maps.Keys(late)) {
+			by := late[id]
 			reason := fmt.Sprintf("nothing was sent of it for %s: it waits for staff; insights digest resume %d goes on, cancel %d leaves what is unread to the next digest", by.Round(time.Minute), id, id)
 			if _, err := tx.ExecContext(ctx, "UPDATE digests SET state = 'paused', reason = ?2 WHERE id = ?1 AND state IN ('approved', 'sending')", id, reason); err != nil {
 				return err

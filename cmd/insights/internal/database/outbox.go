@@ -255,9 +255,6 @@ func isAttached(ctx context.Context, tx *sql.Tx, worker string) (attached bool, 
 	return attached, err
 }
 
-// touchEvery is how often a digest's last activity is recorded.
-const touchEvery = time.Minute
-
 // ClaimDeliveries implements newsletter.OutboxStore.
 func (db *DB) ClaimDeliveries(ctx context.Context, worker string, digest int64, limit int) ([]newsletter.Task, error) {
 	at := now()
@@ -273,21 +270,13 @@ func (db *DB) ClaimDeliveries(ctx context.Context, worker string, digest int64, 
 		if attached, err := isAttached(ctx, tx, worker); err != nil || !attached {
 			return err
 		}
-		var approved, active int64
-		err := tx.QueryRowContext(ctx, "SELECT CASE WHEN not_before > approved_at THEN not_before ELSE approved_at END, active_at FROM digests WHERE id = ?1 AND state = 'sending' AND NOT "+held, digest).Scan(&approved, &active)
-		if errors.Is(err, sql.ErrNoRows) {
-			return nil // paused, ended or held meanwhile
-		}
-		if err != nil {
+		var sending bool
+		err := tx.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM digests WHERE id = ?1 AND state = 'sending') AND NOT "+held, digest).Scan(&sending)
+		if err != nil || !sending { // paused, ended or held meanwhile
 			return err
 		}
-		if at-active > touchEvery.Milliseconds() {
-			if _, err := tx.ExecContext(ctx, "UPDATE digests SET active_at = ?2 WHERE id = ?1", digest, at); err != nil {
-				return err
-			}
-		}
 		err = each(ctx, tx, func(rows *sql.Rows) error {
-			t := newsletter.Task{Kind: newsletter.DigestMail, Ref: newsletter.Ref{Digest: digest}, Created: fromMillis(approved)}
+			t := newsletter.Task{Kind: newsletter.DigestMail, Ref: newsletter.Ref{Digest: digest}}
 			var address string
 			var confirmed int64
 			err := rows.Scan(&t.Ref.Subscriber, &t.Route.Base, &t.Route.Target, &t.Variant, &t.Attempts, &t.To, &t.Subscriber.PublicID, &address, &t.Subscriber.Name, &confirmed)

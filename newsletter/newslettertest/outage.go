@@ -1,0 +1,200 @@
+package newslettertest
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/scaledbydesign/insights/newsletter"
+	"github.com/scaledbydesign/insights/subscribers"
+)
+
+// What fails around a worker: the mail server, or its store.
+var outageTests = []test{
+	{"an unreachable server costs no attempt", unreachable},
+	{"what lay too long behind an unreachable server waits for staff", unreachableForLong},
+	{"a single mail that could not be sent in time has failed", overdueMessage},
+	{"a store that fails for a while loses nothing", storeFails},
+	{"a claim whose answer was lost is given back", claimLost},
+	{"outcomes share transactions", groupCommit},
+}
+
+func unreachable(w *world) {
+	w.readers(5)
+	d := w.plan(newsletter.Request{})
+	var s server
+	s.setDown(errors.New("connection refused"))
+	stop := w.start(w.worker(&s))
+	time.Sleep(10 * time.Minute)
+	row := w.delivery(d.ID, "reader0")
+	if row.Attempts != 0 || row.State.Terminal() {
+		w.Errorf("%+v", row)
+	}
+	s.setDown(nil)
+	time.Sleep(3 * time.Minute)
+	stop()
+	if n := len(s.received()); n != 5 {
+		w.Errorf("%d mails to 5 readers", n)
+	}
+	if row := w.delivery(d.ID, "reader0"); row.Attempts != 1 {
+		w.Errorf("%+v", row)
+	}
+	w.wantState(d.ID, newsletter.DigestDone)
+}
+
+func unreachableForLong(w *world) {
+	w.readers(5)
+	d := w.plan(newsletter.Request{})
+	var s server
+	s.setDown(errors.New("connection refused"))
+	stop := w.start(w.worker(&s))
+	time.Sleep(23 * time.Hour)
+	w.wantState(d.ID, newsletter.DigestSending)
+	time.Sleep(2 * time.Hour)
+	w.wantState(d.ID, newsletter.DigestPaused)
+	if got := w.digest(d.ID); !strings.HasPrefix(got.Reason, "nothing was sent of it for 24h") {
+		w.Errorf("reason %q", got.Reason)
+	}
+	s.setDown(nil)
+	time.Sleep(5 * time.Minute)
+	if n := len(s.received()); n > 0 {
+		w.Errorf("%d mails of a digest that waits for staff", n)
+	}
+	_, err := w.store.Resume(w.Context(), d.ID)
+	w.check(err)
+	time.Sleep(5 * time.Minute)
+	stop()
+	if n := len(s.received()); n != 5 {
+		w.Errorf("%d mails to 5 readers", n)
+	}
+	w.wantState(d.ID, newsletter.DigestDone)
+}
+
+func overdueMessage(w *world) {
+	signUp := func(names ...string) {
+		for _, name := range names {
+			w.check(w.registry.SignUp(w.Context(), subscribers.SignUp{Address: address(name), Source: "form", Preferences: subscribers.Preferences{Cadence: subscribers.Weekly, Categories: []string{"engineering"}}}))
+		}
+	}
+	signUp("ada", "ben", "cleo")
+	var s server
+	s.setDown(errors.New("connection refused"))
+	stop := w.start(w.worker(&s))
+	time.Sleep(73 * time.Hour)
+	signUp("dora")
+	s.setDown(nil)
+	time.Sleep(5 * time.Minute)
+	stop()
+	if mails := s.received(); len(mails) != 1 || mails[0].To != address("dora") {
+		w.Errorf("%+v", mails)
+	}
+	failed := collect(w, w.store.Deliveries(w.Context(), newsletter.DeliveryFilter{State: newsletter.Failed}))
+	if len(failed) != 3 || !strings.Contains(failed[0].Reason, "it was to be sent by") || failed[0].Attempts != 0 {
+		w.Errorf("%+v", failed)
+	}
+}
+
+// shaky is a store whose Record fails while broken is set, and is slow. The answers
+// to its first claims are lost.
+type shaky struct {
+	newsletter.OutboxStore
+	takes time.Duration
+	loses int // answers to claims
+
+	mu      sync.Mutex
+	broken  error
+	commits int
+	words   int // marks and settlements
+}
+
+func (s *shaky) Record(ctx context.Context, worker string, entries []newsletter.Entry) ([]newsletter.Verdict, error) {
+	time.Sleep(s.takes)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.broken != nil {
+		return nil, s.broken
+	}
+	s.commits++
+	for _, e := range entries {
+		if e.Mark != nil {
+			s.words++
+		}
+		if e.Settle != nil {
+			s.words++
+		}
+	}
+	return s.OutboxStore.Record(ctx, worker, entries)
+}
+
+func (s *shaky) set(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.broken = err
+}
+
+func storeFails(w *world) {
+	w.readers(40)
+	d := w.plan(newsletter.Request{})
+	s := server{takes: time.Second}
+	store := &shaky{OutboxStore: w.store}
+	worker := w.worker(&s)
+	worker.Store = store
+	stop := w.start(worker)
+	for _, outage := range []time.Duration{3 * time.Second, 5 * time.Minute} {
+		time.Sleep(5500 * time.Millisecond)
+		store.set(errors.New("the disk is full"))
+		time.Sleep(outage)
+		store.set(nil)
+	}
+	time.Sleep(5 * time.Minute)
+	stop()
+	received := make(map[string]bool) // by message: a repeat has the same id
+	for _, m := range s.received() {
+		received[m.MessageID] = true
+	}
+	if len(received) != 40 || len(s.received()) > 42 {
+		w.Errorf("%d messages to 40 readers, %d with repeats", len(received), len(s.received()))
+	}
+	w.wantState(d.ID, newsletter.DigestDone)
+}
+
+func (s *shaky) ClaimDeliveries(ctx context.Context, worker string, digest int64, limit int) ([]newsletter.Task, error) {
+	tasks, err := s.OutboxStore.ClaimDeliveries(ctx, worker, digest, limit)
+	if s.loses > 0 && len(tasks) > 0 {
+		s.loses--
+		return nil, errors.New("the connection was lost")
+	}
+	return tasks, err
+}
+
+func claimLost(w *world) {
+	w.readers(60)
+	d := w.plan(newsletter.Request{})
+	var s server
+	worker := w.worker(&s)
+	worker.Store = &shaky{OutboxStore: w.store, loses: 2}
+	stop := w.start(worker)
+	time.Sleep(time.Minute)
+	if n := len(s.received()); n != 60 {
+		w.Errorf("%d mails to 60 readers", n)
+	}
+	w.wantState(d.ID, newsletter.DigestDone)
+	stop()
+}
+
+func groupCommit(w *world) {
+	w.readers(60)
+	w.plan(newsletter.Request{})
+	s := server{takes: time.Millisecond}
+	store := &shaky{OutboxStore: w.store, takes: 50 * time.Millisecond}
+	worker := w.worker(&s)
+	worker.Store, worker.Connections = store, 20
+	stop := w.start(worker)
+	time.Sleep(time.Minute)
+	stop()
+	if len(s.received()) != 60 || store.words != 120 || store.commits > 30 {
+		w.Errorf("%d mails, %d marks and settlements in %d transactions", len(s.received()), store.words, store.commits)
+	}
+}
