@@ -66,6 +66,7 @@ var faults = []fault{
 	{name: "550 to RCPT", hook: always("RCPT", reply{line: "550 5.1.1 no such user"}), want: "failed", attempts: 1, reason: "550"},
 	{name: "554 to DATA", hook: always("DATA", reply{line: "554 5.7.1 no"}), want: "failed", attempts: 1, reason: "554"},
 	{name: "552 to the dot", hook: always("dot", reply{line: "552 5.3.4 too big"}), want: "failed", attempts: 1, reason: "552"},
+	{name: "550 to MAIL", hook: once("MAIL", reply{line: "550 5.7.1 sender not allowed"}), want: "sent"},
 	{name: "421 to MAIL", hook: once("MAIL", reply{line: "421 4.3.2 shutting down"}), want: "sent"},
 	{name: "421 to RCPT", hook: once("RCPT", reply{line: "421 4.3.2 shutting down"}), want: "sent"},
 	{name: "421 to DATA", hook: once("DATA", reply{line: "421 4.3.2 shutting down"}), want: "sent"},

@@ -34,7 +34,7 @@ func refused(at verb, code int, message string) newsletter.Outcome {
 		o.Result, o.Broken = newsletter.Temporary, true
 	case code/100 == 4:
 		o.Result = newsletter.Temporary
-	case code/100 == 5 && aboutSession(at, code):
+	case code/100 == 5 && aboutSession(at, code, o.Status):
 		o.Result, o.Broken = newsletter.NotSent, true
 	case code/100 == 5:
 		o.Result = newsletter.Permanent
@@ -52,15 +52,18 @@ func refused(at verb, code int, message string) newsletter.Outcome {
 // aboutSession reports whether a 5xx speaks of the connection rather than of the
 // mail: commands unknown or out of order (502, 503, and 500 to those that are the
 // same for every mail), a server that takes no mail (521, RFC 7504), and a login
-// or TLS that is missing, failed or too weak (530, 534, 535, 538, RFC 4954).
-func aboutSession(at verb, code int) bool {
+// or TLS that is missing, failed or too weak (530, 534, 535, 538, RFC 4954). A
+// refused MAIL is about the sender, who is the same for every mail, or how much they
+// have sent, unless it says that the message is too big (552, 5.3.4) or of a kind
+// that the server does not take (5.6).
+func aboutSession(at verb, code int, status string) bool {
 	switch code {
 	case 502, 503, 521, 530, 534, 535, 538:
 		return true
 	case 500:
 		return at == verbMail || at == verbData
 	}
-	return false
+	return at == verbMail && code != 552 && status != "5.3.4" && !strings.HasPrefix(status, "5.6.")
 }
 
 // splitStatus takes the enhanced status code (RFC 3463) off each line of a reply

@@ -41,7 +41,9 @@ func TestOutcomeOfEveryFault(t *testing.T) {
 
 		{"MAIL put off", "MAIL", answer{reply: "451 4.3.0 later"}, temporary, 451, "4.3.0", "later", false, []string{"MAIL"}},
 		{"MAIL slowed down", "MAIL", answer{reply: "454 Throttling failure: Maximum sending rate exceeded."}, temporary, 454, "", "Throttling", false, []string{"MAIL"}},
-		{"MAIL refused", "MAIL", answer{reply: "550 5.7.1 sender not allowed"}, permanent, 550, "5.7.1", "sender not allowed", false, []string{"MAIL"}},
+		{"MAIL refused", "MAIL", answer{reply: "550 5.7.1 sender not allowed"}, notSent, 550, "5.7.1", "sender not allowed", true, []string{"MAIL"}},
+		{"MAIL over a quota", "MAIL", answer{reply: "554 5.7.0 daily limit exceeded"}, notSent, 554, "5.7.0", "daily limit", true, []string{"MAIL"}},
+		{"MAIL of a kind not taken", "MAIL", answer{reply: "553 5.6.7 SMTPUTF8 needed"}, permanent, 553, "5.6.7", "SMTPUTF8", false, []string{"MAIL"}},
 		{"MAIL too big", "MAIL", answer{reply: "552 5.3.4 too big"}, permanent, 552, "5.3.4", "too big", false, []string{"MAIL"}},
 		{"MAIL while closing", "MAIL", answer{reply: "421 4.4.2 idle too long", hangUp: true}, temporary, 421, "4.4.2", "idle", true, []string{"MAIL"}},
 		{"MAIL wants a login", "MAIL", answer{reply: "530 5.7.0 Authentication required"}, notSent, 530, "5.7.0", "Authentication required", true, []string{"MAIL"}},
@@ -136,16 +138,17 @@ func atOnce(at string, ends bool, then []string) []string {
 // A server may want the message although it has refused whom it is for.
 func TestNothingIsDeliveredToNobody(t *testing.T) {
 	for step, want := range map[string]struct {
-		said   []string
-		broken bool
+		refusal string
+		said    []string
+		broken  bool
 	}{
-		"RCPT": {[]string{"MAIL", "RCPT", "DATA", "RSET", "MAIL", "RCPT", "DATA"}, false},
-		"MAIL": {[]string{"MAIL", "RCPT", "DATA"}, true},
+		"RCPT": {"550 5.1.1 no", []string{"MAIL", "RCPT", "DATA", "RSET", "MAIL", "RCPT", "DATA"}, false},
+		"MAIL": {"552 5.3.4 no", []string{"MAIL", "RCPT", "DATA"}, true},
 	} {
-		server := &scripted{offers: []string{"PIPELINING"}, lenient: true, answers: map[string]answer{step: {reply: "550 5.1.1 no"}}, times: map[string]int{step: 1}}
+		server := &scripted{offers: []string{"PIPELINING"}, lenient: true, answers: map[string]answer{step: {reply: want.refusal}}, times: map[string]int{step: 1}}
 		session := open(t, server.relay(t))
 		o := session.Send(t.Context(), newsletter.Envelope{From: sender, To: reader}, []byte(message))
-		if o.Result != newsletter.Permanent || o.Code != 550 || o.Broken != want.broken {
+		if o.Result != newsletter.Permanent || o.Broken != want.broken {
 			t.Errorf("%s refused: %+v", step, o)
 		}
 		if !o.Broken {
