@@ -112,8 +112,13 @@ func (p *Planner) fill(ctx context.Context, req Request, d Digest, draft *draft,
 	if err := p.Store.AddGroups(ctx, d.ID, audience, draft.groups); err != nil {
 		return d, fmt.Errorf("write deliveries: %w", err)
 	}
-	if err := p.Store.AddReaders(ctx, d.ID, draft.readers); err != nil {
-		return d, fmt.Errorf("write deliveries: %w", err)
+	for _, busy := range draft.busy {
+		if len(busy.Subscribers) == 0 {
+			continue
+		}
+		if err := p.Store.AddReaders(ctx, d.ID, *busy); err != nil {
+			return d, fmt.Errorf("write deliveries: %w", err)
+		}
 	}
 	d.State = DigestPlanned
 	if req.Approved {
@@ -201,13 +206,13 @@ type draft struct {
 	variants []Variant
 	byKey    map[string]int // variant number by its insights
 	groups   []PlannedGroup
-	readers  []PlannedReader
+	busy     map[GroupKey]*PlannedReaders // without readers: they receive nothing
 	seen     int
 	few      bool // somebody has something unread, but not enough
 }
 
 func newDraft(req Request, unread []Item) *draft {
-	d := &draft{req: req, unread: unread, byKey: make(map[string]int)}
+	d := &draft{req: req, unread: unread, byKey: make(map[string]int), busy: make(map[GroupKey]*PlannedReaders)}
 	if len(unread) > 0 {
 		d.cutoff = unread[0].Seq
 	}
@@ -223,10 +228,18 @@ func (d *draft) addGroup(g Group) {
 
 func (d *draft) addBusy(b Busy) {
 	d.seen++
-	base := b.Position.Merge(b.OnTheWay)
-	variant, target, ok := d.choose(b.Categories, base, 1)
-	if ok {
-		d.readers = append(d.readers, PlannedReader{Subscriber: b.Subscriber, Key: b.Key, Variant: variant, Base: base, Target: target})
+	planned, known := d.busy[b.Key]
+	if !known {
+		base := b.Position.Merge(b.OnTheWay)
+		planned = &PlannedReaders{}
+		if variant, target, ok := d.choose(b.Categories, base, 0); ok {
+			planned.PlannedGroup = PlannedGroup{Key: b.Key, Variant: variant, Base: base, Target: target}
+		}
+		d.busy[b.Key] = planned
+	}
+	if planned.Variant > 0 {
+		planned.Subscribers = append(planned.Subscribers, b.Subscriber)
+		d.variants[planned.Variant-1].Readers++
 	}
 }
 

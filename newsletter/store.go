@@ -53,8 +53,12 @@ type Audience struct {
 	Subscriber int64               // 0 = all
 }
 
-// GroupKey is the store's own name for "same categories, same position".
-type GroupKey struct{ Mask, Position int64 }
+// GroupKey is the store's own name for "same categories, same position, the same
+// on its way".
+type GroupKey struct {
+	Mask, Position int64
+	OnTheWay       string // "" = nothing
+}
 
 // Group is the readers of an audience who have the same categories and the same
 // position, and nothing on its way to them.
@@ -83,12 +87,11 @@ type PlannedGroup struct {
 	Target  Position // where they will be
 }
 
-// PlannedReader says what one busy reader receives.
-type PlannedReader struct {
-	Subscriber   int64
-	Key          GroupKey // as they were when it was decided
-	Variant      int
-	Base, Target Position
+// PlannedReaders says what busy readers receive who have one key. Their Base is
+// where they will be when what is on its way has arrived.
+type PlannedReaders struct {
+	PlannedGroup
+	Subscribers []int64
 }
 
 // PlanStore keeps digests while they are planned.
@@ -102,7 +105,7 @@ type PlanStore interface {
 	// AddGroups writes a delivery for each reader of the audience that still
 	// belongs to one of the groups and has nothing on its way, in chunks.
 	AddGroups(ctx context.Context, digest int64, a Audience, groups []PlannedGroup) error
-	AddReaders(ctx context.Context, digest int64, readers []PlannedReader) error
+	AddReaders(ctx context.Context, digest int64, readers PlannedReaders) error
 	// Freeze makes a planning digest planned (or approved, as d.State says) with
 	// its items and variants and counts its readers; the slot is recorded in the
 	// same transaction. ErrSlotTaken, and the digest discarded, when the slot is

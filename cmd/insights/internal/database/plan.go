@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
+	"strconv"
 	"sync"
 
 	"github.com/scaledbydesign/insights/newsletter"
@@ -29,7 +31,7 @@ const (
 		GROUP BY s.categories, s.position_id)
 		SELECT c.categories, c.position_id, c.readers, p.vector FROM chosen c JOIN positions p ON p.id = c.position_id
 		ORDER BY c.categories, c.position_id`
-	busyQuery = `SELECT s.id, s.categories, s.position_id, p.vector, t.vector
+	busyQuery = `SELECT s.id, s.categories, s.position_id, p.vector, t.id, t.vector
 			FROM deliveries o JOIN subscribers s ON ` + onTheWay + `
 			JOIN positions p ON p.id = s.position_id JOIN positions t ON t.id = o.target_id
 			WHERE ` + audience + ` ORDER BY s.id, o.digest_id`
@@ -76,43 +78,67 @@ func (db *DB) Busy(ctx context.Context, a newsletter.Audience) iter.Seq2[newslet
 			return
 		}
 		defer rows.Close()
-		var reader newsletter.Busy // several rows may be one reader's
+		reading := busyReading{bits: b, known: make(map[newsletter.GroupKey]newsletter.Busy)}
 		for rows.Next() {
-			next, err := scanBusy(rows, b)
-			if err != nil {
+			var next busyRow
+			if err := rows.Scan(&next.subscriber, &next.mask, &next.position, &next.at, &next.target, &next.takesTo); err != nil {
 				yield(newsletter.Busy{}, explain(err))
 				return
 			}
-			if next.Subscriber == reader.Subscriber {
-				reader.OnTheWay = reader.OnTheWay.Merge(next.OnTheWay)
-				continue
-			}
-			if reader.Subscriber != 0 && !yield(reader, nil) {
+			if len(reading.rows) > 0 && reading.rows[0].subscriber != next.subscriber && !yield(reading.reader()) {
 				return
 			}
-			reader = next
+			reading.rows = append(reading.rows, next)
 		}
 		if err := rows.Err(); err != nil {
 			yield(newsletter.Busy{}, explain(err))
-		} else if reader.Subscriber != 0 {
-			yield(reader, nil)
+		} else if len(reading.rows) > 0 {
+			yield(reading.reader())
 		}
 	}
 }
 
-func scanBusy(rows *sql.Rows, b bits) (newsletter.Busy, error) {
-	var r newsletter.Busy
-	var at, target string
-	if err := rows.Scan(&r.Subscriber, &r.Key.Mask, &r.Key.Position, &at, &target); err != nil {
-		return r, err
+// busyRow is a mail on its way to a reader.
+type busyRow struct {
+	subscriber, mask, position, target int64
+	at, takesTo                        string // the vectors of position and target
+}
+
+// busyReading puts together the rows of one reader after the other. Many readers are
+// alike, so what they have in common is worked out once and shared.
+type busyReading struct {
+	bits  bits
+	rows  []busyRow // of one reader
+	known map[newsletter.GroupKey]newsletter.Busy
+}
+
+// reader is whose rows have been read.
+func (r *busyReading) reader() (newsletter.Busy, error) {
+	rows := r.rows
+	r.rows = r.rows[:0]
+	var way []byte
+	for _, row := range rows {
+		way = append(strconv.AppendInt(way, row.target, 10), ' ')
 	}
-	r.Categories = b.slugs(r.Key.Mask)
-	var err error
-	if r.Position, err = newsletter.ParsePosition(at); err != nil {
-		return r, err
+	key := newsletter.GroupKey{Mask: rows[0].mask, Position: rows[0].position, OnTheWay: string(way)}
+	reader, known := r.known[key]
+	if !known {
+		reader = newsletter.Busy{Key: key, Categories: r.bits.slugs(key.Mask)}
+		var err error
+		if reader.Position, err = newsletter.ParsePosition(rows[0].at); err != nil {
+			return reader, err
+		}
+		for _, row := range rows {
+			target, err := newsletter.ParsePosition(row.takesTo)
+			if err != nil {
+				return reader, err
+			}
+			reader.OnTheWay = reader.OnTheWay.Merge(target)
+		}
+		r.known[key] = reader
 	}
-	r.OnTheWay, err = newsletter.ParsePosition(target)
-	return r, err
+	reader.Subscriber = rows[0].subscriber
+	return reader, nil
 }
 
 // Begin implements newsletter.PlanStore. Digests that an earlier process left in
@@ -196,20 +222,23 @@ func (db *DB) addChunk(ctx context.Context, digest int64, a newsletter.Audience,
 }
 
 // AddReaders implements newsletter.PlanStore.
-func (db *DB) AddReaders(ctx context.Context, digest int64, readers []newsletter.PlannedReader) error {
-	for len(readers) > 0 {
-		some := readers[:min(len(readers), 1000)]
-		readers = readers[len(some):]
+func (db *DB) AddReaders(ctx context.Context, digest int64, readers newsletter.PlannedReaders) error {
+	for some := range slices.Chunk(readers.Subscribers, int(db.planChunk)) {
 		err := db.bookkeep(ctx, func(tx *sql.Tx) error {
 			if err := keepDigest(ctx, tx, digest); err != nil {
 				return err
 			}
-			for _, r := range some {
-				if err := addReader(ctx, tx, digest, r); err != nil {
-					return err
-				}
+			base, err := intern(ctx, tx, readers.Base)
+			if err != nil {
+				return err
 			}
-			return nil
+			target, err := intern(ctx, tx, readers.Target)
+			if err != nil {
+				return err
+			}
+			return run(ctx, db, tx, &addReadersBatch, []any{digest, readers.Variant, readers.Key.Mask, base, target, now()}, some, func(args []any, id int64) []any {
+				return append(args, id)
+			}, nil)
 		})
 		if err != nil {
 			return err
@@ -218,19 +247,15 @@ func (db *DB) AddReaders(ctx context.Context, digest int64, readers []newsletter
 	return nil
 }
 
-func addReader(ctx context.Context, tx *sql.Tx, digest int64, r newsletter.PlannedReader) error {
-	base, err := intern(ctx, tx, r.Base)
-	if err != nil {
-		return err
-	}
-	target, err := intern(ctx, tx, r.Target)
-	if err != nil {
-		return err
-	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO deliveries (digest_id, subscriber_id, variant, categories, base_id, target_id, state, updated_at)
-		SELECT ?1, s.id, ?3, ?7, ?4, ?5, 'pending', ?6 FROM subscribers s WHERE s.id = ?2 AND s.status = 'confirmed' AND EXISTS (SELECT 1 FROM digests WHERE id = ?1)
-		ON CONFLICT (digest_id, subscriber_id) DO NOTHING`, digest, r.Subscriber, r.Variant, base, target, now(), r.Key.Mask)
-	return err
+// addReadersBatch plans mails to readers one by one.
+var addReadersBatch = batch{
+	columns: []column{{"subscriber", integer}},
+	fixed:   6,
+	text: `INSERT INTO deliveries (digest_id, subscriber_id, variant, categories, base_id, target_id, state, updated_at)
+		SELECT ?1, s.id, ?2, ?3, ?4, ?5, 'pending', ?6 FROM subscribers s WHERE s.status = 'confirmed' AND EXISTS (SELECT 1 FROM digests WHERE id = ?1)
+		AND s.id IN (SELECT v.subscriber FROM v
+		) ON CONFLICT (digest_id, subscriber_id) DO NOTHING`,
+	many: true,
 }
 
 // Freeze implements newsletter.PlanStore.
