@@ -38,7 +38,7 @@ var e2eBuilt e2eBuilds
 // tests have it, unless plain is asked for, as by tests that measure.
 func e2eProgram(t testing.TB, plain bool) string {
 	t.Helper()
-	i, name, args := 0, "insights", []string{"build"}
+	i, name, args := 0, "insights", []string{"build", "-race=false"} // GOFLAGS may say otherwise
 	if e2eRace && !plain {
 		i, name, args = 1, "insights-race", []string{"build", "-race"}
 	}
