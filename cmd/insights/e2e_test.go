@@ -124,7 +124,7 @@ func newE2ESite(t testing.TB, settings map[string]string) *e2eSite {
 	t.Helper()
 	s := &e2eSite{t: t, program: e2eProgram(t, false), dir: t.TempDir(), addr: e2eFreeAddress(t)}
 	s.base = "http://" + s.addr
-	s.env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + s.dir, "TZ=UTC", "INSIGHTS_LISTEN=" + s.addr}
+	s.env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + s.dir, "TZ=UTC", "INSIGHTS_LISTEN=" + s.addr, "GORACE=atexit_sleep_ms=20"} // not a second, each time it ends
 	// No digest by the clock: a test may run at nine on a Monday.
 	s.set(map[string]string{"DIGESTS_SCHEDULES": `[{name: never, cadence: weekly, cron: "0 0 29 2 *"}]`})
 	s.set(settings)

@@ -71,6 +71,10 @@ type story struct {
 }
 
 // setUp gives a script an address of its own and a folder to itself.
+// endAtOnce, in GORACE, keeps a program with the race detector from sleeping for a
+// second before it ends, each time.
+const endAtOnce = "atexit_sleep_ms=20"
+
 func setUp(env *testscript.Env) error {
 	s := &story{t: env.T(), daemons: make(map[string]*process), relays: make(map[string]*relay), forms: make(map[string]form)}
 	env.Values["story"] = s
@@ -83,6 +87,7 @@ func setUp(env *testscript.Env) error {
 	env.Setenv("INSIGHTS_LISTEN", listen)
 	env.Setenv("SITE", "http://"+listen)
 	env.Setenv("GOCOVERDIR", os.Getenv("GOCOVERDIR"))
+	env.Setenv("GORACE", endAtOnce)
 	return nil
 }
 
