@@ -38,11 +38,15 @@ func (r *run) feed(ctx context.Context, claim func(ctx context.Context, limit in
 		if worked && err == nil && !trial {
 			continue
 		}
+		wait := idleFor // a trial takes a moment; what is due beside it waits
+		if !trial {
+			wait = r.idle(ctx)
+		}
 		select {
 		case <-ctx.Done():
 		case <-wake:
 		case <-bell:
-		case <-time.After(r.idle(ctx)):
+		case <-time.After(wait):
 		}
 	}
 }

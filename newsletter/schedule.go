@@ -69,6 +69,14 @@ func (s *Schedule) Check() error {
 	return nil
 }
 
+// times says when slots are due, so that a change of it is noticed.
+func (s *Schedule) times() string {
+	if s.Cadence == subscribers.Instant {
+		return string(s.Cadence)
+	}
+	return s.Cron + " " + s.zone().String()
+}
+
 // Next is the first slot after t. ok is false for the instant cadence and for a
 // line that never comes true.
 func (s *Schedule) Next(t time.Time) (slot Slot, ok bool) {

@@ -15,7 +15,8 @@ import (
 
 // Scheduler plans a digest for each slot of its schedules. Any number of
 // processes may run one over the same database: slots are rows, unique by
-// schedule and wall time, and whoever is first plans it.
+// schedule and wall time, and whoever is first plans it. Its fields are set once; Run
+// is called once.
 type Scheduler struct {
 	Planner   *Planner
 	Slots     SlotStore
@@ -26,6 +27,8 @@ type Scheduler struct {
 	// Changed, when set, returns a channel that is closed at the next change of
 	// the library, so that new insights are numbered at once.
 	Changed func() <-chan struct{}
+
+	defined int // so many of Schedules are recorded as they are
 }
 
 // every is how often the scheduler looks, beside the exact times of its slots.
@@ -95,6 +98,12 @@ func (s *Scheduler) tick(ctx context.Context) <-chan time.Time {
 	if numbered > 0 {
 		s.Log.InfoContext(ctx, "insights numbered", "count", numbered)
 	}
+	if err := s.define(ctx); err != nil {
+		if ctx.Err() == nil {
+			s.Log.ErrorContext(ctx, "recording schedules failed", "error", err)
+		}
+		return nil
+	}
 	for i := range s.Schedules {
 		if err := s.run(ctx, lib, &s.Schedules[i]); err != nil && ctx.Err() == nil {
 			s.Log.ErrorContext(ctx, "schedule failed", "schedule", s.Schedules[i].Name, "error", err)
@@ -104,6 +113,21 @@ func (s *Scheduler) tick(ctx context.Context) <-chan time.Time {
 		return nil
 	}
 	return time.After(time.Until(next))
+}
+
+// define lets schedules that are new, or have other times than before, begin now.
+func (s *Scheduler) define(ctx context.Context) error {
+	for ; s.defined < len(s.Schedules); s.defined++ {
+		schedule := &s.Schedules[s.defined]
+		changed, err := s.Slots.Define(ctx, schedule.Name, schedule.times(), time.Now())
+		if err != nil {
+			return fmt.Errorf("schedule %q: %w", schedule.Name, err)
+		}
+		if changed {
+			s.Log.InfoContext(ctx, "schedule has other times and begins anew", "schedule", schedule.Name, "times", schedule.times())
+		}
+	}
+	return nil
 }
 
 // run plans what is due of one schedule.

@@ -140,9 +140,12 @@ const (
 
 // SlotStore keeps slots.
 type SlotStore interface {
+	// Define records a schedule that is seen for the first time, or whose times are
+	// others than before: it begins now, and no slot before counts as missed.
+	Define(ctx context.Context, schedule, times string, now time.Time) (changed bool, err error)
 	// Since returns the due time of the schedule's newest slot on record that is
-	// not failing, or when the schedule was first seen; a schedule seen for the first time is
-	// recorded with now, so that nothing before it counts as missed.
+	// not failing, or when the schedule began, whichever is later; one that nobody
+	// has defined begins now.
 	Since(ctx context.Context, schedule string, now time.Time) (time.Time, error)
 	// RecordSlots stores slots without a digest. What is on record stays as it is,
 	// but for a failing slot: it is replaced, as failed and with its reason before

@@ -4,6 +4,7 @@ import (
 	"crypto"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"regexp"
 	"strings"
@@ -123,6 +124,11 @@ func (c *Config) mailWarnings() (warnings []string) {
 	if c.Mail.DKIM.Key == "" {
 		warnings = append(warnings, "mail.dkim.key is not set: large mail providers want signed mail; let the relay sign, or make keys: insights key new")
 	}
+	for key, relay := range map[string]struct{ host, tls string }{"smtp": {c.SMTP.Host, c.SMTP.TLS}, "smtp.fallback": {c.SMTP.Fallback.Host, c.SMTP.Fallback.TLS}} {
+		if relay.tls == string(smtp.TLSNone) && relay.host != "" && !isLocal(relay.host) {
+			warnings = append(warnings, fmt.Sprintf("%s.tls is none and %s is another machine: mails, and a password, go there for all to read", key, relay.host))
+		}
+	}
 	from := newsletter.DomainOf(c.Mail.From)
 	switch bounce := c.Mail.BounceDomain; {
 	case bounce == "":
@@ -131,6 +137,12 @@ func (c *Config) mailWarnings() (warnings []string) {
 		warnings = append(warnings, fmt.Sprintf("mail.bounce_domain %s is not under %s, the domain of mail.from: SPF does not speak for it then", bounce, from))
 	}
 	return warnings
+}
+
+// isLocal reports whether a host is this machine.
+func isLocal(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // relays are the configured mail server, with a second one behind it if there is

@@ -30,6 +30,9 @@ func (p *program) deliveryShowCommand() *cobra.Command {
 // parseRef reads what newsletter.Ref.String wrote.
 func parseRef(word string) (ref newsletter.Ref, err error) {
 	bad := usageError("%q is no mail: write 12.345 or m7, as in: insights delivery list", word)
+	if strings.Trim(word, "m.0123456789") != "" { // signs, which ParseInt reads
+		return ref, bad
+	}
 	if number, ok := strings.CutPrefix(word, "m"); ok {
 		if ref.Message, err = strconv.ParseInt(number, 10, 64); err != nil || ref.Message <= 0 {
 			return ref, bad

@@ -239,14 +239,23 @@ func (p *program) rotateSecret(dryRun bool) error {
 	return nil
 }
 
-// replaceFile replaces a file whole or not at all, readable by its owner alone.
+// replaceFile replaces a file whole or not at all, readable by its owner alone, who
+// stays the same. A symbolic link stays one.
 func replaceFile(name string, data []byte) error {
+	name, err := filepath.EvalSymlinks(name)
+	if err != nil {
+		return err
+	}
+	info, err := os.Stat(name)
+	if err != nil {
+		return err
+	}
 	temporary, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+"-*")
 	if err != nil {
 		return err
 	}
 	_, err = temporary.Write(data)
-	err = errors.Join(err, temporary.Chmod(0o600), temporary.Sync(), temporary.Close())
+	err = errors.Join(err, temporary.Chmod(0o600), sameOwner(temporary, info), temporary.Sync(), temporary.Close())
 	if err == nil {
 		err = os.Rename(temporary.Name(), name)
 	}
@@ -277,5 +286,8 @@ func (p *program) rotateDKIM(c *Config, dryRun bool) error {
 		return err
 	}
 	p.out.line("and mail.dkim.selector: %s, once both records can be looked up. Leave the old\nrecords published for a week.", selector)
+	if c.Mail.DKIM.Ed25519Selector != "" {
+		p.out.line("Take mail.dkim.ed25519_selector out, or set it to %s-ed25519.", selector)
+	}
 	return nil
 }

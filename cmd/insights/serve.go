@@ -123,7 +123,12 @@ func (d *daemon) open(ctx context.Context, c *Config, use database.Use) (err err
 	if _, err := db.Migrate(ctx); err != nil {
 		return unusable(err)
 	}
-	if err := db.LockSender(); err != nil {
+	err = db.LockSender()
+	for tries := 0; errors.Is(err, database.ErrLocked) && tries < 10; tries++ { // others hold it for a moment, to see whether anybody sends
+		time.Sleep(100 * time.Millisecond)
+		err = db.LockSender()
+	}
+	if err != nil {
 		return fmt.Errorf("%s: %w: stop the other `insights serve`, `insights dev` or `--wait` first", db, err)
 	}
 	before, err := db.UseFor(ctx, use)

@@ -15,6 +15,7 @@ import (
 var scheduleTests = []test{
 	{"a failing slot is replaced, and counts as the last one only when it has ended", failingSlot},
 	{"a time on record is not due again in another zone", zoneChange},
+	{"a schedule with other times begins anew", otherTimes},
 	{"a plan that fails is seen, and given up when it is late", planGivenUp},
 	{"a plan that fails ends with the next slot, which brings everything", planOvertaken},
 	{"a slot whose plan fails was not missed", planFailsUnlessMissed},
@@ -23,6 +24,28 @@ var scheduleTests = []test{
 	{"too few new insights for anybody is a reason of its own", tooFew},
 	{"the instant cadence: what appears together comes together", instantTogether},
 	{"the instant cadence: what is edited or withdrawn within its grace", instantEdited},
+}
+
+func otherTimes(w *world) {
+	w.publish("engineering", "e1")
+	w.join("engineering", "ada")
+	schedule := weekly()
+	w.until("2000-01-03 08:00:00")
+	stop := w.schedule(0, schedule)
+	w.until("2000-01-03 10:00:00")
+	stop()
+	w.wantSlots("2000-01-03T09:00 planned")
+	w.until("2000-01-05 12:00:00") // a Wednesday
+	schedule.Cron = "0 9 * * 2"    // Tuesdays: yesterday's was none
+	stop = w.schedule(0, schedule)
+	time.Sleep(time.Hour)
+	stop()
+	w.wantSlots("2000-01-03T09:00 planned")
+	w.until("2000-01-11 09:30:00") // with the same times, the next one was missed
+	stop = w.schedule(0, schedule)
+	time.Sleep(time.Minute)
+	stop()
+	w.wantSlots("2000-01-03T09:00 planned, 2000-01-11T09:00 skipped") // nothing new
 }
 
 func failingSlot(w *world) {

@@ -13,7 +13,8 @@ import (
 // behind by a process that ended.
 const abandonedAfter = 15 * time.Minute
 
-const lastSlotQuery = `SELECT coalesce((SELECT max(due_at) FROM slots WHERE schedule = ?1 AND outcome <> 'failing'), since) FROM schedules WHERE name = ?1`
+const lastSlotQuery = `SELECT CASE WHEN last.due_at > since THEN last.due_at ELSE since END FROM schedules,
+	(SELECT coalesce(max(due_at), 0) AS due_at FROM slots WHERE schedule = ?1 AND outcome <> 'failing') last WHERE name = ?1`
 
 // LastSlot is what Since returns, or zero for a schedule that was never seen.
 func (db *DB) LastSlot(ctx context.Context, schedule string) (time.Time, error) {
@@ -38,6 +39,27 @@ func (db *DB) Since(ctx context.Context, schedule string, at time.Time) (time.Ti
 		return tx.QueryRowContext(ctx, lastSlotQuery, schedule).Scan(&since)
 	})
 	return fromMillis(since), err
+}
+
+// Define implements newsletter.SlotStore.
+func (db *DB) Define(ctx context.Context, schedule, times string, at time.Time) (changed bool, err error) {
+	err = db.write(ctx, func(tx *sql.Tx) error {
+		changed = false
+		var before string
+		err := tx.QueryRowContext(ctx, "SELECT times FROM schedules WHERE name = ?1 /*pg FOR UPDATE */", schedule).Scan(&before)
+		switch {
+		case errors.Is(err, sql.ErrNoRows):
+			_, err = tx.ExecContext(ctx, "INSERT INTO schedules (name, since, times) VALUES (?1, ?2, ?3) ON CONFLICT (name) DO NOTHING", schedule, millis(at), times)
+		case err != nil || before == times:
+		case before == "": // seen by a version that did not record it
+			_, err = tx.ExecContext(ctx, "UPDATE schedules SET times = ?2 WHERE name = ?1", schedule, times)
+		default:
+			changed = true
+			_, err = tx.ExecContext(ctx, "UPDATE schedules SET times = ?2, since = ?3 WHERE name = ?1", schedule, times, millis(at))
+		}
+		return err
+	})
+	return changed, err
 }
 
 // RecordSlots implements newsletter.SlotStore.
