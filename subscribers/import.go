@@ -76,6 +76,18 @@ func (r *Registry) decide(sub *Subscriber, in Imported, now time.Time) (Change, 
 	}
 	outcome := Added
 	switch {
+	case sub.PublicID == "" && sub.Status == Suppressed: // kept apart from any subscriber
+		if in.Status == Suppressed {
+			return Change{}, Unchanged
+		}
+		return Change{}, Kept
+	case sub.PublicID == "" && sub.Status == Unsubscribed:
+		if in.Status != Suppressed {
+			return Change{}, Kept
+		}
+		r.begin(sub, in.Address, now)
+		sub.Name, sub.Source = in.Name, in.Source
+		sub.Cadence, sub.Categories = in.Cadence, in.Categories
 	case sub.PublicID == "": // not on record
 		r.begin(sub, in.Address, now)
 		sub.Name, sub.Source = in.Name, in.Source
@@ -104,7 +116,7 @@ func (r *Registry) decide(sub *Subscriber, in Imported, now time.Time) (Change, 
 	case Unsubscribed:
 		sub.UnsubscribedAt = now
 	case Suppressed:
-		sub.Reason = "imported as suppressed"
+		sub.Cause, sub.Reason, sub.SuppressedAt = BlockedHere, "imported as suppressed", now
 	}
 	return change, outcome
 }

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -23,6 +25,29 @@ type Registry struct {
 	Categories []string      // the slugs that can be chosen
 	StartWith  int           // how many insights a new reader has unread
 	ConfirmFor time.Duration // how long a confirmation link works; 0 = 72 hours
+	Limits     Limits
+	Log        *slog.Logger // nil: silent
+
+	alarmed alarm
+}
+
+// alarm keeps one and the same alarm from being raised again and again.
+type alarm struct {
+	mu   sync.Mutex
+	last time.Time
+}
+
+// alarmEvery is how often an alarm is raised at most.
+const alarmEvery = 10 * time.Minute
+
+func (a *alarm) due(now time.Time) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if now.Sub(a.last) < alarmEvery {
+		return false
+	}
+	a.last = now
+	return true
 }
 
 // alreadyEvery bounds how often somebody who is subscribed is told so.
@@ -39,25 +64,34 @@ type SignUp struct {
 
 // SignUp takes a sign-up. A valid form gives no error whoever the address belongs
 // to, so that the answer tells nobody who is subscribed; what the owner of the
-// address should know is queued as mail. Errors are fit to be shown.
+// address should know is queued as mail. ErrTooMany is about where it came from.
+// Errors are fit to be shown.
 func (r *Registry) SignUp(ctx context.Context, s SignUp) error {
 	address, prefs, name, err := r.check(s)
 	if err != nil {
 		return err
 	}
+	if err := r.admit(ctx, s.Client, address.Domain()); err != nil {
+		return err
+	}
 	_, err = r.Store.Edit(ctx, address.Key(), func(sub *Subscriber) (Change, error) {
 		now := time.Now()
-		switch sub.Status {
-		case Suppressed:
+		switch {
+		case sub.Status == Suppressed && (sub.Cause != Bounced || now.Sub(sub.SuppressedAt) < retryBounced):
 			return Change{}, nil
-		case Confirmed:
-			if now.Sub(sub.NotifiedAt) < alreadyEvery {
+		case sub.Status == Confirmed:
+			if now.Sub(sub.NotifiedAt) < alreadyEvery || !r.Limits.mayMail(sub, now) {
 				return Change{}, nil
 			}
-			sub.NotifiedAt = now
 			return Change{Notice: AlreadyNotice}, nil
+		case !r.Limits.mayMail(sub, now):
+			if sub.Status == Pending { // the mail they have leads to what they chose last
+				sub.Name, sub.Cadence, sub.Categories = name, prefs.Cadence, prefs.Categories
+			}
+			return Change{}, nil
 		}
 		r.begin(sub, address, now)
+		sub.Cause, sub.Reason, sub.SuppressedAt = "", "", time.Time{}
 		sub.Status, sub.Name, sub.Source = Pending, name, s.Source
 		sub.Cadence, sub.Categories = prefs.Cadence, prefs.Categories
 		return Change{
@@ -268,6 +302,8 @@ func (r *Registry) Add(ctx context.Context, s SignUp, confirmed bool, basis stri
 			sub.Status, sub.ConfirmedAt = Confirmed, now
 			change.Notice, change.StartWith = NoNotice, r.StartWith
 			change.Event.Detail += "; basis: " + basis
+		} else {
+			sub.NotifiedAt = now
 		}
 		return change, nil
 	})

@@ -50,6 +50,12 @@ type Store interface {
 	// stored if change leaves an address in it. An error of change is returned
 	// as it is and stores nothing. change may run more than once.
 	//
+	// The store keeps suppressions in step. A subscriber that becomes Suppressed is
+	// entered there, one that becomes Confirmed taken out. Where an unknown key is
+	// among them, change is given a Subscriber with what is kept of it: Status,
+	// Cause, Reason, SuppressedAt, and UnsubscribedAt of one who said no. One that
+	// change leaves without a PublicID is kept as a suppression alone.
+	//
 	// The store keeps reading positions in step: a subscriber that becomes
 	// confirmed has all but the newest StartWith insights of their categories
 	// behind them, and never one they already received ahead of them; a
@@ -70,4 +76,16 @@ type Store interface {
 
 	// History yields a subscriber's events, oldest first.
 	History(ctx context.Context, id int64) iter.Seq2[Event, error]
+
+	// Suppressions yields all of them, the newest first.
+	Suppressions(ctx context.Context) iter.Seq2[Suppression, error]
+	// Forget erases a subscriber, and the address wherever else it is kept, and
+	// leaves a suppression: as it stood, else Unsubscribed. ErrNotFound.
+	Forget(ctx context.Context, key string, at time.Time) error
+	// Tidy forgets subscribers who signed up before a time and have not confirmed;
+	// those who said no before are Unsubscribed again. It drops attempts counted
+	// before that time.
+	Tidy(ctx context.Context, before time.Time) (forgotten int, err error)
+	// Count counts an attempt if admit says so of the counts without it.
+	Count(ctx context.Context, a Attempt, admit func(Counts) bool) error
 }

@@ -73,17 +73,21 @@ type Subscriber struct {
 	Address    Address
 	Name       string
 	Status     Status
-	Reason     string // why it is suppressed
+	Cause      Cause  // of Suppressed
+	Reason     string // why it is suppressed, in words
 	Cadence    Cadence
 	Categories []string // slugs, sorted, never empty for a stored subscriber
 
 	PausedUntil    time.Time // no digests before; zero = not paused
 	Nonce          string    // what the confirmation token in force is made over
 	NonceExpires   time.Time
-	NotifiedAt     time.Time // when "you are subscribed already" was last queued
+	NotifiedAt     time.Time // when a mail about a sign-up was last queued
+	Asked          int       // such mails since AskedSince
+	AskedSince     time.Time
 	CreatedAt      time.Time
 	ConfirmedAt    time.Time
 	UnsubscribedAt time.Time
+	SuppressedAt   time.Time
 	Source         string // where the sign-up came from: form, staff, import
 }
 

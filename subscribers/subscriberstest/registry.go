@@ -21,11 +21,13 @@ type desk struct {
 	subscribers.Registry
 }
 
+type story struct {
+	name string
+	run  func(*desk)
+}
+
 func registry(t *testing.T, open func(t *testing.T) subscribers.Store) {
-	stories := []struct {
-		name string
-		run  func(*desk)
-	}{
+	stories := []story{
 		{"sign-up and confirmation", signUpAndConfirm},
 		{"a newer sign-up ends older links", replacedToken},
 		{"a confirmation link expires", expiry},
@@ -39,7 +41,7 @@ func registry(t *testing.T, open func(t *testing.T) subscribers.Store) {
 		{"preferences", preferences},
 		{"staff add", staffAdd},
 	}
-	for _, story := range stories {
+	for _, story := range append(stories, privacyStories...) {
 		t.Run(story.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				keys, err := subscribers.NewKeyring(secret)
@@ -226,7 +228,7 @@ func alreadyOnceADay(d *desk) {
 		d.Error("not told again after a day")
 	}
 	after := d.get("ada@example.com")
-	after.NotifiedAt = before.NotifiedAt
+	after.NotifiedAt, after.Asked, after.AskedSince = before.NotifiedAt, before.Asked, before.AskedSince
 	if diff := cmp.Diff(before, after, same); diff != "" {
 		d.Errorf("a stranger's sign-up changed a subscriber:\n%s", diff)
 	}

@@ -14,6 +14,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pressly/goose/v3"
@@ -37,6 +38,8 @@ type DB struct {
 
 	planChunk int64 // see planChunk
 
+	suppression atomic.Pointer[[]byte] // the key of suppressionHash, once it is read
+
 	senderMu   sync.Mutex
 	senderLock func() error // non-nil while this process is the sender
 	noted      note         // what it last noted beside the database
@@ -59,6 +62,8 @@ type engine interface {
 	lockSender() (release func() error, err error)
 	// notePath is a file where the only sender leaves word for the next, or "".
 	notePath() string
+	// scrub takes out of the files what was deleted.
+	scrub(ctx context.Context, writer *sql.DB) error
 	// planners is how many chunks of a plan are written at once.
 	planners() int
 	// batchSizes are the numbers of rows that one UPDATE of a batch is made for, the

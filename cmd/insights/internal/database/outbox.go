@@ -308,7 +308,7 @@ func readersOfMessages(ctx context.Context, q querier, worker string) (map[int64
 	found := make(map[int64]subscribers.Subscriber)
 	err = each(ctx, q, func(rows *sql.Rows) error {
 		var s storedSubscriber
-		var times [6]int64
+		var times times
 		if err := rows.Scan(s.fields(&times)...); err != nil {
 			return err
 		}

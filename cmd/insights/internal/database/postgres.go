@@ -140,6 +140,16 @@ func (p *postgres) announce(ctx context.Context, tx *sql.Tx) error {
 	return err
 }
 
+// scrub removes dead rows from where addresses stand.
+func (p *postgres) scrub(ctx context.Context, writer *sql.DB) error {
+	for _, table := range []string{"subscribers", "events", "messages", "deliveries", "inbox"} {
+		if _, err := writer.ExecContext(ctx, "VACUUM "+table); err != nil {
+			return explain(err)
+		}
+	}
+	return nil
+}
+
 // again reports whether a transaction may have failed only because of another
 // beside it: a deadlock, or two sign-ups of one address, of which the second finds
 // the first when it looks again.

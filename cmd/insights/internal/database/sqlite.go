@@ -28,6 +28,28 @@ func (s *sqlite) oneWriter() bool    { return true }
 func (s *sqlite) planners() int      { return 1 }
 func (s *sqlite) again(error) bool   { return false }
 
+// scrub empties the write-ahead log: it holds pages as they were before something
+// in them was deleted.
+func (s *sqlite) scrub(ctx context.Context, writer *sql.DB) error {
+	for end := time.Now().Add(10 * time.Second); ; {
+		var busy, pages, done int
+		err := writer.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &pages, &done)
+		switch {
+		case err != nil:
+			return explain(err)
+		case busy == 0:
+			return nil
+		case time.Now().After(end):
+			return fmt.Errorf("what was erased is gone from the database, but %s-wal still holds it while another process reads: run this again", s.path)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
 func (s *sqlite) dialect() goose.Dialect { return goose.DialectSQLite3 }
 
 func (s *sqlite) tableExists() string {

@@ -7,13 +7,18 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strings"
 
 	"github.com/scaledbydesign/insights/newsletter"
 	"github.com/scaledbydesign/insights/subscribers"
 )
 
 const subscriberColumns = `s.id, s.public_id, s.email, s.name, s.status, s.reason, s.cadence, s.categories, s.position_id,
-	s.paused_until, s.nonce, s.nonce_expires_at, s.notified_at, s.created_at, s.confirmed_at, s.unsubscribed_at, s.source`
+	s.paused_until, s.nonce, s.nonce_expires_at, s.notified_at, s.created_at, s.confirmed_at, s.unsubscribed_at, s.source,
+	s.cause, s.suppressed_at, s.asked, s.asked_since`
+
+// times are the columns of a subscriber that hold one.
+type times [8]int64
 
 // storedSubscriber is a row of subscribers.
 type storedSubscriber struct {
@@ -24,12 +29,13 @@ type storedSubscriber struct {
 }
 
 // fields are where Scan puts the columns; finish turns them into a Subscriber.
-func (s *storedSubscriber) fields(times *[6]int64) []any {
+func (s *storedSubscriber) fields(times *times) []any {
 	return []any{&s.ID, &s.PublicID, &s.email, &s.Name, &s.Status, &s.Reason, &s.Cadence, &s.mask, &s.position,
-		&times[0], &s.Nonce, &times[1], &times[2], &times[3], &times[4], &times[5], &s.Source}
+		&times[0], &s.Nonce, &times[1], &times[2], &times[3], &times[4], &times[5], &s.Source,
+		&s.Cause, &times[6], &s.Asked, &times[7]}
 }
 
-func (s *storedSubscriber) finish(b bits, times [6]int64) error {
+func (s *storedSubscriber) finish(b bits, times times) error {
 	var err error
 	if s.Address, err = subscribers.ParseAddress(s.email); err != nil {
 		err = fmt.Errorf("subscriber %d %w: %w", s.ID, errUnreadable, err)
@@ -37,6 +43,7 @@ func (s *storedSubscriber) finish(b bits, times [6]int64) error {
 	s.Categories = b.slugs(s.mask)
 	s.PausedUntil, s.NonceExpires, s.NotifiedAt = fromMillis(times[0]), fromMillis(times[1]), fromMillis(times[2])
 	s.CreatedAt, s.ConfirmedAt, s.UnsubscribedAt = fromMillis(times[3]), fromMillis(times[4]), fromMillis(times[5])
+	s.SuppressedAt, s.AskedSince = fromMillis(times[6]), fromMillis(times[7])
 	return err
 }
 
@@ -46,7 +53,7 @@ var errUnreadable = errors.New("has an address that can't be read")
 
 func subscriber(ctx context.Context, q querier, b bits, where string, args ...any) (storedSubscriber, error) {
 	var s storedSubscriber
-	var times [6]int64
+	var times times
 	err := q.QueryRowContext(ctx, "SELECT "+subscriberColumns+" FROM subscribers s WHERE "+where, args...).Scan(s.fields(&times)...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return s, subscribers.ErrNotFound
@@ -60,7 +67,7 @@ func subscriber(ctx context.Context, q querier, b bits, where string, args ...an
 // Edit implements subscribers.Store.
 func (db *DB) Edit(ctx context.Context, key string, change func(*subscribers.Subscriber) (subscribers.Change, error)) (edited subscribers.Subscriber, err error) {
 	err = db.write(ctx, func(tx *sql.Tx) error {
-		e := editing{tx: tx, lastID: db.engine.oneWriter()}
+		e := editing{db: db, tx: tx, lastID: db.engine.oneWriter()}
 		edited, err = e.edit(ctx, key, change)
 		return err
 	})
@@ -73,7 +80,7 @@ var errDry = errors.New("nothing is to be stored")
 // EditAll implements subscribers.Store.
 func (db *DB) EditAll(ctx context.Context, keys []string, dry bool, change func(i int, s *subscribers.Subscriber) (subscribers.Change, error)) error {
 	err := db.write(ctx, func(tx *sql.Tx) error {
-		e := editing{tx: tx, lastID: db.engine.oneWriter(), starts: make(map[string]int64)}
+		e := editing{db: db, tx: tx, lastID: db.engine.oneWriter(), starts: make(map[string]int64)}
 		for i, key := range keys {
 			_, err := e.edit(ctx, key, func(s *subscribers.Subscriber) (subscribers.Change, error) { return change(i, s) })
 			if err != nil {
@@ -93,6 +100,7 @@ func (db *DB) EditAll(ctx context.Context, keys []string, dry bool, change func(
 
 // editing is a transaction that edits subscribers.
 type editing struct {
+	db     *DB
 	tx     *sql.Tx
 	bits   bits
 	starts map[string]int64 // positions of new readers, by what they chose; nil = not kept
@@ -110,7 +118,10 @@ func (e *editing) edit(ctx context.Context, key string, change func(*subscribers
 	}
 	// Whoever changes or mails this reader waits for this, and this for them.
 	before, err := subscriber(ctx, e.tx, e.bits, "s.email_key = ?1 /*pg FOR UPDATE */", key)
-	if err != nil && !errors.Is(err, subscribers.ErrNotFound) {
+	if errors.Is(err, subscribers.ErrNotFound) {
+		err = e.suppressed(ctx, key, &before.Subscriber)
+	}
+	if err != nil {
 		return before.Subscriber, err
 	}
 	edited := before.Subscriber
@@ -119,11 +130,18 @@ func (e *editing) edit(ctx context.Context, key string, change func(*subscribers
 	if err != nil {
 		return edited, err
 	}
-	if edited.Address == (subscribers.Address{}) {
+	switch {
+	case edited.Address != (subscribers.Address{}):
+	case before.Status != "": // kept as a suppression, and left as it is
+		return edited, nil
+	default:
 		return edited, subscribers.ErrNotFound
 	}
 	if e.starts != nil && decided.Event.What == "" && decided.Notice == subscribers.NoNotice {
 		return edited, nil // of many, most may be as they were
+	}
+	if err := e.keepSuppressions(ctx, before.Subscriber, edited); err != nil || edited.PublicID == "" {
+		return edited, err
 	}
 	if edited.ID, err = e.save(ctx, before, edited, decided.StartWith); err != nil {
 		return edited, err
@@ -149,25 +167,28 @@ func (e *editing) save(ctx context.Context, before storedSubscriber, s subscribe
 		return 0, err
 	}
 	args := []any{s.PublicID, s.Address.String(), s.Address.Key(), s.Name, s.Status, s.Reason, s.Cadence, mask, positionID,
-		millis(s.PausedUntil), s.Nonce, millis(s.NonceExpires), millis(s.NotifiedAt), millis(s.CreatedAt), millis(s.ConfirmedAt), millis(s.UnsubscribedAt), s.Source}
+		millis(s.PausedUntil), s.Nonce, millis(s.NonceExpires), millis(s.NotifiedAt), millis(s.CreatedAt), millis(s.ConfirmedAt), millis(s.UnsubscribedAt), s.Source,
+		s.Cause, millis(s.SuppressedAt), s.Asked, millis(s.AskedSince)}
 	if before.ID == 0 {
 		const insert = `INSERT INTO subscribers (public_id, email, email_key, name, status, reason, cadence, categories, position_id,
-			paused_until, nonce, nonce_expires_at, notified_at, created_at, confirmed_at, unsubscribed_at, source)
-			VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)`
+			paused_until, nonce, nonce_expires_at, notified_at, created_at, confirmed_at, unsubscribed_at, source, cause, suppressed_at, asked, asked_since`
+		const values = `?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)`
 		if e.lastID {
-			result, err := e.tx.ExecContext(ctx, insert, args...)
+			// SQLite would give the id of the newest again once that is forgotten.
+			result, err := e.tx.ExecContext(ctx, insert+`, id) VALUES (`+strings.TrimSuffix(values, ")")+`,
+				(SELECT max(coalesce((SELECT max(id) FROM subscribers), 0), (SELECT value FROM counters WHERE name = 'forgotten')) + 1))`, args...)
 			if err != nil {
 				return 0, err
 			}
 			return result.LastInsertId()
 		}
 		var id int64
-		err := e.tx.QueryRowContext(ctx, insert+" RETURNING id", args...).Scan(&id)
+		err := e.tx.QueryRowContext(ctx, insert+") VALUES ("+values+" RETURNING id", args...).Scan(&id)
 		return id, err
 	}
 	_, err = e.tx.ExecContext(ctx, `UPDATE subscribers SET public_id = ?1, email = ?2, email_key = ?3, name = ?4, status = ?5, reason = ?6, cadence = ?7, categories = ?8, position_id = ?9,
-		paused_until = ?10, nonce = ?11, nonce_expires_at = ?12, notified_at = ?13, created_at = ?14, confirmed_at = ?15, unsubscribed_at = ?16, source = ?17
-		WHERE id = ?18`, append(args, before.ID)...)
+		paused_until = ?10, nonce = ?11, nonce_expires_at = ?12, notified_at = ?13, created_at = ?14, confirmed_at = ?15, unsubscribed_at = ?16, source = ?17, cause = ?18, suppressed_at = ?19, asked = ?20, asked_since = ?21
+		WHERE id = ?22`, append(args, before.ID)...)
 	return before.ID, err
 }
 
@@ -308,7 +329,7 @@ func (db *DB) List(ctx context.Context, f subscribers.Filter) iter.Seq2[subscrib
 		defer rows.Close()
 		for rows.Next() {
 			var s storedSubscriber
-			var times [6]int64
+			var times times
 			err := rows.Scan(s.fields(&times)...)
 			if err == nil {
 				err = s.finish(b, times)

@@ -1,0 +1,123 @@
+package database
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"github.com/scaledbydesign/insights/subscribers"
+)
+
+// Forget implements subscribers.Store. Afterwards no file of the database holds the
+// address: SQLite overwrites what is deleted (secure_delete), and its write-ahead
+// log, which still holds pages of before, is emptied. A PostgreSQL server removes
+// dead rows from its tables; its own write-ahead log and its backups are its
+// operator's.
+func (db *DB) Forget(ctx context.Context, key string, at time.Time) error {
+	err := db.write(ctx, func(tx *sql.Tx) error {
+		b, err := readBits(ctx, tx)
+		if err != nil {
+			return err
+		}
+		s, err := subscriber(ctx, tx, b, "s.email_key = ?1 /*pg FOR UPDATE */", key)
+		if err != nil && !errors.Is(err, errUnreadable) {
+			return err
+		}
+		kept := subscribers.Suppression{Status: subscribers.Unsubscribed, Reason: "forgotten", At: at}
+		if s.Status == subscribers.Suppressed {
+			// Words that a mail server wrote may hold the address.
+			kept = subscribers.Suppression{Status: s.Status, Cause: s.Cause, Reason: "forgotten", At: s.SuppressedAt}
+		}
+		if err := db.suppress(ctx, tx, key, kept); err != nil {
+			return err
+		}
+		return forget(ctx, tx, s.ID, s.email, key)
+	})
+	if err != nil {
+		return err
+	}
+	return db.engine.scrub(ctx, db.writer)
+}
+
+// forget removes a subscriber. The mails of digests stay, to be counted, without a
+// word that tells whose they were.
+func forget(ctx context.Context, tx *sql.Tx, id int64, email, key string) error {
+	for _, step := range []struct {
+		statement string
+		args      []any
+	}{
+		{"UPDATE deliveries SET email = '', message_id = '', reason = '' WHERE subscriber_id = ?1 AND (email <> '' OR message_id <> '' OR reason <> '')", []any{id}},
+		{"DELETE FROM messages WHERE subscriber_id = ?1 OR email = ?2 OR lower(email) = ?3", []any{id, email, key}},
+		{"DELETE FROM inbox WHERE recipient = ?1 OR lower(recipient) = ?2", []any{email, key}},
+		{"DELETE FROM events WHERE subscriber_id = ?1", []any{id}},
+		{"DELETE FROM subscribers WHERE id = ?1", []any{id}},
+		// An id must never be given again: mails of before are counted by it.
+		{"UPDATE counters SET value = ?1 WHERE name = 'forgotten' AND value < ?1", []any{id}},
+	} {
+		if _, err := tx.ExecContext(ctx, step.statement, step.args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tidied bounds how many subscribers one transaction forgets.
+const tidied = 1000
+
+// Tidy implements subscribers.Store.
+func (db *DB) Tidy(ctx context.Context, before time.Time) (forgotten int, err error) {
+	const asked = "CASE WHEN notified_at > created_at THEN notified_at ELSE created_at END"
+	err = db.bookkeep(ctx, func(tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, "DELETE FROM attempts WHERE at < ?1", millis(before)); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, "UPDATE subscribers SET status = 'unsubscribed', nonce = '', nonce_expires_at = 0 WHERE status = 'pending' AND unsubscribed_at > 0 AND "+asked+" < ?1", millis(before))
+		return err
+	})
+	for last := tidied; err == nil && last == tidied; forgotten += last {
+		last = 0
+		err = db.write(ctx, func(tx *sql.Tx) error {
+			last = 0
+			type reader struct {
+				id         int64
+				email, key string
+			}
+			var readers []reader
+			err := each(ctx, tx, func(rows *sql.Rows) error {
+				var r reader
+				err := rows.Scan(&r.id, &r.email, &r.key)
+				readers = append(readers, r)
+				return err
+			}, "SELECT id, email, email_key FROM subscribers WHERE status = 'pending' AND "+asked+" < ?1 ORDER BY id LIMIT ?2 /*pg FOR UPDATE */", millis(before), tidied)
+			if err != nil {
+				return err
+			}
+			for _, r := range readers {
+				if err := forget(ctx, tx, r.id, r.email, r.key); err != nil {
+					return err
+				}
+				last++
+			}
+			return nil
+		})
+	}
+	if err == nil && forgotten > 0 {
+		err = db.engine.scrub(ctx, db.writer)
+	}
+	return forgotten, err
+}
+
+// Count implements subscribers.Store.
+func (db *DB) Count(ctx context.Context, a subscribers.Attempt, admit func(subscribers.Counts) bool) error {
+	return db.bookkeep(ctx, func(tx *sql.Tx) error {
+		var c subscribers.Counts
+		err := tx.QueryRowContext(ctx, `SELECT count(*), coalesce(sum(CASE WHEN client = ?2 THEN 1 ELSE 0 END), 0), coalesce(sum(CASE WHEN domain = ?3 THEN 1 ELSE 0 END), 0)
+			FROM attempts WHERE at > ?1`, millis(a.At.Add(-time.Hour)), a.Client, a.Domain).Scan(&c.All, &c.Client, &c.Domain)
+		if err != nil || !admit(c) {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, "INSERT INTO attempts (at, client, domain) VALUES (?1, ?2, ?3)", millis(a.At), a.Client, a.Domain)
+		return err
+	})
+}

@@ -1,0 +1,137 @@
+package database
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"errors"
+	"iter"
+
+	"github.com/scaledbydesign/insights/subscribers"
+)
+
+// suppressionHash is what a suppression is kept by. Its key is made once, stays in
+// the database and never changes, unlike the secret that signs links: a suppression
+// must be found for as long as the database lives.
+func (db *DB) suppressionHash(ctx context.Context, tx *sql.Tx, key string) (string, error) {
+	secret, err := db.suppressionKey(ctx, tx)
+	if err != nil {
+		return "", err
+	}
+	return hashOf(secret, key), nil
+}
+
+func hashOf(secret []byte, key string) string {
+	mac := hmac.New(sha256.New, secret)
+	mac.Write([]byte(key))
+	return hex.EncodeToString(mac.Sum(nil)[:16])
+}
+
+func (db *DB) suppressionKey(ctx context.Context, q querier) ([]byte, error) {
+	if secret := db.suppression.Load(); secret != nil {
+		return *secret, nil
+	}
+	var secret []byte
+	err := q.QueryRowContext(ctx, "SELECT value FROM settings WHERE name = 'suppression_key'").Scan(&secret)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = errors.New("the setting suppression_key is missing: take the database from a backup; without it suppressed addresses are not known again")
+	}
+	if err != nil {
+		return nil, err
+	}
+	db.suppression.Store(&secret)
+	return secret, nil
+}
+
+// suppressed gives an unknown subscriber what is kept of its address.
+func (e *editing) suppressed(ctx context.Context, key string, s *subscribers.Subscriber) error {
+	hash, err := e.db.suppressionHash(ctx, e.tx, key)
+	if err != nil {
+		return err
+	}
+	var at int64
+	err = e.tx.QueryRowContext(ctx, "SELECT status, cause, reason, at FROM suppressions WHERE hash = ?1", hash).Scan(&s.Status, &s.Cause, &s.Reason, &at)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return nil
+	case s.Status == subscribers.Unsubscribed, s.Cause == subscribers.Complained:
+		s.UnsubscribedAt = fromMillis(at)
+	}
+	if s.Status == subscribers.Suppressed {
+		s.SuppressedAt = fromMillis(at)
+	}
+	return err
+}
+
+// keepSuppressions keeps them in step with a subscriber that was before, and is now.
+func (e *editing) keepSuppressions(ctx context.Context, before, s subscribers.Subscriber) error {
+	switch {
+	case s.Status == subscribers.Suppressed:
+		return e.db.suppress(ctx, e.tx, s.Address.Key(), subscribers.Suppression{Status: s.Status, Cause: s.Cause, Reason: s.Reason, At: s.SuppressedAt})
+	case before.Status == subscribers.Suppressed, before.Status != s.Status && s.Status == subscribers.Confirmed:
+		hash, err := e.db.suppressionHash(ctx, e.tx, s.Address.Key())
+		if err != nil {
+			return err
+		}
+		_, err = e.tx.ExecContext(ctx, "DELETE FROM suppressions WHERE hash = ?1", hash)
+		return err
+	}
+	return nil
+}
+
+func (db *DB) suppress(ctx context.Context, tx *sql.Tx, key string, s subscribers.Suppression) error {
+	hash, err := db.suppressionHash(ctx, tx, key)
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, `INSERT INTO suppressions (hash, status, cause, reason, at) VALUES (?1, ?2, ?3, ?4, ?5)
+		ON CONFLICT (hash) DO UPDATE SET status = excluded.status, cause = excluded.cause, reason = excluded.reason, at = excluded.at`,
+		hash, string(s.Status), string(s.Cause), s.Reason, millis(s.At))
+	return err
+}
+
+// Suppressions implements subscribers.Store.
+func (db *DB) Suppressions(ctx context.Context) iter.Seq2[subscribers.Suppression, error] {
+	return func(yield func(subscribers.Suppression, error) bool) {
+		fail := func(err error) { yield(subscribers.Suppression{}, explain(err)) }
+		secret, err := db.suppressionKey(ctx, db.reader)
+		if err != nil {
+			fail(err)
+			return
+		}
+		emails := make(map[string]string) // of those that are subscribers', by hash
+		err = each(ctx, db.reader, func(rows *sql.Rows) error {
+			var email, key string
+			err := rows.Scan(&email, &key)
+			emails[hashOf(secret, key)] = email
+			return err
+		}, "SELECT email, email_key FROM subscribers WHERE status = 'suppressed'")
+		if err != nil {
+			fail(err)
+			return
+		}
+		rows, err := db.reader.QueryContext(ctx, "SELECT hash, status, cause, reason, at FROM suppressions ORDER BY at DESC, hash")
+		if err != nil {
+			fail(err)
+			return
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var s subscribers.Suppression
+			var at int64
+			if err := rows.Scan(&s.Hash, &s.Status, &s.Cause, &s.Reason, &at); err != nil {
+				fail(err)
+				return
+			}
+			s.At, s.Email = fromMillis(at), emails[s.Hash]
+			if !yield(s, nil) {
+				return
+			}
+		}
+		if err := rows.Err(); err != nil {
+			fail(err)
+		}
+	}
+}

@@ -1,0 +1,322 @@
+package subscriberstest
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/scaledbydesign/insights/subscribers"
+)
+
+// privacyStories are about those who say no, and those who are asked too often.
+var privacyStories = []story{
+	{"who must not be written to, whoever asks", suppressedByCause},
+	{"a suppression without a subscriber", suppressedUnknown},
+	{"a graver cause stays", graverCause},
+	{"a suppression is lifted", lifted},
+	{"forgotten: nothing is left but a hash", forgotten},
+	{"forgotten: an id is not given again", idsAreNotReused},
+	{"who was forgotten may come back, and nobody else may bring them", forgottenComesBack},
+	{"who never confirms is forgotten after a week", unconfirmedAreForgotten},
+	{"one address gets few mails, and is not told", limitPerAddress},
+	{"limits refuse before the address is looked at", limitsInAll},
+	{"an unsubscription is taken back", undone},
+	{"less mail instead of none", lessInstead},
+}
+
+func (d *desk) address(email string) subscribers.Address { return address(d.T, email) }
+
+func (d *desk) confirmed(email string) subscribers.Subscriber {
+	d.Helper()
+	_, err := d.Confirm(d.Context(), d.signUp(email), "")
+	d.want(err, nil, "confirm")
+	return d.get(email)
+}
+
+// suppressions are those on record, in short.
+func (d *desk) suppressions() string {
+	d.Helper()
+	var all []string
+	for _, s := range collect(d.T, d.Store.Suppressions(d.Context())) {
+		all = append(all, strings.TrimSpace(fmt.Sprint(s.Email, " ", s.Status, " ", s.Cause)))
+	}
+	slices.Sort(all)
+	return strings.Join(all, ", ")
+}
+
+func (d *desk) suppress(email string, cause subscribers.Cause) {
+	d.Helper()
+	_, err := d.Suppress(d.Context(), d.address(email), cause, "said so", "test")
+	d.want(err, nil, "suppress")
+}
+
+// imports a confirmed reader and says what became of it.
+func (d *desk) imports(email string) subscribers.Outcome {
+	d.Helper()
+	row, err := d.Check(subscribers.Imported{Address: d.address(email), Status: subscribers.Confirmed, Preferences: subscribers.Preferences{Cadence: subscribers.Daily}})
+	d.want(err, nil, "check")
+	outcomes, err := d.Import(d.Context(), []subscribers.Imported{row}, false)
+	d.want(err, nil, "import")
+	return outcomes[0]
+}
+
+func suppressedByCause(d *desk) {
+	for _, cause := range subscribers.Causes {
+		email := string(cause) + "@example.com"
+		d.confirmed(email)
+		d.suppress(email, cause)
+		d.wantStatus(email, subscribers.Suppressed)
+		time.Sleep(29 * 24 * time.Hour)
+		d.want(d.SignUp(d.Context(), form(email)), nil, "sign up: the answer gives nothing away")
+		d.wantStatus(email, subscribers.Suppressed)
+		if got := d.imports(email); got != subscribers.Kept {
+			d.Errorf("%s: an import: %s", cause, got)
+		}
+		time.Sleep(2 * 24 * time.Hour)
+		d.want(d.SignUp(d.Context(), form(email)), nil, "sign up")
+		want := subscribers.Suppressed
+		if cause == subscribers.Bounced { // mailboxes are mended
+			want = subscribers.Pending
+		}
+		d.wantStatus(email, want)
+	}
+	if got := d.suppressions(); got != "complaint@example.com suppressed complaint, staff@example.com suppressed staff" {
+		d.Errorf("suppressions %q", got)
+	}
+}
+
+func suppressedUnknown(d *desk) {
+	d.suppress("Nobody@example.com", subscribers.BlockedHere)
+	if _, err := d.Store.ByKey(d.Context(), "nobody@example.com"); err == nil {
+		d.Error("a subscriber was made")
+	}
+	if got := d.suppressions(); got != "suppressed staff" {
+		d.Errorf("suppressions %q", got)
+	}
+	changed, err := d.Suppress(d.Context(), d.address("nobody@example.com"), subscribers.BlockedHere, "again", "test")
+	if err != nil || changed {
+		d.Errorf("suppressed twice: %v, %v", changed, err)
+	}
+	d.want(d.SignUp(d.Context(), form("nobody@example.com")), nil, "sign up")
+	_, err = d.Add(d.Context(), form("nobody@example.com"), true, "they said so")
+	d.want(err, subscribers.ErrSuppressed, "add")
+	if got := d.imports("nobody@example.com"); got != subscribers.Kept {
+		d.Errorf("an import: %s", got)
+	}
+	if _, err := d.Store.ByKey(d.Context(), "nobody@example.com"); err == nil {
+		d.Error("they became a subscriber")
+	}
+	_, err = d.Lift(d.Context(), d.address("nobody@example.com"), "test")
+	d.want(err, nil, "lift")
+	if got := d.suppressions(); got != "" {
+		d.Errorf("suppressions %q", got)
+	}
+	d.confirmed("nobody@example.com")
+}
+
+func graverCause(d *desk) {
+	d.confirmed("ada@example.com")
+	d.suppress("ada@example.com", subscribers.Bounced)
+	d.suppress("ada@example.com", subscribers.Complained)
+	d.suppress("ada@example.com", subscribers.Bounced)
+	if got := d.suppressions(); got != "ada@example.com suppressed complaint" {
+		d.Errorf("suppressions %q", got)
+	}
+}
+
+func lifted(d *desk) {
+	for email, want := range map[string]subscribers.Status{"bounce": subscribers.Confirmed, "complaint": subscribers.Unsubscribed, "left": subscribers.Unsubscribed, "pending": subscribers.Pending} {
+		email += "@example.com"
+		if want == subscribers.Pending {
+			d.signUp(email)
+		} else {
+			d.confirmed(email)
+		}
+		cause := subscribers.Bounced
+		switch email {
+		case "complaint@example.com":
+			cause = subscribers.Complained
+		case "left@example.com":
+			_, err := d.Unsubscribe(d.Context(), d.token(subscribers.UnsubscribeToken, email), "link")
+			d.want(err, nil, "unsubscribe")
+		}
+		d.suppress(email, cause)
+		d.wantStatus(email, subscribers.Suppressed)
+		sub, err := d.Lift(d.Context(), d.address(email), "staff")
+		d.want(err, nil, "lift")
+		if sub.Status != want || sub.Reason != "" || sub.Cause != "" {
+			d.Errorf("%s: %+v", email, sub)
+		}
+		_, err = d.Lift(d.Context(), d.address(email), "staff")
+		d.want(err, subscribers.ErrNotFound, "lift twice")
+	}
+	if got := d.suppressions(); got != "" {
+		d.Errorf("suppressions %q", got)
+	}
+}
+
+func forgotten(d *desk) {
+	d.confirmed("ada@example.com")
+	token := d.token(subscribers.PreferencesToken, "ada@example.com")
+	d.suppress("ben@example.com", subscribers.Complained)
+	d.confirmed("cleo@example.com")
+	d.want(d.ForgetBy(d.Context(), token), nil, "forget")
+	_, err := d.Store.ByKey(d.Context(), "ada@example.com")
+	d.want(err, subscribers.ErrNotFound, "look for whom was forgotten")
+	_, err = d.Lookup(d.Context(), subscribers.PreferencesToken, token)
+	d.want(err, subscribers.ErrToken, "their link")
+	d.want(d.ForgetBy(d.Context(), token), subscribers.ErrToken, "forget twice")
+	d.want(d.Forget(d.Context(), d.address("ada@example.com")), subscribers.ErrNotFound, "forget twice")
+	if got := d.suppressions(); got != "suppressed complaint, unsubscribed" {
+		d.Errorf("suppressions %q", got)
+	}
+	d.wantStatus("cleo@example.com", subscribers.Confirmed)
+}
+
+func idsAreNotReused(d *desk) {
+	last := d.confirmed("ada@example.com").ID
+	d.want(d.Forget(d.Context(), d.address("ada@example.com")), nil, "forget")
+	if id := d.confirmed("ben@example.com").ID; id <= last {
+		d.Errorf("id %d was given again, as %d", last, id)
+	}
+}
+
+func forgottenComesBack(d *desk) {
+	d.confirmed("ada@example.com")
+	d.want(d.Forget(d.Context(), d.address("ada@example.com")), nil, "forget")
+	if got := d.imports("ada@example.com"); got != subscribers.Kept {
+		d.Errorf("an import: %s", got)
+	}
+	if _, err := d.Add(d.Context(), form("ada@example.com"), true, "staff think so"); err == nil {
+		d.Error("staff confirmed somebody who wanted to be forgotten")
+	}
+	d.signUp("ada@example.com")
+	if got := d.imports("ada@example.com"); got != subscribers.Kept {
+		d.Errorf("an import of one who has not confirmed: %s", got)
+	}
+	time.Sleep(8 * 24 * time.Hour)
+	_, err := d.Tidy(d.Context())
+	d.want(err, nil, "tidy")
+	d.wantStatus("ada@example.com", subscribers.Unsubscribed) // as before the sign-up
+	d.confirmed("ada@example.com")
+	if got := d.suppressions(); got != "" {
+		d.Errorf("suppressions %q", got)
+	}
+}
+
+func unconfirmedAreForgotten(d *desk) {
+	d.signUp("ada@example.com")
+	d.confirmed("ben@example.com")
+	time.Sleep(6 * 24 * time.Hour)
+	d.signUp("cleo@example.com")
+	time.Sleep(25 * time.Hour)
+	n, err := d.Tidy(d.Context())
+	if err != nil || n != 1 {
+		d.Errorf("%d forgotten, %v", n, err)
+	}
+	_, err = d.Store.ByKey(d.Context(), "ada@example.com")
+	d.want(err, subscribers.ErrNotFound, "look for whom was forgotten")
+	d.wantStatus("ben@example.com", subscribers.Confirmed)
+	d.wantStatus("cleo@example.com", subscribers.Pending)
+	if got := d.suppressions(); got != "" { // they never said no
+		d.Errorf("suppressions %q", got)
+	}
+}
+
+func limitPerAddress(d *desk) {
+	d.Limits = subscribers.Limits{AddressEvery: 15 * time.Minute, AddressADay: 3}
+	first := d.signUp("ada@example.com")
+	time.Sleep(14 * time.Minute)
+	other := form("ada@example.com")
+	other.Cadence = subscribers.Monthly
+	d.want(d.SignUp(d.Context(), other), nil, "sign up")
+	if sub := d.get("ada@example.com"); d.ConfirmURLToken(sub) != first || sub.Cadence != subscribers.Monthly {
+		d.Errorf("the mail that is there does not lead to what was chosen last: %+v", sub)
+	}
+	tokens := map[string]bool{first: true}
+	for range 24 * 2 {
+		time.Sleep(20 * time.Minute)
+		tokens[d.signUp("ada@example.com")] = true
+	}
+	if len(tokens) != 3 {
+		d.Errorf("%d mails in less than a day", len(tokens))
+	}
+	time.Sleep(8 * time.Hour)
+	if tokens[d.signUp("ada@example.com")] {
+		d.Error("no mail a day later")
+	}
+}
+
+func limitsInAll(d *desk) {
+	d.Limits = subscribers.Limits{Client: 3, Domain: 5, All: 7}
+	attempt := func(client, domain string, want error) {
+		d.Helper()
+		s := form(fmt.Sprintf("reader%d@%s", time.Now().UnixNano(), domain))
+		s.Client = client
+		d.want(d.SignUp(d.Context(), s), want, "sign up from "+client)
+		time.Sleep(time.Second)
+	}
+	for range 3 {
+		attempt("a", "one.example", nil)
+	}
+	attempt("a", "one.example", subscribers.ErrTooMany)
+	attempt("b", "one.example", nil)
+	attempt("", "one.example", nil) // a client that is not known is not counted
+	attempt("c", "one.example", subscribers.ErrTooMany)
+	attempt("c", "two.example", nil)
+	attempt("d", "two.example", nil)
+	attempt("e", "three.example", subscribers.ErrTooMany)
+	time.Sleep(time.Hour)
+	attempt("a", "one.example", nil)
+}
+
+func undone(d *desk) {
+	d.confirmed("ada@example.com")
+	token := d.token(subscribers.UnsubscribeToken, "ada@example.com")
+	_, err := d.Undo(d.Context(), token)
+	d.want(err, nil, "undo what was not done")
+	_, err = d.Unsubscribe(d.Context(), token, "link")
+	d.want(err, nil, "unsubscribe")
+	time.Sleep(23 * time.Hour)
+	sub, err := d.Undo(d.Context(), token)
+	d.want(err, nil, "undo")
+	if sub.Status != subscribers.Confirmed || !sub.UnsubscribedAt.IsZero() {
+		d.Errorf("%+v", sub)
+	}
+	_, err = d.Unsubscribe(d.Context(), token, "link")
+	d.want(err, nil, "unsubscribe")
+	time.Sleep(25 * time.Hour)
+	_, err = d.Undo(d.Context(), token)
+	d.want(err, subscribers.ErrExpired, "undo late")
+	d.signUp("ben@example.com")
+	_, err = d.Unsubscribe(d.Context(), d.token(subscribers.UnsubscribeToken, "ben@example.com"), "link")
+	d.want(err, nil, "unsubscribe")
+	_, err = d.Undo(d.Context(), d.token(subscribers.UnsubscribeToken, "ben@example.com"))
+	d.want(err, subscribers.ErrExpired, "undo by one who never confirmed")
+}
+
+func lessInstead(d *desk) {
+	d.confirmed("ada@example.com")
+	token := d.token(subscribers.UnsubscribeToken, "ada@example.com")
+	sub, err := d.Less(d.Context(), token, subscribers.Monthly, time.Time{})
+	if err != nil || sub.Cadence != subscribers.Monthly || sub.Status != subscribers.Confirmed {
+		d.Errorf("%+v, %v", sub, err)
+	}
+	until := time.Now().Add(30 * 24 * time.Hour)
+	sub, err = d.Less(d.Context(), token, "", until)
+	if err != nil || !sub.PausedUntil.Equal(until) {
+		d.Errorf("%+v, %v", sub, err)
+	}
+	own := d.token(subscribers.PreferencesToken, "ada@example.com")
+	if _, err := d.Pause(d.Context(), own, time.Now().Add(400*24*time.Hour)); err == nil {
+		d.Error("a pause of more than a year")
+	}
+	sub, err = d.Pause(d.Context(), own, time.Time{})
+	if err != nil || !sub.PausedUntil.IsZero() {
+		d.Errorf("%+v, %v", sub, err)
+	}
+	if got := d.history("ada@example.com"); got != "signed_up confirmed preferences paused resumed" {
+		d.Errorf("history %q", got)
+	}
+}

@@ -1,0 +1,125 @@
+package subscribers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Cause is why an address must not be written to.
+type Cause string
+
+const (
+	Bounced     Cause = "bounce"    // mail to it came back for good
+	Complained  Cause = "complaint" // its owner reported mail as spam
+	BlockedHere Cause = "staff"     // staff, or an import, say so
+)
+
+// Causes lists every Cause.
+var Causes = [...]Cause{Bounced, Complained, BlockedHere}
+
+// Suppression is what is kept of an address that must not be written to, or whose
+// owner said no and was forgotten: a keyed hash, which outlives the subscriber and
+// whatever is imported later.
+type Suppression struct {
+	Hash   string // of Address.Key
+	Email  string // "" when no subscriber has it any more
+	Status Status // Suppressed; Unsubscribed: its owner alone may sign up again
+	Cause  Cause  // of Suppressed
+	Reason string
+	At     time.Time
+}
+
+// retryBounced is when an address that mail came back from may be tried again, if
+// its owner signs up: mailboxes are mended.
+const retryBounced = 30 * 24 * time.Hour
+
+// Suppress keeps all mail from an address, also from one that is no subscriber's.
+// changed is false when it already was.
+func (r *Registry) Suppress(ctx context.Context, a Address, cause Cause, reason, source string) (changed bool, err error) {
+	if a == (Address{}) {
+		return false, errors.New("there is no address")
+	}
+	_, err = r.Store.Edit(ctx, a.Key(), func(sub *Subscriber) (Change, error) {
+		var change Change
+		change, changed = suppress(sub, cause, reason, source, time.Now())
+		if sub.Address == (Address{}) {
+			sub.Address = a
+		}
+		return change, nil
+	})
+	return changed, err
+}
+
+// suppress is what happens to a subscriber that must not be written to. What is
+// graver stays: a complaint is not forgotten over a bounce.
+func suppress(sub *Subscriber, cause Cause, reason, source string, now time.Time) (Change, bool) {
+	if sub.Status == Suppressed && (sub.Cause != Bounced || cause == Bounced) {
+		return Change{}, false
+	}
+	if cause == Complained { // they said no, whoever lifts it
+		sub.UnsubscribedAt = now
+	}
+	sub.Status, sub.Cause, sub.Reason, sub.SuppressedAt = Suppressed, cause, reason, now
+	return Change{Event: Event{At: now, What: "suppressed", Source: source, Detail: string(cause) + ": " + reason}}, true
+}
+
+// Lift ends a suppression. Who was confirmed before, and never said no, receives
+// digests again; others may sign up again. It returns ErrNotFound for an address
+// that is not suppressed.
+func (r *Registry) Lift(ctx context.Context, a Address, source string) (Subscriber, error) {
+	sub, err := r.Store.Edit(ctx, a.Key(), func(sub *Subscriber) (Change, error) {
+		if sub.Status != Suppressed {
+			return Change{}, ErrNotFound
+		}
+		now := time.Now()
+		detail := string(sub.Cause) + ": " + sub.Reason
+		sub.Cause, sub.Reason, sub.SuppressedAt = "", "", time.Time{}
+		change := Change{Event: Event{At: now, What: "lifted", Source: source, Detail: "was suppressed, " + detail}}
+		switch {
+		case !sub.UnsubscribedAt.IsZero():
+			sub.Status = Unsubscribed
+		case sub.ConfirmedAt.IsZero():
+			sub.Status, sub.NonceExpires = Pending, now // and no link of theirs works
+		default:
+			sub.Status, change.StartWith = Confirmed, everything
+		}
+		if sub.PublicID == "" {
+			sub.Address, sub.Status = a, "" // nobody's: no more is kept of it
+		}
+		return change, nil
+	})
+	if errors.Is(err, ErrNotFound) {
+		return sub, fmt.Errorf("%s is not suppressed: %w", a, ErrNotFound)
+	}
+	return sub, err
+}
+
+// everything leaves unread what a reader has not received, however much it is.
+const everything = 1 << 30
+
+// Forget erases all that is known of an address. What is kept is the hash of it, so
+// that nobody but its owner can sign it up again. It returns ErrNotFound for an
+// address that is not known.
+func (r *Registry) Forget(ctx context.Context, a Address) error {
+	return r.Store.Forget(ctx, a.Key(), time.Now())
+}
+
+// ForgetBy is Forget by the owner of a token.
+func (r *Registry) ForgetBy(ctx context.Context, token string) error {
+	sub, err := r.Lookup(ctx, PreferencesToken, token)
+	if err != nil {
+		return err
+	}
+	return r.Forget(ctx, sub.Address)
+}
+
+// unconfirmedFor is how long an address is kept that nobody has confirmed.
+const unconfirmedFor = 7 * 24 * time.Hour
+
+// Tidy forgets those who signed up and never confirmed, and counts that are no
+// longer needed. Who had said no before has said no again.
+func (r *Registry) Tidy(ctx context.Context) (forgotten int, err error) {
+	return r.Store.Tidy(ctx, time.Now().Add(-unconfirmedFor))
+}
