@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// Limits keep sign-ups from being used to flood mailboxes. Those per address
-// withhold mail and are not told; the others refuse a sign-up before its address is
-// looked at, so that the refusal says nothing of it. Zero means no limit.
+// Limits keep sign-ups from being used to flood mailboxes. Whoever signs up is told
+// of the limit per client alone; the others withhold mail in silence, so that no
+// answer says anything about an address. Zero means no limit.
 type Limits struct {
 	AddressEvery time.Duration // between two mails to one address
 	AddressADay  int           // mails to one address in 24 hours
@@ -17,8 +17,8 @@ type Limits struct {
 	All          int           // sign-ups in an hour: beyond it somebody floods mailboxes
 }
 
-// ErrTooMany says that sign-ups are refused just now, wherever the address belongs.
-var ErrTooMany = errors.New("too many sign-ups: please try again in an hour")
+// ErrTooMany says that a client has signed up too often, whatever the addresses.
+var ErrTooMany = errors.New("too many sign-ups from one client: please try again in an hour")
 
 // Attempt is a sign-up as it is counted.
 type Attempt struct {
@@ -30,8 +30,9 @@ type Attempt struct {
 // Counts are the sign-ups of the last hour.
 type Counts struct{ Client, Domain, All int }
 
-// admit counts a sign-up, or returns ErrTooMany.
-func (r *Registry) admit(ctx context.Context, client, domain string) error {
+// admit counts a sign-up. It is false when mail is to be withheld, and ErrTooMany
+// when the client is to be told.
+func (r *Registry) admit(ctx context.Context, client, domain string) (bool, error) {
 	now := time.Now()
 	var refused string
 	err := r.Store.Count(ctx, Attempt{At: now, Client: client, Domain: domain}, func(c Counts) bool {
@@ -47,13 +48,15 @@ func (r *Registry) admit(ctx context.Context, client, domain string) error {
 		}
 		return refused == ""
 	})
-	if err != nil || refused == "" {
-		return err
+	switch {
+	case err != nil:
+		return false, err
+	case refused == "client":
+		return false, ErrTooMany
+	case refused != "" && r.alarmed.due(now) && r.Log != nil:
+		r.Log.ErrorContext(ctx, "sign-ups get no mail: there are more than the limits allow, and somebody may be flooding mailboxes", "limit", refused, "domain", domain)
 	}
-	if refused != "client" && r.alarmed.due(now) && r.Log != nil {
-		r.Log.ErrorContext(ctx, "sign-ups are refused: more than limits allow; somebody may be flooding mailboxes", "limit", refused, "domain", domain)
-	}
-	return ErrTooMany
+	return refused == "", nil
 }
 
 // mayMail reports whether the limits per address allow another mail, and counts it.

@@ -71,7 +71,7 @@ func (r *Registry) SignUp(ctx context.Context, s SignUp) error {
 	if err != nil {
 		return err
 	}
-	if err := r.admit(ctx, s.Client, address.Domain()); err != nil {
+	if admitted, err := r.admit(ctx, s.Client, address.Domain()); err != nil || !admitted {
 		return err
 	}
 	_, err = r.Store.Edit(ctx, address.Key(), func(sub *Subscriber) (Change, error) {

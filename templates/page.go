@@ -260,6 +260,10 @@ type UnsubscribePage struct {
 	Action string
 	Email  string // masked
 	Done   bool
+	Undo   string // where it is taken back; empty: too late
+	// Less is where less mail is chosen instead; empty: there is no choice.
+	Less                   string
+	Weekly, Monthly, Pause bool // what can be chosen
 }
 
 // PreferencesPage lets a subscriber choose again.
@@ -268,7 +272,16 @@ type PreferencesPage struct {
 	Email       string // masked
 	Form        Form
 	Saved       bool
+	PausedUntil string // a day; empty: not paused
 	Unsubscribe string // path
+}
+
+// ErasePage asks for the press of a button that erases a reader's data.
+type ErasePage struct {
+	Head
+	Action string
+	Back   string // path
+	Email  string // masked
 }
 
 // NoticePage says one thing: that a mail is on its way, that a page is missing.
@@ -318,6 +331,7 @@ func (*ConfirmPage) template() string     { return "confirm" }
 func (*ConfirmedPage) template() string   { return "confirmed" }
 func (*UnsubscribePage) template() string { return "unsubscribe" }
 func (*PreferencesPage) template() string { return "preferences" }
+func (*ErasePage) template() string       { return "erase" }
 func (*NoticePage) template() string      { return "notice" }
 func (*InboxPage) template() string       { return "inbox" }
 func (*LetterPage) template() string      { return "letter" }
@@ -352,9 +366,11 @@ func samples() []View {
 		&SubscribePage{Head: head, Form: form},
 		&ConfirmPage{Head: head, Categories: []string{"Sample"}},
 		&ConfirmedPage{Head: head, Categories: []string{"Sample"}},
-		&UnsubscribePage{Head: head},
-		&UnsubscribePage{Head: head, Done: true},
-		&PreferencesPage{Head: head, Form: form, Saved: true},
+		&UnsubscribePage{Head: head, Less: "/sample", Weekly: true, Monthly: true, Pause: true},
+		&UnsubscribePage{Head: head, Done: true, Undo: "/sample"},
+		&PreferencesPage{Head: head, Form: form, Saved: true, PausedUntil: "1 January 2027"},
+		&PreferencesPage{Head: head, Form: form},
+		&ErasePage{Head: head},
 		&NoticePage{Head: head, Paragraphs: []string{"Sample"}, Links: []Link{{"Sample", "/"}}},
 		&InboxPage{Head: head, Letters: []Letter{{Path: "/sample"}}},
 		&LetterPage{Head: head, Headers: []newsletter.Header{{Name: "To"}}, Text: []Span{{Text: "a"}, {URL: "b"}}, Links: []string{"c"}, Frame: "/sample"},

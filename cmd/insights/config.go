@@ -35,6 +35,7 @@ type Config struct {
 	SMTP           SMTPConfig      `yaml:"smtp"`
 	Mail           MailConfig      `yaml:"mail"`
 	Digests        DigestsConfig   `yaml:"digests"`
+	Limits         LimitsConfig    `yaml:"limits"`
 	TrustedProxies []string        `yaml:"trusted_proxies"` // addresses or networks whose X-Forwarded-For is believed
 	TrustedOrigins []string        `yaml:"trusted_origins"` // sites that may embed the sign-up form
 	ShutdownGrace  time.Duration   `yaml:"shutdown_grace"`
@@ -133,6 +134,15 @@ type ScheduleConfig struct {
 	Approve     string        `yaml:"approve"` // auto, manual
 }
 
+// LimitsConfig bounds sign-ups; 0 = no limit.
+type LimitsConfig struct {
+	AddressEvery time.Duration `yaml:"address_every"` // between two mails to one address
+	AddressDaily int           `yaml:"address_daily"` // mails to one address in a day
+	ClientHourly int           `yaml:"client_hourly"` // sign-ups in an hour from one client
+	DomainHourly int           `yaml:"domain_hourly"` // ... to addresses of one domain
+	TotalHourly  int           `yaml:"total_hourly"`  // ... in all: beyond it mail is withheld, with an alarm in the log
+}
+
 type TemplatesConfig struct {
 	Dir string `yaml:"dir"`
 }
@@ -165,6 +175,7 @@ func defaultConfig() Config {
 				{Name: "monthly", Cadence: "monthly", Cron: "0 9 1 * *"},
 			},
 		},
+		Limits:        LimitsConfig{AddressEvery: 15 * time.Minute, AddressDaily: 3, ClientHourly: 30, DomainHourly: 500, TotalHourly: 2000},
 		ShutdownGrace: 30 * time.Second,
 	}
 }

@@ -32,6 +32,11 @@ func (c *Config) checkSending(fault func(key, format string, args ...any)) {
 			fault(key, "a time can't be negative")
 		}
 	}
+	for key, n := range map[string]int{"limits.address_daily": c.Limits.AddressDaily, "limits.client_hourly": c.Limits.ClientHourly, "limits.domain_hourly": c.Limits.DomainHourly, "limits.total_hourly": c.Limits.TotalHourly, "limits.address_every": int(c.Limits.AddressEvery)} {
+		if n < 0 {
+			fault(key, "can't be negative; 0 for no limit")
+		}
+	}
 	if c.Mail.ListID != "" && !isListID(c.Mail.ListID) {
 		fault("mail.list_id", "%q: write a name under your domain, such as insights.example.com", c.Mail.ListID)
 	}
@@ -143,6 +148,12 @@ func (c *Config) mailWarnings() (warnings []string) {
 func isLocal(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// limits are those of sign-ups.
+func (c *Config) limits() subscribers.Limits {
+	l := c.Limits
+	return subscribers.Limits{AddressEvery: l.AddressEvery, AddressADay: l.AddressDaily, Client: l.ClientHourly, Domain: l.DomainHourly, All: l.TotalHourly}
 }
 
 // relays are the configured mail server, with a second one behind it if there is

@@ -30,6 +30,7 @@ in this folder. Its links lead to the address it listens on.`,
 			if c.explicit["site.base_url"] != byVariable {
 				c.Site.BaseURL = "http://" + c.Listen // the file's is for production
 			}
+			c.Limits = LimitsConfig{} // whoever tries it signs up again and again
 			return p.daemon(cmd.Context(), &c, database.Development)
 		},
 	}

@@ -253,6 +253,7 @@ func (d *daemon) run(ctx context.Context) error {
 	part("scheduler", d.scheduler.Run)
 	part("worker", d.worker.Run)
 	part("readers of feeds", d.readers.Run)
+	part("unconfirmed sign-ups", d.tidy)
 	if d.metrics != nil {
 		part("metrics", d.metrics.run)
 	}
@@ -278,6 +279,29 @@ func (d *daemon) run(ctx context.Context) error {
 		return cause
 	}
 	return nil
+}
+
+// tidyEvery is how often sign-ups that nobody has confirmed are looked for.
+const tidyEvery = time.Hour
+
+// tidy forgets sign-ups that nobody has confirmed.
+func (d *daemon) tidy(ctx context.Context) error {
+	for {
+		forgotten, err := d.registry.Tidy(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil:
+			d.log.Error("forgetting sign-ups that nobody confirmed failed", "error", err)
+		case forgotten > 0:
+			d.log.Info("forgot sign-ups that nobody confirmed within a week", "sign_ups", forgotten)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(tidyEvery):
+		}
+	}
 }
 
 // followLibrary rebuilds the feeds at each change of the library, also one that

@@ -12,7 +12,7 @@ import (
 // all of which is usually one household's.
 func (s *site) client(r *http.Request) string {
 	addr := s.clientAddr(r)
-	if !addr.IsValid() {
+	if !addr.IsValid() || addr.IsLoopback() { // a proxy on this machine that is not declared, or whoever tries it
 		return ""
 	}
 	if addr.Is6() {

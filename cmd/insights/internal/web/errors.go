@@ -48,6 +48,10 @@ func (s *site) problemOf(err error) problem {
 		return problem{http.StatusForbidden, "We can't write to this address",
 			[]string{"Mail to it was refused before, or its owner asked us never to write. If that is wrong, write to us" + s.contact() + "."},
 			[]templates.Link{{Label: "Follow by feed", URL: "/feeds"}, home}}
+	case errors.Is(err, subscribers.ErrTooMany):
+		return problem{http.StatusTooManyRequests, "Please try again later",
+			[]string{"Many sign-ups have come from your network within an hour. Please try again in an hour, or follow by feed."},
+			[]templates.Link{{Label: "Follow by feed", URL: "/feeds"}, home}}
 	case errors.Is(err, newsletter.ErrNotFound), status == http.StatusNotFound:
 		return problem{http.StatusNotFound, "Nothing here",
 			[]string{"There is no page at this address. It may have been taken down, or the link has a slip in it."},

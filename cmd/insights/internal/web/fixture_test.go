@@ -239,12 +239,13 @@ func firstForm(t testing.TB, page string) (action string, fields url.Values) {
 
 // memory keeps subscribers for one test.
 type memory struct {
-	mu      sync.Mutex
-	byKey   map[string]subscribers.Subscriber
-	events  []subscribers.Event
-	notices []subscribers.Notice
-	edits   int
-	err     error // what Edit fails with
+	mu       sync.Mutex
+	byKey    map[string]subscribers.Subscriber
+	events   []subscribers.Event
+	notices  []subscribers.Notice
+	edits    int
+	attempts int
+	err      error // what Edit fails with
 }
 
 func (m *memory) Edit(_ context.Context, key string, change func(*subscribers.Subscriber) (subscribers.Change, error)) (subscribers.Subscriber, error) {
@@ -302,6 +303,29 @@ func (m *memory) ByPublicID(_ context.Context, id string) (subscribers.Subscribe
 
 func (m *memory) List(context.Context, subscribers.Filter) iter.Seq2[subscribers.Subscriber, error] {
 	return func(func(subscribers.Subscriber, error) bool) {}
+}
+
+func (m *memory) Suppressions(context.Context) iter.Seq2[subscribers.Suppression, error] {
+	return func(func(subscribers.Suppression, error) bool) {}
+}
+
+func (m *memory) Forget(_ context.Context, key string, _ time.Time) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.edits++
+	delete(m.byKey, key)
+	return nil
+}
+
+func (m *memory) Tidy(context.Context, time.Time) (int, error) { return 0, nil }
+
+func (m *memory) Count(_ context.Context, _ subscribers.Attempt, admit func(subscribers.Counts) bool) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if admit(subscribers.Counts{Client: m.attempts, Domain: m.attempts, All: m.attempts}) {
+		m.attempts++
+	}
+	return nil
 }
 
 func (m *memory) History(context.Context, int64) iter.Seq2[subscribers.Event, error] {

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"time"
 )
@@ -95,7 +96,9 @@ func (s *site) securityHeaders(next http.Handler) http.Handler {
 		reloading = []string{contentPolicy + "; script-src 'self'; connect-src 'self'"}
 		nosniff   = []string{"nosniff"}
 		referrer  = []string{"strict-origin-when-cross-origin"}
+		strict    = []string{"max-age=31536000"}
 		reloads   = s.Dev && s.Changed != nil
+		encrypted = strings.HasPrefix(s.Site.BaseURL, "https://")
 	)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
@@ -105,6 +108,9 @@ func (s *site) securityHeaders(next http.Handler) http.Handler {
 		}
 		h["X-Content-Type-Options"] = nosniff
 		h["Referrer-Policy"] = referrer
+		if encrypted { // browsers heed it where they came by https alone (RFC 6797)
+			h["Strict-Transport-Security"] = strict
+		}
 		next.ServeHTTP(w, r)
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/scaledbydesign/insights/subscribers"
 	"github.com/scaledbydesign/insights/templates"
@@ -49,7 +50,7 @@ func (s *site) confirm(w http.ResponseWriter, r *http.Request) error {
 func (s *site) showConfirmed(w http.ResponseWriter, sub subscribers.Subscriber) error {
 	return s.render(w, http.StatusOK, &templates.ConfirmedPage{
 		Head: s.readerHead("You are subscribed"), Cadence: sub.Cadence, Categories: s.categoryNames(sub.Categories),
-		Preferences: "/preferences/" + s.Registry.Keys.Make(subscribers.PreferencesToken, sub.PublicID, ""),
+		Preferences: s.preferencesPath(sub),
 	})
 }
 
@@ -88,8 +89,17 @@ func (s *site) showUnsubscribe(w http.ResponseWriter, sub subscribers.Subscriber
 		Head: s.readerHead("Unsubscribe"), Action: "/unsubscribe/" + token, Email: sub.Address.Masked(),
 		Done: sub.Status == subscribers.Unsubscribed || sub.Status == subscribers.Suppressed,
 	}
-	if v.Done {
+	switch {
+	case v.Done:
 		v.Title = "You are unsubscribed"
+		if sub.CanUndo(time.Now()) {
+			v.Undo = v.Action + "/undo"
+		}
+	case sub.Status == subscribers.Confirmed:
+		v.Less = v.Action + "/less"
+		v.Weekly = sub.Cadence == subscribers.Instant || sub.Cadence == subscribers.Daily
+		v.Monthly = sub.Cadence != subscribers.Monthly
+		v.Pause = sub.PausedUntil.Before(time.Now())
 	}
 	return s.render(w, http.StatusOK, v)
 }
@@ -129,10 +139,14 @@ func (s *site) preferences(w http.ResponseWriter, r *http.Request) error {
 
 func (s *site) showPreferences(w http.ResponseWriter, r *http.Request, status int, sub subscribers.Subscriber, form templates.Form, saved bool) error {
 	form.Action = "/preferences/" + r.PathValue("token")
-	return s.render(w, status, &templates.PreferencesPage{
+	page := &templates.PreferencesPage{
 		Head: s.readerHead("What you receive"), Email: sub.Address.Masked(), Form: form, Saved: saved,
 		Unsubscribe: "/unsubscribe/" + s.Registry.Keys.Make(subscribers.UnsubscribeToken, sub.PublicID, ""),
-	})
+	}
+	if sub.PausedUntil.After(time.Now()) {
+		page.PausedUntil = s.dayOf(sub.PausedUntil)
+	}
+	return s.render(w, status, page)
 }
 
 // chosen are the categories with a subscriber's choice.

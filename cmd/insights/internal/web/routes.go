@@ -66,12 +66,19 @@ func (s *site) list() []route {
 		routes = append(routes,
 			route{"GET /subscribe", s.subscribeForm, true},
 			route{"POST /subscribe", s.subscribe, true},
+			route{"OPTIONS /subscribe", s.subscribePreflight, true},
 			route{"GET /confirm/{token}", s.confirmPage, true},
 			route{"POST /confirm/{token}", s.confirm, true},
 			route{"GET /unsubscribe/{token}", s.unsubscribePage, true},
 			route{"POST /unsubscribe/{token}", s.unsubscribe, true},
+			route{"POST /unsubscribe/{token}/undo", s.undo, true},
+			route{"POST /unsubscribe/{token}/less", s.less, true},
 			route{"GET /preferences/{token}", s.preferencesPage, true},
 			route{"POST /preferences/{token}", s.preferences, true},
+			route{"POST /preferences/{token}/pause", s.pause, true},
+			route{"GET /preferences/{token}/data", s.data, true},
+			route{"GET /preferences/{token}/erase", s.erasePage, true},
+			route{"POST /preferences/{token}/erase", s.erase, true},
 		)
 	}
 	if s.Hub != nil {

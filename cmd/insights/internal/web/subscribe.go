@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/scaledbydesign/insights/subscribers"
@@ -41,36 +42,46 @@ func (s *site) showSubscribe(w http.ResponseWriter, status int, form templates.F
 	return s.render(w, status, v)
 }
 
-// subscribe takes a sign-up. Its answer is the same for every address, so that
-// it tells nobody who is subscribed.
+// signUpTakes is how long the answer to a sign-up takes, whatever is done for it: what
+// is known of an address must not show in the time either.
+const signUpTakes = 250 * time.Millisecond
+
+// subscribe takes a sign-up. Its answer is the same for every address, also for one
+// that is none, and as quick, so that it tells nobody who is subscribed.
 func (s *site) subscribe(w http.ResponseWriter, r *http.Request) error {
-	if err := parseForm(r); err != nil {
+	answerAt := time.Now().Add(signUpTakes)
+	s.shareWith(w, r)
+	read, show := parseForm, s.showSubscribe
+	if isJSON(r) {
+		read, show = parseJSON, showFaults
+	}
+	if err := read(r); err != nil {
 		return err
 	}
 	form := s.readForm(r)
 	if fault := nameFault(form.Name); fault != "" {
 		form.Errors = append([]templates.FieldError{{Field: "name", Message: fault}}, form.Errors...)
 	}
-	if _, err := subscribers.ParseAddress(form.Email); err != nil {
-		form.Errors = append([]templates.FieldError{{Field: "email", Message: sentence(err)}}, form.Errors...)
+	if strings.TrimSpace(form.Email) == "" {
+		form.Errors = append([]templates.FieldError{{Field: "email", Message: "Enter an e-mail address."}}, form.Errors...)
 	}
 	if r.PostFormValue(trap) != "" {
 		form.Errors = append(form.Errors, templates.FieldError{Message: "The field that should stay empty was filled in. Please send the form again."})
-	} else if fault := s.stampFault(r.PostFormValue("stamp")); fault != "" {
+	} else if fault := s.stampFault(r.PostFormValue("stamp")); fault != "" && !s.fromTrusted(r) {
 		form.Errors = append(form.Errors, templates.FieldError{Message: fault})
 	}
 	if len(form.Errors) > 0 {
-		return s.showSubscribe(w, http.StatusUnprocessableEntity, form)
+		return show(w, http.StatusUnprocessableEntity, form)
 	}
-	err := s.Registry.SignUp(r.Context(), subscribers.SignUp{
-		Address:     form.Email,
-		Name:        form.Name,
-		Preferences: subscribers.Preferences{Cadence: form.Cadence, Categories: form.Chosen()},
-		Source:      "form",
-		Client:      s.client(r),
-	})
-	if err != nil {
-		return fmt.Errorf("sign up: %w", err)
+	if err := s.signUp(r, form); err != nil {
+		return err
+	}
+	select {
+	case <-time.After(time.Until(answerAt)):
+	case <-r.Context().Done():
+	}
+	if isJSON(r) {
+		return writeJSON(w, http.StatusAccepted, map[string]string{"status": "check your mailbox"})
 	}
 	return s.render(w, http.StatusAccepted, &templates.NoticePage{
 		Head:    s.head("Check your mailbox", ""),
@@ -81,4 +92,25 @@ func (s *site) subscribe(w http.ResponseWriter, r *http.Request) error {
 		},
 		Links: []templates.Link{{Label: "Read insights", URL: "/"}, {Label: "Sign up again", URL: "/subscribe"}},
 	})
+}
+
+func (s *site) signUp(r *http.Request, form templates.Form) error {
+	source := "form"
+	if s.fromTrusted(r) {
+		source = r.Header.Get("Origin")
+	}
+	if _, err := subscribers.ParseAddress(form.Email); err != nil {
+		return nil // nobody has it
+	}
+	err := s.Registry.SignUp(r.Context(), subscribers.SignUp{
+		Address:     form.Email,
+		Name:        form.Name,
+		Preferences: subscribers.Preferences{Cadence: form.Cadence, Categories: form.Chosen()},
+		Source:      source,
+		Client:      s.client(r),
+	})
+	if err != nil {
+		return fmt.Errorf("sign up: %w", err)
+	}
+	return nil
 }

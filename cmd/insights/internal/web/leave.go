@@ -1,0 +1,171 @@
+package web
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/scaledbydesign/insights/subscribers"
+	"github.com/scaledbydesign/insights/templates"
+)
+
+// What a reader can do instead of leaving, after it, or for good. Like leaving, none
+// of it follows from looking.
+
+// pauses are how long a reader can pause, in days.
+var pauses = map[string]time.Duration{"30": 30 * 24 * time.Hour, "90": 90 * 24 * time.Hour, "0": 0}
+
+// undo takes back an unsubscription.
+func (s *site) undo(w http.ResponseWriter, r *http.Request) error {
+	token := r.PathValue("token")
+	sub, err := s.Registry.Undo(r.Context(), token)
+	if err != nil {
+		return fmt.Errorf("undo unsubscription: %w", err)
+	}
+	return s.showLess(w, "You are subscribed again", "Nothing is lost: what has appeared meanwhile comes with your next digest.", sub)
+}
+
+// less is what the page that unsubscribes offers instead.
+func (s *site) less(w http.ResponseWriter, r *http.Request) error {
+	if err := parseForm(r); err != nil {
+		return err
+	}
+	var cadence subscribers.Cadence
+	var until time.Time
+	switch choice := r.PostFormValue("instead"); choice {
+	case "weekly", "monthly":
+		cadence = subscribers.Cadence(choice)
+	case "pause":
+		until = time.Now().Add(pauses["30"])
+	default:
+		return statusError(http.StatusBadRequest)
+	}
+	sub, err := s.Registry.Less(r.Context(), r.PathValue("token"), cadence, until)
+	if err != nil {
+		return fmt.Errorf("less mail: %w", err)
+	}
+	if cadence != "" {
+		return s.showLess(w, "Less mail from now on", fmt.Sprintf("We write to you once a %s from now on.", strings.TrimSuffix(string(cadence), "ly")), sub)
+	}
+	return s.showLess(w, "Paused", "We write to you again from "+s.dayOf(until)+". What appears until then comes with your first digest after it.", sub)
+}
+
+func (s *site) showLess(w http.ResponseWriter, heading, text string, sub subscribers.Subscriber) error {
+	page := &templates.NoticePage{
+		Head: s.readerHead(heading), Heading: heading, Paragraphs: []string{text},
+		Links: []templates.Link{{Label: "Read insights", URL: "/"}, {Label: "Change what you receive", URL: s.preferencesPath(sub)}},
+	}
+	return s.render(w, http.StatusOK, page)
+}
+
+// pause keeps digests back for some days; 0 ends it.
+func (s *site) pause(w http.ResponseWriter, r *http.Request) error {
+	if err := parseForm(r); err != nil {
+		return err
+	}
+	length, ok := pauses[r.PostFormValue("days")]
+	if !ok {
+		return statusError(http.StatusBadRequest)
+	}
+	var until time.Time
+	if length > 0 {
+		until = time.Now().Add(length)
+	}
+	sub, err := s.Registry.Pause(r.Context(), r.PathValue("token"), until)
+	if err != nil {
+		return fmt.Errorf("pause: %w", err)
+	}
+	return s.showPreferences(w, r, http.StatusOK, sub, templates.Form{Cadence: sub.Cadence, Categories: s.chosen(sub)}, true)
+}
+
+// ownDataJSON is all that is kept of a reader, for them to keep.
+type ownDataJSON struct {
+	Email          string      `json:"email"`
+	Name           string      `json:"name"`
+	Status         string      `json:"status"`
+	Cadence        string      `json:"cadence"`
+	Categories     []string    `json:"categories"`
+	Source         string      `json:"source"`
+	CreatedAt      *time.Time  `json:"created_at"`
+	ConfirmedAt    *time.Time  `json:"confirmed_at"`
+	UnsubscribedAt *time.Time  `json:"unsubscribed_at"`
+	PausedUntil    *time.Time  `json:"paused_until"`
+	History        []eventJSON `json:"history"`
+}
+
+type eventJSON struct {
+	At      time.Time `json:"at"`
+	What    string    `json:"what"`
+	Source  string    `json:"source"`
+	Client  string    `json:"client_hash,omitempty"`
+	Version string    `json:"form_version,omitempty"`
+	Detail  string    `json:"detail,omitempty"`
+}
+
+// data gives a reader what is kept of them.
+func (s *site) data(w http.ResponseWriter, r *http.Request) error {
+	sub, err := s.Registry.Lookup(r.Context(), subscribers.PreferencesToken, r.PathValue("token"))
+	if err != nil {
+		return fmt.Errorf("look up data: %w", err)
+	}
+	at := func(t time.Time) *time.Time {
+		if t.IsZero() {
+			return nil
+		}
+		return &t
+	}
+	own := ownDataJSON{
+		Email: sub.Address.String(), Name: sub.Name, Status: string(sub.Status), Cadence: string(sub.Cadence), Categories: sub.Categories, Source: sub.Source,
+		CreatedAt: at(sub.CreatedAt), ConfirmedAt: at(sub.ConfirmedAt), UnsubscribedAt: at(sub.UnsubscribedAt), PausedUntil: at(sub.PausedUntil),
+		History: []eventJSON{},
+	}
+	for e, err := range s.Registry.Store.History(r.Context(), sub.ID) {
+		if err != nil {
+			return fmt.Errorf("read history: %w", err)
+		}
+		own.History = append(own.History, eventJSON{e.At, e.What, e.Source, e.Client, e.Version, e.Detail})
+	}
+	w.Header().Set("Content-Disposition", `attachment; filename="insights-data.json"`)
+	return writeJSON(w, http.StatusOK, own)
+}
+
+// erasePage asks for the press of a button.
+func (s *site) erasePage(w http.ResponseWriter, r *http.Request) error {
+	token := r.PathValue("token")
+	sub, err := s.Registry.Lookup(r.Context(), subscribers.PreferencesToken, token)
+	if err != nil {
+		return fmt.Errorf("look up erasure: %w", err)
+	}
+	return s.render(w, http.StatusOK, &templates.ErasePage{
+		Head: s.readerHead("Erase my data"), Action: "/preferences/" + token + "/erase",
+		Back: "/preferences/" + token, Email: sub.Address.Masked(),
+	})
+}
+
+// erase forgets a reader. Their link is worth nothing afterwards.
+func (s *site) erase(w http.ResponseWriter, r *http.Request) error {
+	if err := s.Registry.ForgetBy(r.Context(), r.PathValue("token")); err != nil {
+		return fmt.Errorf("erase: %w", err)
+	}
+	return s.render(w, http.StatusOK, &templates.NoticePage{
+		Head: s.readerHead("Your data is erased"), Heading: "Your data is erased",
+		Paragraphs: []string{
+			"Your address and all that went with it is gone, and no more mail is sent to it.",
+			"What is kept is a number worked out from your address, so that nobody else can sign you up again by an old list. Nobody can read your address out of it.",
+		},
+		Links: []templates.Link{{Label: "Read insights", URL: "/"}, {Label: "Follow by feed", URL: "/feeds"}},
+	})
+}
+
+func (s *site) preferencesPath(sub subscribers.Subscriber) string {
+	return "/preferences/" + s.Registry.Keys.Make(subscribers.PreferencesToken, sub.PublicID, "")
+}
+
+// dayOf is a day in the site's zone, in words.
+func (s *site) dayOf(t time.Time) string {
+	if zone, err := time.LoadLocation(s.Site.TimeZone); err == nil {
+		t = t.In(zone)
+	}
+	return t.Format("2 January 2006")
+}

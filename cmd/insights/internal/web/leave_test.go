@@ -1,0 +1,152 @@
+package web_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/scaledbydesign/insights/cmd/insights/internal/web"
+	"github.com/scaledbydesign/insights/subscribers"
+)
+
+func TestWhoLeavesCanTakeItBackForADay(t *testing.T) {
+	f := newFixture(t, library(), nil)
+	synctest.Test(t, func(t *testing.T) {
+		_, token, _ := f.reader(t, "ada@example.com", subscribed)
+		sub := f.store.byKey["ada@example.com"]
+		sub.ConfirmedAt = time.Now()
+		f.store.byKey["ada@example.com"] = sub
+		path := "/unsubscribe/" + token
+		if page := bodyOf(t, f.get(path)); strings.Contains(page, "/undo") || !strings.Contains(page, path+"/less") {
+			t.Error("the page offers to undo what was not done, or no less")
+		}
+		if page := bodyOf(t, f.post(path, nil)); !strings.Contains(page, path+"/undo") || strings.Contains(page, "/less") {
+			t.Error("the page does not offer to take it back")
+		}
+		wantStatus(t, f.get(path+"/undo"), http.StatusMethodNotAllowed)
+		wantStatus(t, f.post(path+"/undo", nil), http.StatusOK)
+		if f.status(t, "ada@example.com") != subscribed {
+			t.Error("they are not subscribed again")
+		}
+		f.post(path, nil)
+		time.Sleep(25 * time.Hour)
+		if page := bodyOf(t, f.get(path)); strings.Contains(page, "/undo") {
+			t.Error("the page offers what is too late")
+		}
+		wantStatus(t, f.post(path+"/undo", nil), http.StatusGone)
+	})
+}
+
+func TestLessMailIsOfferedInsteadOfNone(t *testing.T) {
+	f := newFixture(t, library(), nil)
+	_, token, _ := f.reader(t, "ada@example.com", subscribed)
+	path := "/unsubscribe/" + token
+	page := bodyOf(t, f.get(path))
+	if action, form := firstForm(t, page); action != path || len(form) != 0 {
+		t.Errorf("the first form is %s with %v", action, form)
+	}
+	if strings.Contains(page, `value="weekly"`) || !strings.Contains(page, `value="monthly"`) || !strings.Contains(page, `value="pause"`) {
+		t.Error("a weekly reader is offered other than monthly and a pause")
+	}
+	wantStatus(t, f.post(path+"/less", url.Values{"instead": {"monthly"}}), http.StatusOK)
+	if sub := f.store.byKey["ada@example.com"]; sub.Cadence != subscribers.Monthly || sub.Status != subscribed {
+		t.Errorf("%+v", sub)
+	}
+	wantStatus(t, f.post(path+"/less", url.Values{"instead": {"pause"}}), http.StatusOK)
+	if sub := f.store.byKey["ada@example.com"]; time.Until(sub.PausedUntil).Round(time.Hour) != 30*24*time.Hour {
+		t.Errorf("paused until %v", sub.PausedUntil)
+	}
+	for _, bad := range []string{"", "instant", "daily", "never"} {
+		wantStatus(t, f.post(path+"/less", url.Values{"instead": {bad}}), http.StatusBadRequest)
+	}
+}
+
+func TestReadersPauseGoOnAndSeeIt(t *testing.T) {
+	f := newFixture(t, library(), nil)
+	_, _, token := f.reader(t, "ada@example.com", subscribed)
+	path := "/preferences/" + token
+	for _, step := range []struct{ days, shown string }{{"90", "again from "}, {"0", "For 30 days"}} {
+		page := bodyOf(t, f.post(path+"/pause", url.Values{"days": {step.days}}))
+		if !strings.Contains(page, step.shown) || !strings.Contains(page, `role="status"`) {
+			t.Errorf("after %s days the page lacks %q", step.days, step.shown)
+		}
+	}
+	if sub := f.store.byKey["ada@example.com"]; !sub.PausedUntil.IsZero() {
+		t.Errorf("still paused until %v", sub.PausedUntil)
+	}
+	wantStatus(t, f.post(path+"/pause", url.Values{"days": {"100000"}}), http.StatusBadRequest)
+}
+
+func TestReadersTakeAndEraseTheirData(t *testing.T) {
+	f := newFixture(t, library(), nil)
+	_, unsubscribe, token := f.reader(t, "ada@example.com", subscribed)
+	path := "/preferences/" + token
+	r := f.get(path + "/data")
+	wantStatus(t, r, http.StatusOK)
+	if text := bodyOf(t, r); !strings.Contains(text, `"email":"ada@example.com"`) || !strings.HasPrefix(r.Header.Get("Content-Disposition"), "attachment") {
+		t.Errorf("the data is %s", text)
+	}
+	// A link that was forwarded with a mail tells nobody's address.
+	wantStatus(t, f.get("/preferences/"+unsubscribe+"/data"), http.StatusNotFound)
+	wantStatus(t, f.post("/preferences/"+unsubscribe+"/erase", nil), http.StatusNotFound)
+	edits := f.store.edits
+	if page := bodyOf(t, f.get(path+"/erase")); strings.Contains(page, "ada@example.com") || f.store.edits != edits {
+		t.Error("looking at the page erased something, or it shows the address")
+	}
+	wantStatus(t, f.post(path+"/erase", nil), http.StatusOK)
+	if _, err := f.store.ByKey(t.Context(), "ada@example.com"); err == nil {
+		t.Error("they are still there")
+	}
+	wantStatus(t, f.get(path), http.StatusNotFound)
+}
+
+func TestTrustedSitesSignUpByScript(t *testing.T) {
+	f := newFixture(t, library(), func(c *web.Config) { c.TrustedOrigins = []string{"https://www.example.com"} })
+	synctest.Test(t, func(t *testing.T) {
+		post := func(body, origin string) *http.Response {
+			r := httptest.NewRequest(http.MethodPost, "/subscribe", strings.NewReader(body))
+			r.Header.Set("Content-Type", "application/json")
+			r.Header.Set("Origin", origin)
+			r.Header.Set("Sec-Fetch-Site", "cross-site")
+			return f.send(r)
+		}
+		const good = `{"email": "ada@example.com", "cadence": "monthly", "categories": ["architecture"]}`
+		r := post(good, "https://www.example.com")
+		wantStatus(t, r, http.StatusAccepted)
+		if got := bodyOf(t, r); r.Header.Get("Access-Control-Allow-Origin") != "https://www.example.com" || got != `{"status":"check your mailbox"}`+"\n" {
+			t.Errorf("answered %q, %v", got, r.Header)
+		}
+		if sub := f.store.byKey["ada@example.com"]; sub.Status != pending || sub.Cadence != subscribers.Monthly || sub.Source != "https://www.example.com" {
+			t.Errorf("%+v", sub)
+		}
+		r = post(`{"email": "", "categories": ["no"], "website": "x"}`, "https://www.example.com")
+		wantStatus(t, r, http.StatusUnprocessableEntity)
+		if got := bodyOf(t, r); !strings.Contains(got, `"field":"email"`) || !strings.Contains(got, `"field":"category"`) {
+			t.Errorf("answered %s", got)
+		}
+		for _, bad := range []string{"", "{", `{"email": 1}`, good + good, `[]`} {
+			wantStatus(t, post(bad, "https://www.example.com"), http.StatusBadRequest)
+		}
+		wantStatus(t, post(good, "https://evil.example"), http.StatusForbidden)
+		preflight := httptest.NewRequest(http.MethodOptions, "/subscribe", nil)
+		for origin, want := range map[string]string{"https://www.example.com": "POST", "https://evil.example": ""} {
+			preflight.Header.Set("Origin", origin)
+			if r := f.send(preflight); r.StatusCode != http.StatusNoContent || r.Header.Get("Access-Control-Allow-Methods") != want {
+				t.Errorf("%s may %q", origin, r.Header.Get("Access-Control-Allow-Methods"))
+			}
+		}
+	})
+}
+
+func TestAClientThatSignsUpTooOftenIsToldSo(t *testing.T) {
+	f := newFixture(t, library(), func(c *web.Config) { c.Registry.Limits = subscribers.Limits{Client: 2} })
+	synctest.Test(t, func(t *testing.T) {
+		for i, want := range []int{http.StatusAccepted, http.StatusAccepted, http.StatusTooManyRequests} {
+			wantStatus(t, f.post("/subscribe", f.filled(t, strings.Repeat("a", i+1)+"@example.com")), want)
+		}
+	})
+}
