@@ -100,11 +100,17 @@ func (n *newsroom) running(ctx context.Context) bool {
 
 // confirm asks before anybody is mailed. Without a terminal it never asks.
 func (p *program) confirm(question string, yes bool) error {
+	return p.sure(question, "this mails people", yes)
+}
+
+// sure asks whether what can't be taken back is meant, and needs yes where nobody can
+// be asked.
+func (p *program) sure(question, why string, yes bool) error {
 	if yes {
 		return nil
 	}
 	if !isTerminal(p.stdin) {
-		return usageError("this mails people: add --yes to say that you mean it")
+		return usageError("%s: add --yes to say that you mean it", why)
 	}
 	fmt.Fprintf(p.out.stderr, "%s [y/N] ", question)
 	answer, _ := bufio.NewReader(p.stdin).ReadString('\n')
@@ -112,7 +118,7 @@ func (p *program) confirm(question string, yes bool) error {
 	case "y", "yes":
 		return nil
 	}
-	return &coded{errors.New("nothing was sent"), exitUsage, false}
+	return &coded{errors.New("nothing was done"), exitUsage, false}
 }
 
 func (p *program) digestTestCommand() *cobra.Command {

@@ -14,6 +14,7 @@ import (
 
 func (p *program) subscriberCommand() *cobra.Command {
 	return noun("subscriber", "The readers who get mail", p.subscriberListCommand(), p.subscriberShowCommand(), p.subscriberAddCommand(),
+		p.subscriberSetCommand(), p.subscriberUnsubscribeCommand(), p.subscriberResendCommand(), p.subscriberHistoryCommand(), p.subscriberForgetCommand(),
 		p.subscriberImportCommand())
 }
 

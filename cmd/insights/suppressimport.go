@@ -1,0 +1,103 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/scaledbydesign/insights/subscribers"
+)
+
+func (p *program) suppressImportCommand() *cobra.Command {
+	var reason string
+	var dryRun bool
+	cmd := &cobra.Command{
+		Use: "import FILE", Short: "Keep all mail from the addresses of a file", Args: cobra.ExactArgs(1),
+		Long: "Keep all mail from the addresses of a file (- reads standard input), one a line;\nwhat follows a comma, and lines that begin with #, are left aside.",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if strings.ContainsFunc(reason, isBreak) || len(reason) > 200 {
+				return usageError("--reason: one line, of 200 bytes at most")
+			}
+			return p.withNewsroom(cmd.Context(), func(n *newsroom) error {
+				in := p.stdin
+				if args[0] != "-" {
+					file, err := os.Open(args[0])
+					if err != nil {
+						return fmt.Errorf("import: %w", err)
+					}
+					defer file.Close()
+					in = file
+				}
+				return p.importSuppressions(cmd.Context(), n, in, reason, dryRun)
+			})
+		},
+	}
+	cmd.Flags().StringVar(&reason, "reason", "imported", "why, in one line")
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would be done")
+	return cmd
+}
+
+// suppressedJSON is what an import of suppressions did.
+type suppressedJSON struct {
+	Rows      int           `json:"rows"`
+	Added     int           `json:"added"`
+	Unchanged int           `json:"unchanged"`
+	Failed    int           `json:"failed"`
+	Refused   []refusedJSON `json:"refused"`
+	DryRun    bool          `json:"dry_run,omitempty"`
+}
+
+func (p *program) importSuppressions(ctx context.Context, n *newsroom, in io.Reader, reason string, dryRun bool) error {
+	result := suppressedJSON{Refused: []refusedJSON{}, DryRun: dryRun}
+	lines := bufio.NewScanner(in)
+	for line := 1; lines.Scan(); line++ {
+		word, _, _ := strings.Cut(strings.TrimPrefix(lines.Text(), "\ufeff"), ",")
+		word = strings.Trim(strings.TrimSpace(word), `"`)
+		if word == "" || strings.HasPrefix(word, "#") || line == 1 && strings.EqualFold(word, "email") {
+			continue
+		}
+		result.Rows++
+		a, err := subscribers.ParseAddress(word)
+		if err != nil {
+			result.Failed++
+			if len(result.Refused) < mostRefused {
+				result.Refused = append(result.Refused, refusedJSON{line, word, err.Error()})
+			}
+			p.out.note("line %d: %q: %v", line, word, err)
+			continue
+		}
+		changed := true
+		if !dryRun {
+			if changed, err = n.registry.Suppress(ctx, a, subscribers.BlockedHere, reason, "import"); err != nil {
+				return fmt.Errorf("line %d: %w; what came before it is stored, and the same file can be imported again", line, err)
+			}
+		}
+		if changed {
+			result.Added++
+		} else {
+			result.Unchanged++
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return fmt.Errorf("read the file: %w; what was read is stored", err)
+	}
+	failed := error(nil)
+	if result.Failed > 0 {
+		failed = &coded{errors.New(count(result.Failed, "line") + " can't be taken; the others are stored"), exitPartly, false}
+	}
+	if done, err := p.out.document(result); done {
+		return errors.Join(err, failed)
+	}
+	verb := "suppressed"
+	if dryRun {
+		verb = "would suppress"
+	}
+	p.out.line("%s %s more; %s were before", verb, thousands(result.Added), thousands(result.Unchanged))
+	return failed
+}
