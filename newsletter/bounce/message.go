@@ -1,0 +1,190 @@
+package bounce
+
+import (
+	"bytes"
+	"encoding/base64"
+	"io"
+	"mime"
+	"mime/quotedprintable"
+	"net/textproto"
+	"strings"
+)
+
+// What of a message is read. What lies beyond is cut.
+const (
+	maxMessage = 1 << 20
+	maxHeader  = 64 << 10 // octets of one header
+	maxFields  = 500      // fields of one header
+	maxDepth   = 10       // multiparts in each other
+	maxParts   = 50
+)
+
+// header is the fields of a message or a part, by canonical name. net/mail gives
+// up at the first line that is none; mails that come back have such lines.
+type header map[string][]string
+
+func (h header) get(name string) string {
+	if v := h[name]; len(v) > 0 {
+		return v[0]
+	}
+	return ""
+}
+
+// part is a leaf of the MIME tree, its transfer encoding undone. Enclosed
+// messages are leaves: what they hold is not said by who sends the report.
+type part struct {
+	kind   string // media type, lower case
+	params map[string]string
+	body   []byte
+}
+
+// readMessage splits a message into its header and its leaves. It reports false
+// for what begins with no header.
+func readMessage(raw []byte) (header, []part, bool) {
+	raw = bytes.ReplaceAll(raw, []byte("\r\n"), []byte("\n"))
+	raw = bytes.ReplaceAll(raw, []byte("\r"), []byte("\n"))
+	raw = bytes.TrimLeft(raw, "\n")
+	head, body := readHeader(raw)
+	if len(head) == 0 {
+		return nil, nil, false
+	}
+	var w walker
+	w.walk(head, body, 0)
+	return head, w.parts, true
+}
+
+// readHeader reads fields up to the first empty line. Lines that are no field are
+// passed over, such as the "From " of a mailbox file.
+func readHeader(raw []byte) (header, []byte) {
+	h := header{}
+	var name string
+	read, fields := 0, 0
+	for len(raw) > 0 {
+		line, rest, _ := bytes.Cut(raw, []byte("\n"))
+		raw, read = rest, read+len(line)+1
+		if len(bytes.TrimSpace(line)) == 0 {
+			break
+		}
+		if read > maxHeader {
+			name = ""
+			continue
+		}
+		if line[0] == ' ' || line[0] == '\t' {
+			if name != "" {
+				values := h[name]
+				values[len(values)-1] += " " + string(bytes.TrimSpace(line))
+			}
+			continue
+		}
+		key, value, ok := bytes.Cut(line, []byte(":"))
+		key = bytes.TrimRight(key, " \t")
+		name = ""
+		if ok && isFieldName(key) && fields < maxFields {
+			name = textproto.CanonicalMIMEHeaderKey(string(key))
+			h[name] = append(h[name], string(bytes.TrimSpace(value)))
+			fields++
+		}
+	}
+	return h, raw
+}
+
+func isFieldName(b []byte) bool {
+	for _, c := range b {
+		if c <= ' ' || c >= 0x7f {
+			return false
+		}
+	}
+	return len(b) > 0 && len(b) <= 80
+}
+
+type walker struct {
+	parts []part
+}
+
+func (w *walker) walk(h header, body []byte, depth int) {
+	if depth > maxDepth || len(w.parts) >= maxParts {
+		return
+	}
+	kind, params := mediaType(h.get("Content-Type"))
+	if strings.HasPrefix(kind, "multipart/") && params["boundary"] != "" {
+		for _, raw := range splitParts(body, params["boundary"]) {
+			// A part may begin with the empty line that ends its header.
+			inner, rest := header{}, bytes.TrimPrefix(raw, []byte("\n"))
+			if len(rest) == len(raw) {
+				inner, rest = readHeader(raw)
+			}
+			w.walk(inner, rest, depth+1)
+		}
+		return
+	}
+	w.parts = append(w.parts, part{kind, params, decode(h.get("Content-Transfer-Encoding"), body)})
+}
+
+// mediaType reads a Content-Type. Of one that mime refuses it takes the type and
+// the boundary.
+func mediaType(s string) (string, map[string]string) {
+	if s == "" {
+		return "text/plain", nil
+	}
+	kind, params, err := mime.ParseMediaType(s)
+	if err == nil {
+		return kind, params
+	}
+	kind, rest, _ := strings.Cut(s, ";")
+	params = map[string]string{}
+	for field := range strings.SplitSeq(rest, ";") {
+		key, value, _ := strings.Cut(field, "=")
+		key = strings.ToLower(strings.TrimSpace(key))
+		if _, twice := params[key]; !twice {
+			params[key] = strings.Trim(strings.TrimSpace(value), `"`)
+		}
+	}
+	return strings.ToLower(strings.TrimSpace(kind)), params
+}
+
+// splitParts cuts a multipart body at its boundary lines. The last one may be
+// missing: servers cut what they return.
+func splitParts(body []byte, boundary string) [][]byte {
+	delimiter := []byte("--" + boundary)
+	var parts [][]byte
+	start, inside := 0, false
+	for at := 0; at < len(body) && len(parts) < maxParts; {
+		line, _, _ := bytes.Cut(body[at:], []byte("\n"))
+		next := min(at+len(line)+1, len(body))
+		if bytes.HasPrefix(line, delimiter) {
+			tail := string(bytes.TrimSpace(line[len(delimiter):]))
+			if tail == "" || tail == "--" {
+				if inside {
+					parts = append(parts, body[start:at])
+				}
+				start, inside = next, tail == ""
+			}
+		}
+		at = next
+	}
+	if inside && len(parts) < maxParts {
+		parts = append(parts, body[start:])
+	}
+	return parts
+}
+
+// decode undoes a transfer encoding as far as it holds.
+func decode(encoding string, body []byte) []byte {
+	switch strings.ToLower(strings.TrimSpace(encoding)) {
+	case "quoted-printable":
+		if plain, err := io.ReadAll(quotedprintable.NewReader(bytes.NewReader(body))); err == nil {
+			return plain
+		}
+	case "base64":
+		digits := bytes.Map(func(r rune) rune {
+			if r == '+' || r == '/' || r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' {
+				return r
+			}
+			return -1
+		}, body)
+		plain := make([]byte, base64.RawStdEncoding.DecodedLen(len(digits)))
+		n, _ := base64.RawStdEncoding.Decode(plain, digits)
+		return bytes.ReplaceAll(plain[:n], []byte("\r\n"), []byte("\n"))
+	}
+	return body
+}

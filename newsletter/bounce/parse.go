@@ -1,0 +1,277 @@
+package bounce
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+)
+
+// ErrNoMessage means that what was read has no header.
+var ErrNoMessage = errors.New("not a mail message")
+
+// Parse reads one message. Whatever the message says, or how badly it is made, is
+// no error; that it is none, or can't be read, is. It reads up to 1 MiB, and of that
+// 50 parts and 10 levels of MIME; the rest is passed over.
+func Parse(r io.Reader) (Report, error) {
+	raw, err := io.ReadAll(io.LimitReader(r, maxMessage))
+	if err != nil {
+		return Report{}, fmt.Errorf("read message: %w", err)
+	}
+	head, parts, ok := readMessage(raw)
+	if !ok {
+		return Report{}, ErrNoMessage
+	}
+	m := incoming{head: head, subject: strings.ToLower(oneLine(decodeHeader(head.get("Subject"))))}
+	m.sort(parts)
+
+	report := Report{Kind: Other}
+	switch {
+	case m.feedback != nil:
+		m.readFeedback(&report)
+	case m.status != nil:
+		m.readStatus(&report)
+	case m.original.get("X-Hmxmroriginalrecipient") != "":
+		// Outlook.com's programme for senders wraps the mail and says no more.
+		report.Kind, report.Feedback = Complaint, "abuse"
+		report.OriginalTo = bareAddress(m.original.get("X-Hmxmroriginalrecipient"))
+	case m.isAutoReply():
+		report.Kind = AutoReply
+	case m.isBounce():
+		m.readWords(&report)
+	case strings.Trim(m.subject, " .!") == "unsubscribe":
+		report.Kind = Unsubscribe
+	}
+	m.identify(&report)
+	if report.Text == "" {
+		report.Text = oneLine(firstNonEmpty(m.said, decodeHeader(head.get("Subject"))))
+	}
+	return report, nil
+}
+
+// incoming is a message, its leaves sorted by what they are for.
+type incoming struct {
+	head     header
+	subject  string // lower case
+	status   []byte // message/delivery-status
+	feedback []byte // message/feedback-report
+	original header // of the mail that came back
+	said     string // to people, without what follows of the mail that came back
+}
+
+func (m *incoming) sort(parts []part) {
+	var plain, page, whole string
+	for _, p := range parts {
+		switch p.kind {
+		case "message/delivery-status", "message/global-delivery-status":
+			if m.status == nil {
+				m.status = p.body
+			}
+		case "message/feedback-report":
+			m.feedback = p.body
+		case "message/rfc822", "message/global", "text/rfc822-headers", "message/rfc822-headers", "message/global-headers", "text/rfc822", "message/partial":
+			if m.original == nil {
+				m.original, _ = readHeader(p.body)
+			}
+		case "text/plain", "text", "plain/text":
+			if len(plain) < maxSaid {
+				plain += toUTF8(p.params["charset"], cut(p.body, maxSaid)) + "\n"
+			}
+		case "text/html":
+			if page == "" {
+				page = fromHTML(toUTF8(p.params["charset"], cut(p.body, 4*maxSaid)))
+			}
+		}
+	}
+	if whole = plain; strings.TrimSpace(plain) == "" {
+		whole = page
+	}
+	m.said = whole
+	if m.status == nil && m.feedback == nil {
+		var rest string
+		m.said, rest = splitOriginal(whole)
+		if m.original == nil && rest != "" {
+			m.original = headerAmong(rest)
+		}
+	}
+}
+
+const maxSaid = 64 << 10 // octets of text that are looked at
+
+func cut(b []byte, limit int) []byte { return b[:min(len(b), limit)] }
+
+// readFeedback reads a report in the Abuse Reporting Format (RFC 5965).
+func (m *incoming) readFeedback(r *Report) {
+	fields, _ := readHeader(m.feedback)
+	r.Feedback = firstWord(strings.ToLower(fields.get("Feedback-Type")))
+	switch r.Feedback {
+	case "abuse", "fraud":
+		r.Kind = Complaint
+	case "opt-out", "opt-out-list", "unsubscribe":
+		r.Kind = Unsubscribe
+	}
+	for _, name := range []string{"Original-Rcpt-To", "Removal-Recipient"} {
+		for _, value := range fields[name] {
+			if a := typedAddress(value); a != "" && len(r.Recipients) < maxRecipients {
+				r.Recipients = append(r.Recipients, Recipient{Address: a})
+				r.OriginalTo = firstNonEmpty(r.OriginalTo, a)
+			}
+		}
+	}
+	r.To = appendAddress(r.To, bareAddress(fields.get("Original-Mail-From")))
+}
+
+// readStatus reads a delivery status notification (RFC 3464).
+func (m *incoming) readStatus(r *Report) {
+	whole, all := deliveryStatus(m.status)
+	r.MessageID = messageID(firstNonEmpty(whole.get("X-Original-Message-Id"), whole.get("Original-Message-Id")))
+	if len(all) == 0 {
+		m.readWords(r)
+		return
+	}
+	r.Kind = Delivered
+	for i := range all {
+		m.judgeRecipient(&all[i], len(all) == 1)
+		kind := Failure
+		switch all[i].Action {
+		case "delayed":
+			kind = Delay
+		case "delivered", "relayed", "expanded":
+			kind = Delivered
+		}
+		if kind == Failure || kind == Delay && r.Kind == Delivered {
+			r.Kind = kind
+		}
+		if r.Text == "" || all[i].Class.weight() > r.Class.weight() {
+			r.Class, r.Text = all[i].Class, all[i].Diagnostic
+		}
+	}
+	r.Recipients = all
+	if r.Text == "" {
+		r.Text = oneLine(firstNonEmpty(quoted(m.said), m.said))
+	}
+}
+
+// judgeRecipient fills in what the fields of a recipient leave to be read from the
+// diagnostic, and from what is said to people where that speaks of this one alone.
+func (m *incoming) judgeRecipient(r *Recipient, alone bool) {
+	if r.Action == "" {
+		r.Action = "failed"
+		switch {
+		case strings.HasPrefix(r.Status, "2."):
+			r.Action = "delivered"
+		case strings.Contains(m.subject, "delay"):
+			r.Action = "delayed"
+		}
+	}
+	switch r.Action {
+	case "delayed", "delivered", "relayed", "expanded":
+		r.Code, _ = numbers(0, r.Status, r.Diagnostic)
+		return
+	}
+	class, sure := judge(0, r.Status, r.Diagnostic)
+	r.Code, _ = numbers(0, r.Status, r.Diagnostic)
+	if sure < numbered || sure == numbered && class != Hard {
+		said := m.said
+		if !alone {
+			said = around(m.said, r.Address)
+		}
+		if other, words, how := judgeWords(said); how == stated || how > sure {
+			class = other
+			if r.Diagnostic == "" {
+				r.Diagnostic = words
+			}
+		}
+	}
+	// The status of a failure is never the 2.x.x that some write there.
+	if class == None {
+		class = Soft
+	}
+	r.Class = class
+}
+
+// isAutoReply reports whether a machine answers for a person (RFC 3834).
+func (m *incoming) isAutoReply() bool {
+	if m.head.get("X-Failed-Recipients") != "" {
+		return false
+	}
+	for _, start := range outOfOffice {
+		if strings.HasPrefix(m.subject, start) {
+			return true
+		}
+	}
+	if m.fromMachine() || m.bounceSubject() {
+		return false
+	}
+	if strings.HasPrefix(strings.ToLower(m.head.get("Auto-Submitted")), "auto-replied") {
+		return true
+	}
+	for _, name := range []string{"X-Autoreply", "X-Autorespond", "X-Auto-Reply-From", "X-Autoreply-From", "X-Mail-Autoreply", "X-Autogenerated"} {
+		if m.head.get(name) != "" {
+			return true
+		}
+	}
+	precedence := strings.ToLower(m.head.get("Precedence") + m.head.get("X-Precedence"))
+	return strings.Contains(precedence, "auto_reply") || strings.Contains(precedence, "auto-reply")
+}
+
+var outOfOffice = []string{
+	"out of office", "out of the office", "out-of-office", "auto:", "autoreply", "auto-reply", "auto reply", "automatic reply",
+	"auto response", "autoresponse", "auto-response", "vacation", "on vacation", "away from", "i am away", "holiday",
+	"abwesenheit", "abwesend", "automatische antwort", "réponse automatique", "reponse automatique", "absence",
+	"respuesta automática", "respuesta automatica", "fuera de la oficina", "risposta automatica", "resposta automática",
+	"automatisch antwoord", "afwezig", "自動応答", "自動返信", "不在", "автоответ",
+}
+
+// identify finds what tells which mail came back.
+func (m *incoming) identify(r *Report) {
+	for _, name := range []string{"To", "Delivered-To", "X-Original-To", "Envelope-To", "X-Envelope-To", "X-Delivered-To", "X-Rcpt-To", "Apparently-To"} {
+		for _, value := range m.head[name] {
+			for _, a := range addressList(value) {
+				r.To = appendAddress(r.To, a)
+			}
+		}
+	}
+	for _, name := range []string{"Return-Path", "X-Envelope-From", "Errors-To"} {
+		r.To = appendAddress(r.To, bareAddress(m.original.get(name)))
+	}
+	r.MessageID = firstNonEmpty(r.MessageID, messageID(m.original.get("Message-Id")), messageID(m.head.get("In-Reply-To")), messageID(m.head.get("References")))
+	if r.OriginalTo == "" {
+		if to := addressList(m.original.get("To")); len(to) > 0 {
+			r.OriginalTo = to[0]
+		}
+	}
+}
+
+const maxTo = 50
+
+func appendAddress(all []string, a string) []string {
+	if a == "" || len(all) >= maxTo || slices.Contains(all, a) {
+		return all
+	}
+	return append(all, a)
+}
+
+// messageID is the last one in a field, without its brackets.
+func messageID(s string) string {
+	if end := strings.LastIndexByte(s, '>'); end > 0 {
+		if at := strings.LastIndexByte(s[:end], '<'); at >= 0 {
+			return oneLine(s[at+1 : end])
+		}
+	}
+	s = strings.TrimSpace(s)
+	if strings.ContainsAny(s, " \t") || !strings.Contains(s, "@") {
+		return ""
+	}
+	return oneLine(s)
+}
+
+func firstNonEmpty(all ...string) string {
+	for _, s := range all {
+		if s = strings.TrimSpace(s); s != "" {
+			return s
+		}
+	}
+	return ""
+}

@@ -1,0 +1,182 @@
+package bounce
+
+import (
+	"regexp"
+	"strings"
+)
+
+// fromMachine reports whether the sender is a mail server, by its name.
+func (m *incoming) fromMachine() bool {
+	from := strings.ToLower(decodeHeader(m.head.get("From")))
+	for _, name := range []string{"mailer-daemon", "mailerdaemon", "mailer_daemon", "postmaster", "mail delivery", "mail-daemon", "maildaemon", "mail daemon", "mail administrator", "mdaemon", "bounce", "mmdf", "delivery subsystem", "mail system", "failure notice"} {
+		if strings.Contains(from, name) {
+			return true
+		}
+	}
+	return strings.TrimSpace(m.head.get("Return-Path")) == "<>" && m.bounceSubject()
+}
+
+func (m *incoming) bounceSubject() bool {
+	for _, words := range []string{
+		"undeliver", "undelivrable", "non-deliver", "nondeliver", "not deliver", "delivery status", "delivery fail", "delivery notification", "delivery report", "delivery problem", "delivery error", "delivery delay", "delivery has failed", "delivery unsuccess", "failed delivery", "failure delivery", "failure notice", "failure report", "failed mail", "returned mail", "returned to sender", "return to sender", "mail delivery", "mail system error", "mail error", "mail failure", "message delivery", "message status", "message delayed", "could not be delivered", "couldn't be delivered", "cannot be delivered", "can't be delivered", "user unknown", "warning: ", "bounce",
+		"unzustellbar", "nicht zugestellt", "nicht zustellbar", "zustellung", "non remis", "non délivr", "non distribu", "échec de", "echec de", "no entregado", "no se pudo entregar", "no se ha podido", "notificación de", "mancato recapito", "mancata consegna", "não entregue", "onbestelbaar", "niet bezorgd", "niedostarcz", "не доставлено", "недоставлен",
+		"配信", "配送", "送信できません", "送信エラー", "エラーメール", "届きません", "退信",
+	} {
+		if strings.Contains(m.subject, words) {
+			return true
+		}
+	}
+	return false
+}
+
+// isBounce reports whether a message without a report part is of a mail that
+// could not be delivered.
+func (m *incoming) isBounce() bool {
+	if m.head.get("X-Failed-Recipients") != "" || m.fromMachine() || m.bounceSubject() {
+		return true
+	}
+	words := plainWords(cutString(m.said, 4<<10))
+	for _, phrase := range []string{"could not be delivered", "was not delivered", "unable to deliver", "not able to deliver", "delivery to the following recipients failed", "returned to sender", "undeliverable", "delivery failed", "can't be delivered", "cannot be delivered", "couldn't be delivered", "failed to deliver"} {
+		if strings.Contains(words, phrase) {
+			return m.original != nil || anyReply.MatchString(m.said)
+		}
+	}
+	return false
+}
+
+// readWords reads a bounce that is written for people alone.
+func (m *incoming) readWords(r *Report) {
+	r.Kind = Failure
+	words := plainWords(cutString(m.said, maxJudged))
+	if m.delayed(words) {
+		r.Kind, r.Text = Delay, oneLine(firstNonEmpty(quoted(m.said), m.said))
+		return
+	}
+	class, said, _ := judgeWords(m.said)
+	r.Class, r.Text = class, oneLine(said)
+	if class == None {
+		r.Class = Soft
+	}
+	recipient := Recipient{Action: "failed", Diagnostic: r.Text, Class: r.Class}
+	recipient.Code, recipient.Status = numbers(0, "", said)
+	for _, a := range m.failed() {
+		recipient.Address = a
+		r.Recipients = append(r.Recipients, recipient)
+	}
+}
+
+// delayed reports whether the mail is still being tried.
+func (m *incoming) delayed(words string) bool {
+	for _, over := range []string{"giving up", "given up", "gave up", "has been returned", "not going to try again", "i've given up", "will not be retried", "no further attempts", "not try again"} {
+		if strings.Contains(words, over) {
+			return false
+		}
+	}
+	for _, phrase := range []string{"do not need to resend", "don't need to resend", "no need to resend", "not need to resend", "will continue to try", "continue trying", "will keep trying", "will be retried", "will retry for", "will retry in", "still trying", "attempts will continue", "will continue for", "has not yet been delivered", "not yet been delivered", "warning message only", "this is a warning message", "delivery is delayed", "delivery * has been delayed", "delivery is being delayed", "message delayed", "wird weiter versucht", "weiterhin versucht"} {
+		if says(words, phrase) {
+			return true
+		}
+	}
+	return strings.Contains(m.subject, "delayed") || strings.HasPrefix(m.subject, "warning: could not send")
+}
+
+// failed is the addresses that a bounce for people names: by the header that some
+// servers add, or the first in the text that is not of the mail's own sender.
+func (m *incoming) failed() []string {
+	var all []string
+	for _, value := range m.head["X-Failed-Recipients"] {
+		for _, a := range addressList(value) {
+			all = appendAddress(all, a)
+		}
+	}
+	if len(all) > 0 {
+		return all
+	}
+	own := strings.ToLower(strings.Join([]string{m.head.get("From"), m.head.get("To"), m.head.get("Delivered-To"), m.head.get("X-Original-To"), m.original.get("From"), m.original.get("Return-Path"), m.original.get("Reply-To")}, " "))
+	for _, a := range addresses.FindAllString(cutString(m.said, maxJudged), maxRecipients) {
+		a = bareAddress(strings.Trim(a, ".*-="))
+		name := strings.ToLower(a)
+		if a == "" || strings.Contains(own, name) || strings.HasPrefix(name, "postmaster@") || strings.HasPrefix(name, "mailer-daemon@") || strings.Contains(name, "/") {
+			continue
+		}
+		return []string{a}
+	}
+	if to := addressList(m.original.get("To")); len(to) == 1 {
+		return to
+	}
+	return nil
+}
+
+// anyReply is a reply of an SMTP server in the middle of a text, up to the end of its
+// paragraph.
+var anyReply = regexp.MustCompile(`(?s)(?:^|[\s:;,("'>\]#])((?:[45][0-5]\d[ -]#?(?:[245]\.\d{1,3}\.\d{1,3})?|[45]\.\d{1,3}\.\d{1,3}[ :)-]).{0,400})`)
+
+// replies are the paragraphs of a text that hold a server's reply, from there on.
+func replies(text string) []string {
+	var all []string
+	for paragraph := range strings.SplitSeq(text, "\n\n") {
+		if m := anyReply.FindStringSubmatch(paragraph); m != nil && len(all) < 20 {
+			all = append(all, m[1])
+		}
+	}
+	return all
+}
+
+func quoted(text string) string {
+	if all := replies(text); len(all) > 0 {
+		return all[0]
+	}
+	return ""
+}
+
+// judgeWords says what a text for people means, and which words of it say so: the
+// first reply of a server that is definite, else the text as a whole, else the first
+// reply.
+func judgeWords(text string) (Class, string, trust) {
+	text = cutString(text, maxSaid)
+	var first string
+	best, trusted := Soft, guessed
+	for _, reply := range replies(text) {
+		class, how := judge(0, "", reply)
+		if how == stated {
+			return class, reply, how
+		}
+		if how > trusted {
+			best, trusted, first = class, how, reply
+		}
+	}
+	class, how := judgeText(text)
+	if how == stated || how > trusted {
+		return class, firstNonEmpty(first, text), how
+	}
+	return best, firstNonEmpty(first, text), trusted
+}
+
+// judgeText judges a text by its words alone.
+func judgeText(text string) (Class, trust) {
+	words := plainWords(cutString(text, maxJudged))
+	if class, ok := wordsSay(words, definite); ok {
+		return class, stated
+	}
+	if class, ok := wordsSay(words, general); ok {
+		return class, hinted
+	}
+	return Soft, guessed
+}
+
+// around is the paragraphs of a text that name an address.
+func around(text, address string) string {
+	var found []string
+	if address == "" {
+		return ""
+	}
+	for paragraph := range strings.SplitSeq(text, "\n\n") {
+		if strings.Contains(strings.ToLower(paragraph), strings.ToLower(address)) {
+			found = append(found, paragraph)
+		}
+	}
+	return strings.Join(found, "\n\n")
+}
+
+// cutString cuts at a limit, wherever that falls: what is read from it is words.
+func cutString(s string, limit int) string { return s[:min(len(s), limit)] }

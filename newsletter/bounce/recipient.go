@@ -1,0 +1,145 @@
+package bounce
+
+import (
+	"bytes"
+	"net/mail"
+	"regexp"
+	"strings"
+)
+
+const maxRecipients = 100
+
+// deliveryStatus reads the recipients of a message/delivery-status (RFC 3464) or a
+// message/global-delivery-status (RFC 6533). The first block of fields is of the
+// message; some servers leave it out, or the empty line after it.
+func deliveryStatus(body []byte) (header, []Recipient) {
+	var whole header
+	var all []Recipient
+	for body = bytes.TrimLeft(body, "\n \t"); len(body) > 0 && len(all) < maxRecipients; body = bytes.TrimLeft(body, "\n \t") {
+		var fields header
+		fields, body = readHeader(body)
+		if whole == nil {
+			whole = fields
+		}
+		if r, ok := recipient(fields); ok {
+			all = append(all, r)
+		}
+	}
+	return whole, all
+}
+
+func recipient(fields header) (Recipient, bool) {
+	address := typedAddress(fields.get("Original-Recipient"))
+	if address == "" {
+		address = typedAddress(fields.get("Final-Recipient"))
+	}
+	if address == "" {
+		address = typedAddress(fields.get("X-Actual-Recipient"))
+	}
+	r := Recipient{
+		Address:    address,
+		Action:     firstWord(strings.ToLower(fields.get("Action"))),
+		Status:     firstStatus(fields.get("Status")),
+		Diagnostic: untyped(fields.get("Diagnostic-Code")),
+	}
+	if r.Address == "" && r.Action == "" && r.Status == "" {
+		return Recipient{}, false
+	}
+	return r, true
+}
+
+// typedAddress reads "rfc822;address" and "utf-8;address" (RFC 3464, RFC 6533). An
+// address may be in brackets, and one with the type left out stands alone.
+func typedAddress(s string) string {
+	kind, address, ok := strings.Cut(s, ";")
+	if !ok {
+		kind, address = "rfc822", s
+	}
+	switch kind = strings.ToLower(strings.TrimSpace(kind)); kind {
+	case "utf-8":
+		address = unicodeXtext(address)
+	case "rfc822":
+		address = xtext(address)
+	}
+	return bareAddress(address)
+}
+
+// bareAddress is the address in s, or "" if s has none. What mail servers write
+// there is often no address by RFC 5322, so that the brackets alone are looked at.
+func bareAddress(s string) string {
+	s = strings.TrimSpace(s)
+	if at, end := strings.LastIndexByte(s, '<'), strings.LastIndexByte(s, '>'); at >= 0 && end > at {
+		s = s[at+1 : end]
+	}
+	s = oneLine(strings.Trim(s, "<>\"' "))
+	if len(s) > 320 || !strings.Contains(s, "@") || strings.ContainsAny(s, " ,;") {
+		return ""
+	}
+	return s
+}
+
+// addressList is the addresses of a header field. One that net/mail refuses is
+// searched for whatever looks like one.
+func addressList(s string) []string {
+	var all []string
+	if list, err := mail.ParseAddressList(s); err == nil {
+		for _, a := range list {
+			all = append(all, oneLine(a.Address))
+		}
+		return all
+	}
+	for _, a := range addresses.FindAllString(s, maxRecipients) {
+		all = append(all, oneLine(a))
+	}
+	return all
+}
+
+var (
+	plusHex   = regexp.MustCompile(`\+[0-9A-F]{2}`)
+	braceHex  = regexp.MustCompile(`\\x\{[0-9A-Fa-f]{2,6}\}`)
+	anyStatus = regexp.MustCompile(`[245]\.\d{1,3}\.\d{1,3}`)
+)
+
+// xtext undoes the encoding of an ORCPT (RFC 3461): +2B for a plus. A tag such as
+// "ada+ABBA@" looks the same to who never encoded it, so only what must be encoded
+// is decoded.
+func xtext(s string) string {
+	return plusHex.ReplaceAllStringFunc(s, func(code string) string {
+		if r := hexRune(code[1:]); r <= ' ' || r >= 0x7f || r == '+' || r == '=' {
+			return string(r)
+		}
+		return code
+	})
+}
+
+// unicodeXtext undoes the encoding of a utf-8 address (RFC 6533): \x{E9} for é.
+func unicodeXtext(s string) string {
+	return xtext(braceHex.ReplaceAllStringFunc(s, func(code string) string {
+		return string(hexRune(code[3 : len(code)-1]))
+	}))
+}
+
+func hexRune(s string) rune {
+	var r rune
+	for _, c := range strings.ToLower(s) {
+		r = r<<4 | rune(strings.IndexRune("0123456789abcdef", c))
+	}
+	return r
+}
+
+// untyped takes "smtp;" off a diagnostic.
+func untyped(s string) string {
+	if kind, rest, ok := strings.Cut(s, ";"); ok && len(kind) <= 20 && !strings.ContainsAny(strings.TrimSpace(kind), " :.") {
+		s = rest
+	}
+	return oneLine(decodeHeader(s))
+}
+
+func firstWord(s string) string {
+	if f := strings.FieldsFunc(s, func(r rune) bool { return (r < 'a' || r > 'z') && r != '-' }); len(f) > 0 {
+		return oneLine(f[0])
+	}
+	return ""
+}
+
+func firstStatus(s string) string { return anyStatus.FindString(s) }

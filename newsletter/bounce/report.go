@@ -1,0 +1,76 @@
+package bounce
+
+// Kind says what sort of mail a Report was read from.
+type Kind string
+
+const (
+	Failure     Kind = "failure"     // a mail was not delivered, and will not be tried again
+	Delay       Kind = "delay"       // it is still being tried
+	Delivered   Kind = "delivered"   // it arrived, or was handed on to a server that reports nothing
+	Complaint   Kind = "complaint"   // a reader marked it as spam or fraud
+	Unsubscribe Kind = "unsubscribe" // a reader asks to be left alone
+	AutoReply   Kind = "auto-reply"  // someone is on holiday
+	Other       Kind = "other"       // none of these: a person who answers, or noise
+)
+
+// Class says what a refusal means for the address that it speaks of.
+type Class string
+
+const (
+	None    Class = ""        // nothing
+	Soft    Class = "soft"    // it may pass another time
+	Blocked Class = "blocked" // the sender, its network or the text is refused; the address is not at fault
+	Hard    Class = "hard"    // the address is dead
+)
+
+// weight orders classes by how much they ask for.
+func (c Class) weight() int {
+	switch c {
+	case Hard:
+		return 3
+	case Blocked:
+		return 2
+	case Soft:
+		return 1
+	}
+	return 0
+}
+
+// Report is what one mail says. All text in it is valid UTF-8, in one line, and
+// without control characters.
+type Report struct {
+	Kind  Kind
+	Class Class // the most serious one of the recipients
+
+	// Recipients are those that the mail names. Without a delivery-status part
+	// there may be none, although the mail speaks of one.
+	Recipients []Recipient
+
+	// Text is what was said, for staff: a server's words if there are any.
+	Text string
+
+	// Feedback is the Feedback-Type of a report in the Abuse Reporting Format,
+	// in lower case: abuse, fraud, not-spam, …
+	Feedback string
+
+	// MessageID is that of the mail which came back, without the brackets.
+	MessageID string
+
+	// To holds the addresses that could be the return path of the mail which came
+	// back: where this one was sent, and what is left of the other's envelope.
+	To []string
+
+	// OriginalTo is whom the mail which came back was for, by its own header or
+	// the report's.
+	OriginalTo string
+}
+
+// Recipient is one address, and what became of a mail to it (RFC 3464).
+type Recipient struct {
+	Address    string // as the sender wrote it where that is known
+	Action     string // failed, delayed, delivered, relayed, expanded
+	Status     string // RFC 3463, such as 5.1.1
+	Code       int    // of the SMTP reply, such as 550
+	Diagnostic string // the words of the reply
+	Class      Class
+}
