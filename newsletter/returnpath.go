@@ -22,7 +22,50 @@ func (w *Writer) ReturnPath(ref Ref) string {
 	}
 	id = append([]byte{kind}, id...)
 	kid, mac := w.Registry.Keys.Sign(subscribers.BounceAddress, id)
-	return "bounce+" + lower32(append(kid, id...)) + "." + lower32(mac[:8]) + "@" + w.Identity.BounceDomain
+	return "bounce+" + lower32(append(kid, id...)) + "." + lower32(mac[:returnMAC]) + "@" + w.Identity.BounceDomain
+}
+
+// ofReturnPath is the mail that ReturnPath made an address for. Servers may have
+// changed the case of its letters.
+func (r *Returns) ofReturnPath(address string) (ref Ref, ok bool) {
+	local, _, _ := strings.Cut(strings.ToLower(address), "@")
+	local, found := strings.CutPrefix(local, "bounce+")
+	id, mac, cut := strings.Cut(local, ".")
+	if !found || !cut || len(local) > 64 {
+		return Ref{}, false
+	}
+	signed, err1 := fromLower32(id)
+	given, err2 := fromLower32(mac)
+	if err1 != nil || err2 != nil || len(signed) < 5 || len(given) != returnMAC {
+		return Ref{}, false
+	}
+	kid, data := signed[:3], signed[3:]
+	if !r.Registry.Keys.Verify(subscribers.BounceAddress, kid, data, given) {
+		return Ref{}, false
+	}
+	first, n := binary.Uvarint(data[1:])
+	if n <= 0 {
+		return Ref{}, false
+	}
+	if data[0] == 'm' {
+		return Ref{Message: int64(first)}, true
+	}
+	second, n := binary.Uvarint(data[1+n:])
+	return Ref{Digest: int64(first), Subscriber: int64(second)}, n > 0
+}
+
+// returnMAC is how many bytes of a MAC stand in a return path.
+const returnMAC = 8
+
+// unsubscribeToken is the token in an address that readers write to in order to
+// leave: unsubscribe+TOKEN@DOMAIN (RFC 2369).
+func unsubscribeToken(address string) (token string, ok bool) {
+	local, _, _ := strings.Cut(address, "@")
+	return strings.CutPrefix(local, "unsubscribe+")
+}
+
+func fromLower32(s string) ([]byte, error) {
+	return base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(strings.ToUpper(s))
 }
 
 func lower32(b []byte) string {

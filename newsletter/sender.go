@@ -111,6 +111,12 @@ func (c *connection) handle(ctx context.Context, t Task) {
 	now := time.Now()
 	c.settle(ctx, c.settlement(t, outcome, now))
 	c.learn(outcome, now)
+	if c.OnOutcome != nil && (outcome.Result == Accepted || outcome.Result == Permanent) {
+		if outcome.Result == Permanent {
+			c.store(ctx) // before what it leads to
+		}
+		c.OnOutcome(ctx, t.Ref, outcome)
+	}
 	if outcome.Broken {
 		c.close()
 	}

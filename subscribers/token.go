@@ -83,6 +83,19 @@ func (k *Keyring) Sign(p Purpose, data []byte) (kid, mac []byte) {
 	return kid, h.Sum(nil)
 }
 
+// Verify reports whether mac is what Sign made of data, or began with.
+func (k *Keyring) Verify(p Purpose, kid, data, mac []byte) bool {
+	key := k.keys[hex.EncodeToString(kid)]
+	if key == nil || len(mac) < 5 {
+		return false
+	}
+	h := hmac.New(sha256.New, key)
+	h.Write([]byte(p + "\x00"))
+	h.Write(data)
+	whole := h.Sum(nil)
+	return hmac.Equal(mac, whole[:min(len(mac), len(whole))])
+}
+
 func (k *Keyring) make(kid string, p Purpose, publicID, scope string) string {
 	mac := hmac.New(sha256.New, k.keys[kid])
 	mac.Write([]byte(string(p) + "\x00" + publicID + "\x00" + scope))

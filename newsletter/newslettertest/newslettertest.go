@@ -31,6 +31,7 @@ type Store interface {
 	newsletter.SlotStore
 	newsletter.DigestStore
 	newsletter.OutboxStore
+	newsletter.ReturnStore
 	subscribers.Store
 }
 
@@ -51,6 +52,7 @@ func Test(t *testing.T, seasons int, open func(t *testing.T) Store) {
 		{"Planner", plannerTests},
 		{"Worker", workerTests},
 		{"Outage", outageTests},
+		{"Returns", returnTests},
 		{"Relay", relayTests},
 		{"Scheduler", schedulerTests},
 		{"Schedules", scheduleTests},

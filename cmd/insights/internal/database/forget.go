@@ -50,6 +50,7 @@ func forget(ctx context.Context, tx *sql.Tx, id int64, email, key string) error 
 		{"UPDATE deliveries SET email = '', message_id = '', reason = '' WHERE subscriber_id = ?1 AND (email <> '' OR message_id <> '' OR reason <> '')", []any{id}},
 		{"DELETE FROM messages WHERE subscriber_id = ?1 OR email = ?2 OR lower(email) = ?3", []any{id, email, key}},
 		{"DELETE FROM inbox WHERE recipient = ?1 OR lower(recipient) = ?2", []any{email, key}},
+		{"UPDATE bounces SET subscriber_id = 0, text = '' WHERE subscriber_id = ?1", []any{id}},
 		{"DELETE FROM events WHERE subscriber_id = ?1", []any{id}},
 		{"DELETE FROM subscribers WHERE id = ?1", []any{id}},
 		// An id must never be given again: mails of before are counted by it.

@@ -142,7 +142,7 @@ func (p *postgres) announce(ctx context.Context, tx *sql.Tx) error {
 
 // scrub removes dead rows from where addresses stand.
 func (p *postgres) scrub(ctx context.Context, writer *sql.DB) error {
-	for _, table := range []string{"subscribers", "events", "messages", "deliveries", "inbox"} {
+	for _, table := range []string{"subscribers", "events", "messages", "deliveries", "bounces", "inbox"} {
 		if _, err := writer.ExecContext(ctx, "VACUUM "+table); err != nil {
 			return explain(err)
 		}

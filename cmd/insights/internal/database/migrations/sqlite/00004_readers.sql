@@ -26,6 +26,23 @@ CREATE TABLE attempts (
 ) STRICT;
 CREATE INDEX attempts_at ON attempts (at, client, domain);
 
+-- Mails that came back, refusals and complaints. Which mail it is about stands in
+-- digest_id and subscriber_id, or in message_id.
+CREATE TABLE bounces (
+  id            INTEGER PRIMARY KEY,
+  at            INTEGER NOT NULL,
+  digest_id     INTEGER NOT NULL DEFAULT 0,
+  message_id    INTEGER NOT NULL DEFAULT 0,
+  subscriber_id INTEGER NOT NULL DEFAULT 0, -- 0 = forgotten
+  kind          TEXT NOT NULL,
+  class         TEXT NOT NULL,
+  code          INTEGER NOT NULL,
+  status        TEXT NOT NULL,
+  text          TEXT NOT NULL,
+  hash          TEXT NOT NULL UNIQUE
+) STRICT;
+CREATE INDEX bounces_subscriber ON bounces (subscriber_id, at);
+
 -- The highest id of a subscriber who was forgotten: none is given twice.
 INSERT INTO counters (name, value) VALUES ('forgotten', 0);
 

@@ -1,0 +1,113 @@
+package database
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"iter"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/scaledbydesign/insights/newsletter"
+	"github.com/scaledbydesign/insights/subscribers"
+)
+
+// SentMail implements newsletter.ReturnStore.
+func (db *DB) SentMail(ctx context.Context, ref newsletter.Ref) (to string, reader subscribers.Subscriber, err error) {
+	id := ref.Subscriber
+	if ref.Message != 0 {
+		var subscriber sql.NullInt64
+		err = db.reader.QueryRowContext(ctx, "SELECT email, subscriber_id FROM messages WHERE id = ?1", ref.Message).Scan(&to, &subscriber)
+		id = subscriber.Int64
+	} else {
+		err = db.reader.QueryRowContext(ctx, "SELECT email FROM deliveries WHERE digest_id = ?1 AND subscriber_id = ?2", ref.Digest, ref.Subscriber).Scan(&to)
+	}
+	if errors.Is(err, sql.ErrNoRows) {
+		err = newsletter.ErrNotFound
+	}
+	if err != nil || id == 0 {
+		return to, reader, explain(err)
+	}
+	reader, err = db.ByID(ctx, id)
+	if isNotFound(err) {
+		return to, subscribers.Subscriber{}, nil
+	}
+	return to, reader, err
+}
+
+// ByMessageID implements newsletter.ReturnStore. The identifier says which digest it
+// is of, as newsletter.Writer.MessageID made it; its mails are looked through.
+func (db *DB) ByMessageID(ctx context.Context, id string) (ref newsletter.Ref, err error) {
+	local, _, _ := strings.Cut(id, "@")
+	_, unit, _ := strings.Cut(local, ".")
+	if number, ok := strings.CutPrefix(unit, "m"); ok {
+		if message, err := strconv.ParseInt(number, 10, 64); err == nil {
+			err := db.reader.QueryRowContext(ctx, "SELECT id FROM messages WHERE id = ?1 AND message_id = ?2", message, id).Scan(&ref.Message)
+			if !errors.Is(err, sql.ErrNoRows) {
+				return ref, explain(err)
+			}
+		}
+	}
+	err = db.reader.QueryRowContext(ctx, `SELECT o.digest_id, o.subscriber_id FROM digests d JOIN deliveries o ON o.digest_id = d.id
+		WHERE d.uid = ?1 AND o.message_id = ?2`, unit, id).Scan(&ref.Digest, &ref.Subscriber)
+	if errors.Is(err, sql.ErrNoRows) {
+		return newsletter.Ref{}, newsletter.ErrNotFound
+	}
+	return ref, explain(err)
+}
+
+// RecordBounce implements newsletter.ReturnStore.
+func (db *DB) RecordBounce(ctx context.Context, b newsletter.Bounce) (known bool, err error) {
+	err = db.write(ctx, func(tx *sql.Tx) error {
+		n, err := affected(tx.ExecContext(ctx, `INSERT INTO bounces (at, digest_id, message_id, subscriber_id, kind, class, code, status, text, hash)
+			VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (hash) DO NOTHING`,
+			millis(b.At), b.Ref.Digest, b.Ref.Message, b.Subscriber, string(b.Kind), string(b.Class), b.Code, b.Status, b.Text, b.Hash))
+		known = n == 0
+		return err
+	})
+	return known, err
+}
+
+// SoftBounces implements newsletter.ReturnStore.
+func (db *DB) SoftBounces(ctx context.Context, subscriber int64, settled time.Duration) (count newsletter.SoftCount, err error) {
+	var arrived, since int64
+	at := now()
+	err = db.reader.QueryRowContext(ctx, `SELECT coalesce(max(o.updated_at), 0) FROM digests d JOIN deliveries o ON o.digest_id = d.id AND o.subscriber_id = ?1
+		WHERE o.state = 'sent' AND o.updated_at < ?2 AND NOT EXISTS (SELECT 1 FROM bounces b WHERE b.subscriber_id = ?1 AND b.digest_id = o.digest_id)`,
+		subscriber, at-settled.Milliseconds()).Scan(&arrived)
+	if err == nil {
+		err = db.reader.QueryRowContext(ctx, `SELECT count(*), coalesce(min(first), 0) FROM (SELECT min(at) AS first FROM bounces
+			WHERE subscriber_id = ?1 AND class = 'soft' AND at > ?2 GROUP BY digest_id, message_id) mails`, subscriber, arrived).Scan(&count.Mails, &since)
+	}
+	count.Since = fromMillis(since)
+	return count, explain(err)
+}
+
+// Bounces implements newsletter.ReturnStore.
+func (db *DB) Bounces(ctx context.Context) iter.Seq2[newsletter.Bounce, error] {
+	return func(yield func(newsletter.Bounce, error) bool) {
+		rows, err := db.reader.QueryContext(ctx, `SELECT b.id, b.at, b.digest_id, b.message_id, b.subscriber_id, coalesce(s.email, ''), b.kind, b.class, b.code, b.status, b.text
+			FROM bounces b LEFT JOIN subscribers s ON s.id = b.subscriber_id ORDER BY b.id DESC`)
+		if err != nil {
+			yield(newsletter.Bounce{}, explain(err))
+			return
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var b newsletter.Bounce
+			var at int64
+			err := rows.Scan(&b.ID, &at, &b.Ref.Digest, &b.Ref.Message, &b.Subscriber, &b.Email, &b.Kind, &b.Class, &b.Code, &b.Status, &b.Text)
+			b.At = fromMillis(at)
+			if b.Ref.Message == 0 {
+				b.Ref.Subscriber = b.Subscriber
+			}
+			if !yield(b, err) || err != nil {
+				return
+			}
+		}
+		if err := rows.Err(); err != nil {
+			yield(newsletter.Bounce{}, explain(err))
+		}
+	}
+}

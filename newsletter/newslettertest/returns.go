@@ -1,0 +1,320 @@
+package newslettertest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/scaledbydesign/insights/newsletter"
+	"github.com/scaledbydesign/insights/newsletter/bounce"
+	"github.com/scaledbydesign/insights/subscribers"
+)
+
+var returnTests = []test{
+	{"a hard bounce suspends exactly one reader", hardBounce},
+	{"a forged bounce suspends nobody", forgedBounce},
+	{"a bounce that names only the Message-ID", bounceByMessageID},
+	{"soft bounces suspend when they go on", softBounces},
+	{"a mail that arrives between soft bounces", softBounceBetween},
+	{"a block suspends nobody, and many stop the digest", blockedMails},
+	{"a complaint ends all mail", complaint},
+	{"an unsubscription by mail", mailedUnsubscription},
+	{"a refusal in our own session counts the same", refusedInSession},
+	{"a bounce of an address that was changed since", movedAddress},
+	{"of who was forgotten no words are kept", bounceOfForgotten},
+}
+
+func (w *world) returns() *newsletter.Returns {
+	return &newsletter.Returns{Store: w.store, Registry: w.registry, Log: w.log, Pause: w.store.Pause}
+}
+
+// path is the return path of a mail.
+func (w *world) path(digest int64, name string) string {
+	writer := w.writer()
+	writer.Identity.BounceDomain = "bounces.example.com"
+	return writer.ReturnPath(newsletter.Ref{Digest: digest, Subscriber: w.reader(name).ID})
+}
+
+// notification is a bounce as servers write it (RFC 3464).
+func notification(status, diagnostic, more string) string {
+	return strings.ReplaceAll(fmt.Sprintf(`From: MAILER-DAEMON@mx.example.net
+To: bounces@example.com
+Subject: Undelivered Mail Returned to Sender
+Date: %s
+Content-Type: multipart/report; report-type=delivery-status; boundary="b"
+MIME-Version: 1.0
+
+--b
+Content-Type: text/plain
+
+Your mail could not be delivered.
+
+--b
+Content-Type: message/delivery-status
+
+Reporting-MTA: dns; mx.example.net
+
+Final-Recipient: rfc822; somebody@example.com
+Action: failed
+Status: %s
+Diagnostic-Code: smtp; %s
+
+--b
+Content-Type: text/rfc822-headers
+
+%sSubject: Weekly digest
+
+--b--
+`, time.Now().Format(time.RFC1123Z), status, diagnostic, more), "\n", "\r\n")
+}
+
+const unknownUser = "550 5.1.1 <somebody@example.com>: Recipient address rejected: User unknown"
+
+func (w *world) receive(r *newsletter.Returns, to, message string) string {
+	w.Helper()
+	did, err := r.Receive(w.Context(), []string{to}, strings.NewReader(message))
+	w.check(err)
+	return did
+}
+
+func (w *world) wantStatus(name string, want subscribers.Status) {
+	w.Helper()
+	if got := w.reader(name); got.Status != want {
+		w.Errorf("%s is %s (%s), want %s", name, got.Status, got.Reason, want)
+	}
+}
+
+// sent plans a digest of one more insight and sends it.
+func (w *world) sent(insight string) newsletter.Digest {
+	w.Helper()
+	w.publish("engineering", insight)
+	d := w.plan(newsletter.Request{})
+	var s server
+	w.send(&s, 10*time.Second)
+	return d
+}
+
+func hardBounce(w *world) {
+	w.join("engineering", "ada", "ben")
+	d := w.sent("e1")
+	r := w.returns()
+	path := w.path(d.ID, "ada")
+	if !r.Takes(path) || !r.Takes(strings.ToUpper(path)) || r.Takes("bounce+aaaaa.aaaaa@bounces.example.com") || r.Takes("news@example.com") {
+		w.Error("it takes other addresses than it made")
+	}
+	for range 2 {
+		did := w.receive(r, strings.ToUpper(path), notification("5.1.1", unknownUser, ""))
+		if !strings.Contains(did, "bounce") {
+			w.Errorf("did %q", did)
+		}
+	}
+	w.wantStatus("ada", subscribers.Suppressed)
+	w.wantStatus("ben", subscribers.Confirmed)
+	if reason := w.reader("ada").Reason; !strings.Contains(reason, "User unknown") || strings.Contains(reason, "@") {
+		w.Errorf("reason %q", reason)
+	}
+	all := collect(w, w.store.Bounces(w.Context()))
+	if len(all) != 1 || all[0].Class != bounce.Hard || all[0].Code != 550 || all[0].Status != "5.1.1" || all[0].Email != address("ada") {
+		w.Errorf("on record: %+v", all)
+	}
+}
+
+func forgedBounce(w *world) {
+	w.join("engineering", "ada")
+	d := w.sent("e1")
+	r := w.returns()
+	path := w.path(d.ID, "ada")
+	at := strings.IndexByte(path, '@')
+	for _, forged := range []string{
+		path[:at-1] + "a" + path[at:], path[:at-4] + path[at:], strings.Replace(path, "bounce+", "bounce+a", 1), "bounce+@x", "bounce+.@x", "unsubscribe+x@x", strings.Repeat("a", 1000),
+	} {
+		if forged == path {
+			continue
+		}
+		_, err := r.Receive(w.Context(), []string{forged}, strings.NewReader(notification("5.1.1", unknownUser, "")))
+		if !errors.Is(err, newsletter.ErrNotOurs) || r.Takes(forged) {
+			w.Errorf("%s: %v", forged, err)
+		}
+	}
+	w.wantStatus("ada", subscribers.Confirmed)
+}
+
+func bounceByMessageID(w *world) {
+	w.join("engineering", "ada", "ben")
+	d := w.sent("e1")
+	id := w.delivery(d.ID, "ada").MessageID
+	w.receive(w.returns(), "bounces@example.com", notification("5.1.1", unknownUser, "Message-ID: <"+id+">\n"))
+	w.wantStatus("ada", subscribers.Suppressed)
+	w.wantStatus("ben", subscribers.Confirmed)
+	_, err := w.returns().Receive(w.Context(), nil, strings.NewReader(notification("5.1.1", unknownUser, "Message-ID: <x.y@example.com>\n")))
+	if !errors.Is(err, newsletter.ErrNotOurs) {
+		w.Errorf("a Message-ID of nobody: %v", err)
+	}
+}
+
+func softBounces(w *world) {
+	w.join("engineering", "ada")
+	r := w.returns()
+	for i := range 6 {
+		w.wantStatus("ada", subscribers.Confirmed)
+		d := w.sent(fmt.Sprint("e", i))
+		for range 2 { // two of one mail are one
+			w.receive(r, w.path(d.ID, "ada"), notification("4.2.2", "452 4.2.2 mailbox full", fmt.Sprintf("X-N: %d\n", time.Now().UnixNano())))
+			time.Sleep(time.Minute)
+		}
+		if i == 5 {
+			break
+		}
+		time.Sleep(3 * 24 * time.Hour)
+	}
+	w.wantStatus("ada", subscribers.Suppressed)
+}
+
+func softBounceBetween(w *world) {
+	w.join("engineering", "ada")
+	r := w.returns()
+	for i := range 10 {
+		d := w.sent(fmt.Sprint("e", i))
+		if i%4 != 3 { // every fourth arrives
+			w.receive(r, w.path(d.ID, "ada"), notification("4.2.2", "452 4.2.2 mailbox full", ""))
+		}
+		time.Sleep(4 * 24 * time.Hour)
+	}
+	w.wantStatus("ada", subscribers.Confirmed)
+}
+
+func blockedMails(w *world) {
+	w.readers(40)
+	d := w.plan(newsletter.Request{})
+	r := w.returns()
+	s := server{takes: time.Second, answer: func(to string, n int) newsletter.Outcome {
+		if strings.HasPrefix(to, "reader3") {
+			return newsletter.Outcome{Result: newsletter.Permanent, Code: 550, Status: "5.7.1", Text: "blocked: your network is on a blocklist"}
+		}
+		return accepted
+	}}
+	worker := w.worker(&s)
+	worker.OnOutcome = func(ctx context.Context, ref newsletter.Ref, o newsletter.Outcome) {
+		if o.Result == newsletter.Accepted {
+			r.Arrived(ref.Digest)
+			return
+		}
+		w.check(r.Refused(ctx, ref, o))
+	}
+	stop := w.start(worker)
+	time.Sleep(time.Minute)
+	stop()
+	got := w.digest(d.ID)
+	if got.State != newsletter.DigestPaused || !strings.Contains(got.Reason, "were blocked") || !strings.Contains(got.Reason, "blocklist") {
+		w.Errorf("the digest is %s: %s", got.State, got.Reason)
+	}
+	w.wantStatus("reader3", subscribers.Confirmed)
+	if n := len(s.received()); n < 18 || n > 36 {
+		w.Errorf("%d mails before it was stopped", n)
+	}
+}
+
+func complaint(w *world) {
+	w.join("engineering", "ada", "ben")
+	d := w.sent("e1")
+	report := func(kind string) string {
+		return strings.ReplaceAll(fmt.Sprintf(`From: fbl@mailbox.example
+To: abuse@example.com
+Subject: complaint about message
+Content-Type: multipart/report; report-type=feedback-report; boundary="b"
+MIME-Version: 1.0
+
+--b
+Content-Type: text/plain
+
+This is an abuse report.
+
+--b
+Content-Type: message/feedback-report
+
+Feedback-Type: %s
+User-Agent: SomeGenerator/1.0
+Version: 1
+
+--b
+Content-Type: text/rfc822-headers
+
+Subject: Weekly digest
+
+--b--
+`, kind), "\n", "\r\n")
+	}
+	w.receive(w.returns(), w.path(d.ID, "ben"), report("not-spam"))
+	w.wantStatus("ben", subscribers.Confirmed)
+	w.receive(w.returns(), w.path(d.ID, "ada"), report("abuse"))
+	w.wantStatus("ada", subscribers.Suppressed)
+	if sub := w.reader("ada"); sub.Cause != subscribers.Complained || sub.UnsubscribedAt.IsZero() {
+		w.Errorf("%+v", sub)
+	}
+}
+
+func mailedUnsubscription(w *world) {
+	w.join("engineering", "ada")
+	to := "unsubscribe+" + w.registry.Keys.Make(subscribers.UnsubscribeToken, w.reader("ada").PublicID, "") + "@bounces.example.com"
+	if local, _, _ := strings.Cut(to, "@"); len(local) > 64 {
+		w.Errorf("%s has %d octets before the @", to, len(local))
+	}
+	r := w.returns()
+	if !r.Takes(to) {
+		w.Error("it does not take its own address")
+	}
+	for range 2 {
+		w.receive(r, to, "From: ada@example.com\r\nSubject: whatever\r\n\r\n")
+	}
+	w.wantStatus("ada", subscribers.Unsubscribed)
+}
+
+func refusedInSession(w *world) {
+	w.join("engineering", "ada", "ben")
+	r := w.returns()
+	w.publish("engineering", "e1")
+	d := w.plan(newsletter.Request{})
+	s := server{answer: func(to string, n int) newsletter.Outcome {
+		if to == address("ada") {
+			return never
+		}
+		return accepted
+	}}
+	worker := w.worker(&s)
+	worker.OnOutcome = func(ctx context.Context, ref newsletter.Ref, o newsletter.Outcome) {
+		if o.Result == newsletter.Permanent {
+			w.check(r.Refused(ctx, ref, o))
+		}
+	}
+	stop := w.start(worker)
+	time.Sleep(time.Minute)
+	stop()
+	w.wantStatus("ada", subscribers.Suppressed)
+	w.wantStatus("ben", subscribers.Confirmed)
+	w.wantDelivery(d.ID, "ada", newsletter.Failed, "550")
+}
+
+func movedAddress(w *world) {
+	w.join("engineering", "ada")
+	d := w.sent("e1")
+	path := w.path(d.ID, "ada")
+	w.edit("ada", func(s *subscribers.Subscriber) { s.Address, _ = subscribers.ParseAddress("moved@example.com") })
+	w.receive(w.returns(), path, notification("5.1.1", unknownUser, ""))
+	w.wantStatus("moved", subscribers.Confirmed)
+}
+
+func bounceOfForgotten(w *world) {
+	w.join("engineering", "ada")
+	d := w.sent("e1")
+	path := w.path(d.ID, "ada")
+	a, _ := subscribers.ParseAddress(address("ada"))
+	w.check(w.registry.Forget(w.Context(), a))
+	w.receive(w.returns(), path, notification("5.1.1", unknownUser, ""))
+	for _, b := range collect(w, w.store.Bounces(w.Context())) {
+		if b.Text != "" || b.Email != "" || b.Subscriber != 0 {
+			w.Errorf("on record: %+v", b)
+		}
+	}
+}

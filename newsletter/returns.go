@@ -1,0 +1,285 @@
+package newsletter
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/scaledbydesign/insights/newsletter/bounce"
+	"github.com/scaledbydesign/insights/subscribers"
+)
+
+// ErrNotOurs says that a mail which came in is about none that was sent from here.
+var ErrNotOurs = errors.New("it is about no mail that was sent from here")
+
+// Bounce is a mail that came back, a refusal by a mail server, or a complaint.
+type Bounce struct {
+	ID         int64
+	At         time.Time
+	Ref        Ref   // the mail it is about
+	Subscriber int64 // 0 = forgotten since
+	Email      string
+	Kind       bounce.Kind
+	Class      bounce.Class
+	Code       int    // of the SMTP reply, 0 = none
+	Status     string // RFC 3463
+	Text       string
+	Hash       string // tells the same one again
+}
+
+// SoftCount are a reader's soft bounces since a mail last arrived.
+type SoftCount struct {
+	Mails int // that came back
+	Since time.Time
+}
+
+// ReturnStore keeps what came back.
+type ReturnStore interface {
+	// SentMail returns a mail with the address that it was sent to and its reader,
+	// who is the zero Subscriber if they are gone. ErrNotFound.
+	SentMail(ctx context.Context, ref Ref) (to string, reader subscribers.Subscriber, err error)
+	// ByMessageID finds a mail that was sent. ErrNotFound.
+	ByMessageID(ctx context.Context, id string) (Ref, error)
+	// RecordBounce records one, unless it is on record: then known is true.
+	RecordBounce(ctx context.Context, b Bounce) (known bool, err error)
+	// SoftBounces counts those of a reader. A mail arrived if none came back of it
+	// for settled.
+	SoftBounces(ctx context.Context, subscriber int64, settled time.Duration) (SoftCount, error)
+	// Bounces yields them, the newest first.
+	Bounces(ctx context.Context) iter.Seq2[Bounce, error]
+}
+
+// Returns handles what comes back of mails, and what readers write to the addresses
+// made for that. Its fields are set once; it is safe for concurrent use.
+type Returns struct {
+	Store    ReturnStore
+	Registry *subscribers.Registry
+	Log      *slog.Logger
+	// Pause, when set, stops a digest whose mails are blocked.
+	Pause func(ctx context.Context, digest int64, reason string) (changed bool, err error)
+
+	blocks blockWatch
+}
+
+// What it takes for soft bounces to end a subscription: so many mails in a row that
+// came back, over so long. A mail has arrived when none came back for a while.
+const (
+	softMails   = 5
+	softOver    = 14 * 24 * time.Hour
+	softSettles = 3 * 24 * time.Hour
+)
+
+// MaxReturn bounds a mail that comes in, in bytes.
+const MaxReturn = 1 << 20
+
+// Takes reports whether mail to an address is for here: the return path of a mail,
+// or an unsubscription. Nobody else can make such addresses.
+func (r *Returns) Takes(address string) bool {
+	_, bounced := r.ofReturnPath(address)
+	_, leaves := unsubscribeToken(address)
+	if leaves {
+		local, _, _ := strings.Cut(address, "@")
+		_, token, _ := strings.Cut(local, "+")
+		_, err := r.Registry.Keys.Check(subscribers.UnsubscribeToken, token, "")
+		leaves = err == nil
+	}
+	return bounced || leaves
+}
+
+// Receive acts on a mail that came in for the addresses in to, which may be empty
+// where they are not known. It returns what it did in a few words, fit for staff.
+// ErrNotOurs: nothing is known of it. Any other error is the store's, and the mail
+// should be kept.
+func (r *Returns) Receive(ctx context.Context, to []string, message io.Reader) (did string, err error) {
+	raw, err := io.ReadAll(io.LimitReader(message, MaxReturn))
+	if err != nil {
+		return "", fmt.Errorf("read a mail that came back: %w", err)
+	}
+	for _, address := range to {
+		if token, ok := unsubscribeToken(address); ok {
+			return r.leave(ctx, token)
+		}
+	}
+	report, err := bounce.Parse(bytes.NewReader(raw))
+	if err != nil {
+		return "", fmt.Errorf("%w: %w", ErrNotOurs, err)
+	}
+	ref, err := r.mailOf(ctx, to, report)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(raw)
+	b := Bounce{At: time.Now(), Ref: ref, Kind: report.Kind, Class: report.Class, Text: report.Text, Hash: hex.EncodeToString(sum[:16])}
+	for _, recipient := range report.Recipients {
+		if recipient.Class == report.Class {
+			b.Code, b.Status = recipient.Code, recipient.Status
+			break
+		}
+	}
+	return r.act(ctx, b, report.Feedback)
+}
+
+// Refused acts on a refusal in our own session with a mail server, which counts as a
+// bounce does.
+func (r *Returns) Refused(ctx context.Context, ref Ref, o Outcome) error {
+	sum := sha256.Sum256([]byte(ref.String() + "\x00" + o.Text))
+	b := Bounce{
+		At: time.Now(), Ref: ref, Kind: bounce.Failure, Class: bounce.Classify(o.Code, o.Status, o.Text), Code: o.Code, Status: o.Status,
+		Text: oneLine(o.Text), Hash: "s" + hex.EncodeToString(sum[:16]),
+	}
+	_, err := r.act(ctx, b, "")
+	if errors.Is(err, ErrNotOurs) { // it was a test mail, or its reader is gone
+		return nil
+	}
+	return err
+}
+
+// Arrived takes note that a mail server took a mail of a digest.
+func (r *Returns) Arrived(digest int64) { r.blocks.note(digest, false) }
+
+// mailOf finds the mail that a report is about: by the address it came back to,
+// which proves it, else by the Message-ID in it.
+func (r *Returns) mailOf(ctx context.Context, to []string, report bounce.Report) (Ref, error) {
+	for _, addresses := range [][]string{to, report.To} {
+		for _, address := range addresses {
+			if ref, ok := r.ofReturnPath(address); ok {
+				return ref, nil
+			}
+		}
+	}
+	if report.MessageID == "" {
+		return Ref{}, ErrNotOurs
+	}
+	ref, err := r.Store.ByMessageID(ctx, report.MessageID)
+	if errors.Is(err, ErrNotFound) {
+		return Ref{}, ErrNotOurs
+	}
+	return ref, err
+}
+
+func (r *Returns) leave(ctx context.Context, token string) (string, error) {
+	_, err := r.Registry.Unsubscribe(ctx, token, "mail")
+	if errors.Is(err, subscribers.ErrToken) {
+		return "", ErrNotOurs
+	}
+	if err != nil {
+		return "", err
+	}
+	return "unsubscribed, as they asked by mail", nil
+}
+
+// act records a bounce and does what it asks for.
+func (r *Returns) act(ctx context.Context, b Bounce, feedback string) (string, error) {
+	if b.Kind != bounce.Failure && b.Kind != bounce.Complaint || b.Kind == bounce.Failure && b.Class == bounce.None {
+		return fmt.Sprintf("%s: nothing to do", b.Kind), nil
+	}
+	to, reader, err := r.Store.SentMail(ctx, b.Ref)
+	if errors.Is(err, ErrNotFound) {
+		return "", ErrNotOurs
+	}
+	if err != nil {
+		return "", err
+	}
+	b.Subscriber = reader.ID
+	if b.Kind == bounce.Complaint {
+		b.Class = bounce.None
+	}
+	if reader.ID == 0 {
+		b.Text = "" // words may hold the address that was forgotten
+	}
+	known, err := r.Store.RecordBounce(ctx, b)
+	if err != nil {
+		return "", fmt.Errorf("record a bounce: %w", err)
+	}
+	if b.Class == bounce.Blocked && !known && b.Ref.Digest != 0 {
+		r.blocked(ctx, b)
+	}
+	moved := to != "" && !sameMailbox(to, reader.Address)
+	if reader.ID == 0 || moved {
+		return string(b.Class) + " bounce of an address that nobody has any more", nil
+	}
+	return r.suspend(ctx, b, reader, feedback)
+}
+
+// suspend suppresses a reader if a bounce asks for it.
+func (r *Returns) suspend(ctx context.Context, b Bounce, reader subscribers.Subscriber, feedback string) (string, error) {
+	cause, words := subscribers.Bounced, ""
+	switch {
+	case b.Kind == bounce.Complaint && complains(feedback):
+		cause, words = subscribers.Complained, "reported as "+feedback
+	case b.Kind == bounce.Complaint:
+		return "feedback " + feedback + ": nothing to do", nil
+	case b.Class == bounce.Hard:
+		words = "hard bounce: " + b.said()
+	case b.Class == bounce.Soft:
+		count, err := r.Store.SoftBounces(ctx, reader.ID, softSettles)
+		if err != nil {
+			return "", fmt.Errorf("count soft bounces: %w", err)
+		}
+		if count.Mails < softMails || b.At.Sub(count.Since) < softOver {
+			return fmt.Sprintf("soft bounce, %d in a row", count.Mails), nil
+		}
+		words = fmt.Sprintf("%d soft bounces since %s, the last: %s", count.Mails, count.Since.UTC().Format(time.DateOnly), b.said())
+	default:
+		return "blocked: our sending is refused, the address is not at fault", nil
+	}
+	changed, err := r.Registry.Suppress(ctx, reader.Address, cause, words, string(cause))
+	if err != nil {
+		return "", fmt.Errorf("suppress a reader: %w", err)
+	}
+	if changed {
+		r.Log.InfoContext(ctx, "reader suppressed", "subscriber", reader.ID, "cause", cause, "mail", b.Ref)
+		return fmt.Sprintf("suppressed over a %s", cause), nil
+	}
+	return fmt.Sprintf("%s of a reader who is suppressed already", cause), nil
+}
+
+// said is a bounce in short. It never holds an address.
+func (b Bounce) said() string {
+	text := withoutAddresses(b.Text)
+	if b.Status != "" && !strings.Contains(text, b.Status) {
+		text = b.Status + " " + text
+	}
+	if code := itoa(b.Code); b.Code != 0 && !strings.HasPrefix(text, code) {
+		text = code + " " + text
+	}
+	return text
+}
+
+// complains tells the feedback types (RFC 5965) by which a reader says no.
+func complains(feedback string) bool {
+	switch feedback {
+	case "abuse", "fraud", "virus", "opt-out", "opt-out-list":
+		return true
+	}
+	return false
+}
+
+func sameMailbox(to string, a subscribers.Address) bool {
+	sent, err := subscribers.ParseAddress(to)
+	return err == nil && sent.Key() == a.Key()
+}
+
+// blocked counts a mail that was blocked, and stops its digest when they are many.
+func (r *Returns) blocked(ctx context.Context, b Bounce) {
+	share, many := r.blocks.note(b.Ref.Digest, true)
+	if !many || r.Pause == nil {
+		return
+	}
+	reason := fmt.Sprintf("%.0f %% of the last mails were blocked, the last with: %s; mend that, then: insights digest resume %d", 100*share, b.said(), b.Ref.Digest)
+	paused, err := r.Pause(ctx, b.Ref.Digest, reason)
+	switch {
+	case err != nil:
+		r.Log.ErrorContext(ctx, "pausing a digest that is blocked failed", "digest", b.Ref.Digest, "error", err)
+	case paused:
+		r.Log.ErrorContext(ctx, "digest paused: its mails are blocked", "digest", b.Ref.Digest, "said", b.said())
+	}
+}
