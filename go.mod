@@ -10,7 +10,7 @@ require (
 	github.com/chromedp/chromedp v0.23.0 // tests: a real browser
 	github.com/emersion/go-msgauth v0.7.0 // tests: another judge of signatures
 	github.com/emersion/go-sasl v0.0.0-20241020182733-b788ff22d5a6 // tests: the login of a real SMTP server
-	github.com/emersion/go-smtp v0.25.1 // tests: a real SMTP server
+	github.com/emersion/go-smtp v0.25.1 // cmd/insights/internal/inbound: mails that come back; tests: a real SMTP server
 	github.com/fsnotify/fsnotify v1.10.1 // cmd/insights: live reload
 	github.com/go-co-op/gocron/v2 v2.21.2 // newsletter: schedules
 	github.com/google/go-cmp v0.7.0 // tests: readable differences
@@ -29,7 +29,7 @@ require (
 	github.com/wneessen/go-mail v0.8.1 // newsletter/smtp: messages and sessions
 	github.com/yuin/goldmark v1.8.7 // content: Markdown
 	go.yaml.in/yaml/v3 v3.0.6 // content, cmd/insights: front matter and configuration
-	golang.org/x/net v0.62.0 // subscribers, newsletter/smtp: international domain names (idna); internal/web, feeds: reading HTML; tests: a DNS server
+	golang.org/x/net v0.62.0 // subscribers, newsletter/smtp: international domain names (idna); internal/web, feeds: reading HTML; internal/inbound: bounding connections; tests: a DNS server
 	golang.org/x/sys v0.49.0 // cmd/insights: disk space and file locks
 	golang.org/x/time v0.16.0 // newsletter: rates of sending
 )

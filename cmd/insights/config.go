@@ -35,6 +35,7 @@ type Config struct {
 	SMTP           SMTPConfig      `yaml:"smtp"`
 	Mail           MailConfig      `yaml:"mail"`
 	Digests        DigestsConfig   `yaml:"digests"`
+	Bounces        BouncesConfig   `yaml:"bounces"`
 	Limits         LimitsConfig    `yaml:"limits"`
 	TrustedProxies []string        `yaml:"trusted_proxies"` // addresses or networks whose X-Forwarded-For is believed
 	TrustedOrigins []string        `yaml:"trusted_origins"` // sites that may embed the sign-up form
@@ -132,6 +133,12 @@ type ScheduleConfig struct {
 	Missed      string        `yaml:"missed"` // send, skip
 	LateAfter   time.Duration `yaml:"late_after"`
 	Approve     string        `yaml:"approve"` // auto, manual
+}
+
+// BouncesConfig is how mails come back.
+type BouncesConfig struct {
+	Listen  string `yaml:"listen"`  // HOST:PORT for SMTP, lmtp:HOST:PORT or unix:PATH for LMTP; "" = none
+	Maildir string `yaml:"maildir"` // a maildir they are delivered to; "" = none
 }
 
 // LimitsConfig bounds sign-ups; 0 = no limit.
@@ -238,6 +245,11 @@ func (c *Config) check(found *faults) {
 	for _, s := range c.TrustedProxies {
 		if _, err := parseNetwork(s); err != nil {
 			fault("trusted_proxies", "%q is neither an IP address nor a network such as 10.0.0.0/8", s)
+		}
+	}
+	if a := c.Bounces.Listen; a != "" && !strings.HasPrefix(a, "unix:/") {
+		if _, _, err := net.SplitHostPort(strings.TrimPrefix(a, "lmtp:")); err != nil {
+			fault("bounces.listen", "%q: write 127.0.0.1:2525 for SMTP, lmtp:127.0.0.1:2424 or unix:/run/insights/lmtp for LMTP", a)
 		}
 	}
 	for _, s := range c.TrustedOrigins {

@@ -17,15 +17,17 @@ var mayImport = map[string][]string{
 	"feeds":                          {"content"},
 	"feeds/websub":                   {},
 	"feeds/websub/websubtest":        {"feeds/websub"},
-	"newsletter":                     {"content", "subscribers"},
-	"newsletter/newslettertest":      {"content", "newsletter", "subscribers"},
+	"newsletter":                     {"content", "newsletter/bounce", "subscribers"},
+	"newsletter/bounce":              {},
+	"newsletter/newslettertest":      {"content", "newsletter", "newsletter/bounce", "subscribers"},
 	"newsletter/smtp":                {"newsletter"},
 	"templates":                      {"content", "newsletter", "subscribers"},
 	"cmd/insights/internal/database": {"feeds", "feeds/websub", "newsletter", "subscribers"},
 	"cmd/insights/internal/database/databasetest": {"cmd/insights/internal/database"},
+	"cmd/insights/internal/inbound":               {"newsletter"},
 	"cmd/insights/internal/outbound":              {"feeds/websub"},
 	"cmd/insights/internal/web":                   {"content", "feeds", "feeds/websub", "newsletter", "subscribers", "templates"},
-	"cmd/insights": {"cmd/insights/internal/database", "cmd/insights/internal/outbound", "cmd/insights/internal/web",
+	"cmd/insights": {"cmd/insights/internal/database", "cmd/insights/internal/inbound", "cmd/insights/internal/outbound", "cmd/insights/internal/web",
 		"content", "feeds", "feeds/websub", "newsletter", "newsletter/smtp", "subscribers", "templates"},
 }
 
@@ -36,7 +38,9 @@ var mayNotReach = map[string][]string{
 	"feeds/websub": {"database/sql", "net/http", "net/smtp", module + "templates"},
 	"subscribers":  {"database/sql", "net/http", "net/smtp", module + "templates"},
 	"newsletter":   {"database/sql", "net/http", "net/smtp", module + "templates"},
-	"templates":    {"database/sql", "net/http", "net/smtp"},
+
+	"newsletter/bounce": {"database/sql", "net/http", "net/smtp", "os/exec", module + "newsletter", module + "subscribers"},
+	"templates":         {"database/sql", "net/http", "net/smtp"},
 }
 
 // homes says which one package may import each library.
@@ -47,6 +51,7 @@ var homes = map[string]string{
 	"github.com/go-co-op/gocron":          "newsletter",
 	"github.com/robfig/cron":              "newsletter",
 	"github.com/wneessen/go-mail":         "newsletter/smtp",
+	"github.com/emersion/go-smtp":         "cmd/insights/internal/inbound",
 	"github.com/mattn/go-sqlite3":         "cmd/insights/internal/database",
 	"github.com/jackc/pgx":                "cmd/insights/internal/database",
 	"github.com/pressly/goose":            "cmd/insights/internal/database",

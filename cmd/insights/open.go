@@ -116,6 +116,7 @@ type newsroom struct {
 	db       *database.DB
 	registry *subscribers.Registry
 	planner  *newsletter.Planner
+	returns  *newsletter.Returns
 	writer   *newsletter.Writer
 }
 
@@ -208,6 +209,7 @@ func (p *program) assemble(c *Config, db *database.DB) (*newsroom, error) {
 	return &newsroom{
 		config: c, db: db, registry: registry,
 		planner: &newsletter.Planner{Store: db, Log: p.log()},
+		returns: &newsletter.Returns{Store: db, Registry: registry, Log: p.log(), Pause: db.Pause},
 		writer: &newsletter.Writer{
 			Renderer: mails, Registry: registry,
 			Identity: newsletter.Identity{
@@ -236,7 +238,7 @@ func (n *newsroom) worker(ctx context.Context, p *program) (*newsletter.Worker, 
 		Retry:       newsletter.Retry{First: c.Digests.Retry.First, Deadline: c.Digests.Retry.Deadline},
 		Schedules:   c.schedules(),
 		OnUncertain: newsletter.OnUncertain(c.Digests.OnUncertain),
-		Grace:       c.ShutdownGrace, Log: p.log(), Wake: n.db.Changed,
+		Grace:       c.ShutdownGrace, Log: p.log(), Wake: n.db.Changed, OnOutcome: n.outcome,
 	}, nil
 }
 

@@ -30,7 +30,7 @@ func (p *program) rootCommand() *cobra.Command {
 		}
 	}
 	add("run", p.devCommand(), p.initCommand(), p.serveCommand(), p.buildCommand(), p.statusCommand())
-	add("staff", p.contentCommand(), p.feedCommand(), p.digestCommand(), p.deliveryCommand(), p.subscriberCommand(), p.suppressCommand())
+	add("staff", p.contentCommand(), p.feedCommand(), p.digestCommand(), p.deliveryCommand(), p.subscriberCommand(), p.suppressCommand(), p.bounceCommand())
 	add("operate", p.dbCommand(), p.configCommand(), p.keyCommand(), p.versionCommand())
 	root.SetCompletionCommandGroupID("operate")
 	root.SetHelpCommandGroupID("operate")

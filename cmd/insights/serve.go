@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/scaledbydesign/insights/cmd/insights/internal/database"
+	"github.com/scaledbydesign/insights/cmd/insights/internal/inbound"
 	"github.com/scaledbydesign/insights/cmd/insights/internal/web"
 	"github.com/scaledbydesign/insights/content"
 	"github.com/scaledbydesign/insights/feeds"
@@ -59,8 +60,10 @@ type daemon struct {
 	server    *http.Server
 	listener  net.Listener
 	readers   feeds.Readership
-	metrics   *metrics     // nil: none
-	reloaded  atomic.Int64 // when the insights were last read without a fault, in Unix seconds
+	metrics   *metrics         // nil: none
+	inbound   *inbound.Server  // nil: none
+	maildir   *inbound.Maildir // nil: none
+	reloaded  atomic.Int64     // when the insights were last read without a fault, in Unix seconds
 }
 
 // daemon starts everything in an order in which each part finds what it needs,
@@ -157,6 +160,14 @@ func (d *daemon) open(ctx context.Context, c *Config, use database.Use) (err err
 		return err
 	}
 	d.worker.Log = d.log
+	if err := d.openReturns(c); err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil && d.inbound != nil {
+			d.inbound.Close()
+		}
+	}()
 	d.scheduler = &newsletter.Scheduler{
 		Planner: d.planner, Slots: db, Schedules: c.schedules(), Library: d.live.Current, Changed: d.live.Changed,
 		Grace: c.Content.EditGrace, Log: d.log,
@@ -256,6 +267,12 @@ func (d *daemon) run(ctx context.Context) error {
 	part("unconfirmed sign-ups", d.tidy)
 	if d.metrics != nil {
 		part("metrics", d.metrics.run)
+	}
+	if d.inbound != nil {
+		part("mails that come back", d.inbound.Run)
+	}
+	if d.maildir != nil {
+		part("maildir", d.maildir.Run)
 	}
 	if d.pusher != nil {
 		part("pushes", d.pusher.Run)

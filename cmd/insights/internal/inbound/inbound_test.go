@@ -1,0 +1,198 @@
+package inbound_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/smtp"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	gosmtp "github.com/emersion/go-smtp"
+
+	"github.com/scaledbydesign/insights/cmd/insights/internal/inbound"
+	"github.com/scaledbydesign/insights/newsletter"
+)
+
+// desk takes mail for addresses that begin with bounce+.
+type desk struct {
+	mu    sync.Mutex
+	mails []string
+	err   error
+}
+
+func (d *desk) Takes(address string) bool { return strings.HasPrefix(address, "bounce+") }
+
+func (d *desk) Receive(_ context.Context, to []string, message io.Reader) (string, error) {
+	raw, err := io.ReadAll(message)
+	if err != nil {
+		return "", err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.err != nil {
+		return "", d.err
+	}
+	d.mails = append(d.mails, strings.Join(to, " ")+"|"+strings.ReplaceAll(string(raw), "\r\n", "\n"))
+	return "taken", nil
+}
+
+func (d *desk) fail(err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.err = err
+}
+
+func (d *desk) took() []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.mails)
+}
+
+func listen(t *testing.T, address string, d *desk) string {
+	t.Helper()
+	s, err := inbound.Listen(address, "bounces.example.com", d, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	return s.Addr().String()
+}
+
+func TestMailsComeInOverSMTP(t *testing.T) {
+	var d desk
+	address := listen(t, "127.0.0.1:0", &d)
+	send := func(to, text string) error {
+		return smtp.SendMail(address, nil, "", []string{to}, []byte(text))
+	}
+	if err := send("bounce+abc@bounces.example.com", "Subject: a\r\n\r\nb\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	if got := d.took(); len(got) != 1 || got[0] != "bounce+abc@bounces.example.com|Subject: a\n\nb\n" {
+		t.Errorf("taken %q", got)
+	}
+	if err := send("news@bounces.example.com", "x"); err == nil || !strings.HasPrefix(err.Error(), "550") {
+		t.Errorf("an unknown recipient: %v", err)
+	}
+	d.fail(newsletter.ErrNotOurs)
+	if err := send("bounce+abc@bounces.example.com", "x"); err != nil {
+		t.Errorf("a mail about none of ours: %v", err)
+	}
+	d.fail(errors.New("the disk is full"))
+	if err := send("bounce+abc@bounces.example.com", "x"); err == nil || !strings.HasPrefix(err.Error(), "451") {
+		t.Errorf("a mail that can't be handled now: %v", err)
+	}
+	d.fail(nil)
+	if err := send("bounce+abc@bounces.example.com", strings.Repeat(strings.Repeat("x", 76)+"\r\n", 20_000)); err == nil || !strings.HasPrefix(err.Error(), "552") {
+		t.Errorf("a mail of 1.5 MB: %v", err)
+	}
+}
+
+func TestMailsComeInOverLMTPOnASocket(t *testing.T) {
+	var d desk
+	path := filepath.Join(t.TempDir(), "lmtp")
+	stale, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stale.(*net.UnixListener).SetUnlinkOnClose(false)
+	stale.Close() // as a daemon leaves it that was killed
+	listen(t, "unix:"+path, &d)
+	if _, err := inbound.Listen("unix:"+path, "x", &d, slog.Default()); err == nil || !strings.Contains(err.Error(), "another process") {
+		t.Errorf("a second daemon on the socket: %v", err)
+	}
+	conn, err := net.Dial("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := gosmtp.NewClientLMTP(conn)
+	defer client.Close()
+	if err := client.SendMail("", []string{"bounce+abc@x.example"}, strings.NewReader("Subject: a\r\n\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	if len(d.took()) != 1 {
+		t.Errorf("taken %q", d.took())
+	}
+}
+
+func TestMailsComeInFromAMaildir(t *testing.T) {
+	dir := t.TempDir()
+	var d desk
+	m := inbound.Maildir{Path: dir, Receiver: &d, Log: slog.New(slog.DiscardHandler), Every: time.Millisecond}
+	if err := m.Check(); err == nil {
+		t.Error("a folder that is no maildir passes")
+	}
+	for _, name := range []string{"new", "cur", "tmp"} {
+		if err := os.Mkdir(filepath.Join(dir, name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := m.Check(); err != nil {
+		t.Error(err)
+	}
+	put := func(name string) {
+		if err := os.WriteFile(filepath.Join(dir, "new", name), []byte("Delivered-To: <bounce+abc@x.example>\nSubject: a\n\nb\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put("1.a.host")
+	put(".hidden")
+	d.fail(errors.New("the disk is full"))
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- m.Run(ctx) }()
+	waits := func(what string, is func() bool) {
+		t.Helper()
+		for range 5000 {
+			if is() {
+				return
+			}
+			time.Sleep(time.Millisecond)
+		}
+		t.Errorf("%s: new %v, cur %v", what, files(t, dir, "new"), files(t, dir, "cur"))
+	}
+	put("2.b.host")
+	if got := files(t, dir, "cur"); len(got) > 0 {
+		t.Errorf("moved without being handled: %v", got)
+	}
+	d.fail(nil)
+	waits("handled and moved", func() bool { return slices.Equal(files(t, dir, "cur"), []string{"1.a.host:2,S", "2.b.host:2,S"}) })
+	stop()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if got := d.took(); len(got) != 2 || !strings.HasPrefix(got[0], "bounce+abc@x.example|") {
+		t.Errorf("taken %q", got)
+	}
+	if got := files(t, dir, "new"); !slices.Equal(got, []string{".hidden"}) {
+		t.Errorf("left %v", got)
+	}
+}
+
+func files(t *testing.T, dir, sub string) []string {
+	t.Helper()
+	entries, err := os.ReadDir(filepath.Join(dir, sub))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names
+}

@@ -1,0 +1,124 @@
+package inbound
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/mail"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/scaledbydesign/insights/newsletter"
+)
+
+// Maildir takes mails out of the maildir that a mail server delivers to: those in
+// new/ are handled and then moved to cur/, marked as seen.
+type Maildir struct {
+	Path     string
+	Receiver Receiver
+	Log      *slog.Logger
+	Every    time.Duration // between two looks; 0 = 10 s
+}
+
+// Check reports what is wrong with the folder.
+func (m *Maildir) Check() error {
+	for _, name := range []string{"new", "cur"} {
+		info, err := os.Stat(filepath.Join(m.Path, name))
+		if err != nil {
+			return fmt.Errorf("maildir: %w", err)
+		}
+		if !info.IsDir() {
+			return fmt.Errorf("maildir: %s/%s is no folder", m.Path, name)
+		}
+	}
+	return nil
+}
+
+// Run takes mails until ctx is done.
+func (m *Maildir) Run(ctx context.Context) error {
+	every := m.Every
+	if every == 0 {
+		every = 10 * time.Second
+	}
+	for {
+		if err := m.look(ctx); err != nil && ctx.Err() == nil {
+			m.Log.Error("mails that came back could not be read", "maildir", m.Path, "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(every):
+		}
+	}
+}
+
+func (m *Maildir) look(ctx context.Context) error {
+	entries, err := os.ReadDir(filepath.Join(m.Path, "new"))
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		if ctx.Err() != nil {
+			return nil
+		}
+		if strings.HasPrefix(entry.Name(), ".") || !entry.Type().IsRegular() {
+			continue
+		}
+		if err := m.take(ctx, entry.Name()); err != nil {
+			return fmt.Errorf("%s: %w", entry.Name(), err)
+		}
+	}
+	return nil
+}
+
+// take handles one mail. What can't be handled now stays where it is.
+func (m *Maildir) take(ctx context.Context, name string) error {
+	path := filepath.Join(m.Path, "new", name)
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // another process was first
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	to := delivered(f)
+	if _, err := f.Seek(0, 0); err != nil {
+		return err
+	}
+	did, err := m.Receiver.Receive(ctx, to, f)
+	switch {
+	case errors.Is(err, newsletter.ErrNotOurs):
+		m.Log.Info("a mail came in that is about none of ours", "file", name, "error", err)
+	case err != nil:
+		return err
+	default:
+		m.Log.Info("a mail came in", "file", name, "did", did)
+	}
+	base, _, _ := strings.Cut(name, ":")
+	return os.Rename(path, filepath.Join(m.Path, "cur", base+":2,S"))
+}
+
+// delivered is whom a mail server says that it delivered a mail for.
+func delivered(f *os.File) (to []string) {
+	message, err := mail.ReadMessage(f)
+	if err != nil {
+		return nil
+	}
+	return Delivered(message.Header)
+}
+
+// Delivered is whom a mail was delivered for, by what mail servers write at its top:
+// whoever hands on a mail through a pipe or a folder leaves the envelope there.
+func Delivered(header mail.Header) (to []string) {
+	for _, name := range []string{"Delivered-To", "X-Original-To", "Envelope-To"} {
+		for _, value := range header[name] {
+			to = append(to, strings.Trim(strings.TrimSpace(value), "<>"))
+		}
+	}
+	return to
+}

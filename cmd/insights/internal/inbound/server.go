@@ -1,0 +1,144 @@
+// Package inbound takes in mails that come back, or that readers write in order to
+// leave: over SMTP and LMTP, and from a maildir. It knows nothing of what they mean.
+package inbound
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/emersion/go-smtp"
+	"golang.org/x/net/netutil"
+
+	"github.com/scaledbydesign/insights/newsletter"
+)
+
+// Receiver is where mails go. It is safe for concurrent use.
+type Receiver interface {
+	// Takes reports whether mail to an address is for here.
+	Takes(address string) bool
+	// Receive acts on one mail. An error that wraps newsletter.ErrNotOurs is about the
+	// mail, any other about what keeps it from being handled now.
+	Receive(ctx context.Context, to []string, message io.Reader) (did string, err error)
+}
+
+// Server takes mails over SMTP (RFC 5321), or LMTP (RFC 2033) on a socket or where
+// its address says so. It answers nobody by mail: who is not known here is refused at
+// RCPT, so that nothing bounces back and forth.
+type Server struct {
+	receiver Receiver
+	log      *slog.Logger
+	server   *smtp.Server
+	listener net.Listener
+}
+
+const (
+	mostConnections = 50
+	mostRecipients  = 100
+	patience        = time.Minute // for a client's next words
+)
+
+// Listen opens an address: HOST:PORT for SMTP, lmtp:HOST:PORT or unix:PATH for LMTP.
+// domain is how the server calls itself.
+func Listen(address, domain string, receiver Receiver, log *slog.Logger) (*Server, error) {
+	network, lmtp := "tcp", false
+	if path, ok := strings.CutPrefix(address, "unix:"); ok {
+		network, address, lmtp = "unix", path, true
+		if err := removeStale(path); err != nil {
+			return nil, err
+		}
+	} else if rest, ok := strings.CutPrefix(address, "lmtp:"); ok {
+		address, lmtp = rest, true
+	}
+	listener, err := net.Listen(network, address)
+	if err != nil {
+		return nil, fmt.Errorf("listen for mails that come back: %w", err)
+	}
+	s := &Server{receiver: receiver, log: log, listener: netutil.LimitListener(listener, mostConnections)}
+	s.server = smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) { return &session{server: s}, nil }))
+	s.server.LMTP, s.server.Domain = lmtp, domain
+	s.server.MaxRecipients, s.server.MaxMessageBytes, s.server.MaxLineLength = mostRecipients, newsletter.MaxReturn, 4000
+	s.server.ReadTimeout, s.server.WriteTimeout = patience, patience
+	s.server.EnableSMTPUTF8 = true // or bounces of such mails are lost
+	s.server.ErrorLog = slog.NewLogLogger(log.Handler(), slog.LevelDebug)
+	return s, nil
+}
+
+// removeStale takes away a socket that nobody listens on any more.
+func removeStale(path string) error {
+	info, err := os.Lstat(path)
+	if err != nil || info.Mode()&os.ModeSocket == 0 {
+		return nil // what else stands there makes Listen fail
+	}
+	if conn, err := net.DialTimeout("unix", path, time.Second); err == nil {
+		conn.Close()
+		return fmt.Errorf("listen for mails that come back: another process listens on %s", path)
+	}
+	return os.Remove(path)
+}
+
+// Addr is where it listens.
+func (s *Server) Addr() net.Addr { return s.listener.Addr() }
+
+// Run takes mails until ctx is done.
+func (s *Server) Run(ctx context.Context) error {
+	defer context.AfterFunc(ctx, func() {
+		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		if s.server.Shutdown(closing) != nil {
+			s.server.Close() // a client that says nothing must not hold up the end
+		}
+	})()
+	if err := s.server.Serve(s.listener); !errors.Is(err, smtp.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// Close stops listening without having run.
+func (s *Server) Close() error { return s.listener.Close() }
+
+// session is one client's.
+type session struct {
+	server *Server
+	to     []string
+}
+
+func (c *session) Reset()        { c.to = nil }
+func (c *session) Logout() error { return nil }
+
+// Mail takes any sender: those of bounces have none.
+func (c *session) Mail(string, *smtp.MailOptions) error { return nil }
+
+func (c *session) Rcpt(to string, _ *smtp.RcptOptions) error {
+	if !c.server.receiver.Takes(to) {
+		return &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 1, 1}, Message: "nobody here has this address"}
+	}
+	c.to = append(c.to, to)
+	return nil
+}
+
+func (c *session) Data(r io.Reader) error {
+	ctx, stop := context.WithTimeout(context.Background(), patience)
+	defer stop()
+	did, err := c.server.receiver.Receive(ctx, c.to, r)
+	if tooBig, ok := errors.AsType[*smtp.SMTPError](err); ok {
+		return tooBig
+	}
+	switch {
+	case errors.Is(err, newsletter.ErrNotOurs): // taken all the same: its sender could do nothing about it
+		c.server.log.Info("a mail came in that is about none of ours", "error", err)
+	case err != nil:
+		c.server.log.Error("a mail that came in could not be handled; its server tries again", "error", err)
+		return &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 3, 0}, Message: "try again later"}
+	default:
+		c.server.log.Info("a mail came in", "did", did)
+	}
+	return nil
+}
