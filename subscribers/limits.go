@@ -59,15 +59,15 @@ func (r *Registry) admit(ctx context.Context, client, domain string) (bool, erro
 	return refused == "", nil
 }
 
-// mayMail reports whether the limits per address allow another mail, and counts it.
-func (l Limits) mayMail(sub *Subscriber, now time.Time) bool {
+// mayMail reports whether the limits per address allow another mail after the last
+// one, and counts it.
+func (l Limits) mayMail(sub *Subscriber, last, now time.Time) bool {
 	if now.Sub(sub.AskedSince) >= 24*time.Hour {
 		sub.Asked, sub.AskedSince = 0, now
 	}
-	if l.AddressADay > 0 && sub.Asked >= l.AddressADay || now.Sub(sub.NotifiedAt) < l.AddressEvery {
+	if l.AddressADay > 0 && sub.Asked >= l.AddressADay || now.Sub(last) < l.AddressEvery {
 		return false
 	}
 	sub.Asked++
-	sub.NotifiedAt = now
 	return true
 }

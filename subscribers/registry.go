@@ -80,11 +80,12 @@ func (r *Registry) SignUp(ctx context.Context, s SignUp) error {
 		case sub.Status == Suppressed && (sub.Cause != Bounced || now.Sub(sub.SuppressedAt) < retryBounced):
 			return Change{}, nil
 		case sub.Status == Confirmed:
-			if now.Sub(sub.NotifiedAt) < alreadyEvery || !r.Limits.mayMail(sub, now) {
+			if now.Sub(sub.NotifiedAt) < alreadyEvery || !r.Limits.mayMail(sub, sub.NotifiedAt, now) {
 				return Change{}, nil
 			}
+			sub.NotifiedAt = now
 			return Change{Notice: AlreadyNotice}, nil
-		case !r.Limits.mayMail(sub, now):
+		case !r.Limits.mayMail(sub, sub.NonceExpires.Add(-r.confirmFor()), now):
 			if sub.Status == Pending { // the mail they have leads to what they chose last
 				sub.Name, sub.Cadence, sub.Categories = name, prefs.Cadence, prefs.Categories
 			}
@@ -302,8 +303,6 @@ func (r *Registry) Add(ctx context.Context, s SignUp, confirmed bool, basis stri
 			sub.Status, sub.ConfirmedAt = Confirmed, now
 			change.Notice, change.StartWith = NoNotice, r.StartWith
 			change.Event.Detail += "; basis: " + basis
-		} else {
-			sub.NotifiedAt = now
 		}
 		return change, nil
 	})

@@ -62,7 +62,6 @@ func (r *Registry) Resend(ctx context.Context, a Address) (Subscriber, error) {
 		}
 		now := time.Now()
 		r.begin(s, s.Address, now)
-		s.NotifiedAt = now
 		return Change{Event: Event{At: now, What: "asked_again", Source: "staff"}, Notice: ConfirmNotice}, nil
 	})
 }

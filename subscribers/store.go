@@ -82,9 +82,9 @@ type Store interface {
 	// Forget erases a subscriber, and the address wherever else it is kept, and
 	// leaves a suppression: as it stood, else Unsubscribed. ErrNotFound.
 	Forget(ctx context.Context, key string, at time.Time) error
-	// Tidy forgets subscribers who signed up before a time and have not confirmed;
-	// those who said no before are Unsubscribed again. It drops attempts counted
-	// before that time.
+	// Tidy forgets subscribers who have not confirmed and whose link ended before a
+	// time; those who said no before are Unsubscribed again. It drops attempts
+	// counted before that time.
 	Tidy(ctx context.Context, before time.Time) (forgotten int, err error)
 	// Count counts an attempt if admit says so of the counts without it.
 	Count(ctx context.Context, a Attempt, admit func(Counts) bool) error

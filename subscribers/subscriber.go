@@ -81,8 +81,8 @@ type Subscriber struct {
 	PausedUntil    time.Time // no digests before; zero = not paused
 	Nonce          string    // what the confirmation token in force is made over
 	NonceExpires   time.Time
-	NotifiedAt     time.Time // when a mail about a sign-up was last queued
-	Asked          int       // such mails since AskedSince
+	NotifiedAt     time.Time // when "you are subscribed already" was last queued
+	Asked          int       // mails about sign-ups since AskedSince
 	AskedSince     time.Time
 	CreatedAt      time.Time
 	ConfirmedAt    time.Time

@@ -121,5 +121,5 @@ const unconfirmedFor = 7 * 24 * time.Hour
 // Tidy forgets those who signed up and never confirmed, and counts that are no
 // longer needed. Who had said no before has said no again.
 func (r *Registry) Tidy(ctx context.Context) (forgotten int, err error) {
-	return r.Store.Tidy(ctx, time.Now().Add(-unconfirmedFor))
+	return r.Store.Tidy(ctx, time.Now().Add(r.confirmFor()-unconfirmedFor))
 }

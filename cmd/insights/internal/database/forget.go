@@ -68,12 +68,11 @@ const tidied = 1000
 
 // Tidy implements subscribers.Store.
 func (db *DB) Tidy(ctx context.Context, before time.Time) (forgotten int, err error) {
-	const asked = "CASE WHEN notified_at > created_at THEN notified_at ELSE created_at END"
 	err = db.bookkeep(ctx, func(tx *sql.Tx) error {
 		if _, err := tx.ExecContext(ctx, "DELETE FROM attempts WHERE at < ?1", millis(before)); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, "UPDATE subscribers SET status = 'unsubscribed', nonce = '', nonce_expires_at = 0 WHERE status = 'pending' AND unsubscribed_at > 0 AND "+asked+" < ?1", millis(before))
+		_, err := tx.ExecContext(ctx, "UPDATE subscribers SET status = 'unsubscribed', nonce = '', nonce_expires_at = 0 WHERE status = 'pending' AND unsubscribed_at > 0 AND nonce_expires_at < ?1", millis(before))
 		return err
 	})
 	for last := tidied; err == nil && last == tidied; forgotten += last {
@@ -90,7 +89,7 @@ func (db *DB) Tidy(ctx context.Context, before time.Time) (forgotten int, err er
 				err := rows.Scan(&r.id, &r.email, &r.key)
 				readers = append(readers, r)
 				return err
-			}, "SELECT id, email, email_key FROM subscribers WHERE status = 'pending' AND "+asked+" < ?1 ORDER BY id LIMIT ?2 /*pg FOR UPDATE */", millis(before), tidied)
+			}, "SELECT id, email, email_key FROM subscribers WHERE status = 'pending' AND nonce_expires_at < ?1 ORDER BY id LIMIT ?2 /*pg FOR UPDATE */", millis(before), tidied)
 			if err != nil {
 				return err
 			}
