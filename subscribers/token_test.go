@@ -132,3 +132,39 @@ func FuzzCheck(f *testing.F) {
 		}
 	})
 }
+
+// No text opens anything but what was made, and none makes it panic.
+func FuzzToken(f *testing.F) {
+	ring, err := subscribers.NewKeyring(strings.Repeat("s", 40), strings.Repeat("t", 40))
+	if err != nil {
+		f.Fatal(err)
+	}
+	good := ring.Make(subscribers.UnsubscribeToken, "abcdefghij0123456789", "")
+	for _, s := range []string{good, good[:len(good)-1], strings.ToUpper(good), "", ".", "..", "a.b.c", good + "=", strings.Replace(good, ".", "..", 1)} {
+		f.Add(s, "")
+	}
+	f.Fuzz(func(t *testing.T, token, scope string) {
+		id, err := ring.Check(subscribers.UnsubscribeToken, token, scope)
+		if err != nil {
+			if id != "" {
+				t.Errorf("refused, yet of %q", id)
+			}
+			return
+		}
+		if token != ring.Make(subscribers.UnsubscribeToken, id, scope) && token != old(t, id, scope) {
+			t.Errorf("%q opens %q", token, id)
+		}
+		if _, err := ring.Check(subscribers.PreferencesToken, token, scope); err == nil {
+			t.Errorf("%q opens two things", token)
+		}
+	})
+}
+
+// old is the token that the second secret of FuzzToken makes.
+func old(t *testing.T, id, scope string) string {
+	ring, err := subscribers.NewKeyring(strings.Repeat("t", 40))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ring.Make(subscribers.UnsubscribeToken, id, scope)
+}
