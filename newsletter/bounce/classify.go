@@ -41,6 +41,8 @@ func judge(code int, status, text string) (Class, trust) {
 
 	class, sure := wordsSay(words, definite)
 	switch {
+	case sure && class == Hard && (status == "5.1.7" || status == "5.1.8"):
+		return Blocked, stated // it is the sender whom they don't know
 	case sure && class == Hard && temporary:
 		return Soft, stated // of an address that will never be, a server says 5xx
 	case sure:

@@ -89,6 +89,9 @@ func (m *incoming) sort(parts []part) {
 	}
 	m.said = whole
 	if m.status == nil && m.feedback == nil {
+		m.status = statusAmong(whole)
+	}
+	if m.feedback == nil {
 		var rest string
 		m.said, rest = splitOriginal(whole)
 		if m.original == nil && rest != "" {
@@ -137,7 +140,7 @@ func (m *incoming) readStatus(r *Report) {
 		switch all[i].Action {
 		case "delayed":
 			kind = Delay
-		case "delivered", "relayed", "expanded":
+		case "delivered", "relayed", "expanded", "deliverable":
 			kind = Delivered
 		}
 		if kind == Failure || kind == Delay && r.Kind == Delivered {
@@ -166,23 +169,34 @@ func (m *incoming) judgeRecipient(r *Recipient, alone bool) {
 		}
 	}
 	switch r.Action {
-	case "delayed", "delivered", "relayed", "expanded":
+	case "delayed", "delivered", "relayed", "expanded", "deliverable":
 		r.Code, _ = numbers(0, r.Status, r.Diagnostic)
 		return
 	}
+	if strings.Trim(r.Diagnostic, "0123456789") == "" {
+		r.Diagnostic = "" // the exit status of a program
+	}
 	class, sure := judge(0, r.Status, r.Diagnostic)
 	r.Code, _ = numbers(0, r.Status, r.Diagnostic)
-	if sure < numbered || sure == numbered && class != Hard {
-		said := m.said
-		if !alone {
-			said = around(m.said, r.Address)
-		}
-		if other, words, how := judgeWords(said); how == stated || how > sure {
-			class = other
+	said := m.said
+	if !alone {
+		said = around(m.said, r.Address)
+	}
+	if sure < numbered || sure == numbered && class != Hard && r.Diagnostic == "" {
+		if other, words, how := judgeWords(said); how > sure {
+			class, sure = other, how
 			if r.Diagnostic == "" {
-				r.Diagnostic = words
+				r.Diagnostic = oneLine(words)
 			}
 		}
+	}
+	if sure < numbered {
+		if other, _, how := judgeText(m.subject); how == stated {
+			class = other
+		}
+	}
+	if class == Hard {
+		class = stageOf(said).temper(class, r.Status)
 	}
 	// The status of a failure is never the 2.x.x that some write there.
 	if class == None {

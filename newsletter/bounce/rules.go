@@ -27,7 +27,7 @@ var definite = []rule{
 		"smtp auth", "anti spoof", "antispoof", "spoofed", "spoofing", "starttls command first", "requires tls",
 		"reverse dns", "rdns", " ptr ", "reverse lookup", "reverse hostname", "reverse host", "reverse mapping",
 		"reverse resolution", "no reverse", "cannot find your hostname", "find your reverse", "invalid dns mx",
-		"helo command rejected", "invalid helo", "helo name", "helo access denied", "helo/ehlo", " helo ",
+		"helo command rejected", "invalid helo", "helo name", "helo access denied", "mismatches client ip", "ip name lookup failed", "invalid ip for sending", "unverifyable sending ip",
 		"sender address rejected", "sender rejected", "sender denied", "sender verify failed", "sender verification",
 		"sender address verification", "invalid sender", "bad sender", "unknown sender", "sender unknown", "sender domain",
 		"domain of sender", "sender's domain", "sender's address", "address of sender", "envelope sender", "sender address",
@@ -49,7 +49,7 @@ var definite = []rule{
 		"too many concurrent", "too many sessions", "too much mail from", "too fast", "too quickly", "unusual rate", "unexpected volume", " abuse", "throttl",
 		"your ip", "sending ip", "your network", "ip address * blocked", "client host", "host * access denied", "access denied * ip",
 		"ip * not allowed", "ip * rejected", "connection rejected by policy", "ask your postmaster for help",
-		"blocked for", "temporarily blocked", "too many recipients * hour", "daily * limit", "hourly limit",
+		"blocked for", "temporarily blocked", "too many recipients * hour", "daily * limit", "hourly limit", "daily * quota", "relay quota", "messages from * weren't sent", "unwanted messages", "part of their network",
 	}},
 	// Full, for now or for long.
 	{Soft, []string{
@@ -66,15 +66,15 @@ var definite = []rule{
 	}},
 	// Not now: greylisting, and what passes by itself.
 	{Soft, []string{
-		"greylist", "graylist", "grey list", "gray list", "try again", "try later", "retry later", "temporar", "receiving mail at a rate", "receiving mail too quickly", "not now", "come back later", "please retry", "maintenance",
+		"greylist", "graylist", "grey list", "gray list", "try again", "try later", "retry later", "temporar", "receiving mail at a rate", "receiving mail too quickly", "not now", "come back later", "please retry", "maintenance", "malformed or unexpected name server reply",
 		"vorübergehend", "voruebergehend", "später", "temporaire", "plus tard", "ultérieurement", "más tarde", "mas tarde", "временно", "позже", "一時的", "しばらく",
 	}},
 	// No such address.
 	{Hard, []string{
-		"user unknown", "unknown user", "unknown recipient", "recipient unknown", "unknown address", "address unknown", "unknown mailbox", "unknown account", "unknown local part", "unknown local user", "unknown or illegal alias", "unknown destination address", "unknown email", "unrouteable address", "unroutable address",
+		"user unknown", "unknown user", "unknown recipient", "recipient unknown", "address unknown", "unknown mailbox", "unknown account", "unknown local part", "unknown local user", "unknown or illegal alias", "unknown destination address", "unknown email", "unrouteable address", "unroutable address",
 		"no such user", "no such recipient", "no such mailbox", "no such address", "no such account", "no such person", "no such local user", "no such email", "no such domain", "no such host", "nosuchuser", "no mailbox", "no account by that name", "no user ", "no known user", "no local mailbox", "no one by", "not our customer", "isn't our customer", "non existent user", "nonexistent", "non existent", "non existing",
 		"user not found", "user is not found", "user was not found", "user couldn't be found", "recipient not found", "recipnotfound", "recipient * not found", "mailbox not found", "mailbox * not found", "address not found", "account not found", "account * not found", "wasn't found at", "could not be found", "couldn't be found", "couldn't find", "not found in * directory", "not listed in", "not in directory", "address * not found",
-		"user * unknown", "user doesn't exist", "user does not exist", "user doesn't have", "user * not exist", "user * not have", "user not exist", "recipient does not exist", "recipient doesn't exist", "recipient * not exist", "mailbox does not exist", "mailbox doesn't exist", "mailbox * not exist", "account does not exist", "account * not exist", "account doesn't exist", "address does not exist", "address doesn't exist", "address * not exist", "does not exist here", "doesn't exist", "not exist",
+		"user * unknown", "user doesn't exist", "user does not exist", "user doesn't have", "user * not exist", "user * not have", "user not exist", "recipient does not exist", "recipient doesn't exist", "recipient * not exist", "mailbox does not exist", "mailbox doesn't exist", "mailbox * not exist", "account does not exist", "account * not exist", "account doesn't exist", "address does not exist", "address doesn't exist", "address * not exist", "does not exist here", "doesn't exist", "not exist", "invalid final delivery userid",
 		"doesn't have * account", "does not have * account", "not a valid user", "not a valid mailbox", "not a valid recipient", "not a valid address", "not a valid email", "not a known user", "not a user", "isn't a valid", "is not valid", "not valid recipient", "is not a local user", "is not known", "not known at this site", "not known here", "not recognized", "not recognised",
 		"invalid recipient", "invalid user", "invalid mailbox", "invalid address", "invalid email address", "invalid account", "recipient is invalid", "recipient invalid", "recipient address is invalid", "recipient * invalid", "address is invalid", "address invalid", "illegal user", "illegal recipient", "bad recipient", "bad destination mailbox", "bad address", "bad mailbox", "incorrect address", "incorrect recipient",
 		"not in * recipient table", "not in virtual", "recipient address rejected access denied", "addressee unknown", "no valid recipients", "mailbox unavailable", "mailbox is unavailable", "mailbox not available", "not a mailbox", "undeliverable address", "undeliverable mailbox", "local configuration error user", "unable to find", "cannot find user", "can't find user",
@@ -82,7 +82,7 @@ var definite = []rule{
 		"destinataire inconnu", "destinataire invalide", "destinataire * invalide", "utilisateur inconnu", "adresse inconnue", "adresse * inconnue", "adresse * introuvable", "n'existe pas", "adresse * invalide", "boîte * inexistante", "boite * inexistante", "introuvable",
 		"no existe", "usuario desconocido", "destinatario desconocido", "dirección desconocida", "no se encontró", "no se ha encontrado", "dirección * inválida",
 		"non esiste", "utente sconosciuto", "inesistente", "não existe", "usuário desconhecido", "bestaat niet", "onbekende gebruiker", "onbekend adres", "nie istnieje", "nieznany", "не существует", "не найден", "неизвестный получатель", "finns inte",
-		"見つかりません", "見つかりませんでした", "存在しません", "存在しない", "不明なユーザ", "宛先不明", "あて先不明", "用户不存在", "不存在",
+		"見つかりません", "見つかりませんでした", "存在しません", "存在しない", "リストにありません", "不明なユーザ", "宛先不明", "あて先不明", "用户不存在",
 	}},
 	// An address that was one.
 	{Hard, []string{
@@ -110,6 +110,9 @@ var definite = []rule{
 
 // general words count where the numbers say nothing either.
 var general = []rule{
+	{Soft, []string{
+		"recipient address rejected", "recipient rejected", "suspended", "frozen", "locked", "account * blocked", "mailbox * blocked",
+	}},
 	{Blocked, []string{
 		"access denied", "denied", "blocked", "rejected", "refused", "not accepted", "not allowed", "reject", "filter", "declined", "verweigert", "abgelehnt", "refusé", "rejeté", "rejete", "rechazad",
 	}},
