@@ -14,33 +14,44 @@ var copyBegins = []string{
 
 var fieldLine = regexp.MustCompile(`^[ >|]*(?:Received: |Return-Path: ?<|From: |To: |Subject: |Date: |Message-I[dD]: |MIME-Version: |Delivered-To: |DKIM-Signature: |Content-Type: |X-[A-Za-z-]+: |Reply-To: |Sender: )`)
 
-// splitOriginal cuts a text where the mail that came back begins.
+// splitOriginal cuts a text where the mail that came back begins: at a line that says
+// so, at the first of three fields in a row, or at a field that only a header has.
 func splitOriginal(text string) (said, original string) {
-	at, fields := 0, 0
-	start := 0
+	at, start, fields := 0, 0, 0
 	for line := range strings.SplitAfterSeq(text, "\n") {
 		next := at + len(line)
-		if fieldLine.MatchString(line) {
-			if fields == 0 {
+		bare := strings.TrimLeft(line, " >|")
+		switch {
+		case announces(line) && at > 0:
+			return text[:at], text[next:]
+		case fieldLine.MatchString(line):
+			if fields++; fields == 1 {
 				start = at
 			}
-			if fields++; fields == 3 || fields == 1 && strings.HasPrefix(strings.TrimLeft(line, " >|"), "Re") && at > 0 && strings.Contains(line, "eceived: from") || fields == 1 && strings.Contains(line, "Return-Path: <") {
+			if fields == 3 || strings.HasPrefix(bare, "Return-Path: <") || strings.HasPrefix(bare, "Received: from ") {
 				return text[:start], text[start:]
 			}
-		} else if strings.TrimSpace(line) == "" || line[0] != ' ' && line[0] != '\t' {
+		case strings.TrimSpace(line) == "" || line[0] != ' ' && line[0] != '\t':
 			fields = 0
-		}
-		if len(line) < 160 && at > 0 {
-			lower := strings.ToLower(line)
-			for _, words := range copyBegins {
-				if strings.Contains(lower, words) {
-					return text[:at], text[next:]
-				}
-			}
 		}
 		at = next
 	}
 	return text, ""
+}
+
+// announces reports whether a line says that the mail which came back follows. In a
+// sentence it says something else of that mail.
+func announces(line string) bool {
+	line = strings.ToLower(strings.TrimSpace(line))
+	if len(line) == 0 || len(line) > 120 || !strings.ContainsRune("-=*#_~+", rune(line[0])) && line[len(line)-1] != ':' && !strings.Contains(line, "follow") {
+		return false
+	}
+	for _, words := range copyBegins {
+		if strings.Contains(line, words) {
+			return true
+		}
+	}
+	return false
 }
 
 // headerAmong finds the header of a mail within text: the first paragraph that is

@@ -196,7 +196,7 @@ func (m *incoming) judgeRecipient(r *Recipient, alone bool) {
 		}
 	}
 	if class == Hard {
-		class = stageOf(said).temper(class, r.Status)
+		class = stageOf(said).temper(class, r.Status, strings.ToLower(r.Diagnostic))
 	}
 	// The status of a failure is never the 2.x.x that some write there.
 	if class == None {

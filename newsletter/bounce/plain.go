@@ -65,7 +65,7 @@ func (m *incoming) readWords(r *Report) {
 	if class == None {
 		class = Soft
 	}
-	r.Class, r.Text = stageOf(m.said).temper(class, firstStatus(said)), oneLine(said)
+	r.Class, r.Text = stageOf(m.said).temper(class, firstStatus(said), strings.ToLower(said)), oneLine(said)
 	recipient := Recipient{Action: "failed", Diagnostic: r.Text, Class: r.Class}
 	recipient.Code, recipient.Status = numbers(0, "", said)
 	for _, a := range m.failed() {

@@ -46,7 +46,7 @@ var definite = []rule{
 	{Blocked, []string{
 		"complaint", "rate limit", "ratelimit", "rate is limited", "sending rate", "sending limit", "sent too many",
 		"too many messages from", "too many mails from", "too many emails from", "too many connections from",
-		"too many concurrent", "too many sessions", "too much mail from", "too fast", "too quickly", "unusual rate", "unexpected volume", " abuse", "throttl",
+		"too many concurrent", "too many sessions", "too much mail from", "too fast", "frequency limit", "too quickly", "unusual rate", "unexpected volume", " abuse", "throttl",
 		"your ip", "sending ip", "your network", "ip address * blocked", "client host", "host * access denied", "access denied * ip",
 		"ip * not allowed", "ip * rejected", "connection rejected by policy", "ask your postmaster for help",
 		"blocked for", "temporarily blocked", "too many recipients * hour", "daily * limit", "hourly limit", "daily * quota", "relay quota", "messages from * weren't sent", "unwanted messages", "part of their network",
@@ -92,7 +92,7 @@ var definite = []rule{
 	}},
 	// No such domain, or one without mail.
 	{Hard, []string{
-		"domain not found", "domain * not found", "domain does not exist", "domain doesn't exist", "domain * not exist", "unknown domain", "domain unknown", "invalid domain", "domain is invalid", "host unknown", "unknown host", "host not found", "host * not found", "hostname not found", "nxdomain", "unrouteable mail domain", "unroutable mail domain", "no mx record", "null mx", "nullmx", "does not accept mail", "doesn't accept mail", "does not receive mail", "no host found", "name or service not known", "illegal host/domain", "domain lookup failed", "name server * host not found", "cannot find * domain", "domain * isn't", "not a valid domain", "domain name not found", "unresolvable", "bad destination system", "bad destination host", "all relevant mx records point to non existent", "domäne * nicht", "domaine inconnu", "ドメインが",
+		"domain not found", "domain * not found", "domain does not exist", "domain doesn't exist", "domain * not exist", "unknown domain", "domain unknown", "invalid domain", "domain is invalid", "host unknown", "unknown host", "host not found", "host * not found", "hostname not found", "nxdomain", "unrouteable mail domain", "unroutable mail domain", "no mx record", "null mx", "nullmx", "no smtp service", "no mx found", "does not accept mail", "doesn't accept mail", "does not receive mail", "no host found", "name or service not known", "illegal host/domain", "domain lookup failed", "name server * host not found", "cannot find * domain", "domain * isn't", "not a valid domain", "domain name not found", "unresolvable", "bad destination system", "bad destination host", "all relevant mx records point to non existent", "domäne * nicht", "domaine inconnu", "ドメインが",
 	}},
 	// Policies, and who may send to whom.
 	{Blocked, []string{
@@ -104,14 +104,14 @@ var definite = []rule{
 	{Soft, []string{
 		"timed out", "timeout", "time out", "connection refused", "connection reset", "connection closed", "connection lost", "lost connection", "connection dropped", "unable to connect", "could not connect", "cannot connect", "couldn't connect", "can't connect", "connect to", "no route to host", "network is unreachable", "network unreachable", "network error", "host unreachable", "host is down", "not responding", "no answer", "did not respond", "unreachable", "retry time", "retry timeout", "too long", "expired", "queue * hours", "queue * days", "could not be delivered for", "not be delivered within", "exhausted",
 		"mail loop", "loops back", "loop detected", "loop count", "too many hops", "hop count", "too many received", "maximum hop",
-		"system error", "internal error", "server error", "local error", "i/o error", "software error", "configuration error", "misconfigured", "service unavailable", "service not available", "unable to write", "cannot open", "can't create", "cannot create", "command died", "command failed", "pipe", "exit status", "status code", "deferred", "transaction failed", "error writing", "read error", "resources", "load", "system not", "shutting down", "too busy", "too many connections", "tls", "bad file", "lmtp", "maildir", "forward", "syntax error", "unrecognized command", "command not", "protocol error", "bad sequence", "conversion", "8 bit", "8bit", "smtputf8", "non ascii",
+		"system error", "internal error", "server error", "local error", "i/o error", "software error", "configuration error", "misconfigured", "unable to write", "cannot open", "can't create", "cannot create", "command died", "command failed", "pipe", "exit status", "status code", "deferred", "error writing", "read error", "resources", "load", "system not", "shutting down", "too busy", "too many connections", "tls", "bad file", "lmtp", "maildir", "forward", "syntax error", "unrecognized command", "command not", "protocol error", "bad sequence", "conversion", "8 bit", "8bit", "smtputf8", "non ascii",
 	}},
 }
 
 // general words count where the numbers say nothing either.
 var general = []rule{
 	{Soft, []string{
-		"recipient address rejected", "recipient rejected", "suspended", "frozen", "locked", "account * blocked", "mailbox * blocked",
+		"recipient address rejected", "recipient rejected", "suspended", "frozen", " locked", "service unavailable", "service not available", "transaction failed", "account * blocked", "mailbox * blocked",
 	}},
 	{Blocked, []string{
 		"access denied", "denied", "blocked", "rejected", "refused", "not accepted", "not allowed", "reject", "filter", "declined", "verweigert", "abgelehnt", "refusé", "rejeté", "rejete", "rechazad",

@@ -33,8 +33,9 @@ func stageOf(text string) stage {
 
 // temper softens what words say of an address where it is not the address that was
 // refused. Before RCPT it can only be the sender. After it the address was taken, and
-// some servers call a user unknown whose filter does not like the text.
-func (s stage) temper(class Class, status string) Class {
+// some servers call a user unknown whose filter does not like the text; who speaks of
+// an account has looked for it.
+func (s stage) temper(class Class, status, words string) Class {
 	if class != Hard {
 		return class
 	}
@@ -42,7 +43,7 @@ func (s stage) temper(class Class, status string) Class {
 	case "mail from", "helo", "ehlo", "initial":
 		return Blocked
 	case "data", "end of data":
-		if precise, ok := statusSays(status); !ok || precise != Hard {
+		if precise, _ := statusSays(status); precise != Hard && !strings.Contains(words, " account") {
 			return Soft
 		}
 	}
