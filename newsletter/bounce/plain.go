@@ -102,6 +102,10 @@ func (m *incoming) failed() []string {
 		return all
 	}
 	own := strings.ToLower(strings.Join([]string{m.head.get("From"), m.head.get("To"), m.head.get("Delivered-To"), m.head.get("X-Original-To"), m.original.get("From"), m.original.get("Return-Path"), m.original.get("Reply-To")}, " "))
+	to := addressList(m.original.get("To"))
+	if len(to) == 1 && strings.Contains(m.said, to[0]) {
+		return to
+	}
 	for _, a := range addresses.FindAllString(cutString(m.said, maxJudged), maxRecipients) {
 		a = bareAddress(strings.Trim(a, ".*-="))
 		name := strings.ToLower(a)
@@ -110,7 +114,7 @@ func (m *incoming) failed() []string {
 		}
 		return []string{a}
 	}
-	if to := addressList(m.original.get("To")); len(to) == 1 {
+	if len(to) == 1 {
 		return to
 	}
 	return nil

@@ -96,8 +96,8 @@ var definite = []rule{
 	}},
 	// Policies, and who may send to whom.
 	{Blocked, []string{
-		"policy", "policies", "prohibited", "administratively", "not authorized", "not authorised", "notauthorized", "unauthorized", "unauthorised", "permission", "restricted", "only accepts", "only accept mail from", "not permitted", "security reason", "sender * blocked", "blocked sender", "blocked the sender", "you have been blocked", "you are not allowed", "sender * not allowed", "blocked by",
-		"relay", "not local host", "not gateway", "open relay", "mail not accepted from", "not accepted from", "do not accept mail from", "not accept mail from", "message refused", "moderat", "approval", "must be subscribed", "not a member", "only members", "subscribers only",
+		"policy", "policies", "prohibited", "prohibition", "administratively", "not authorized", "not authorised", "notauthorized", "unauthorized", "unauthorised", "permission", "restricted", "only accepts", "only accept mail from", "not permitted", "security reason", "sender * blocked", "blocked sender", "blocked the sender", "you have been blocked", "you are not allowed", "sender * not allowed", "blocked by",
+		" relay ", " relaying ", "not local host", "not gateway", "mail not accepted from", "not accepted from", "do not accept mail from", "not accept mail from", "message refused", "moderat", "approval", "must be subscribed", "not a member", "only members", "subscribers only",
 		"richtlinie", "politique", "politica", "política", "berechtigung", "autoris", "autoriz", "拒否",
 	}},
 	// What became of the connection, and of servers.
@@ -111,7 +111,7 @@ var definite = []rule{
 // general words count where the numbers say nothing either.
 var general = []rule{
 	{Soft, []string{
-		"recipient address rejected", "recipient rejected", "suspended", "frozen", " locked", "service unavailable", "service not available", "transaction failed", "account * blocked", "mailbox * blocked",
+		"address rejected", "recipient rejected", "suspended", "frozen", " locked", "service unavailable", "service not available", "transaction failed", "account * blocked", "mailbox * blocked",
 	}},
 	{Blocked, []string{
 		"access denied", "denied", "blocked", "rejected", "refused", "not accepted", "not allowed", "reject", "filter", "declined", "verweigert", "abgelehnt", "refusé", "rejeté", "rejete", "rechazad",
