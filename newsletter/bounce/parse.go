@@ -146,8 +146,11 @@ func (m *incoming) readStatus(r *Report) {
 		if kind == Failure || kind == Delay && r.Kind == Delivered {
 			r.Kind = kind
 		}
-		if r.Text == "" || all[i].Class.weight() > r.Class.weight() {
+		if all[i].Class.weight() > r.Class.weight() {
 			r.Class, r.Text = all[i].Class, all[i].Diagnostic
+		}
+		if r.Text == "" {
+			r.Text = all[i].Diagnostic
 		}
 	}
 	r.Recipients = all
