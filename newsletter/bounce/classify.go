@@ -115,7 +115,7 @@ func numbers(code int, status, text string) (int, string) {
 		}
 	}
 	if m := statusInText.FindStringSubmatch(text); m != nil && m[1][0] != '2' {
-		if _, precise := statusSays(status); !precise || strings.HasSuffix(m[1], ".0") == false {
+		if _, precise := statusSays(status); !precise || !strings.HasSuffix(m[1], ".0") {
 			status = m[1]
 		}
 	}
