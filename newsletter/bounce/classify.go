@@ -43,7 +43,7 @@ func judge(code int, status, text string) (Class, trust) {
 	switch {
 	case sure && class == Hard && (status == "5.1.7" || status == "5.1.8"):
 		return Blocked, stated // it is the sender whom they don't know
-	case sure && class == Hard && temporary:
+	case sure && class == Hard && temporary && (code != 0 || status != "4.0.0"):
 		return Soft, stated // of an address that will never be, a server says 5xx
 	case sure:
 		return class, stated

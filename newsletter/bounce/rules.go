@@ -73,7 +73,7 @@ var definite = []rule{
 	}},
 	// Not now: greylisting, and what passes by itself.
 	{Soft, []string{
-		"greylist", "graylist", "grey list", "gray list", "try again", "try later", "temporar", "receiving mail at a rate",
+		"greylist", "graylist", "grey list", "gray list", "again later", "found try again", "try again in", "try later", "temporar", "receiving mail at a rate",
 		"receiving mail too quickly", "not now", "come back later", "please retry", "maintenance",
 		"malformed or unexpected name server reply", "vorübergehend", "voruebergehend", "später", "temporaire",
 		"plus tard", "ultérieurement", "más tarde", "mas tarde", "временно", "позже", "一時的", "しばらく",
@@ -148,7 +148,7 @@ var definite = []rule{
 	}},
 	// Policies, and who may send to whom.
 	{Blocked, []string{
-		"policy", "policies", "prohibited", "prohibition", "administratively", "not authorized", "not authorised",
+		"policy", "policies", "recipient preferences", "prohibited", "prohibition", "administratively", "not authorized", "not authorised",
 		"notauthorized", "unauthorized", "unauthorised", "permission", "restricted", "only accepts",
 		"only accept mail from", "not permitted", "security reason", "sender * blocked", "blocked sender",
 		"blocked the sender", "you have been blocked", "you are not allowed", "sender * not allowed", "blocked by",
