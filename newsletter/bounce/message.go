@@ -15,6 +15,7 @@ const (
 	maxMessage = 1 << 20
 	maxHeader  = 64 << 10 // octets of one header
 	maxFields  = 500      // fields of one header
+	maxField   = 8 << 10  // octets of a field that goes on
 	maxDepth   = 10       // multiparts in each other
 	maxParts   = 50
 )
@@ -70,8 +71,7 @@ func readHeader(raw []byte) (header, []byte) {
 			continue
 		}
 		if line[0] == ' ' || line[0] == '\t' {
-			if name != "" {
-				values := h[name]
+			if values := h[name]; len(values) > 0 && len(values[len(values)-1]) < maxField {
 				values[len(values)-1] += " " + string(bytes.TrimSpace(line))
 			}
 			continue

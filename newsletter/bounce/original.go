@@ -7,12 +7,21 @@ import (
 
 // copyBegins are words on a line after which servers write the mail that came back.
 var copyBegins = []string{
-	"below this line is", "this is a copy of", "is a copy of the message", "is a copy of your message", "a copy of the original", "is the original message", "original message follows", "original message header", "original message is", "original message below",
-	"-- original message", "---original message", "returned message", "undelivered message", "unsent message", "message header follow", "message headers follow", "header of the original", "headers of the original", "headers of your", "mail header", "message text follows", "text of your message", "your original message", "your message follows", "included message", "enclosed message", "begin message", "received message", "start of returned", "start of message", "following is a copy", "content of the original", "beginning of the message",
-	"ursprüngliche nachricht", "originalnachricht", "kopie der", "message original", "message d'origine", "mensaje original", "元のメール", "元のメッセージ", "原文",
+	"below this line is", "this is a copy of", "is a copy of the message", "is a copy of your message",
+	"a copy of the original", "is the original message", "original message follows", "original message header",
+	"original message is", "original message below", "-- original message", "---original message",
+	"returned message", "undelivered message", "unsent message", "message header follow",
+	"message headers follow", "header of the original", "headers of the original", "headers of your",
+	"mail header", "message text follows", "text of your message", "your original message",
+	"your message follows", "included message", "enclosed message", "begin message", "received message",
+	"start of returned", "start of message", "following is a copy", "content of the original",
+	"beginning of the message", "ursprüngliche nachricht", "originalnachricht", "kopie der", "message original",
+	"message d'origine", "mensaje original", "元のメール", "元のメッセージ", "原文",
 }
 
-var fieldLine = regexp.MustCompile(`^[ >|]*(?:Received: |Return-Path: ?<|From: |To: |Subject: |Date: |Message-I[dD]: |MIME-Version: |Delivered-To: |DKIM-Signature: |Content-Type: |X-[A-Za-z-]+: |Reply-To: |Sender: )`)
+// fieldLine begins a field that nearly every header has.
+var fieldLine = regexp.MustCompile(`^[ >|]*(?:Received|Return-Path|From|To|Subject|Date|Message-I[dD]|MIME-Version|` +
+	`Delivered-To|DKIM-Signature|Content-Type|X-[A-Za-z-]+|Reply-To|Sender): `)
 
 // splitOriginal cuts a text where the mail that came back begins: at a line that says
 // so, at the first of three fields in a row, or at a field that only a header has.
@@ -43,7 +52,10 @@ func splitOriginal(text string) (said, original string) {
 // sentence it says something else of that mail.
 func announces(line string) bool {
 	line = strings.ToLower(strings.TrimSpace(line))
-	if len(line) == 0 || len(line) > 120 || !strings.ContainsRune("-=*#_~+", rune(line[0])) && line[len(line)-1] != ':' && !strings.Contains(line, "follow") {
+	if line == "" || len(line) > 120 {
+		return false
+	}
+	if !strings.Contains("-=*#_~+", line[:1]) && line[len(line)-1] != ':' && !strings.Contains(line, "follow") {
 		return false
 	}
 	for _, words := range copyBegins {

@@ -70,7 +70,8 @@ func (m *incoming) sort(parts []part) {
 			}
 		case "message/feedback-report":
 			m.feedback = p.body
-		case "message/rfc822", "message/global", "text/rfc822-headers", "message/rfc822-headers", "message/global-headers", "text/rfc822", "message/partial":
+		case "message/rfc822", "message/global", "message/partial", "text/rfc822",
+			"text/rfc822-headers", "message/rfc822-headers", "message/global-headers":
 			if m.original == nil {
 				m.original, _ = readHeader(p.body)
 			}
@@ -213,7 +214,7 @@ func (m *incoming) isAutoReply() bool {
 	if m.head.get("X-Failed-Recipients") != "" {
 		return false
 	}
-	for _, start := range outOfOffice {
+	for _, start := range absent {
 		if strings.HasPrefix(m.subject, start) {
 			return true
 		}
@@ -231,14 +232,6 @@ func (m *incoming) isAutoReply() bool {
 	}
 	precedence := strings.ToLower(m.head.get("Precedence") + m.head.get("X-Precedence"))
 	return strings.Contains(precedence, "auto_reply") || strings.Contains(precedence, "auto-reply")
-}
-
-var outOfOffice = []string{
-	"out of office", "out of the office", "out-of-office", "auto:", "autoreply", "auto-reply", "auto reply", "automatic reply",
-	"auto response", "autoresponse", "auto-response", "vacation", "on vacation", "away from", "i am away", "holiday",
-	"abwesenheit", "abwesend", "automatische antwort", "réponse automatique", "reponse automatique", "absence",
-	"respuesta automática", "respuesta automatica", "fuera de la oficina", "risposta automatica", "resposta automática",
-	"automatisch antwoord", "afwezig", "自動応答", "自動返信", "不在", "автоответ",
 }
 
 // identify finds what tells which mail came back.

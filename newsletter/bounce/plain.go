@@ -8,7 +8,7 @@ import (
 // fromMachine reports whether the sender is a mail server, by its name.
 func (m *incoming) fromMachine() bool {
 	from := strings.ToLower(decodeHeader(m.head.get("From")))
-	for _, name := range []string{"mailer-daemon", "mailerdaemon", "mailer_daemon", "postmaster", "mail delivery", "mail-daemon", "maildaemon", "mail daemon", "mail administrator", "mdaemon", "bounce", "mmdf", "delivery subsystem", "mail system", "failure notice", "post_master", "post-master"} {
+	for _, name := range senders {
 		if strings.Contains(from, name) {
 			return true
 		}
@@ -17,11 +17,7 @@ func (m *incoming) fromMachine() bool {
 }
 
 func (m *incoming) bounceSubject() bool {
-	for _, words := range []string{
-		"undeliver", "undelivrable", "non-deliver", "nondeliver", "not deliver", "delivery status", "delivery fail", "delivery notification", "delivery report", "delivery problem", "delivery error", "delivery delay", "delivery has failed", "delivery unsuccess", "failed delivery", "failure delivery", "failure notice", "failure report", "failed mail", "returned mail", "returned to sender", "return to sender", "mail delivery", "mail system error", "mail error", "mail failure", "message delivery", "message status", "message delayed", "could not be delivered", "couldn't be delivered", "cannot be delivered", "can't be delivered", "user unknown", "warning: ", "bounce",
-		"unzustellbar", "nicht zugestellt", "nicht zustellbar", "zustellung", "non remis", "non délivr", "non distribu", "échec de", "echec de", "no entregado", "no se pudo entregar", "no se ha podido", "notificación de", "mancato recapito", "mancata consegna", "não entregue", "onbestelbaar", "niet bezorgd", "niedostarcz", "не доставлено", "недоставлен",
-		"配信", "配送", "送信できません", "送信エラー", "エラーメール", "届きません", "退信",
-	} {
+	for _, words := range subjects {
 		if strings.Contains(m.subject, words) {
 			return true
 		}
@@ -40,7 +36,7 @@ func (m *incoming) isBounce() bool {
 		return true
 	}
 	words := plainWords(cutString(m.said, 4<<10))
-	for _, phrase := range []string{"could not be delivered", "was not delivered", "unable to deliver", "not able to deliver", "delivery to the following recipients failed", "returned to sender", "undeliverable", "delivery failed", "can't be delivered", "cannot be delivered", "couldn't be delivered", "failed to deliver"} {
+	for _, phrase := range undelivered {
 		if strings.Contains(words, phrase) {
 			return m.original != nil || anyReply.MatchString(m.said)
 		}
@@ -76,12 +72,12 @@ func (m *incoming) readWords(r *Report) {
 
 // delayed reports whether the mail is still being tried.
 func (m *incoming) delayed(words string) bool {
-	for _, over := range []string{"giving up", "given up", "gave up", "has been returned", "not going to try again", "i've given up", "will not be retried", "no further attempts", "not try again"} {
-		if strings.Contains(words, over) {
+	for _, phrase := range gaveUp {
+		if strings.Contains(words, phrase) {
 			return false
 		}
 	}
-	for _, phrase := range []string{"do not need to resend", "don't need to resend", "no need to resend", "not need to resend", "will continue to try", "continue trying", "will keep trying", "will be retried", "will retry for", "will retry in", "still trying", "attempts will continue", "will continue for", "has not yet been delivered", "not yet been delivered", "warning message only", "this is a warning message", "delivery is delayed", "delivery * has been delayed", "delivery is being delayed", "message delayed", "wird weiter versucht", "weiterhin versucht"} {
+	for _, phrase := range waiting {
 		if says(words, phrase) {
 			return true
 		}
@@ -101,7 +97,10 @@ func (m *incoming) failed() []string {
 	if len(all) > 0 {
 		return all
 	}
-	own := strings.ToLower(strings.Join([]string{m.head.get("From"), m.head.get("To"), m.head.get("Delivered-To"), m.head.get("X-Original-To"), m.original.get("From"), m.original.get("Return-Path"), m.original.get("Reply-To")}, " "))
+	own := strings.ToLower(strings.Join([]string{
+		m.head.get("From"), m.head.get("To"), m.head.get("Delivered-To"), m.head.get("X-Original-To"),
+		m.original.get("From"), m.original.get("Return-Path"), m.original.get("Reply-To"),
+	}, " "))
 	to := addressList(m.original.get("To"))
 	if len(to) == 1 && strings.Contains(m.said, to[0]) {
 		return to
@@ -109,7 +108,8 @@ func (m *incoming) failed() []string {
 	for _, a := range addresses.FindAllString(cutString(m.said, maxJudged), maxRecipients) {
 		a = bareAddress(strings.Trim(a, ".*-="))
 		name := strings.ToLower(a)
-		if a == "" || strings.Contains(own, name) || strings.HasPrefix(name, "postmaster@") || strings.HasPrefix(name, "mailer-daemon@") || strings.Contains(name, "/") {
+		if a == "" || strings.Contains(own, name) || strings.Contains(name, "/") ||
+			strings.HasPrefix(name, "postmaster@") || strings.HasPrefix(name, "mailer-daemon@") {
 			continue
 		}
 		return []string{a}
