@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-const maxRecipients = 100
+const maxRecipients = 50 // of a report; each is looked for in the text
 
 // deliveryStatus reads the recipients of a message/delivery-status (RFC 3464) or a
 // message/global-delivery-status (RFC 6533). The first block of fields is of the
