@@ -31,6 +31,7 @@ require (
 	go.yaml.in/yaml/v3 v3.0.6 // content, cmd/insights: front matter and configuration
 	golang.org/x/net v0.62.0 // subscribers, newsletter/smtp: international domain names (idna); internal/web, feeds: reading HTML; internal/inbound: bounding connections; tests: a DNS server
 	golang.org/x/sys v0.49.0 // cmd/insights: disk space and file locks
+	golang.org/x/text v0.43.0 // newsletter/bounce: charsets
 	golang.org/x/time v0.16.0 // newsletter: rates of sending
 )
 
@@ -55,7 +56,6 @@ require (
 	go.uber.org/multierr v1.11.0 // indirect
 	golang.org/x/crypto v0.58.0 // indirect
 	golang.org/x/sync v0.24.0 // indirect
-	golang.org/x/text v0.43.0 // indirect
 	golang.org/x/tools v0.51.0 // indirect
 	google.golang.org/protobuf v1.36.12 // indirect
 )

@@ -41,7 +41,9 @@ func judge(code int, status, text string) (Class, trust) {
 
 	class, sure := wordsSay(words, definite)
 	switch {
-	case sure && class == Hard && temporary:
+	case sure && class == Hard && (status == "5.1.7" || status == "5.1.8"):
+		return Blocked, stated // it is the sender whom they don't know
+	case sure && class == Hard && temporary && (code != 0 || status != "4.0.0"):
 		return Soft, stated // of an address that will never be, a server says 5xx
 	case sure:
 		return class, stated
@@ -113,7 +115,7 @@ func numbers(code int, status, text string) (int, string) {
 		}
 	}
 	if m := statusInText.FindStringSubmatch(text); m != nil && m[1][0] != '2' {
-		if _, precise := statusSays(status); !precise || strings.HasSuffix(m[1], ".0") == false {
+		if _, precise := statusSays(status); !precise || !strings.HasSuffix(m[1], ".0") {
 			status = m[1]
 		}
 	}

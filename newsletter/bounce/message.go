@@ -15,6 +15,7 @@ const (
 	maxMessage = 1 << 20
 	maxHeader  = 64 << 10 // octets of one header
 	maxFields  = 500      // fields of one header
+	maxField   = 8 << 10  // octets of a field that goes on
 	maxDepth   = 10       // multiparts in each other
 	maxParts   = 50
 )
@@ -70,8 +71,7 @@ func readHeader(raw []byte) (header, []byte) {
 			continue
 		}
 		if line[0] == ' ' || line[0] == '\t' {
-			if name != "" {
-				values := h[name]
+			if values := h[name]; len(values) > 0 && len(values[len(values)-1]) < maxField {
 				values[len(values)-1] += " " + string(bytes.TrimSpace(line))
 			}
 			continue
@@ -106,8 +106,12 @@ func (w *walker) walk(h header, body []byte, depth int) {
 		return
 	}
 	kind, params := mediaType(h.get("Content-Type"))
-	if strings.HasPrefix(kind, "multipart/") && params["boundary"] != "" {
-		for _, raw := range splitParts(body, params["boundary"]) {
+	if strings.HasPrefix(kind, "multipart/") {
+		all := splitParts(body, params["boundary"])
+		if len(all) == 0 {
+			all = splitParts(body, firstDelimiter(body))
+		}
+		for _, raw := range all {
 			// A part may begin with the empty line that ends its header.
 			inner, rest := header{}, bytes.TrimPrefix(raw, []byte("\n"))
 			if len(rest) == len(raw) {
@@ -115,7 +119,10 @@ func (w *walker) walk(h header, body []byte, depth int) {
 			}
 			w.walk(inner, rest, depth+1)
 		}
-		return
+		if len(all) > 0 {
+			return
+		}
+		kind = "text/plain"
 	}
 	w.parts = append(w.parts, part{kind, params, decode(h.get("Content-Transfer-Encoding"), body)})
 }
@@ -145,6 +152,9 @@ func mediaType(s string) (string, map[string]string) {
 // splitParts cuts a multipart body at its boundary lines. The last one may be
 // missing: servers cut what they return.
 func splitParts(body []byte, boundary string) [][]byte {
+	if boundary == "" {
+		return nil
+	}
 	delimiter := []byte("--" + boundary)
 	var parts [][]byte
 	start, inside := 0, false
@@ -166,6 +176,18 @@ func splitParts(body []byte, boundary string) [][]byte {
 		parts = append(parts, body[start:])
 	}
 	return parts
+}
+
+// firstDelimiter guesses the boundary of a body that does not hold the one which its
+// header names: filters and gateways rewrite the one and not the other.
+func firstDelimiter(body []byte) string {
+	for line := range bytes.Lines(cut(body, maxHeader)) {
+		line = bytes.TrimSpace(line)
+		if len(line) > 10 && bytes.HasPrefix(line, []byte("--")) && !bytes.ContainsAny(line, " \t") && bytes.Trim(line, "-=_") != nil {
+			return string(line[2:])
+		}
+	}
+	return ""
 }
 
 // decode undoes a transfer encoding as far as it holds.

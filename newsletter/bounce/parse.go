@@ -70,7 +70,8 @@ func (m *incoming) sort(parts []part) {
 			}
 		case "message/feedback-report":
 			m.feedback = p.body
-		case "message/rfc822", "message/global", "text/rfc822-headers", "message/rfc822-headers", "message/global-headers", "text/rfc822", "message/partial":
+		case "message/rfc822", "message/global", "message/partial", "text/rfc822",
+			"text/rfc822-headers", "message/rfc822-headers", "message/global-headers":
 			if m.original == nil {
 				m.original, _ = readHeader(p.body)
 			}
@@ -89,6 +90,9 @@ func (m *incoming) sort(parts []part) {
 	}
 	m.said = whole
 	if m.status == nil && m.feedback == nil {
+		m.status = statusAmong(whole)
+	}
+	if m.feedback == nil {
 		var rest string
 		m.said, rest = splitOriginal(whole)
 		if m.original == nil && rest != "" {
@@ -137,14 +141,17 @@ func (m *incoming) readStatus(r *Report) {
 		switch all[i].Action {
 		case "delayed":
 			kind = Delay
-		case "delivered", "relayed", "expanded":
+		case "delivered", "relayed", "expanded", "deliverable":
 			kind = Delivered
 		}
 		if kind == Failure || kind == Delay && r.Kind == Delivered {
 			r.Kind = kind
 		}
-		if r.Text == "" || all[i].Class.weight() > r.Class.weight() {
+		if all[i].Class.weight() > r.Class.weight() {
 			r.Class, r.Text = all[i].Class, all[i].Diagnostic
+		}
+		if r.Text == "" {
+			r.Text = all[i].Diagnostic
 		}
 	}
 	r.Recipients = all
@@ -166,23 +173,34 @@ func (m *incoming) judgeRecipient(r *Recipient, alone bool) {
 		}
 	}
 	switch r.Action {
-	case "delayed", "delivered", "relayed", "expanded":
+	case "delayed", "delivered", "relayed", "expanded", "deliverable":
 		r.Code, _ = numbers(0, r.Status, r.Diagnostic)
 		return
 	}
+	if strings.Trim(r.Diagnostic, "0123456789") == "" {
+		r.Diagnostic = "" // the exit status of a program
+	}
 	class, sure := judge(0, r.Status, r.Diagnostic)
 	r.Code, _ = numbers(0, r.Status, r.Diagnostic)
-	if sure < numbered || sure == numbered && class != Hard {
-		said := m.said
-		if !alone {
-			said = around(m.said, r.Address)
-		}
-		if other, words, how := judgeWords(said); how == stated || how > sure {
-			class = other
+	said := m.said
+	if !alone {
+		said = around(m.said, r.Address)
+	}
+	if sure < numbered || sure == numbered && class != Hard && r.Diagnostic == "" {
+		if other, words, how := judgeWords(said); how > sure {
+			class, sure = other, how
 			if r.Diagnostic == "" {
-				r.Diagnostic = words
+				r.Diagnostic = oneLine(words)
 			}
 		}
+	}
+	if sure < numbered {
+		if other, _, how := judgeText(m.subject); how == stated {
+			class = other
+		}
+	}
+	if class == Hard {
+		class = stageOf(said).temper(class, r.Status, strings.ToLower(r.Diagnostic))
 	}
 	// The status of a failure is never the 2.x.x that some write there.
 	if class == None {
@@ -196,7 +214,7 @@ func (m *incoming) isAutoReply() bool {
 	if m.head.get("X-Failed-Recipients") != "" {
 		return false
 	}
-	for _, start := range outOfOffice {
+	for _, start := range absent {
 		if strings.HasPrefix(m.subject, start) {
 			return true
 		}
@@ -214,14 +232,6 @@ func (m *incoming) isAutoReply() bool {
 	}
 	precedence := strings.ToLower(m.head.get("Precedence") + m.head.get("X-Precedence"))
 	return strings.Contains(precedence, "auto_reply") || strings.Contains(precedence, "auto-reply")
-}
-
-var outOfOffice = []string{
-	"out of office", "out of the office", "out-of-office", "auto:", "autoreply", "auto-reply", "auto reply", "automatic reply",
-	"auto response", "autoresponse", "auto-response", "vacation", "on vacation", "away from", "i am away", "holiday",
-	"abwesenheit", "abwesend", "automatische antwort", "réponse automatique", "reponse automatique", "absence",
-	"respuesta automática", "respuesta automatica", "fuera de la oficina", "risposta automatica", "resposta automática",
-	"automatisch antwoord", "afwezig", "自動応答", "自動返信", "不在", "автоответ",
 }
 
 // identify finds what tells which mail came back.

@@ -8,7 +8,7 @@ import (
 // fromMachine reports whether the sender is a mail server, by its name.
 func (m *incoming) fromMachine() bool {
 	from := strings.ToLower(decodeHeader(m.head.get("From")))
-	for _, name := range []string{"mailer-daemon", "mailerdaemon", "mailer_daemon", "postmaster", "mail delivery", "mail-daemon", "maildaemon", "mail daemon", "mail administrator", "mdaemon", "bounce", "mmdf", "delivery subsystem", "mail system", "failure notice"} {
+	for _, name := range senders {
 		if strings.Contains(from, name) {
 			return true
 		}
@@ -17,11 +17,7 @@ func (m *incoming) fromMachine() bool {
 }
 
 func (m *incoming) bounceSubject() bool {
-	for _, words := range []string{
-		"undeliver", "undelivrable", "non-deliver", "nondeliver", "not deliver", "delivery status", "delivery fail", "delivery notification", "delivery report", "delivery problem", "delivery error", "delivery delay", "delivery has failed", "delivery unsuccess", "failed delivery", "failure delivery", "failure notice", "failure report", "failed mail", "returned mail", "returned to sender", "return to sender", "mail delivery", "mail system error", "mail error", "mail failure", "message delivery", "message status", "message delayed", "could not be delivered", "couldn't be delivered", "cannot be delivered", "can't be delivered", "user unknown", "warning: ", "bounce",
-		"unzustellbar", "nicht zugestellt", "nicht zustellbar", "zustellung", "non remis", "non délivr", "non distribu", "échec de", "echec de", "no entregado", "no se pudo entregar", "no se ha podido", "notificación de", "mancato recapito", "mancata consegna", "não entregue", "onbestelbaar", "niet bezorgd", "niedostarcz", "не доставлено", "недоставлен",
-		"配信", "配送", "送信できません", "送信エラー", "エラーメール", "届きません", "退信",
-	} {
+	for _, words := range subjects {
 		if strings.Contains(m.subject, words) {
 			return true
 		}
@@ -35,8 +31,12 @@ func (m *incoming) isBounce() bool {
 	if m.head.get("X-Failed-Recipients") != "" || m.fromMachine() || m.bounceSubject() {
 		return true
 	}
+	lower := strings.ToLower(m.said)
+	if strings.Contains(lower, "mail from:") && strings.Contains(lower, "rcpt to:") && anyReply.MatchString(m.said) {
+		return true
+	}
 	words := plainWords(cutString(m.said, 4<<10))
-	for _, phrase := range []string{"could not be delivered", "was not delivered", "unable to deliver", "not able to deliver", "delivery to the following recipients failed", "returned to sender", "undeliverable", "delivery failed", "can't be delivered", "cannot be delivered", "couldn't be delivered", "failed to deliver"} {
+	for _, phrase := range undelivered {
 		if strings.Contains(words, phrase) {
 			return m.original != nil || anyReply.MatchString(m.said)
 		}
@@ -52,11 +52,16 @@ func (m *incoming) readWords(r *Report) {
 		r.Kind, r.Text = Delay, oneLine(firstNonEmpty(quoted(m.said), m.said))
 		return
 	}
-	class, said, _ := judgeWords(m.said)
-	r.Class, r.Text = class, oneLine(said)
-	if class == None {
-		r.Class = Soft
+	class, said, sure := judgeWords(m.said)
+	if sure < numbered {
+		if other, _, how := judgeText(m.subject); how == stated {
+			class = other
+		}
 	}
+	if class == None {
+		class = Soft
+	}
+	r.Class, r.Text = stageOf(m.said).temper(class, firstStatus(said), strings.ToLower(said)), oneLine(said)
 	recipient := Recipient{Action: "failed", Diagnostic: r.Text, Class: r.Class}
 	recipient.Code, recipient.Status = numbers(0, "", said)
 	for _, a := range m.failed() {
@@ -67,12 +72,12 @@ func (m *incoming) readWords(r *Report) {
 
 // delayed reports whether the mail is still being tried.
 func (m *incoming) delayed(words string) bool {
-	for _, over := range []string{"giving up", "given up", "gave up", "has been returned", "not going to try again", "i've given up", "will not be retried", "no further attempts", "not try again"} {
-		if strings.Contains(words, over) {
+	for _, phrase := range gaveUp {
+		if strings.Contains(words, phrase) {
 			return false
 		}
 	}
-	for _, phrase := range []string{"do not need to resend", "don't need to resend", "no need to resend", "not need to resend", "will continue to try", "continue trying", "will keep trying", "will be retried", "will retry for", "will retry in", "still trying", "attempts will continue", "will continue for", "has not yet been delivered", "not yet been delivered", "warning message only", "this is a warning message", "delivery is delayed", "delivery * has been delayed", "delivery is being delayed", "message delayed", "wird weiter versucht", "weiterhin versucht"} {
+	for _, phrase := range waiting {
 		if says(words, phrase) {
 			return true
 		}
@@ -92,31 +97,52 @@ func (m *incoming) failed() []string {
 	if len(all) > 0 {
 		return all
 	}
-	own := strings.ToLower(strings.Join([]string{m.head.get("From"), m.head.get("To"), m.head.get("Delivered-To"), m.head.get("X-Original-To"), m.original.get("From"), m.original.get("Return-Path"), m.original.get("Reply-To")}, " "))
+	own := strings.ToLower(strings.Join([]string{
+		m.head.get("From"), m.head.get("To"), m.head.get("Delivered-To"), m.head.get("X-Original-To"),
+		m.original.get("From"), m.original.get("Return-Path"), m.original.get("Reply-To"),
+	}, " "))
+	to := addressList(m.original.get("To"))
+	if len(to) == 1 && strings.Contains(m.said, to[0]) {
+		return to
+	}
 	for _, a := range addresses.FindAllString(cutString(m.said, maxJudged), maxRecipients) {
 		a = bareAddress(strings.Trim(a, ".*-="))
 		name := strings.ToLower(a)
-		if a == "" || strings.Contains(own, name) || strings.HasPrefix(name, "postmaster@") || strings.HasPrefix(name, "mailer-daemon@") || strings.Contains(name, "/") {
+		if a == "" || strings.Contains(own, name) || strings.Contains(name, "/") ||
+			strings.HasPrefix(name, "postmaster@") || strings.HasPrefix(name, "mailer-daemon@") {
 			continue
 		}
 		return []string{a}
 	}
-	if to := addressList(m.original.get("To")); len(to) == 1 {
+	if len(to) == 1 {
 		return to
 	}
 	return nil
 }
 
-// anyReply is a reply of an SMTP server in the middle of a text, up to the end of its
-// paragraph.
-var anyReply = regexp.MustCompile(`(?s)(?:^|[\s:;,("'>\]#])((?:[45][0-5]\d[ -]#?(?:[245]\.\d{1,3}\.\d{1,3})?|[45]\.\d{1,3}\.\d{1,3}[ :)-]).{0,400})`)
+// anyReply begins a reply of an SMTP server in the middle of a text.
+var anyReply = regexp.MustCompile(`(?:^|[\s:;,("'>\]#])((?:([45][0-5]\d)[ -]#?(?:[245]\.\d{1,3}\.\d{1,3})?|[45]\.\d{1,3}\.\d{1,3}[ :)-]))`)
 
-// replies are the paragraphs of a text that hold a server's reply, from there on.
+const maxReply = 400 // octets of a reply in a text
+
+// replies are the server's words in a text. Each goes to the end of its paragraph, or
+// to the next one with another code: the lines of one reply each have the same.
 func replies(text string) []string {
 	var all []string
 	for paragraph := range strings.SplitSeq(text, "\n\n") {
-		if m := anyReply.FindStringSubmatch(paragraph); m != nil && len(all) < 20 {
-			all = append(all, m[1])
+		start, code := -1, ""
+		for _, at := range anyReply.FindAllStringSubmatchIndex(cutString(paragraph, maxJudged), 50) {
+			begins := strings.TrimSpace(strings.Replace(paragraph[at[2]:at[3]], "-", " ", 1))
+			if begins == code {
+				continue
+			}
+			if start >= 0 {
+				all = append(all, cutString(paragraph[start:at[2]], maxReply))
+			}
+			start, code = at[2], begins
+		}
+		if start >= 0 && len(all) < 50 {
+			all = append(all, cutString(paragraph[start:], maxReply))
 		}
 	}
 	return all
@@ -130,38 +156,43 @@ func quoted(text string) string {
 }
 
 // judgeWords says what a text for people means, and which words of it say so: the
-// first reply of a server that is definite, else the text as a whole, else the first
-// reply.
+// most serious reply of a server that is definite, else the text as a whole, else what
+// numbers the replies have.
 func judgeWords(text string) (Class, string, trust) {
 	text = cutString(text, maxSaid)
-	var first string
-	best, trusted := Soft, guessed
+	var said string
+	class, sure := None, guessed
 	for _, reply := range replies(text) {
-		class, how := judge(0, "", reply)
-		if how == stated {
-			return class, reply, how
-		}
-		if how > trusted {
-			best, trusted, first = class, how, reply
+		other, how := judge(0, "", reply)
+		if how > sure || how == sure && other.weight() > class.weight() {
+			class, said, sure = other, reply, how
 		}
 	}
-	class, how := judgeText(text)
-	if how == stated || how > trusted {
-		return class, firstNonEmpty(first, text), how
+	if sure == stated {
+		return class, said, sure
 	}
-	return best, firstNonEmpty(first, text), trusted
+	if other, words, how := judgeText(text); how > sure {
+		return other, firstNonEmpty(said, words), how
+	}
+	return class, firstNonEmpty(said, text), sure
 }
 
-// judgeText judges a text by its words alone.
-func judgeText(text string) (Class, trust) {
-	words := plainWords(cutString(text, maxJudged))
-	if class, ok := wordsSay(words, definite); ok {
-		return class, stated
+// judgeText judges a text by its words alone, and finds the paragraph that says it.
+func judgeText(text string) (Class, string, trust) {
+	text = cutString(text, maxJudged)
+	class, sure := Soft, guessed
+	for i, rules := range [][]rule{definite, general} {
+		if c, ok := wordsSay(plainWords(text), rules); ok {
+			class, sure = c, []trust{stated, hinted}[i]
+			for paragraph := range strings.SplitSeq(text, "\n\n") {
+				if c, ok := wordsSay(plainWords(paragraph), rules); ok && c == class {
+					return class, paragraph, sure
+				}
+			}
+			break
+		}
 	}
-	if class, ok := wordsSay(words, general); ok {
-		return class, hinted
-	}
-	return Soft, guessed
+	return class, text, sure
 }
 
 // around is the paragraphs of a text that name an address.

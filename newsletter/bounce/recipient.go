@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-const maxRecipients = 100
+const maxRecipients = 50 // of a report; each is looked for in the text
 
 // deliveryStatus reads the recipients of a message/delivery-status (RFC 3464) or a
 // message/global-delivery-status (RFC 6533). The first block of fields is of the
@@ -143,3 +143,28 @@ func firstWord(s string) string {
 }
 
 func firstStatus(s string) string { return anyStatus.FindString(s) }
+
+// statusAmong finds the fields of a delivery status in a text: some servers leave out
+// the part around them, and people forward bounces. They end where a header begins.
+func statusAmong(text string) []byte {
+	text = quoteMarks.ReplaceAllString(text, "")
+	at := finalRecipient.FindStringIndex(text)
+	if at == nil {
+		return nil
+	}
+	text = text[at[0]:]
+	if end := originalBegins.FindStringIndex(text); end != nil {
+		text = text[:end[0]]
+	}
+	if !actionField.MatchString(text) {
+		return nil
+	}
+	return []byte(strings.TrimLeft(text, "\n"))
+}
+
+var (
+	quoteMarks     = regexp.MustCompile(`(?m)^[> ]*> ?`)
+	finalRecipient = regexp.MustCompile(`(?im)^(?:Final|Original)-Recipient: ?[a-z0-9-]+ ?;`)
+	actionField    = regexp.MustCompile(`(?im)^(?:Action|Status): ?\w`)
+	originalBegins = regexp.MustCompile(`(?im)^(?:Return-Path|Received): `)
+)

@@ -75,16 +75,18 @@ func fromHTML(s string) string {
 
 var (
 	addresses    = regexp.MustCompile(`[^\s<>"'(),;:\[\]]+@[^\s<>"'(),;:\[\]]+`)
+	doubts       = regexp.MustCompile(`(?i)\b(?:may|might)\s+(?:not\s+)?(?:be\s+|have\s+been\s+|have\s+|no\s+longer\s+)?\pL+|il se peut que[^.]{0,200}|存在しないか`)
 	continuation = regexp.MustCompile(`\b[245]\d\d[- ]#?[245]\.\d{1,3}\.\d{1,3}\b|\b[245]\d\d-`)
 )
 
 // plainWords makes words comparable: lower case, single spaces, and no punctuation
 // but the stops and slashes within words. Addresses are left out, since they hold any
-// word, and so are codes, which stand in the middle of sentences where a reply has
-// several lines.
+// word; so are codes, which stand in the middle of sentences where a reply has several
+// lines, and what may be the reason or not.
 func plainWords(s string) string {
 	s = continuation.ReplaceAllString(s, " ")
 	s = addresses.ReplaceAllString(s, " ")
+	s = doubts.ReplaceAllString(s, " ")
 	s = strings.Map(func(r rune) rune {
 		switch {
 		case r == '’' || r == '`':
