@@ -48,13 +48,10 @@ func judge(code int, status, text string) (Class, trust) {
 	case sure:
 		return class, stated
 	}
-	if class, ok := statusSays(status); ok {
+	if class, ok := statusSays(status); ok && !(class == Hard && temporary) {
 		return class, numbered
 	}
 	if class, ok := wordsSay(words, general); ok {
-		if class == Hard && temporary {
-			class = Soft
-		}
 		return class, hinted
 	}
 	switch {
