@@ -178,6 +178,9 @@ func (r *Returns) leave(ctx context.Context, token string) (string, error) {
 
 // act records a bounce and does what it asks for.
 func (r *Returns) act(ctx context.Context, b Bounce, feedback string) (string, error) {
+	if b.Kind == bounce.Unsubscribe {
+		return r.optOut(ctx, b.Ref)
+	}
 	if b.Kind != bounce.Failure && b.Kind != bounce.Complaint || b.Kind == bounce.Failure && b.Class == bounce.None {
 		return fmt.Sprintf("%s: nothing to do", b.Kind), nil
 	}
@@ -207,6 +210,18 @@ func (r *Returns) act(ctx context.Context, b Bounce, feedback string) (string, e
 		return string(b.Class) + " bounce of an address that nobody has any more", nil
 	}
 	return r.suspend(ctx, b, reader, feedback)
+}
+
+// optOut unsubscribes the reader of a mail: they, or their provider, say so.
+func (r *Returns) optOut(ctx context.Context, ref Ref) (string, error) {
+	_, reader, err := r.Store.SentMail(ctx, ref)
+	if errors.Is(err, ErrNotFound) || err == nil && reader.ID == 0 {
+		return "", ErrNotOurs
+	}
+	if err != nil {
+		return "", err
+	}
+	return r.leave(ctx, r.Registry.Keys.Make(subscribers.UnsubscribeToken, reader.PublicID, ""))
 }
 
 // suspend suppresses a reader if a bounce asks for it.
@@ -257,7 +272,7 @@ func (b Bounce) said() string {
 // complains tells the feedback types (RFC 5965) by which a reader says no.
 func complains(feedback string) bool {
 	switch feedback {
-	case "abuse", "fraud", "virus", "opt-out", "opt-out-list":
+	case "abuse", "fraud":
 		return true
 	}
 	return false

@@ -248,6 +248,8 @@ Subject: Weekly digest
 	}
 	w.receive(w.returns(), w.path(d.ID, "ben"), report("not-spam"))
 	w.wantStatus("ben", subscribers.Confirmed)
+	w.receive(w.returns(), w.path(d.ID, "ben"), report("opt-out"))
+	w.wantStatus("ben", subscribers.Unsubscribed)
 	w.receive(w.returns(), w.path(d.ID, "ada"), report("abuse"))
 	w.wantStatus("ada", subscribers.Suppressed)
 	if sub := w.reader("ada"); sub.Cause != subscribers.Complained || sub.UnsubscribedAt.IsZero() {

@@ -131,9 +131,3 @@ func cadenceNames() string {
 	}
 	return strings.Join(names, ", ")
 }
-
-// sentence makes a sentence of an error's words.
-func sentence(err error) string {
-	r, size := utf8.DecodeRuneInString(err.Error())
-	return string(unicode.ToUpper(r)) + err.Error()[size:] + "."
-}
