@@ -14,7 +14,7 @@ import (
 
 func (p *program) subscriberCommand() *cobra.Command {
 	return noun("subscriber", "The readers who get mail", p.subscriberListCommand(), p.subscriberShowCommand(), p.subscriberAddCommand(),
-		p.subscriberImportCommand())
+		p.subscriberImportCommand(), p.subscriberExportCommand())
 }
 
 // subscriberJSON is a subscriber as programs see it.
