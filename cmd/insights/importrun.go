@@ -32,7 +32,7 @@ type refusedJSON struct {
 }
 
 const (
-	importChunk = 10_000 // rows in one transaction
+	importChunk = 15_000 // rows in one transaction
 	mostRefused = 1000
 )
 

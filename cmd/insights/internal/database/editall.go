@@ -16,31 +16,16 @@ var errDry = errors.New("nothing is to be stored")
 
 // EditAll implements subscribers.Store. Those who are on record are read together,
 // and those who are new stored together: one by one, a server's answers would be
-// waited for four times each.
+// waited for four times each. Both go by the order of their keys, so that pages of
+// the index come one after the other.
 func (db *DB) EditAll(ctx context.Context, keys []string, dry bool, change func(i int, s *subscribers.Subscriber) (subscribers.Change, error)) error {
 	err := db.write(ctx, func(tx *sql.Tx) error {
+		if err := db.engine.expectMany(ctx, tx); err != nil {
+			return err
+		}
 		e := editing{db: db, tx: tx, lastID: db.engine.oneWriter(), many: &many{starts: make(map[start]int64)}}
-		if err := e.begin(ctx); err != nil {
+		if err := e.editAll(ctx, keys, change); err != nil {
 			return err
-		}
-		stored, err := e.load(ctx, keys)
-		if err != nil {
-			return err
-		}
-		seen := make(map[string]bool, len(keys))
-		for i, key := range keys {
-			do := func(s *subscribers.Subscriber) (subscribers.Change, error) { return change(i, s) }
-			if seen[key] { // what is read no longer holds
-				if err = e.flush(ctx); err == nil {
-					_, err = e.edit(ctx, key, do)
-				}
-			} else {
-				_, err = e.apply(ctx, stored[key], do)
-			}
-			if err != nil {
-				return err
-			}
-			seen[key] = true
 		}
 		if dry {
 			return errDry
@@ -53,10 +38,41 @@ func (db *DB) EditAll(ctx context.Context, keys []string, dry bool, change func(
 	return err
 }
 
+func (e *editing) editAll(ctx context.Context, keys []string, change func(i int, s *subscribers.Subscriber) (subscribers.Change, error)) error {
+	if err := e.begin(ctx); err != nil {
+		return err
+	}
+	distinct := slices.Compact(slices.Sorted(slices.Values(keys)))
+	stored, err := e.load(ctx, distinct)
+	if err != nil {
+		return err
+	}
+	e.many.added = make([]added, 0, len(distinct)-len(stored))
+	seen := make(map[string]bool)
+	for i, key := range keys {
+		do := func(s *subscribers.Subscriber) (subscribers.Change, error) { return change(i, s) }
+		if seen[key] { // what is read no longer holds
+			if err = e.flush(ctx); err == nil {
+				_, err = e.edit(ctx, key, do)
+			}
+		} else {
+			_, err = e.apply(ctx, stored[key], do)
+		}
+		if err != nil {
+			return err
+		}
+		if len(distinct) < len(keys) {
+			seen[key] = true
+		}
+	}
+	return nil
+}
+
 // many is what EditAll keeps.
 type many struct {
 	starts map[start]int64 // positions of new readers, by what they chose
 	added  []added         // not yet stored
+	asked  bool            // whether insights are numbered
 }
 
 // start is what the position of a new reader depends on.
@@ -67,17 +83,17 @@ type start struct {
 
 // added is a new subscriber that waits to be stored.
 type added struct {
-	values  []any
-	key     string
-	event   subscribers.Event
-	counted int // start_with, if no insight is numbered yet; else -1
+	id     int64 // where ids are not the engine's
+	key    string
+	sub    subscribers.Subscriber
+	change subscribers.Change
 }
 
 // Rows are asked for, and stored, in groups of a few sizes, so that few statements are
 // prepared.
 var (
-	askedFor = []int{500, 20}
-	stored   = []int{100, 10, 1}
+	askedFor       = []int{500, 20}
+	storedTogether = []int{100, 10, 1}
 )
 
 // load reads those with these keys, and what is kept of the others.
@@ -108,9 +124,8 @@ func (e *editing) load(ctx context.Context, keys []string) (map[string]storedSub
 		if err != nil {
 			return nil, err
 		}
-		if _, ok := byHash[hash]; !ok {
-			hashes, byHash[hash] = append(hashes, hash), key
-		}
+		hashes = append(hashes, hash)
+		byHash[hash] = key
 	}
 	return found, in(ctx, e.tx, "SELECT hash, status, cause, reason, at FROM suppressions WHERE hash IN (", ")", hashes, func(rows *sql.Rows) error {
 		var hash string
@@ -162,92 +177,98 @@ func tuple(after, n int) string {
 	return b.String()
 }
 
-// later keeps a new subscriber, to be stored with others.
-func (e *editing) later(ctx context.Context, s subscribers.Subscriber, change subscribers.Change) error {
-	values, err := e.values(ctx, storedSubscriber{}, s, change.StartWith)
-	if err != nil {
-		return err
-	}
-	a := added{values: values, key: s.Address.Key(), event: change.Event, counted: -1}
-	if s.Status == subscribers.Confirmed && !e.numbered {
-		if e.numbered, err = numberedAlready(ctx, e.tx); err != nil {
-			return err
-		}
-		if !e.numbered {
-			a.counted = change.StartWith
-		}
-	}
-	e.many.added = append(e.many.added, a)
-	return nil
-}
-
 // flush stores those that wait for it.
 func (e *editing) flush(ctx context.Context) error {
 	rows := e.many.added
 	e.many.added = nil
-	var next int64
-	if e.lastID && len(rows) > 0 {
+	if len(rows) == 0 {
+		return nil
+	}
+	if !e.many.asked { // what it says holds until this ends
+		var err error
+		if e.numbered, err = numberedAlready(ctx, e.tx); err != nil {
+			return err
+		}
+		e.many.asked = true
+	}
+	if e.lastID {
+		var next int64
 		if err := e.tx.QueryRowContext(ctx, nextSubscriber).Scan(&next); err != nil {
 			return err
 		}
+		for i := range rows {
+			rows[i].id = next + int64(i)
+		}
+		slices.SortFunc(rows, func(a, b added) int { return strings.Compare(a.key, b.key) })
 	}
 	for len(rows) > 0 {
-		group := rows[:groupSize(stored, len(rows))]
+		group := rows[:groupSize(storedTogether, len(rows))]
 		rows = rows[len(group):]
-		ids, err := e.insert(ctx, group, next)
-		if err != nil {
+		if err := e.insert(ctx, group); err != nil {
 			return err
 		}
-		if err := e.insertEvents(ctx, group, ids); err != nil {
+		if err := e.insertEvents(ctx, group); err != nil {
 			return err
 		}
-		next += int64(len(group))
 	}
 	return nil
 }
 
-// insert stores subscribers and returns their ids.
-func (e *editing) insert(ctx context.Context, group []added, next int64) ([]int64, error) {
-	ids := make([]int64, len(group))
+// insert stores subscribers and sets their ids.
+func (e *editing) insert(ctx context.Context, group []added) error {
 	place := make(map[string]int, len(group))
-	tuples := make([]string, len(group))
-	var args []any
+	args := make([]any, 0, 24*len(group))
+	width := 0
 	for i, a := range group {
-		before := len(args)
-		args = append(append(args, a.values...), a.counted)
-		place[a.key] = i
-		if e.lastID {
-			ids[i] = next + int64(i)
-			args = append(args, ids[i])
+		values, err := e.values(ctx, storedSubscriber{}, a.sub, a.change.StartWith)
+		if err != nil {
+			return err
 		}
-		tuples[i] = "(" + tuple(before, len(args)-before) + ")"
+		startWith := -1
+		if a.sub.Status == subscribers.Confirmed && !e.numbered {
+			startWith = a.change.StartWith
+		}
+		args = append(append(args, values...), startWith)
+		if e.lastID {
+			args = append(args, a.id)
+		}
+		place[a.key] = i
+		width = len(args) / (i + 1)
 	}
 	if e.lastID {
-		_, err := e.tx.ExecContext(ctx, insertSubscriber+", start_with, id) VALUES "+strings.Join(tuples, ", "), args...)
-		return ids, err
+		_, err := e.tx.ExecContext(ctx, insertSubscriber+", start_with, id) VALUES "+tuples(len(group), width), args...)
+		return err
 	}
-	err := each(ctx, e.tx, func(rows *sql.Rows) error {
+	return each(ctx, e.tx, func(rows *sql.Rows) error {
 		var id int64
 		var key string
 		err := rows.Scan(&id, &key)
-		ids[place[key]] = id
+		group[place[key]].id = id
 		return err
-	}, insertSubscriber+", start_with) VALUES "+strings.Join(tuples, ", ")+" RETURNING id, email_key", args...)
-	return ids, err
+	}, insertSubscriber+", start_with) VALUES "+tuples(len(group), width)+" RETURNING id, email_key", args...)
 }
 
-func (e *editing) insertEvents(ctx context.Context, group []added, ids []int64) error {
+func (e *editing) insertEvents(ctx context.Context, group []added) error {
 	var args []any
-	var tuples []string
-	for i, a := range group {
-		if a.event.What != "" {
-			tuples = append(tuples, "("+tuple(len(args), 7)+")")
-			args = append(args, eventValues(ids[i], a.event)...)
+	events := 0
+	for _, a := range group {
+		if a.change.Event.What != "" {
+			args = append(args, eventValues(a.id, a.change.Event)...)
+			events++
 		}
 	}
-	if len(tuples) == 0 {
+	if events == 0 {
 		return nil
 	}
-	_, err := e.tx.ExecContext(ctx, "INSERT INTO events (subscriber_id, at, what, source, client, version, detail) VALUES "+strings.Join(tuples, ", "), args...)
+	_, err := e.tx.ExecContext(ctx, "INSERT INTO events (subscriber_id, at, what, source, client, version, detail) VALUES "+tuples(events, len(args)/events), args...)
 	return err
+}
+
+// tuples is "(?1, ?2), (?3, ?4)".
+func tuples(rows, width int) string {
+	list := make([]string, rows)
+	for i := range list {
+		list[i] = "(" + tuple(i*width, width) + ")"
+	}
+	return strings.Join(list, ", ")
 }

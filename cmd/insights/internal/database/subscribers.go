@@ -135,7 +135,8 @@ func (e *editing) apply(ctx context.Context, before storedSubscriber, change fun
 		return edited, nil
 	}
 	if e.many != nil && before.ID == 0 && decided.Notice == subscribers.NoNotice {
-		return edited, e.later(ctx, edited, decided)
+		e.many.added = append(e.many.added, added{key: edited.Address.Key(), sub: edited, change: decided})
+		return edited, nil
 	}
 	if edited.ID, err = e.save(ctx, before, edited, decided.StartWith); err != nil {
 		return edited, err
