@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Imported is one reader as another system knew them. An import mails nobody.
@@ -14,9 +16,13 @@ type Imported struct {
 	Name    string
 	Status  Status
 	Preferences
-	ConfirmedAt time.Time // zero: now
-	Source      string    // "" = import
-	Basis       string    // on what ground they may be mailed, kept as evidence
+	ConfirmedAt    time.Time // zero: now, if Confirmed
+	UnsubscribedAt time.Time // zero: now, if Unsubscribed
+	Cause          Cause     // of Suppressed; "" = BlockedHere
+	Reason         string    // of Suppressed, in words
+	Source         string    // "" = import
+	Basis          string    // on what ground they may be mailed, kept as evidence
+	Evidence       string    // what the other system said of them
 }
 
 // Outcome is what became of one imported reader.
@@ -45,8 +51,26 @@ func (r *Registry) Check(in Imported) (Imported, error) {
 	if in.Preferences, err = in.normalise(r.Categories); err != nil {
 		return in, err
 	}
-	in.Name, err = cleanName(in.Name)
-	return in, err
+	if in.Name, err = cleanName(in.Name); err != nil {
+		return in, err
+	}
+	in.Reason, in.Evidence = inOneLine(in.Reason), inOneLine(in.Evidence)
+	return in, nil
+}
+
+// inOneLine is what others wrote, without breaks and not without end.
+func inOneLine(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if breaks(r) {
+			return ' '
+		}
+		return r
+	}, strings.TrimSpace(s))
+	const most = 300
+	if n := utf8.RuneCountInString(s); n > most {
+		s = string([]rune(s)[:most]) + "…"
+	}
+	return s
 }
 
 // Import stores readers, all or none, and says what became of each. What is on
@@ -74,6 +98,9 @@ func (r *Registry) decide(sub *Subscriber, in Imported, now time.Time) (Change, 
 	if in.Basis != "" {
 		event.Detail += "; basis: " + in.Basis
 	}
+	if in.Evidence != "" {
+		event.Detail += "; " + in.Evidence
+	}
 	outcome := Added
 	switch {
 	case sub.PublicID == "" && sub.Status == Suppressed: // kept apart from any subscriber
@@ -85,13 +112,9 @@ func (r *Registry) decide(sub *Subscriber, in Imported, now time.Time) (Change, 
 		if in.Status != Suppressed {
 			return Change{}, Kept
 		}
-		r.begin(sub, in.Address, now)
-		sub.Name, sub.Source = in.Name, in.Source
-		sub.Cadence, sub.Categories = in.Cadence, in.Categories
+		r.fill(sub, in, now)
 	case sub.PublicID == "": // not on record
-		r.begin(sub, in.Address, now)
-		sub.Name, sub.Source = in.Name, in.Source
-		sub.Cadence, sub.Categories = in.Cadence, in.Categories
+		r.fill(sub, in, now)
 	case sub.Status == in.Status:
 		return Change{}, Unchanged
 	case in.Status == Suppressed:
@@ -114,9 +137,34 @@ func (r *Registry) decide(sub *Subscriber, in Imported, now time.Time) (Change, 
 		}
 		change.StartWith = r.StartWith
 	case Unsubscribed:
-		sub.UnsubscribedAt = now
+		if sub.UnsubscribedAt = in.UnsubscribedAt; sub.UnsubscribedAt.IsZero() {
+			sub.UnsubscribedAt = now
+		}
 	case Suppressed:
-		sub.Cause, sub.Reason, sub.SuppressedAt = BlockedHere, "imported as suppressed", now
+		sub.Cause, sub.Reason, sub.SuppressedAt = in.Cause, in.Reason, now
+		if sub.Cause == "" {
+			sub.Cause = BlockedHere
+		}
+		if sub.Reason == "" {
+			sub.Reason = "imported as suppressed"
+		}
+		if sub.Cause == Complained && sub.UnsubscribedAt.IsZero() { // they said no, whoever lifts it
+			sub.UnsubscribedAt = now
+		}
 	}
 	return change, outcome
+}
+
+// fill makes a subscriber of one that is not on record.
+func (r *Registry) fill(sub *Subscriber, in Imported, now time.Time) {
+	r.begin(sub, in.Address, now)
+	sub.Name, sub.Source = in.Name, in.Source
+	sub.Cadence, sub.Categories = in.Cadence, in.Categories
+	sub.ConfirmedAt = in.ConfirmedAt
+	if sub.UnsubscribedAt.IsZero() && in.Status != Confirmed {
+		sub.UnsubscribedAt = in.UnsubscribedAt
+	}
+	if in.Status == Pending && !in.ConfirmedAt.IsZero() && sub.UnsubscribedAt.IsZero() {
+		sub.UnsubscribedAt = now // confirmed once, and no longer: they said no
+	}
 }

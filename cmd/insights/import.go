@@ -1,14 +1,16 @@
 package main
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -19,14 +21,24 @@ func (p *program) subscriberImportCommand() *cobra.Command {
 	var basis string
 	var dryRun bool
 	cmd := &cobra.Command{
-		Use: "import FILE", Short: "Import subscribers from CSV; nobody is mailed", Args: cobra.ExactArgs(1),
-		Long: `Import subscribers from a CSV file with a header line (- reads standard input).
-Columns: email and status, and if they are there cadence, categories (slugs, or
-* for all), name, confirmed_at, source. Nobody is mailed, pending ones neither.
+		Use: "import FILE", Short: "Import subscribers from CSV or JSON, ours or another system's; nobody is mailed", Args: cobra.ExactArgs(1),
+		Long: `Import subscribers from a file (- reads standard input). Nobody is mailed, pending
+ones neither.
+
+Our own: CSV with a header line, or JSON, an array of objects or one a line, with
+email and status, and if they are there cadence, categories (slugs, or * for all),
+name, confirmed_at, source, reason: what "subscriber export" writes.
+
+Of others, known by their columns: the CSV of listmonk, Mailchimp (also the zip of
+an audience), Buttondown and Ghost. Their readers get all categories, weekly. Only
+who surely agreed is confirmed: who unsubscribed there is unsubscribed, who bounced,
+complained or was blocked is suppressed, and whoever is left open is pending, unless
+--basis says on what ground they may be mailed.
 
 What is on record is never weakened: who unsubscribed or is suppressed stays so,
 and readers keep their own choices. Lines that can't be taken are named; the
-others are. To import the same file again changes nothing.`,
+others are. To import the same file again changes nothing, so an import that was
+interrupted is made again from the start, and goes on where it was.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return p.withNewsroom(cmd.Context(), func(n *newsroom) error {
 				return p.importFile(cmd.Context(), n, args[0], basis, dryRun)
@@ -39,73 +51,103 @@ others are. To import the same file again changes nothing.`,
 	return cmd
 }
 
+// importPart is one list of what is imported: a zip may hold several.
+type importPart struct {
+	name string // "" = the only one
+	list *subscribers.List
+}
+
 func (p *program) importFile(ctx context.Context, n *newsroom, name, basis string, dryRun bool) error {
-	in := p.stdin
+	run := importRun{p: p, registry: n.registry, result: importJSON{DryRun: dryRun, Unused: []string{}, Refused: []refusedJSON{}}}
+	run.basis = basis
+	if basis == "" {
+		run.basis = "import of " + filepath.Base(name)
+	}
+	parts, done, err := p.openList(name, subscribers.ListOptions{Name: name, Vouched: strings.TrimSpace(basis) != ""})
+	if err != nil {
+		return err
+	}
+	defer done()
+	n.config.renameCategories(ctx, n.db, p.log())
+	return p.showImport(run.result, run.all(ctx, parts))
+}
+
+// openList opens a file of one list, or a zip of several.
+func (p *program) openList(name string, o subscribers.ListOptions) (parts func(func(importPart, error) bool), done func(), err error) {
+	in, done := p.stdin, func() {}
 	if name != "-" {
 		file, err := os.Open(name)
 		if err != nil {
-			return fmt.Errorf("import: %w", err)
+			return nil, nil, fmt.Errorf("import: %w", err)
 		}
-		defer file.Close()
-		in = file
+		done = func() { file.Close() }
+		buffered := bufio.NewReader(file)
+		if head, _ := buffered.Peek(4); bytes.Equal(head, []byte("PK\x03\x04")) {
+			parts, err := openZip(file, o)
+			if err != nil {
+				done()
+				return nil, nil, usageError("import %s: %v", name, err)
+			}
+			return parts, done, nil
+		}
+		in = buffered
 	}
-	if basis == "" {
-		basis = "import of " + filepath.Base(name)
-	}
-	rows, err := subscribers.ReadCSV(in)
+	list, err := subscribers.ReadList(in, o)
 	if err != nil {
-		return usageError("import %s: %v", name, err)
+		done()
+		return nil, nil, usageError("import %s: %v", name, err)
 	}
-	if unknown := rows.Unknown(); len(unknown) > 0 {
-		p.out.note("columns that are not used: %s", strings.Join(unknown, ", "))
-	}
-	n.config.renameCategories(ctx, n.db, p.log())
-	run := importRun{p: p, registry: n.registry, basis: basis, result: importJSON{DryRun: dryRun, Refused: []refusedJSON{}}}
-	err = run.all(ctx, rows)
-	return p.showImport(run.result, err)
+	return func(yield func(importPart, error) bool) { yield(importPart{list: list}, nil) }, done, nil
 }
 
-// importJSON is what an import did.
-type importJSON struct {
-	Rows      int           `json:"rows"` // without the header
-	Added     int           `json:"added"`
-	Changed   int           `json:"changed"`
-	Unchanged int           `json:"unchanged"`
-	Kept      int           `json:"kept"` // what is on record holds against the file
-	Failed    int           `json:"failed"`
-	Refused   []refusedJSON `json:"refused"` // the first thousand of the failed
-	DryRun    bool          `json:"dry_run,omitempty"`
-}
-
-type refusedJSON struct {
-	Line   int    `json:"line"`
-	Email  string `json:"email"`
-	Reason string `json:"reason"`
-}
-
-const (
-	importChunk = 2000 // rows in one transaction
-	mostRefused = 1000
-)
-
-// importRun is one import under way.
-type importRun struct {
-	p        *program
-	registry *subscribers.Registry
-	basis    string
-	result   importJSON
-	chunk    []subscribers.Imported
-	shown    time.Time
-}
-
-func (r *importRun) all(ctx context.Context, rows *subscribers.CSV) error {
-	began := time.Now()
-	for {
-		row, err := rows.Next()
-		if errors.Is(err, io.EOF) {
-			break
+// all imports the parts, one after the other.
+func (r *importRun) all(ctx context.Context, parts func(func(importPart, error) bool)) error {
+	for part, err := range parts {
+		if err == nil {
+			err = r.part(ctx, part)
 		}
-		if fatal, ok := errors.AsType[*subscribers.CSVError](err); ok {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *importRun) part(ctx context.Context, part importPart) error {
+	label := part.name
+	if label != "" {
+		label += ": "
+	}
+	if part.list.Format() != "" {
+		r.result.Format = part.list.Format()
+		r.p.out.note("%san export of %s", label, part.list.Format())
+	}
+	if doubt := part.list.Doubt(); doubt != "" {
+		r.p.out.note("%s%s", label, doubt)
+	}
+	known := len(part.list.Unknown())
+	if known > 0 {
+		r.p.out.note("%scolumns that are not used: %s", label, strings.Join(part.list.Unknown(), ", "))
+	}
+	err := r.rows(ctx, part)
+	if more := part.list.Unknown()[known:]; len(more) > 0 {
+		r.p.out.note("%sfields that are not used: %s", label, strings.Join(more, ", "))
+	}
+	for _, name := range part.list.Unknown() {
+		if !slices.Contains(r.result.Unused, name) {
+			r.result.Unused = append(r.result.Unused, name)
+		}
+	}
+	return err
+}
+
+func (r *importRun) rows(ctx context.Context, part importPart) error {
+	for {
+		row, err := part.list.Next()
+		if errors.Is(err, io.EOF) {
+			return r.flush(ctx)
+		}
+		if fatal, ok := errors.AsType[*subscribers.ListError](err); ok {
 			return errors.Join(r.flush(ctx), fatal)
 		}
 		r.result.Rows++
@@ -114,85 +156,13 @@ func (r *importRun) all(ctx context.Context, rows *subscribers.CSV) error {
 			row.Imported, err = r.registry.Check(row.Imported)
 		}
 		if err != nil {
-			r.refuse(row, err)
+			r.refuse(part.name, row, err)
 			continue
 		}
 		if r.chunk = append(r.chunk, row.Imported); len(r.chunk) == importChunk {
 			if err := r.flush(ctx); err != nil {
 				return err
 			}
-			r.progress(began)
 		}
 	}
-	return r.flush(ctx)
-}
-
-func (r *importRun) refuse(row subscribers.CSVRow, err error) {
-	r.result.Failed++
-	if len(r.result.Refused) < mostRefused {
-		r.result.Refused = append(r.result.Refused, refusedJSON{Line: row.Line, Email: row.Email, Reason: err.Error()})
-	}
-}
-
-func (r *importRun) flush(ctx context.Context) error {
-	if len(r.chunk) == 0 {
-		return nil
-	}
-	outcomes, err := r.registry.Import(ctx, r.chunk, r.result.DryRun)
-	if err != nil {
-		return err
-	}
-	r.chunk = r.chunk[:0]
-	for _, outcome := range outcomes {
-		switch outcome {
-		case subscribers.Added:
-			r.result.Added++
-		case subscribers.Changed:
-			r.result.Changed++
-		case subscribers.Unchanged:
-			r.result.Unchanged++
-		case subscribers.Kept:
-			r.result.Kept++
-		}
-	}
-	return nil
-}
-
-// progress shows how far it is, on a terminal.
-func (r *importRun) progress(began time.Time) {
-	if r.p.out.json || !isTerminal(r.p.out.stderr) || time.Since(r.shown) < 200*time.Millisecond {
-		return
-	}
-	r.shown = time.Now()
-	fmt.Fprintf(r.p.out.stderr, "\r\x1b[K%s, %.0f a second\r", count(r.result.Rows, "row"), float64(r.result.Rows)/time.Since(began).Seconds())
-}
-
-func (p *program) showImport(result importJSON, failure error) error {
-	err := failure
-	switch {
-	case failure != nil && result.Added+result.Changed > 0:
-		err = &coded{fmt.Errorf("the import ended early; what came before is stored, and the same file can be imported again: %w", failure), exitPartly, false}
-	case failure == nil && result.Failed > 0 && result.DryRun:
-		err = &coded{fmt.Errorf("%s can't be taken", count(result.Failed, "line")), exitProblems, false}
-	case failure == nil && result.Failed > 0:
-		err = &coded{fmt.Errorf("%s could not be taken; mend them and import the file again", count(result.Failed, "line")), exitPartly, false}
-	}
-	if done, writeErr := p.out.document(result); done {
-		return errors.Join(writeErr, err)
-	}
-	const shown = 20
-	for i, r := range result.Refused {
-		if i == shown {
-			p.out.note("and %s more: --json lists them", thousands(result.Failed-shown))
-			break
-		}
-		p.out.note("line %d: %s: %s", r.Line, strings.Map(printable, dash(r.Email)), strings.Map(printable, r.Reason))
-	}
-	would := ""
-	if result.DryRun {
-		would = "would be: "
-	}
-	p.out.line("%s%s: %s added, %s changed, %s unchanged, %s kept as on record, %s refused", would, count(result.Rows, "row"),
-		thousands(result.Added), thousands(result.Changed), thousands(result.Unchanged), thousands(result.Kept), thousands(result.Failed))
-	return err
 }

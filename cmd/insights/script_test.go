@@ -46,6 +46,7 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	"need":      need,
 	"postgres":  postgres,
 	"dated":     dated,
+	"pack":      pack,
 	"freeport":  freePort,
 	"daemon":    startDaemon,
 	"terminate": terminate,

@@ -15,7 +15,7 @@ import (
 func (p *program) subscriberCommand() *cobra.Command {
 	return noun("subscriber", "The readers who get mail", p.subscriberListCommand(), p.subscriberShowCommand(), p.subscriberAddCommand(),
 		p.subscriberSetCommand(), p.subscriberUnsubscribeCommand(), p.subscriberResendCommand(), p.subscriberHistoryCommand(), p.subscriberForgetCommand(),
-		p.subscriberImportCommand())
+		p.subscriberImportCommand(), p.subscriberExportCommand())
 }
 
 // subscriberJSON is a subscriber as programs see it.

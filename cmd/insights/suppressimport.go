@@ -67,7 +67,7 @@ func (p *program) importSuppressions(ctx context.Context, n *newsroom, in io.Rea
 		if err != nil {
 			result.Failed++
 			if len(result.Refused) < mostRefused {
-				result.Refused = append(result.Refused, refusedJSON{line, word, err.Error()})
+				result.Refused = append(result.Refused, refusedJSON{Line: line, Email: word, Reason: err.Error()})
 			}
 			p.out.note("line %d: %q: %v", line, word, err)
 			continue

@@ -51,6 +51,8 @@ type engine interface {
 	open(create bool) (writer, reader *sql.DB, err error)
 	// oneWriter says that write transactions come one after the other.
 	oneWriter() bool
+	// expectMany prepares a transaction for many new rows.
+	expectMany(ctx context.Context, tx *sql.Tx) error
 	// again says that a transaction failed only because of another beside it.
 	again(err error) bool
 	// announce lets the watch of every process know when the transaction commits.

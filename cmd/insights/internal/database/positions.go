@@ -97,15 +97,19 @@ func startPosition(ctx context.Context, tx *sql.Tx, categories []string, n int) 
 // so that their first digest is no flood: startEarly places them. It reports whether
 // there are numbered ones.
 func startLater(ctx context.Context, tx *sql.Tx, subscriber int64, n int) (numbered bool, err error) {
-	// The first insights are numbered before this, and seen here, or after it, and
-	// startEarly sees this reader.
-	var head int64
-	err = tx.QueryRowContext(ctx, "SELECT value FROM counters WHERE name = 'sequence' /*pg FOR SHARE */").Scan(&head)
-	if err != nil || head > 0 {
-		return head > 0, err
+	if numbered, err = numberedAlready(ctx, tx); numbered || err != nil {
+		return numbered, err
 	}
 	_, err = tx.ExecContext(ctx, "UPDATE subscribers SET start_with = ?2 WHERE id = ?1", subscriber, n)
 	return false, err
+}
+
+// numberedAlready reports whether there are numbered insights. The first are numbered
+// before this, and seen here, or after the transaction, and startEarly sees its readers.
+func numberedAlready(ctx context.Context, tx *sql.Tx) (bool, error) {
+	var head int64
+	err := tx.QueryRowContext(ctx, "SELECT value FROM counters WHERE name = 'sequence' /*pg FOR SHARE */").Scan(&head)
+	return head > 0, err
 }
 
 // startEarly gives readers who were there before the first insights the position

@@ -73,6 +73,8 @@ func (p *postgres) planners() int          { return 4 }
 func (p *postgres) notePath() string       { return "" }
 func (p *postgres) batchSizes() []int      { return inGroups }
 
+func (p *postgres) expectMany(context.Context, *sql.Tx) error { return nil }
+
 const (
 	writers = 12
 	readers = 8

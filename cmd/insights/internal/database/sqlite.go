@@ -124,6 +124,17 @@ func exists(path string) bool {
 	return err == nil
 }
 
+// expectMany lets the writer hold more pages, and write them back to the file more
+// seldom: new rows change pages all over the indexes, and each is written once where
+// it is not put out, and read again, in between.
+func (s *sqlite) expectMany(ctx context.Context, tx *sql.Tx) error {
+	_, err := tx.ExecContext(ctx, "PRAGMA cache_size = -40960")
+	if err == nil {
+		_, err = tx.ExecContext(ctx, "PRAGMA wal_autocheckpoint = 24576")
+	}
+	return err
+}
+
 // notePath is beside the file itself, whatever link it was opened by, and is not one
 // of those that go with it: people remove file.db-* before they put a copy back.
 func (s *sqlite) notePath() string {

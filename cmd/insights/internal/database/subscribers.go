@@ -74,47 +74,20 @@ func (db *DB) Edit(ctx context.Context, key string, change func(*subscribers.Sub
 	return edited, err
 }
 
-// errDry ends a transaction that was only tried.
-var errDry = errors.New("nothing is to be stored")
-
-// EditAll implements subscribers.Store.
-func (db *DB) EditAll(ctx context.Context, keys []string, dry bool, change func(i int, s *subscribers.Subscriber) (subscribers.Change, error)) error {
-	err := db.write(ctx, func(tx *sql.Tx) error {
-		e := editing{db: db, tx: tx, lastID: db.engine.oneWriter(), starts: make(map[string]int64)}
-		for i, key := range keys {
-			_, err := e.edit(ctx, key, func(s *subscribers.Subscriber) (subscribers.Change, error) { return change(i, s) })
-			if err != nil {
-				return err
-			}
-		}
-		if dry {
-			return errDry
-		}
-		return nil
-	})
-	if errors.Is(err, errDry) {
-		return nil
-	}
-	return err
-}
-
 // editing is a transaction that edits subscribers.
 type editing struct {
-	db     *DB
-	tx     *sql.Tx
-	bits   bits
-	starts map[string]int64 // positions of new readers, by what they chose; nil = not kept
+	db   *DB
+	tx   *sql.Tx
+	bits bits
+	many *many // of EditAll, else nil
 
 	lastID   bool // the engine tells the id of a new row without being asked, which costs less
 	numbered bool // insights are numbered already
 }
 
 func (e *editing) edit(ctx context.Context, key string, change func(*subscribers.Subscriber) (subscribers.Change, error)) (subscribers.Subscriber, error) {
-	var err error
-	if e.bits == nil {
-		if e.bits, err = readBits(ctx, e.tx); err != nil {
-			return subscribers.Subscriber{}, err
-		}
+	if err := e.begin(ctx); err != nil {
+		return subscribers.Subscriber{}, err
 	}
 	// Whoever changes or mails this reader waits for this, and this for them.
 	before, err := subscriber(ctx, e.tx, e.bits, "s.email_key = ?1 /*pg FOR UPDATE */", key)
@@ -124,6 +97,19 @@ func (e *editing) edit(ctx context.Context, key string, change func(*subscribers
 	if err != nil {
 		return before.Subscriber, err
 	}
+	return e.apply(ctx, before, change)
+}
+
+// begin reads what every edit needs.
+func (e *editing) begin(ctx context.Context) (err error) {
+	if e.bits == nil {
+		e.bits, err = readBits(ctx, e.tx)
+	}
+	return err
+}
+
+// apply lets change alter a subscriber as it is stored, and stores it again.
+func (e *editing) apply(ctx context.Context, before storedSubscriber, change func(*subscribers.Subscriber) (subscribers.Change, error)) (subscribers.Subscriber, error) {
 	edited := before.Subscriber
 	edited.Categories = slices.Clone(before.Categories)
 	decided, err := change(&edited)
@@ -137,11 +123,20 @@ func (e *editing) edit(ctx context.Context, key string, change func(*subscribers
 	default:
 		return edited, subscribers.ErrNotFound
 	}
-	if e.starts != nil && decided.Event.What == "" && decided.Notice == subscribers.NoNotice {
+	if e.many != nil && decided.Event.What == "" && decided.Notice == subscribers.NoNotice {
 		return edited, nil // of many, most may be as they were
 	}
-	if err := e.keepSuppressions(ctx, before.Subscriber, edited); err != nil || edited.PublicID == "" {
-		return edited, err
+	if e.many == nil || before.ID != 0 || before.Status != "" || edited.Status == subscribers.Suppressed {
+		if err := e.keepSuppressions(ctx, before.Subscriber, edited); err != nil {
+			return edited, err
+		}
+	}
+	if edited.PublicID == "" {
+		return edited, nil
+	}
+	if e.many != nil && before.ID == 0 && decided.Notice == subscribers.NoNotice {
+		e.many.added = append(e.many.added, added{key: edited.Address.Key(), sub: edited, change: decided})
+		return edited, nil
 	}
 	if edited.ID, err = e.save(ctx, before, edited, decided.StartWith); err != nil {
 		return edited, err
@@ -156,34 +151,39 @@ func (e *editing) edit(ctx context.Context, key string, change func(*subscribers
 	return edited, follow(ctx, e.tx, edited, decided)
 }
 
-// save stores a subscriber with the position that the change leads to.
-func (e *editing) save(ctx context.Context, before storedSubscriber, s subscribers.Subscriber, startWith int) (int64, error) {
+// insertSubscriber wants the values of a row.
+const insertSubscriber = `INSERT INTO subscribers (public_id, email, email_key, name, status, reason, cadence, categories, position_id,
+	paused_until, nonce, nonce_expires_at, notified_at, created_at, confirmed_at, unsubscribed_at, source, cause, suppressed_at, asked, asked_since`
+
+// values are what is stored of a subscriber, with the position that a change leads to.
+func (e *editing) values(ctx context.Context, before storedSubscriber, s subscribers.Subscriber, startWith int) ([]any, error) {
 	mask, err := e.bits.mask(ctx, e.tx, s.Categories)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	positionID, err := e.position(ctx, before, s, startWith)
+	position, err := e.position(ctx, before, s, startWith)
+	return []any{s.PublicID, s.Address.String(), s.Address.Key(), s.Name, string(s.Status), s.Reason, string(s.Cadence), mask, position,
+		millis(s.PausedUntil), s.Nonce, millis(s.NonceExpires), millis(s.NotifiedAt), millis(s.CreatedAt), millis(s.ConfirmedAt), millis(s.UnsubscribedAt), s.Source,
+		string(s.Cause), millis(s.SuppressedAt), s.Asked, millis(s.AskedSince)}, err
+}
+
+// save stores a subscriber.
+func (e *editing) save(ctx context.Context, before storedSubscriber, s subscribers.Subscriber, startWith int) (int64, error) {
+	args, err := e.values(ctx, before, s, startWith)
 	if err != nil {
 		return 0, err
 	}
-	args := []any{s.PublicID, s.Address.String(), s.Address.Key(), s.Name, s.Status, s.Reason, s.Cadence, mask, positionID,
-		millis(s.PausedUntil), s.Nonce, millis(s.NonceExpires), millis(s.NotifiedAt), millis(s.CreatedAt), millis(s.ConfirmedAt), millis(s.UnsubscribedAt), s.Source,
-		s.Cause, millis(s.SuppressedAt), s.Asked, millis(s.AskedSince)}
 	if before.ID == 0 {
-		const insert = `INSERT INTO subscribers (public_id, email, email_key, name, status, reason, cadence, categories, position_id,
-			paused_until, nonce, nonce_expires_at, notified_at, created_at, confirmed_at, unsubscribed_at, source, cause, suppressed_at, asked, asked_since`
-		const values = `?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)`
+		const values = `?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21`
 		if e.lastID {
-			// SQLite would give the id of the newest again once that is forgotten.
-			result, err := e.tx.ExecContext(ctx, insert+`, id) VALUES (`+strings.TrimSuffix(values, ")")+`,
-				(SELECT max(coalesce((SELECT max(id) FROM subscribers), 0), (SELECT value FROM counters WHERE name = 'forgotten')) + 1))`, args...)
+			result, err := e.tx.ExecContext(ctx, insertSubscriber+", id) VALUES ("+values+", ("+nextSubscriber+"))", args...)
 			if err != nil {
 				return 0, err
 			}
 			return result.LastInsertId()
 		}
 		var id int64
-		err := e.tx.QueryRowContext(ctx, insert+") VALUES ("+values+" RETURNING id", args...).Scan(&id)
+		err := e.tx.QueryRowContext(ctx, insertSubscriber+") VALUES ("+values+") RETURNING id", args...).Scan(&id)
 		return id, err
 	}
 	_, err = e.tx.ExecContext(ctx, `UPDATE subscribers SET public_id = ?1, email = ?2, email_key = ?3, name = ?4, status = ?5, reason = ?6, cadence = ?7, categories = ?8, position_id = ?9,
@@ -192,18 +192,22 @@ func (e *editing) save(ctx context.Context, before storedSubscriber, s subscribe
 	return before.ID, err
 }
 
+// nextSubscriber is the id of a new one: SQLite would give that of the newest again
+// once it is forgotten.
+const nextSubscriber = `SELECT max(coalesce((SELECT max(id) FROM subscribers), 0), (SELECT value FROM counters WHERE name = 'forgotten')) + 1`
+
 // position is where a subscriber stands after a change; those of many new readers
 // are worked out once for all who chose the same.
 func (e *editing) position(ctx context.Context, before storedSubscriber, s subscribers.Subscriber, startWith int) (int64, error) {
-	if e.starts == nil || before.ID != 0 || s.Status != subscribers.Confirmed {
+	if e.many == nil || before.ID != 0 || s.Status != subscribers.Confirmed {
 		return positionAfter(ctx, e.tx, before, s, startWith)
 	}
-	choice := fmt.Sprint(startWith, s.Categories)
-	if at, ok := e.starts[choice]; ok {
+	choice := start{startWith, strings.Join(s.Categories, " ")}
+	if at, ok := e.many.starts[choice]; ok {
 		return at, nil
 	}
 	at, err := positionAfter(ctx, e.tx, before, s, startWith)
-	e.starts[choice] = at
+	e.many.starts[choice] = at
 	return at, err
 }
 
@@ -245,8 +249,7 @@ func positionAfter(ctx context.Context, tx *sql.Tx, before storedSubscriber, s s
 // follow records a change's event and queues its notice.
 func follow(ctx context.Context, tx *sql.Tx, s subscribers.Subscriber, change subscribers.Change) error {
 	if e := change.Event; e.What != "" {
-		_, err := tx.ExecContext(ctx, "INSERT INTO events (subscriber_id, at, what, source, client, version, detail) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-			s.ID, millis(e.At), e.What, e.Source, e.Client, e.Version, e.Detail)
+		_, err := tx.ExecContext(ctx, "INSERT INTO events (subscriber_id, at, what, source, client, version, detail) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)", eventValues(s.ID, e)...)
 		if err != nil {
 			return err
 		}
@@ -264,6 +267,10 @@ func follow(ctx context.Context, tx *sql.Tx, s subscribers.Subscriber, change su
 	_, err = tx.ExecContext(ctx, `INSERT INTO messages (kind, subscriber_id, email, state, created_at, updated_at) VALUES (?1, ?2, ?3, 'pending', ?4, ?4)`,
 		string(change.Notice), s.ID, s.Address.String(), now())
 	return err
+}
+
+func eventValues(subscriber int64, e subscribers.Event) []any {
+	return []any{subscriber, millis(e.At), e.What, e.Source, e.Client, e.Version, e.Detail}
 }
 
 // ByKey implements subscribers.Store.

@@ -53,16 +53,21 @@ func (e *editing) suppressed(ctx context.Context, key string, s *subscribers.Sub
 	}
 	var at int64
 	err = e.tx.QueryRowContext(ctx, "SELECT status, cause, reason, at FROM suppressions WHERE hash = ?1", hash).Scan(&s.Status, &s.Cause, &s.Reason, &at)
-	switch {
-	case errors.Is(err, sql.ErrNoRows):
+	if errors.Is(err, sql.ErrNoRows) {
 		return nil
-	case s.Status == subscribers.Unsubscribed, s.Cause == subscribers.Complained:
+	}
+	fromSuppression(s, at)
+	return err
+}
+
+// fromSuppression sets what follows from a suppression's status, cause and time.
+func fromSuppression(s *subscribers.Subscriber, at int64) {
+	if s.Status == subscribers.Unsubscribed || s.Cause == subscribers.Complained {
 		s.UnsubscribedAt = fromMillis(at)
 	}
 	if s.Status == subscribers.Suppressed {
 		s.SuppressedAt = fromMillis(at)
 	}
-	return err
 }
 
 // keepSuppressions keeps them in step with a subscriber that was before, and is now.

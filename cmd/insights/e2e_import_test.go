@@ -1,0 +1,181 @@
+package main_test
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/scaledbydesign/insights/cmd/insights/internal/database/databasetest"
+)
+
+// readersFile is a list of so many readers, in no order.
+func readersFile(t *testing.T, n int) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "readers.csv")
+	file, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	w := bufio.NewWriter(file)
+	random := rand.New(rand.NewPCG(1, 2))
+	fmt.Fprintln(w, "email,status,cadence,categories,name,confirmed_at")
+	for i := range n {
+		fmt.Fprintf(w, "%x.reader%d@example.com,%s,weekly,%s,Reader %d,2024-03-01T09:00:00Z\n",
+			random.Uint32(), i, []string{"confirmed", "confirmed", "unsubscribed"}[i%3], []string{"*", "leadership;engineering"}[i%2], i)
+	}
+	if err := w.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func newImportSite(t *testing.T, url string) *e2eSite {
+	t.Helper()
+	s := newE2ESite(t, map[string]string{"DATABASE_URL": url, "SECRET": e2eSecret})
+	s.program = e2eProgram(t, true)
+	if out, err := s.importing("db", "migrate").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return s
+}
+
+func (s *e2eSite) importing(args ...string) *exec.Cmd {
+	cmd := exec.Command(s.program, args...)
+	cmd.Dir, cmd.Env = s.dir, s.env
+	return cmd
+}
+
+// imported is what an import says of itself.
+type imported struct {
+	Rows, Added, Changed, Unchanged, Kept, Failed int
+}
+
+// measured runs a command to its end, and returns what it wrote and its peak of memory.
+func (s *e2eSite) measured(args ...string) (stdout []byte, took time.Duration, peakMB int64) {
+	s.t.Helper()
+	cmd := s.importing(args...)
+	var out, problems bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &problems
+	began := time.Now()
+	if err := cmd.Run(); err != nil {
+		s.t.Fatalf("%v: %v\n%s", args, err, problems.String())
+	}
+	took = time.Since(began)
+	if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
+		peakMB = usage.Maxrss >> 10
+	}
+	return out.Bytes(), took, peakMB
+}
+
+func (s *e2eSite) runImport(args ...string) (in imported, took time.Duration, peakMB int64) {
+	s.t.Helper()
+	out, took, peakMB := s.measured(append([]string{"subscriber", "import", "--json"}, args...)...)
+	if err := json.Unmarshal(out, &in); err != nil {
+		s.t.Fatalf("%v\n%s", err, out)
+	}
+	return in, took, peakMB
+}
+
+func (s *e2eSite) exported() int {
+	s.t.Helper()
+	out, _, _ := s.measured("subscriber", "export")
+	return bytes.Count(out, []byte("\n")) - 1
+}
+
+// How fast a list comes in and goes out, and in how much memory, by
+//
+//	INSIGHTS_TEST_IMPORT=1000000 go test ./cmd/insights -run ListsOfAnySize -v
+//
+// The figures are those of the plain program, without the race detector.
+func TestListsOfAnySizeComeInAndGoOut(t *testing.T) {
+	n := e2eNumber(t, "INSIGHTS_TEST_IMPORT", 20_000)
+	path := readersFile(t, n)
+	databasetest.OnEach(t, func(t *testing.T, url string) {
+		s := newImportSite(t, url)
+		report := func(what string, took time.Duration, peakMB int64) {
+			t.Logf("%s: %d rows in %v, %.0f rows/s, %d MB at the peak", what, n, took.Round(10*time.Millisecond), float64(n)/took.Seconds(), peakMB)
+			if peakMB > 150 {
+				t.Errorf("%s takes %d MB", what, peakMB)
+			}
+		}
+		dry, took, peak := s.runImport(path, "--dry-run")
+		report("dry run", took, peak)
+		if dry.Added != n {
+			t.Errorf("%+v", dry)
+		}
+		in, took, peak := s.runImport(path)
+		report("import", took, peak)
+		if (in != imported{Rows: n, Added: n}) {
+			t.Errorf("%+v", in)
+		}
+		again, took, peak := s.runImport(path)
+		report("the same again", took, peak)
+		if (again != imported{Rows: n, Unchanged: n}) {
+			t.Errorf("again %+v", again)
+		}
+		out, took, peak := s.measured("subscriber", "export")
+		report("export", took, peak)
+		if rows := bytes.Count(out, []byte("\n")) - 1; rows != n {
+			t.Errorf("%d rows exported", rows)
+		}
+	})
+}
+
+// An import that is cut anywhere leaves whole chunks, and made again goes on.
+func TestImportsThatAreCutGoOnWhereTheyWere(t *testing.T) {
+	const n = 50_000
+	path := readersFile(t, n)
+	for name, signal := range map[string]syscall.Signal{"killed": syscall.SIGKILL, "interrupted": syscall.SIGINT} {
+		t.Run(name, func(t *testing.T) {
+			databasetest.OnEach(t, func(t *testing.T, url string) {
+				s := newImportSite(t, url)
+				stored := 0
+				for cut := 0; cut < 2 && stored < n; cut++ {
+					var problems bytes.Buffer
+					cmd := s.importing("subscriber", "import", path)
+					cmd.Stderr = &problems
+					if err := cmd.Start(); err != nil {
+						t.Fatal(err)
+					}
+					ended := make(chan error, 1)
+					go func() { ended <- cmd.Wait() }()
+					e2eUntil(t, time.Minute, "a chunk is stored, or all of them", func() bool {
+						select {
+						case err := <-ended:
+							ended <- err
+							return true
+						default:
+							return s.exported() > stored
+						}
+					})
+					cmd.Process.Signal(signal)
+					exit, cutShort := errors.AsType[*exec.ExitError](<-ended)
+					now := s.exported()
+					if now < stored || now%15_000 != 0 && now != n {
+						t.Errorf("cut %d left %d rows of %d before", cut, now, stored)
+					}
+					if cutShort && signal == syscall.SIGINT && (exit.ExitCode() != 4 && exit.ExitCode() != 1 || !strings.Contains(problems.String(), "the import ended early")) {
+						t.Errorf("exit %d\n%s", exit.ExitCode(), problems.String())
+					}
+					stored = now
+				}
+				in, _, _ := s.runImport(path)
+				if (in != imported{Rows: n, Added: n - stored, Unchanged: stored}) || s.exported() != n {
+					t.Errorf("%+v after %d rows", in, stored)
+				}
+				t.Logf("%d rows were stored before", stored)
+			})
+		})
+	}
+}

@@ -1,0 +1,79 @@
+package database_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/scaledbydesign/insights/cmd/insights/internal/database"
+	"github.com/scaledbydesign/insights/subscribers"
+)
+
+// Groups of every size, ids as they come, and addresses that come twice.
+func TestManyAreStoredAsOneByOne(t *testing.T) {
+	onEngines(t, func(t *testing.T, open func(t *testing.T) *database.DB) {
+		together, alone := open(t), open(t)
+		keys, err := subscribers.NewKeyring(strings.Repeat("k", 32))
+		if err != nil {
+			t.Fatal(err)
+		}
+		registry := func(s subscribers.Store) *subscribers.Registry {
+			return &subscribers.Registry{Store: s, Keys: keys, Categories: []string{"architecture", "leadership"}, StartWith: 3}
+		}
+		var rows []subscribers.Imported
+		for i := range 1337 {
+			a, err := subscribers.ParseAddress(fmt.Sprintf("r%d@example.com", i*7919%1300)) // some twice
+			if err != nil {
+				t.Fatal(err)
+			}
+			rows = append(rows, subscribers.Imported{Address: a, Status: subscribers.Statuses[i%4], Source: "import",
+				Preferences: subscribers.Preferences{Cadence: subscribers.Cadences[i%3], Categories: []string{"architecture", "leadership"}[i%2:]}})
+		}
+		for _, half := range [][]subscribers.Imported{rows[:700], rows[300:]} {
+			got, err := registry(together).Import(t.Context(), half, false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, row := range half {
+				want, err := registry(alone).Import(t.Context(), []subscribers.Imported{row}, false)
+				if err != nil || got[i] != want[0] {
+					t.Fatalf("%s: %s together, %s alone, %v", row.Address, got[i], want[0], err)
+				}
+			}
+		}
+		if a, b := story(t, together), story(t, alone); a != b {
+			t.Errorf("together\n%.2000s\nalone\n%.2000s", a, b)
+		}
+	})
+}
+
+// story is everybody, in words, but for what is random or tells the time.
+func story(t *testing.T, s *database.DB) string {
+	t.Helper()
+	var b strings.Builder
+	for sub, err := range s.List(t.Context(), subscribers.Filter{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		position, err := s.PositionOf(t.Context(), sub.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintln(&b, sub.Address, sub.Status, sub.Cause, sub.Cadence, sub.Categories, sub.ConfirmedAt.IsZero(), sub.UnsubscribedAt.IsZero(), position)
+		for e, err := range s.History(t.Context(), sub.ID) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			fmt.Fprintln(&b, " ", e.What, e.Source, e.Detail)
+		}
+	}
+	for sup, err := range s.Suppressions(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if sup.Email == "" {
+			t.Errorf("a suppression is nobody's: %+v", sup)
+		}
+	}
+	return b.String()
+}

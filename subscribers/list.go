@@ -1,0 +1,181 @@
+package subscribers
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// List reads subscribers from a file that somebody exported, a row at a time, and
+// never holds more of it than the longest row that is taken. A file is comma-, semicolon-
+// or tab-separated values (RFC 4180) with a header line, or JSON: an array of objects,
+// or one object after the other (JSON Lines). It is UTF-8, or UTF-16 with a byte order
+// mark; lines end with LF, CRLF or CR.
+//
+// Whose export it is, is told by the names of its columns: see [Format].
+type List struct {
+	text    *text
+	options ListOptions
+	rows    source
+	format  *Format
+	unknown []string
+}
+
+// ListOptions say what a file alone does not.
+type ListOptions struct {
+	Name string // of the file: Mailchimp's tell there what status their readers have
+	// Vouched says that somebody answers for the consent of those whom the file calls
+	// active, where it does not say that they confirmed. They are pending else.
+	Vouched bool
+}
+
+// Row is one row of a list.
+type Row struct {
+	Line  int    // of the file, from 1, where the row begins
+	Email string // as it stands there
+	Imported
+}
+
+// ListError ends the reading of a file: it can't be read any further.
+type ListError struct {
+	Line int
+	Err  error
+}
+
+func (e *ListError) Error() string { return fmt.Sprintf("line %d: %v", e.Line, e.Err) }
+func (e *ListError) Unwrap() error { return e.Err }
+
+// source gives the rows of a file as fields with names.
+type source interface {
+	// next reads a row. After a fault that is not a *ListError, and not io.EOF, the
+	// next row can be read. The function is valid until then.
+	next() (line int, field func(name string) string, err error)
+}
+
+// mostRow is how many bytes a row may have. It bounds what an open quote can take.
+const mostRow = 64 << 10
+
+// ReadList reads as much as tells what the file is. Its error is fit to be shown.
+func ReadList(r io.Reader, o ListOptions) (*List, error) {
+	t, err := newText(r)
+	if err != nil {
+		return nil, err
+	}
+	l := &List{text: t, options: o}
+	start := bytes.TrimLeft(t.window(), " \t\r\n")
+	switch {
+	case len(start) == 0 && t.err == nil:
+		return nil, errors.New("it is empty; it begins with a line such as email,status,cadence,categories")
+	case len(start) == 0:
+		return nil, t.err
+	case start[0] == '[', start[0] == '{':
+		l.format = &own
+		l.rows = &jsonRows{text: t, list: l}
+		return l, nil
+	}
+	c, err := newCSV(t)
+	if err != nil {
+		return nil, err
+	}
+	l.rows = c
+	if l.format, err = formatOf(c); err != nil {
+		return nil, err
+	}
+	for i, name := range c.header {
+		used := slices.Contains(l.format.columns, name)
+		if used && slices.Index(c.header, name) < i {
+			return nil, fmt.Errorf("line 1: the column %q stands there twice", name)
+		}
+		if !used && name != "" {
+			l.unknown = append(l.unknown, c.shown[i])
+		}
+	}
+	return l, nil
+}
+
+// Format is whose export the file is: "" = our own columns.
+func (l *List) Format() string { return l.format.name }
+
+// Unknown lists the columns that are not used; those of JSON as far as it is read.
+func (l *List) Unknown() []string { return l.unknown }
+
+// Doubt is what the file leaves open, for a person, or "".
+func (l *List) Doubt() string {
+	if l.format.doubt == nil {
+		return ""
+	}
+	return l.format.doubt(l.options)
+}
+
+// note adds a name to those that are not used.
+func (l *List) note(name string) {
+	const most = 100
+	if len(l.unknown) < most && !slices.Contains(l.unknown, name) {
+		l.unknown = append(l.unknown, name)
+	}
+}
+
+// Next reads a row. Its error is io.EOF at the end, a *ListError when no further row
+// can be read, and else about this row alone.
+func (l *List) Next() (Row, error) {
+	line, field, err := l.rows.next()
+	row := Row{Line: line}
+	if err != nil {
+		return row, err
+	}
+	fault := ""
+	clean := func(name string) string {
+		value := strings.TrimSpace(field(name))
+		if err := readable(value); err != "" && fault == "" {
+			fault = name + ": " + err
+		}
+		return value
+	}
+	err = l.format.read(clean, l.options, &row)
+	if fault != "" {
+		err = errors.New(fault)
+	}
+	return row, err
+}
+
+// readable says what is wrong with a value that is no text.
+func readable(value string) string {
+	if strings.IndexByte(value, 0) >= 0 {
+		return "it holds a NUL byte: save the file as UTF-8 text"
+	}
+	if !utf8.ValidString(value) {
+		return "it is not UTF-8 text: save the file as UTF-8"
+	}
+	return ""
+}
+
+// parseTime reads a moment of the past, or a day in UTC. "" is the zero time.
+func parseTime(name, s string) (time.Time, error) {
+	if s == "" {
+		return time.Time{}, nil
+	}
+	for _, form := range timeForms {
+		if t, err := time.Parse(form, s); err == nil {
+			if t.After(time.Now()) || t.Year() < 1990 {
+				return t, fmt.Errorf("%s %q is no time at which somebody can have agreed", name, s)
+			}
+			return t, nil
+		}
+	}
+	return time.Time{}, fmt.Errorf("%s %q: write 2026-03-16T09:00:00Z, or a day", name, s)
+}
+
+var timeForms = []string{
+	time.RFC3339, time.DateTime, time.DateOnly,
+	"2006-01-02 15:04:05Z07:00",         // as Python writes it
+	"2006-01-02 15:04:05 -0700 MST",     // as Go does
+	"2006-01-02 15:04:05 -0700 -0700",   // and where the zone has no name
+	"2006-01-02T15:04:05Z0700",          // and others
+	"2006-01-02T15:04:05",               // in UTC
+	"01/02/2006 15:04:05", "01/02/2006", // as spreadsheets of Mailchimp's country save it
+}

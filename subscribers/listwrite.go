@@ -1,0 +1,61 @@
+package subscribers
+
+import (
+	"encoding/csv"
+	"io"
+	"strings"
+	"time"
+)
+
+// ListWriter writes subscribers as separated values that [ReadList] reads again.
+type ListWriter struct {
+	csv    *csv.Writer
+	record []string
+}
+
+var writtenColumns = own.columns[:7]
+
+// NewListWriter writes the header line.
+func NewListWriter(w io.Writer) (*ListWriter, error) {
+	l := &ListWriter{csv: csv.NewWriter(w)}
+	return l, l.csv.Write(writtenColumns)
+}
+
+// Write writes a row. Rows may be held back until Close.
+func (l *ListWriter) Write(s Subscriber) error {
+	confirmed := ""
+	if !s.ConfirmedAt.IsZero() {
+		confirmed = s.ConfirmedAt.UTC().Format(time.RFC3339Nano)
+	}
+	l.record = append(l.record[:0], forSpreadsheet(s.Address.String()), string(s.Status), string(s.Cadence), strings.Join(s.Categories, ";"),
+		forSpreadsheet(s.Name), confirmed, forSpreadsheet(s.Source))
+	return l.csv.Write(l.record)
+}
+
+// Close writes what is held back. It does not close what is written to.
+func (l *ListWriter) Close() error {
+	l.csv.Flush()
+	return l.csv.Error()
+}
+
+// forSpreadsheet keeps a spreadsheet from taking a stranger's words for a formula: an
+// apostrophe goes before what begins with = + - or @, and one more before those that
+// have some already, so that fromSpreadsheet gives back what it was.
+func forSpreadsheet(s string) string {
+	if isFormula(s) {
+		return "'" + s
+	}
+	return s
+}
+
+func fromSpreadsheet(s string) string {
+	if strings.HasPrefix(s, "'") && isFormula(s) {
+		return s[1:]
+	}
+	return s
+}
+
+func isFormula(s string) bool {
+	s = strings.TrimLeft(s, "'")
+	return s != "" && strings.IndexByte("=+-@", s[0]) >= 0
+}
