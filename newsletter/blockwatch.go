@@ -18,14 +18,13 @@ type blockWindow struct {
 }
 
 const (
-	blockedOf    = 200  // mails that are looked at
-	blockedFrom  = 20   // fewer say nothing
-	blockedShare = 0.05 // more stop a digest
-	mostWatched  = 100  // digests
+	blockedOf   = 200 // mails that are looked at
+	mostBlocked = 10  // of them; more stop the digest
+	mostWatched = 100 // digests
 )
 
 // note adds a mail of a digest, and returns the share that was blocked of the last
-// and whether it is too much.
+// ones and whether it is too much.
 func (w *blockWatch) note(digest int64, blocked bool) (share float64, many bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -46,7 +45,7 @@ func (w *blockWatch) note(digest int64, blocked bool) (share float64, many bool)
 	d.next = (d.next + 1) % blockedOf
 	d.seen = min(d.seen+1, blockedOf)
 	share = float64(d.blocked) / float64(d.seen)
-	if many = d.seen >= blockedFrom && share > blockedShare; many {
+	if many = d.blocked > mostBlocked; many {
 		delete(w.digests, digest) // once it goes on, what was before does not count
 	}
 	return share, many

@@ -26,7 +26,10 @@ type Identity struct {
 	// BounceDomain is where mails that can't be delivered come back to, each by an
 	// address of its own; "" = to From.
 	BounceDomain string
-	Zone         *time.Location
+	// LeaveByMail says that mail to the bounce domain is received, so that readers can
+	// unsubscribe by mail as well.
+	LeaveByMail bool
+	Zone        *time.Location
 }
 
 // Writer makes letters: it renders a variant once and puts in each reader's own
@@ -85,13 +88,22 @@ func (w *Writer) Master(d Digest, variant int, r Rendition) Letter {
 		Boundary: "=_" + d.UID + "-" + itoa(variant),
 		Headers: append([]Header{
 			{"List-Id", w.listID(domain)},
-			{"List-Unsubscribe", "<" + r.BaseURL + "/unsubscribe/" + MarkUnsubscribe + ">"},
+			{"List-Unsubscribe", w.unsubscribe(r)},
 			{"List-Unsubscribe-Post", "List-Unsubscribe=One-Click"},
 			{"List-Archive", "<" + r.BaseURL + "/digests>"},
 			{"Feedback-ID", d.UID + ":" + stream + ":digest:" + senderID(domain)},
 			{"Precedence", "bulk"},
 		}, automatic...),
 	}
+}
+
+// unsubscribe is the ways to leave that mail programs offer (RFC 2369, RFC 8058).
+func (w *Writer) unsubscribe(r Rendition) string {
+	ways := "<" + r.BaseURL + "/unsubscribe/" + MarkUnsubscribe + ">"
+	if w.Identity.LeaveByMail && w.Identity.BounceDomain != "" {
+		ways += ", <mailto:unsubscribe+" + MarkUnsubscribe + "@" + w.Identity.BounceDomain + "?subject=unsubscribe>"
+	}
+	return ways
 }
 
 // Copy is what one reader's copy of the digest with this UID holds. Equal arguments

@@ -214,7 +214,7 @@ func (p *program) assemble(c *Config, db *database.DB) (*newsroom, error) {
 			Renderer: mails, Registry: registry,
 			Identity: newsletter.Identity{
 				BaseURL: c.Site.BaseURL, From: c.Mail.From, ConfirmFrom: c.Mail.ConfirmFrom, ReplyTo: c.Mail.ReplyTo,
-				ListID: c.Mail.ListID, ListName: c.Site.Title, BounceDomain: c.Mail.BounceDomain, Zone: c.zone(),
+				ListID: c.Mail.ListID, ListName: c.Site.Title, BounceDomain: c.Mail.BounceDomain, LeaveByMail: c.Bounces.Listen != "" || c.Bounces.Maildir != "", Zone: c.zone(),
 			},
 		},
 	}, nil

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"net"
+	"net/smtp"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -77,6 +78,21 @@ func TestARealPostfixThatBouncesSuspendsExactlyTheUnknown(t *testing.T) {
 	}) {
 		t.Errorf("suppressed: %v; want the ten unknown ones", suppressed)
 	}
+
+	// One of those whom it reached leaves by mail.
+	letter := e2eReadMail(t, mailboxes.await(t, "reader0@mailboxes.example", 1).Raw)
+	_, way, _ := strings.Cut(letter.Header.Get("List-Unsubscribe"), "<mailto:")
+	way, _, _ = strings.Cut(way, "?")
+	if err := smtp.SendMail(postfix, nil, "reader0@mailboxes.example", []string{way}, []byte("Subject: unsubscribe\r\n\r\n")); err != nil {
+		t.Fatalf("mail to %q: %v", way, err)
+	}
+	var reader struct {
+		Status string `json:"status"`
+	}
+	e2eUntil(t, time.Minute, "the reader has left", func() bool {
+		s.read(&reader, "subscriber", "show", "reader0@mailboxes.example")
+		return reader.Status == "unsubscribed"
+	})
 }
 
 // startPostfix runs a Postfix of the test's own, which hands mail for the bounce
