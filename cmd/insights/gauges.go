@@ -36,6 +36,7 @@ type figures struct {
 	outbox      map[newsletter.DeliveryState]int
 	due         time.Time
 	subscribers map[subscribers.Status]int
+	bounces     map[string]int
 	readers     map[string]feeds.Readers
 	held        bool
 	troubled    int
@@ -57,12 +58,13 @@ var (
 	troubledDesc    = describe("insights_sending_troubled_workers", "Workers that can't reach the mail server just now.", nil, nil)
 	lateSlotDesc    = describe("insights_slots_overdue", "1 for a schedule whose last slot is due and on no record.", []string{"schedule"}, nil)
 	pausedDesc      = describe("insights_digests_paused", "Digests that are paused: nothing is sent of them until staff resume them.", nil, nil)
+	bouncesDesc     = describe("insights_bounces_30d", "Bounces and complaints of the last 30 days, by class.", []string{"class"}, nil)
 	subscribersDesc = describe("insights_subscribers", "Subscribers by status.", []string{"status"}, nil)
 	readersDesc     = describe("insights_feed_readers", "Estimate of how many follow a feed document: announced by aggregators, and other clients.", []string{"document", "kind"}, nil)
 )
 
 func (g *gauges) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{insightsDesc, reloadDesc, reloadedDesc, slotDesc, databaseDesc, outboxDesc, dueDesc, heldDesc, troubledDesc, pausedDesc, lateSlotDesc, subscribersDesc, readersDesc} {
+	for _, d := range []*prometheus.Desc{insightsDesc, reloadDesc, reloadedDesc, slotDesc, databaseDesc, outboxDesc, dueDesc, heldDesc, troubledDesc, pausedDesc, lateSlotDesc, subscribersDesc, bouncesDesc, readersDesc} {
 		ch <- d
 	}
 }
@@ -109,6 +111,9 @@ func (g *gauges) Collect(ch chan<- prometheus.Metric) {
 	for _, status := range subscribers.Statuses {
 		set(subscribersDesc, float64(f.subscribers[status]), string(status))
 	}
+	for class, n := range f.bounces {
+		set(bouncesDesc, float64(n), class)
+	}
 	for document, r := range f.readers {
 		set(readersDesc, float64(r.Announced), document, "announced")
 		set(readersDesc, float64(r.Others), document, "others")
@@ -148,6 +153,9 @@ func (g *gauges) ask(ctx context.Context) (f figures, err error) {
 		return f, err
 	}
 	if f.subscribers, err = g.d.db.Readers(ctx); err != nil {
+		return f, err
+	}
+	if f.bounces, err = g.d.db.BouncedSince(ctx, time.Now().Add(-bouncesOf)); err != nil {
 		return f, err
 	}
 	reason, _, err := g.d.db.Held(ctx)

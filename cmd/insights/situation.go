@@ -22,6 +22,7 @@ type situation struct {
 	Unfinished  []unfinishedJSON    `json:"unfinished"`
 	Subscribers map[string]int      `json:"subscribers"`
 	Outbox      map[string]int      `json:"outbox"`
+	Bounces     map[string]int      `json:"bounces"` // of the last 30 days
 	Hub         *database.HubStatus `json:"hub"`
 	NextSlots   []nextSlotJSON      `json:"next_slots"`
 	LastSlots   []slotJSON          `json:"last_slots"`
@@ -65,6 +66,9 @@ type unfinishedJSON struct {
 	digest newsletter.Digest
 }
 
+// bouncesOf is how far back bounces are counted.
+const bouncesOf = 30 * 24 * time.Hour
+
 // situation asks the database how things stand. None of its queries reads every
 // reader or every mail.
 func (n *newsroom) situation(ctx context.Context, now time.Time) (s situation, err error) {
@@ -85,6 +89,9 @@ func (n *newsroom) situation(ctx context.Context, now time.Time) (s situation, e
 		return s, err
 	}
 	s.Outbox, s.Subscribers = byName(s.outbox), byName(s.readers)
+	if s.Bounces, err = n.db.BouncedSince(ctx, now.Add(-bouncesOf)); err != nil {
+		return s, err
+	}
 	if s.Hub, err = n.hubStatus(ctx); err != nil {
 		return s, err
 	}

@@ -60,6 +60,9 @@ func (p *program) status(ctx context.Context, n *newsroom) error {
 	if s.outbox[newsletter.Uncertain] > 0 {
 		p.out.item("", "which are uncertain: insights delivery list --state uncertain")
 	}
+	if came := s.Bounces; came["hard"]+came["soft"]+came["blocked"]+came["complaint"] > 0 {
+		p.out.item("bounces", fmt.Sprintf("%s hard, %s soft, %s blocked, %s in 30 days: insights bounce list", thousands(came["hard"]), thousands(came["soft"]), thousands(came["blocked"]), count(came["complaint"], "complaint")))
+	}
 	if s.Hub != nil {
 		p.out.item("hub", fmt.Sprintf("%s, %s to be verified, %s behind", count(s.Hub.Subscriptions, "push subscription"), thousands(s.Hub.Requests), thousands(s.Hub.Behind)))
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/scaledbydesign/insights/newsletter"
+	"github.com/scaledbydesign/insights/newsletter/bounce"
 	"github.com/scaledbydesign/insights/subscribers"
 )
 
@@ -110,4 +111,17 @@ func (db *DB) Bounces(ctx context.Context) iter.Seq2[newsletter.Bounce, error] {
 			yield(newsletter.Bounce{}, explain(err))
 		}
 	}
+}
+
+// BouncedSince counts what came back since a time: by class, and complaints.
+func (db *DB) BouncedSince(ctx context.Context, since time.Time) (map[string]int, error) {
+	counts := map[string]int{string(bounce.Hard): 0, string(bounce.Soft): 0, string(bounce.Blocked): 0, string(bounce.Complaint): 0}
+	err := each(ctx, db.reader, func(rows *sql.Rows) error {
+		var what string
+		var n int
+		err := rows.Scan(&what, &n)
+		counts[what] += n
+		return err
+	}, "SELECT CASE WHEN class = '' THEN kind ELSE class END AS what, count(*) FROM bounces WHERE at > ?1 GROUP BY what", millis(since))
+	return counts, explain(err)
 }

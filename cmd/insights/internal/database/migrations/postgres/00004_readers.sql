@@ -42,6 +42,7 @@ CREATE TABLE bounces (
   hash          TEXT COLLATE "C" NOT NULL UNIQUE
 );
 CREATE INDEX bounces_subscriber ON bounces (subscriber_id, at);
+CREATE INDEX bounces_at ON bounces (at, kind, class);
 
 -- The highest id of a subscriber who was forgotten: none is given twice.
 INSERT INTO counters (name, value) VALUES ('forgotten', 0);
