@@ -83,9 +83,9 @@ func (r *Registry) Import(ctx context.Context, rows []Imported, dry bool) ([]Out
 		keys[i] = row.Address.Key()
 	}
 	outcomes := make([]Outcome, len(rows))
-	now := time.Now()
+	now, id := time.Now(), idsTogether()
 	err := r.Store.EditAll(ctx, keys, dry, func(i int, sub *Subscriber) (Change, error) {
-		change, outcome := r.decide(sub, rows[i], now)
+		change, outcome := r.decide(sub, rows[i], now, id)
 		outcomes[i] = outcome
 		return change, nil
 	})
@@ -93,7 +93,7 @@ func (r *Registry) Import(ctx context.Context, rows []Imported, dry bool) ([]Out
 }
 
 // decide alters a subscriber as an import may.
-func (r *Registry) decide(sub *Subscriber, in Imported, now time.Time) (Change, Outcome) {
+func (r *Registry) decide(sub *Subscriber, in Imported, now time.Time, id func() string) (Change, Outcome) {
 	event := Event{At: now, What: "imported", Source: "import", Detail: string(in.Status) + "; " + in.String()}
 	if in.Basis != "" {
 		event.Detail += "; basis: " + in.Basis
@@ -112,9 +112,9 @@ func (r *Registry) decide(sub *Subscriber, in Imported, now time.Time) (Change, 
 		if in.Status != Suppressed {
 			return Change{}, Kept
 		}
-		r.fill(sub, in, now)
+		r.fill(sub, in, now, id)
 	case sub.PublicID == "": // not on record
-		r.fill(sub, in, now)
+		r.fill(sub, in, now, id)
 	case sub.Status == in.Status:
 		return Change{}, Unchanged
 	case in.Status == Suppressed:
@@ -156,7 +156,8 @@ func (r *Registry) decide(sub *Subscriber, in Imported, now time.Time) (Change, 
 }
 
 // fill makes a subscriber of one that is not on record.
-func (r *Registry) fill(sub *Subscriber, in Imported, now time.Time) {
+func (r *Registry) fill(sub *Subscriber, in Imported, now time.Time, id func() string) {
+	sub.PublicID, sub.CreatedAt = id(), now
 	r.begin(sub, in.Address, now)
 	sub.Name, sub.Source = in.Name, in.Source
 	sub.Cadence, sub.Categories = in.Cadence, in.Categories
