@@ -154,6 +154,9 @@ func (w *Writer) Single(t Task) (Letter, error) {
 		from = w.Identity.From
 	}
 	sub := t.Subscriber
+	if t.Kind == ConfirmMail {
+		sub.Address = sub.Mailbox()
+	}
 	letter := Letter{
 		MessageID: w.MessageID("m"+itoa(int(t.Ref.Message)), fmt.Sprint(t.Created.UnixNano(), sub.PublicID, sub.Address)),
 		Date:      t.Created.UTC().Truncate(time.Second),
@@ -176,6 +179,9 @@ func (w *Writer) single(t Task) (r Rendered, err error) {
 		return r, err
 	}
 	sub, base := t.Subscriber, w.Identity.BaseURL
+	if t.Kind == ConfirmMail {
+		sub.Address = sub.Mailbox()
+	}
 	return w.Renderer.Notice(Notice{
 		Kind: t.Kind, Address: sub.Address.String(), Name: sub.Name,
 		Cadence: string(sub.Cadence), Categories: sub.Categories,

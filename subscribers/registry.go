@@ -109,7 +109,7 @@ func (r *Registry) begin(sub *Subscriber, address Address, now time.Time) {
 	if sub.PublicID == "" {
 		sub.PublicID, sub.CreatedAt = randomID(), now
 	}
-	sub.Address = address
+	sub.Address, sub.NewAddress = address, Address{}
 	sub.Nonce, sub.NonceExpires = randomID(), now.Add(r.confirmFor())
 }
 
@@ -191,6 +191,10 @@ func (r *Registry) valid(p Purpose, token string, sub Subscriber) error {
 			if time.Now().After(sub.NonceExpires) {
 				return ErrExpired
 			}
+		case Confirmed:
+			if sub.moving() && time.Now().After(sub.NonceExpires) {
+				return ErrExpired
+			}
 		case Unsubscribed: // a link from before they said no
 			return ErrExpired
 		}
@@ -213,16 +217,21 @@ func (r *Registry) edit(ctx context.Context, p Purpose, token string, change fun
 	})
 }
 
-// Confirm ends a double opt-in. Repeating it is harmless.
+// Confirm ends a double opt-in, or a change of address. Repeating it is harmless.
 func (r *Registry) Confirm(ctx context.Context, token, client string) (Subscriber, error) {
+	if err := r.free(ctx, token); err != nil {
+		return Subscriber{}, err
+	}
 	return r.edit(ctx, ConfirmToken, token, func(sub *Subscriber) (Change, error) {
-		switch sub.Status {
-		case Confirmed:
+		now := time.Now()
+		switch {
+		case sub.moving():
+			return move(sub, client, now), nil
+		case sub.Status == Confirmed:
 			return Change{}, nil
-		case Suppressed:
+		case sub.Status == Suppressed:
 			return Change{}, ErrSuppressed
 		}
-		now := time.Now()
 		sub.Status, sub.ConfirmedAt, sub.UnsubscribedAt = Confirmed, now, time.Time{}
 		return Change{
 			Event:     Event{At: now, What: "confirmed", Source: "link", Client: client, Version: FormVersion},

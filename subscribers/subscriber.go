@@ -89,7 +89,22 @@ type Subscriber struct {
 	UnsubscribedAt time.Time
 	SuppressedAt   time.Time
 	Source         string // where the sign-up came from: form, staff, import
+
+	// NewAddress is where a confirmed reader wants their mail, once they confirm it
+	// from there.
+	NewAddress Address
 }
+
+// Mailbox is where a mail that asks to confirm belongs.
+func (s *Subscriber) Mailbox() Address {
+	if s.moving() {
+		return s.NewAddress
+	}
+	return s.Address
+}
+
+// moving says that a reader waits to confirm a new address.
+func (s *Subscriber) moving() bool { return s.Status == Confirmed && s.NewAddress != (Address{}) }
 
 // Preferences are what a subscriber chooses.
 type Preferences struct {

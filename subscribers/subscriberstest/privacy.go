@@ -23,6 +23,65 @@ var privacyStories = []story{
 	{"limits of clients are told, others withhold mail in silence", limitsInAll},
 	{"an unsubscription is taken back", undone},
 	{"less mail instead of none", lessInstead},
+	{"a new address is confirmed before it counts", moves},
+	{"a new address that is suppressed, or somebody's", movesNowhere},
+}
+
+func moves(d *desk) {
+	before := d.confirmed("ada@example.com")
+	token := d.token(subscribers.PreferencesToken, "ada@example.com")
+	_, err := d.Move(d.Context(), token, d.address("Ada@new.example"))
+	d.want(err, nil, "move")
+	sub := d.get("ada@example.com")
+	if sub.Mailbox().String() != "Ada@new.example" || sub.Address.String() != "ada@example.com" {
+		d.Errorf("%+v", sub)
+	}
+	link := d.ConfirmURLToken(sub)
+	looked, err := d.Lookup(d.Context(), subscribers.ConfirmToken, link)
+	if err != nil || looked.Address != sub.Address {
+		d.Errorf("looking moved them: %+v, %v", looked, err)
+	}
+	for range 2 {
+		_, err = d.Confirm(d.Context(), link, "client")
+		d.want(err, nil, "confirm")
+	}
+	after := d.get("ada@new.example")
+	if after.ID != before.ID || after.PublicID != before.PublicID || after.Status != subscribers.Confirmed || after.Mailbox() != after.Address {
+		d.Errorf("%+v", after)
+	}
+	_, err = d.Store.ByKey(d.Context(), "ada@example.com")
+	d.want(err, subscribers.ErrNotFound, "the old address")
+	if got := d.history("ada@new.example"); got != "signed_up confirmed move_asked moved" {
+		d.Errorf("history %q", got)
+	}
+	_, err = d.Move(d.Context(), token, d.address("third@example.com"))
+	d.want(err, nil, "move")
+	late := d.ConfirmURLToken(d.get("ada@new.example"))
+	time.Sleep(73 * time.Hour)
+	_, err = d.Confirm(d.Context(), late, "")
+	d.want(err, subscribers.ErrExpired, "confirm late")
+}
+
+func movesNowhere(d *desk) {
+	d.confirmed("ada@example.com")
+	d.confirmed("ben@example.com")
+	d.suppress("eve@example.com", subscribers.Complained)
+	token := d.token(subscribers.PreferencesToken, "ada@example.com")
+	for _, to := range []string{"eve@example.com", "ADA@example.com"} {
+		_, err := d.Move(d.Context(), token, d.address(to))
+		d.want(err, nil, "move: the answer gives nothing away")
+		if sub := d.get("ada@example.com"); sub.Mailbox() != sub.Address {
+			d.Errorf("a mail goes to %s", sub.Mailbox())
+		}
+	}
+	_, err := d.Move(d.Context(), token, d.address("ben@example.com"))
+	d.want(err, nil, "move")
+	_, err = d.Confirm(d.Context(), d.ConfirmURLToken(d.get("ada@example.com")), "")
+	d.want(err, subscribers.ErrTaken, "confirm")
+	d.wantStatus("ada@example.com", subscribers.Confirmed)
+	d.wantStatus("ben@example.com", subscribers.Confirmed)
+	_, err = d.Move(d.Context(), d.token(subscribers.UnsubscribeToken, "ada@example.com"), d.address("x@example.com"))
+	d.want(err, subscribers.ErrToken, "move by another token")
 }
 
 func (d *desk) address(email string) subscribers.Address { return address(d.T, email) }

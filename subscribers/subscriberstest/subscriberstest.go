@@ -99,6 +99,7 @@ func storesAll(t *testing.T, s subscribers.Store) {
 		Cadence: subscribers.Monthly, Categories: []string{"architecture", "engineering", "leadership"},
 		PausedUntil: at.Add(1), Nonce: "n1", NonceExpires: at.Add(time.Hour), NotifiedAt: at.Add(2 * time.Hour), CreatedAt: at,
 		ConfirmedAt: at.Add(3 * time.Hour), UnsubscribedAt: at.Add(4 * time.Hour), Source: "import",
+		Cause: subscribers.Complained, SuppressedAt: at.Add(5 * time.Hour), Asked: 2, AskedSince: at.Add(6 * time.Hour), NewAddress: address(t, "new@example.com"),
 	}
 	stored := put(t, s, want)
 	if stored.ID == 0 {

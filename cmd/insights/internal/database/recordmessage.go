@@ -13,7 +13,8 @@ func markMessage(ctx context.Context, tx *sql.Tx, worker string, m newsletter.Ma
 	n, err := affected(tx.ExecContext(ctx, `UPDATE messages SET state = 'sending', attempts = attempts + 1, message_id = ?3, updated_at = ?4
 		WHERE id = ?1 AND owner = ?2 AND state = 'claimed' AND NOT `+held+` AND (kind = 'test'
 			OR EXISTS (SELECT 1 FROM subscribers s WHERE s.id = messages.subscriber_id
-				AND s.status = CASE messages.kind WHEN 'confirm' THEN 'pending' ELSE 'confirmed' END))`,
+				AND (s.status = CASE messages.kind WHEN 'confirm' THEN 'pending' ELSE 'confirmed' END
+					OR messages.kind = 'confirm' AND s.status = 'confirmed' AND s.new_email <> '')))`,
 		m.Ref.Message, worker, m.MessageID, at))
 	if err != nil {
 		return newsletter.Drop, err

@@ -15,7 +15,7 @@ import (
 
 const subscriberColumns = `s.id, s.public_id, s.email, s.name, s.status, s.reason, s.cadence, s.categories, s.position_id,
 	s.paused_until, s.nonce, s.nonce_expires_at, s.notified_at, s.created_at, s.confirmed_at, s.unsubscribed_at, s.source,
-	s.cause, s.suppressed_at, s.asked, s.asked_since`
+	s.cause, s.suppressed_at, s.asked, s.asked_since, s.new_email`
 
 // times are the columns of a subscriber that hold one.
 type times [8]int64
@@ -24,6 +24,7 @@ type times [8]int64
 type storedSubscriber struct {
 	subscribers.Subscriber
 	email    string
+	newEmail string
 	mask     int64
 	position int64
 }
@@ -32,7 +33,7 @@ type storedSubscriber struct {
 func (s *storedSubscriber) fields(times *times) []any {
 	return []any{&s.ID, &s.PublicID, &s.email, &s.Name, &s.Status, &s.Reason, &s.Cadence, &s.mask, &s.position,
 		&times[0], &s.Nonce, &times[1], &times[2], &times[3], &times[4], &times[5], &s.Source,
-		&s.Cause, &times[6], &s.Asked, &times[7]}
+		&s.Cause, &times[6], &s.Asked, &times[7], &s.newEmail}
 }
 
 func (s *storedSubscriber) finish(b bits, times times) error {
@@ -40,6 +41,7 @@ func (s *storedSubscriber) finish(b bits, times times) error {
 	if s.Address, err = subscribers.ParseAddress(s.email); err != nil {
 		err = fmt.Errorf("subscriber %d %w: %w", s.ID, errUnreadable, err)
 	}
+	s.NewAddress, _ = subscribers.ParseAddress(s.newEmail) // without it, they ask again
 	s.Categories = b.slugs(s.mask)
 	s.PausedUntil, s.NonceExpires, s.NotifiedAt = fromMillis(times[0]), fromMillis(times[1]), fromMillis(times[2])
 	s.CreatedAt, s.ConfirmedAt, s.UnsubscribedAt = fromMillis(times[3]), fromMillis(times[4]), fromMillis(times[5])
@@ -153,7 +155,7 @@ func (e *editing) apply(ctx context.Context, before storedSubscriber, change fun
 
 // insertSubscriber wants the values of a row.
 const insertSubscriber = `INSERT INTO subscribers (public_id, email, email_key, name, status, reason, cadence, categories, position_id,
-	paused_until, nonce, nonce_expires_at, notified_at, created_at, confirmed_at, unsubscribed_at, source, cause, suppressed_at, asked, asked_since`
+	paused_until, nonce, nonce_expires_at, notified_at, created_at, confirmed_at, unsubscribed_at, source, cause, suppressed_at, asked, asked_since, new_email`
 
 // values are what is stored of a subscriber, with the position that a change leads to.
 func (e *editing) values(ctx context.Context, before storedSubscriber, s subscribers.Subscriber, startWith int) ([]any, error) {
@@ -164,7 +166,7 @@ func (e *editing) values(ctx context.Context, before storedSubscriber, s subscri
 	position, err := e.position(ctx, before, s, startWith)
 	return []any{s.PublicID, s.Address.String(), s.Address.Key(), s.Name, string(s.Status), s.Reason, string(s.Cadence), mask, position,
 		millis(s.PausedUntil), s.Nonce, millis(s.NonceExpires), millis(s.NotifiedAt), millis(s.CreatedAt), millis(s.ConfirmedAt), millis(s.UnsubscribedAt), s.Source,
-		string(s.Cause), millis(s.SuppressedAt), s.Asked, millis(s.AskedSince)}, err
+		string(s.Cause), millis(s.SuppressedAt), s.Asked, millis(s.AskedSince), s.NewAddress.String()}, err
 }
 
 // save stores a subscriber.
@@ -174,7 +176,7 @@ func (e *editing) save(ctx context.Context, before storedSubscriber, s subscribe
 		return 0, err
 	}
 	if before.ID == 0 {
-		const values = `?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21`
+		const values = `?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22`
 		if e.lastID {
 			result, err := e.tx.ExecContext(ctx, insertSubscriber+", id) VALUES ("+values+", ("+nextSubscriber+"))", args...)
 			if err != nil {
@@ -187,8 +189,8 @@ func (e *editing) save(ctx context.Context, before storedSubscriber, s subscribe
 		return id, err
 	}
 	_, err = e.tx.ExecContext(ctx, `UPDATE subscribers SET public_id = ?1, email = ?2, email_key = ?3, name = ?4, status = ?5, reason = ?6, cadence = ?7, categories = ?8, position_id = ?9,
-		paused_until = ?10, nonce = ?11, nonce_expires_at = ?12, notified_at = ?13, created_at = ?14, confirmed_at = ?15, unsubscribed_at = ?16, source = ?17, cause = ?18, suppressed_at = ?19, asked = ?20, asked_since = ?21
-		WHERE id = ?22`, append(args, before.ID)...)
+		paused_until = ?10, nonce = ?11, nonce_expires_at = ?12, notified_at = ?13, created_at = ?14, confirmed_at = ?15, unsubscribed_at = ?16, source = ?17, cause = ?18, suppressed_at = ?19, asked = ?20, asked_since = ?21, new_email = ?22
+		WHERE id = ?23`, append(args, before.ID)...)
 	return before.ID, err
 }
 
@@ -257,15 +259,19 @@ func follow(ctx context.Context, tx *sql.Tx, s subscribers.Subscriber, change su
 	if change.Notice == subscribers.NoNotice {
 		return nil
 	}
+	to := s.Address
+	if change.Notice == subscribers.ConfirmNotice {
+		to = s.Mailbox()
+	}
 	// A notice that waits is enough: it is made from the row when it is sent. It
 	// waits as if it had just been asked for.
 	n, err := affected(tx.ExecContext(ctx, "UPDATE messages SET email = ?3, created_at = ?4, updated_at = ?4 WHERE subscriber_id = ?2 AND kind = ?1 AND state IN ('pending', 'deferred')",
-		string(change.Notice), s.ID, s.Address.String(), now()))
+		string(change.Notice), s.ID, to.String(), now()))
 	if err != nil || n > 0 {
 		return err
 	}
 	_, err = tx.ExecContext(ctx, `INSERT INTO messages (kind, subscriber_id, email, state, created_at, updated_at) VALUES (?1, ?2, ?3, 'pending', ?4, ?4)`,
-		string(change.Notice), s.ID, s.Address.String(), now())
+		string(change.Notice), s.ID, to.String(), now())
 	return err
 }
 

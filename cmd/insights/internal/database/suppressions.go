@@ -75,7 +75,7 @@ func (e *editing) keepSuppressions(ctx context.Context, before, s subscribers.Su
 	switch {
 	case s.Status == subscribers.Suppressed:
 		return e.db.suppress(ctx, e.tx, s.Address.Key(), subscribers.Suppression{Status: s.Status, Cause: s.Cause, Reason: s.Reason, At: s.SuppressedAt})
-	case before.Status == subscribers.Suppressed, before.Status != s.Status && s.Status == subscribers.Confirmed:
+	case before.Status == subscribers.Suppressed, s.Status == subscribers.Confirmed && (before.Status != s.Status || before.Address.Key() != s.Address.Key()):
 		hash, err := e.db.suppressionHash(ctx, e.tx, s.Address.Key())
 		if err != nil {
 			return err

@@ -48,6 +48,10 @@ func (s *site) problemOf(err error) problem {
 		return problem{http.StatusForbidden, "We can't write to this address",
 			[]string{"Mail to it was refused before, or its owner asked us never to write. If that is wrong, write to us" + s.contact() + "."},
 			[]templates.Link{{Label: "Follow by feed", URL: "/feeds"}, home}}
+	case errors.Is(err, subscribers.ErrTaken):
+		return problem{http.StatusConflict, "That address is subscribed already",
+			[]string{"Digests go to it by a subscription of its own. If you want no more mail at the other address, unsubscribe there: each mail has a link for it."},
+			[]templates.Link{home}}
 	case errors.Is(err, subscribers.ErrTooMany):
 		return problem{http.StatusTooManyRequests, "Please try again later",
 			[]string{"Many sign-ups have come from your network within an hour. Please try again in an hour, or follow by feed."},

@@ -79,6 +79,40 @@ func (s *site) pause(w http.ResponseWriter, r *http.Request) error {
 	return s.showPreferences(w, r, http.StatusOK, sub, templates.Form{Cadence: sub.Cadence, Categories: s.chosen(sub)}, true)
 }
 
+// move asks for a confirmation at a new address. Like that of a sign-up, its answer
+// says nothing of the address.
+func (s *site) move(w http.ResponseWriter, r *http.Request) error {
+	answerAt := time.Now().Add(signUpTakes)
+	if err := parseForm(r); err != nil {
+		return err
+	}
+	token := r.PathValue("token")
+	sub, err := s.Registry.Lookup(r.Context(), subscribers.PreferencesToken, token)
+	if err != nil {
+		return fmt.Errorf("look up preferences: %w", err)
+	}
+	to, err := subscribers.ParseAddress(field(r, "email", 320))
+	if err != nil {
+		form := templates.Form{Cadence: sub.Cadence, Categories: s.chosen(sub), Errors: []templates.FieldError{{Field: "email", Message: "Enter the e-mail address that you want your digests at."}}}
+		return s.showPreferences(w, r, http.StatusUnprocessableEntity, sub, form, false)
+	}
+	if _, err := s.Registry.Move(r.Context(), token, to); err != nil {
+		return fmt.Errorf("change address: %w", err)
+	}
+	select {
+	case <-time.After(time.Until(answerAt)):
+	case <-r.Context().Done():
+	}
+	return s.render(w, http.StatusAccepted, &templates.NoticePage{
+		Head: s.readerHead("Check the other mailbox"), Heading: "Check the other mailbox",
+		Paragraphs: []string{
+			"We have sent a mail with a link to the new address. Open it there and press the button: from then on your digests go to it.",
+			"Until then they come as before. What you have received counts, wherever you received it.",
+		},
+		Links: []templates.Link{{Label: "Back to what you receive", URL: "/preferences/" + token}, {Label: "Read insights", URL: "/"}},
+	})
+}
+
 // ownDataJSON is all that is kept of a reader, for them to keep.
 type ownDataJSON struct {
 	Email          string      `json:"email"`

@@ -81,6 +81,35 @@ func TestReadersPauseGoOnAndSeeIt(t *testing.T) {
 	wantStatus(t, f.post(path+"/pause", url.Values{"days": {"100000"}}), http.StatusBadRequest)
 }
 
+func TestReadersMoveToAnotherAddress(t *testing.T) {
+	f := newFixture(t, library(), nil)
+	synctest.Test(t, func(t *testing.T) {
+		_, _, token := f.reader(t, "ada@example.com", subscribed)
+		f.reader(t, "blocked@example.com", subscribers.Suppressed)
+		path := "/preferences/" + token + "/address"
+		var answers []string
+		for _, to := range []string{"blocked@example.com", "new@example.com"} {
+			began := time.Now()
+			r := f.post(path, url.Values{"email": {to}})
+			wantStatus(t, r, http.StatusAccepted)
+			answers = append(answers, bodyOf(t, r)+time.Since(began).String())
+		}
+		if answers[0] != answers[1] {
+			t.Error("the answers tell one address from another")
+		}
+		wantStatus(t, f.post(path, url.Values{"email": {"nonsense"}}), http.StatusUnprocessableEntity)
+		sub := f.store.byKey["ada@example.com"]
+		link := "/confirm/" + f.config.Registry.ConfirmURLToken(sub)
+		if page := bodyOf(t, f.get(link)); !strings.Contains(page, "n…@example.com") || f.store.byKey["ada@example.com"].Address.String() != "ada@example.com" {
+			t.Error("looking at the page moved them, or it does not say where to")
+		}
+		wantStatus(t, f.post(link, nil), http.StatusOK)
+		if sub := f.store.byKey["ada@example.com"]; sub.Address.String() != "new@example.com" || sub.Status != subscribed {
+			t.Errorf("%+v", sub)
+		}
+	})
+}
+
 func TestReadersTakeAndEraseTheirData(t *testing.T) {
 	f := newFixture(t, library(), nil)
 	_, unsubscribe, token := f.reader(t, "ada@example.com", subscribed)

@@ -27,7 +27,9 @@ func (s *site) confirmPage(w http.ResponseWriter, r *http.Request) error {
 	}
 	switch sub.Status {
 	case subscribers.Confirmed:
-		return s.showConfirmed(w, sub)
+		if sub.Mailbox() == sub.Address { // it is no new address that waits
+			return s.showConfirmed(w, sub)
+		}
 	case subscribers.Suppressed:
 		return subscribers.ErrSuppressed
 	case subscribers.Unsubscribed: // a link from before they said no
@@ -35,7 +37,7 @@ func (s *site) confirmPage(w http.ResponseWriter, r *http.Request) error {
 	}
 	return s.render(w, http.StatusOK, &templates.ConfirmPage{
 		Head: s.readerHead("Confirm your subscription"), Action: "/confirm/" + token,
-		Email: sub.Address.Masked(), Cadence: sub.Cadence, Categories: s.categoryNames(sub.Categories),
+		Email: sub.Mailbox().Masked(), Cadence: sub.Cadence, Categories: s.categoryNames(sub.Categories),
 	})
 }
 

@@ -76,6 +76,7 @@ func (s *site) list() []route {
 			route{"GET /preferences/{token}", s.preferencesPage, true},
 			route{"POST /preferences/{token}", s.preferences, true},
 			route{"POST /preferences/{token}/pause", s.pause, true},
+			route{"POST /preferences/{token}/address", s.move, true},
 			route{"GET /preferences/{token}/data", s.data, true},
 			route{"GET /preferences/{token}/erase", s.erasePage, true},
 			route{"POST /preferences/{token}/erase", s.erase, true},

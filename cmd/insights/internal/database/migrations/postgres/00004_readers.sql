@@ -6,6 +6,8 @@ ALTER TABLE subscribers ADD COLUMN cause TEXT COLLATE "C" NOT NULL DEFAULT '';
 ALTER TABLE subscribers ADD COLUMN suppressed_at BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE subscribers ADD COLUMN asked BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE subscribers ADD COLUMN asked_since BIGINT NOT NULL DEFAULT 0;
+-- Where they want their mail, once they confirm it from there.
+ALTER TABLE subscribers ADD COLUMN new_email TEXT COLLATE "C" NOT NULL DEFAULT '';
 UPDATE subscribers SET cause = 'staff', suppressed_at = created_at WHERE status = 'suppressed';
 
 -- Who must not be written to, and who said no and was forgotten: by a keyed hash of
