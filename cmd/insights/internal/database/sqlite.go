@@ -128,7 +128,7 @@ func exists(path string) bool {
 // seldom: new rows change pages all over the indexes, and each is written once where
 // it is not put out, and read again, in between.
 func (s *sqlite) expectMany(ctx context.Context, tx *sql.Tx) error {
-	_, err := tx.ExecContext(ctx, "PRAGMA cache_size = -40960")
+	_, err := tx.ExecContext(ctx, "PRAGMA cache_size = -32768")
 	if err == nil {
 		_, err = tx.ExecContext(ctx, "PRAGMA wal_autocheckpoint = 24576")
 	}
