@@ -16,15 +16,16 @@ func (p *program) subscriberExportCommand() *cobra.Command {
 	var status, format string
 	cmd := &cobra.Command{
 		Use: "export", Short: "Write all subscribers as CSV or JSON, to be imported again", Args: cobra.NoArgs,
-		Long: `Write all subscribers to standard output, one a line: as CSV, or as JSON (JSON Lines;
-one array with --json). "subscriber import" reads each of them again, and makes the
-same subscribers of it in an empty database: status, cadence, categories, name,
-confirmed_at and source; of JSON also why somebody is suppressed, and when they
-unsubscribed. History, pauses and what they have received are in a backup alone,
-and so are suppressions of addresses that are no subscriber's.
+		Long: `Write all subscribers to standard output, one a line: as CSV, or as JSON (JSON
+Lines; one array with --json). "subscriber import" reads each of them again, and
+makes the same subscribers of it in an empty database: status, cadence,
+categories, name, confirmed_at and source; of JSON also why somebody is
+suppressed, and when they unsubscribed. History, pauses and what they have
+received are in a backup alone, and so are suppressions of addresses that are no
+subscriber's.
 
-In CSV an apostrophe goes before each value that begins with = + - or @, so that a
-spreadsheet does not calculate a stranger's words; the import takes it away again.`,
+In CSV an apostrophe goes before each value that begins with = + - or @, so that
+a spreadsheet does not calculate a stranger's words; the import takes it away.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if format != "csv" && format != "json" {
 				return usageError("--format %s: csv or json", format)

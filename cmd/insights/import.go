@@ -21,19 +21,19 @@ func (p *program) subscriberImportCommand() *cobra.Command {
 	var basis string
 	var dryRun bool
 	cmd := &cobra.Command{
-		Use: "import FILE", Short: "Import subscribers from CSV or JSON, ours or another system's; nobody is mailed", Args: cobra.ExactArgs(1),
-		Long: `Import subscribers from a file (- reads standard input). Nobody is mailed, pending
-ones neither.
+		Use: "import FILE", Short: "Import readers from CSV or JSON; nobody is mailed", Args: cobra.ExactArgs(1),
+		Long: `Import subscribers from a file (- reads standard input). Nobody is mailed,
+pending ones neither.
 
-Our own: CSV with a header line, or JSON, an array of objects or one a line, with
-email and status, and if they are there cadence, categories (slugs, or * for all),
-name, confirmed_at, source, reason: what "subscriber export" writes.
+Our own: CSV with a header line, or JSON, an array of objects or one a line,
+with email and status, and if they are there cadence, categories (slugs, or *
+for all), name, confirmed_at, source, reason: what "subscriber export" writes.
 
-Of others, known by their columns: the CSV of listmonk, Mailchimp (also the zip of
-an audience), Buttondown and Ghost. Their readers get all categories, weekly. Only
-who surely agreed is confirmed: who unsubscribed there is unsubscribed, who bounced,
-complained or was blocked is suppressed, and whoever is left open is pending, unless
---basis says on what ground they may be mailed.
+Of others, known by their columns: the CSV of listmonk, Mailchimp (also the zip
+of an audience), Buttondown and Ghost. Their readers get all categories, weekly.
+Only who surely agreed is confirmed: who unsubscribed there is unsubscribed, who
+bounced, complained or was blocked is suppressed, and whoever is left open is
+pending, unless --basis says on what ground they may be mailed.
 
 What is on record is never weakened: who unsubscribed or is suppressed stays so,
 and readers keep their own choices. Lines that can't be taken are named; the

@@ -122,6 +122,7 @@ func (f fault) run(t *testing.T, s *sinkSite, offered []string) {
 		s.sink.hangUp() // what was offered is asked for at the start of a connection
 	}
 	s.sink.misbehave(hook, offered)
+	s.run("suppress", "remove", victim) // whom a fault before this one may have cost their subscription
 	id := s.next()
 	s.awaitDone(id, 2*time.Minute)
 	want := map[string]int{"sent": faultReaders - 1}

@@ -180,7 +180,7 @@ func (p *program) subscriberAddCommand() *cobra.Command {
 	var categories []string
 	var confirmed, dryRun bool
 	cmd := &cobra.Command{
-		Use: "add ADDR", Short: "Add a subscriber: they get a confirmation mail, unless --confirmed", Args: cobra.ExactArgs(1),
+		Use: "add ADDR", Short: "Add a reader: they get a confirmation mail, unless --confirmed", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if confirmed && strings.TrimSpace(basis) == "" {
 				return usageError("--confirmed needs --basis: on what ground may they be mailed? For example --basis \"signed up at the fair, 3 May\"")

@@ -192,8 +192,8 @@ subscriber, their history, mails that wait, and the address in mails that were
 sent, which stay as numbers. Afterwards no file of the database holds it.
 
 What is kept is a keyed hash of the address, so that no import and nobody but
-its owner can sign it up again. Backups and logs of mail servers are not reached:
-delete, or let expire, those that hold it.`,
+its owner can sign it up again. Backups and logs of mail servers are not
+reached: delete, or let expire, those that hold it.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return p.withNewsroom(cmd.Context(), func(n *newsroom) error { return p.forget(cmd.Context(), n, args[0], yes, dryRun) })
 		},
@@ -245,7 +245,7 @@ type suppressionJSON struct {
 func (p *program) suppressListCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "list", Short: "List the addresses that must not be written to", Args: cobra.NoArgs,
-		Long: "List the addresses that must not be written to, and those that were forgotten. Of\none that is no subscriber's only the hash is kept.",
+		Long: "List the addresses that must not be written to, and those that were forgotten.\nOf one that is no subscriber's only the hash is kept.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return p.withNewsroom(cmd.Context(), func(n *newsroom) error {
 				documents := []suppressionJSON{}
@@ -321,7 +321,7 @@ func (p *program) suppressRemoveCommand() *cobra.Command {
 	var dryRun bool
 	cmd := &cobra.Command{
 		Use: "remove ADDR", Short: "Let mail go to an address again", Args: cobra.ExactArgs(1),
-		Long: "Let mail go to an address again. A reader who was suppressed over bounces, or by\nstaff, receives digests as before; who complained, or said no, must sign up again.",
+		Long: "Let mail go to an address again. A reader who was suppressed over bounces, or\nby staff, receives digests as before; who complained, or said no, must sign up\nagain.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return p.withNewsroom(cmd.Context(), func(n *newsroom) error {
 				a, err := parseAddress(args[0])
