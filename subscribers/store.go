@@ -80,7 +80,9 @@ type Store interface {
 	// Suppressions yields all of them, the newest first.
 	Suppressions(ctx context.Context) iter.Seq2[Suppression, error]
 	// Forget erases a subscriber, and the address wherever else it is kept, and
-	// leaves a suppression: as it stood, else Unsubscribed. ErrNotFound.
+	// leaves a suppression: as it stood, else Unsubscribed. ErrNotFound; ErrTraces when
+	// it is done, but for traces that others hold on to. Of an address that is known no
+	// more it removes the traces, and returns ErrNotFound all the same.
 	Forget(ctx context.Context, key string, at time.Time) error
 	// Tidy forgets subscribers who have not confirmed and whose link ended before a
 	// time; those who said no before are Unsubscribed again. It drops attempts

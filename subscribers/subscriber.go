@@ -20,6 +20,7 @@ var (
 	ErrToken      = errors.New("this link is not valid")
 	ErrExpired    = errors.New("this link has expired")
 	ErrSuppressed = errors.New("this address must not be written to")
+	ErrTraces     = errors.New("it is erased, but a file may still hold it: forget it again in a while")
 )
 
 // Status is where a subscriber stands. Only Confirmed ones receive digests.

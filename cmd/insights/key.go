@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -263,6 +264,16 @@ func replaceFile(name string, data []byte) error {
 		return errors.Join(err, os.Remove(temporary.Name()))
 	}
 	return nil
+}
+
+// sameOwner gives a file to whom another belongs: root may replace what a service
+// must still be able to read.
+func sameOwner(f *os.File, as fs.FileInfo) error {
+	stat, ok := as.Sys().(*syscall.Stat_t)
+	if !ok || os.Geteuid() != 0 {
+		return nil
+	}
+	return f.Chown(int(stat.Uid), int(stat.Gid))
 }
 
 func (p *program) rotateDKIM(c *Config, dryRun bool) error {

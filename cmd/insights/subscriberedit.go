@@ -208,7 +208,7 @@ func (p *program) forget(ctx context.Context, n *newsroom, word string, yes, dry
 	if err != nil {
 		return err
 	}
-	if _, err := n.subscriber(ctx, word); err != nil {
+	if _, err := n.subscriber(ctx, word); err != nil && dryRun {
 		return err
 	}
 	words := fmt.Sprintf("would erase all that is known of %s", a)
@@ -216,7 +216,12 @@ func (p *program) forget(ctx context.Context, n *newsroom, word string, yes, dry
 		if err := p.sure(fmt.Sprintf("Erase all that is known of %s? It can't be undone.", a), "this can't be undone", yes); err != nil {
 			return err
 		}
-		if err := n.registry.Forget(ctx, a); err != nil {
+		switch err := n.registry.Forget(ctx, a); {
+		case errors.Is(err, subscribers.ErrTraces):
+			return &coded{err, exitPartly, false}
+		case errors.Is(err, subscribers.ErrNotFound):
+			return fmt.Errorf("%s is no subscriber; see: insights subscriber list", a)
+		case err != nil:
 			return err
 		}
 		words = fmt.Sprintf("%s is forgotten; backups made before still hold it", a)

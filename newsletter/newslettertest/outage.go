@@ -46,15 +46,20 @@ func unreachable(w *world) {
 
 func unreachableForLong(w *world) {
 	w.readers(5)
-	d := w.plan(newsletter.Request{})
+	schedule := weekly()
+	schedule.LateBy = 10 * time.Minute
+	slot, _ := schedule.Next(time.Now())
+	d := w.plan(newsletter.Request{Slot: &slot})
 	var s server
 	s.setDown(errors.New("connection refused"))
-	stop := w.start(w.worker(&s))
-	time.Sleep(23 * time.Hour)
+	worker := w.worker(&s)
+	worker.Schedules = []newsletter.Schedule{schedule}
+	stop := w.start(worker)
+	time.Sleep(8 * time.Minute)
 	w.wantState(d.ID, newsletter.DigestSending)
-	time.Sleep(2 * time.Hour)
+	time.Sleep(5 * time.Minute)
 	w.wantState(d.ID, newsletter.DigestPaused)
-	if got := w.digest(d.ID); !strings.HasPrefix(got.Reason, "nothing was sent of it for 24h") {
+	if got := w.digest(d.ID); !strings.HasPrefix(got.Reason, "nothing was sent of it for 1") {
 		w.Errorf("reason %q", got.Reason)
 	}
 	s.setDown(nil)
@@ -81,8 +86,10 @@ func overdueMessage(w *world) {
 	signUp("ada", "ben", "cleo")
 	var s server
 	s.setDown(errors.New("connection refused"))
-	stop := w.start(w.worker(&s))
-	time.Sleep(73 * time.Hour)
+	worker := w.worker(&s)
+	worker.Retry.Deadline = 10 * time.Minute
+	stop := w.start(worker)
+	time.Sleep(11 * time.Minute)
 	signUp("dora")
 	s.setDown(nil)
 	time.Sleep(5 * time.Minute)

@@ -34,10 +34,10 @@ func (db *DB) Forget(ctx context.Context, key string, at time.Time) error {
 		}
 		return forget(ctx, tx, s.ID, s.email, key)
 	})
-	if err != nil {
+	if err != nil && !isNotFound(err) {
 		return err
 	}
-	return db.engine.scrub(ctx, db.writer)
+	return errors.Join(err, db.engine.scrub(ctx, db.writer))
 }
 
 // forget removes a subscriber. The mails of digests stay, to be counted, without a

@@ -9,17 +9,23 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"github.com/mattn/go-sqlite3"
 	"github.com/pressly/goose/v3"
 	"golang.org/x/sys/unix"
+
+	"github.com/scaledbydesign/insights/subscribers"
 )
 
 // sqlite is one file, with one writing connection and a few reading ones beside
 // it (WAL). Commits are synchronous, so that a mark in the outbox survives a
 // power cut.
 type sqlite struct{ path string }
+
+// busyTimeout is how long a statement waits for another process that writes.
+const busyTimeout = 10 * time.Second
 
 func (s *sqlite) String() string     { return "sqlite:" + s.path }
 func (s *sqlite) migrations() string { return "migrations/sqlite" }
@@ -32,15 +38,14 @@ func (s *sqlite) again(error) bool   { return false }
 // in them was deleted.
 func (s *sqlite) scrub(ctx context.Context, writer *sql.DB) error {
 	for end := time.Now().Add(10 * time.Second); ; {
-		var busy, pages, done int
-		err := writer.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &pages, &done)
+		empty, err := truncate(ctx, writer)
 		switch {
 		case err != nil:
 			return explain(err)
-		case busy == 0:
+		case empty:
 			return nil
 		case time.Now().After(end):
-			return fmt.Errorf("what was erased is gone from the database, but %s-wal still holds it while another process reads: run this again", s.path)
+			return fmt.Errorf("%s-wal: another process reads: %w", s.path, subscribers.ErrTraces)
 		}
 		select {
 		case <-ctx.Done():
@@ -48,6 +53,23 @@ func (s *sqlite) scrub(ctx context.Context, writer *sql.DB) error {
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
+}
+
+// truncate empties the write-ahead log if nobody reads from it just now. It does not
+// wait for them: mails that are under way wait for the same connection.
+func truncate(ctx context.Context, writer *sql.DB) (empty bool, err error) {
+	conn, err := writer.Conn(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer conn.Close()
+	if _, err := conn.ExecContext(ctx, "PRAGMA busy_timeout = 20"); err != nil {
+		return false, err
+	}
+	var busy, pages, done int
+	err = conn.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &pages, &done)
+	_, resetErr := conn.ExecContext(context.WithoutCancel(ctx), fmt.Sprint("PRAGMA busy_timeout = ", busyTimeout.Milliseconds()))
+	return busy == 0, errors.Join(err, resetErr)
 }
 
 func (s *sqlite) dialect() goose.Dialect { return goose.DialectSQLite3 }
@@ -65,7 +87,7 @@ func (s *sqlite) open(create bool) (writer, reader *sql.DB, err error) {
 	}
 	dsn := func(more string) string {
 		return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: s.path}).EscapedPath(),
-			RawQuery: "_foreign_keys=on&_busy_timeout=10000&_journal_mode=WAL&_stmt_cache_size=64" + more}).String()
+			RawQuery: "_foreign_keys=on&_busy_timeout=" + strconv.FormatInt(busyTimeout.Milliseconds(), 10) + "&_journal_mode=WAL&_stmt_cache_size=64" + more}).String()
 	}
 	if writer, err = sql.Open("sqlite3", dsn("&_txlock=immediate&_synchronous=FULL&_secure_delete=on&_cache_size=-16384&_mutex=no")); err != nil {
 		return nil, nil, err

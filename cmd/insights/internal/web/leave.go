@@ -1,6 +1,7 @@
 package web
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -179,7 +180,10 @@ func (s *site) erasePage(w http.ResponseWriter, r *http.Request) error {
 
 // erase forgets a reader. Their link is worth nothing afterwards.
 func (s *site) erase(w http.ResponseWriter, r *http.Request) error {
-	if err := s.Registry.ForgetBy(r.Context(), r.PathValue("token")); err != nil {
+	switch err := s.Registry.ForgetBy(r.Context(), r.PathValue("token")); {
+	case errors.Is(err, subscribers.ErrTraces): // which are gone with what is written next
+		s.Log.WarnContext(r.Context(), "a reader is erased, traces of them not yet", "error", err)
+	case err != nil:
 		return fmt.Errorf("erase: %w", err)
 	}
 	return s.render(w, http.StatusOK, &templates.NoticePage{
