@@ -83,15 +83,12 @@ const MaxReturn = 1 << 20
 // Takes reports whether mail to an address is for here: the return path of a mail,
 // or an unsubscription. Nobody else can make such addresses.
 func (r *Returns) Takes(address string) bool {
-	_, bounced := r.ofReturnPath(address)
-	_, leaves := unsubscribeToken(address)
-	if leaves {
-		local, _, _ := strings.Cut(address, "@")
-		_, token, _ := strings.Cut(local, "+")
+	if token, ok := unsubscribeToken(address); ok {
 		_, err := r.Registry.Keys.Check(subscribers.UnsubscribeToken, token, "")
-		leaves = err == nil
+		return err == nil
 	}
-	return bounced || leaves
+	_, ok := r.ofReturnPath(address)
+	return ok
 }
 
 // Receive acts on a mail that came in for the addresses in to, which may be empty
@@ -192,9 +189,6 @@ func (r *Returns) act(ctx context.Context, b Bounce, feedback string) (string, e
 		return "", err
 	}
 	b.Subscriber = reader.ID
-	if b.Kind == bounce.Complaint {
-		b.Class = bounce.None
-	}
 	if reader.ID == 0 {
 		b.Text = "" // words may hold the address that was forgotten
 	}
@@ -228,10 +222,8 @@ func (r *Returns) optOut(ctx context.Context, ref Ref) (string, error) {
 func (r *Returns) suspend(ctx context.Context, b Bounce, reader subscribers.Subscriber, feedback string) (string, error) {
 	cause, words := subscribers.Bounced, ""
 	switch {
-	case b.Kind == bounce.Complaint && complains(feedback):
-		cause, words = subscribers.Complained, "reported as "+feedback
 	case b.Kind == bounce.Complaint:
-		return "feedback " + feedback + ": nothing to do", nil
+		cause, words = subscribers.Complained, "reported as "+feedback
 	case b.Class == bounce.Hard:
 		words = "hard bounce: " + b.said()
 	case b.Class == bounce.Soft:
@@ -267,15 +259,6 @@ func (b Bounce) said() string {
 		text = code + " " + text
 	}
 	return text
-}
-
-// complains tells the feedback types (RFC 5965) by which a reader says no.
-func complains(feedback string) bool {
-	switch feedback {
-	case "abuse", "fraud":
-		return true
-	}
-	return false
 }
 
 func sameMailbox(to string, a subscribers.Address) bool {

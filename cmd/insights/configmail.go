@@ -129,9 +129,9 @@ func (c *Config) mailWarnings() (warnings []string) {
 	if c.Mail.DKIM.Key == "" {
 		warnings = append(warnings, "mail.dkim.key is not set: large mail providers want signed mail; let the relay sign, or make keys: insights key new")
 	}
-	for key, relay := range map[string]struct{ host, tls string }{"smtp": {c.SMTP.Host, c.SMTP.TLS}, "smtp.fallback": {c.SMTP.Fallback.Host, c.SMTP.Fallback.TLS}} {
+	for _, relay := range []struct{ key, host, tls string }{{"smtp", c.SMTP.Host, c.SMTP.TLS}, {"smtp.fallback", c.SMTP.Fallback.Host, c.SMTP.Fallback.TLS}} {
 		if relay.tls == string(smtp.TLSNone) && relay.host != "" && !isLocal(relay.host) {
-			warnings = append(warnings, fmt.Sprintf("%s.tls is none and %s is another machine: mails, and a password, go there for all to read", key, relay.host))
+			warnings = append(warnings, fmt.Sprintf("%s.tls is none and %s is another machine: mails, and a password, go there for all to read", relay.key, relay.host))
 		}
 	}
 	from := newsletter.DomainOf(c.Mail.From)

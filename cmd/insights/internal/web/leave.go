@@ -100,10 +100,7 @@ func (s *site) move(w http.ResponseWriter, r *http.Request) error {
 	if _, err := s.Registry.Move(r.Context(), token, to); err != nil {
 		return fmt.Errorf("change address: %w", err)
 	}
-	select {
-	case <-time.After(time.Until(answerAt)):
-	case <-r.Context().Done():
-	}
+	waitUntil(r.Context(), answerAt)
 	return s.render(w, http.StatusAccepted, &templates.NoticePage{
 		Head: s.readerHead("Check the other mailbox"), Heading: "Check the other mailbox",
 		Paragraphs: []string{

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"slices"
@@ -76,10 +77,7 @@ func (s *site) subscribe(w http.ResponseWriter, r *http.Request) error {
 	if err := s.signUp(r, form); err != nil {
 		return err
 	}
-	select {
-	case <-time.After(time.Until(answerAt)):
-	case <-r.Context().Done():
-	}
+	waitUntil(r.Context(), answerAt)
 	if isJSON(r) {
 		return writeJSON(w, http.StatusAccepted, map[string]string{"status": "check your mailbox"})
 	}
@@ -92,6 +90,14 @@ func (s *site) subscribe(w http.ResponseWriter, r *http.Request) error {
 		},
 		Links: []templates.Link{{Label: "Read insights", URL: "/"}, {Label: "Sign up again", URL: "/subscribe"}},
 	})
+}
+
+// waitUntil waits for a time, or until nobody waits for the answer any more.
+func waitUntil(ctx context.Context, t time.Time) {
+	select {
+	case <-time.After(time.Until(t)):
+	case <-ctx.Done():
+	}
 }
 
 func (s *site) signUp(r *http.Request, form templates.Form) error {
