@@ -168,7 +168,7 @@ func TestListsOfAnySizeComeInAndGoOut(t *testing.T) {
 
 // An import that is cut anywhere leaves whole chunks, and made again goes on.
 func TestImportsThatAreCutGoOnWhereTheyWere(t *testing.T) {
-	const n = 50_000
+	const n = 65_000
 	path := readersFile(t, n)
 	for name, signal := range map[string]syscall.Signal{"killed": syscall.SIGKILL, "interrupted": syscall.SIGINT} {
 		t.Run(name, func(t *testing.T) {
@@ -196,7 +196,7 @@ func TestImportsThatAreCutGoOnWhereTheyWere(t *testing.T) {
 					cmd.Process.Signal(signal)
 					exit, cutShort := errors.AsType[*exec.ExitError](<-ended)
 					now := s.exported()
-					if now < stored || now%15_000 != 0 && now != n {
+					if now < stored || now%20_000 != 0 && now != n {
 						t.Errorf("cut %d left %d rows of %d before", cut, now, stored)
 					}
 					if cutShort && signal == syscall.SIGINT && (exit.ExitCode() != 4 && exit.ExitCode() != 1 || !strings.Contains(problems.String(), "the import ended early")) {

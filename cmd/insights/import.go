@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"os"
 	"path/filepath"
 	"slices"
@@ -141,27 +142,88 @@ func (r *importRun) part(ctx context.Context, part importPart) error {
 	return err
 }
 
+// rows stores a part's rows, while those that come next are read already.
 func (r *importRun) rows(ctx context.Context, part importPart) error {
-	for {
-		row, err := part.list.Next()
+	for rows := range ahead(r.read(part)) {
+		r.result.Rows += rows.count
+		for _, row := range rows.refused {
+			r.refuse(part.name, row)
+		}
+		if err := errors.Join(r.store(ctx, rows.taken), rows.err); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// someRows are the rows of one transaction, as they were read.
+type someRows struct {
+	count   int
+	taken   []subscribers.Imported
+	refused []refusedRow
+	err     error // why there are no more
+}
+
+type refusedRow struct {
+	subscribers.Row
+	reason error
+}
+
+func (r *importRun) read(part importPart) iter.Seq[someRows] {
+	return func(yield func(someRows) bool) {
+		for more := true; more; {
+			var rows someRows
+			if rows, more = r.readSome(part.list); !yield(rows) {
+				return
+			}
+		}
+	}
+}
+
+func (r *importRun) readSome(list *subscribers.List) (rows someRows, more bool) {
+	for len(rows.taken) < importChunk && len(rows.refused) < importChunk {
+		row, err := list.Next()
 		if errors.Is(err, io.EOF) {
-			return r.flush(ctx)
+			return rows, false
 		}
 		if fatal, ok := errors.AsType[*subscribers.ListError](err); ok {
-			return errors.Join(r.flush(ctx), fatal)
+			rows.err = fatal
+			return rows, false
 		}
-		r.result.Rows++
+		rows.count++
 		if err == nil {
 			row.Basis = r.basis
 			row.Imported, err = r.registry.Check(row.Imported)
 		}
 		if err != nil {
-			r.refuse(part.name, row, err)
+			rows.refused = append(rows.refused, refusedRow{row, err})
 			continue
 		}
-		if r.chunk = append(r.chunk, row.Imported); len(r.chunk) == importChunk {
-			if err := r.flush(ctx); err != nil {
-				return err
+		rows.taken = append(rows.taken, row.Imported)
+	}
+	return rows, true
+}
+
+// ahead is a sequence whose next value is made while the one before is used. It ends
+// only after what makes them has.
+func ahead[T any](values iter.Seq[T]) iter.Seq[T] {
+	return func(yield func(T) bool) {
+		next, enough, ended := make(chan T), make(chan struct{}), make(chan struct{})
+		go func() {
+			defer close(ended)
+			defer close(next)
+			for v := range values {
+				select {
+				case next <- v:
+				case <-enough:
+					return
+				}
+			}
+		}()
+		defer func() { close(enough); <-ended }()
+		for v := range next {
+			if !yield(v) {
+				return
 			}
 		}
 	}

@@ -32,7 +32,7 @@ type refusedJSON struct {
 }
 
 const (
-	importChunk = 15_000 // rows in one transaction
+	importChunk = 20_000 // rows in one transaction
 	mostRefused = 1000
 )
 
@@ -42,35 +42,33 @@ type importRun struct {
 	registry *subscribers.Registry
 	basis    string
 	result   importJSON
-	chunk    []subscribers.Imported
 	began    time.Time
 	shown    time.Time
 }
 
-func (r *importRun) refuse(file string, row subscribers.Row, err error) {
+func (r *importRun) refuse(file string, row refusedRow) {
 	r.result.Failed++
 	if len(r.result.Refused) < mostRefused {
-		r.result.Refused = append(r.result.Refused, refusedJSON{File: file, Line: row.Line, Email: row.Email, Reason: err.Error()})
+		r.result.Refused = append(r.result.Refused, refusedJSON{File: file, Line: row.Line, Email: row.Email, Reason: row.reason.Error()})
 	}
 }
 
-// flush stores what is read, all of it or nothing.
-func (r *importRun) flush(ctx context.Context) error {
-	if len(r.chunk) == 0 {
+// store stores rows, all of them or none.
+func (r *importRun) store(ctx context.Context, rows []subscribers.Imported) error {
+	if len(rows) == 0 {
 		return nil
 	}
 	if r.began.IsZero() {
 		r.began, r.shown = time.Now(), time.Now()
 	}
-	outcomes, err := r.registry.Import(ctx, r.chunk, r.result.DryRun)
+	outcomes, err := r.registry.Import(ctx, rows, r.result.DryRun)
 	if ctx.Err() != nil {
 		err = errors.New("interrupted")
 	}
 	if err != nil {
-		r.result.Rows -= len(r.chunk) // they are as if never read
+		r.result.Rows -= len(rows) // they are as if never read
 		return err
 	}
-	r.chunk = r.chunk[:0]
 	for _, outcome := range outcomes {
 		switch outcome {
 		case subscribers.Added:

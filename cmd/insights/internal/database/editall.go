@@ -14,23 +14,23 @@ import (
 // errDry ends a transaction that was only tried.
 var errDry = errors.New("nothing is to be stored")
 
-// EditAll implements subscribers.Store. Those who are on record are read together,
-// and those who are new stored together: one by one, a server's answers would be
-// waited for four times each. Both go by the order of their keys, so that pages of
-// the index come one after the other.
+// EditAll implements subscribers.Store. It goes by the order of keys, so that pages of
+// their index come one after the other, in parts: those of a part who are on record are
+// read together, and those who are new stored together. One by one, a server's answers
+// would be waited for four times each.
 func (db *DB) EditAll(ctx context.Context, keys []string, dry bool, change func(i int, s *subscribers.Subscriber) (subscribers.Change, error)) error {
 	err := db.write(ctx, func(tx *sql.Tx) error {
 		if err := db.engine.expectMany(ctx, tx); err != nil {
 			return err
 		}
 		e := editing{db: db, tx: tx, lastID: db.engine.oneWriter(), many: &many{starts: make(map[start]int64)}}
-		if err := e.editAll(ctx, keys, change); err != nil {
+		if err := e.editAll(ctx, keys, dry, change); err != nil {
 			return err
 		}
 		if dry {
 			return errDry
 		}
-		return e.flush(ctx)
+		return nil
 	})
 	if errors.Is(err, errDry) {
 		return nil
@@ -38,31 +38,46 @@ func (db *DB) EditAll(ctx context.Context, keys []string, dry bool, change func(
 	return err
 }
 
-func (e *editing) editAll(ctx context.Context, keys []string, change func(i int, s *subscribers.Subscriber) (subscribers.Change, error)) error {
+func (e *editing) editAll(ctx context.Context, keys []string, dry bool, change func(i int, s *subscribers.Subscriber) (subscribers.Change, error)) error {
 	if err := e.begin(ctx); err != nil {
 		return err
 	}
-	distinct := slices.Compact(slices.Sorted(slices.Values(keys)))
-	stored, err := e.load(ctx, distinct)
-	if err != nil {
-		return err
+	order := make([]int, len(keys))
+	for i := range order {
+		order[i] = i
 	}
-	e.many.added = make([]added, 0, len(distinct)-len(stored))
-	seen := make(map[string]bool)
-	for i, key := range keys {
-		do := func(s *subscribers.Subscriber) (subscribers.Change, error) { return change(i, s) }
-		if seen[key] { // what is read no longer holds
-			if err = e.flush(ctx); err == nil {
-				_, err = e.edit(ctx, key, do)
-			}
-		} else {
-			_, err = e.apply(ctx, stored[key], do)
+	slices.SortStableFunc(order, func(i, j int) int { return strings.Compare(keys[i], keys[j]) })
+	for len(order) > 0 {
+		n := min(askedFor[0], len(order))
+		for n < len(order) && keys[order[n]] == keys[order[n-1]] {
+			n++ // a dry run stores nothing that the next part could see
 		}
+		part := order[:n]
+		order = order[n:]
+		stored, err := e.load(ctx, part, keys)
 		if err != nil {
 			return err
 		}
-		if len(distinct) < len(keys) {
-			seen[key] = true
+		last := ""
+		for _, i := range part {
+			do := func(s *subscribers.Subscriber) (subscribers.Change, error) { return change(i, s) }
+			if keys[i] == last { // what is read no longer holds
+				if err = e.flush(ctx); err == nil {
+					_, err = e.edit(ctx, keys[i], do)
+				}
+			} else {
+				_, err = e.apply(ctx, stored[keys[i]], do)
+			}
+			if err != nil {
+				return err
+			}
+			last = keys[i]
+		}
+		if dry {
+			e.many.added = e.many.added[:0]
+		}
+		if err := e.flush(ctx); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -83,21 +98,21 @@ type start struct {
 
 // added is a new subscriber that waits to be stored.
 type added struct {
-	id     int64 // where ids are not the engine's
-	key    string
+	id     int64
 	sub    subscribers.Subscriber
 	change subscribers.Change
 }
 
-// Rows are asked for, and stored, in groups of a few sizes, so that few statements are
-// prepared.
-var (
-	askedFor       = []int{500, 20}
-	storedTogether = []int{100, 10, 1}
-)
+// askedFor are the numbers of keys of one question, so that few statements are prepared.
+var askedFor = []int{500, 20}
 
-// load reads those with these keys, and what is kept of the others.
-func (e *editing) load(ctx context.Context, keys []string) (map[string]storedSubscriber, error) {
+// load reads those of a part that are on record, and what is kept of the others.
+func (e *editing) load(ctx context.Context, part []int, all []string) (map[string]storedSubscriber, error) {
+	keys := make([]string, len(part))
+	for i, at := range part {
+		keys[i] = all[at]
+	}
+	keys = slices.Compact(keys)
 	found := make(map[string]storedSubscriber)
 	err := in(ctx, e.tx, "SELECT "+subscriberColumns+" FROM subscribers s WHERE s.email_key IN (", ") ORDER BY s.id /*pg FOR UPDATE */", keys, func(rows *sql.Rows) error {
 		var s storedSubscriber
@@ -177,10 +192,11 @@ func tuple(after, n int) string {
 	return b.String()
 }
 
-// flush stores those that wait for it.
+// flush stores those that wait for it, with ids in the order of their keys: the rows,
+// too, then come one after the other.
 func (e *editing) flush(ctx context.Context) error {
 	rows := e.many.added
-	e.many.added = nil
+	e.many.added = rows[:0]
 	if len(rows) == 0 {
 		return nil
 	}
@@ -191,84 +207,52 @@ func (e *editing) flush(ctx context.Context) error {
 		}
 		e.many.asked = true
 	}
-	if e.lastID {
-		var next int64
-		if err := e.tx.QueryRowContext(ctx, nextSubscriber).Scan(&next); err != nil {
-			return err
-		}
-		for i := range rows {
-			rows[i].id = next + int64(i)
-		}
-		slices.SortFunc(rows, func(a, b added) int { return strings.Compare(a.key, b.key) })
+	ids, err := e.newIDs(ctx, len(rows))
+	if err != nil {
+		return err
 	}
-	for len(rows) > 0 {
-		group := rows[:groupSize(storedTogether, len(rows))]
-		rows = rows[len(group):]
-		if err := e.insert(ctx, group); err != nil {
-			return err
-		}
-		if err := e.insertEvents(ctx, group); err != nil {
-			return err
-		}
+	for i := range rows {
+		rows[i].id = ids[i]
 	}
-	return nil
-}
-
-// insert stores subscribers and sets their ids.
-func (e *editing) insert(ctx context.Context, group []added) error {
-	place := make(map[string]int, len(group))
-	args := make([]any, 0, 24*len(group))
-	width := 0
-	for i, a := range group {
+	var stored, events []any
+	for _, a := range rows {
 		values, err := e.values(ctx, storedSubscriber{}, a.sub, a.change.StartWith)
 		if err != nil {
 			return err
 		}
-		startWith := -1
+		startWith := int64(-1)
 		if a.sub.Status == subscribers.Confirmed && !e.numbered {
-			startWith = a.change.StartWith
+			startWith = int64(a.change.StartWith)
 		}
-		args = append(append(args, values...), startWith)
-		if e.lastID {
-			args = append(args, a.id)
-		}
-		place[a.key] = i
-		width = len(args) / (i + 1)
+		stored = append(append(stored, values...), startWith, a.id)
+		events = append(events, eventValues(a.id, a.change.Event)...)
 	}
+	if err := e.insertRows(ctx, insertSubscriber+", start_with, id) ", len(rows), stored); err != nil {
+		return err
+	}
+	return e.insertRows(ctx, insertEvent, len(rows), events)
+}
+
+func (e *editing) insertRows(ctx context.Context, into string, rows int, values []any) error {
+	return e.db.engine.insertRows(ctx, e.tx, into, len(values)/rows, values)
+}
+
+// newIDs are ids for so many new subscribers, in ascending order.
+func (e *editing) newIDs(ctx context.Context, n int) ([]int64, error) {
+	ids := make([]int64, 0, n)
 	if e.lastID {
-		_, err := e.tx.ExecContext(ctx, insertSubscriber+", start_with, id) VALUES "+tuples(len(group), width), args...)
-		return err
-	}
-	return each(ctx, e.tx, func(rows *sql.Rows) error {
-		var id int64
-		var key string
-		err := rows.Scan(&id, &key)
-		group[place[key]].id = id
-		return err
-	}, insertSubscriber+", start_with) VALUES "+tuples(len(group), width)+" RETURNING id, email_key", args...)
-}
-
-func (e *editing) insertEvents(ctx context.Context, group []added) error {
-	var args []any
-	events := 0
-	for _, a := range group {
-		if a.change.Event.What != "" {
-			args = append(args, eventValues(a.id, a.change.Event)...)
-			events++
+		var next int64
+		err := e.tx.QueryRowContext(ctx, nextSubscriber).Scan(&next)
+		for i := range n {
+			ids = append(ids, next+int64(i))
 		}
+		return ids, err
 	}
-	if events == 0 {
-		return nil
-	}
-	_, err := e.tx.ExecContext(ctx, "INSERT INTO events (subscriber_id, at, what, source, client, version, detail) VALUES "+tuples(events, len(args)/events), args...)
-	return err
-}
-
-// tuples is "(?1, ?2), (?3, ?4)".
-func tuples(rows, width int) string {
-	list := make([]string, rows)
-	for i := range list {
-		list[i] = "(" + tuple(i*width, width) + ")"
-	}
-	return strings.Join(list, ", ")
+	err := each(ctx, e.tx, func(rows *sql.Rows) error {
+		var id int64
+		err := rows.Scan(&id)
+		ids = append(ids, id)
+		return err
+	}, "WITH s AS MATERIALIZED (SELECT CAST(pg_get_serial_sequence('subscribers', 'id') AS regclass) AS name) SELECT nextval(s.name) FROM s, generate_series(1, CAST(?1 AS BIGINT))", n)
+	return ids, err
 }

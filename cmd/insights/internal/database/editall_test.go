@@ -2,6 +2,7 @@ package database_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -47,14 +48,15 @@ func TestManyAreStoredAsOneByOne(t *testing.T) {
 	})
 }
 
-// story is everybody, in words, but for what is random or tells the time.
+// story is everybody, in words and by address, but for what is random or tells the time.
 func story(t *testing.T, s *database.DB) string {
 	t.Helper()
-	var b strings.Builder
+	var all []string
 	for sub, err := range s.List(t.Context(), subscribers.Filter{}) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		var b strings.Builder
 		position, err := s.PositionOf(t.Context(), sub.ID)
 		if err != nil {
 			t.Fatal(err)
@@ -66,6 +68,7 @@ func story(t *testing.T, s *database.DB) string {
 			}
 			fmt.Fprintln(&b, " ", e.What, e.Source, e.Detail)
 		}
+		all = append(all, b.String())
 	}
 	for sup, err := range s.Suppressions(t.Context()) {
 		if err != nil {
@@ -75,5 +78,6 @@ func story(t *testing.T, s *database.DB) string {
 			t.Errorf("a suppression is nobody's: %+v", sup)
 		}
 	}
-	return b.String()
+	slices.Sort(all)
+	return strings.Join(all, "")
 }

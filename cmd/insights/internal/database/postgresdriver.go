@@ -70,15 +70,31 @@ func (c *postgresConn) QueryContext(ctx context.Context, statement string, args 
 // can't hold: what a mail server answers, or a form sends, may be no UTF-8, and must
 // not keep the outcome of a mail from being recorded.
 func (c *postgresConn) CheckNamedValue(v *driver.NamedValue) error {
+	switch list := v.Value.(type) {
+	case []int64:
+		return nil
+	case []string:
+		for i, s := range list {
+			list[i] = fit(s)
+		}
+		return nil
+	}
 	value, err := driver.DefaultParameterConverter.ConvertValue(v.Value)
 	if err != nil {
 		return err
 	}
-	if s, ok := value.(string); ok && (strings.IndexByte(s, 0) >= 0 || !utf8.ValidString(s)) {
-		value = strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
+	if s, ok := value.(string); ok {
+		value = fit(s)
 	}
 	v.Value = value
 	return nil
+}
+
+func fit(s string) string {
+	if strings.IndexByte(s, 0) >= 0 || !utf8.ValidString(s) {
+		s = strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
+	}
+	return s
 }
 
 // inPostgres is a statement in the words of PostgreSQL: ?1 is $1, and what stands

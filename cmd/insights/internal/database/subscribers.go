@@ -137,7 +137,7 @@ func (e *editing) apply(ctx context.Context, before storedSubscriber, change fun
 		return edited, nil
 	}
 	if e.many != nil && before.ID == 0 && decided.Notice == subscribers.NoNotice {
-		e.many.added = append(e.many.added, added{key: edited.Address.Key(), sub: edited, change: decided})
+		e.many.added = append(e.many.added, added{sub: edited, change: decided})
 		return edited, nil
 	}
 	if edited.ID, err = e.save(ctx, before, edited, decided.StartWith); err != nil {
@@ -166,7 +166,7 @@ func (e *editing) values(ctx context.Context, before storedSubscriber, s subscri
 	position, err := e.position(ctx, before, s, startWith)
 	return []any{s.PublicID, s.Address.String(), s.Address.Key(), s.Name, string(s.Status), s.Reason, string(s.Cadence), mask, position,
 		millis(s.PausedUntil), s.Nonce, millis(s.NonceExpires), millis(s.NotifiedAt), millis(s.CreatedAt), millis(s.ConfirmedAt), millis(s.UnsubscribedAt), s.Source,
-		string(s.Cause), millis(s.SuppressedAt), s.Asked, millis(s.AskedSince), s.NewAddress.String()}, err
+		string(s.Cause), millis(s.SuppressedAt), int64(s.Asked), millis(s.AskedSince), s.NewAddress.String()}, err
 }
 
 // save stores a subscriber.
@@ -251,7 +251,7 @@ func positionAfter(ctx context.Context, tx *sql.Tx, before storedSubscriber, s s
 // follow records a change's event and queues its notice.
 func follow(ctx context.Context, tx *sql.Tx, s subscribers.Subscriber, change subscribers.Change) error {
 	if e := change.Event; e.What != "" {
-		_, err := tx.ExecContext(ctx, "INSERT INTO events (subscriber_id, at, what, source, client, version, detail) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)", eventValues(s.ID, e)...)
+		_, err := tx.ExecContext(ctx, insertEvent+"VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)", eventValues(s.ID, e)...)
 		if err != nil {
 			return err
 		}
@@ -274,6 +274,9 @@ func follow(ctx context.Context, tx *sql.Tx, s subscribers.Subscriber, change su
 		string(change.Notice), s.ID, to.String(), now())
 	return err
 }
+
+// insertEvent wants rows of eventValues.
+const insertEvent = "INSERT INTO events (subscriber_id, at, what, source, client, version, detail) "
 
 func eventValues(subscriber int64, e subscribers.Event) []any {
 	return []any{subscriber, millis(e.At), e.What, e.Source, e.Client, e.Version, e.Detail}
