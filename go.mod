@@ -26,6 +26,7 @@ require (
 	github.com/robfig/cron/v3 v3.0.1 // newsletter: what a cron line means (gocron reads the same)
 	github.com/rogpeppe/go-internal v1.16.0 // tests: the real binary in scripts
 	github.com/spf13/cobra v1.10.2 // cmd/insights: nested commands, completion
+	github.com/standard-webhooks/standard-webhooks/libraries v0.0.1 // cmd/insights/internal/web: signatures of what a relay posts
 	github.com/wneessen/go-mail v0.8.1 // newsletter/smtp: messages and sessions
 	github.com/yuin/goldmark v1.8.7 // content: Markdown
 	go.yaml.in/yaml/v3 v3.0.6 // content, cmd/insights: front matter and configuration

@@ -139,6 +139,8 @@ type ScheduleConfig struct {
 type BouncesConfig struct {
 	Listen  string `yaml:"listen"`  // HOST:PORT for SMTP, lmtp:HOST:PORT or unix:PATH for LMTP; "" = none
 	Maildir string `yaml:"maildir"` // a maildir they are delivered to; "" = none
+	// WebhookSecret is what a relay signs its posts to /bounces with, whsec_BASE64 (Standard Webhooks); several while it changes; "" = none
+	WebhookSecret string `yaml:"webhook_secret" secret:"true"`
 }
 
 // LimitsConfig bounds sign-ups; 0 = no limit.
@@ -251,6 +253,9 @@ func (c *Config) check(found *faults) {
 		if _, _, err := net.SplitHostPort(strings.TrimPrefix(a, "lmtp:")); err != nil {
 			fault("bounces.listen", "%q: write 127.0.0.1:2525 for SMTP, lmtp:127.0.0.1:2424 or unix:/run/insights/lmtp for LMTP", a)
 		}
+	}
+	if _, err := c.Bounces.webhookKeys(); err != nil {
+		fault("bounces.webhook_secret", "%v", err)
 	}
 	for _, s := range c.TrustedOrigins {
 		if u, err := url.Parse(s); err != nil || u.Scheme == "" || u.Host == "" || u.Path != "" {

@@ -189,6 +189,10 @@ func (d *daemon) openSite(ctx context.Context, c *Config, use database.Use) erro
 		Registry: d.registry, Archive: d.db, Ready: d.db.Ping, Changed: d.live.Changed, Closing: ctx.Done(), Readers: &d.readers,
 		FormKey: formKey(d.registry.Keys), TrustedOrigins: c.TrustedOrigins, Log: d.log, Dev: use == database.Development,
 	}
+	if site.ReportKeys, err = c.Bounces.webhookKeys(); err != nil {
+		return unusable(err)
+	}
+	site.Reports = d.returns
 	for _, s := range c.TrustedProxies {
 		prefix, err := parseNetwork(s)
 		if err != nil {

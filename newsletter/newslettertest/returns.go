@@ -23,6 +23,7 @@ var returnTests = []test{
 	{"an unsubscription by mail", mailedUnsubscription},
 	{"a refusal in our own session counts the same", refusedInSession},
 	{"a bounce of an address that was changed since", movedAddress},
+	{"what a relay reports counts the same, once", relayReports},
 	{"of who was forgotten no words are kept", bounceOfForgotten},
 }
 

@@ -22,12 +22,7 @@ type Hub interface {
 // hub answers programs, so in plain text: 202 for what is taken and will be
 // verified.
 func (s *site) hub(w http.ResponseWriter, r *http.Request) error {
-	answer := func(status int, text string) error {
-		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		w.WriteHeader(status)
-		io.WriteString(w, text+"\n") // a client that has gone is no error of ours
-		return nil
-	}
+	answer := func(status int, text string) error { return answerInText(w, status, text) }
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/x-www-form-urlencoded" {
 		return answer(http.StatusUnsupportedMediaType, "Send a form: application/x-www-form-urlencoded.")
 	}
@@ -50,4 +45,12 @@ func (s *site) hub(w http.ResponseWriter, r *http.Request) error {
 		return answer(http.StatusInternalServerError, "It is our fault, and it has been noted: try again in a minute.")
 	}
 	return answer(http.StatusAccepted, "Accepted.")
+}
+
+// answerInText answers a program.
+func answerInText(w http.ResponseWriter, status int, text string) error {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(status)
+	io.WriteString(w, text+"\n") // a client that has gone is no error of ours
+	return nil
 }

@@ -82,6 +82,9 @@ func (s *site) list() []route {
 			route{"POST /preferences/{token}/erase", s.erase, true},
 		)
 	}
+	if len(s.ReportKeys) > 0 {
+		routes = append(routes, route{"POST /bounces", s.report, true})
+	}
 	if s.Hub != nil {
 		routes = append(routes, route{"POST /hub", s.hub, true})
 	}

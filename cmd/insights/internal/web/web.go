@@ -36,6 +36,7 @@ type Config struct {
 	Archive  Archive               // nil: there is no archive of digests
 	Inbox    Inbox                 // nil outside development
 	Hub      Hub                   // nil: there is none here
+	Reports  Reports               // takes what a relay posts; nil: nothing does
 
 	Readers *feeds.Readership // counts who follows which feed; nil: nobody does
 	// Observe is told of each answer by its route, such as "GET /feeds/{document}",
@@ -50,6 +51,7 @@ type Config struct {
 	// clients' addresses. Replicas share it; empty: random, so that a form opened
 	// before a restart must be sent twice.
 	FormKey        []byte
+	ReportKeys     [][]byte       // any of them signs what a relay posts; none: nothing is taken
 	TrustedOrigins []string       // "https://www.example.com": may embed the sign-up form
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
 	Log            *slog.Logger   // nil: silent
