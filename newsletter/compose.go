@@ -179,8 +179,9 @@ func (w *Writer) single(t Task) (r Rendered, err error) {
 		return r, err
 	}
 	sub, base := t.Subscriber, w.Identity.BaseURL
-	if t.Kind == ConfirmMail {
-		sub.Address = sub.Mailbox()
+	unsubscribe := base + "/unsubscribe/" + w.Registry.Keys.Make(subscribers.UnsubscribeToken, sub.PublicID, "")
+	if t.Kind == ConfirmMail && sub.Mailbox() != sub.Address {
+		sub.Address, unsubscribe = sub.Mailbox(), "" // whose it is, is not yet known
 	}
 	return w.Renderer.Notice(Notice{
 		Kind: t.Kind, Address: sub.Address.String(), Name: sub.Name,
@@ -188,7 +189,7 @@ func (w *Writer) single(t Task) (r Rendered, err error) {
 		AskedAt: t.Created.In(w.zone()), ExpiresAt: sub.NonceExpires.In(w.zone()),
 		ConfirmURL:     base + "/confirm/" + w.Registry.ConfirmURLToken(sub),
 		PreferencesURL: base + "/preferences/" + w.Registry.Keys.Make(subscribers.PreferencesToken, sub.PublicID, ""),
-		UnsubscribeURL: base + "/unsubscribe/" + w.Registry.Keys.Make(subscribers.UnsubscribeToken, sub.PublicID, ""),
+		UnsubscribeURL: unsubscribe,
 	})
 }
 

@@ -44,7 +44,7 @@ type Notice struct {
 	ExpiresAt      time.Time
 	ConfirmURL     string
 	PreferencesURL string
-	UnsubscribeURL string
+	UnsubscribeURL string // "" where the address may not be theirs
 }
 
 // Rendered is a mail's words.

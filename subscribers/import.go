@@ -148,7 +148,7 @@ func (r *Registry) decide(sub *Subscriber, in Imported, now time.Time, id func()
 		if sub.Reason == "" {
 			sub.Reason = "imported as suppressed"
 		}
-		if sub.Cause == Complained && sub.UnsubscribedAt.IsZero() { // they said no, whoever lifts it
+		if (sub.Cause == Complained || sub.Cause == Declined) && sub.UnsubscribedAt.IsZero() { // they said no, whoever lifts it
 			sub.UnsubscribedAt = now
 		}
 	}

@@ -79,7 +79,7 @@ func readOwn(field func(string) string, _ ListOptions, row *Row) (err error) {
 		return errors.New("the source is longer than 100 bytes, or holds a line break")
 	}
 	if row.Cause = Cause(strings.ToLower(field("cause"))); row.Cause != "" && !slices.Contains(Causes[:], row.Cause) {
-		return fmt.Errorf("unknown cause %q: one of bounce, complaint, staff", row.Cause)
+		return fmt.Errorf("unknown cause %q: one of bounce, complaint, owner, staff", row.Cause)
 	}
 	row.Categories = strings.FieldsFunc(field("categories"), func(r rune) bool { return r == ';' || r == ',' || r == ' ' })
 	if row.UnsubscribedAt, err = parseTime("unsubscribed_at", field("unsubscribed_at")); err != nil {

@@ -13,11 +13,12 @@ type Cause string
 const (
 	Bounced     Cause = "bounce"    // mail to it came back for good
 	Complained  Cause = "complaint" // its owner reported mail as spam
+	Declined    Cause = "owner"     // its owner asked never to be written to
 	BlockedHere Cause = "staff"     // staff, or an import, say so
 )
 
 // Causes lists every Cause.
-var Causes = [...]Cause{Bounced, Complained, BlockedHere}
+var Causes = [...]Cause{Bounced, Complained, Declined, BlockedHere}
 
 // Suppression is what is kept of an address that must not be written to, or whose
 // owner said no and was forgotten: a keyed hash, which outlives the subscriber and
@@ -52,13 +53,22 @@ func (r *Registry) Suppress(ctx context.Context, a Address, cause Cause, reason,
 	return changed, err
 }
 
+// Decline keeps all mail from the address of a token's owner, whoever enters it from
+// then on. Repeating it is harmless.
+func (r *Registry) Decline(ctx context.Context, token string) (Subscriber, error) {
+	return r.edit(ctx, UnsubscribeToken, token, func(sub *Subscriber) (Change, error) {
+		change, _ := suppress(sub, Declined, "its owner asked never to be written to", "link", time.Now())
+		return change, nil
+	})
+}
+
 // suppress is what happens to a subscriber that must not be written to. What is
 // graver stays: a complaint is not forgotten over a bounce.
 func suppress(sub *Subscriber, cause Cause, reason, source string, now time.Time) (Change, bool) {
 	if sub.Status == Suppressed && (sub.Cause != Bounced || cause == Bounced) {
 		return Change{}, false
 	}
-	if cause == Complained { // they said no, whoever lifts it
+	if cause == Complained || cause == Declined { // they said no, whoever lifts it
 		sub.UnsubscribedAt = now
 	}
 	sub.Status, sub.Cause, sub.Reason, sub.SuppressedAt = Suppressed, cause, reason, now

@@ -261,17 +261,27 @@ func TestDatesAreInTheZoneOfTheSite(t *testing.T) {
 	}
 }
 
-func TestConfirmationSaysWhatIsAskedAndHasOneLink(t *testing.T) {
+func TestConfirmationSaysWhatIsAskedAndHasItsLinksAlone(t *testing.T) {
+	mail := newMail(t, mailSite())
 	n := notice(newsletter.ConfirmMail)
-	r, err := newMail(t, mailSite()).Notice(n)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := hrefs(t, r.HTML); !slices.Equal(got, []string{n.ConfirmURL}) {
-		t.Errorf("links of the HTML part: %q", got)
-	}
-	if got := textURLs(r.Text); !slices.Equal(got, []string{n.ConfirmURL}) {
-		t.Errorf("links of the text part: %q", got)
+	links := []string{n.ConfirmURL, n.UnsubscribeURL}
+	elsewhere := n
+	elsewhere.UnsubscribeURL = ""
+	var r newsletter.Rendered
+	for _, one := range []struct {
+		notice newsletter.Notice
+		links  []string
+	}{{elsewhere, links[:1]}, {n, links}} {
+		var err error
+		if r, err = mail.Notice(one.notice); err != nil {
+			t.Fatal(err)
+		}
+		if got := hrefs(t, r.HTML); !slices.Equal(got, one.links) {
+			t.Errorf("links of the HTML part: %q", got)
+		}
+		if got := textURLs(r.Text); !slices.Equal(got, one.links) {
+			t.Errorf("links of the text part: %q", got)
+		}
 	}
 	for part, said := range map[string]string{"html": words(t, r.HTML), "text": strings.Join(strings.Fields(r.Text), " ")} {
 		for _, want := range []string{

@@ -260,6 +260,7 @@ type UnsubscribePage struct {
 	Action string
 	Email  string // masked
 	Done   bool
+	Never  string // where they ask never to be written to, before they ever confirmed; empty: they did
 	Undo   string // where it is taken back; empty: too late
 	// Less is where less mail is chosen instead; empty: there is no choice.
 	Less                   string

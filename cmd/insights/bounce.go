@@ -58,7 +58,7 @@ func (p *program) bounceListCommand() *cobra.Command {
 					if what == "" {
 						what = string(b.Kind)
 					}
-					rows = append(rows, []string{moment(b.At, n.config.zone()), b.Email, what, b.Status, b.Text})
+					rows = append(rows, []string{moment(b.At, n.config.zone()), dash(b.Email), what, b.Status, b.Text})
 				}
 				if done, err := p.out.document(documents); done {
 					return err

@@ -12,6 +12,7 @@ import (
 // privacyStories are about those who say no, and those who are asked too often.
 var privacyStories = []story{
 	{"who must not be written to, whoever asks", suppressedByCause},
+	{"who asks never to be written to", declined},
 	{"a suppression without a subscriber", suppressedUnknown},
 	{"a graver cause stays", graverCause},
 	{"a suppression is lifted", lifted},
@@ -140,8 +141,34 @@ func suppressedByCause(d *desk) {
 		}
 		d.wantStatus(email, want)
 	}
-	if got := d.suppressions(); got != "complaint@example.com suppressed complaint, staff@example.com suppressed staff" {
+	if got := d.suppressions(); got != "complaint@example.com suppressed complaint, owner@example.com suppressed owner, staff@example.com suppressed staff" {
 		d.Errorf("suppressions %q", got)
+	}
+}
+
+// declined is who never confirmed, and wants no more mails that ask whether they did.
+func declined(d *desk) {
+	const email = "ada@example.com"
+	d.want(d.SignUp(d.Context(), form(email)), nil, "sign up")
+	confirm, unsubscribe := d.ConfirmURLToken(d.get(email)), d.token(subscribers.UnsubscribeToken, email)
+	for range 2 {
+		sub, err := d.Decline(d.Context(), unsubscribe)
+		d.want(err, nil, "decline")
+		if sub.Status != subscribers.Suppressed || sub.Cause != subscribers.Declined || sub.UnsubscribedAt.IsZero() {
+			d.Errorf("%+v", sub)
+		}
+	}
+	_, err := d.Confirm(d.Context(), confirm, "")
+	d.want(err, subscribers.ErrSuppressed, "confirm")
+	_, err = d.Decline(d.Context(), confirm)
+	d.want(err, subscribers.ErrToken, "decline by another token")
+	time.Sleep(90 * 24 * time.Hour)
+	d.want(d.SignUp(d.Context(), form(email)), nil, "sign up again")
+	d.wantStatus(email, subscribers.Suppressed)
+	d.want(d.Forget(d.Context(), d.address(email)), nil, "forget")
+	d.want(d.SignUp(d.Context(), form(email)), nil, "sign up when forgotten")
+	if _, err := d.Store.ByKey(d.Context(), email); err == nil {
+		d.Error("whoever enters it makes a subscriber of one who said never")
 	}
 }
 

@@ -27,6 +27,19 @@ func (s *site) undo(w http.ResponseWriter, r *http.Request) error {
 	return s.showLess(w, "You are subscribed again", "Nothing is lost: what has appeared meanwhile comes with your next digest.", sub)
 }
 
+// never keeps all mail from an address that others entered.
+func (s *site) never(w http.ResponseWriter, r *http.Request) error {
+	sub, err := s.Registry.Decline(r.Context(), r.PathValue("token"))
+	if err != nil {
+		return fmt.Errorf("decline all mail: %w", err)
+	}
+	return s.render(w, http.StatusOK, &templates.NoticePage{
+		Head: s.readerHead("We never write to you again"), Heading: "We never write to you again",
+		Paragraphs: []string{sub.Address.Masked() + " gets no mail from here any more, whoever enters it. If you change your mind, ask us to take it back."},
+		Links:      []templates.Link{{Label: "Read insights", URL: "/"}},
+	})
+}
+
 // less is what the page that unsubscribes offers instead.
 func (s *site) less(w http.ResponseWriter, r *http.Request) error {
 	if err := parseForm(r); err != nil {

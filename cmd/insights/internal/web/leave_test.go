@@ -65,6 +65,29 @@ func TestLessMailIsOfferedInsteadOfNone(t *testing.T) {
 	}
 }
 
+func TestWhoNeverConfirmedCanHaveUsNeverWrite(t *testing.T) {
+	f := newFixture(t, library(), nil)
+	confirm, token, _ := f.reader(t, "ada@example.com", subscribers.Pending)
+	path := "/unsubscribe/" + token
+	page := bodyOf(t, f.get(path))
+	if action, form := firstForm(t, page); action != path+"/never" || len(form) != 0 || strings.Contains(page, "ada@") {
+		t.Errorf("the first form is %s with %v", action, form)
+	}
+	wantStatus(t, f.get(path+"/never"), http.StatusMethodNotAllowed)
+	if f.status(t, "ada@example.com") != subscribers.Pending {
+		t.Error("to look at it changes something")
+	}
+	for range 2 {
+		wantStatus(t, f.post(path+"/never", nil), http.StatusOK)
+	}
+	if sub := f.store.byKey["ada@example.com"]; sub.Cause != subscribers.Declined {
+		t.Errorf("%+v", sub)
+	}
+	if r := f.post("/confirm/"+confirm, nil); r.StatusCode < 400 {
+		t.Errorf("the confirmation still works: %d", r.StatusCode)
+	}
+}
+
 func TestReadersPauseGoOnAndSeeIt(t *testing.T) {
 	f := newFixture(t, library(), nil)
 	_, _, token := f.reader(t, "ada@example.com", subscribed)

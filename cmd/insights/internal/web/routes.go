@@ -72,6 +72,7 @@ func (s *site) list() []route {
 			route{"GET /unsubscribe/{token}", s.unsubscribePage, true},
 			route{"POST /unsubscribe/{token}", s.unsubscribe, true},
 			route{"POST /unsubscribe/{token}/undo", s.undo, true},
+			route{"POST /unsubscribe/{token}/never", s.never, true},
 			route{"POST /unsubscribe/{token}/less", s.less, true},
 			route{"GET /preferences/{token}", s.preferencesPage, true},
 			route{"POST /preferences/{token}", s.preferences, true},
