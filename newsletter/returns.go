@@ -48,10 +48,11 @@ type ReturnStore interface {
 	SentMail(ctx context.Context, ref Ref) (to string, reader subscribers.Subscriber, err error)
 	// ByMessageID finds a mail that was sent. ErrNotFound.
 	ByMessageID(ctx context.Context, id string) (Ref, error)
-	// RecordBounce records one, unless it is on record: then known is true.
-	RecordBounce(ctx context.Context, b Bounce) (known bool, err error)
-	// SoftBounces counts those of a reader. A mail arrived if none came back of it
-	// for settled.
+	// RecordBounce records one, unless it is on record: then known is true, and past
+	// says that its reader confirmed, moved or had a suppression lifted since.
+	RecordBounce(ctx context.Context, b Bounce) (known, past bool, err error)
+	// SoftBounces counts those of a reader since they last confirmed, moved or had a
+	// suppression lifted. A mail arrived if none came back of it for settled.
 	SoftBounces(ctx context.Context, subscriber int64, settled time.Duration) (SoftCount, error)
 	// Bounces yields them, the newest first.
 	Bounces(ctx context.Context) iter.Seq2[Bounce, error]
@@ -188,20 +189,29 @@ func (r *Returns) act(ctx context.Context, b Bounce, feedback string) (string, e
 	if err != nil {
 		return "", err
 	}
-	b.Subscriber = reader.ID
-	if reader.ID == 0 {
-		b.Text = "" // words may hold the address that was forgotten
+	moved := reader.ID != 0 && b.Kind == bounce.Failure && to != "" && !sameMailbox(to, reader.Address)
+	if !moved {
+		b.Subscriber = reader.ID
 	}
-	known, err := r.Store.RecordBounce(ctx, b)
+	if b.Subscriber == 0 {
+		b.Text = "" // words may hold the address that was forgotten, or left
+	}
+	known, past, err := r.Store.RecordBounce(ctx, b)
 	if err != nil {
 		return "", fmt.Errorf("record a bounce: %w", err)
 	}
 	if b.Class == bounce.Blocked && !known && b.Ref.Digest != 0 {
 		r.blocked(ctx, b)
 	}
-	moved := to != "" && !sameMailbox(to, reader.Address)
-	if reader.ID == 0 || moved {
-		return string(b.Class) + " bounce of an address that nobody has any more", nil
+	switch {
+	case b.Subscriber == 0:
+		what := string(b.Kind)
+		if b.Class != bounce.None {
+			what = string(b.Class) + " bounce"
+		}
+		return what + " of an address that nobody has any more", nil
+	case past:
+		return "known already, and taken back since", nil
 	}
 	return r.suspend(ctx, b, reader, feedback)
 }

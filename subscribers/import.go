@@ -1,6 +1,7 @@
 package subscribers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -102,12 +103,17 @@ func (r *Registry) decide(sub *Subscriber, in Imported, now time.Time, id func()
 		event.Detail += "; " + in.Evidence
 	}
 	outcome := Added
+	cause, reason := cmp.Or(in.Cause, BlockedHere), cmp.Or(in.Reason, "imported as suppressed")
 	switch {
 	case sub.PublicID == "" && sub.Status == Suppressed: // kept apart from any subscriber
-		if in.Status == Suppressed {
+		if in.Status != Suppressed {
+			return Change{}, Kept
+		}
+		if _, graver := suppress(sub, cause, sub.Reason, "import", now); !graver {
 			return Change{}, Unchanged
 		}
-		return Change{}, Kept
+		sub.Address = in.Address
+		return Change{Event: event}, Changed
 	case sub.PublicID == "" && sub.Status == Unsubscribed:
 		if in.Status != Suppressed {
 			return Change{}, Kept
@@ -115,12 +121,21 @@ func (r *Registry) decide(sub *Subscriber, in Imported, now time.Time, id func()
 		r.fill(sub, in, now, id)
 	case sub.PublicID == "": // not on record
 		r.fill(sub, in, now, id)
+	case in.Status == Suppressed:
+		if _, graver := suppress(sub, cause, reason, "import", now); !graver {
+			return Change{}, Unchanged
+		}
+		return Change{Event: event}, Changed
 	case sub.Status == in.Status:
 		return Change{}, Unchanged
-	case in.Status == Suppressed:
-		outcome = Changed
-	case in.Status == Unsubscribed && sub.Status != Suppressed:
-		outcome = Changed
+	case in.Status == Unsubscribed:
+		if unsubscribe(sub, "import") == (Change{}) {
+			return Change{}, Kept
+		}
+		if !in.UnsubscribedAt.IsZero() {
+			sub.UnsubscribedAt = in.UnsubscribedAt
+		}
+		return Change{Event: event}, Changed
 	case in.Status == Confirmed && sub.Status == Pending && sub.UnsubscribedAt.IsZero():
 		outcome = Changed
 		sub.Cadence, sub.Categories = in.Cadence, in.Categories
@@ -141,16 +156,8 @@ func (r *Registry) decide(sub *Subscriber, in Imported, now time.Time, id func()
 			sub.UnsubscribedAt = now
 		}
 	case Suppressed:
-		sub.Cause, sub.Reason, sub.SuppressedAt = in.Cause, in.Reason, now
-		if sub.Cause == "" {
-			sub.Cause = BlockedHere
-		}
-		if sub.Reason == "" {
-			sub.Reason = "imported as suppressed"
-		}
-		if (sub.Cause == Complained || sub.Cause == Declined) && sub.UnsubscribedAt.IsZero() { // they said no, whoever lifts it
-			sub.UnsubscribedAt = now
-		}
+		sub.Status = ""
+		suppress(sub, cause, reason, "import", now)
 	}
 	return change, outcome
 }

@@ -25,17 +25,26 @@ type Attempt struct {
 	At     time.Time
 	Client string // salted hash, or "" = unknown
 	Domain string
+	// Address is the key of an address that is nobody's yet, and so has no record of
+	// its own to be counted in; "" of others. It is kept as a hash.
+	Address string
 }
 
-// Counts are the sign-ups of the last hour.
-type Counts struct{ Client, Domain, All int }
+// Counts are the sign-ups of the last hour, and of the last day to an Attempt's Address.
+type Counts struct {
+	Client, Domain, All int
+	Address             int
+	AddressLast         time.Time // zero: none
+}
 
 // admit counts a sign-up. It is false when mail is to be withheld, and ErrTooMany
 // when the client is to be told.
-func (r *Registry) admit(ctx context.Context, client, domain string) (bool, error) {
+func (r *Registry) admit(ctx context.Context, a Attempt) (bool, error) {
 	now := time.Now()
+	a.At = now
+	client, domain := a.Client, a.Domain
 	var refused string
-	err := r.Store.Count(ctx, Attempt{At: now, Client: client, Domain: domain}, func(c Counts) bool {
+	err := r.Store.Count(ctx, a, func(c Counts) bool {
 		switch {
 		case r.Limits.All > 0 && c.All >= r.Limits.All:
 			refused = "all"
@@ -43,6 +52,8 @@ func (r *Registry) admit(ctx context.Context, client, domain string) (bool, erro
 			refused = "client"
 		case domain != "" && r.Limits.Domain > 0 && c.Domain >= r.Limits.Domain:
 			refused = "domain"
+		case r.Limits.AddressADay > 0 && c.Address >= r.Limits.AddressADay || now.Sub(c.AddressLast) < r.Limits.AddressEvery:
+			refused = "address"
 		default:
 			refused = ""
 		}
@@ -53,7 +64,7 @@ func (r *Registry) admit(ctx context.Context, client, domain string) (bool, erro
 		return false, err
 	case refused == "client":
 		return false, ErrTooMany
-	case refused != "" && r.alarmed.due(now) && r.Log != nil:
+	case refused != "" && refused != "address" && r.alarmed.due(now) && r.Log != nil:
 		r.Log.ErrorContext(ctx, "sign-ups get no mail: there are more than the limits allow, and somebody may be flooding mailboxes", "limit", refused, "domain", domain)
 	}
 	return refused == "", nil

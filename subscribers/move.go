@@ -11,10 +11,18 @@ var ErrTaken = errors.New("somebody is subscribed with this address already")
 
 // Move lets the token's owner change their address: a mail asks for a confirmation at
 // the new one, and until then the old one stays. Like a sign-up it tells nothing of
-// the new address; limits withhold the mail in silence.
-func (r *Registry) Move(ctx context.Context, token string, to Address) (Subscriber, error) {
+// the new address: limits, which count it as one, withhold the mail in silence, but
+// for ErrTooMany about client.
+func (r *Registry) Move(ctx context.Context, token string, to Address, client string) (Subscriber, error) {
 	if to == (Address{}) {
 		return Subscriber{}, errors.New("there is no address")
+	}
+	sub, err := r.Lookup(ctx, PreferencesToken, token)
+	if err != nil {
+		return sub, err
+	}
+	if admitted, err := r.admit(ctx, Attempt{Client: client, Domain: to.Domain(), Address: to.Key()}); err != nil || !admitted {
+		return sub, err
 	}
 	allowed, err := r.mayWrite(ctx, to)
 	if err != nil {
@@ -27,7 +35,7 @@ func (r *Registry) Move(ctx context.Context, token string, to Address) (Subscrib
 			return Change{}, ErrExpired
 		case sub.Address.Key() == to.Key(), !allowed:
 			return Change{}, nil
-		case !r.Limits.mayMail(sub, time.Time{}, now): // so many a day, to whatever address
+		case !r.Limits.mayMail(sub, r.lastAsked(sub), now): // so many a day, to whatever address
 			return Change{}, nil
 		}
 		sub.NewAddress = to
@@ -37,6 +45,14 @@ func (r *Registry) Move(ctx context.Context, token string, to Address) (Subscrib
 			Notice: ConfirmNotice,
 		}, nil
 	})
+}
+
+// lastAsked is when a reader was last asked to confirm where they move, if they are.
+func (r *Registry) lastAsked(sub *Subscriber) time.Time {
+	if !sub.moving() {
+		return time.Time{}
+	}
+	return sub.NonceExpires.Add(-r.confirmFor())
 }
 
 // mayWrite reports whether an address is not suppressed.
@@ -53,26 +69,9 @@ func (r *Registry) mayWrite(ctx context.Context, a Address) (bool, error) {
 	return status != Suppressed, nil
 }
 
-// move gives a subscriber the address they have confirmed. The old one is kept
-// nowhere, so that nothing of it is left to forget.
+// move gives a subscriber the address they have confirmed. Mails that went to the old
+// one still name it, until they are forgotten with their reader.
 func move(sub *Subscriber, client string, now time.Time) Change {
 	sub.Address, sub.NewAddress = sub.NewAddress, Address{}
 	return Change{Event: Event{At: now, What: "moved", Source: "link", Client: client, Version: FormVersion}}
-}
-
-// free returns ErrTaken when a token would give a subscriber an address that another
-// one has.
-func (r *Registry) free(ctx context.Context, token string) error {
-	sub, err := r.Lookup(ctx, ConfirmToken, token)
-	if err != nil || !sub.moving() || sub.NewAddress.Key() == sub.Address.Key() {
-		return err
-	}
-	_, err = r.Store.ByKey(ctx, sub.NewAddress.Key())
-	switch {
-	case errors.Is(err, ErrNotFound):
-		return nil
-	case err != nil:
-		return err
-	}
-	return ErrTaken
 }

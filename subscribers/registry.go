@@ -71,7 +71,7 @@ func (r *Registry) SignUp(ctx context.Context, s SignUp) error {
 	if err != nil {
 		return err
 	}
-	if admitted, err := r.admit(ctx, s.Client, address.Domain()); err != nil || !admitted {
+	if admitted, err := r.admit(ctx, Attempt{Client: s.Client, Domain: address.Domain()}); err != nil || !admitted {
 		return err
 	}
 	_, err = r.Store.Edit(ctx, address.Key(), func(sub *Subscriber) (Change, error) {
@@ -92,7 +92,7 @@ func (r *Registry) SignUp(ctx context.Context, s SignUp) error {
 			return Change{}, nil
 		}
 		r.begin(sub, address, now)
-		sub.Cause, sub.Reason, sub.SuppressedAt = "", "", time.Time{}
+		sub.Cause, sub.Reason, sub.SuppressedAt, sub.PausedUntil = "", "", time.Time{}, time.Time{}
 		sub.Status, sub.Name, sub.Source = Pending, name, s.Source
 		sub.Cadence, sub.Categories = prefs.Cadence, prefs.Categories
 		return Change{
@@ -209,7 +209,17 @@ func (r *Registry) edit(ctx context.Context, p Purpose, token string, change fun
 	if err != nil {
 		return sub, err
 	}
-	return r.Store.Edit(ctx, sub.Address.Key(), func(s *Subscriber) (Change, error) {
+	edited, err := r.editValid(ctx, p, token, sub.Address, change)
+	if errors.Is(err, ErrToken) || errors.Is(err, ErrNotFound) { // they may have moved meanwhile
+		if sub, err = r.Lookup(ctx, p, token); err == nil {
+			edited, err = r.editValid(ctx, p, token, sub.Address, change)
+		}
+	}
+	return edited, err
+}
+
+func (r *Registry) editValid(ctx context.Context, p Purpose, token string, a Address, change func(*Subscriber) (Change, error)) (Subscriber, error) {
+	return r.Store.Edit(ctx, a.Key(), func(s *Subscriber) (Change, error) {
 		if err := r.valid(p, token, *s); err != nil {
 			return Change{}, err
 		}
@@ -217,11 +227,10 @@ func (r *Registry) edit(ctx context.Context, p Purpose, token string, change fun
 	})
 }
 
-// Confirm ends a double opt-in, or a change of address. Repeating it is harmless.
+// Confirm ends a double opt-in, or a change of address. Repeating it is harmless. It
+// returns ErrTaken for an address that another one has got since, and ErrSuppressed
+// for one that must not be written to.
 func (r *Registry) Confirm(ctx context.Context, token, client string) (Subscriber, error) {
-	if err := r.free(ctx, token); err != nil {
-		return Subscriber{}, err
-	}
 	return r.edit(ctx, ConfirmToken, token, func(sub *Subscriber) (Change, error) {
 		now := time.Now()
 		switch {
@@ -234,7 +243,7 @@ func (r *Registry) Confirm(ctx context.Context, token, client string) (Subscribe
 		}
 		sub.Status, sub.ConfirmedAt, sub.UnsubscribedAt = Confirmed, now, time.Time{}
 		return Change{
-			Event:     Event{At: now, What: "confirmed", Source: "link", Client: client, Version: FormVersion},
+			Event:     Event{At: now, What: "confirmed", Source: "link", Client: client, Version: FormVersion, Detail: Preferences{sub.Cadence, sub.Categories}.String()},
 			StartWith: r.StartWith,
 		}, nil
 	})
@@ -249,11 +258,14 @@ func (r *Registry) Unsubscribe(ctx context.Context, token, source string) (Subsc
 }
 
 func unsubscribe(sub *Subscriber, source string) Change {
-	if sub.Status == Unsubscribed || sub.Status == Suppressed {
+	switch {
+	case sub.Status == Unsubscribed, sub.Status == Suppressed && !sub.UnsubscribedAt.IsZero():
 		return Change{}
+	case sub.Status != Suppressed: // else they stay so, and have said no, whoever lifts it
+		sub.Status = Unsubscribed
 	}
 	now := time.Now()
-	sub.Status, sub.UnsubscribedAt = Unsubscribed, now
+	sub.UnsubscribedAt = now
 	return Change{Event: Event{At: now, What: "unsubscribed", Source: source}}
 }
 
@@ -302,7 +314,7 @@ func (r *Registry) Add(ctx context.Context, s SignUp, confirmed bool, basis stri
 		}
 		now := time.Now()
 		r.begin(sub, address, now)
-		sub.Status, sub.Name, sub.Source = Pending, name, s.Source
+		sub.Status, sub.Name, sub.Source, sub.PausedUntil = Pending, name, s.Source, time.Time{}
 		sub.Cadence, sub.Categories = prefs.Cadence, prefs.Categories
 		change := Change{
 			Event:  Event{At: now, What: "added", Source: s.Source, Detail: prefs.String()},

@@ -56,6 +56,9 @@ type Store interface {
 	// Cause, Reason, SuppressedAt, and UnsubscribedAt of one who said no. One that
 	// change leaves without a PublicID is kept as a suppression alone.
 	//
+	// A subscriber can be given another Address: ErrTaken where a confirmed one has it,
+	// ErrSuppressed where it must not be written to; who else has it is forgotten.
+	//
 	// The store keeps reading positions in step: a subscriber that becomes
 	// confirmed has all but the newest StartWith insights of their categories
 	// behind them, and never one they already received ahead of them; a
@@ -85,8 +88,9 @@ type Store interface {
 	// more it removes the traces, and returns ErrNotFound all the same.
 	Forget(ctx context.Context, key string, at time.Time) error
 	// Tidy forgets subscribers who have not confirmed and whose link ended before a
-	// time; those who said no before are Unsubscribed again. It drops attempts
-	// counted before that time.
+	// time, and leaves a suppression of those who said no before; who was confirmed
+	// once is Unsubscribed again. It drops attempts counted before that time, and
+	// addresses that readers wanted to move to and did not confirm.
 	Tidy(ctx context.Context, before time.Time) (forgotten int, err error)
 	// Count counts an attempt if admit says so of the counts without it.
 	Count(ctx context.Context, a Attempt, admit func(Counts) bool) error

@@ -32,6 +32,9 @@ type Suppression struct {
 	At     time.Time
 }
 
+// ReasonForgotten is the reason of a suppression that is left of a subscriber.
+const ReasonForgotten = "forgotten"
+
 // retryBounced is when an address that mail came back from may be tried again, if
 // its owner signs up: mailboxes are mended.
 const retryBounced = 30 * 24 * time.Hour
@@ -65,13 +68,17 @@ func (r *Registry) Decline(ctx context.Context, token string) (Subscriber, error
 // suppress is what happens to a subscriber that must not be written to. What is
 // graver stays: a complaint is not forgotten over a bounce.
 func suppress(sub *Subscriber, cause Cause, reason, source string, now time.Time) (Change, bool) {
-	if sub.Status == Suppressed && (sub.Cause != Bounced || cause == Bounced) {
-		return Change{}, false
-	}
-	if cause == Complained || cause == Declined { // they said no, whoever lifts it
+	graver := sub.Status != Suppressed || sub.Cause == Bounced && cause != Bounced
+	no := (cause == Complained || cause == Declined) && sub.UnsubscribedAt.IsZero()
+	if no { // whoever lifts it, and whatever it was before
 		sub.UnsubscribedAt = now
 	}
-	sub.Status, sub.Cause, sub.Reason, sub.SuppressedAt = Suppressed, cause, reason, now
+	if graver {
+		sub.Status, sub.Cause, sub.Reason, sub.SuppressedAt = Suppressed, cause, reason, now
+	}
+	if !graver && !no {
+		return Change{}, false
+	}
 	return Change{Event: Event{At: now, What: "suppressed", Source: source, Detail: string(cause) + ": " + reason}}, true
 }
 
@@ -83,7 +90,7 @@ func (r *Registry) Lift(ctx context.Context, a Address, source string) (Subscrib
 		if sub.Status != Suppressed {
 			return Change{}, ErrNotFound
 		}
-		now := time.Now()
+		now, forgotten := time.Now(), sub.Reason == ReasonForgotten
 		detail := string(sub.Cause) + ": " + sub.Reason
 		sub.Cause, sub.Reason, sub.SuppressedAt = "", "", time.Time{}
 		change := Change{Event: Event{At: now, What: "lifted", Source: source, Detail: "was suppressed, " + detail}}
@@ -95,8 +102,11 @@ func (r *Registry) Lift(ctx context.Context, a Address, source string) (Subscrib
 		default:
 			sub.Status, change.StartWith = Confirmed, everything
 		}
-		if sub.PublicID == "" {
-			sub.Address, sub.Status = a, "" // nobody's: no more is kept of it
+		if sub.PublicID == "" { // nobody's: no more is kept of it
+			sub.Address, sub.Status = a, ""
+			if forgotten { // but that its owner alone can sign it up
+				sub.Status, sub.UnsubscribedAt = Unsubscribed, now
+			}
 		}
 		return change, nil
 	})

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// What a reader has received counts at their new address, too, and the old one is
-// left nowhere.
+// What a reader has received counts at their new address, too, and nobody is known by
+// the old one.
 func TestAReaderMovesToAnotherAddress(t *testing.T) {
 	t.Parallel()
 	relay := newE2ERelay(t, nil)

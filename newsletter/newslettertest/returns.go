@@ -18,6 +18,7 @@ var returnTests = []test{
 	{"a bounce that names only the Message-ID", bounceByMessageID},
 	{"soft bounces suspend when they go on", softBounces},
 	{"a mail that arrives between soft bounces", softBounceBetween},
+	{"bounces of before a suppression was lifted", bouncesOfBefore},
 	{"a block suspends nobody, and many stop the digest", blockedMails},
 	{"a complaint ends all mail", complaint},
 	{"an unsubscription by mail", mailedUnsubscription},
@@ -173,6 +174,41 @@ func softBounces(w *world) {
 	w.wantStatus("ada", subscribers.Suppressed)
 }
 
+// bouncesOfBefore are those that came back before staff lifted a suppression: they
+// neither come again, nor count.
+func bouncesOfBefore(w *world) {
+	w.join("engineering", "ada", "ben")
+	r := w.returns()
+	lift := func(name string) {
+		w.Helper()
+		w.wantStatus(name, subscribers.Suppressed)
+		a, _ := subscribers.ParseAddress(address(name))
+		_, err := w.registry.Lift(w.Context(), a, "staff")
+		w.check(err)
+		time.Sleep(time.Minute)
+	}
+	d := w.sent("e0")
+	hard := notification("5.1.1", unknownUser, "")
+	w.receive(r, w.path(d.ID, "ben"), hard)
+	lift("ben")
+	w.receive(r, w.path(d.ID, "ben"), hard)
+	w.wantStatus("ben", subscribers.Confirmed)
+
+	full := func(d newsletter.Digest) {
+		w.receive(r, w.path(d.ID, "ada"), notification("4.2.2", "452 4.2.2 mailbox full", ""))
+	}
+	for i := range 6 {
+		if i > 0 {
+			d = w.sent(fmt.Sprint("e", i))
+		}
+		full(d)
+		time.Sleep(3 * 24 * time.Hour)
+	}
+	lift("ada")
+	full(w.sent("e6"))
+	w.wantStatus("ada", subscribers.Confirmed)
+}
+
 func softBounceBetween(w *world) {
 	w.join("engineering", "ada")
 	r := w.returns()
@@ -306,6 +342,12 @@ func movedAddress(w *world) {
 	w.edit("ada", func(s *subscribers.Subscriber) { s.Address, _ = subscribers.ParseAddress("moved@example.com") })
 	w.receive(w.returns(), path, notification("5.1.1", unknownUser, ""))
 	w.wantStatus("moved", subscribers.Confirmed)
+	if all := collect(w, w.store.Bounces(w.Context())); len(all) != 1 || all[0].Subscriber != 0 || all[0].Text != "" {
+		w.Errorf("on record: %+v", all)
+	}
+	_, err := w.returns().Reported(w.Context(), newsletter.RelayReport{ID: "msg_1", Kind: bounce.Complaint, ReturnPath: path})
+	w.check(err)
+	w.wantStatus("moved", subscribers.Suppressed) // it is their mail all the same
 }
 
 func bounceOfForgotten(w *world) {

@@ -13,6 +13,11 @@ import (
 var privacyStories = []story{
 	{"who must not be written to, whoever asks", suppressedByCause},
 	{"who asks never to be written to", declined},
+	{"who says no while nothing may be sent to them", saidNo},
+	{"who was forgotten after a bounce", forgottenBounced},
+	{"moves are limited as sign-ups are", movesAreLimited},
+	{"moves to addresses of others", movesToAddresses},
+	{"a pause ends with the subscription", pausesEnd},
 	{"a suppression without a subscriber", suppressedUnknown},
 	{"a graver cause stays", graverCause},
 	{"a suppression is lifted", lifted},
@@ -31,7 +36,7 @@ var privacyStories = []story{
 func moves(d *desk) {
 	before := d.confirmed("ada@example.com")
 	token := d.token(subscribers.PreferencesToken, "ada@example.com")
-	_, err := d.Move(d.Context(), token, d.address("Ada@new.example"))
+	_, err := d.Move(d.Context(), token, d.address("Ada@new.example"), "")
 	d.want(err, nil, "move")
 	sub := d.get("ada@example.com")
 	if sub.Mailbox().String() != "Ada@new.example" || sub.Address.String() != "ada@example.com" {
@@ -55,7 +60,7 @@ func moves(d *desk) {
 	if got := d.history("ada@new.example"); got != "signed_up confirmed move_asked moved" {
 		d.Errorf("history %q", got)
 	}
-	_, err = d.Move(d.Context(), token, d.address("third@example.com"))
+	_, err = d.Move(d.Context(), token, d.address("third@example.com"), "")
 	d.want(err, nil, "move")
 	late := d.ConfirmURLToken(d.get("ada@new.example"))
 	time.Sleep(73 * time.Hour)
@@ -69,19 +74,19 @@ func movesNowhere(d *desk) {
 	d.suppress("eve@example.com", subscribers.Complained)
 	token := d.token(subscribers.PreferencesToken, "ada@example.com")
 	for _, to := range []string{"eve@example.com", "ADA@example.com"} {
-		_, err := d.Move(d.Context(), token, d.address(to))
+		_, err := d.Move(d.Context(), token, d.address(to), "")
 		d.want(err, nil, "move: the answer gives nothing away")
 		if sub := d.get("ada@example.com"); sub.Mailbox() != sub.Address {
 			d.Errorf("a mail goes to %s", sub.Mailbox())
 		}
 	}
-	_, err := d.Move(d.Context(), token, d.address("ben@example.com"))
+	_, err := d.Move(d.Context(), token, d.address("ben@example.com"), "")
 	d.want(err, nil, "move")
 	_, err = d.Confirm(d.Context(), d.ConfirmURLToken(d.get("ada@example.com")), "")
 	d.want(err, subscribers.ErrTaken, "confirm")
 	d.wantStatus("ada@example.com", subscribers.Confirmed)
 	d.wantStatus("ben@example.com", subscribers.Confirmed)
-	_, err = d.Move(d.Context(), d.token(subscribers.UnsubscribeToken, "ada@example.com"), d.address("x@example.com"))
+	_, err = d.Move(d.Context(), d.token(subscribers.UnsubscribeToken, "ada@example.com"), d.address("x@example.com"), "")
 	d.want(err, subscribers.ErrToken, "move by another token")
 }
 
@@ -284,10 +289,182 @@ func forgottenComesBack(d *desk) {
 	time.Sleep(8 * 24 * time.Hour)
 	_, err := d.Tidy(d.Context())
 	d.want(err, nil, "tidy")
-	d.wantStatus("ada@example.com", subscribers.Unsubscribed) // as before the sign-up
+	if _, err := d.Store.ByKey(d.Context(), "ada@example.com"); err == nil {
+		d.Error("a stranger's sign-up brought back who was forgotten")
+	}
+	if got := d.suppressions(); got != "unsubscribed" {
+		d.Errorf("suppressions %q", got)
+	}
+	if got := d.imports("ada@example.com"); got != subscribers.Kept {
+		d.Errorf("an import: %s", got)
+	}
 	d.confirmed("ada@example.com")
 	if got := d.suppressions(); got != "" {
 		d.Errorf("suppressions %q", got)
+	}
+}
+
+// forgottenBounced is who was forgotten when mail to them came back: neither a sign-up
+// of others nor staff who lift that open the door to an import.
+func forgottenBounced(d *desk) {
+	for email, again := range map[string]func(){
+		"ada@example.com": func() {
+			time.Sleep(31 * 24 * time.Hour)
+			d.signUp("ada@example.com")
+			time.Sleep(8 * 24 * time.Hour)
+			_, err := d.Tidy(d.Context())
+			d.want(err, nil, "tidy")
+		},
+		"ben@example.com": func() {
+			_, err := d.Lift(d.Context(), d.address("ben@example.com"), "staff")
+			d.want(err, nil, "lift")
+		},
+	} {
+		d.confirmed(email)
+		d.suppress(email, subscribers.Bounced)
+		d.want(d.Forget(d.Context(), d.address(email)), nil, "forget")
+		again()
+		if got := d.imports(email); got != subscribers.Kept {
+			d.Errorf("an import of %s: %s", email, got)
+		}
+	}
+}
+
+// saidNo are those who unsubscribe, or are reported, while nothing may be sent to
+// them: they stay unsubscribed when that is lifted.
+func saidNo(d *desk) {
+	row := func(email string, status subscribers.Status, cause subscribers.Cause) {
+		d.Helper()
+		in, err := d.Check(subscribers.Imported{Address: d.address(email), Status: status, Cause: cause, Preferences: subscribers.Preferences{Cadence: subscribers.Daily}})
+		d.want(err, nil, "check")
+		for _, want := range []subscribers.Outcome{subscribers.Changed, subscribers.Unchanged} {
+			outcomes, err := d.Import(d.Context(), []subscribers.Imported{in}, false)
+			d.want(err, nil, "import")
+			if outcomes[0] != want && !(want == subscribers.Unchanged && outcomes[0] == subscribers.Kept) {
+				d.Errorf("%s: an import is %s, want %s", email, outcomes[0], want)
+			}
+		}
+	}
+	for email, no := range map[string]func(string){
+		"link@example.com": func(email string) {
+			_, err := d.Unsubscribe(d.Context(), d.token(subscribers.UnsubscribeToken, email), "one_click")
+			d.want(err, nil, "unsubscribe")
+		},
+		"staff@example.com": func(email string) {
+			_, changed, err := d.StaffUnsubscribe(d.Context(), d.address(email))
+			if d.want(err, nil, "unsubscribe"); !changed {
+				d.Error("to unsubscribe who is suppressed changes nothing")
+			}
+		},
+		"complaint@example.com": func(email string) { d.suppress(email, subscribers.Complained) },
+		"import@example.com":    func(email string) { row(email, subscribers.Unsubscribed, "") },
+		"reported@example.com":  func(email string) { row(email, subscribers.Suppressed, subscribers.Complained) },
+	} {
+		for _, cause := range []subscribers.Cause{subscribers.Bounced, subscribers.BlockedHere} {
+			email := string(cause) + "." + email
+			d.confirmed(email)
+			d.suppress(email, cause)
+			no(email)
+			d.wantStatus(email, subscribers.Suppressed)
+			_, err := d.Lift(d.Context(), d.address(email), "staff")
+			d.want(err, nil, "lift")
+			d.wantStatus(email, subscribers.Unsubscribed)
+		}
+	}
+}
+
+func movesAreLimited(d *desk) {
+	d.Limits = subscribers.Limits{AddressEvery: 15 * time.Minute, AddressADay: 3, Client: 12}
+	asked := 0
+	ask := func(from, client string, want error) {
+		d.Helper()
+		_, err := d.Move(d.Context(), d.token(subscribers.PreferencesToken, from), d.address("stranger@example.com"), client)
+		d.want(err, want, "move")
+		if d.get(from).NewAddress != (subscribers.Address{}) {
+			asked++
+		}
+	}
+	var movers []string
+	limits := d.Limits
+	d.Limits = subscribers.Limits{}
+	for i := range 10 {
+		movers = append(movers, fmt.Sprintf("ada+%d@example.com", i))
+		d.confirmed(movers[i])
+	}
+	d.Limits = limits
+	for _, from := range movers {
+		ask(from, "a", nil)
+	}
+	if asked != 1 {
+		d.Errorf("a stranger was asked %d times within a moment", asked)
+	}
+	for range 30 {
+		time.Sleep(16 * time.Minute)
+		for _, from := range movers[1:] {
+			if d.get(from).NewAddress == (subscribers.Address{}) {
+				ask(from, "", nil)
+				break
+			}
+		}
+	}
+	if asked != 3 {
+		d.Errorf("a stranger was asked %d times in a day", asked)
+	}
+}
+
+func movesToAddresses(d *desk) {
+	moving := func(from, to string) string {
+		d.Helper()
+		d.confirmed(from)
+		_, err := d.Move(d.Context(), d.token(subscribers.PreferencesToken, from), d.address(to), "")
+		d.want(err, nil, "move")
+		return d.ConfirmURLToken(d.get(from))
+	}
+	blocked := moving("ada@example.com", "blocked@example.com")
+	d.suppress("blocked@example.com", subscribers.BlockedHere)
+	_, err := d.Confirm(d.Context(), blocked, "")
+	d.want(err, subscribers.ErrSuppressed, "move to an address that was blocked meanwhile")
+	d.wantStatus("ada@example.com", subscribers.Confirmed)
+	if got := d.suppressions(); got != "suppressed staff" {
+		d.Errorf("suppressions %q", got)
+	}
+
+	pending := moving("ben@example.com", "pending@example.com")
+	d.signUp("pending@example.com")
+	_, err = d.Confirm(d.Context(), pending, "")
+	d.want(err, nil, "move to an address that somebody signed up")
+	d.wantStatus("pending@example.com", subscribers.Confirmed)
+	if sub := d.get("pending@example.com"); sub.Status != subscribers.Confirmed {
+		d.Errorf("%+v", sub)
+	}
+	if got := d.history("pending@example.com"); !strings.HasSuffix(got, "move_asked moved") {
+		d.Errorf("history %q", got)
+	}
+
+	moving("cal@example.com", "nobody@example.com")
+	moving("dot@example.com", "Erased@example.com")
+	d.want(d.Forget(d.Context(), d.address("erased@example.com")), subscribers.ErrNotFound, "forget")
+	if to := d.get("dot@example.com").NewAddress; to != (subscribers.Address{}) {
+		d.Errorf("%s is still kept", to)
+	}
+	time.Sleep(8 * 24 * time.Hour)
+	_, err = d.Tidy(d.Context())
+	d.want(err, nil, "tidy")
+	if to := d.get("cal@example.com").NewAddress; to != (subscribers.Address{}) {
+		d.Errorf("%s is kept for ever", to)
+	}
+	d.wantStatus("cal@example.com", subscribers.Confirmed)
+}
+
+func pausesEnd(d *desk) {
+	d.confirmed("ada@example.com")
+	_, err := d.Pause(d.Context(), d.token(subscribers.PreferencesToken, "ada@example.com"), time.Now().Add(90*24*time.Hour))
+	d.want(err, nil, "pause")
+	_, err = d.Unsubscribe(d.Context(), d.token(subscribers.UnsubscribeToken, "ada@example.com"), "link")
+	d.want(err, nil, "unsubscribe")
+	time.Sleep(24 * time.Hour)
+	if sub := d.confirmed("ada@example.com"); !sub.PausedUntil.IsZero() {
+		d.Errorf("who signs up again is paused until %s", sub.PausedUntil)
 	}
 }
 

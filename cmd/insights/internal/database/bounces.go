@@ -58,16 +58,24 @@ func (db *DB) ByMessageID(ctx context.Context, id string) (ref newsletter.Ref, e
 	return ref, explain(err)
 }
 
+// beginsAnew are the events after which mail to a reader is tried with no regard to
+// what came back before.
+const beginsAnew = "IN ('confirmed', 'lifted', 'moved')"
+
 // RecordBounce implements newsletter.ReturnStore.
-func (db *DB) RecordBounce(ctx context.Context, b newsletter.Bounce) (known bool, err error) {
+func (db *DB) RecordBounce(ctx context.Context, b newsletter.Bounce) (known, past bool, err error) {
 	err = db.write(ctx, func(tx *sql.Tx) error {
+		known, past = false, false
 		n, err := affected(tx.ExecContext(ctx, `INSERT INTO bounces (at, digest_id, message_id, subscriber_id, kind, class, code, status, text, hash)
 			VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (hash) DO NOTHING`,
 			millis(b.At), b.Ref.Digest, b.Ref.Message, b.Subscriber, string(b.Kind), string(b.Class), b.Code, b.Status, b.Text, b.Hash))
-		known = n == 0
+		if known = err == nil && n == 0; known {
+			err = tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM events e JOIN bounces b ON b.hash = ?2
+				WHERE e.subscriber_id = ?1 AND e.at >= b.at AND e.what `+beginsAnew+")", b.Subscriber, b.Hash).Scan(&past)
+		}
 		return err
 	})
-	return known, err
+	return known, past, err
 }
 
 // SoftBounces implements newsletter.ReturnStore.
@@ -77,6 +85,11 @@ func (db *DB) SoftBounces(ctx context.Context, subscriber int64, settled time.Du
 	err = db.reader.QueryRowContext(ctx, `SELECT coalesce(max(o.updated_at), 0) FROM digests d JOIN deliveries o ON o.digest_id = d.id AND o.subscriber_id = ?1
 		WHERE o.state = 'sent' AND o.updated_at < ?2 AND NOT EXISTS (SELECT 1 FROM bounces b WHERE b.subscriber_id = ?1 AND b.digest_id = o.digest_id)`,
 		subscriber, at-settled.Milliseconds()).Scan(&arrived)
+	if err == nil { // what came back before they began anew, or moved, says nothing of now
+		var anew int64
+		err = db.reader.QueryRowContext(ctx, "SELECT coalesce(max(at), 0) FROM events WHERE subscriber_id = ?1 AND what "+beginsAnew, subscriber).Scan(&anew)
+		arrived = max(arrived, anew)
+	}
 	if err == nil {
 		err = db.reader.QueryRowContext(ctx, `SELECT count(*), coalesce(min(first), 0) FROM (SELECT min(at) AS first FROM bounces
 			WHERE subscriber_id = ?1 AND class = 'soft' AND at > ?2 GROUP BY digest_id, message_id) mails`, subscriber, arrived).Scan(&count.Mails, &since)

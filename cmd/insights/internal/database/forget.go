@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/scaledbydesign/insights/subscribers"
@@ -24,20 +25,68 @@ func (db *DB) Forget(ctx context.Context, key string, at time.Time) error {
 		if err != nil && !errors.Is(err, errUnreadable) {
 			return err
 		}
-		kept := subscribers.Suppression{Status: subscribers.Unsubscribed, Reason: "forgotten", At: at}
+		kept := subscribers.Suppression{Status: subscribers.Unsubscribed, Reason: subscribers.ReasonForgotten, At: at}
 		if s.Status == subscribers.Suppressed {
 			// Words that a mail server wrote may hold the address.
-			kept = subscribers.Suppression{Status: s.Status, Cause: s.Cause, Reason: "forgotten", At: s.SuppressedAt}
+			kept = subscribers.Suppression{Status: s.Status, Cause: s.Cause, Reason: subscribers.ReasonForgotten, At: s.SuppressedAt}
 		}
 		if err := db.suppress(ctx, tx, key, kept); err != nil {
 			return err
 		}
+		if err := db.forgetElsewhere(ctx, tx, key); err != nil {
+			return err
+		}
 		return forget(ctx, tx, s.ID, s.email, key)
 	})
+	if isNotFound(err) {
+		err = errors.Join(err, db.write(ctx, func(tx *sql.Tx) error { return db.forgetElsewhere(ctx, tx, key) }))
+	}
 	if err != nil && !isNotFound(err) {
 		return err
 	}
-	return errors.Join(err, db.engine.scrub(ctx, db.writer))
+	return errors.Join(err, db.scrub(ctx))
+}
+
+// scrubFor bounds how long it may take to remove traces.
+const scrubFor = time.Minute
+
+// scrub removes what is left in the files of what was erased. Whoever asked may have
+// gone meanwhile. Its errors are ErrTraces: what was to be erased is.
+func (db *DB) scrub(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), scrubFor)
+	defer cancel()
+	err := db.engine.scrub(ctx, db.writer)
+	if err != nil && !errors.Is(err, subscribers.ErrTraces) {
+		err = fmt.Errorf("%w: %w", subscribers.ErrTraces, err)
+	}
+	return err
+}
+
+// forgetElsewhere removes an address from where it may stand although no subscriber
+// has it: from what others wanted to move to, and from mails.
+func (db *DB) forgetElsewhere(ctx context.Context, tx *sql.Tx, key string) error {
+	var movers []int64
+	err := each(ctx, tx, func(rows *sql.Rows) error {
+		var id int64
+		var email string
+		err := rows.Scan(&id, &email)
+		if a, parseErr := subscribers.ParseAddress(email); parseErr == nil && a.Key() == key {
+			movers = append(movers, id)
+		}
+		return err
+	}, "SELECT id, new_email FROM subscribers WHERE new_email <> ''")
+	for _, id := range movers {
+		if err == nil {
+			_, err = tx.ExecContext(ctx, "UPDATE subscribers SET new_email = '' WHERE id = ?1", id)
+		}
+	}
+	if err == nil {
+		_, err = tx.ExecContext(ctx, "DELETE FROM messages WHERE lower(email) = ?1", key)
+	}
+	if err == nil {
+		_, err = tx.ExecContext(ctx, "DELETE FROM inbox WHERE lower(recipient) = ?1", key)
+	}
+	return err
 }
 
 // forget removes a subscriber. The mails of digests stay, to be counted, without a
@@ -72,7 +121,10 @@ func (db *DB) Tidy(ctx context.Context, before time.Time) (forgotten int, err er
 		if _, err := tx.ExecContext(ctx, "DELETE FROM attempts WHERE at < ?1", millis(before)); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, "UPDATE subscribers SET status = 'unsubscribed', nonce = '', nonce_expires_at = 0 WHERE status = 'pending' AND unsubscribed_at > 0 AND nonce_expires_at < ?1", millis(before))
+		if _, err := tx.ExecContext(ctx, "UPDATE subscribers SET new_email = '' WHERE new_email <> '' AND nonce_expires_at < ?1", millis(before)); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, "UPDATE subscribers SET status = 'unsubscribed', nonce = '', nonce_expires_at = 0 WHERE status = 'pending' AND unsubscribed_at > 0 AND confirmed_at > 0 AND nonce_expires_at < ?1", millis(before))
 		return err
 	})
 	for last := tidied; err == nil && last == tidied; forgotten += last {
@@ -82,18 +134,25 @@ func (db *DB) Tidy(ctx context.Context, before time.Time) (forgotten int, err er
 			type reader struct {
 				id         int64
 				email, key string
+				no         int64 // when they said so
 			}
 			var readers []reader
 			err := each(ctx, tx, func(rows *sql.Rows) error {
 				var r reader
-				err := rows.Scan(&r.id, &r.email, &r.key)
+				err := rows.Scan(&r.id, &r.email, &r.key, &r.no)
 				readers = append(readers, r)
 				return err
-			}, "SELECT id, email, email_key FROM subscribers WHERE status = 'pending' AND nonce_expires_at < ?1 ORDER BY id LIMIT ?2 /*pg FOR UPDATE */", millis(before), tidied)
+			}, "SELECT id, email, email_key, unsubscribed_at FROM subscribers WHERE status = 'pending' AND nonce_expires_at < ?1 ORDER BY id LIMIT ?2 /*pg FOR UPDATE */", millis(before), tidied)
 			if err != nil {
 				return err
 			}
 			for _, r := range readers {
+				if r.no > 0 {
+					no := subscribers.Suppression{Status: subscribers.Unsubscribed, Reason: subscribers.ReasonForgotten, At: fromMillis(r.no)}
+					if err := db.suppress(ctx, tx, r.key, no); err != nil {
+						return err
+					}
+				}
 				if err := forget(ctx, tx, r.id, r.email, r.key); err != nil {
 					return err
 				}
@@ -103,7 +162,7 @@ func (db *DB) Tidy(ctx context.Context, before time.Time) (forgotten int, err er
 		})
 	}
 	if err == nil && forgotten > 0 {
-		err = db.engine.scrub(ctx, db.writer)
+		err = db.scrub(ctx)
 	}
 	return forgotten, err
 }
@@ -112,12 +171,24 @@ func (db *DB) Tidy(ctx context.Context, before time.Time) (forgotten int, err er
 func (db *DB) Count(ctx context.Context, a subscribers.Attempt, admit func(subscribers.Counts) bool) error {
 	return db.bookkeep(ctx, func(tx *sql.Tx) error {
 		var c subscribers.Counts
-		err := tx.QueryRowContext(ctx, `SELECT count(*), coalesce(sum(CASE WHEN client = ?2 THEN 1 ELSE 0 END), 0), coalesce(sum(CASE WHEN domain = ?3 THEN 1 ELSE 0 END), 0)
+		address, err := "", error(nil)
+		if a.Address != "" {
+			if address, err = db.suppressionHash(ctx, tx, a.Address); err != nil {
+				return err
+			}
+			var last int64
+			err = tx.QueryRowContext(ctx, "SELECT count(*), coalesce(max(at), 0) FROM attempts WHERE at > ?1 AND address = ?2", millis(a.At.Add(-24*time.Hour)), address).Scan(&c.Address, &last)
+			if err != nil {
+				return err
+			}
+			c.AddressLast = fromMillis(last)
+		}
+		err = tx.QueryRowContext(ctx, `SELECT count(*), coalesce(sum(CASE WHEN client = ?2 THEN 1 ELSE 0 END), 0), coalesce(sum(CASE WHEN domain = ?3 THEN 1 ELSE 0 END), 0)
 			FROM attempts WHERE at > ?1`, millis(a.At.Add(-time.Hour)), a.Client, a.Domain).Scan(&c.All, &c.Client, &c.Domain)
 		if err != nil || !admit(c) {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, "INSERT INTO attempts (at, client, domain) VALUES (?1, ?2, ?3)", millis(a.At), a.Client, a.Domain)
+		_, err = tx.ExecContext(ctx, "INSERT INTO attempts (at, client, domain, address) VALUES (?1, ?2, ?3, ?4)", millis(a.At), a.Client, a.Domain, address)
 		return err
 	})
 }

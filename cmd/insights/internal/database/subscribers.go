@@ -128,6 +128,11 @@ func (e *editing) apply(ctx context.Context, before storedSubscriber, change fun
 	if e.many != nil && decided.Event.What == "" && decided.Notice == subscribers.NoNotice {
 		return edited, nil // of many, most may be as they were
 	}
+	if before.ID != 0 && edited.Address.Key() != before.Address.Key() {
+		if err := e.makeRoom(ctx, edited.Address.Key()); err != nil {
+			return edited, err
+		}
+	}
 	if e.many == nil || before.ID != 0 || before.Status != "" || edited.Status == subscribers.Suppressed {
 		if err := e.keepSuppressions(ctx, before.Subscriber, edited); err != nil {
 			return edited, err
@@ -151,6 +156,29 @@ func (e *editing) apply(ctx context.Context, before storedSubscriber, change fun
 		}
 	}
 	return edited, follow(ctx, e.tx, edited, decided)
+}
+
+// makeRoom lets a subscriber have another's key, unless that one receives digests or
+// must not be written to: what anybody may have signed up is no reason to refuse who
+// reads that mailbox.
+func (e *editing) makeRoom(ctx context.Context, key string) error {
+	var kept subscribers.Subscriber
+	if err := e.suppressed(ctx, key, &kept); err != nil {
+		return err
+	}
+	if kept.Status == subscribers.Suppressed {
+		return subscribers.ErrSuppressed
+	}
+	other, err := subscriber(ctx, e.tx, e.bits, "s.email_key = ?1 /*pg FOR UPDATE */", key)
+	switch {
+	case errors.Is(err, subscribers.ErrNotFound):
+		return nil
+	case err != nil && !errors.Is(err, errUnreadable):
+		return err
+	case other.Status == subscribers.Confirmed:
+		return subscribers.ErrTaken
+	}
+	return forget(ctx, e.tx, other.ID, other.email, key)
 }
 
 // insertSubscriber wants the values of a row.

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"iter"
+	"time"
 
 	"github.com/scaledbydesign/insights/subscribers"
 )
@@ -73,6 +74,9 @@ func fromSuppression(s *subscribers.Subscriber, at int64) {
 // keepSuppressions keeps them in step with a subscriber that was before, and is now.
 func (e *editing) keepSuppressions(ctx context.Context, before, s subscribers.Subscriber) error {
 	switch {
+	case s.PublicID == "" && s.Status == subscribers.Unsubscribed, before.PublicID == "" && before.Reason == subscribers.ReasonForgotten && s.Status == subscribers.Pending:
+		// Whoever was forgotten is kept from all but their own click.
+		return e.db.suppress(ctx, e.tx, s.Address.Key(), subscribers.Suppression{Status: subscribers.Unsubscribed, Reason: subscribers.ReasonForgotten, At: time.UnixMilli(now())})
 	case s.Status == subscribers.Suppressed:
 		return e.db.suppress(ctx, e.tx, s.Address.Key(), subscribers.Suppression{Status: s.Status, Cause: s.Cause, Reason: s.Reason, At: s.SuppressedAt})
 	case before.Status == subscribers.Suppressed, s.Status == subscribers.Confirmed && (before.Status != s.Status || before.Address.Key() != s.Address.Key()):

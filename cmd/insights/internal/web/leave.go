@@ -20,11 +20,10 @@ var pauses = map[string]time.Duration{"30": 30 * 24 * time.Hour, "90": 90 * 24 *
 // undo takes back an unsubscription.
 func (s *site) undo(w http.ResponseWriter, r *http.Request) error {
 	token := r.PathValue("token")
-	sub, err := s.Registry.Undo(r.Context(), token)
-	if err != nil {
+	if _, err := s.Registry.Undo(r.Context(), token); err != nil {
 		return fmt.Errorf("undo unsubscription: %w", err)
 	}
-	return s.showLess(w, "You are subscribed again", "Nothing is lost: what has appeared meanwhile comes with your next digest.", sub)
+	return s.showLess(w, "You are subscribed again", "Nothing is lost: what has appeared meanwhile comes with your next digest.")
 }
 
 // never keeps all mail from an address that others entered.
@@ -55,20 +54,21 @@ func (s *site) less(w http.ResponseWriter, r *http.Request) error {
 	default:
 		return statusError(http.StatusBadRequest)
 	}
-	sub, err := s.Registry.Less(r.Context(), r.PathValue("token"), cadence, until)
-	if err != nil {
+	if _, err := s.Registry.Less(r.Context(), r.PathValue("token"), cadence, until); err != nil {
 		return fmt.Errorf("less mail: %w", err)
 	}
 	if cadence != "" {
-		return s.showLess(w, "Less mail from now on", fmt.Sprintf("We write to you once a %s from now on.", strings.TrimSuffix(string(cadence), "ly")), sub)
+		return s.showLess(w, "Less mail from now on", fmt.Sprintf("We write to you once a %s from now on.", strings.TrimSuffix(string(cadence), "ly")))
 	}
-	return s.showLess(w, "Paused", "We write to you again from "+s.dayOf(until)+". What appears until then comes with your first digest after it.", sub)
+	return s.showLess(w, "Paused", "We write to you again from "+s.dayOf(until)+". What appears until then comes with your first digest after it.")
 }
 
-func (s *site) showLess(w http.ResponseWriter, heading, text string, sub subscribers.Subscriber) error {
+// showLess leads to no page of preferences: whoever holds a link to unsubscribe, which
+// stands in headers, too, must not get further by it.
+func (s *site) showLess(w http.ResponseWriter, heading, text string) error {
 	page := &templates.NoticePage{
-		Head: s.readerHead(heading), Heading: heading, Paragraphs: []string{text},
-		Links: []templates.Link{{Label: "Read insights", URL: "/"}, {Label: "Change what you receive", URL: s.preferencesPath(sub)}},
+		Head: s.readerHead(heading), Heading: heading, Paragraphs: []string{text, "To change more, follow the link to your preferences in any of our mails."},
+		Links: []templates.Link{{Label: "Read insights", URL: "/"}},
 	}
 	return s.render(w, http.StatusOK, page)
 }
@@ -110,7 +110,7 @@ func (s *site) move(w http.ResponseWriter, r *http.Request) error {
 		form := templates.Form{Cadence: sub.Cadence, Categories: s.chosen(sub), Errors: []templates.FieldError{{Field: "email", Message: "Enter the e-mail address that you want your digests at."}}}
 		return s.showPreferences(w, r, http.StatusUnprocessableEntity, sub, form, false)
 	}
-	if _, err := s.Registry.Move(r.Context(), token, to); err != nil {
+	if _, err := s.Registry.Move(r.Context(), token, to, s.client(r)); err != nil {
 		return fmt.Errorf("change address: %w", err)
 	}
 	waitUntil(r.Context(), answerAt)

@@ -28,7 +28,11 @@ func TestWhoLeavesCanTakeItBackForADay(t *testing.T) {
 			t.Error("the page does not offer to take it back")
 		}
 		wantStatus(t, f.get(path+"/undo"), http.StatusMethodNotAllowed)
-		wantStatus(t, f.post(path+"/undo", nil), http.StatusOK)
+		undone := f.post(path+"/undo", nil)
+		wantStatus(t, undone, http.StatusOK)
+		if strings.Contains(bodyOf(t, undone), "/preferences/") {
+			t.Error("a link to unsubscribe leads to the preferences")
+		}
 		if f.status(t, "ada@example.com") != subscribed {
 			t.Error("they are not subscribed again")
 		}
@@ -52,7 +56,11 @@ func TestLessMailIsOfferedInsteadOfNone(t *testing.T) {
 	if strings.Contains(page, `value="weekly"`) || !strings.Contains(page, `value="monthly"`) || !strings.Contains(page, `value="pause"`) {
 		t.Error("a weekly reader is offered other than monthly and a pause")
 	}
-	wantStatus(t, f.post(path+"/less", url.Values{"instead": {"monthly"}}), http.StatusOK)
+	r := f.post(path+"/less", url.Values{"instead": {"monthly"}})
+	wantStatus(t, r, http.StatusOK)
+	if strings.Contains(bodyOf(t, r), "/preferences/") {
+		t.Error("a link to unsubscribe leads to the preferences")
+	}
 	if sub := f.store.byKey["ada@example.com"]; sub.Cadence != subscribers.Monthly || sub.Status != subscribed {
 		t.Errorf("%+v", sub)
 	}
