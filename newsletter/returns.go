@@ -64,6 +64,8 @@ type Returns struct {
 	Store    ReturnStore
 	Registry *subscribers.Registry
 	Log      *slog.Logger
+	// Complaints is an address that providers report complaints to; "" = none.
+	Complaints string
 	// Pause, when set, stops a digest whose mails are blocked.
 	Pause func(ctx context.Context, digest int64, reason string) (changed bool, err error)
 
@@ -82,8 +84,11 @@ const (
 const MaxReturn = 1 << 20
 
 // Takes reports whether mail to an address is for here: the return path of a mail,
-// or an unsubscription. Nobody else can make such addresses.
+// or an unsubscription, which nobody else can make, or the address for complaints.
 func (r *Returns) Takes(address string) bool {
+	if r.Complaints != "" && strings.EqualFold(address, r.Complaints) {
+		return true
+	}
 	if token, ok := unsubscribeToken(address); ok {
 		_, err := r.Registry.Keys.Check(subscribers.UnsubscribeToken, token, "")
 		return err == nil

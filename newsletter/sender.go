@@ -109,10 +109,12 @@ func (c *connection) handle(ctx context.Context, t Task) {
 	}
 	outcome := c.session.Send(ctx, envelope, message)
 	now := time.Now()
-	c.settle(ctx, c.settlement(t, outcome, now))
+	settlement := c.settlement(t, outcome, now)
+	c.settle(ctx, settlement)
 	c.learn(outcome, now)
-	if c.OnOutcome != nil && (outcome.Result == Accepted || outcome.Result == Permanent) {
-		if outcome.Result == Permanent {
+	refused := outcome.Result == Permanent || outcome.Result == Temporary && settlement.State == Failed
+	if c.OnOutcome != nil && (outcome.Result == Accepted || refused) {
+		if refused {
 			c.store(ctx) // before what it leads to
 		}
 		c.OnOutcome(ctx, t.Ref, outcome)

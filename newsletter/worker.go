@@ -30,7 +30,8 @@ type Worker struct {
 	// Wake, when set, returns a channel that is closed at the next change of the
 	// database, so that new work is seen at once rather than within a second.
 	Wake func() <-chan struct{}
-	// OnOutcome, when set, is told of each answer of a mail server about a mail.
+	// OnOutcome, when set, is told of each mail that a mail server took, refused for
+	// good, or put off until it was too late.
 	OnOutcome func(ctx context.Context, ref Ref, o Outcome)
 	// OnDone, when set, is told of each digest that is done.
 	OnDone func(digest int64)

@@ -139,6 +139,8 @@ type ScheduleConfig struct {
 type BouncesConfig struct {
 	Listen  string `yaml:"listen"`  // HOST:PORT for SMTP, lmtp:HOST:PORT or unix:PATH for LMTP; "" = none
 	Maildir string `yaml:"maildir"` // a maildir they are delivered to; "" = none
+	// Complaints is the address that is given to providers' feedback loops; "" = none
+	Complaints string `yaml:"complaints"`
 	// WebhookSecret is what a relay signs its posts to /bounces with, whsec_BASE64 (Standard Webhooks); several while it changes; "" = none
 	WebhookSecret string `yaml:"webhook_secret" secret:"true"`
 }
@@ -252,6 +254,11 @@ func (c *Config) check(found *faults) {
 	if a := c.Bounces.Listen; a != "" && !strings.HasPrefix(a, "unix:/") {
 		if _, _, err := net.SplitHostPort(strings.TrimPrefix(a, "lmtp:")); err != nil {
 			fault("bounces.listen", "%q: write 127.0.0.1:2525 for SMTP, lmtp:127.0.0.1:2424 or unix:/run/insights/lmtp for LMTP", a)
+		}
+	}
+	if a := c.Bounces.Complaints; a != "" {
+		if _, err := subscribers.ParseAddress(a); err != nil {
+			fault("bounces.complaints", "%q is no address: write abuse@bounces.example.com", a)
 		}
 	}
 	if _, err := c.Bounces.webhookKeys(); err != nil {

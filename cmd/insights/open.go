@@ -209,7 +209,7 @@ func (p *program) assemble(c *Config, db *database.DB) (*newsroom, error) {
 	return &newsroom{
 		config: c, db: db, registry: registry,
 		planner: &newsletter.Planner{Store: db, Log: p.log()},
-		returns: &newsletter.Returns{Store: db, Registry: registry, Log: p.log(), Pause: db.Pause},
+		returns: &newsletter.Returns{Store: db, Registry: registry, Log: p.log(), Pause: db.Pause, Complaints: c.Bounces.Complaints},
 		writer: &newsletter.Writer{
 			Renderer: mails, Registry: registry,
 			Identity: newsletter.Identity{

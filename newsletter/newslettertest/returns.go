@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -283,6 +284,11 @@ Subject: Weekly digest
 --b--
 `, kind), "\n", "\r\n")
 	}
+	r := w.returns()
+	r.Complaints = "abuse@bounces.example.com"
+	if !r.Takes("Abuse@bounces.example.com") || r.Takes("abuse@example.com") || w.returns().Takes("") {
+		w.Error("it takes other mail than complaints")
+	}
 	w.receive(w.returns(), w.path(d.ID, "ben"), report("not-spam"))
 	w.wantStatus("ben", subscribers.Confirmed)
 	w.receive(w.returns(), w.path(d.ID, "ben"), report("opt-out"))
@@ -311,7 +317,7 @@ func mailedUnsubscription(w *world) {
 }
 
 func refusedInSession(w *world) {
-	w.join("engineering", "ada", "ben")
+	w.join("engineering", "ada", "ben", "cal")
 	r := w.returns()
 	w.publish("engineering", "e1")
 	d := w.plan(newsletter.Request{})
@@ -319,11 +325,15 @@ func refusedInSession(w *world) {
 		if to == address("ada") {
 			return never
 		}
+		if to == address("cal") { // each time, until it is too late
+			return newsletter.Outcome{Result: newsletter.Temporary, Code: 452, Status: "4.2.2", Text: "452 4.2.2 mailbox full"}
+		}
 		return accepted
 	}}
 	worker := w.worker(&s)
+	worker.Retry = newsletter.Retry{First: time.Second, Most: 4 * time.Second, Deadline: 30 * time.Second}
 	worker.OnOutcome = func(ctx context.Context, ref newsletter.Ref, o newsletter.Outcome) {
-		if o.Result == newsletter.Permanent {
+		if o.Result != newsletter.Accepted {
 			w.check(r.Refused(ctx, ref, o))
 		}
 	}
@@ -332,7 +342,17 @@ func refusedInSession(w *world) {
 	stop()
 	w.wantStatus("ada", subscribers.Suppressed)
 	w.wantStatus("ben", subscribers.Confirmed)
+	w.wantStatus("cal", subscribers.Confirmed)
 	w.wantDelivery(d.ID, "ada", newsletter.Failed, "550")
+	w.wantDelivery(d.ID, "cal", newsletter.Failed, "452")
+	var classes []bounce.Class
+	for _, b := range collect(w, w.store.Bounces(w.Context())) {
+		classes = append(classes, b.Class)
+	}
+	slices.Sort(classes)
+	if !slices.Equal(classes, []bounce.Class{bounce.Hard, bounce.Soft}) {
+		w.Errorf("on record: %q", classes)
+	}
 }
 
 func movedAddress(w *world) {
