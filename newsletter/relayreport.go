@@ -39,7 +39,7 @@ func (r *Returns) Reported(ctx context.Context, report RelayReport) (did string,
 	if report.ReturnPath != "" {
 		to = append(to, report.ReturnPath)
 	}
-	ref, err := r.mailOf(ctx, to, bounce.Report{MessageID: strings.Trim(report.MessageID, "<> ")})
+	refs, err := r.mailsOf(ctx, to, bounce.Report{MessageID: strings.Trim(report.MessageID, "<> ")})
 	if err != nil {
 		return "", err
 	}
@@ -49,7 +49,7 @@ func (r *Returns) Reported(ctx context.Context, report RelayReport) (did string,
 	}
 	sum := sha256.Sum256([]byte(report.ID))
 	return r.act(ctx, Bounce{
-		At: time.Now(), Ref: ref, Kind: report.Kind, Code: report.Code, Status: report.Status, Text: oneLine(report.Text),
+		At: time.Now(), Ref: refs[0], Kind: report.Kind, Code: report.Code, Status: report.Status, Text: oneLine(report.Text),
 		Class: class, Hash: "r" + hex.EncodeToString(sum[:16]),
 	}, "spam")
 }

@@ -10,6 +10,7 @@ import (
 	"io"
 	"iter"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -99,35 +100,79 @@ func (r *Returns) Takes(address string) bool {
 
 // Receive acts on a mail that came in for the addresses in to, which may be empty
 // where they are not known. It returns what it did in a few words, fit for staff.
-// ErrNotOurs: nothing is known of it. Any other error is the store's, and the mail
-// should be kept.
+// ErrNotOurs: nothing is known of it, or it is larger than MaxReturn. Any other error
+// is the message's, or the store's, and the mail should be kept.
 func (r *Returns) Receive(ctx context.Context, to []string, message io.Reader) (did string, err error) {
-	raw, err := io.ReadAll(io.LimitReader(message, MaxReturn))
+	raw, err := io.ReadAll(io.LimitReader(message, MaxReturn+1))
 	if err != nil {
 		return "", fmt.Errorf("read a mail that came back: %w", err)
 	}
+	if len(raw) > MaxReturn {
+		return "", fmt.Errorf("%w: it is larger than %d MB", ErrNotOurs, MaxReturn>>20)
+	}
+	var all []string
+	note := func(did string, err error) error {
+		switch {
+		case errors.Is(err, ErrNotOurs): // what else it is about may be ours
+			return nil
+		case err == nil:
+			all = append(all, did)
+		}
+		return err
+	}
+	var others []string
 	for _, address := range to {
-		if token, ok := unsubscribeToken(address); ok {
-			return r.leave(ctx, token)
+		token, ok := unsubscribeToken(address)
+		if !ok {
+			others = append(others, address)
+		} else if err := note(r.leave(ctx, token)); err != nil {
+			return "", err
 		}
 	}
+	if len(others) > 0 || len(to) == 0 {
+		if err := note(r.report(ctx, others, raw)); err != nil {
+			return "", err
+		}
+	}
+	if len(all) == 0 {
+		return "", ErrNotOurs
+	}
+	return strings.Join(all, "; "), nil
+}
+
+// report acts on what a mail reports of each mail that it came back for.
+func (r *Returns) report(ctx context.Context, to []string, raw []byte) (did string, err error) {
 	report, err := bounce.Parse(bytes.NewReader(raw))
 	if err != nil {
 		return "", fmt.Errorf("%w: %w", ErrNotOurs, err)
 	}
-	ref, err := r.mailOf(ctx, to, report)
+	refs, err := r.mailsOf(ctx, to, report)
 	if err != nil {
 		return "", err
 	}
-	sum := sha256.Sum256(raw)
-	b := Bounce{At: time.Now(), Ref: ref, Kind: report.Kind, Class: report.Class, Text: report.Text, Hash: hex.EncodeToString(sum[:16])}
-	for _, recipient := range report.Recipients {
-		if recipient.Class == report.Class {
-			b.Code, b.Status = recipient.Code, recipient.Status
-			break
+	var all []string
+	for _, ref := range refs {
+		sum := sha256.Sum256(append([]byte(ref.String()+"\x00"), raw...))
+		b := Bounce{At: time.Now(), Ref: ref, Kind: report.Kind, Class: report.Class, Text: report.Text, Hash: hex.EncodeToString(sum[:16])}
+		for _, recipient := range report.Recipients {
+			if recipient.Class == report.Class {
+				b.Code, b.Status = recipient.Code, recipient.Status
+				break
+			}
 		}
+		did, err := r.act(ctx, b, report.Feedback)
+		switch {
+		case errors.Is(err, ErrNotOurs):
+			continue
+		case err != nil:
+			return "", err
+		}
+		all = append(all, did)
 	}
-	return r.act(ctx, b, report.Feedback)
+	if len(all) == 0 {
+		return "", ErrNotOurs
+	}
+	return strings.Join(all, "; "), nil
 }
 
 // Refused acts on a refusal in our own session with a mail server, which counts as a
@@ -148,24 +193,30 @@ func (r *Returns) Refused(ctx context.Context, ref Ref, o Outcome) error {
 // Arrived takes note that a mail server took a mail of a digest.
 func (r *Returns) Arrived(digest int64) { r.blocks.note(digest, false) }
 
-// mailOf finds the mail that a report is about: by the address it came back to,
-// which proves it, else by the Message-ID in it.
-func (r *Returns) mailOf(ctx context.Context, to []string, report bounce.Report) (Ref, error) {
-	for _, addresses := range [][]string{to, report.To} {
-		for _, address := range addresses {
-			if ref, ok := r.ofReturnPath(address); ok {
-				return ref, nil
-			}
+// mailsOf finds the mails that a report is about: by the addresses it came back to,
+// which prove it, else by the Message-ID in it.
+func (r *Returns) mailsOf(ctx context.Context, to []string, report bounce.Report) (refs []Ref, err error) {
+	for _, address := range to {
+		if ref, ok := r.ofReturnPath(address); ok && !slices.Contains(refs, ref) {
+			refs = append(refs, ref)
+		}
+	}
+	if len(refs) > 0 {
+		return refs, nil
+	}
+	for _, address := range report.To {
+		if ref, ok := r.ofReturnPath(address); ok {
+			return []Ref{ref}, nil
 		}
 	}
 	if report.MessageID == "" {
-		return Ref{}, ErrNotOurs
+		return nil, ErrNotOurs
 	}
 	ref, err := r.Store.ByMessageID(ctx, report.MessageID)
 	if errors.Is(err, ErrNotFound) {
-		return Ref{}, ErrNotOurs
+		return nil, ErrNotOurs
 	}
-	return ref, err
+	return []Ref{ref}, err
 }
 
 func (r *Returns) leave(ctx context.Context, token string) (string, error) {

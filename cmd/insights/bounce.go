@@ -112,7 +112,7 @@ is said to be so, and is no failure.`,
 }
 
 func (p *program) ingest(ctx context.Context, n *newsroom, in io.Reader, to []string) error {
-	raw, err := io.ReadAll(io.LimitReader(in, newsletter.MaxReturn))
+	raw, err := io.ReadAll(io.LimitReader(in, newsletter.MaxReturn+1))
 	if err != nil {
 		return fmt.Errorf("bounce ingest: %w", err)
 	}

@@ -34,7 +34,8 @@ Of others, known by their columns: the CSV of listmonk, Mailchimp (also the zip
 of an audience), Buttondown and Ghost. Their readers get all categories, weekly.
 Only who surely agreed is confirmed: who unsubscribed there is unsubscribed, who
 bounced, complained or was blocked is suppressed, and whoever is left open is
-pending, unless --basis says on what ground they may be mailed.
+pending, unless --basis says on what ground they may be mailed. Who is pending
+and does not confirm is forgotten after a week, as with any sign-up.
 
 What is on record is never weakened: who unsubscribed or is suppressed stays so,
 and readers keep their own choices. Lines that can't be taken are named; the
@@ -70,7 +71,11 @@ func (p *program) importFile(ctx context.Context, n *newsroom, name, basis strin
 	}
 	defer done()
 	n.config.renameCategories(ctx, n.db, p.log())
-	return p.showImport(run.result, run.all(ctx, parts))
+	err = run.all(ctx, parts)
+	if run.pending > 0 && !dryRun {
+		p.out.note("%s: an import mails nobody, and who does not confirm is forgotten after a week; to ask one: insights subscriber resend-confirm ADDR", count(run.pending, "pending reader"))
+	}
+	return p.showImport(run.result, err)
 }
 
 // openList opens a file of one list, or a zip of several.

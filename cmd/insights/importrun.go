@@ -32,8 +32,9 @@ type refusedJSON struct {
 }
 
 const (
-	importChunk = 20_000 // rows in one transaction
-	mostRefused = 1000
+	importChunk  = 20_000 // rows in one transaction
+	mostRefused  = 1000   // lines that are kept, for --json
+	shownRefused = 20
 )
 
 // importRun is one import under way.
@@ -42,6 +43,7 @@ type importRun struct {
 	registry *subscribers.Registry
 	basis    string
 	result   importJSON
+	pending  int // among those added
 	began    time.Time
 	shown    time.Time
 }
@@ -62,17 +64,20 @@ func (r *importRun) store(ctx context.Context, rows []subscribers.Imported) erro
 		r.began, r.shown = time.Now(), time.Now()
 	}
 	outcomes, err := r.registry.Import(ctx, rows, r.result.DryRun)
-	if ctx.Err() != nil {
+	if err != nil && ctx.Err() != nil {
 		err = errors.New("interrupted")
 	}
 	if err != nil {
 		r.result.Rows -= len(rows) // they are as if never read
 		return err
 	}
-	for _, outcome := range outcomes {
+	for i, outcome := range outcomes {
 		switch outcome {
 		case subscribers.Added:
 			r.result.Added++
+			if rows[i].Status == subscribers.Pending {
+				r.pending++
+			}
 		case subscribers.Changed:
 			r.result.Changed++
 		case subscribers.Unchanged:
@@ -115,10 +120,9 @@ func (p *program) showImport(result importJSON, failure error) error {
 	if done, writeErr := p.out.document(result); done {
 		return errors.Join(writeErr, err)
 	}
-	const shown = 20
 	for i, r := range result.Refused {
-		if i == shown {
-			p.out.note("and %s more: --json lists them", thousands(result.Failed-shown))
+		if i == shownRefused {
+			p.out.note("and %s more: --json lists them", thousands(result.Failed-shownRefused))
 			break
 		}
 		file := ""

@@ -69,7 +69,9 @@ func (p *program) importSuppressions(ctx context.Context, n *newsroom, in io.Rea
 			if len(result.Refused) < mostRefused {
 				result.Refused = append(result.Refused, refusedJSON{Line: line, Email: word, Reason: err.Error()})
 			}
-			p.out.note("line %d: %q: %v", line, word, err)
+			if result.Failed <= shownRefused {
+				p.out.note("line %d: %q: %v", line, word, err)
+			}
 			continue
 		}
 		changed := true
@@ -84,20 +86,30 @@ func (p *program) importSuppressions(ctx context.Context, n *newsroom, in io.Rea
 			result.Unchanged++
 		}
 	}
-	if err := lines.Err(); err != nil {
+	if result.Failed > shownRefused {
+		p.out.note("and %s more: --json lists them", thousands(result.Failed-shownRefused))
+	}
+	err := lines.Err()
+	switch {
+	case err != nil && dryRun:
+		return fmt.Errorf("read the file: %w", err)
+	case err != nil:
 		return fmt.Errorf("read the file: %w; what was read is stored", err)
 	}
 	failed := error(nil)
-	if result.Failed > 0 {
+	switch {
+	case result.Failed > 0 && dryRun:
+		failed = &coded{errors.New(count(result.Failed, "line") + " can't be taken"), exitProblems, false}
+	case result.Failed > 0:
 		failed = &coded{errors.New(count(result.Failed, "line") + " can't be taken; the others are stored"), exitPartly, false}
 	}
 	if done, err := p.out.document(result); done {
 		return errors.Join(err, failed)
 	}
-	verb := "suppressed"
 	if dryRun {
-		verb = "would suppress"
+		p.out.line("would suppress %s, but for those that are already", thousands(result.Added))
+		return failed
 	}
-	p.out.line("%s %s more; %s were before", verb, thousands(result.Added), thousands(result.Unchanged))
+	p.out.line("suppressed %s more; %s were before", thousands(result.Added), thousands(result.Unchanged))
 	return failed
 }

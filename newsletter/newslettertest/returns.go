@@ -23,6 +23,8 @@ var returnTests = []test{
 	{"a block suspends nobody, and many stop the digest", blockedMails},
 	{"a complaint ends all mail", complaint},
 	{"an unsubscription by mail", mailedUnsubscription},
+	{"one mail for several addresses", mailForSeveral},
+	{"a mail without end", endlessMail},
 	{"a refusal in our own session counts the same", refusedInSession},
 	{"a bounce of an address that was changed since", movedAddress},
 	{"what a relay reports counts the same, once", relayReports},
@@ -314,6 +316,42 @@ func mailedUnsubscription(w *world) {
 		w.receive(r, to, "From: ada@example.com\r\nSubject: whatever\r\n\r\n")
 	}
 	w.wantStatus("ada", subscribers.Unsubscribed)
+}
+
+// mailForSeveral is one mail that is delivered for several of our addresses: each counts.
+func mailForSeveral(w *world) {
+	w.join("engineering", "ada", "ben", "cal", "dot")
+	d := w.sent("e1")
+	r := w.returns()
+	leave := func(name string) string {
+		return "unsubscribe+" + w.registry.Keys.Make(subscribers.UnsubscribeToken, w.reader(name).PublicID, "") + "@bounces.example.com"
+	}
+	to := []string{"unsubscribe+forged@bounces.example.com", leave("ada"), leave("ben"), w.path(d.ID, "cal"), w.path(d.ID, "dot")}
+	_, err := r.Receive(w.Context(), to, strings.NewReader(notification("5.1.1", unknownUser, "")))
+	w.check(err)
+	for name, want := range map[string]subscribers.Status{
+		"ada": subscribers.Unsubscribed, "ben": subscribers.Unsubscribed, "cal": subscribers.Suppressed, "dot": subscribers.Suppressed,
+	} {
+		w.wantStatus(name, want)
+	}
+	if all := collect(w, w.store.Bounces(w.Context())); len(all) != 2 {
+		w.Errorf("on record: %+v", all)
+	}
+	_, err = r.Receive(w.Context(), to[:1], strings.NewReader(""))
+	if !errors.Is(err, newsletter.ErrNotOurs) {
+		w.Errorf("a forged token: %v", err)
+	}
+}
+
+func endlessMail(w *world) {
+	w.join("engineering", "ada")
+	d := w.sent("e1")
+	mail := notification("5.1.1", unknownUser, "") + strings.Repeat("x", newsletter.MaxReturn)
+	_, err := w.returns().Receive(w.Context(), []string{w.path(d.ID, "ada")}, strings.NewReader(mail))
+	if !errors.Is(err, newsletter.ErrNotOurs) || !strings.Contains(err.Error(), "larger than 1 MB") {
+		w.Errorf("a mail of more than a megabyte: %v", err)
+	}
+	w.wantStatus("ada", subscribers.Confirmed)
 }
 
 func refusedInSession(w *world) {

@@ -25,6 +25,8 @@ import (
 type desk struct {
 	mu    sync.Mutex
 	mails []string
+	only  string // which mails fail; "" = all
+	asked int
 	err   error
 }
 
@@ -37,7 +39,8 @@ func (d *desk) Receive(_ context.Context, to []string, message io.Reader) (strin
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.err != nil {
+	d.asked++
+	if d.err != nil && (d.only == "" || strings.Contains(string(raw), d.only)) {
 		return "", d.err
 	}
 	d.mails = append(d.mails, strings.Join(to, " ")+"|"+strings.ReplaceAll(string(raw), "\r\n", "\n"))
@@ -167,16 +170,28 @@ func TestMailsComeInFromAMaildir(t *testing.T) {
 		t.Errorf("%s: new %v, cur %v", what, files(t, dir, "new"), files(t, dir, "cur"))
 	}
 	put("2.b.host")
+	waits("asked", func() bool { d.mu.Lock(); defer d.mu.Unlock(); return d.asked > 0 })
 	if got := files(t, dir, "cur"); len(got) > 0 {
 		t.Errorf("moved without being handled: %v", got)
 	}
 	d.fail(nil)
 	waits("handled and moved", func() bool { return slices.Equal(files(t, dir, "cur"), []string{"1.a.host:2,S", "2.b.host:2,S"}) })
+	// One that can't be handled holds up no other.
+	d.mu.Lock()
+	d.err, d.only = errors.New("who knows"), "bad"
+	d.mu.Unlock()
+	if err := os.WriteFile(filepath.Join(dir, "new", "3.bad.host"), []byte("Subject: bad\n\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	put("4.c.host")
+	waits("the next was handled", func() bool { return slices.Contains(files(t, dir, "cur"), "4.c.host:2,S") })
+	d.fail(nil)
+	waits("and the other at last", func() bool { return slices.Contains(files(t, dir, "cur"), "3.bad.host:2,S") })
 	stop()
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
-	if got := d.took(); len(got) != 2 || !strings.HasPrefix(got[0], "bounce+abc@x.example|") {
+	if got := d.took(); len(got) != 4 || !strings.HasPrefix(got[0], "bounce+abc@x.example|") {
 		t.Errorf("taken %q", got)
 	}
 	if got := files(t, dir, "new"); !slices.Equal(got, []string{".hidden"}) {

@@ -61,6 +61,7 @@ func (m *Maildir) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	failed := 0
 	for _, entry := range entries {
 		if ctx.Err() != nil {
 			return nil
@@ -68,11 +69,16 @@ func (m *Maildir) look(ctx context.Context) error {
 		if strings.HasPrefix(entry.Name(), ".") || !entry.Type().IsRegular() {
 			continue
 		}
-		if err := m.take(ctx, entry.Name()); err != nil {
-			return fmt.Errorf("%s: %w", entry.Name(), err)
+		if takeErr := m.take(ctx, entry.Name()); takeErr != nil {
+			if failed++; failed == 1 { // the others must not wait for it
+				err = fmt.Errorf("%s: %w", entry.Name(), takeErr)
+			}
 		}
 	}
-	return nil
+	if failed > 1 {
+		err = fmt.Errorf("%d of them, the first: %w", failed, err)
+	}
+	return err
 }
 
 // take handles one mail. What can't be handled now stays where it is.

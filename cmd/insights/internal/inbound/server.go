@@ -127,13 +127,17 @@ func (c *session) Rcpt(to string, _ *smtp.RcptOptions) error {
 func (c *session) Data(r io.Reader) error {
 	ctx, stop := context.WithTimeout(context.Background(), patience)
 	defer stop()
-	did, err := c.server.receiver.Receive(ctx, c.to, r)
+	incoming := &noting{Reader: r}
+	did, err := c.server.receiver.Receive(ctx, c.to, incoming)
 	if tooBig, ok := errors.AsType[*smtp.SMTPError](err); ok {
 		return tooBig
 	}
 	switch {
 	case errors.Is(err, newsletter.ErrNotOurs): // taken all the same: its sender could do nothing about it
 		c.server.log.Info("a mail came in that is about none of ours", "error", err)
+	case incoming.err != nil:
+		c.server.log.Info("a client went away before its mail was whole", "error", incoming.err)
+		return incoming.err
 	case err != nil:
 		c.server.log.Error("a mail that came in could not be handled; its server tries again", "error", err)
 		return &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 3, 0}, Message: "try again later"}
@@ -141,4 +145,18 @@ func (c *session) Data(r io.Reader) error {
 		c.server.log.Info("a mail came in", "did", did)
 	}
 	return nil
+}
+
+// noting remembers why it could not be read to its end.
+type noting struct {
+	io.Reader
+	err error
+}
+
+func (n *noting) Read(p []byte) (int, error) {
+	read, err := n.Reader.Read(p)
+	if err != nil && err != io.EOF {
+		n.err = err
+	}
+	return read, err
 }

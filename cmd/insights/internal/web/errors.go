@@ -97,6 +97,13 @@ func (s *site) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if w.Header().Get("Cache-Control") == "" {
 		w.Header().Set("Cache-Control", "no-cache")
 	}
+	if isJSON(r) { // a script asked
+		err := showFaults(w, p.status, templates.Form{Errors: []templates.FieldError{{Message: p.heading + ". " + p.paragraphs[0]}}})
+		if err != nil {
+			s.Log.ErrorContext(r.Context(), "error answer failed", "error", err)
+		}
+		return
+	}
 	page := &templates.NoticePage{Head: s.head(p.heading, ""), Heading: p.heading, Paragraphs: p.paragraphs, Links: p.links}
 	page.NoIndex = true
 	if err := s.render(w, p.status, page); err != nil {

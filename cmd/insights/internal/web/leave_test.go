@@ -189,7 +189,11 @@ func TestTrustedSitesSignUpByScript(t *testing.T) {
 			t.Errorf("answered %s", got)
 		}
 		for _, bad := range []string{"", "{", `{"email": 1}`, good + good, `[]`} {
-			wantStatus(t, post(bad, "https://www.example.com"), http.StatusBadRequest)
+			r := post(bad, "https://www.example.com")
+			wantStatus(t, r, http.StatusBadRequest)
+			if got := bodyOf(t, r); !strings.HasPrefix(got, `{"errors":[{"message":`) || r.Header.Get("Access-Control-Allow-Origin") == "" {
+				t.Errorf("a script is answered %s, %v", got, r.Header)
+			}
 		}
 		wantStatus(t, post(good, "https://evil.example"), http.StatusForbidden)
 		preflight := httptest.NewRequest(http.MethodOptions, "/subscribe", nil)
