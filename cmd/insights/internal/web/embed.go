@@ -59,12 +59,17 @@ type signUpJSON struct {
 }
 
 // parseJSON reads a sign-up as if it had been a form.
-func parseJSON(r *http.Request) error {
+func (s *site) parseJSON(r *http.Request) error {
 	var body signUpJSON
 	decoder := json.NewDecoder(r.Body)
 	err := decoder.Decode(&body)
 	if err == nil {
 		if _, err = decoder.Token(); errors.Is(err, io.EOF) {
+			if body.Categories == nil {
+				for _, c := range s.Site.Categories {
+					body.Categories = append(body.Categories, c.Slug)
+				}
+			}
 			r.PostForm = url.Values{"email": {body.Email}, "name": {body.Name}, "cadence": {body.Cadence}, "category": body.Categories, trap: {body.Website}, "stamp": {body.Stamp}}
 			return nil
 		}
@@ -83,7 +88,11 @@ func showFaults(w http.ResponseWriter, status int, form templates.Form) error {
 	}
 	faults := []fault{}
 	for _, e := range form.Errors {
-		faults = append(faults, fault{e.Field, e.Message})
+		field := e.Field
+		if field == "category" { // as the form calls it
+			field = "categories"
+		}
+		faults = append(faults, fault{field, e.Message})
 	}
 	return writeJSON(w, status, map[string]any{"errors": faults})
 }

@@ -185,8 +185,12 @@ func TestTrustedSitesSignUpByScript(t *testing.T) {
 		}
 		r = post(`{"email": "", "categories": ["no"], "website": "x"}`, "https://www.example.com")
 		wantStatus(t, r, http.StatusUnprocessableEntity)
-		if got := bodyOf(t, r); !strings.Contains(got, `"field":"email"`) || !strings.Contains(got, `"field":"category"`) {
+		if got := bodyOf(t, r); !strings.Contains(got, `"field":"email"`) || !strings.Contains(got, `"field":"categories"`) {
 			t.Errorf("answered %s", got)
+		}
+		wantStatus(t, post(`{"email": "ben@example.com", "cadence": "weekly"}`, "https://www.example.com"), http.StatusAccepted)
+		if sub := f.store.byKey["ben@example.com"]; len(sub.Categories) != len(f.config.Site.Categories) {
+			t.Errorf("without categories it is for %v", sub.Categories)
 		}
 		for _, bad := range []string{"", "{", `{"email": 1}`, good + good, `[]`} {
 			r := post(bad, "https://www.example.com")

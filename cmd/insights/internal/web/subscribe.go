@@ -54,7 +54,7 @@ func (s *site) subscribe(w http.ResponseWriter, r *http.Request) error {
 	s.shareWith(w, r)
 	read, show := parseForm, s.showSubscribe
 	if isJSON(r) {
-		read, show = parseJSON, showFaults
+		read, show = s.parseJSON, showFaults
 	}
 	if err := read(r); err != nil {
 		return err
