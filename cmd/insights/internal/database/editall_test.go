@@ -81,3 +81,38 @@ func story(t *testing.T, s *database.DB) string {
 	slices.Sort(all)
 	return strings.Join(all, "")
 }
+
+// Whichever of a sign-up and a suppression comes first, nothing may be sent.
+func TestASuppressionAndASignUpAtOnce(t *testing.T) {
+	onEngines(t, func(t *testing.T, open func(t *testing.T) *database.DB) {
+		db := open(t)
+		keys, err := subscribers.NewKeyring(strings.Repeat("k", 32))
+		if err != nil {
+			t.Fatal(err)
+		}
+		registry := &subscribers.Registry{Store: db, Keys: keys, Categories: []string{"leadership"}}
+		for i := range 40 {
+			email := fmt.Sprintf("r%d@example.com", i)
+			a, err := subscribers.ParseAddress(email)
+			if err != nil {
+				t.Fatal(err)
+			}
+			errs := make(chan error, 2)
+			go func() {
+				errs <- registry.SignUp(t.Context(), subscribers.SignUp{Address: email, Source: "form", Preferences: subscribers.Preferences{Cadence: subscribers.Weekly, Categories: registry.Categories}})
+			}()
+			go func() {
+				_, err := registry.Suppress(t.Context(), a, subscribers.BlockedHere, "test", "test")
+				errs <- err
+			}()
+			for range 2 {
+				if err := <-errs; err != nil {
+					t.Fatal(err)
+				}
+			}
+			if sub, err := db.ByKey(t.Context(), a.Key()); err == nil && sub.Status != subscribers.Suppressed {
+				t.Errorf("%s is %s", email, sub.Status)
+			}
+		}
+	})
+}

@@ -92,7 +92,14 @@ func (e *editing) edit(ctx context.Context, key string, change func(*subscribers
 		return subscribers.Subscriber{}, err
 	}
 	// Whoever changes or mails this reader waits for this, and this for them.
-	before, err := subscriber(ctx, e.tx, e.bits, "s.email_key = ?1 /*pg FOR UPDATE */", key)
+	const byKey = "s.email_key = ?1 /*pg FOR UPDATE */"
+	before, err := subscriber(ctx, e.tx, e.bits, byKey, key)
+	if errors.Is(err, subscribers.ErrNotFound) && !e.db.engine.oneWriter() {
+		// Who is not there can't be locked: else one could be suppressed and sign up at once.
+		if _, err = e.tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock(hashtextextended(?1, 0))", key); err == nil {
+			before, err = subscriber(ctx, e.tx, e.bits, byKey, key)
+		}
+	}
 	if errors.Is(err, subscribers.ErrNotFound) {
 		err = e.suppressed(ctx, key, &before.Subscriber)
 	}
