@@ -154,6 +154,9 @@ func readable(value string) string {
 	return ""
 }
 
+// farthestZone is how far ahead of UTC a time without a zone may have been written.
+const farthestZone = 14 * time.Hour
+
 // parseTime reads a moment of the past, or a day in UTC. "" is the zero time.
 func parseTime(name, s string) (time.Time, error) {
 	if s == "" {
@@ -161,7 +164,7 @@ func parseTime(name, s string) (time.Time, error) {
 	}
 	for _, form := range timeForms {
 		if t, err := time.Parse(form, s); err == nil {
-			if t.After(time.Now()) || t.Year() < 1990 {
+			if t.After(time.Now().Add(farthestZone)) || t.Year() < 1990 {
 				return t, fmt.Errorf("%s %q is no time at which somebody can have agreed", name, s)
 			}
 			return t, nil

@@ -148,7 +148,8 @@ func exists(path string) bool {
 
 // expectMany lets the writer hold more pages, and write them back to the file more
 // seldom: new rows change pages all over the indexes, and each is written once where
-// it is not put out, and read again, in between.
+// it is not put out, and read again, in between. It stays so for the connection, which
+// an import has to itself.
 func (s *sqlite) expectMany(ctx context.Context, tx *sql.Tx) error {
 	_, err := tx.ExecContext(ctx, "PRAGMA cache_size = -32768")
 	if err == nil {

@@ -124,9 +124,11 @@ func (s *site) move(w http.ResponseWriter, r *http.Request) error {
 	})
 }
 
-// ownDataJSON is all that is kept of a reader, for them to keep.
+// ownDataJSON is what is kept of a reader, but for the mails that went to them, for
+// them to keep.
 type ownDataJSON struct {
 	Email          string      `json:"email"`
+	NewEmail       string      `json:"new_email,omitempty"` // where they asked to move
 	Name           string      `json:"name"`
 	Status         string      `json:"status"`
 	Cadence        string      `json:"cadence"`
@@ -161,7 +163,7 @@ func (s *site) data(w http.ResponseWriter, r *http.Request) error {
 		return &t
 	}
 	own := ownDataJSON{
-		Email: sub.Address.String(), Name: sub.Name, Status: string(sub.Status), Cadence: string(sub.Cadence), Categories: sub.Categories, Source: sub.Source,
+		Email: sub.Address.String(), NewEmail: sub.NewAddress.String(), Name: sub.Name, Status: string(sub.Status), Cadence: string(sub.Cadence), Categories: sub.Categories, Source: sub.Source,
 		CreatedAt: at(sub.CreatedAt), ConfirmedAt: at(sub.ConfirmedAt), UnsubscribedAt: at(sub.UnsubscribedAt), PausedUntil: at(sub.PausedUntil),
 		History: []eventJSON{},
 	}
