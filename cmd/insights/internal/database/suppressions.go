@@ -63,7 +63,7 @@ func (e *editing) suppressed(ctx context.Context, key string, s *subscribers.Sub
 
 // fromSuppression sets what follows from a suppression's status, cause and time.
 func fromSuppression(s *subscribers.Subscriber, at int64) {
-	if s.Status == subscribers.Unsubscribed || s.Cause == subscribers.Complained {
+	if s.Status == subscribers.Unsubscribed || s.Cause == subscribers.Complained || s.Cause == subscribers.Declined {
 		s.UnsubscribedAt = fromMillis(at)
 	}
 	if s.Status == subscribers.Suppressed {
