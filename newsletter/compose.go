@@ -154,8 +154,11 @@ func (w *Writer) Single(t Task) (Letter, error) {
 		from = w.Identity.From
 	}
 	sub := t.Subscriber
-	if t.Kind == ConfirmMail {
+	switch t.Kind {
+	case ConfirmMail:
 		sub.Address = sub.Mailbox()
+	case MovedMail:
+		sub.Address, _ = subscribers.ParseAddress(t.To) // without it, the mail ends by itself
 	}
 	letter := Letter{
 		MessageID: w.MessageID("m"+itoa(int(t.Ref.Message)), fmt.Sprint(t.Created.UnixNano(), sub.PublicID, sub.Address)),
@@ -183,8 +186,13 @@ func (w *Writer) single(t Task) (r Rendered, err error) {
 	if t.Kind == ConfirmMail && sub.Mailbox() != sub.Address {
 		sub.Address, unsubscribe = sub.Mailbox(), "" // whose it is, is not yet known
 	}
+	movedTo := ""
+	if t.Kind == MovedMail {
+		movedTo = sub.Address.Masked()
+		sub.Address, _ = subscribers.ParseAddress(t.To)
+	}
 	return w.Renderer.Notice(Notice{
-		Kind: t.Kind, Address: sub.Address.String(), Name: sub.Name,
+		Kind: t.Kind, Address: sub.Address.String(), MovedTo: movedTo, Name: sub.Name,
 		Cadence: string(sub.Cadence), Categories: sub.Categories,
 		AskedAt: t.Created.In(w.zone()), ExpiresAt: sub.NonceExpires.In(w.zone()),
 		ConfirmURL:     base + "/confirm/" + w.Registry.ConfirmURLToken(sub),

@@ -167,6 +167,7 @@ const (
 	DigestMail  MessageKind = "digest"
 	ConfirmMail MessageKind = "confirm"
 	AlreadyMail MessageKind = "already"
+	MovedMail   MessageKind = "moved"
 	TestMail    MessageKind = "test"
 )
 

@@ -35,8 +35,9 @@ type Edition struct {
 
 // Notice is everything a mail says that is no digest.
 type Notice struct {
-	Kind           MessageKind // ConfirmMail, AlreadyMail
+	Kind           MessageKind // ConfirmMail, AlreadyMail, MovedMail
 	Address        string
+	MovedTo        string // masked
 	Name           string
 	Cadence        string
 	Categories     []string // slugs

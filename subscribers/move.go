@@ -69,9 +69,14 @@ func (r *Registry) mayWrite(ctx context.Context, a Address) (bool, error) {
 	return status != Suppressed, nil
 }
 
-// move gives a subscriber the address they have confirmed. Mails that went to the old
+// move gives a subscriber the address they have confirmed, and has the old one told, in
+// case it was not they who asked. Mails that went to the old
 // one still name it, until they are forgotten with their reader.
 func move(sub *Subscriber, client string, now time.Time) Change {
+	old := sub.Address
 	sub.Address, sub.NewAddress = sub.NewAddress, Address{}
-	return Change{Event: Event{At: now, What: "moved", Source: "link", Client: client, Version: FormVersion}}
+	return Change{
+		Event:  Event{At: now, What: "moved", Source: "link", Client: client, Version: FormVersion},
+		Notice: MovedNotice, To: old,
+	}
 }

@@ -13,6 +13,7 @@ const (
 	NoNotice      Notice = ""
 	ConfirmNotice Notice = "confirm" // "please confirm"
 	AlreadyNotice Notice = "already" // "you are subscribed already"
+	MovedNotice   Notice = "moved"   // "your digests go elsewhere now"
 )
 
 // Event is one line of a subscriber's history, and the evidence of consent.
@@ -30,6 +31,8 @@ type Event struct {
 type Change struct {
 	Event  Event  // recorded unless What is empty
 	Notice Notice // queued unless empty
+	// To is where the notice goes; the zero Address is the subscriber's mailbox.
+	To Address
 	// StartWith is how many of the newest insights of their categories a reader
 	// who has just been confirmed still has unread.
 	StartWith int

@@ -122,6 +122,9 @@ func (m *Mail) try() error {
 	n.Kind = newsletter.AlreadyMail
 	r, err = m.Notice(n)
 	check(n.Kind, r, err, preferences, unsubscribe)
+	n.Kind, n.MovedTo = newsletter.MovedMail, "n…@insights.invalid"
+	r, err = m.Notice(n)
+	check(n.Kind, r, err, preferences)
 	return errors.Join(faults...)
 }
 

@@ -116,7 +116,7 @@ func TestLinkOfAnInsightIsAnAddressWhateverItsSlug(t *testing.T) {
 func TestNoticesNeverCarryTheNameSomebodyTyped(t *testing.T) {
 	const name = "You won! https://evil.example/"
 	m := newMail(t, mailSite())
-	for _, kind := range []newsletter.MessageKind{newsletter.ConfirmMail, newsletter.AlreadyMail} {
+	for _, kind := range []newsletter.MessageKind{newsletter.ConfirmMail, newsletter.AlreadyMail, newsletter.MovedMail} {
 		n := notice(kind)
 		n.Name = name
 		r, err := m.Notice(n)
@@ -133,7 +133,7 @@ func TestNoticesNeverCarryTheNameSomebodyTyped(t *testing.T) {
 
 func TestNoticesKeepAwkwardAddressesAndCategoriesAsText(t *testing.T) {
 	m := newMail(t, mailSite())
-	for _, kind := range []newsletter.MessageKind{newsletter.ConfirmMail, newsletter.AlreadyMail} {
+	for _, kind := range []newsletter.MessageKind{newsletter.ConfirmMail, newsletter.AlreadyMail, newsletter.MovedMail} {
 		n := notice(kind)
 		n.Address = "o'brien&{x}<b>@example.org"
 		n.Categories = []string{"gone<i>", "leadership"}

@@ -61,6 +61,7 @@ func notice(kind newsletter.MessageKind) newsletter.Notice {
 		Categories:     []string{"ai-automation", "architecture", "split-testing-tracking"},
 		AskedAt:        time.Date(2026, 1, 5, 9, 30, 0, 0, time.UTC),
 		ExpiresAt:      time.Date(2026, 1, 8, 9, 30, 0, 0, time.UTC),
+		MovedTo:        "n…@example.org",
 		ConfirmURL:     base + "/confirm/k1.ZL5DB3VQ7T.9y_Yf-0pQ2aBcDeFgHiJkLmN",
 		PreferencesURL: base + "/preferences/k1.ZL5DB3VQ7T.pQ2aBcDeFgHiJkLmN9y_Yf-0",
 		UnsubscribeURL: base + "/unsubscribe/k1.ZL5DB3VQ7T.BcDeFgHiJkLmN9y_Yf-0pQ2a",
@@ -110,7 +111,7 @@ func sampleMails(t testing.TB) map[string]newsletter.Rendered {
 		}
 		mails[name] = r
 	}
-	for _, kind := range []newsletter.MessageKind{newsletter.ConfirmMail, newsletter.AlreadyMail} {
+	for _, kind := range []newsletter.MessageKind{newsletter.ConfirmMail, newsletter.AlreadyMail, newsletter.MovedMail} {
 		r, err := m.Notice(notice(kind))
 		if err != nil {
 			t.Fatalf("%s: %v", kind, err)

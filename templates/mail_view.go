@@ -47,11 +47,12 @@ type mailInsight struct {
 	Minutes                             int
 }
 
-// noticeView is what email/confirm.*.tmpl and email/already.*.tmpl may ask for
+// noticeView is what email/confirm.*.tmpl, already.*.tmpl and moved.*.tmpl may ask for
 // besides mailHead.
 type noticeView struct {
 	mailHead
 	Address        string
+	MovedTo        string // masked; of email/moved.*.tmpl
 	What           string // "a weekly digest of insights on Architecture and Leadership"
 	AskedOn        string // "23 November 2026 at 09:00 UTC", or empty
 	Expires        string // likewise
@@ -165,12 +166,16 @@ func (m *Mail) minute(t time.Time) string {
 func (m *Mail) noticeView(n newsletter.Notice) noticeView {
 	title := oneLine(m.site.Title)
 	subject, preheader := "Please confirm your subscription to "+title, "One press of a button confirms that you asked for it. If you did not, ignore this mail."
-	if n.Kind == newsletter.AlreadyMail {
+	switch n.Kind {
+	case newsletter.MovedMail:
+		subject, preheader = title+" goes to another address now", "If you asked for that, there is nothing to do. If not, you can take it back."
+	case newsletter.AlreadyMail:
 		subject, preheader = "You are subscribed to "+title+" already", "Nothing has changed. You can look at what you get, change it, or unsubscribe."
 	}
 	v := noticeView{
 		mailHead: m.head(subject),
 		Address:  oneLine(n.Address),
+		MovedTo:  oneLine(n.MovedTo),
 		What:     m.what(n),
 		AskedOn:  m.minute(n.AskedAt), Expires: m.minute(n.ExpiresAt),
 		ConfirmURL: n.ConfirmURL, PreferencesURL: n.PreferencesURL, UnsubscribeURL: n.UnsubscribeURL,

@@ -32,6 +32,10 @@ func TestAReaderMovesToAnotherAddress(t *testing.T) {
 	if answer := s.post(confirm, nil); answer.Status != http.StatusOK {
 		t.Errorf("the button: %d", answer.Status)
 	}
+	told := e2eReadMail(t, relay.await(t, "old@example.com", 2).Raw)
+	if page := s.get(told.link(t, s.base+"/preferences/")); page.Status != http.StatusOK {
+		t.Errorf("the page by which the old address can take it back: %d", page.Status)
+	}
 	var reader struct {
 		Status string `json:"status"`
 	}

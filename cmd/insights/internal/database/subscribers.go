@@ -298,9 +298,12 @@ func follow(ctx context.Context, tx *sql.Tx, s subscribers.Subscriber, change su
 	if change.Notice == subscribers.ConfirmNotice {
 		to = s.Mailbox()
 	}
-	// A notice that waits is enough: it is made from the row when it is sent. It
-	// waits as if it had just been asked for.
-	n, err := affected(tx.ExecContext(ctx, "UPDATE messages SET email = ?3, created_at = ?4, updated_at = ?4 WHERE subscriber_id = ?2 AND kind = ?1 AND state IN ('pending', 'deferred')",
+	if change.To != (subscribers.Address{}) {
+		to = change.To
+	}
+	// A notice that waits is enough, but for each address that was left: it is made from
+	// the row when it is sent. It waits as if it had just been asked for.
+	n, err := affected(tx.ExecContext(ctx, "UPDATE messages SET email = ?3, created_at = ?4, updated_at = ?4 WHERE subscriber_id = ?2 AND kind = ?1 AND (kind <> 'moved' OR email = ?3) AND state IN ('pending', 'deferred')",
 		string(change.Notice), s.ID, to.String(), now()))
 	if err != nil || n > 0 {
 		return err

@@ -3,3 +3,27 @@
 -- Where a reader wants to move to is counted like a sign-up: by the keyed hash that
 -- suppressions have, since the address is nobody's yet.
 ALTER TABLE attempts ADD COLUMN address TEXT NOT NULL DEFAULT '';
+
+-- A word goes to the address that a reader has left ('moved').
+CREATE TABLE messages_new (
+  id            INTEGER PRIMARY KEY,
+  kind          TEXT NOT NULL CHECK (kind IN ('confirm', 'already', 'moved', 'test')),
+  subscriber_id INTEGER REFERENCES subscribers (id) ON DELETE CASCADE,
+  email         TEXT NOT NULL,
+  payload       TEXT NOT NULL DEFAULT '', -- of a test mail
+  state         TEXT NOT NULL CHECK (state IN ('pending', 'claimed', 'sending', 'sent', 'deferred', 'failed', 'skipped', 'uncertain')),
+  attempts      INTEGER NOT NULL DEFAULT 0,
+  next_at       INTEGER NOT NULL DEFAULT 0,
+  owner         TEXT NOT NULL DEFAULT '',
+  message_id    TEXT NOT NULL DEFAULT '',
+  code          INTEGER NOT NULL DEFAULT 0,
+  reason        TEXT NOT NULL DEFAULT '',
+  uncertain_at  INTEGER NOT NULL DEFAULT 0,
+  created_at    INTEGER NOT NULL,
+  updated_at    INTEGER NOT NULL
+) STRICT;
+INSERT INTO messages_new SELECT * FROM messages;
+DROP TABLE messages;
+ALTER TABLE messages_new RENAME TO messages;
+CREATE INDEX messages_due ON messages (next_at, id) WHERE state IN ('pending', 'deferred');
+CREATE INDEX messages_owned ON messages (owner) WHERE state IN ('claimed', 'sending');
