@@ -16,24 +16,36 @@ import (
 // whoever passes one on has made sure that the relay wrote it.
 type RelayReport struct {
 	ID         string // tells the same one again
-	Kind       bounce.Kind
+	Type       string // bounce, complaint, unsubscribe; of others nothing is made
 	ReturnPath string // of the mail; with "" it is found by MessageID
 	MessageID  string
-	Class      bounce.Class // of a Failure; None = by what follows
-	Code       int          // of the SMTP reply, 0 = none
-	Status     string       // RFC 3463
+	Class      string // of a bounce: hard, soft, blocked; "" = by what follows
+	Code       int    // of the SMTP reply, 0 = none
+	Status     string // RFC 3463
 	Text       string
 }
 
-// ErrReport says that a report is not enough to act on. Its error is fit to be shown.
+// ErrReport says that a report can't be acted on. Its error is fit to be shown.
 var ErrReport = errors.New("the report can't be used")
 
 // Reported acts on what a relay reports, as Receive does on what comes by mail.
 // ErrReport; ErrNotOurs: nothing is known of the mail. Any other error is the store's,
 // and the relay should report again.
 func (r *Returns) Reported(ctx context.Context, report RelayReport) (did string, err error) {
-	if report.Kind == bounce.Failure && report.Class == bounce.None && report.Code == 0 && report.Status == "" && report.Text == "" {
-		return "", fmt.Errorf("%w: a bounce has a class, or a code, status or text that tells it", ErrReport)
+	sum := sha256.Sum256([]byte(report.ID))
+	b := Bounce{At: time.Now(), Code: report.Code, Status: report.Status, Text: oneLine(report.Text), Hash: "r" + hex.EncodeToString(sum[:16])}
+	switch report.Type {
+	case "bounce":
+		b.Kind = bounce.Failure
+		if b.Class, err = report.class(); err != nil {
+			return "", err
+		}
+	case "complaint":
+		b.Kind = bounce.Complaint
+	case "unsubscribe":
+		b.Kind = bounce.Unsubscribe
+	default:
+		return "nothing to do: its type is none of bounce, complaint, unsubscribe", nil
 	}
 	var to []string
 	if report.ReturnPath != "" {
@@ -43,13 +55,21 @@ func (r *Returns) Reported(ctx context.Context, report RelayReport) (did string,
 	if err != nil {
 		return "", err
 	}
-	class := report.Class
-	if report.Kind == bounce.Failure && class == bounce.None {
-		class = bounce.Classify(report.Code, report.Status, report.Text)
+	b.Ref = refs[0]
+	return r.act(ctx, b, "spam")
+}
+
+// class is what a bounce means, by the relay's word, or by the mail server's.
+func (report RelayReport) class() (bounce.Class, error) {
+	switch class := bounce.Class(report.Class); class {
+	case bounce.Hard, bounce.Soft, bounce.Blocked:
+		return class, nil
+	case bounce.None:
+	default:
+		return bounce.None, fmt.Errorf("%w: class is none of hard, soft, blocked", ErrReport)
 	}
-	sum := sha256.Sum256([]byte(report.ID))
-	return r.act(ctx, Bounce{
-		At: time.Now(), Ref: refs[0], Kind: report.Kind, Code: report.Code, Status: report.Status, Text: oneLine(report.Text),
-		Class: class, Hash: "r" + hex.EncodeToString(sum[:16]),
-	}, "spam")
+	if report.Code == 0 && report.Status == "" && report.Text == "" {
+		return bounce.None, fmt.Errorf("%w: a bounce has a class, or a code, status or text that tells it", ErrReport)
+	}
+	return bounce.Classify(report.Code, report.Status, report.Text), nil
 }

@@ -2,6 +2,7 @@ package newslettertest
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/scaledbydesign/insights/newsletter"
 	"github.com/scaledbydesign/insights/newsletter/bounce"
@@ -20,13 +21,13 @@ func relayReports(w *world) {
 		w.check(err)
 		return did
 	}
-	hard := newsletter.RelayReport{ID: "msg_1", Kind: bounce.Failure, ReturnPath: w.path(d.ID, "ada"), Class: bounce.Hard, Text: "gone\n\x07away"}
+	hard := newsletter.RelayReport{ID: "msg_1", Type: "bounce", ReturnPath: w.path(d.ID, "ada"), Class: "hard", Text: "gone\n\x07away"}
 	report(hard)
 	report(hard)
-	report(newsletter.RelayReport{ID: "msg_2", Kind: bounce.Failure, MessageID: "<" + w.delivery(d.ID, "ben").MessageID + ">", Code: 550, Status: "5.1.1", Text: unknownUser})
-	report(newsletter.RelayReport{ID: "msg_3", Kind: bounce.Failure, ReturnPath: w.path(d.ID, "cal"), Status: "4.2.2"})
-	report(newsletter.RelayReport{ID: "msg_4", Kind: bounce.Complaint, ReturnPath: w.path(d.ID, "dot")})
-	report(newsletter.RelayReport{ID: "msg_5", Kind: bounce.Unsubscribe, ReturnPath: w.path(d.ID, "eve")})
+	report(newsletter.RelayReport{ID: "msg_2", Type: "bounce", MessageID: "<" + w.delivery(d.ID, "ben").MessageID + ">", Code: 550, Status: "5.1.1", Text: unknownUser})
+	report(newsletter.RelayReport{ID: "msg_3", Type: "bounce", ReturnPath: w.path(d.ID, "cal"), Status: "4.2.2"})
+	report(newsletter.RelayReport{ID: "msg_4", Type: "complaint", ReturnPath: w.path(d.ID, "dot")})
+	report(newsletter.RelayReport{ID: "msg_5", Type: "unsubscribe", ReturnPath: w.path(d.ID, "eve")})
 	for name, want := range map[string]subscribers.Status{
 		"ada": subscribers.Suppressed, "ben": subscribers.Suppressed, "cal": subscribers.Confirmed, "dot": subscribers.Suppressed, "eve": subscribers.Unsubscribed,
 	} {
@@ -39,17 +40,22 @@ func relayReports(w *world) {
 		w.Errorf("on record: %+v", all)
 	}
 	for _, nobody := range []newsletter.RelayReport{
-		{ID: "msg_6", Kind: bounce.Failure, Class: bounce.Hard},
-		{ID: "msg_7", Kind: bounce.Failure, Class: bounce.Hard, MessageID: "1.2@example.com"},
-		{ID: "msg_8", Kind: bounce.Failure, Class: bounce.Hard, ReturnPath: "cal@example.com"},
+		{ID: "msg_6", Type: "bounce", Class: "hard"},
+		{ID: "msg_7", Type: "bounce", Class: "hard", MessageID: "1.2@example.com"},
+		{ID: "msg_8", Type: "bounce", Class: "hard", ReturnPath: "cal@example.com"},
 	} {
 		if _, err := r.Reported(w.Context(), nobody); !errors.Is(err, newsletter.ErrNotOurs) {
 			w.Errorf("%+v: %v", nobody, err)
 		}
 	}
-	_, err := r.Reported(w.Context(), newsletter.RelayReport{ID: "msg_9", Kind: bounce.Failure, ReturnPath: w.path(d.ID, "cal")})
-	if !errors.Is(err, newsletter.ErrReport) {
-		w.Errorf("a bounce of no class: %v", err)
+	for _, class := range []string{"", "dreadful"} {
+		_, err := r.Reported(w.Context(), newsletter.RelayReport{ID: "msg_9", Type: "bounce", ReturnPath: w.path(d.ID, "cal"), Class: class})
+		if !errors.Is(err, newsletter.ErrReport) {
+			w.Errorf("a bounce of class %q: %v", class, err)
+		}
+	}
+	if did := report(newsletter.RelayReport{ID: "msg_9", Type: "delivered", ReturnPath: w.path(d.ID, "cal"), Class: "hard"}); !strings.Contains(did, "nothing to do") {
+		w.Errorf("of a report of another type: %s", did)
 	}
 	w.wantStatus("cal", subscribers.Confirmed)
 }

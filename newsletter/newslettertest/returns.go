@@ -403,7 +403,7 @@ func movedAddress(w *world) {
 	if all := collect(w, w.store.Bounces(w.Context())); len(all) != 1 || all[0].Subscriber != 0 || all[0].Text != "" {
 		w.Errorf("on record: %+v", all)
 	}
-	_, err := w.returns().Reported(w.Context(), newsletter.RelayReport{ID: "msg_1", Kind: bounce.Complaint, ReturnPath: path})
+	_, err := w.returns().Reported(w.Context(), newsletter.RelayReport{ID: "msg_1", Type: "complaint", ReturnPath: path})
 	w.check(err)
 	w.wantStatus("moved", subscribers.Suppressed) // it is their mail all the same
 }

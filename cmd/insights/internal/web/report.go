@@ -10,7 +10,6 @@ import (
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
 	"github.com/scaledbydesign/insights/newsletter"
-	"github.com/scaledbydesign/insights/newsletter/bounce"
 )
 
 // Reports takes what a relay says of mails.
@@ -24,16 +23,14 @@ type Reports interface {
 type reportJSON struct {
 	Type string `json:"type"` // bounce, complaint or unsubscribe; others are ignored
 	Data struct {
-		ReturnPath string       `json:"return_path"` // which mail, or
-		MessageID  string       `json:"message_id"`
-		Class      bounce.Class `json:"class"` // hard, soft, blocked; "" = by what follows
-		Code       int          `json:"code"`
-		Status     string       `json:"status"`
-		Text       string       `json:"text"`
+		ReturnPath string `json:"return_path"` // which mail, or
+		MessageID  string `json:"message_id"`
+		Class      string `json:"class"` // hard, soft, blocked; "" = by what follows
+		Code       int    `json:"code"`
+		Status     string `json:"status"`
+		Text       string `json:"text"`
 	} `json:"data"`
 }
-
-var reportKinds = map[string]bounce.Kind{"bounce": bounce.Failure, "complaint": bounce.Complaint, "unsubscribe": bounce.Unsubscribe}
 
 // report takes a relay's report of a mail. What can never be used is refused with
 // 4xx; what is taken, of no use, or known already is answered with 2xx, so that the
@@ -54,25 +51,16 @@ func (s *site) report(w http.ResponseWriter, r *http.Request) error {
 	if err := json.Unmarshal(raw, &posted); err != nil {
 		return answerInText(w, http.StatusBadRequest, `The report is not of the form {"type": "bounce", "data": {…}}.`)
 	}
-	kind, known := reportKinds[posted.Type]
 	data := posted.Data
-	switch {
-	case !known:
-		return answerInText(w, http.StatusAccepted, "Nothing to do: its type is none of bounce, complaint, unsubscribe.")
-	case kind == bounce.Failure && data.Class != bounce.None && data.Class != bounce.Hard && data.Class != bounce.Soft && data.Class != bounce.Blocked:
-		return answerInText(w, http.StatusUnprocessableEntity, "class is none of hard, soft, blocked.")
-	case kind != bounce.Failure:
-		data.Class = bounce.None
-	}
 	did, err := s.Reports.Reported(r.Context(), newsletter.RelayReport{
-		ID: r.Header.Get(standardwebhooks.HeaderWebhookID), Kind: kind, ReturnPath: data.ReturnPath, MessageID: data.MessageID,
+		ID: r.Header.Get(standardwebhooks.HeaderWebhookID), Type: posted.Type, ReturnPath: data.ReturnPath, MessageID: data.MessageID,
 		Class: data.Class, Code: data.Code, Status: data.Status, Text: data.Text,
 	})
 	switch {
 	case errors.Is(err, newsletter.ErrReport):
 		return answerInText(w, http.StatusUnprocessableEntity, err.Error())
 	case errors.Is(err, newsletter.ErrNotOurs):
-		return answerInText(w, http.StatusAccepted, "Nothing to do: "+err.Error())
+		return answerInText(w, http.StatusAccepted, "nothing to do: "+err.Error())
 	case err != nil:
 		s.Log.ErrorContext(r.Context(), "request failed", "route", r.Pattern, "error", err)
 		return answerInText(w, http.StatusInternalServerError, "It is our fault, and it has been noted: try again in a minute.")
