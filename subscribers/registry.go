@@ -322,6 +322,7 @@ func (r *Registry) Add(ctx context.Context, s SignUp, confirmed bool, basis stri
 		}
 		if confirmed {
 			sub.Status, sub.ConfirmedAt = Confirmed, now
+			sub.Nonce, sub.NonceExpires = "", time.Time{} // no mail has gone out
 			change.Notice, change.StartWith = NoNotice, r.StartWith
 			change.Event.Detail += "; basis: " + basis
 		}

@@ -45,13 +45,16 @@ var mayNotReach = map[string][]string{
 
 // homes says which one package may import each library.
 var homes = map[string]string{
-	"github.com/gorilla/feeds":            "feeds",
-	"github.com/yuin/goldmark":            "content",
-	"github.com/alecthomas/chroma":        "content",
-	"github.com/go-co-op/gocron":          "newsletter",
-	"github.com/robfig/cron":              "newsletter",
-	"github.com/wneessen/go-mail":         "newsletter/smtp",
-	"github.com/emersion/go-smtp":         "cmd/insights/internal/inbound",
+	"github.com/gorilla/feeds":     "feeds",
+	"github.com/yuin/goldmark":     "content",
+	"github.com/alecthomas/chroma": "content",
+	"github.com/go-co-op/gocron":   "newsletter",
+	"github.com/robfig/cron":       "newsletter",
+	"github.com/wneessen/go-mail":  "newsletter/smtp",
+	"github.com/emersion/go-smtp":  "cmd/insights/internal/inbound",
+
+	"github.com/standard-webhooks/standard-webhooks": "cmd/insights/internal/web",
+
 	"github.com/mattn/go-sqlite3":         "cmd/insights/internal/database",
 	"github.com/jackc/pgx":                "cmd/insights/internal/database",
 	"github.com/pressly/goose":            "cmd/insights/internal/database",

@@ -16,6 +16,7 @@ import (
 type edit struct {
 	use, short, long string
 	would            string // do, in a dry run
+	unchanged        string // what is said where nothing was to do; "" = by the status
 	do               func(ctx context.Context, n *newsroom, a subscribers.Address) (sub subscribers.Subscriber, said string, err error)
 }
 
@@ -50,7 +51,9 @@ func (p *program) editCommand(e edit) *cobra.Command {
 				if done, err := p.out.document(editedJSON{subscriberJSON: subscriberDocument(sub), Changed: said != ""}); done {
 					return err
 				}
-				if said == "" {
+				if said == "" && e.unchanged != "" {
+					said = fmt.Sprintf("%s %s: nothing to change", sub.Address, e.unchanged)
+				} else if said == "" {
 					said = fmt.Sprintf("%s is %s already: nothing to change", sub.Address, sub.Status)
 				}
 				p.out.line("%s", said)
@@ -66,13 +69,17 @@ func (p *program) subscriberSetCommand() *cobra.Command {
 	var cadence, pause string
 	var categories []string
 	cmd := p.editCommand(edit{
-		use: "set ADDR", short: "Change what a reader receives, as they asked", would: "change what is sent to",
+		unchanged: "gets just that already",
+		use:       "set ADDR", short: "Change what a reader receives, as they asked", would: "change what is sent to",
 		long: "Change a reader's cadence or categories, or pause their digests, because they\nasked for it. Nobody is mailed.",
 		do: func(ctx context.Context, n *newsroom, a subscribers.Address) (subscribers.Subscriber, string, error) {
 			var wanted subscribers.Preferences
 			var until *time.Time
 			if cadence == "" && categories == nil && pause == "" {
 				return subscribers.Subscriber{}, "", usageError("say what to change: --cadence, --categories or --pause-until")
+			}
+			if categories != nil && strings.TrimSpace(strings.Join(categories, "")) == "" {
+				return subscribers.Subscriber{}, "", usageError("--categories is empty: name one or more; to end all mail: insights subscriber unsubscribe %s", a)
 			}
 			parsed, err := n.config.preferences(orWeekly(cadence), categories)
 			if err != nil {
@@ -97,7 +104,10 @@ func (p *program) subscriberSetCommand() *cobra.Command {
 				return sub, "", err
 			}
 			said := fmt.Sprintf("%s gets %s", sub.Address, subscribers.Preferences{Cadence: sub.Cadence, Categories: sub.Categories})
-			if sub.PausedUntil.After(time.Now()) {
+			switch {
+			case sub.Status != subscribers.Confirmed:
+				said = fmt.Sprintf("%s is %s and gets nothing; once confirmed: %s", sub.Address, sub.Status, subscribers.Preferences{Cadence: sub.Cadence, Categories: sub.Categories})
+			case sub.PausedUntil.After(time.Now()):
 				said += ", from " + moment(sub.PausedUntil, n.config.zone())
 			}
 			return sub, said, nil
@@ -105,7 +115,7 @@ func (p *program) subscriberSetCommand() *cobra.Command {
 	})
 	cmd.Flags().StringVar(&cadence, "cadence", "", "how often: instant, daily, weekly, monthly")
 	cmd.Flags().StringSliceVar(&categories, "categories", nil, "`slugs`, separated by commas")
-	cmd.Flags().StringVar(&pause, "pause-until", "", "no digests before this `day`, as 2027-01-31; never ends a pause")
+	cmd.Flags().StringVar(&pause, "pause-until", "", "no digests before this `day`, as 2027-01-31; \"never\" = end the pause")
 	p.completeCategories(cmd, "categories")
 	return cmd
 }

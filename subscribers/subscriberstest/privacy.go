@@ -437,6 +437,9 @@ func movesToAddresses(d *desk) {
 	if sub := d.get("pending@example.com"); sub.Status != subscribers.Confirmed {
 		d.Errorf("%+v", sub)
 	}
+	if got := d.imports("ben@example.com"); got != subscribers.Kept {
+		d.Errorf("an old list with the address that was left: %s", got)
+	}
 	if got := d.history("pending@example.com"); !strings.HasSuffix(got, "move_asked moved") {
 		d.Errorf("history %q", got)
 	}

@@ -73,6 +73,12 @@ func fromSuppression(s *subscribers.Subscriber, at int64) {
 
 // keepSuppressions keeps them in step with a subscriber that was before, and is now.
 func (e *editing) keepSuppressions(ctx context.Context, before, s subscribers.Subscriber) error {
+	if before.ID != 0 && before.Address.Key() != s.Address.Key() { // an old list must not bring the old one back
+		moved := subscribers.Suppression{Status: subscribers.Unsubscribed, Reason: subscribers.ReasonForgotten, At: time.UnixMilli(now())}
+		if err := e.db.suppress(ctx, e.tx, before.Address.Key(), moved); err != nil {
+			return err
+		}
+	}
 	switch {
 	case s.PublicID == "" && s.Status == subscribers.Unsubscribed, before.PublicID == "" && before.Reason == subscribers.ReasonForgotten && s.Status == subscribers.Pending:
 		// Whoever was forgotten is kept from all but their own click.

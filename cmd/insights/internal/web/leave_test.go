@@ -200,6 +200,11 @@ func TestTrustedSitesSignUpByScript(t *testing.T) {
 			}
 		}
 		wantStatus(t, post(good, "https://evil.example"), http.StatusForbidden)
+		program := httptest.NewRequest(http.MethodPost, "/subscribe", strings.NewReader(good))
+		program.Header.Set("Content-Type", "application/json")
+		if r := f.send(program); r.StatusCode != http.StatusUnprocessableEntity || !strings.Contains(bodyOf(t, r), "trusted_origins") {
+			t.Errorf("a program without an Origin: %d", r.StatusCode)
+		}
 		preflight := httptest.NewRequest(http.MethodOptions, "/subscribe", nil)
 		for origin, want := range map[string]string{"https://www.example.com": "POST", "https://evil.example": ""} {
 			preflight.Header.Set("Origin", origin)

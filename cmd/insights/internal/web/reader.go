@@ -114,10 +114,23 @@ func (s *site) preferencesPage(w http.ResponseWriter, r *http.Request) error {
 		return fmt.Errorf("look up preferences: %w", err)
 	}
 	if sub.Status != subscribers.Confirmed {
-		return subscribers.ErrExpired
+		return s.showNoDigests(w, sub, r.PathValue("token"))
 	}
 	form := templates.Form{Cadence: sub.Cadence, Categories: s.chosen(sub)}
 	return s.showPreferences(w, r, http.StatusOK, sub, form, false)
+}
+
+// showNoDigests is what stands where preferences were, for one who gets none: what is
+// kept of them is still theirs.
+func (s *site) showNoDigests(w http.ResponseWriter, sub subscribers.Subscriber, token string) error {
+	path := "/preferences/" + token
+	return s.render(w, http.StatusOK, &templates.NoticePage{
+		Head: s.readerHead("You get no digests"), Heading: "You get no digests",
+		Paragraphs: []string{"No digests go to " + sub.Address.Masked() + ". You can subscribe again, take what is kept of you with you, or have it erased."},
+		Links: []templates.Link{
+			{Label: "Subscribe again", URL: "/subscribe"}, {Label: "Your data", URL: path + "/data"}, {Label: "Erase everything", URL: path + "/erase"},
+		},
+	})
 }
 
 func (s *site) preferences(w http.ResponseWriter, r *http.Request) error {

@@ -227,7 +227,11 @@ func TestPreferencesAreShownAndSaved(t *testing.T) {
 func TestPreferencesOfWhoIsNotSubscribedAreClosed(t *testing.T) {
 	f := newFixture(t, library(), nil)
 	_, _, token := f.reader(t, "ada@example.com", gone)
-	wantStatus(t, f.get("/preferences/"+token), http.StatusGone)
+	page := f.get("/preferences/" + token)
+	wantStatus(t, page, http.StatusOK)
+	if body := bodyOf(t, page); !strings.Contains(body, "You get no digests") || !strings.Contains(body, token+"/erase") || strings.Contains(body, "ada@") {
+		t.Errorf("who left is shown %s", body)
+	}
 	wantStatus(t, f.post("/preferences/"+token, url.Values{"cadence": {"daily"}, "category": {"leadership"}}), http.StatusGone)
 }
 

@@ -68,6 +68,8 @@ func (s *site) subscribe(w http.ResponseWriter, r *http.Request) error {
 	}
 	if r.PostFormValue(trap) != "" {
 		form.Errors = append(form.Errors, templates.FieldError{Message: "The field that should stay empty was filled in. Please send the form again."})
+	} else if isJSON(r) && !s.fromTrusted(r) && r.PostFormValue("stamp") == "" {
+		form.Errors = append(form.Errors, templates.FieldError{Message: "The request has no Origin header that trusted_origins lists: programs send one, too."})
 	} else if fault := s.stampFault(r.PostFormValue("stamp")); fault != "" && !s.fromTrusted(r) {
 		form.Errors = append(form.Errors, templates.FieldError{Message: fault})
 	}
@@ -86,7 +88,7 @@ func (s *site) subscribe(w http.ResponseWriter, r *http.Request) error {
 		Heading: "Check your mailbox",
 		Paragraphs: []string{
 			"We have sent you a mail with a link. Open it and press the button: only then are you subscribed.",
-			"Nothing there after a few minutes? Look among your spam, or sign up again in case the address had a slip in it.",
+			"Nothing there after a few minutes? Look among your spam, and whether the address had a slip in it. To the same address we send another mail after a quarter of an hour at the earliest.",
 		},
 		Links: []templates.Link{{Label: "Read insights", URL: "/"}, {Label: "Sign up again", URL: "/subscribe"}},
 	})
