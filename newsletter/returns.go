@@ -111,30 +111,30 @@ func (r *Returns) Receive(ctx context.Context, to []string, message io.Reader) (
 		return "", fmt.Errorf("%w: it is larger than %d MB", ErrNotOurs, MaxReturn>>20)
 	}
 	var all []string
-	note := func(did string, err error) error {
+	var failed error // the first: the mail is kept, and what was done is harmless to repeat
+	note := func(did string, err error) {
 		switch {
-		case errors.Is(err, ErrNotOurs): // what else it is about may be ours
-			return nil
 		case err == nil:
 			all = append(all, did)
+		case failed == nil && !errors.Is(err, ErrNotOurs): // what else it is about may be ours
+			failed = err
 		}
-		return err
 	}
 	var others []string
 	for _, address := range to {
-		token, ok := unsubscribeToken(address)
-		if !ok {
+		if token, ok := unsubscribeToken(address); ok {
+			note(r.leave(ctx, token))
+		} else {
 			others = append(others, address)
-		} else if err := note(r.leave(ctx, token)); err != nil {
-			return "", err
 		}
 	}
 	if len(others) > 0 || len(to) == 0 {
-		if err := note(r.report(ctx, others, raw)); err != nil {
-			return "", err
-		}
+		note(r.report(ctx, others, raw))
 	}
-	if len(all) == 0 {
+	switch {
+	case failed != nil:
+		return "", failed
+	case len(all) == 0:
 		return "", ErrNotOurs
 	}
 	return strings.Join(all, "; "), nil

@@ -24,6 +24,7 @@ var returnTests = []test{
 	{"a complaint ends all mail", complaint},
 	{"an unsubscription by mail", mailedUnsubscription},
 	{"one mail for several addresses", mailForSeveral},
+	{"a store that fails for one of several", mailThatFailsForOne},
 	{"a mail without end", endlessMail},
 	{"a refusal in our own session counts the same", refusedInSession},
 	{"a bounce of an address that was changed since", movedAddress},
@@ -40,6 +41,11 @@ func (w *world) path(digest int64, name string) string {
 	writer := w.writer()
 	writer.Identity.BounceDomain = "bounces.example.com"
 	return writer.ReturnPath(newsletter.Ref{Digest: digest, Subscriber: w.reader(name).ID})
+}
+
+// leaving is the address that a reader writes to in order to leave.
+func (w *world) leaving(name string) string {
+	return "unsubscribe+" + w.registry.Keys.Make(subscribers.UnsubscribeToken, w.reader(name).PublicID, "") + "@bounces.example.com"
 }
 
 // notification is a bounce as servers write it (RFC 3464).
@@ -304,7 +310,7 @@ Subject: Weekly digest
 
 func mailedUnsubscription(w *world) {
 	w.join("engineering", "ada")
-	to := "unsubscribe+" + w.registry.Keys.Make(subscribers.UnsubscribeToken, w.reader("ada").PublicID, "") + "@bounces.example.com"
+	to := w.leaving("ada")
 	if local, _, _ := strings.Cut(to, "@"); len(local) > 64 {
 		w.Errorf("%s has %d octets before the @", to, len(local))
 	}
@@ -323,10 +329,7 @@ func mailForSeveral(w *world) {
 	w.join("engineering", "ada", "ben", "cal", "dot")
 	d := w.sent("e1")
 	r := w.returns()
-	leave := func(name string) string {
-		return "unsubscribe+" + w.registry.Keys.Make(subscribers.UnsubscribeToken, w.reader(name).PublicID, "") + "@bounces.example.com"
-	}
-	to := []string{"unsubscribe+forged@bounces.example.com", leave("ada"), leave("ben"), w.path(d.ID, "cal"), w.path(d.ID, "dot")}
+	to := []string{"unsubscribe+forged@bounces.example.com", w.leaving("ada"), w.leaving("ben"), w.path(d.ID, "cal"), w.path(d.ID, "dot")}
 	_, err := r.Receive(w.Context(), to, strings.NewReader(notification("5.1.1", unknownUser, "")))
 	w.check(err)
 	for name, want := range map[string]subscribers.Status{
@@ -341,6 +344,38 @@ func mailForSeveral(w *world) {
 	if !errors.Is(err, newsletter.ErrNotOurs) {
 		w.Errorf("a forged token: %v", err)
 	}
+}
+
+// mailThatFailsForOne is a mail for several of whom the store fails for the first: it
+// holds up no other, and the mail is kept.
+func mailThatFailsForOne(w *world) {
+	w.join("engineering", "ada", "ben", "cal")
+	d := w.sent("e1")
+	r := w.returns()
+	r.Registry = &subscribers.Registry{Store: failsFor{w.registry.Store, address("ada")}, Keys: w.registry.Keys}
+	to := []string{w.leaving("ada"), w.leaving("ben"), w.path(d.ID, "cal")}
+	_, err := r.Receive(w.Context(), to, strings.NewReader(notification("5.1.1", unknownUser, "")))
+	if !errors.Is(err, errDisk) {
+		w.Errorf("the store's error is %v", err)
+	}
+	w.wantStatus("ada", subscribers.Confirmed)
+	w.wantStatus("ben", subscribers.Unsubscribed)
+	w.wantStatus("cal", subscribers.Suppressed)
+}
+
+var errDisk = errors.New("the disk is full")
+
+// failsFor is a store that can't change one subscriber.
+type failsFor struct {
+	subscribers.Store
+	key string
+}
+
+func (f failsFor) Edit(ctx context.Context, key string, change func(*subscribers.Subscriber) (subscribers.Change, error)) (subscribers.Subscriber, error) {
+	if key == f.key {
+		return subscribers.Subscriber{}, errDisk
+	}
+	return f.Store.Edit(ctx, key, change)
 }
 
 func endlessMail(w *world) {
