@@ -1,6 +1,7 @@
 package inbound_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -59,9 +60,9 @@ func (d *desk) took() []string {
 	return slices.Clone(d.mails)
 }
 
-func listen(t *testing.T, address string, d *desk) string {
+func listen(t *testing.T, address string, d inbound.Receiver, log slog.Handler) string {
 	t.Helper()
-	s, err := inbound.Listen(address, "bounces.example.com", d, slog.New(slog.DiscardHandler))
+	s, err := inbound.Listen(address, "bounces.example.com", d, slog.New(log))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +80,7 @@ func listen(t *testing.T, address string, d *desk) string {
 
 func TestMailsComeInOverSMTP(t *testing.T) {
 	var d desk
-	address := listen(t, "127.0.0.1:0", &d)
+	address := listen(t, "127.0.0.1:0", &d, slog.DiscardHandler)
 	send := func(to, text string) error {
 		return smtp.SendMail(address, nil, "", []string{to}, []byte(text))
 	}
@@ -106,6 +107,24 @@ func TestMailsComeInOverSMTP(t *testing.T) {
 	}
 }
 
+// journal is a log that tests read.
+type journal struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (j *journal) Write(p []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.Write(p)
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.String()
+}
+
 func TestMailsComeInOverLMTPOnASocket(t *testing.T) {
 	var d desk
 	path := filepath.Join(t.TempDir(), "lmtp")
@@ -115,7 +134,7 @@ func TestMailsComeInOverLMTPOnASocket(t *testing.T) {
 	}
 	stale.(*net.UnixListener).SetUnlinkOnClose(false)
 	stale.Close() // as a daemon leaves it that was killed
-	listen(t, "unix:"+path, &d)
+	listen(t, "unix:"+path, &d, slog.DiscardHandler)
 	if _, err := inbound.Listen("unix:"+path, "x", &d, slog.Default()); err == nil || !strings.Contains(err.Error(), "another process") {
 		t.Errorf("a second daemon on the socket: %v", err)
 	}
@@ -133,18 +152,53 @@ func TestMailsComeInOverLMTPOnASocket(t *testing.T) {
 	}
 }
 
-func TestMailsComeInFromAMaildir(t *testing.T) {
+// newMaildir is an empty one.
+func newMaildir(t *testing.T) string {
+	t.Helper()
 	dir := t.TempDir()
-	var d desk
-	m := inbound.Maildir{Path: dir, Receiver: &d, Log: slog.New(slog.DiscardHandler), Every: time.Millisecond}
-	if err := m.Check(); err == nil {
-		t.Error("a folder that is no maildir passes")
-	}
 	for _, name := range []string{"new", "cur", "tmp"} {
 		if err := os.Mkdir(filepath.Join(dir, name), 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}
+	return dir
+}
+
+// run takes mails until the test, or stop, ends it.
+func run(t *testing.T, m *inbound.Maildir) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- m.Run(ctx) }()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(stop)
+	return stop
+}
+
+func waitFor(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	for range 5000 {
+		if is() {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+	t.Errorf("waited in vain: %s", what)
+}
+
+func TestMailsComeInFromAMaildir(t *testing.T) {
+	dir := newMaildir(t)
+	var d desk
+	m := inbound.Maildir{Path: t.TempDir(), Receiver: &d, Log: slog.New(slog.DiscardHandler), Every: time.Millisecond}
+	if err := m.Check(); err == nil {
+		t.Error("a folder that is no maildir passes")
+	}
+	m.Path = dir
 	if err := m.Check(); err != nil {
 		t.Error(err)
 	}
@@ -156,26 +210,15 @@ func TestMailsComeInFromAMaildir(t *testing.T) {
 	put("1.a.host")
 	put(".hidden")
 	d.fail(errors.New("the disk is full"))
-	ctx, stop := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() { done <- m.Run(ctx) }()
-	waits := func(what string, is func() bool) {
-		t.Helper()
-		for range 5000 {
-			if is() {
-				return
-			}
-			time.Sleep(time.Millisecond)
-		}
-		t.Errorf("%s: new %v, cur %v", what, files(t, dir, "new"), files(t, dir, "cur"))
-	}
+	stop := run(t, &m)
 	put("2.b.host")
-	waits("asked", func() bool { d.mu.Lock(); defer d.mu.Unlock(); return d.asked > 0 })
+	// Once it is asked for the second time, it is done with the first.
+	waitFor(t, "asked twice", func() bool { d.mu.Lock(); defer d.mu.Unlock(); return d.asked > 1 })
 	if got := files(t, dir, "cur"); len(got) > 0 {
 		t.Errorf("moved without being handled: %v", got)
 	}
 	d.fail(nil)
-	waits("handled and moved", func() bool { return slices.Equal(files(t, dir, "cur"), []string{"1.a.host:2,S", "2.b.host:2,S"}) })
+	waitFor(t, "handled and moved", func() bool { return slices.Equal(files(t, dir, "cur"), []string{"1.a.host:2,S", "2.b.host:2,S"}) })
 	// One that can't be handled holds up no other.
 	d.mu.Lock()
 	d.err, d.only = errors.New("who knows"), "bad"
@@ -184,18 +227,37 @@ func TestMailsComeInFromAMaildir(t *testing.T) {
 		t.Fatal(err)
 	}
 	put("4.c.host")
-	waits("the next was handled", func() bool { return slices.Contains(files(t, dir, "cur"), "4.c.host:2,S") })
+	waitFor(t, "the next was handled", func() bool { return slices.Contains(files(t, dir, "cur"), "4.c.host:2,S") })
 	d.fail(nil)
-	waits("and the other at last", func() bool { return slices.Contains(files(t, dir, "cur"), "3.bad.host:2,S") })
+	waitFor(t, "and the other at last", func() bool { return slices.Contains(files(t, dir, "cur"), "3.bad.host:2,S") })
 	stop()
-	if err := <-done; err != nil {
-		t.Error(err)
-	}
 	if got := d.took(); len(got) != 4 || !strings.HasPrefix(got[0], "bounce+abc@x.example|") {
 		t.Errorf("taken %q", got)
 	}
 	if got := files(t, dir, "new"); !slices.Equal(got, []string{".hidden"}) {
 		t.Errorf("left %v", got)
+	}
+}
+
+// What fails is said once a look, however many mails it is.
+func TestMailsThatFailAreLoggedTogether(t *testing.T) {
+	dir := newMaildir(t)
+	var log journal
+	d := desk{err: errors.New("who knows"), only: "bad"}
+	for _, name := range []string{"1.bad", "2.bad", "3.good"} {
+		if err := os.WriteFile(filepath.Join(dir, "new", name), []byte("Subject: "+name+"\n\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m := inbound.Maildir{Path: dir, Receiver: &d, Log: slog.New(slog.NewTextHandler(&log, nil)), Every: time.Hour}
+	stop := run(t, &m)
+	waitFor(t, "logged", func() bool { return strings.Contains(log.String(), "level=ERROR") })
+	stop()
+	if got := log.String(); strings.Count(got, "level=ERROR") != 1 || !strings.Contains(got, "2 of them, the first: 1.bad: who knows") {
+		t.Errorf("the log says %s", got)
+	}
+	if got := files(t, dir, "cur"); !slices.Equal(got, []string{"3.good:2,S"}) {
+		t.Errorf("moved %v", got)
 	}
 }
 
