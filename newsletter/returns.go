@@ -21,6 +21,10 @@ import (
 // ErrNotOurs says that a mail which came in is about none that was sent from here.
 var ErrNotOurs = errors.New("it is about no mail that was sent from here")
 
+// ErrTooLarge says that a mail which came in has more than MaxReturn bytes. It is not
+// acted upon: what is cut may say something else than the whole.
+var ErrTooLarge = fmt.Errorf("it is larger than %d MB", MaxReturn>>20)
+
 // Bounce is a mail that came back, a refusal by a mail server, or a complaint.
 type Bounce struct {
 	ID         int64
@@ -100,15 +104,15 @@ func (r *Returns) Takes(address string) bool {
 
 // Receive acts on a mail that came in for the addresses in to, which may be empty
 // where they are not known. It returns what it did in a few words, fit for staff.
-// ErrNotOurs: nothing is known of it, or it is larger than MaxReturn. Any other error
-// is the message's, or the store's, and the mail should be kept.
+// ErrNotOurs: nothing is known of it. ErrTooLarge: it is larger than MaxReturn. Any
+// other error is the message's, or the store's, and the mail should be kept.
 func (r *Returns) Receive(ctx context.Context, to []string, message io.Reader) (did string, err error) {
 	raw, err := io.ReadAll(io.LimitReader(message, MaxReturn+1))
 	if err != nil {
 		return "", fmt.Errorf("read a mail that came back: %w", err)
 	}
 	if len(raw) > MaxReturn {
-		return "", fmt.Errorf("%w: it is larger than %d MB", ErrNotOurs, MaxReturn>>20)
+		return "", ErrTooLarge
 	}
 	var all []string
 	var failed error // the first: the mail is kept, and what was done is harmless to repeat

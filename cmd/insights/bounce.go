@@ -90,8 +90,8 @@ pipe each mail to the bounce domain into it. In Postfix's master.cf:
     argv=/usr/local/bin/insights bounce ingest --to ${original_recipient}
 
 Whom it was delivered for is read from its headers where --to is missing. It is
-handled once, however often it is taken in; one that is about none of our mails
-is said to be so, and is no failure.`,
+handled once, however often it is taken in; one that is about none of our mails,
+or larger than 1 MB, is said to be so, and is no failure.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return p.withNewsroom(cmd.Context(), func(n *newsroom) error {
 				in := p.stdin
@@ -122,12 +122,14 @@ func (p *program) ingest(ctx context.Context, n *newsroom, in io.Reader, to []st
 		}
 	}
 	did, err := n.returns.Receive(ctx, to, bytes.NewReader(raw))
-	ours := !errors.Is(err, newsletter.ErrNotOurs)
+	ours := err == nil
 	switch {
-	case err != nil && ours:
-		return fmt.Errorf("bounce ingest: %w", err)
-	case err != nil:
+	case errors.Is(err, newsletter.ErrNotOurs):
 		did = err.Error()
+	case errors.Is(err, newsletter.ErrTooLarge): // nor would it be taken the next time
+		did = "left aside: " + err.Error()
+	case err != nil:
+		return fmt.Errorf("bounce ingest: %w", err)
 	}
 	if done, err := p.out.document(map[string]any{"ours": ours, "did": did}); done {
 		return err

@@ -383,7 +383,7 @@ func endlessMail(w *world) {
 	d := w.sent("e1")
 	mail := notification("5.1.1", unknownUser, "") + strings.Repeat("x", newsletter.MaxReturn)
 	_, err := w.returns().Receive(w.Context(), []string{w.path(d.ID, "ada")}, strings.NewReader(mail))
-	if !errors.Is(err, newsletter.ErrNotOurs) || !strings.Contains(err.Error(), "larger than 1 MB") {
+	if !errors.Is(err, newsletter.ErrTooLarge) || errors.Is(err, newsletter.ErrNotOurs) || !strings.Contains(err.Error(), "larger than 1 MB") {
 		w.Errorf("a mail of more than a megabyte: %v", err)
 	}
 	w.wantStatus("ada", subscribers.Confirmed)

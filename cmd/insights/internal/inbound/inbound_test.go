@@ -20,6 +20,7 @@ import (
 
 	"github.com/scaledbydesign/insights/cmd/insights/internal/inbound"
 	"github.com/scaledbydesign/insights/newsletter"
+	"github.com/scaledbydesign/insights/subscribers"
 )
 
 // desk takes mail for addresses that begin with bounce+.
@@ -123,6 +124,77 @@ func (j *journal) String() string {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.text.String()
+}
+
+// returns is what takes mails in earnest. None of these tests gets as far as its store.
+func returns(t *testing.T) *newsletter.Returns {
+	t.Helper()
+	keys, err := subscribers.NewKeyring(strings.Repeat("secret ", 8))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &newsletter.Returns{Registry: &subscribers.Registry{Keys: keys}, Complaints: "abuse@bounces.example.com", Log: slog.New(slog.DiscardHandler)}
+}
+
+func TestAMailThatIsTooLargeIsRefused(t *testing.T) {
+	var log journal
+	address := listen(t, "127.0.0.1:0", returns(t), slog.NewTextHandler(&log, nil))
+	line := strings.Repeat("x", 62) + "\r\n"
+	for lines, want := range map[int]string{
+		newsletter.MaxReturn/64 - 10: "",
+		newsletter.MaxReturn/64 + 1:  "552",
+		5 << 20 / 64:                 "552",
+	} {
+		err := smtp.SendMail(address, nil, "", []string{"abuse@bounces.example.com"}, []byte("Subject: a\r\n\r\n"+strings.Repeat(line, lines)))
+		if (want == "") != (err == nil) || err != nil && !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("a mail of %d lines: %v, want %q", lines, err, want)
+		}
+	}
+	if got := log.String(); strings.Count(got, "it is too large") != 2 || strings.Contains(got, "level=ERROR") {
+		t.Errorf("the log says %s", got)
+	}
+}
+
+func TestAMailThatIsTooLargeForAMaildirIsLeftAside(t *testing.T) {
+	dir := newMaildir(t)
+	var log journal
+	m := inbound.Maildir{Path: dir, Receiver: returns(t), Log: slog.New(slog.NewTextHandler(&log, nil)), Every: time.Millisecond}
+	if err := os.WriteFile(filepath.Join(dir, "new", "1.large.host"), make([]byte, newsletter.MaxReturn+1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	run(t, &m)
+	waitFor(t, "moved", func() bool { return slices.Equal(files(t, dir, "cur"), []string{"1.large.host:2,S"}) })
+	if got := log.String(); !strings.Contains(got, "left aside") || !strings.Contains(got, "1.large.host") || !strings.Contains(got, "larger than 1 MB") {
+		t.Errorf("the log says %s", got)
+	}
+}
+
+// A client that hangs up is none of our faults: nobody has to be woken for it.
+func TestAClientThatHangsUpIsNoError(t *testing.T) {
+	var log journal
+	address := listen(t, "127.0.0.1:0", returns(t), slog.NewTextHandler(&log, nil))
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := smtp.NewClient(conn, "bounces.example.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(client.Mail(""), client.Rcpt("abuse@bounces.example.com")); err != nil {
+		t.Fatal(err)
+	}
+	body, err := client.Data()
+	if err != nil {
+		t.Fatal(err)
+	}
+	io.WriteString(body, "Subject: a\r\n\r\nhalf a li")
+	client.Text.W.Flush()
+	conn.Close()
+	waitFor(t, "noted", func() bool { return strings.Contains(log.String(), "went away") })
+	if got := log.String(); !strings.Contains(got, "level=INFO") || strings.Contains(got, "level=ERROR") {
+		t.Errorf("the log says %s", got)
+	}
 }
 
 func TestMailsComeInOverLMTPOnASocket(t *testing.T) {

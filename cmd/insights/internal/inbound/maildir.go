@@ -100,6 +100,8 @@ func (m *Maildir) take(ctx context.Context, name string) error {
 	switch {
 	case errors.Is(err, newsletter.ErrNotOurs):
 		m.Log.Info("a mail came in that is about none of ours", "file", name, "error", err)
+	case errors.Is(err, newsletter.ErrTooLarge): // it will not get smaller
+		m.Log.Warn("a mail that came in is left aside", "file", name, "error", err)
 	case err != nil:
 		return err
 	default:

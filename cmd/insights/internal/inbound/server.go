@@ -23,8 +23,8 @@ import (
 type Receiver interface {
 	// Takes reports whether mail to an address is for here.
 	Takes(address string) bool
-	// Receive acts on one mail. An error that wraps newsletter.ErrNotOurs is about the
-	// mail, any other about what keeps it from being handled now.
+	// Receive acts on one mail. An error that wraps newsletter.ErrNotOurs or ErrTooLarge
+	// is about the mail, any other about what keeps it from being handled now.
 	Receive(ctx context.Context, to []string, message io.Reader) (did string, err error)
 }
 
@@ -129,10 +129,10 @@ func (c *session) Data(r io.Reader) error {
 	defer stop()
 	incoming := &noting{Reader: r}
 	did, err := c.server.receiver.Receive(ctx, c.to, incoming)
-	if tooBig, ok := errors.AsType[*smtp.SMTPError](err); ok {
-		return tooBig
-	}
 	switch {
+	case errors.Is(err, smtp.ErrDataTooLarge), errors.Is(err, newsletter.ErrTooLarge): // whoever sees it first
+		c.server.log.Warn("a mail that came in was refused: it is too large", "recipients", len(c.to), "most_bytes", newsletter.MaxReturn)
+		return smtp.ErrDataTooLarge
 	case errors.Is(err, newsletter.ErrNotOurs): // taken all the same: its sender could do nothing about it
 		c.server.log.Info("a mail came in that is about none of ours", "error", err)
 	case incoming.err != nil:
