@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -192,13 +193,26 @@ func TestTrustedSitesSignUpByScript(t *testing.T) {
 		if sub := f.store.byKey["ben@example.com"]; len(sub.Categories) != len(f.config.Site.Categories) {
 			t.Errorf("without categories it is for %v", sub.Categories)
 		}
-		for _, bad := range []string{"", "{", `{"email": 1}`, good + good, `[]`} {
-			r := post(bad, "https://www.example.com")
-			wantStatus(t, r, http.StatusBadRequest)
-			if got := bodyOf(t, r); !strings.HasPrefix(got, `{"errors":[{"message":`) || r.Header.Get("Access-Control-Allow-Origin") == "" {
-				t.Errorf("a script is answered %s, %v", got, r.Header)
+		refused := func(body string, status int) {
+			t.Helper()
+			r := post(body, "https://www.example.com")
+			wantStatus(t, r, status)
+			wantHeader(t, r, "Access-Control-Allow-Origin", "https://www.example.com")
+			wantHeader(t, r, "Vary", "Origin")
+			wantHeader(t, r, "Content-Type", "application/json; charset=utf-8")
+			if got := bodyOf(t, r); !strings.HasPrefix(got, `{"errors":[{"message":"`) || strings.Contains(got, "disk") {
+				t.Errorf("a script is answered %s", got)
 			}
 		}
+		for _, bad := range []string{"", "{", `{"email": 1}`, good + good, `[]`} {
+			refused(bad, http.StatusBadRequest)
+		}
+		refused(`{"name": "`+strings.Repeat("x", 20_000)+`"}`, http.StatusRequestEntityTooLarge)
+		f.store.err = errors.New("the disk is full")
+		refused(good, http.StatusInternalServerError)
+		f.store.err = nil
+		f.config.Registry.Limits = subscribers.Limits{Client: 1}
+		refused(good, http.StatusTooManyRequests)
 		wantStatus(t, post(good, "https://evil.example"), http.StatusForbidden)
 		program := httptest.NewRequest(http.MethodPost, "/subscribe", strings.NewReader(good))
 		program.Header.Set("Content-Type", "application/json")
