@@ -55,6 +55,10 @@ type suppressedJSON struct {
 
 func (p *program) importSuppressions(ctx context.Context, n *newsroom, in io.Reader, reason string, dryRun bool) error {
 	result := suppressedJSON{Refused: []refusedJSON{}, DryRun: dryRun}
+	registry := n.registry
+	if dryRun {
+		registry = &subscribers.Registry{Store: dryStore{n.registry.Store, make(map[string]bool)}}
+	}
 	lines := bufio.NewScanner(in)
 	for line := 1; lines.Scan(); line++ {
 		word, _, _ := strings.Cut(strings.TrimPrefix(lines.Text(), "\ufeff"), ",")
@@ -74,11 +78,12 @@ func (p *program) importSuppressions(ctx context.Context, n *newsroom, in io.Rea
 			}
 			continue
 		}
-		changed := true
-		if !dryRun {
-			if changed, err = n.registry.Suppress(ctx, a, subscribers.BlockedHere, reason, "import"); err != nil {
-				return fmt.Errorf("line %d: %w; what came before it is stored, and the same file can be imported again", line, err)
-			}
+		changed, err := registry.Suppress(ctx, a, subscribers.BlockedHere, reason, "import")
+		switch {
+		case err != nil && dryRun:
+			return fmt.Errorf("the dry run ended early: line %d: %w", line, err)
+		case err != nil:
+			return fmt.Errorf("line %d: %w; what came before it is stored, and the same file can be imported again", line, err)
 		}
 		if changed {
 			result.Added++
@@ -107,9 +112,29 @@ func (p *program) importSuppressions(ctx context.Context, n *newsroom, in io.Rea
 		return errors.Join(err, failed)
 	}
 	if dryRun {
-		p.out.line("would suppress %s, but for those that are already", thousands(result.Added))
+		p.out.line("would suppress %s more; %s are already", thousands(result.Added), thousands(result.Unchanged))
 		return failed
 	}
 	p.out.line("suppressed %s more; %s were before", thousands(result.Added), thousands(result.Unchanged))
 	return failed
+}
+
+// dryStore is a store whose edits are tried, and not stored. That of an address which
+// was edited before is left out: it would find nothing more to do.
+type dryStore struct {
+	subscribers.Store
+	edited map[string]bool
+}
+
+func (s dryStore) Edit(ctx context.Context, key string, change func(*subscribers.Subscriber) (subscribers.Change, error)) (sub subscribers.Subscriber, err error) {
+	if s.edited[key] {
+		return sub, nil
+	}
+	s.edited[key] = true
+	err = s.EditAll(ctx, []string{key}, true, func(_ int, stored *subscribers.Subscriber) (subscribers.Change, error) {
+		made, err := change(stored)
+		sub = *stored
+		return made, err
+	})
+	return sub, err
 }
