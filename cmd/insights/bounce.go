@@ -90,8 +90,8 @@ pipe each mail to the bounce domain into it. In Postfix's master.cf:
     argv=/usr/local/bin/insights bounce ingest --to ${original_recipient}
 
 Whom it was delivered for is read from its headers where --to is missing. It is
-handled once, however often it is taken in; one that is about none of our mails,
-or larger than 1 MB, is said to be so, and is no failure.`,
+handled once, however often it is taken in; one that is larger than 1 MB, or
+about none of our mails, is said to be so, and is no failure.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return p.withNewsroom(cmd.Context(), func(n *newsroom) error {
 				in := p.stdin

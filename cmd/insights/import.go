@@ -31,16 +31,17 @@ with email and status, and if they are there cadence, categories (slugs, or *
 for all), name, confirmed_at, source, reason: what "subscriber export" writes.
 
 Of others, known by their columns: the CSV of listmonk, Mailchimp (also the zip
-of an audience), Buttondown and Ghost. Their readers get all categories, weekly.
-Only who surely agreed is confirmed: who unsubscribed there is unsubscribed, who
-bounced, complained or was blocked is suppressed, and whoever is left open is
-pending, unless --basis says on what ground they may be mailed. Who is pending
-and does not confirm is forgotten after a week, as with any sign-up.
+of an audience), Buttondown and Ghost. Their readers get all categories,
+weekly. Only who surely agreed is confirmed: who unsubscribed there is
+unsubscribed, who bounced, complained or was blocked is suppressed, and whoever
+is left open is pending, unless --basis says on what ground they may be mailed.
+Who is pending and does not confirm is forgotten after a week, as with any
+sign-up.
 
-What is on record is never weakened: who unsubscribed or is suppressed stays so,
-and readers keep their own choices. Lines that can't be taken are named; the
-others are. To import the same file again changes nothing, so an import that was
-interrupted is made again from the start, and goes on where it was.`,
+What is on record is never weakened: who unsubscribed or is suppressed stays
+so, and readers keep their own choices. Lines that can't be taken are named;
+the others are. To import the same file again changes nothing, so an import
+that was interrupted is made again from the start, and goes on where it was.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return p.withNewsroom(cmd.Context(), func(n *newsroom) error {
 				return p.importFile(cmd.Context(), n, args[0], basis, dryRun)
