@@ -153,22 +153,22 @@ func (w *Writer) Single(t Task) (Letter, error) {
 	if from == "" {
 		from = w.Identity.From
 	}
-	sub := t.Subscriber
+	to := t.Subscriber.Address
 	switch t.Kind {
 	case ConfirmMail:
-		sub.Address = sub.Mailbox()
+		to = t.Subscriber.Mailbox()
 	case MovedMail:
-		sub.Address, _ = subscribers.ParseAddress(t.To) // without it, the mail ends by itself
+		to, _ = subscribers.ParseAddress(t.To) // without it, the mail ends by itself
 	}
 	letter := Letter{
-		MessageID: w.MessageID("m"+itoa(int(t.Ref.Message)), fmt.Sprint(t.Created.UnixNano(), sub.PublicID, sub.Address)),
+		MessageID: w.MessageID("m"+itoa(int(t.Ref.Message)), fmt.Sprint(t.Created.UnixNano(), t.Subscriber.PublicID, to)),
 		Date:      t.Created.UTC().Truncate(time.Second),
 		From:      from, ReplyTo: w.Identity.ReplyTo,
-		To:       sub.Address.String(), // no name: whoever signed up chose it, perhaps for somebody else
+		To:       to.String(), // no name: whoever signed up chose it, perhaps for somebody else
 		Boundary: fmt.Sprintf("=_m%d-%d", t.Ref.Message, t.Created.Unix()),
 		Headers:  automatic,
 	}
-	rendered, err := w.single(t)
+	rendered, err := w.single(t, to)
 	if err != nil {
 		return Letter{}, fmt.Errorf("render %s mail: %w", t.Kind, err)
 	}
@@ -176,23 +176,18 @@ func (w *Writer) Single(t Task) (Letter, error) {
 	return letter, nil
 }
 
-func (w *Writer) single(t Task) (r Rendered, err error) {
+func (w *Writer) single(t Task, to subscribers.Address) (r Rendered, err error) {
 	if t.Kind == TestMail {
 		err = json.Unmarshal([]byte(t.Payload), &r)
 		return r, err
 	}
 	sub, base := t.Subscriber, w.Identity.BaseURL
 	unsubscribe := base + "/unsubscribe/" + w.Registry.Keys.Make(subscribers.UnsubscribeToken, sub.PublicID, "")
-	if t.Kind == ConfirmMail && sub.Mailbox() != sub.Address {
-		sub.Address, unsubscribe = sub.Mailbox(), "" // whose it is, is not yet known
-	}
-	movedTo := ""
-	if t.Kind == MovedMail {
-		movedTo = sub.Address.Masked()
-		sub.Address, _ = subscribers.ParseAddress(t.To)
+	if t.Kind == ConfirmMail && to != sub.Address {
+		unsubscribe = "" // whose it is, is not yet known
 	}
 	return w.Renderer.Notice(Notice{
-		Kind: t.Kind, Address: sub.Address.String(), MovedTo: movedTo, Name: sub.Name,
+		Kind: t.Kind, Address: to.String(), MovedTo: sub.Address.Masked(), Name: sub.Name,
 		Cadence: string(sub.Cadence), Categories: sub.Categories,
 		AskedAt: t.Created.In(w.zone()), ExpiresAt: sub.NonceExpires.In(w.zone()),
 		ConfirmURL:     base + "/confirm/" + w.Registry.ConfirmURLToken(sub),

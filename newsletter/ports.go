@@ -37,7 +37,7 @@ type Edition struct {
 type Notice struct {
 	Kind           MessageKind // ConfirmMail, AlreadyMail, MovedMail
 	Address        string
-	MovedTo        string // masked
+	MovedTo        string // masked; of a MovedMail
 	Name           string
 	Cadence        string
 	Categories     []string // slugs

@@ -156,8 +156,10 @@ func (r *Returns) report(ctx context.Context, to []string, raw []byte) (did stri
 	}
 	var all []string
 	for _, ref := range refs {
-		sum := sha256.Sum256(append([]byte(ref.String()+"\x00"), raw...))
-		b := Bounce{At: time.Now(), Ref: ref, Kind: report.Kind, Class: report.Class, Text: report.Text, Hash: hex.EncodeToString(sum[:16])}
+		sum := sha256.New()
+		fmt.Fprint(sum, ref, "\x00")
+		sum.Write(raw)
+		b := Bounce{At: time.Now(), Ref: ref, Kind: report.Kind, Class: report.Class, Text: report.Text, Hash: hex.EncodeToString(sum.Sum(nil)[:16])}
 		for _, recipient := range report.Recipients {
 			if recipient.Class == report.Class {
 				b.Code, b.Status = recipient.Code, recipient.Status

@@ -20,6 +20,20 @@ const (
 // Causes lists every Cause.
 var Causes = [...]Cause{Bounced, Complained, Declined, BlockedHere}
 
+// saysNo reports whether it is the owner's own word, which outlives the suppression.
+func (c Cause) saysNo() bool { return c == Complained || c == Declined }
+
+// weight orders causes: a graver one takes the place of another.
+func (c Cause) weight() int {
+	switch {
+	case c.saysNo():
+		return 3
+	case c == BlockedHere:
+		return 2
+	}
+	return 1
+}
+
 // Suppression is what is kept of an address that must not be written to, or whose
 // owner said no and was forgotten: a keyed hash, which outlives the subscriber and
 // whatever is imported later.
@@ -68,17 +82,13 @@ func (r *Registry) Decline(ctx context.Context, token string) (Subscriber, error
 // suppress is what happens to a subscriber that must not be written to. What is
 // graver stays: a complaint is not forgotten over a bounce.
 func suppress(sub *Subscriber, cause Cause, reason, source string, now time.Time) (Change, bool) {
-	graver := sub.Status != Suppressed || sub.Cause == Bounced && cause != Bounced
-	no := (cause == Complained || cause == Declined) && sub.UnsubscribedAt.IsZero()
-	if no { // whoever lifts it, and whatever it was before
-		sub.UnsubscribedAt = now
-	}
-	if graver {
-		sub.Status, sub.Cause, sub.Reason, sub.SuppressedAt = Suppressed, cause, reason, now
-	}
-	if !graver && !no {
+	if sub.Status == Suppressed && cause.weight() <= sub.Cause.weight() {
 		return Change{}, false
 	}
+	if cause.saysNo() && sub.UnsubscribedAt.IsZero() { // whoever lifts it
+		sub.UnsubscribedAt = now
+	}
+	sub.Status, sub.Cause, sub.Reason, sub.SuppressedAt = Suppressed, cause, reason, now
 	return Change{Event: Event{At: now, What: "suppressed", Source: source, Detail: string(cause) + ": " + reason}}, true
 }
 

@@ -135,16 +135,6 @@ type ScheduleConfig struct {
 	Approve     string        `yaml:"approve"` // auto, manual
 }
 
-// BouncesConfig is how mails come back.
-type BouncesConfig struct {
-	Listen  string `yaml:"listen"`  // HOST:PORT for SMTP, lmtp:HOST:PORT or unix:PATH for LMTP; "" = none
-	Maildir string `yaml:"maildir"` // a maildir they are delivered to; "" = none
-	// Complaints is the address that is given to providers' feedback loops; "" = none
-	Complaints string `yaml:"complaints"`
-	// WebhookSecret is what a relay signs its posts to /bounces with, whsec_BASE64 (Standard Webhooks); several while it changes; "" = none
-	WebhookSecret string `yaml:"webhook_secret" secret:"true"`
-}
-
 // LimitsConfig bounds sign-ups; 0 = no limit.
 type LimitsConfig struct {
 	AddressEvery time.Duration `yaml:"address_every"` // between two mails to one address
@@ -251,19 +241,7 @@ func (c *Config) check(found *faults) {
 			fault("trusted_proxies", "%q is neither an IP address nor a network such as 10.0.0.0/8", s)
 		}
 	}
-	if a := c.Bounces.Listen; a != "" && !strings.HasPrefix(a, "unix:/") {
-		if _, _, err := net.SplitHostPort(strings.TrimPrefix(a, "lmtp:")); err != nil {
-			fault("bounces.listen", "%q: write 127.0.0.1:2525 for SMTP, lmtp:127.0.0.1:2424 or unix:/run/insights/lmtp for LMTP", a)
-		}
-	}
-	if a := c.Bounces.Complaints; a != "" {
-		if _, err := subscribers.ParseAddress(a); err != nil {
-			fault("bounces.complaints", "%q is no address: write abuse@bounces.example.com", a)
-		}
-	}
-	if _, err := c.Bounces.webhookKeys(); err != nil {
-		fault("bounces.webhook_secret", "%v", err)
-	}
+	c.checkBounces(fault)
 	for _, s := range c.TrustedOrigins {
 		if u, err := url.Parse(s); err != nil || u.Scheme == "" || u.Host == "" || u.Path != "" {
 			fault("trusted_origins", "%q is no origin: write https://www.example.com, without a path", s)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"crypto"
-	"encoding/base64"
 	"fmt"
 	"log/slog"
 	"net"
@@ -170,19 +169,4 @@ func (c *Config) relays(log *slog.Logger) newsletter.Transport {
 
 func (c *Config) relay(host string, port int, tls, user, password string) *smtp.Relay {
 	return &smtp.Relay{Host: host, Port: port, TLS: smtp.TLSMode(tls), User: user, Password: password, HELO: c.helo(), MaxMessages: c.SMTP.MessagesPerConnection}
-}
-
-// minWebhookKey is the least a webhook's key has, in bytes, by Standard Webhooks.
-const minWebhookKey = 24
-
-// webhookKeys are the keys in webhook_secret. The error never holds one.
-func (c BouncesConfig) webhookKeys() (keys [][]byte, err error) {
-	for _, secret := range strings.Fields(strings.ReplaceAll(c.WebhookSecret, ",", " ")) {
-		key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(secret, "whsec_"))
-		if err != nil || len(key) < minWebhookKey {
-			return nil, fmt.Errorf("write whsec_ and %d bytes or more in base64: echo whsec_$(head -c 32 /dev/urandom | base64)", minWebhookKey)
-		}
-		keys = append(keys, key)
-	}
-	return keys, nil
 }

@@ -2,8 +2,6 @@ package subscriberstest
 
 import (
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/scaledbydesign/insights/subscribers"
@@ -11,16 +9,8 @@ import (
 
 // privacyStories are about those who say no, and those who are asked too often.
 var privacyStories = []story{
-	{"who must not be written to, whoever asks", suppressedByCause},
-	{"who asks never to be written to", declined},
-	{"who says no while nothing may be sent to them", saidNo},
 	{"who was forgotten after a bounce", forgottenBounced},
-	{"moves are limited as sign-ups are", movesAreLimited},
-	{"moves to addresses of others", movesToAddresses},
 	{"a pause ends with the subscription", pausesEnd},
-	{"a suppression without a subscriber", suppressedUnknown},
-	{"a graver cause stays", graverCause},
-	{"a suppression is lifted", lifted},
 	{"forgotten: nothing is left but a hash", forgotten},
 	{"forgotten: an id is not given again", idsAreNotReused},
 	{"who was forgotten may come back, and nobody else may bring them", forgottenComesBack},
@@ -29,65 +19,6 @@ var privacyStories = []story{
 	{"limits of clients are told, others withhold mail in silence", limitsInAll},
 	{"an unsubscription is taken back", undone},
 	{"less mail instead of none", lessInstead},
-	{"a new address is confirmed before it counts", moves},
-	{"a new address that is suppressed, or somebody's", movesNowhere},
-}
-
-func moves(d *desk) {
-	before := d.confirmed("ada@example.com")
-	token := d.token(subscribers.PreferencesToken, "ada@example.com")
-	_, err := d.Move(d.Context(), token, d.address("Ada@new.example"), "")
-	d.want(err, nil, "move")
-	sub := d.get("ada@example.com")
-	if sub.Mailbox().String() != "Ada@new.example" || sub.Address.String() != "ada@example.com" {
-		d.Errorf("%+v", sub)
-	}
-	link := d.ConfirmURLToken(sub)
-	looked, err := d.Lookup(d.Context(), subscribers.ConfirmToken, link)
-	if err != nil || looked.Address != sub.Address {
-		d.Errorf("looking moved them: %+v, %v", looked, err)
-	}
-	for range 2 {
-		_, err = d.Confirm(d.Context(), link, "client")
-		d.want(err, nil, "confirm")
-	}
-	after := d.get("ada@new.example")
-	if after.ID != before.ID || after.PublicID != before.PublicID || after.Status != subscribers.Confirmed || after.Mailbox() != after.Address {
-		d.Errorf("%+v", after)
-	}
-	_, err = d.Store.ByKey(d.Context(), "ada@example.com")
-	d.want(err, subscribers.ErrNotFound, "the old address")
-	if got := d.history("ada@new.example"); got != "signed_up confirmed move_asked moved" {
-		d.Errorf("history %q", got)
-	}
-	_, err = d.Move(d.Context(), token, d.address("third@example.com"), "")
-	d.want(err, nil, "move")
-	late := d.ConfirmURLToken(d.get("ada@new.example"))
-	time.Sleep(73 * time.Hour)
-	_, err = d.Confirm(d.Context(), late, "")
-	d.want(err, subscribers.ErrExpired, "confirm late")
-}
-
-func movesNowhere(d *desk) {
-	d.confirmed("ada@example.com")
-	d.confirmed("ben@example.com")
-	d.suppress("eve@example.com", subscribers.Complained)
-	token := d.token(subscribers.PreferencesToken, "ada@example.com")
-	for _, to := range []string{"eve@example.com", "ADA@example.com"} {
-		_, err := d.Move(d.Context(), token, d.address(to), "")
-		d.want(err, nil, "move: the answer gives nothing away")
-		if sub := d.get("ada@example.com"); sub.Mailbox() != sub.Address {
-			d.Errorf("a mail goes to %s", sub.Mailbox())
-		}
-	}
-	_, err := d.Move(d.Context(), token, d.address("ben@example.com"), "")
-	d.want(err, nil, "move")
-	_, err = d.Confirm(d.Context(), d.ConfirmURLToken(d.get("ada@example.com")), "")
-	d.want(err, subscribers.ErrTaken, "confirm")
-	d.wantStatus("ada@example.com", subscribers.Confirmed)
-	d.wantStatus("ben@example.com", subscribers.Confirmed)
-	_, err = d.Move(d.Context(), d.token(subscribers.UnsubscribeToken, "ada@example.com"), d.address("x@example.com"), "")
-	d.want(err, subscribers.ErrToken, "move by another token")
 }
 
 func (d *desk) address(email string) subscribers.Address { return address(d.T, email) }
@@ -99,23 +30,6 @@ func (d *desk) confirmed(email string) subscribers.Subscriber {
 	return d.get(email)
 }
 
-// suppressions are those on record, in short.
-func (d *desk) suppressions() string {
-	d.Helper()
-	var all []string
-	for _, s := range collect(d.T, d.Store.Suppressions(d.Context())) {
-		all = append(all, strings.TrimSpace(fmt.Sprint(s.Email, " ", s.Status, " ", s.Cause)))
-	}
-	slices.Sort(all)
-	return strings.Join(all, ", ")
-}
-
-func (d *desk) suppress(email string, cause subscribers.Cause) {
-	d.Helper()
-	_, err := d.Suppress(d.Context(), d.address(email), cause, "said so", "test")
-	d.want(err, nil, "suppress")
-}
-
 // imports a confirmed reader and says what became of it.
 func (d *desk) imports(email string) subscribers.Outcome {
 	d.Helper()
@@ -124,127 +38,6 @@ func (d *desk) imports(email string) subscribers.Outcome {
 	outcomes, err := d.Import(d.Context(), []subscribers.Imported{row}, false)
 	d.want(err, nil, "import")
 	return outcomes[0]
-}
-
-func suppressedByCause(d *desk) {
-	for _, cause := range subscribers.Causes {
-		email := string(cause) + "@example.com"
-		d.confirmed(email)
-		d.suppress(email, cause)
-		d.wantStatus(email, subscribers.Suppressed)
-		time.Sleep(29 * 24 * time.Hour)
-		d.want(d.SignUp(d.Context(), form(email)), nil, "sign up: the answer gives nothing away")
-		d.wantStatus(email, subscribers.Suppressed)
-		if got := d.imports(email); got != subscribers.Kept {
-			d.Errorf("%s: an import: %s", cause, got)
-		}
-		time.Sleep(2 * 24 * time.Hour)
-		d.want(d.SignUp(d.Context(), form(email)), nil, "sign up")
-		want := subscribers.Suppressed
-		if cause == subscribers.Bounced { // mailboxes are mended
-			want = subscribers.Pending
-		}
-		d.wantStatus(email, want)
-	}
-	if got := d.suppressions(); got != "complaint@example.com suppressed complaint, owner@example.com suppressed owner, staff@example.com suppressed staff" {
-		d.Errorf("suppressions %q", got)
-	}
-}
-
-// declined is who never confirmed, and wants no more mails that ask whether they did.
-func declined(d *desk) {
-	const email = "ada@example.com"
-	d.want(d.SignUp(d.Context(), form(email)), nil, "sign up")
-	confirm, unsubscribe := d.ConfirmURLToken(d.get(email)), d.token(subscribers.UnsubscribeToken, email)
-	for range 2 {
-		sub, err := d.Decline(d.Context(), unsubscribe)
-		d.want(err, nil, "decline")
-		if sub.Status != subscribers.Suppressed || sub.Cause != subscribers.Declined || sub.UnsubscribedAt.IsZero() {
-			d.Errorf("%+v", sub)
-		}
-	}
-	_, err := d.Confirm(d.Context(), confirm, "")
-	d.want(err, subscribers.ErrSuppressed, "confirm")
-	_, err = d.Decline(d.Context(), confirm)
-	d.want(err, subscribers.ErrToken, "decline by another token")
-	time.Sleep(90 * 24 * time.Hour)
-	d.want(d.SignUp(d.Context(), form(email)), nil, "sign up again")
-	d.wantStatus(email, subscribers.Suppressed)
-	d.want(d.Forget(d.Context(), d.address(email)), nil, "forget")
-	d.want(d.SignUp(d.Context(), form(email)), nil, "sign up when forgotten")
-	if _, err := d.Store.ByKey(d.Context(), email); err == nil {
-		d.Error("whoever enters it makes a subscriber of one who said never")
-	}
-}
-
-func suppressedUnknown(d *desk) {
-	d.suppress("Nobody@example.com", subscribers.BlockedHere)
-	if _, err := d.Store.ByKey(d.Context(), "nobody@example.com"); err == nil {
-		d.Error("a subscriber was made")
-	}
-	if got := d.suppressions(); got != "suppressed staff" {
-		d.Errorf("suppressions %q", got)
-	}
-	changed, err := d.Suppress(d.Context(), d.address("nobody@example.com"), subscribers.BlockedHere, "again", "test")
-	if err != nil || changed {
-		d.Errorf("suppressed twice: %v, %v", changed, err)
-	}
-	d.want(d.SignUp(d.Context(), form("nobody@example.com")), nil, "sign up")
-	_, err = d.Add(d.Context(), form("nobody@example.com"), true, "they said so")
-	d.want(err, subscribers.ErrSuppressed, "add")
-	if got := d.imports("nobody@example.com"); got != subscribers.Kept {
-		d.Errorf("an import: %s", got)
-	}
-	if _, err := d.Store.ByKey(d.Context(), "nobody@example.com"); err == nil {
-		d.Error("they became a subscriber")
-	}
-	_, err = d.Lift(d.Context(), d.address("nobody@example.com"), "test")
-	d.want(err, nil, "lift")
-	if got := d.suppressions(); got != "" {
-		d.Errorf("suppressions %q", got)
-	}
-	d.confirmed("nobody@example.com")
-}
-
-func graverCause(d *desk) {
-	d.confirmed("ada@example.com")
-	d.suppress("ada@example.com", subscribers.Bounced)
-	d.suppress("ada@example.com", subscribers.Complained)
-	d.suppress("ada@example.com", subscribers.Bounced)
-	if got := d.suppressions(); got != "ada@example.com suppressed complaint" {
-		d.Errorf("suppressions %q", got)
-	}
-}
-
-func lifted(d *desk) {
-	for email, want := range map[string]subscribers.Status{"bounce": subscribers.Confirmed, "complaint": subscribers.Unsubscribed, "left": subscribers.Unsubscribed, "pending": subscribers.Pending} {
-		email += "@example.com"
-		if want == subscribers.Pending {
-			d.signUp(email)
-		} else {
-			d.confirmed(email)
-		}
-		cause := subscribers.Bounced
-		switch email {
-		case "complaint@example.com":
-			cause = subscribers.Complained
-		case "left@example.com":
-			_, err := d.Unsubscribe(d.Context(), d.token(subscribers.UnsubscribeToken, email), "link")
-			d.want(err, nil, "unsubscribe")
-		}
-		d.suppress(email, cause)
-		d.wantStatus(email, subscribers.Suppressed)
-		sub, err := d.Lift(d.Context(), d.address(email), "staff")
-		d.want(err, nil, "lift")
-		if sub.Status != want || sub.Reason != "" || sub.Cause != "" {
-			d.Errorf("%s: %+v", email, sub)
-		}
-		_, err = d.Lift(d.Context(), d.address(email), "staff")
-		d.want(err, subscribers.ErrNotFound, "lift twice")
-	}
-	if got := d.suppressions(); got != "" {
-		d.Errorf("suppressions %q", got)
-	}
 }
 
 func forgotten(d *desk) {
@@ -328,135 +121,6 @@ func forgottenBounced(d *desk) {
 			d.Errorf("an import of %s: %s", email, got)
 		}
 	}
-}
-
-// saidNo are those who unsubscribe, or are reported, while nothing may be sent to
-// them: they stay unsubscribed when that is lifted.
-func saidNo(d *desk) {
-	row := func(email string, status subscribers.Status, cause subscribers.Cause) {
-		d.Helper()
-		in, err := d.Check(subscribers.Imported{Address: d.address(email), Status: status, Cause: cause, Preferences: subscribers.Preferences{Cadence: subscribers.Daily}})
-		d.want(err, nil, "check")
-		for _, want := range []subscribers.Outcome{subscribers.Changed, subscribers.Unchanged} {
-			outcomes, err := d.Import(d.Context(), []subscribers.Imported{in}, false)
-			d.want(err, nil, "import")
-			if outcomes[0] != want && !(want == subscribers.Unchanged && outcomes[0] == subscribers.Kept) {
-				d.Errorf("%s: an import is %s, want %s", email, outcomes[0], want)
-			}
-		}
-	}
-	for email, no := range map[string]func(string){
-		"link@example.com": func(email string) {
-			_, err := d.Unsubscribe(d.Context(), d.token(subscribers.UnsubscribeToken, email), "one_click")
-			d.want(err, nil, "unsubscribe")
-		},
-		"staff@example.com": func(email string) {
-			_, changed, err := d.StaffUnsubscribe(d.Context(), d.address(email))
-			if d.want(err, nil, "unsubscribe"); !changed {
-				d.Error("to unsubscribe who is suppressed changes nothing")
-			}
-		},
-		"complaint@example.com": func(email string) { d.suppress(email, subscribers.Complained) },
-		"import@example.com":    func(email string) { row(email, subscribers.Unsubscribed, "") },
-		"reported@example.com":  func(email string) { row(email, subscribers.Suppressed, subscribers.Complained) },
-	} {
-		for _, cause := range []subscribers.Cause{subscribers.Bounced, subscribers.BlockedHere} {
-			email := string(cause) + "." + email
-			d.confirmed(email)
-			d.suppress(email, cause)
-			no(email)
-			d.wantStatus(email, subscribers.Suppressed)
-			_, err := d.Lift(d.Context(), d.address(email), "staff")
-			d.want(err, nil, "lift")
-			d.wantStatus(email, subscribers.Unsubscribed)
-		}
-	}
-}
-
-func movesAreLimited(d *desk) {
-	d.Limits = subscribers.Limits{AddressEvery: 15 * time.Minute, AddressADay: 3, Client: 12}
-	asked := 0
-	ask := func(from, client string, want error) {
-		d.Helper()
-		_, err := d.Move(d.Context(), d.token(subscribers.PreferencesToken, from), d.address("stranger@example.com"), client)
-		d.want(err, want, "move")
-		if d.get(from).NewAddress != (subscribers.Address{}) {
-			asked++
-		}
-	}
-	var movers []string
-	limits := d.Limits
-	d.Limits = subscribers.Limits{}
-	for i := range 10 {
-		movers = append(movers, fmt.Sprintf("ada+%d@example.com", i))
-		d.confirmed(movers[i])
-	}
-	d.Limits = limits
-	for _, from := range movers {
-		ask(from, "a", nil)
-	}
-	if asked != 1 {
-		d.Errorf("a stranger was asked %d times within a moment", asked)
-	}
-	for range 30 {
-		time.Sleep(16 * time.Minute)
-		for _, from := range movers[1:] {
-			if d.get(from).NewAddress == (subscribers.Address{}) {
-				ask(from, "", nil)
-				break
-			}
-		}
-	}
-	if asked != 3 {
-		d.Errorf("a stranger was asked %d times in a day", asked)
-	}
-}
-
-func movesToAddresses(d *desk) {
-	moving := func(from, to string) string {
-		d.Helper()
-		d.confirmed(from)
-		_, err := d.Move(d.Context(), d.token(subscribers.PreferencesToken, from), d.address(to), "")
-		d.want(err, nil, "move")
-		return d.ConfirmURLToken(d.get(from))
-	}
-	blocked := moving("ada@example.com", "blocked@example.com")
-	d.suppress("blocked@example.com", subscribers.BlockedHere)
-	_, err := d.Confirm(d.Context(), blocked, "")
-	d.want(err, subscribers.ErrSuppressed, "move to an address that was blocked meanwhile")
-	d.wantStatus("ada@example.com", subscribers.Confirmed)
-	if got := d.suppressions(); got != "suppressed staff" {
-		d.Errorf("suppressions %q", got)
-	}
-
-	pending := moving("ben@example.com", "pending@example.com")
-	d.signUp("pending@example.com")
-	_, err = d.Confirm(d.Context(), pending, "")
-	d.want(err, nil, "move to an address that somebody signed up")
-	d.wantStatus("pending@example.com", subscribers.Confirmed)
-	if sub := d.get("pending@example.com"); sub.Status != subscribers.Confirmed {
-		d.Errorf("%+v", sub)
-	}
-	if got := d.imports("ben@example.com"); got != subscribers.Kept {
-		d.Errorf("an old list with the address that was left: %s", got)
-	}
-	if got := d.history("pending@example.com"); !strings.HasSuffix(got, "move_asked moved") {
-		d.Errorf("history %q", got)
-	}
-
-	moving("cal@example.com", "nobody@example.com")
-	moving("dot@example.com", "Erased@example.com")
-	d.want(d.Forget(d.Context(), d.address("erased@example.com")), subscribers.ErrNotFound, "forget")
-	if to := d.get("dot@example.com").NewAddress; to != (subscribers.Address{}) {
-		d.Errorf("%s is still kept", to)
-	}
-	time.Sleep(8 * 24 * time.Hour)
-	_, err = d.Tidy(d.Context())
-	d.want(err, nil, "tidy")
-	if to := d.get("cal@example.com").NewAddress; to != (subscribers.Address{}) {
-		d.Errorf("%s is kept for ever", to)
-	}
-	d.wantStatus("cal@example.com", subscribers.Confirmed)
 }
 
 func pausesEnd(d *desk) {

@@ -3,6 +3,7 @@ package subscriberstest
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -41,7 +42,7 @@ func registry(t *testing.T, open func(t *testing.T) subscribers.Store) {
 		{"preferences", preferences},
 		{"staff add", staffAdd},
 	}
-	for _, story := range append(stories, privacyStories...) {
+	for _, story := range slices.Concat(stories, suppressionStories, privacyStories, moveStories) {
 		t.Run(story.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				keys, err := subscribers.NewKeyring(secret)

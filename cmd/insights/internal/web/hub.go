@@ -41,8 +41,7 @@ func (s *site) hub(w http.ResponseWriter, r *http.Request) error {
 		w.Header().Set("Retry-After", "600")
 		return answer(http.StatusServiceUnavailable, "There are too many subscriptions at the moment: try again later.")
 	case err != nil:
-		s.Log.ErrorContext(r.Context(), "request failed", "route", r.Pattern, "error", err)
-		return answer(http.StatusInternalServerError, "It is our fault, and it has been noted: try again in a minute.")
+		return s.failInText(w, r, err)
 	}
 	return answer(http.StatusAccepted, "Accepted.")
 }
@@ -53,4 +52,10 @@ func answerInText(w http.ResponseWriter, status int, text string) error {
 	w.WriteHeader(status)
 	io.WriteString(w, text+"\n") // a client that has gone is no error of ours
 	return nil
+}
+
+// failInText answers a program whose request failed through no fault of its own.
+func (s *site) failInText(w http.ResponseWriter, r *http.Request, err error) error {
+	s.Log.ErrorContext(r.Context(), "request failed", "route", r.Pattern, "error", err)
+	return answerInText(w, http.StatusInternalServerError, "It is our fault, and it has been noted: try again in a minute.")
 }

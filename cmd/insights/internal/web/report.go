@@ -62,8 +62,7 @@ func (s *site) report(w http.ResponseWriter, r *http.Request) error {
 	case errors.Is(err, newsletter.ErrNotOurs):
 		return answerInText(w, http.StatusAccepted, "nothing to do: "+err.Error())
 	case err != nil:
-		s.Log.ErrorContext(r.Context(), "request failed", "route", r.Pattern, "error", err)
-		return answerInText(w, http.StatusInternalServerError, "It is our fault, and it has been noted: try again in a minute.")
+		return s.failInText(w, r, err)
 	}
 	return answerInText(w, http.StatusAccepted, did)
 }

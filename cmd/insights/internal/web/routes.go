@@ -83,7 +83,7 @@ func (s *site) list() []route {
 			route{"POST /preferences/{token}/erase", s.erase, true},
 		)
 	}
-	if len(s.ReportKeys) > 0 {
+	if s.Reports != nil && len(s.ReportKeys) > 0 {
 		routes = append(routes, route{"POST /bounces", s.report, true})
 	}
 	if s.Hub != nil {
