@@ -213,7 +213,6 @@ func (d *daemon) openSite(ctx context.Context, c *Config, use database.Use) erro
 	if d.site, err = web.New(site); err != nil {
 		return err
 	}
-	d.site.Prepare(d.feeds.Load())
 	d.server = &http.Server{
 		Handler: d.site, ErrorLog: slog.NewLogLogger(d.log.Handler(), slog.LevelWarn),
 		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 60 * time.Second, IdleTimeout: 2 * time.Minute,
@@ -326,8 +325,10 @@ func (d *daemon) tidy(ctx context.Context) error {
 }
 
 // followLibrary rebuilds the feeds at each change of the library, also one that
-// came before it was called.
+// came before it was called. It first encodes what there is: readers are answered
+// meanwhile, and encoding is nearly half the work of a start.
 func (d *daemon) followLibrary(ctx context.Context) error {
+	d.site.Prepare(d.feeds.Load())
 	for {
 		changed := d.live.Changed()
 		if now := d.live.Current(); now != d.built {

@@ -3,6 +3,7 @@ package web
 import (
 	"bytes"
 	"compress/gzip"
+	"io"
 	"net/http"
 	"strings"
 	"sync"
@@ -42,26 +43,41 @@ var zstdEncoder = sync.OnceValue(func() *zstd.Encoder {
 	return encoder
 })
 
-// encode returns b in a coding. Equal bytes are encoded alike, on every machine.
-func encode(b []byte, c coding) []byte {
-	var out bytes.Buffer
-	switch c {
-	case brotliCoding:
-		w := brotli.NewWriterLevel(&out, brotliLevel)
-		w.Write(b) // into memory: never fails
-		w.Close()
-	case gzipCoding:
-		w, err := gzip.NewWriterLevel(&out, gzipLevel)
+// The writers are used again: the tables of a new one cost more than most documents.
+var (
+	brotliWriters = sync.Pool{New: func() any { return brotli.NewWriterLevel(nil, brotliLevel) }}
+	gzipWriters   = sync.Pool{New: func() any {
+		w, err := gzip.NewWriterLevel(nil, gzipLevel)
 		if err != nil {
 			panic(err) // the level is a constant
 		}
-		w.Write(b)
-		w.Close()
+		return w
+	}}
+)
+
+// encode returns b in a coding. Equal bytes are encoded alike, on every machine.
+func encode(b []byte, c coding) []byte {
+	switch c {
+	case brotliCoding:
+		return write(b, &brotliWriters)
+	case gzipCoding:
+		return write(b, &gzipWriters)
 	case zstdCoding:
 		return zstdEncoder().EncodeAll(b, nil)
-	default:
-		return b
 	}
+	return b
+}
+
+func write(b []byte, writers *sync.Pool) []byte {
+	w := writers.Get().(interface {
+		io.WriteCloser
+		Reset(io.Writer)
+	})
+	defer writers.Put(w)
+	var out bytes.Buffer
+	w.Reset(&out)
+	w.Write(b) // into memory: never fails
+	w.Close()
 	return out.Bytes()
 }
 

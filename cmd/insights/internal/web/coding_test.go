@@ -129,3 +129,14 @@ func FuzzMatches(f *testing.F) {
 		}
 	})
 }
+
+func TestAWriterThatWasUsedEncodesLikeANewOne(t *testing.T) {
+	long, short := bytes.Repeat([]byte("a longer text before "), 5000), []byte("a short text after it")
+	for c := range coding(codings) {
+		first := encode(short, c)
+		encode(long, c)
+		if again := encode(short, c); !bytes.Equal(again, first) {
+			t.Errorf("%v: %x, then %x", names[c], first, again)
+		}
+	}
+}

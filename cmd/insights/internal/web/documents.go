@@ -35,11 +35,15 @@ type publication struct {
 	heads map[string]*body // by path
 }
 
-// Prepare encodes the documents of a set that is about to come into force, so that
-// no reader waits for it. What did not change is not encoded again.
+// Prepare encodes the documents of a set that is about to come into force, or is in
+// force already, so that no reader waits for it. What did not change is not encoded
+// again, nor what readers have asked for.
 func (s *Site) Prepare(set *feeds.Set) {
 	d := &s.site.documents
-	p := s.site.publish(set, d.current.Load())
+	p := s.site.publication()
+	if p.set != set {
+		p = s.site.publish(set, p)
+	}
 	for _, head := range p.heads {
 		head.encodeAll()
 	}
