@@ -186,7 +186,7 @@ func (d *daemon) openSite(ctx context.Context, c *Config, use database.Use) erro
 	}
 	site := web.Config{
 		Site: c.Site, Pages: pages, Library: d.live.Current, Feeds: d.feeds.Load, FeedSite: c.feedSite(),
-		Registry: d.registry, Archive: d.db, Ready: d.db.Ping, Changed: d.live.Changed, Closing: ctx.Done(), Readers: &d.readers,
+		Registry: d.registry, Archive: d.db, Mails: d.db, Ready: d.db.Ping, Changed: d.live.Changed, Closing: ctx.Done(), Readers: &d.readers,
 		FormKey: formKey(d.registry.Keys), TrustedOrigins: c.TrustedOrigins, Log: d.log, Dev: use == database.Development,
 	}
 	if site.ReportKeys, err = c.Bounces.webhookKeys(); err != nil {
@@ -236,11 +236,16 @@ func (d *daemon) buildFeeds(ctx context.Context, library *content.Library) error
 	} else {
 		set = set.Dated(changed)
 	}
+	d.prepare(set)
+	d.feeds.Store(set)
+	return nil
+}
+
+// prepare has documents ready in every encoding, once there is a site.
+func (d *daemon) prepare(set *feeds.Set) {
 	if d.site != nil {
 		d.site.Prepare(set)
 	}
-	d.feeds.Store(set)
-	return nil
 }
 
 // run runs every part until ctx is done or one of them fails. The HTTP server
@@ -328,7 +333,7 @@ func (d *daemon) tidy(ctx context.Context) error {
 // came before it was called. It first encodes what there is: readers are answered
 // meanwhile, and encoding is nearly half the work of a start.
 func (d *daemon) followLibrary(ctx context.Context) error {
-	d.site.Prepare(d.feeds.Load())
+	d.prepare(d.feeds.Load())
 	for {
 		changed := d.live.Changed()
 		if now := d.live.Current(); now != d.built {
