@@ -113,8 +113,8 @@ func (w *Writer) Copy(uid string, sub subscribers.Subscriber) Copy {
 		MessageID:   w.MessageID(uid, sub.PublicID),
 		To:          sub.Address.String(),
 		ToName:      sub.Name,
-		Unsubscribe: w.Registry.Keys.Make(subscribers.UnsubscribeToken, sub.PublicID, ""),
-		Preferences: w.Registry.Keys.Make(subscribers.PreferencesToken, sub.PublicID, ""),
+		Unsubscribe: w.Registry.Token(subscribers.UnsubscribeToken, sub),
+		Preferences: w.Registry.Token(subscribers.PreferencesToken, sub),
 		Since:       w.date(sub.ConfirmedAt),
 	}
 }
@@ -182,7 +182,11 @@ func (w *Writer) single(t Task, to subscribers.Address) (r Rendered, err error) 
 		return r, err
 	}
 	sub, base := t.Subscriber, w.Identity.BaseURL
-	unsubscribe := base + "/unsubscribe/" + w.Registry.Keys.Make(subscribers.UnsubscribeToken, sub.PublicID, "")
+	unsubscribe := base + "/unsubscribe/" + w.Registry.Token(subscribers.UnsubscribeToken, sub)
+	preferences := base + "/preferences/" + w.Registry.Token(subscribers.PreferencesToken, sub)
+	if t.Kind == MovedMail {
+		preferences = "" // they went with the reader
+	}
 	if t.Kind == ConfirmMail && to != sub.Address {
 		unsubscribe = "" // whose it is, is not yet known
 	}
@@ -190,8 +194,9 @@ func (w *Writer) single(t Task, to subscribers.Address) (r Rendered, err error) 
 		Kind: t.Kind, Address: to.String(), MovedTo: sub.Address.Masked(), Name: sub.Name,
 		Cadence: string(sub.Cadence), Categories: sub.Categories,
 		AskedAt: t.Created.In(w.zone()), ExpiresAt: sub.NonceExpires.In(w.zone()),
-		ConfirmURL:     base + "/confirm/" + w.Registry.ConfirmURLToken(sub),
-		PreferencesURL: base + "/preferences/" + w.Registry.Keys.Make(subscribers.PreferencesToken, sub.PublicID, ""),
+		ConfirmURL:     base + "/confirm/" + w.Registry.Token(subscribers.ConfirmToken, sub),
+		ReturnURL:      base + "/moved/" + w.Registry.WayBack(sub, t.Created),
+		PreferencesURL: preferences,
 		UnsubscribeURL: unsubscribe,
 	})
 }

@@ -44,7 +44,8 @@ type Notice struct {
 	AskedAt        time.Time
 	ExpiresAt      time.Time
 	ConfirmURL     string
-	PreferencesURL string
+	ReturnURL      string // of a MovedMail: where it is called back
+	PreferencesURL string // "" in a MovedMail
 	UnsubscribeURL string // "" where the address may not be theirs
 }
 

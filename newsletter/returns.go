@@ -287,7 +287,7 @@ func (r *Returns) optOut(ctx context.Context, ref Ref) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return r.leave(ctx, r.Registry.Keys.Make(subscribers.UnsubscribeToken, reader.PublicID, ""))
+	return r.leave(ctx, r.Registry.Token(subscribers.UnsubscribeToken, reader))
 }
 
 // suspend suppresses a reader if a bounce asks for it.

@@ -142,10 +142,12 @@ func (c *connection) mail(ctx context.Context, t Task) (e Envelope, m Mark, mess
 	if err != nil {
 		return e, m, nil, err
 	}
-	own := c.Writer.Copy(uid, t.Subscriber)
-	if t.To != "" { // frozen by an earlier attempt
-		own.To = t.To
+	if t.To != "" { // frozen by an earlier attempt; its links go with the mailbox
+		if t.Subscriber.Address, err = subscribers.ParseAddress(t.To); err != nil {
+			return e, m, nil, &renderError{err}
+		}
 	}
+	own := c.Writer.Copy(uid, t.Subscriber)
 	if message, err = stencil.Fill(c.buffer[:0], own); err != nil {
 		return e, m, nil, &renderError{err}
 	}

@@ -14,10 +14,41 @@ var ErrTaken = errors.New("somebody is subscribed with this address already")
 // the new address: limits, which count it as one, withhold the mail in silence, but
 // for ErrTooMany about client.
 func (r *Registry) Move(ctx context.Context, token string, to Address, client string) (Subscriber, error) {
+	return r.askToMove(ctx, PreferencesToken, token, to, client)
+}
+
+// returnWithin is how long whoever reads a mailbox that a subscription has left can
+// call it back, in days.
+const returnWithin = 7
+
+// WayBack is the token by which the mailbox that a reader has left can call the
+// subscription back. No later move ends it, since a thief could ask for one; it ends
+// returnWithin days after it was made.
+func (r *Registry) WayBack(sub Subscriber, made time.Time) string {
+	return r.Keys.Make(ReturnToken, sub.PublicID, made.UTC().Format(time.DateOnly))
+}
+
+func (r *Registry) validReturn(token string, sub Subscriber) error {
+	today := time.Now()
+	for age := range returnWithin + 1 {
+		if publicID, err := r.Keys.Check(ReturnToken, token, today.AddDate(0, 0, -age).UTC().Format(time.DateOnly)); err == nil && publicID == sub.PublicID {
+			return nil
+		}
+	}
+	return ErrToken
+}
+
+// Return is Move by whoever was told that the subscription has left their mailbox; its
+// token is one of WayBack.
+func (r *Registry) Return(ctx context.Context, token string, to Address, client string) (Subscriber, error) {
+	return r.askToMove(ctx, ReturnToken, token, to, client)
+}
+
+func (r *Registry) askToMove(ctx context.Context, p Purpose, token string, to Address, client string) (Subscriber, error) {
 	if to == (Address{}) {
 		return Subscriber{}, errors.New("there is no address")
 	}
-	sub, err := r.Lookup(ctx, PreferencesToken, token)
+	sub, err := r.Lookup(ctx, p, token)
 	if err != nil {
 		return sub, err
 	}
@@ -28,7 +59,7 @@ func (r *Registry) Move(ctx context.Context, token string, to Address, client st
 	if err != nil {
 		return Subscriber{}, err
 	}
-	return r.edit(ctx, PreferencesToken, token, func(sub *Subscriber) (Change, error) {
+	return r.edit(ctx, p, token, func(sub *Subscriber) (Change, error) {
 		now := time.Now()
 		switch {
 		case sub.Status != Confirmed:
@@ -57,16 +88,8 @@ func (r *Registry) lastAsked(sub *Subscriber) time.Time {
 
 // mayWrite reports whether an address is not suppressed.
 func (r *Registry) mayWrite(ctx context.Context, a Address) (bool, error) {
-	var status Status
-	looked := errors.New("looked")
-	_, err := r.Store.Edit(ctx, a.Key(), func(s *Subscriber) (Change, error) {
-		status = s.Status
-		return Change{}, looked
-	})
-	if !errors.Is(err, looked) {
-		return false, err
-	}
-	return status != Suppressed, nil
+	kept, err := r.Kept(ctx, a)
+	return kept.Status != Suppressed, err
 }
 
 // move gives a subscriber the address they have confirmed, and has the old one told, in

@@ -151,9 +151,23 @@ func cleanName(name string) (string, error) {
 // breaks reports a control character or a line break of any kind.
 func breaks(r rune) bool { return unicode.IsControl(r) || unicode.In(r, unicode.Zl, unicode.Zp) }
 
-// ConfirmURLToken is the token of the confirmation link in force.
-func (r *Registry) ConfirmURLToken(sub Subscriber) string {
-	return r.Keys.Make(ConfirmToken, sub.PublicID, sub.Nonce)
+// Token is what opens a subscriber's link as they are now. WayBack makes those of
+// ReturnToken.
+func (r *Registry) Token(p Purpose, sub Subscriber) string {
+	return r.Keys.Make(p, sub.PublicID, scope(p, sub))
+}
+
+// scope is what of a subscriber a token goes with: a confirmation with the nonce, so
+// that a later one replaces it; preferences with the mailbox, since its mails may have
+// another reader when they have left it.
+func scope(p Purpose, sub Subscriber) string {
+	switch p {
+	case ConfirmToken:
+		return sub.Nonce
+	case PreferencesToken:
+		return sub.Address.Key()
+	}
+	return ""
 }
 
 // Lookup returns the subscriber that a token of this purpose belongs to, and
@@ -174,11 +188,10 @@ func (r *Registry) Lookup(ctx context.Context, p Purpose, token string) (Subscri
 }
 
 func (r *Registry) valid(p Purpose, token string, sub Subscriber) error {
-	scope := ""
-	if p == ConfirmToken {
-		scope = sub.Nonce
+	if p == ReturnToken {
+		return r.validReturn(token, sub)
 	}
-	publicID, err := r.Keys.Check(p, token, scope)
+	publicID, err := r.Keys.Check(p, token, scope(p, sub))
 	if err != nil {
 		return err
 	}
@@ -290,16 +303,18 @@ func (r *Registry) Prefer(ctx context.Context, token string, p Preferences) (Sub
 
 // Add lets staff enter somebody: confirmed at once when basis says on what ground,
 // else as a sign-up that the person must confirm. It returns ErrSuppressed for an
-// address that must not be written to.
-func (r *Registry) Add(ctx context.Context, s SignUp, confirmed bool, basis string) (Subscriber, error) {
+// address that must not be written to. A confirmed subscriber stays as they are: added
+// is false.
+func (r *Registry) Add(ctx context.Context, s SignUp, confirmed bool, basis string) (sub Subscriber, added bool, err error) {
 	if confirmed && strings.TrimSpace(basis) == "" {
-		return Subscriber{}, errors.New("a confirmed subscriber needs the basis of consent")
+		return sub, false, errors.New("a confirmed subscriber needs the basis of consent")
 	}
 	address, prefs, name, err := r.check(s)
 	if err != nil {
-		return Subscriber{}, err
+		return sub, false, err
 	}
-	return r.Store.Edit(ctx, address.Key(), func(sub *Subscriber) (Change, error) {
+	sub, err = r.Store.Edit(ctx, address.Key(), func(sub *Subscriber) (Change, error) {
+		added = sub.Status != Confirmed
 		switch sub.Status {
 		case Suppressed:
 			return Change{}, fmt.Errorf("%w: %s", ErrSuppressed, sub.Reason)
@@ -328,6 +343,7 @@ func (r *Registry) Add(ctx context.Context, s SignUp, confirmed bool, basis stri
 		}
 		return change, nil
 	})
+	return sub, added && err == nil, err
 }
 
 // String is the choice in one line: "weekly: architecture, leadership".

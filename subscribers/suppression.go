@@ -53,6 +53,20 @@ const ReasonForgotten = "forgotten"
 // its owner signs up: mailboxes are mended.
 const retryBounced = 30 * 24 * time.Hour
 
+// Kept is what is kept of an address: a subscriber, or the little that outlives one,
+// without an Address. Of an unknown one it is the zero Subscriber.
+func (r *Registry) Kept(ctx context.Context, a Address) (kept Subscriber, err error) {
+	looked := errors.New("looked")
+	_, err = r.Store.Edit(ctx, a.Key(), func(s *Subscriber) (Change, error) {
+		kept = *s
+		return Change{}, looked
+	})
+	if errors.Is(err, looked) {
+		err = nil
+	}
+	return kept, err
+}
+
 // Suppress keeps all mail from an address, also from one that is no subscriber's.
 // changed is false when it already was.
 func (r *Registry) Suppress(ctx context.Context, a Address, cause Cause, reason, source string) (changed bool, err error) {

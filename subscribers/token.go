@@ -19,6 +19,7 @@ const (
 	ConfirmToken     Purpose = "confirm"
 	UnsubscribeToken Purpose = "unsubscribe"
 	PreferencesToken Purpose = "preferences"
+	ReturnToken      Purpose = "return" // to an address that its reader has left
 	BounceAddress    Purpose = "bounce" // of an address that bounces come back to
 )
 

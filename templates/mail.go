@@ -88,6 +88,7 @@ func (m *Mail) try() error {
 		unsubscribe = "https://insights.invalid/unsubscribe/" + newsletter.MarkUnsubscribe
 		preferences = "https://insights.invalid/preferences/" + newsletter.MarkPreferences
 		confirm     = "https://insights.invalid/confirm/token"
+		callBack    = "https://insights.invalid/moved/token"
 	)
 	at := time.Date(2026, time.January, 5, 9, 0, 0, 0, time.UTC)
 	item := newsletter.Item{Slug: "sample", Title: "Title", Summary: "Summary.", CategoryName: "Category", Date: at, Minutes: 5}
@@ -122,9 +123,9 @@ func (m *Mail) try() error {
 	n.Kind = newsletter.AlreadyMail
 	r, err = m.Notice(n)
 	check(n.Kind, r, err, preferences, unsubscribe)
-	n.Kind, n.MovedTo = newsletter.MovedMail, "n…@insights.invalid"
+	n.Kind, n.MovedTo, n.ReturnURL, n.PreferencesURL = newsletter.MovedMail, "n…@insights.invalid", callBack, ""
 	r, err = m.Notice(n)
-	check(n.Kind, r, err, preferences)
+	check(n.Kind, r, err, callBack, unsubscribe)
 	return errors.Join(faults...)
 }
 

@@ -63,6 +63,7 @@ func notice(kind newsletter.MessageKind) newsletter.Notice {
 		ExpiresAt:      time.Date(2026, 1, 8, 9, 30, 0, 0, time.UTC),
 		MovedTo:        "n…@example.org",
 		ConfirmURL:     base + "/confirm/k1.ZL5DB3VQ7T.9y_Yf-0pQ2aBcDeFgHiJkLmN",
+		ReturnURL:      base + "/moved/k1.ZL5DB3VQ7T.Yf-0pQ2aBcDeFgHiJkLmN9y_",
 		PreferencesURL: base + "/preferences/k1.ZL5DB3VQ7T.pQ2aBcDeFgHiJkLmN9y_Yf-0",
 		UnsubscribeURL: base + "/unsubscribe/k1.ZL5DB3VQ7T.BcDeFgHiJkLmN9y_Yf-0pQ2a",
 	}

@@ -277,6 +277,14 @@ type PreferencesPage struct {
 	Unsubscribe string // path
 }
 
+// MovedPage lets a reader call back a subscription that went to another address.
+type MovedPage struct {
+	Head
+	Email       string // where it goes now, masked
+	Form        Form   // its Action and Errors
+	Unsubscribe string // path
+}
+
 // ErasePage asks for the press of a button that erases a reader's data.
 type ErasePage struct {
 	Head
@@ -332,6 +340,7 @@ func (*ConfirmPage) template() string     { return "confirm" }
 func (*ConfirmedPage) template() string   { return "confirmed" }
 func (*UnsubscribePage) template() string { return "unsubscribe" }
 func (*PreferencesPage) template() string { return "preferences" }
+func (*MovedPage) template() string       { return "moved" }
 func (*ErasePage) template() string       { return "erase" }
 func (*NoticePage) template() string      { return "notice" }
 func (*InboxPage) template() string       { return "inbox" }
@@ -371,6 +380,7 @@ func samples() []View {
 		&UnsubscribePage{Head: head, Done: true, Undo: "/sample"},
 		&PreferencesPage{Head: head, Form: form, Saved: true, PausedUntil: "1 January 2027"},
 		&PreferencesPage{Head: head, Form: form},
+		&MovedPage{Head: head, Form: form},
 		&ErasePage{Head: head},
 		&NoticePage{Head: head, Paragraphs: []string{"Sample"}, Links: []Link{{"Sample", "/"}}},
 		&InboxPage{Head: head, Letters: []Letter{{Path: "/sample"}}},

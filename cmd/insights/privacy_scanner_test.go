@@ -25,7 +25,13 @@ func TestLinkScannersChangeNothing(t *testing.T) {
 	others := e2eReadMail(t, relay.await(t, "other@example.com", 1).Raw)
 	s.post(others.link(t, s.base+"/confirm/"), nil)
 	s.signUp("other@example.com", "", "weekly", "leadership") // is told that they are subscribed
-	relay.await(t, "other@example.com", 2)
+	already := e2eReadMail(t, relay.await(t, "other@example.com", 2).Raw)
+	left := already.link(t, s.base+"/preferences/")
+	replaced := others.link(t, s.base+"/confirm/")
+	s.post(left+"/address", url.Values{"email": {"moved@example.com"}})
+	moving := e2eReadMail(t, relay.await(t, "moved@example.com", 1).Raw)
+	s.post(moving.link(t, s.base+"/confirm/"), nil)
+	relay.await(t, "other@example.com", 3) // is told that they have moved
 	relay.await(t, "pending@example.com", 1)
 	id, _ := s.plan()
 	s.insights("digest", "send", id, "--yes")
@@ -35,7 +41,7 @@ func TestLinkScannersChangeNothing(t *testing.T) {
 
 	state := func() string {
 		all := s.insights("subscriber", "list", "--json") + s.insights("suppress", "list", "--json") + s.insights("delivery", "list", "--json")
-		for _, address := range []string{"pending@example.com", "reader@example.com", "other@example.com"} {
+		for _, address := range []string{"pending@example.com", "reader@example.com", "moved@example.com"} {
 			all += s.insights("subscriber", "show", address, "--json")
 		}
 		return all
@@ -56,7 +62,7 @@ func TestLinkScannersChangeNothing(t *testing.T) {
 		kind, _, _ := strings.Cut(strings.TrimPrefix(link, s.base+"/"), "/")
 		kinds[kind] = true
 		for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodOptions} {
-			if answer := s.do(method, link, "", ""); answer.Status >= 400 && !strings.HasSuffix(link, "/preview") && !strings.HasSuffix(link, "/digests/0") { // those of a test mail are nobody's
+			if answer := s.do(method, link, "", ""); answer.Status >= 400 && link != left && link != replaced && !strings.HasSuffix(link, "/preview") && !strings.HasSuffix(link, "/digests/0") { // those of a test mail are nobody's
 				t.Errorf("%s %s: %d", method, link, answer.Status)
 			}
 		}
@@ -67,7 +73,7 @@ func TestLinkScannersChangeNothing(t *testing.T) {
 			}
 		}
 	}
-	for _, kind := range []string{"confirm", "unsubscribe", "preferences", "insights", "digests"} {
+	for _, kind := range []string{"confirm", "unsubscribe", "preferences", "moved", "insights", "digests"} {
 		if !kinds[kind] {
 			t.Errorf("no mail has a link to /%s", kind)
 		}
@@ -75,8 +81,8 @@ func TestLinkScannersChangeNothing(t *testing.T) {
 	if after := state(); after != before {
 		t.Errorf("looking at %d links changed something:\n%s\n---\n%s", len(links), before, after)
 	}
-	if n := len(relay.all()); n != 7 {
-		t.Errorf("%d mails; want 7, none of them caused by looking", n)
+	if n := len(relay.all()); n != 9 {
+		t.Errorf("%d mails; want 9, none of them caused by looking", n)
 	}
 	// And a button does what it says.
 	if answer := s.post(confirmation.link(t, s.base+"/confirm/"), url.Values{}); answer.Status != http.StatusOK {

@@ -50,7 +50,7 @@ func e2eCrowd(t testing.TB, s *e2eSite) []e2eReader {
 			}
 		}
 		crowd[i] = e2eReader{fmt.Sprintf("reader-%04d@example.com", i), categories}
-		_, err := registry.Add(t.Context(), subscribers.SignUp{
+		_, _, err := registry.Add(t.Context(), subscribers.SignUp{
 			Address: crowd[i].email, Preferences: subscribers.Preferences{Cadence: subscribers.Weekly, Categories: categories}, Source: "staff",
 		}, true, "test")
 		if err != nil {

@@ -115,7 +115,7 @@ func addReaders(t testing.TB, file string, n int) (crowd []string) {
 			}
 		}
 		crowd = append(crowd, fmt.Sprintf("reader-%05d@example.com", i))
-		_, err := registry.Add(t.Context(), subscribers.SignUp{
+		_, _, err := registry.Add(t.Context(), subscribers.SignUp{
 			Address: crowd[i], Preferences: subscribers.Preferences{Cadence: subscribers.Weekly, Categories: categories}, Source: "staff",
 		}, true, "test")
 		if err != nil {

@@ -170,9 +170,24 @@ func (n *newsroom) subscriber(ctx context.Context, address string) (subscribers.
 	}
 	s, err := n.db.ByKey(ctx, a.Key())
 	if errors.Is(err, subscribers.ErrNotFound) {
-		return s, fmt.Errorf("%s is no subscriber; see: insights subscriber list", a)
+		return s, n.unknown(ctx, a)
 	}
 	return s, err
+}
+
+// unknown says that an address is no subscriber's, and what is kept of it all the same.
+func (n *newsroom) unknown(ctx context.Context, a subscribers.Address) error {
+	kept, err := n.registry.Kept(ctx, a)
+	switch {
+	case err != nil:
+		return err
+	case kept.Status == subscribers.Suppressed:
+		return fmt.Errorf("%s is no subscriber, and is suppressed since %s (%s: %s);\nto let mail go there again: insights suppress remove %[1]s",
+			a, moment(kept.SuppressedAt, n.config.zone()), kept.Cause, kept.Reason)
+	case kept.Status == subscribers.Unsubscribed:
+		return fmt.Errorf("%s is no subscriber; they said no once, and were forgotten:\nonly they can sign up again", a)
+	}
+	return fmt.Errorf("%s is no subscriber; see: insights subscriber list", a)
 }
 
 func (p *program) subscriberAddCommand() *cobra.Command {
@@ -199,20 +214,24 @@ func (p *program) subscriberAddCommand() *cobra.Command {
 					return p.wouldAdd(signUp, confirmed)
 				}
 				n.config.renameCategories(cmd.Context(), n.db, p.log())
-				s, err := n.registry.Add(cmd.Context(), signUp, confirmed, basis)
+				s, added, err := n.registry.Add(cmd.Context(), signUp, confirmed, basis)
 				if errors.Is(err, subscribers.ErrSuppressed) {
 					return &coded{err, exitPartly, false}
 				}
 				if err != nil {
 					return err
 				}
-				if done, err := p.out.document(subscriberDocument(s)); done {
+				if done, err := p.out.document(editedJSON{subscriberJSON: subscriberDocument(s), Changed: added}); done {
 					return err
 				}
-				if s.Status == subscribers.Pending {
+				gets := subscribers.Preferences{Cadence: s.Cadence, Categories: s.Categories}
+				switch {
+				case !added:
+					p.out.line("%s is %s already, %s: nothing was changed;\nto change what they get: insights subscriber set %[1]s", s.Address, s.Status, gets)
+				case s.Status == subscribers.Pending:
 					p.out.line("%s is pending: a confirmation mail is queued", s.Address)
-				} else {
-					p.out.line("%s is %s, %s", s.Address, s.Status, subscribers.Preferences{Cadence: s.Cadence, Categories: s.Categories})
+				default:
+					p.out.line("%s is %s, %s", s.Address, s.Status, gets)
 				}
 				return nil
 			})

@@ -179,7 +179,7 @@ func (w *world) join(chosen string, names ...string) {
 
 func (w *world) joinAs(cadence subscribers.Cadence, chosen, name string) {
 	w.Helper()
-	_, err := w.registry.Add(w.Context(), subscribers.SignUp{Address: address(name), Source: "staff",
+	_, _, err := w.registry.Add(w.Context(), subscribers.SignUp{Address: address(name), Source: "staff",
 		Preferences: subscribers.Preferences{Cadence: cadence, Categories: strings.Fields(chosen)}}, true, "test")
 	w.check(err)
 }

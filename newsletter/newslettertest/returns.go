@@ -45,7 +45,7 @@ func (w *world) path(digest int64, name string) string {
 
 // leaving is the address that a reader writes to in order to leave.
 func (w *world) leaving(name string) string {
-	return "unsubscribe+" + w.registry.Keys.Make(subscribers.UnsubscribeToken, w.reader(name).PublicID, "") + "@bounces.example.com"
+	return "unsubscribe+" + w.registry.Token(subscribers.UnsubscribeToken, w.reader(name)) + "@bounces.example.com"
 }
 
 // notification is a bounce as servers write it (RFC 3464).

@@ -48,7 +48,7 @@ func sendsEach(w *world) {
 		seen[m.MessageID], seen[m.To] = true, true
 		sub := w.reader(strings.TrimSuffix(m.To, "@example.com"))
 		for _, p := range []subscribers.Purpose{subscribers.UnsubscribeToken, subscribers.PreferencesToken} {
-			if token := w.registry.Keys.Make(p, sub.PublicID, ""); strings.Count(m.Text, token) != 1 || strings.Count(m.HTML, token) != 1 {
+			if token := w.registry.Token(p, sub); strings.Count(m.Text, token) != 1 || strings.Count(m.HTML, token) != 1 {
 				w.Errorf("the mail to %s lacks its %s link:\n%s", m.To, p, m.Text)
 			}
 		}

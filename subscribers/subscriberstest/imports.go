@@ -135,7 +135,7 @@ func asAdded(t *testing.T, r *subscribers.Registry) {
 	if _, err := r.Import(t.Context(), []subscribers.Imported{in}, false); err != nil {
 		t.Fatal(err)
 	}
-	added, err := r.Add(t.Context(), subscribers.SignUp{Address: "added@example.com", Source: "import", Preferences: in.Preferences}, true, "the fair")
+	added, _, err := r.Add(t.Context(), subscribers.SignUp{Address: "added@example.com", Source: "import", Preferences: in.Preferences}, true, "the fair")
 	if err != nil {
 		t.Fatal(err)
 	}

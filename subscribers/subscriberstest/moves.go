@@ -14,6 +14,7 @@ var moveStories = []story{
 	{"a new address that is suppressed, or somebody's", movesNowhere},
 	{"moves are limited as sign-ups are", movesAreLimited},
 	{"moves to addresses of others", movesToAddresses},
+	{"links in a mailbox that was left", mailboxThatWasLeft},
 }
 
 func moves(d *desk) {
@@ -25,7 +26,7 @@ func moves(d *desk) {
 	if sub.Mailbox().String() != "Ada@new.example" || sub.Address.String() != "ada@example.com" {
 		d.Errorf("%+v", sub)
 	}
-	link := d.ConfirmURLToken(sub)
+	link := d.Token(subscribers.ConfirmToken, sub)
 	looked, err := d.Lookup(d.Context(), subscribers.ConfirmToken, link)
 	if err != nil || looked.Address != sub.Address {
 		d.Errorf("looking moved them: %+v, %v", looked, err)
@@ -43,9 +44,9 @@ func moves(d *desk) {
 	if got := d.history("ada@new.example"); got != "signed_up confirmed move_asked moved" {
 		d.Errorf("history %q", got)
 	}
-	_, err = d.Move(d.Context(), token, d.address("third@example.com"), "")
+	_, err = d.Move(d.Context(), d.token(subscribers.PreferencesToken, "ada@new.example"), d.address("third@example.com"), "")
 	d.want(err, nil, "move")
-	late := d.ConfirmURLToken(d.get("ada@new.example"))
+	late := d.Token(subscribers.ConfirmToken, d.get("ada@new.example"))
 	time.Sleep(73 * time.Hour)
 	_, err = d.Confirm(d.Context(), late, "")
 	d.want(err, subscribers.ErrExpired, "confirm late")
@@ -65,7 +66,7 @@ func movesNowhere(d *desk) {
 	}
 	_, err := d.Move(d.Context(), token, d.address("ben@example.com"), "")
 	d.want(err, nil, "move")
-	_, err = d.Confirm(d.Context(), d.ConfirmURLToken(d.get("ada@example.com")), "")
+	_, err = d.Confirm(d.Context(), d.Token(subscribers.ConfirmToken, d.get("ada@example.com")), "")
 	d.want(err, subscribers.ErrTaken, "confirm")
 	d.wantStatus("ada@example.com", subscribers.Confirmed)
 	d.wantStatus("ben@example.com", subscribers.Confirmed)
@@ -112,13 +113,77 @@ func movesAreLimited(d *desk) {
 	}
 }
 
+// mailboxThatWasLeft may have another reader by now, or it was a thief who moved its
+// reader's digests.
+func mailboxThatWasLeft(d *desk) {
+	d.confirmed("ada@example.com")
+	ada := func() subscribers.Subscriber {
+		d.Helper()
+		for sub, err := range d.Store.List(d.Context(), subscribers.Filter{}) {
+			d.want(err, nil, "list")
+			return sub
+		}
+		d.Fatal("they are gone")
+		return subscribers.Subscriber{}
+	}
+	move := func(ask func() error, to string) {
+		d.Helper()
+		d.want(ask(), nil, "ask to move")
+		_, err := d.Confirm(d.Context(), d.Token(subscribers.ConfirmToken, ada()), "")
+		d.want(err, nil, "confirm")
+		if got := ada().Address.String(); got != to {
+			d.Fatalf("the address is %s", got)
+		}
+	}
+	byMail := func(token, to string) func() error {
+		return func() error {
+			_, err := d.Move(d.Context(), token, d.address(to), "")
+			return err
+		}
+	}
+	old, unsubscribe := d.Token(subscribers.PreferencesToken, ada()), d.Token(subscribers.UnsubscribeToken, ada())
+	move(byMail(old, "thief@example.com"), "thief@example.com")
+	back := d.WayBack(ada(), time.Now())
+	for _, p := range []subscribers.Purpose{subscribers.PreferencesToken, subscribers.UnsubscribeToken, subscribers.ConfirmToken} {
+		_, err := d.Lookup(d.Context(), p, back)
+		d.want(err, subscribers.ErrToken, "a way back as a link to "+string(p))
+	}
+	for _, token := range []string{old, unsubscribe} {
+		_, err := d.Lookup(d.Context(), subscribers.PreferencesToken, token)
+		d.want(err, subscribers.ErrToken, "preferences of who has left the mailbox")
+		_, err = d.Return(d.Context(), token, d.address("ada@example.com"), "")
+		d.want(err, subscribers.ErrToken, "the way back by another link")
+		d.want(d.ForgetBy(d.Context(), token), subscribers.ErrToken, "erase who has left the mailbox")
+	}
+
+	time.Sleep(24 * time.Hour)
+	move(byMail(d.Token(subscribers.PreferencesToken, ada()), "hidden@example.com"), "hidden@example.com")
+	time.Sleep(6*24*time.Hour - time.Minute)
+	looked, err := d.Lookup(d.Context(), subscribers.ReturnToken, back)
+	d.want(err, nil, "the way back, whatever the thief did since")
+	if looked.Address.String() != "hidden@example.com" {
+		d.Errorf("looking moved them to %s", looked.Address)
+	}
+	move(func() error {
+		_, err := d.Return(d.Context(), back, d.address("ada@example.com"), "")
+		return err
+	}, "ada@example.com")
+	_, err = d.Lookup(d.Context(), subscribers.PreferencesToken, old)
+	d.want(err, nil, "preferences, back in the mailbox")
+	time.Sleep(25 * time.Hour)
+	_, err = d.Return(d.Context(), back, d.address("ada@example.com"), "")
+	d.want(err, subscribers.ErrToken, "the way back after a week")
+	_, err = d.Unsubscribe(d.Context(), unsubscribe, "link")
+	d.want(err, nil, "unsubscribe by an old mail")
+}
+
 func movesToAddresses(d *desk) {
 	moving := func(from, to string) string {
 		d.Helper()
 		d.confirmed(from)
 		_, err := d.Move(d.Context(), d.token(subscribers.PreferencesToken, from), d.address(to), "")
 		d.want(err, nil, "move")
-		return d.ConfirmURLToken(d.get(from))
+		return d.Token(subscribers.ConfirmToken, d.get(from))
 	}
 	blocked := moving("ada@example.com", "blocked@example.com")
 	d.suppress("blocked@example.com", subscribers.BlockedHere)

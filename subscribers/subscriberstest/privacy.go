@@ -72,7 +72,7 @@ func forgottenComesBack(d *desk) {
 	if got := d.imports("ada@example.com"); got != subscribers.Kept {
 		d.Errorf("an import: %s", got)
 	}
-	if _, err := d.Add(d.Context(), form("ada@example.com"), true, "staff think so"); err == nil {
+	if _, _, err := d.Add(d.Context(), form("ada@example.com"), true, "staff think so"); err == nil {
 		d.Error("staff confirmed somebody who wanted to be forgotten")
 	}
 	d.signUp("ada@example.com")
@@ -161,7 +161,7 @@ func limitPerAddress(d *desk) {
 	other := form("ada@example.com")
 	other.Cadence = subscribers.Monthly
 	d.want(d.SignUp(d.Context(), other), nil, "sign up")
-	if sub := d.get("ada@example.com"); d.ConfirmURLToken(sub) != first || sub.Cadence != subscribers.Monthly {
+	if sub := d.get("ada@example.com"); d.Token(subscribers.ConfirmToken, sub) != first || sub.Cadence != subscribers.Monthly {
 		d.Errorf("the mail that is there does not lead to what was chosen last: %+v", sub)
 	}
 	tokens := map[string]bool{first: true}

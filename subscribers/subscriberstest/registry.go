@@ -70,7 +70,7 @@ func (d *desk) signUp(email string) string {
 	if err := d.SignUp(d.Context(), form(email)); err != nil {
 		d.Fatal(err)
 	}
-	return d.ConfirmURLToken(d.get(email))
+	return d.Token(subscribers.ConfirmToken, d.get(email))
 }
 
 func (d *desk) get(email string) subscribers.Subscriber {
@@ -93,7 +93,7 @@ func (d *desk) history(email string) string {
 }
 
 func (d *desk) token(p subscribers.Purpose, email string) string {
-	return d.Keys.Make(p, d.get(email).PublicID, "")
+	return d.Token(p, d.get(email))
 }
 
 func (d *desk) want(err, want error, doing string) {
@@ -196,7 +196,7 @@ func signUpAgain(d *desk) {
 	again.Cadence, again.Categories = subscribers.Daily, []string{"architecture"}
 	d.want(d.SignUp(d.Context(), again), nil, "sign up again")
 	d.wantStatus("ada@example.com", subscribers.Pending)
-	sub, err := d.Confirm(d.Context(), d.ConfirmURLToken(d.get("ada@example.com")), "")
+	sub, err := d.Confirm(d.Context(), d.Token(subscribers.ConfirmToken, d.get("ada@example.com")), "")
 	d.want(err, nil, "confirm again")
 	if sub.Cadence != subscribers.Daily || strings.Join(sub.Categories, " ") != "architecture" || !sub.UnsubscribedAt.IsZero() {
 		d.Errorf("old choices are back: %+v", sub)
@@ -243,7 +243,7 @@ func suppressedGetsNothing(d *desk) {
 	d.want(d.SignUp(d.Context(), form("ada@example.com")), nil, "sign up: the answer gives nothing away")
 	_, err := d.Confirm(d.Context(), token, "")
 	d.want(err, subscribers.ErrSuppressed, "confirm")
-	_, err = d.Add(d.Context(), form("ada@example.com"), true, "contract")
+	_, _, err = d.Add(d.Context(), form("ada@example.com"), true, "contract")
 	d.want(err, subscribers.ErrSuppressed, "add")
 	if !strings.Contains(err.Error(), "complained") {
 		d.Errorf("staff are not told why: %v", err)
@@ -377,16 +377,16 @@ func staffAdd(d *desk) {
 	staff := form("ada@example.com")
 	staff.Source = "staff"
 	for _, basis := range []string{"", "  "} {
-		if _, err := d.Add(d.Context(), staff, true, basis); err == nil {
+		if _, _, err := d.Add(d.Context(), staff, true, basis); err == nil {
 			d.Error("confirmed without a basis of consent")
 		}
 	}
-	sub, err := d.Add(d.Context(), staff, false, "")
+	sub, _, err := d.Add(d.Context(), staff, false, "")
 	d.want(err, nil, "add")
 	if sub.Status != subscribers.Pending {
 		d.Errorf("added: %+v", sub)
 	}
-	sub, err = d.Add(d.Context(), staff, true, "asked for it on paper, 3 May")
+	sub, _, err = d.Add(d.Context(), staff, true, "asked for it on paper, 3 May")
 	d.want(err, nil, "add with a basis")
 	if sub.Status != subscribers.Confirmed || sub.ConfirmedAt.IsZero() || sub.Source != "staff" {
 		d.Errorf("added: %+v", sub)
@@ -395,21 +395,24 @@ func staffAdd(d *desk) {
 	if last := events[len(events)-1]; !strings.Contains(last.Detail, "on paper, 3 May") {
 		d.Errorf("the basis is not on record: %+v", last)
 	}
-	again, err := d.Add(d.Context(), staff, true, "again")
+	again, added, err := d.Add(d.Context(), staff, true, "again")
 	d.want(err, nil, "add twice")
+	if added {
+		d.Error("who is confirmed was added")
+	}
 	if diff := cmp.Diff(sub, again, same); diff != "" || len(collect(d.T, d.Store.History(d.Context(), sub.ID))) != len(events) {
 		d.Errorf("adding twice changed something:\n%s", diff)
 	}
 	_, err = d.Unsubscribe(d.Context(), d.token(subscribers.UnsubscribeToken, "ada@example.com"), "link")
 	d.want(err, nil, "unsubscribe")
-	if _, err = d.Add(d.Context(), staff, true, "they did not mean it"); err == nil {
+	if _, _, err = d.Add(d.Context(), staff, true, "they did not mean it"); err == nil {
 		d.Error("staff confirmed somebody who had unsubscribed")
 	}
 	d.wantStatus("ada@example.com", subscribers.Unsubscribed)
-	_, err = d.Add(d.Context(), staff, false, "")
+	_, _, err = d.Add(d.Context(), staff, false, "")
 	d.want(err, nil, "ask them again")
 	d.wantStatus("ada@example.com", subscribers.Pending)
-	if _, err = d.Add(d.Context(), staff, true, "somebody signed them up again"); err == nil {
+	if _, _, err = d.Add(d.Context(), staff, true, "somebody signed them up again"); err == nil {
 		d.Error("staff confirmed somebody who had unsubscribed and not clicked since")
 	}
 }

@@ -65,7 +65,7 @@ func suppressedByCause(d *desk) {
 func declined(d *desk) {
 	const email = "ada@example.com"
 	d.want(d.SignUp(d.Context(), form(email)), nil, "sign up")
-	confirm, unsubscribe := d.ConfirmURLToken(d.get(email)), d.token(subscribers.UnsubscribeToken, email)
+	confirm, unsubscribe := d.Token(subscribers.ConfirmToken, d.get(email)), d.token(subscribers.UnsubscribeToken, email)
 	for range 2 {
 		sub, err := d.Decline(d.Context(), unsubscribe)
 		d.want(err, nil, "decline")
@@ -100,7 +100,7 @@ func suppressedUnknown(d *desk) {
 		d.Errorf("suppressed twice: %v, %v", changed, err)
 	}
 	d.want(d.SignUp(d.Context(), form("nobody@example.com")), nil, "sign up")
-	_, err = d.Add(d.Context(), form("nobody@example.com"), true, "they said so")
+	_, _, err = d.Add(d.Context(), form("nobody@example.com"), true, "they said so")
 	d.want(err, subscribers.ErrSuppressed, "add")
 	if got := d.imports("nobody@example.com"); got != subscribers.Kept {
 		d.Errorf("an import: %s", got)

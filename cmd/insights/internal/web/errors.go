@@ -38,7 +38,8 @@ func (s *site) problemOf(err error) problem {
 	switch {
 	case errors.Is(err, subscribers.ErrToken):
 		return problem{http.StatusNotFound, "This link is not valid",
-			[]string{"Part of it may be missing: mail programs sometimes break long links in two. Copy the whole link from the mail into the address bar, or use the button in the mail."},
+			[]string{"Part of it may be missing: mail programs sometimes break long links in two. Copy the whole link from the mail into the address bar, or use the button in the mail.",
+				"Or it is an older one: links go with the address that you had then, and newer mails hold newer links."},
 			[]templates.Link{home}}
 	case errors.Is(err, subscribers.ErrExpired):
 		return problem{http.StatusGone, "This link has expired",

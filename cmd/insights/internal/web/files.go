@@ -61,6 +61,7 @@ func (s *site) robots(w http.ResponseWriter, r *http.Request) error {
 	return newUnkeptBody([]byte(`User-agent: *
 Disallow: /confirm/
 Disallow: /unsubscribe/
+Disallow: /moved/
 Disallow: /preferences/
 Disallow: /_inbox
 

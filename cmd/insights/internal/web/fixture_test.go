@@ -261,7 +261,8 @@ func (m *memory) Edit(_ context.Context, key string, change func(*subscribers.Su
 		return subscribers.Subscriber{}, err
 	}
 	if sub.Address.Key() != "" {
-		m.byKey[key] = sub
+		delete(m.byKey, key)
+		m.byKey[sub.Address.Key()] = sub
 	}
 	if c.Event.What != "" {
 		m.events = append(m.events, c.Event)
@@ -345,10 +346,8 @@ func (f *fixture) reader(t testing.TB, address string, status subscribers.Status
 		Nonce: "nonce", NonceExpires: time.Now().Add(time.Hour),
 	}
 	f.store.byKey[a.Key()] = sub
-	keys := f.config.Registry.Keys
-	return keys.Make(subscribers.ConfirmToken, sub.PublicID, sub.Nonce),
-		keys.Make(subscribers.UnsubscribeToken, sub.PublicID, ""),
-		keys.Make(subscribers.PreferencesToken, sub.PublicID, "")
+	token := f.config.Registry.Token
+	return token(subscribers.ConfirmToken, sub), token(subscribers.UnsubscribeToken, sub), token(subscribers.PreferencesToken, sub)
 }
 
 func letters(r rune) rune {

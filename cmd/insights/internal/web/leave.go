@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -105,27 +106,78 @@ func (s *site) move(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return fmt.Errorf("look up preferences: %w", err)
 	}
-	to, err := subscribers.ParseAddress(field(r, "email", 320))
-	if err != nil {
-		form := templates.Form{Cadence: sub.Cadence, Categories: s.chosen(sub), Errors: []templates.FieldError{{Field: "email", Message: "Enter the e-mail address that you want your digests at."}}}
+	to, errs := newAddress(r)
+	if len(errs) > 0 {
+		form := templates.Form{Cadence: sub.Cadence, Categories: s.chosen(sub), Errors: errs}
 		return s.showPreferences(w, r, http.StatusUnprocessableEntity, sub, form, false)
 	}
 	if _, err := s.Registry.Move(r.Context(), token, to, s.client(r)); err != nil {
 		return fmt.Errorf("change address: %w", err)
 	}
 	waitUntil(r.Context(), answerAt)
+	return s.showAsked(w, templates.Link{Label: "Back to what you receive", URL: "/preferences/" + token})
+}
+
+func newAddress(r *http.Request) (subscribers.Address, []templates.FieldError) {
+	to, err := subscribers.ParseAddress(field(r, "email", 320))
+	if err != nil {
+		return to, []templates.FieldError{{Field: "email", Message: "Enter the e-mail address that you want your digests at."}}
+	}
+	return to, nil
+}
+
+func (s *site) showAsked(w http.ResponseWriter, links ...templates.Link) error {
 	return s.render(w, http.StatusAccepted, &templates.NoticePage{
 		Head: s.readerHead("Check the other mailbox"), Heading: "Check the other mailbox",
 		Paragraphs: []string{
 			"We have sent a mail with a link to the new address. Open it there and press the button: from then on your digests go to it.",
 			"Until then they come as before. What you have received counts, wherever you received it.",
 		},
-		Links: []templates.Link{{Label: "Back to what you receive", URL: "/preferences/" + token}, {Label: "Read insights", URL: "/"}},
+		Links: append(links, templates.Link{Label: "Read insights", URL: "/"}),
 	})
 }
 
-// ownDataJSON is what is kept of a reader, but for the mails that went to them, for
-// them to keep.
+// movedPage is for whoever reads a mailbox that a subscription has left, perhaps not
+// by their will.
+func (s *site) movedPage(w http.ResponseWriter, r *http.Request) error {
+	sub, err := s.Registry.Lookup(r.Context(), subscribers.ReturnToken, r.PathValue("token"))
+	if err != nil {
+		return fmt.Errorf("look up the way back: %w", err)
+	}
+	return s.showMoved(w, r, http.StatusOK, sub, nil)
+}
+
+func (s *site) showMoved(w http.ResponseWriter, r *http.Request, status int, sub subscribers.Subscriber, errs []templates.FieldError) error {
+	return s.render(w, status, &templates.MovedPage{
+		Head: s.readerHead("Take it back"), Email: sub.Address.Masked(),
+		Form:        templates.Form{Action: "/moved/" + r.PathValue("token"), Errors: errs},
+		Unsubscribe: "/unsubscribe/" + s.Registry.Token(subscribers.UnsubscribeToken, sub),
+	})
+}
+
+// callBack asks for a confirmation at the address that digests are to go to again.
+func (s *site) callBack(w http.ResponseWriter, r *http.Request) error {
+	answerAt := time.Now().Add(signUpTakes)
+	if err := parseForm(r); err != nil {
+		return err
+	}
+	token := r.PathValue("token")
+	sub, err := s.Registry.Lookup(r.Context(), subscribers.ReturnToken, token)
+	if err != nil {
+		return fmt.Errorf("look up the way back: %w", err)
+	}
+	to, errs := newAddress(r)
+	if len(errs) > 0 {
+		return s.showMoved(w, r, http.StatusUnprocessableEntity, sub, errs)
+	}
+	if _, err := s.Registry.Return(r.Context(), token, to, s.client(r)); err != nil {
+		return fmt.Errorf("call a subscription back: %w", err)
+	}
+	waitUntil(r.Context(), answerAt)
+	return s.showAsked(w)
+}
+
+// ownDataJSON is what is kept of a reader, for them to keep.
 type ownDataJSON struct {
 	Email          string      `json:"email"`
 	NewEmail       string      `json:"new_email,omitempty"` // where they asked to move
@@ -139,6 +191,8 @@ type ownDataJSON struct {
 	UnsubscribedAt *time.Time  `json:"unsubscribed_at"`
 	PausedUntil    *time.Time  `json:"paused_until"`
 	History        []eventJSON `json:"history"`
+	Mails          []mailJSON  `json:"mails"`
+	CameBack       []backJSON  `json:"came_back"`
 }
 
 type eventJSON struct {
@@ -148,6 +202,23 @@ type eventJSON struct {
 	Client  string    `json:"client_hash,omitempty"`
 	Version string    `json:"form_version,omitempty"`
 	Detail  string    `json:"detail,omitempty"`
+}
+
+type mailJSON struct {
+	At        time.Time `json:"at"` // when its state last changed
+	Kind      string    `json:"kind"`
+	Digest    int64     `json:"digest,omitempty"`
+	To        string    `json:"to"`
+	State     string    `json:"state"`
+	Answer    string    `json:"answer,omitempty"` // of the mail server, or why it was not sent
+	MessageID string    `json:"message_id,omitempty"`
+}
+
+type backJSON struct {
+	At     time.Time `json:"at"`
+	Class  string    `json:"class"`
+	Status string    `json:"status,omitempty"` // RFC 3463
+	Text   string    `json:"text,omitempty"`
 }
 
 // data gives a reader what is kept of them.
@@ -173,8 +244,30 @@ func (s *site) data(w http.ResponseWriter, r *http.Request) error {
 		}
 		own.History = append(own.History, eventJSON{e.At, e.What, e.Source, e.Client, e.Version, e.Detail})
 	}
+	if own.Mails, own.CameBack, err = s.mailsOf(r.Context(), sub.ID); err != nil {
+		return fmt.Errorf("read mails: %w", err)
+	}
 	w.Header().Set("Content-Disposition", `attachment; filename="insights-data.json"`)
 	return writeJSON(w, http.StatusOK, own)
+}
+
+func (s *site) mailsOf(ctx context.Context, subscriber int64) ([]mailJSON, []backJSON, error) {
+	mails, back := []mailJSON{}, []backJSON{}
+	if s.Mails == nil {
+		return mails, back, nil
+	}
+	all, err := s.Mails.MailsOf(ctx, subscriber)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, m := range all {
+		mails = append(mails, mailJSON{m.UpdatedAt, string(m.Kind), m.Ref.Digest, m.Email, string(m.State), m.Reason, m.MessageID})
+	}
+	bounces, err := s.Mails.BouncesOf(ctx, subscriber)
+	for _, b := range bounces {
+		back = append(back, backJSON{b.At, string(b.Class), b.Status, b.Text})
+	}
+	return mails, back, err
 }
 
 // erasePage asks for the press of a button.
@@ -209,7 +302,7 @@ func (s *site) erase(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *site) preferencesPath(sub subscribers.Subscriber) string {
-	return "/preferences/" + s.Registry.Keys.Make(subscribers.PreferencesToken, sub.PublicID, "")
+	return "/preferences/" + s.Registry.Token(subscribers.PreferencesToken, sub)
 }
 
 // dayOf is a day in the site's zone, in words.

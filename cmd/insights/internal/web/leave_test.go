@@ -131,14 +131,27 @@ func TestReadersMoveToAnotherAddress(t *testing.T) {
 		}
 		wantStatus(t, f.post(path, url.Values{"email": {"nonsense"}}), http.StatusUnprocessableEntity)
 		sub := f.store.byKey["ada@example.com"]
-		link := "/confirm/" + f.config.Registry.ConfirmURLToken(sub)
+		link := "/confirm/" + f.config.Registry.Token(subscribers.ConfirmToken, sub)
 		if page := bodyOf(t, f.get(link)); !strings.Contains(page, "n…@example.com") || f.store.byKey["ada@example.com"].Address.String() != "ada@example.com" {
 			t.Error("looking at the page moved them, or it does not say where to")
 		}
 		wantStatus(t, f.post(link, nil), http.StatusOK)
-		if sub := f.store.byKey["ada@example.com"]; sub.Address.String() != "new@example.com" || sub.Status != subscribed {
+		sub = f.store.byKey["new@example.com"]
+		if sub.Address.String() != "new@example.com" || sub.Status != subscribed {
 			t.Errorf("%+v", sub)
 		}
+		wantStatus(t, f.get("/preferences/"+token), http.StatusNotFound)
+
+		back := "/moved/" + f.config.Registry.WayBack(sub, time.Now())
+		if page := bodyOf(t, f.get(back)); strings.Contains(page, "new@example.com") || !strings.Contains(page, "n…@example.com") {
+			t.Error("the mailbox that was left is not told where to, or too much")
+		}
+		wantStatus(t, f.post(back, url.Values{"email": {"nonsense"}}), http.StatusUnprocessableEntity)
+		wantStatus(t, f.post(back, url.Values{"email": {"ada@example.com"}}), http.StatusAccepted)
+		if sub := f.store.byKey["new@example.com"]; sub.NewAddress.String() != "ada@example.com" || sub.Address.String() != "new@example.com" {
+			t.Errorf("called back: %+v", sub)
+		}
+		wantStatus(t, f.get("/moved/"+f.config.Registry.WayBack(sub, time.Now().AddDate(0, 0, -8))), http.StatusNotFound)
 	})
 }
 

@@ -114,7 +114,7 @@ func (s *site) preferencesPage(w http.ResponseWriter, r *http.Request) error {
 		return fmt.Errorf("look up preferences: %w", err)
 	}
 	if sub.Status != subscribers.Confirmed {
-		return s.showNoDigests(w, sub, r.PathValue("token"))
+		return s.showNoDigests(w, http.StatusOK, sub, r.PathValue("token"))
 	}
 	form := templates.Form{Cadence: sub.Cadence, Categories: s.chosen(sub)}
 	return s.showPreferences(w, r, http.StatusOK, sub, form, false)
@@ -122,9 +122,9 @@ func (s *site) preferencesPage(w http.ResponseWriter, r *http.Request) error {
 
 // showNoDigests is what stands where preferences were, for one who gets none: what is
 // kept of them is still theirs.
-func (s *site) showNoDigests(w http.ResponseWriter, sub subscribers.Subscriber, token string) error {
+func (s *site) showNoDigests(w http.ResponseWriter, status int, sub subscribers.Subscriber, token string) error {
 	path := "/preferences/" + token
-	return s.render(w, http.StatusOK, &templates.NoticePage{
+	return s.render(w, status, &templates.NoticePage{
 		Head: s.readerHead("You get no digests"), Heading: "You get no digests",
 		Paragraphs: []string{"No digests go to " + sub.Address.Masked() + ". You can subscribe again, take what is kept of you with you, or have it erased."},
 		Links: []templates.Link{
@@ -142,6 +142,9 @@ func (s *site) preferences(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return fmt.Errorf("look up preferences: %w", err)
 	}
+	if sub.Status != subscribers.Confirmed { // they left while the page was open
+		return s.showNoDigests(w, http.StatusGone, sub, token)
+	}
 	form := s.readForm(r)
 	if len(form.Errors) > 0 {
 		return s.showPreferences(w, r, http.StatusUnprocessableEntity, sub, form, false)
@@ -158,7 +161,7 @@ func (s *site) showPreferences(w http.ResponseWriter, r *http.Request, status in
 	form.Action = "/preferences/" + r.PathValue("token")
 	page := &templates.PreferencesPage{
 		Head: s.readerHead("What you receive"), Email: sub.Address.Masked(), Form: form, Saved: saved,
-		Unsubscribe: "/unsubscribe/" + s.Registry.Keys.Make(subscribers.UnsubscribeToken, sub.PublicID, ""),
+		Unsubscribe: "/unsubscribe/" + s.Registry.Token(subscribers.UnsubscribeToken, sub),
 	}
 	if sub.PausedUntil.After(time.Now()) {
 		page.PausedUntil = s.dayOf(sub.PausedUntil)

@@ -232,7 +232,11 @@ func TestPreferencesOfWhoIsNotSubscribedAreClosed(t *testing.T) {
 	if body := bodyOf(t, page); !strings.Contains(body, "You get no digests") || !strings.Contains(body, token+"/erase") || strings.Contains(body, "ada@") {
 		t.Errorf("who left is shown %s", body)
 	}
-	wantStatus(t, f.post("/preferences/"+token, url.Values{"cadence": {"daily"}, "category": {"leadership"}}), http.StatusGone)
+	saved := f.post("/preferences/"+token, url.Values{"cadence": {"daily"}, "category": {"leadership"}})
+	wantStatus(t, saved, http.StatusGone)
+	if body := bodyOf(t, saved); !strings.Contains(body, "You get no digests") {
+		t.Errorf("who left while the page was open is shown %s", body)
+	}
 }
 
 func TestAPanicIsAPageAndALogLine(t *testing.T) {

@@ -78,6 +78,8 @@ func (s *site) list() []route {
 			route{"POST /preferences/{token}", s.preferences, true},
 			route{"POST /preferences/{token}/pause", s.pause, true},
 			route{"POST /preferences/{token}/address", s.move, true},
+			route{"GET /moved/{token}", s.movedPage, true},
+			route{"POST /moved/{token}", s.callBack, true},
 			route{"GET /preferences/{token}/data", s.data, true},
 			route{"GET /preferences/{token}/erase", s.erasePage, true},
 			route{"POST /preferences/{token}/erase", s.erase, true},
