@@ -98,24 +98,30 @@ func (db *DB) SoftBounces(ctx context.Context, subscriber int64, settled time.Du
 	return count, explain(err)
 }
 
+const bounceColumns = `b.id, b.at, b.digest_id, b.message_id, b.subscriber_id, coalesce(s.email, ''), b.kind, b.class, b.code, b.status, b.text
+	FROM bounces b LEFT JOIN subscribers s ON s.id = b.subscriber_id`
+
+func scanBounce(rows *sql.Rows) (b newsletter.Bounce, err error) {
+	var at int64
+	err = rows.Scan(&b.ID, &at, &b.Ref.Digest, &b.Ref.Message, &b.Subscriber, &b.Email, &b.Kind, &b.Class, &b.Code, &b.Status, &b.Text)
+	b.At = fromMillis(at)
+	if b.Ref.Message == 0 {
+		b.Ref.Subscriber = b.Subscriber
+	}
+	return b, err
+}
+
 // Bounces implements newsletter.ReturnStore.
 func (db *DB) Bounces(ctx context.Context) iter.Seq2[newsletter.Bounce, error] {
 	return func(yield func(newsletter.Bounce, error) bool) {
-		rows, err := db.reader.QueryContext(ctx, `SELECT b.id, b.at, b.digest_id, b.message_id, b.subscriber_id, coalesce(s.email, ''), b.kind, b.class, b.code, b.status, b.text
-			FROM bounces b LEFT JOIN subscribers s ON s.id = b.subscriber_id ORDER BY b.id DESC`)
+		rows, err := db.reader.QueryContext(ctx, "SELECT "+bounceColumns+" ORDER BY b.id DESC")
 		if err != nil {
 			yield(newsletter.Bounce{}, explain(err))
 			return
 		}
 		defer rows.Close()
 		for rows.Next() {
-			var b newsletter.Bounce
-			var at int64
-			err := rows.Scan(&b.ID, &at, &b.Ref.Digest, &b.Ref.Message, &b.Subscriber, &b.Email, &b.Kind, &b.Class, &b.Code, &b.Status, &b.Text)
-			b.At = fromMillis(at)
-			if b.Ref.Message == 0 {
-				b.Ref.Subscriber = b.Subscriber
-			}
+			b, err := scanBounce(rows)
 			if !yield(b, err) || err != nil {
 				return
 			}

@@ -34,6 +34,7 @@ type Config struct {
 
 	Registry *subscribers.Registry // nil: nobody can sign up, no link in a mail works
 	Archive  Archive               // nil: there is no archive of digests
+	Mails    Mails                 // nil: readers' data says nothing of their mails
 	Inbox    Inbox                 // nil outside development
 	Hub      Hub                   // nil: there is none here
 	Reports  Reports               // takes what a relay posts; nil: nothing does
@@ -66,6 +67,12 @@ type Archive interface {
 	SentDigests(ctx context.Context, limit, offset int) ([]newsletter.Digest, error)
 	// SentDigest returns newsletter.ErrNotFound for one that is not to be shown.
 	SentDigest(ctx context.Context, id int64) (newsletter.Digest, error)
+}
+
+// Mails is what went to a reader, for them to know; oldest first.
+type Mails interface {
+	MailsOf(ctx context.Context, subscriber int64) ([]newsletter.Delivery, error)
+	BouncesOf(ctx context.Context, subscriber int64) ([]newsletter.Bounce, error)
 }
 
 // Inbox is the mails that development keeps instead of sending them.
