@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/scaledbydesign/insights/cmd/insights/internal/web"
+	"github.com/scaledbydesign/insights/newsletter"
 	"github.com/scaledbydesign/insights/subscribers"
 )
 
@@ -155,13 +157,30 @@ func TestReadersMoveToAnotherAddress(t *testing.T) {
 	})
 }
 
+// mails are what went to a reader.
+type mails struct{}
+
+func (mails) MailsOf(context.Context, int64) ([]newsletter.Delivery, error) {
+	return []newsletter.Delivery{{Kind: newsletter.DigestMail, Ref: newsletter.Ref{Digest: 7}, State: newsletter.Sent, Email: "ada@example.com"}}, nil
+}
+
+func (mails) BouncesOf(context.Context, int64) ([]newsletter.Bounce, error) {
+	return []newsletter.Bounce{{Class: "soft", Text: "mailbox full"}}, nil
+}
+
 func TestReadersTakeAndEraseTheirData(t *testing.T) {
-	f := newFixture(t, library(), nil)
+	f := newFixture(t, library(), func(c *web.Config) { c.Mails = mails{} })
 	_, unsubscribe, token := f.reader(t, "ada@example.com", subscribed)
 	path := "/preferences/" + token
 	r := f.get(path + "/data")
 	wantStatus(t, r, http.StatusOK)
-	if text := bodyOf(t, r); !strings.Contains(text, `"email":"ada@example.com"`) || !strings.HasPrefix(r.Header.Get("Content-Disposition"), "attachment") {
+	text := bodyOf(t, r)
+	for _, part := range []string{`"digest":7`, `"state":"sent"`, `"text":"mailbox full"`} {
+		if !strings.Contains(text, part) {
+			t.Errorf("the data lacks %s: %s", part, text)
+		}
+	}
+	if !strings.Contains(text, `"email":"ada@example.com"`) || !strings.HasPrefix(r.Header.Get("Content-Disposition"), "attachment") {
 		t.Errorf("the data is %s", text)
 	}
 	// A link that was forwarded with a mail tells nobody's address.

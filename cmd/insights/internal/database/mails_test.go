@@ -1,0 +1,56 @@
+package database_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/scaledbydesign/insights/cmd/insights/internal/database/databasetest"
+	"github.com/scaledbydesign/insights/newsletter"
+	"github.com/scaledbydesign/insights/newsletter/bounce"
+	"github.com/scaledbydesign/insights/subscribers"
+)
+
+func TestAReaderIsToldOfTheirMailsAndNobodyElses(t *testing.T) {
+	databasetest.OnEach(t, func(t *testing.T, url string) {
+		db := openURL(t, url)
+		lib := fill(t, db, 3)
+		d := plan(t, db, lib)
+		var readers []subscribers.Subscriber
+		for _, email := range []string{"reader1@example.com", "reader2@example.com"} {
+			reader, err := db.Edit(t.Context(), email, func(s *subscribers.Subscriber) (subscribers.Change, error) {
+				return subscribers.Change{Notice: subscribers.AlreadyNotice}, nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			readers = append(readers, reader)
+		}
+		own := readers[0]
+		_, _, err := db.RecordBounce(t.Context(), newsletter.Bounce{
+			At: time.Now(), Ref: newsletter.Ref{Digest: d.ID, Subscriber: own.ID}, Subscriber: own.ID, Kind: bounce.Failure, Class: bounce.Soft, Text: "full", Hash: "h",
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		mails, err := db.MailsOf(t.Context(), own.ID)
+		if err != nil || len(mails) != 2 {
+			t.Fatalf("%+v, %v; want two mails", mails, err)
+		}
+		kinds := map[newsletter.MessageKind]bool{}
+		for _, m := range mails {
+			kinds[m.Kind] = true
+			if m.Email != own.Address.String() || m.State != newsletter.Waiting {
+				t.Errorf("%+v", m)
+			}
+		}
+		if !kinds[newsletter.DigestMail] || !kinds[newsletter.AlreadyMail] {
+			t.Errorf("kinds %v", kinds)
+		}
+		if back, err := db.BouncesOf(t.Context(), own.ID); err != nil || len(back) != 1 || back[0].Text != "full" {
+			t.Errorf("%+v, %v", back, err)
+		}
+		if back, err := db.BouncesOf(t.Context(), readers[1].ID); err != nil || len(back) != 0 {
+			t.Errorf("another's: %+v, %v", back, err)
+		}
+	})
+}
