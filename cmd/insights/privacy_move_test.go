@@ -33,8 +33,11 @@ func TestAReaderMovesToAnotherAddress(t *testing.T) {
 		t.Errorf("the button: %d", answer.Status)
 	}
 	told := e2eReadMail(t, relay.await(t, "old@example.com", 2).Raw)
-	if page := s.get(told.link(t, s.base+"/preferences/")); page.Status != http.StatusOK {
+	if page := s.get(told.link(t, s.base+"/moved/")); page.Status != http.StatusOK || strings.Contains(page.Body, "new@example.com") {
 		t.Errorf("the page by which the old address can take it back: %d", page.Status)
+	}
+	if page := s.get(preferences); page.Status != http.StatusNotFound {
+		t.Errorf("a mail in the old mailbox still opens the reader's page: %d", page.Status)
 	}
 	var reader struct {
 		Status string `json:"status"`
@@ -50,7 +53,7 @@ func TestAReaderMovesToAnotherAddress(t *testing.T) {
 	if s.read(&again, "digest", "plan"); again.ID != nil {
 		t.Errorf("they would get again what they have: %+v", again)
 	}
-	// Their old links still are theirs.
+	// An old mail still ends all of it.
 	if answer := s.post(digest.link(t, s.base+"/unsubscribe/"), nil); answer.Status != http.StatusOK {
 		t.Errorf("unsubscribing by an old mail: %d", answer.Status)
 	}
