@@ -103,6 +103,14 @@ func (a Address) Key() string {
 	return strings.ToLower(a.local) + "@" + a.domain
 }
 
+// Inbox is the key of the mailbox that mail to an address probably ends in: without
+// what follows a plus sign, and without dots. It may be another person's, so it serves
+// to count sign-ups, and nothing else.
+func (a Address) Inbox() string {
+	local, _, _ := strings.Cut(strings.ToLower(a.local), "+")
+	return strings.ReplaceAll(local, ".", "") + "@" + a.domain
+}
+
 // Domain is the domain as A-labels.
 func (a Address) Domain() string { return a.domain }
 

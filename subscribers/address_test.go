@@ -93,6 +93,22 @@ func TestAddressIsNoAddress(t *testing.T) {
 	}
 }
 
+func TestAddressesOfOneInbox(t *testing.T) {
+	for address, want := range map[string]string{
+		"ada@example.com":             "ada@example.com",
+		"A.d.A+news+more@example.com": "ada@example.com",
+		"+@example.com":               "@example.com",
+	} {
+		a, err := subscribers.ParseAddress(address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := a.Inbox(); got != want {
+			t.Errorf("%s: %q, want %q", address, got, want)
+		}
+	}
+}
+
 func TestMaskedHidesTheLocalPart(t *testing.T) {
 	for in, want := range map[string]string{"ada@example.com": "a…@example.com", "élise@example.com": "é…@example.com", "a@example.com": "a…@example.com"} {
 		a, err := subscribers.ParseAddress(in)

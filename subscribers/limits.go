@@ -11,7 +11,7 @@ import (
 // answer says anything about an address. Zero means no limit.
 type Limits struct {
 	AddressEvery time.Duration // between two mails to one address
-	AddressADay  int           // mails to one address in 24 hours
+	AddressADay  int           // mails to one address in 24 hours, and sign-ups of others with its Inbox
 	Client       int           // sign-ups in an hour from one client: an IPv4 address, or an IPv6 /64
 	Domain       int           // sign-ups in an hour with addresses of one domain
 	All          int           // sign-ups in an hour: beyond it somebody floods mailboxes
@@ -20,21 +20,23 @@ type Limits struct {
 // ErrTooMany says that a client has signed up too often, whatever the addresses.
 var ErrTooMany = errors.New("too many sign-ups from one client: please try again in an hour")
 
-// Attempt is a sign-up as it is counted.
+// Attempt is a sign-up, or a change of address, as it is counted. Addresses are kept as
+// hashes.
 type Attempt struct {
-	At     time.Time
-	Client string // salted hash, or "" = unknown
-	Domain string
-	// Address is the key of an address that is nobody's yet, and so has no record of
-	// its own to be counted in; "" of others. It is kept as a hash.
-	Address string
+	At      time.Time
+	Client  string // salted hash, or "" = unknown
+	Address Address
+	// Moves says that a reader wants to move there: the address has no record of its own
+	// yet, in which mails to it are counted.
+	Moves bool
 }
 
-// Counts are the sign-ups of the last hour, and of the last day to an Attempt's Address.
+// Counts are the attempts of the last hour, and those of the last day to one mailbox.
 type Counts struct {
 	Client, Domain, All int
-	Address             int
+	Address             int       // to the very address
 	AddressLast         time.Time // zero: none
+	Inbox               int       // to other addresses with the same Inbox
 }
 
 // admit counts a sign-up. It is false when mail is to be withheld, and ErrTooMany
@@ -42,7 +44,7 @@ type Counts struct {
 func (r *Registry) admit(ctx context.Context, a Attempt) (bool, error) {
 	now := time.Now()
 	a.At = now
-	client, domain := a.Client, a.Domain
+	client, domain := a.Client, a.Address.Domain()
 	var refused string
 	err := r.Store.Count(ctx, a, func(c Counts) bool {
 		switch {
@@ -52,7 +54,9 @@ func (r *Registry) admit(ctx context.Context, a Attempt) (bool, error) {
 			refused = "client"
 		case domain != "" && r.Limits.Domain > 0 && c.Domain >= r.Limits.Domain:
 			refused = "domain"
-		case r.Limits.AddressADay > 0 && c.Address >= r.Limits.AddressADay || now.Sub(c.AddressLast) < r.Limits.AddressEvery:
+		case a.Moves && (r.Limits.AddressADay > 0 && c.Address >= r.Limits.AddressADay || now.Sub(c.AddressLast) < r.Limits.AddressEvery):
+			refused = "address"
+		case r.Limits.AddressADay > 0 && c.Inbox >= r.Limits.AddressADay:
 			refused = "address"
 		default:
 			refused = ""

@@ -12,7 +12,7 @@ var ErrTaken = errors.New("somebody is subscribed with this address already")
 // Move lets the token's owner change their address: a mail asks for a confirmation at
 // the new one, and until then the old one stays. Like a sign-up it tells nothing of
 // the new address: limits, which count it as one, withhold the mail in silence, but
-// for ErrTooMany about client.
+// for ErrTooMany about client and ErrDomain.
 func (r *Registry) Move(ctx context.Context, token string, to Address, client string) (Subscriber, error) {
 	return r.askToMove(ctx, PreferencesToken, token, to, client)
 }
@@ -52,7 +52,10 @@ func (r *Registry) askToMove(ctx context.Context, p Purpose, token string, to Ad
 	if err != nil {
 		return sub, err
 	}
-	if admitted, err := r.admit(ctx, Attempt{Client: client, Domain: to.Domain(), Address: to.Key()}); err != nil || !admitted {
+	if r.Refused.Has(to.Domain()) {
+		return sub, ErrDomain
+	}
+	if admitted, err := r.admit(ctx, Attempt{Client: client, Address: to, Moves: true}); err != nil || !admitted {
 		return sub, err
 	}
 	allowed, err := r.mayWrite(ctx, to)

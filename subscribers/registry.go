@@ -26,6 +26,7 @@ type Registry struct {
 	StartWith  int           // how many insights a new reader has unread
 	ConfirmFor time.Duration // how long a confirmation link works; 0 = 72 hours
 	Limits     Limits
+	Refused    Domains      // nobody can sign up with an address there; staff can add one
 	Log        *slog.Logger // nil: silent
 
 	alarmed alarm
@@ -64,14 +65,18 @@ type SignUp struct {
 
 // SignUp takes a sign-up. A valid form gives no error whoever the address belongs
 // to, so that the answer tells nobody who is subscribed; what the owner of the
-// address should know is queued as mail. ErrTooMany is about where it came from.
+// address should know is queued as mail. ErrTooMany is about where it came from,
+// ErrDomain about the domain.
 // Errors are fit to be shown.
 func (r *Registry) SignUp(ctx context.Context, s SignUp) error {
 	address, prefs, name, err := r.check(s)
 	if err != nil {
 		return err
 	}
-	if admitted, err := r.admit(ctx, Attempt{Client: s.Client, Domain: address.Domain()}); err != nil || !admitted {
+	if r.Refused.Has(address.Domain()) {
+		return ErrDomain
+	}
+	if admitted, err := r.admit(ctx, Attempt{Client: s.Client, Address: address}); err != nil || !admitted {
 		return err
 	}
 	_, err = r.Store.Edit(ctx, address.Key(), func(sub *Subscriber) (Change, error) {

@@ -142,6 +142,7 @@ type LimitsConfig struct {
 	ClientHourly int           `yaml:"client_hourly"` // sign-ups in an hour from one client
 	DomainHourly int           `yaml:"domain_hourly"` // ... to addresses of one domain
 	TotalHourly  int           `yaml:"total_hourly"`  // ... in all: beyond it mail is withheld, with an alarm in the log
+	Refused      string        `yaml:"refused"`       // file with a domain a line that nobody can sign up from; "" = none
 }
 
 type TemplatesConfig struct {
@@ -200,7 +201,7 @@ func (p *program) config() (Config, error) {
 	if err := found.err(); err != nil {
 		return c, unusable(err)
 	}
-	for key, dir := range map[string]*string{"content.dir": &c.Content.Dir, "templates.dir": &c.Templates.Dir, "mail.dkim.key": &c.Mail.DKIM.Key} {
+	for key, dir := range map[string]*string{"content.dir": &c.Content.Dir, "templates.dir": &c.Templates.Dir, "mail.dkim.key": &c.Mail.DKIM.Key, "bounces.maildir": &c.Bounces.Maildir, "limits.refused": &c.Limits.Refused} {
 		if c.explicit[key] == byFile && *dir != "" && !isPEM(*dir) && !filepath.IsAbs(*dir) {
 			*dir = filepath.Join(filepath.Dir(name), *dir) // beside the file that names them
 		}

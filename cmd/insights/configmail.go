@@ -150,6 +150,23 @@ func isLocal(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
+// refused are the domains that nobody can sign up from.
+func (c *Config) refused() (subscribers.Domains, error) {
+	if c.Limits.Refused == "" {
+		return nil, nil
+	}
+	file, err := os.Open(c.Limits.Refused)
+	if err != nil {
+		return nil, unusable(fmt.Errorf("limits.refused: %w; it must be a file with a domain a line", err))
+	}
+	defer file.Close()
+	domains, err := subscribers.ParseDomains(file)
+	if err != nil {
+		return nil, unusable(fmt.Errorf("limits.refused: %s: %w", c.Limits.Refused, err))
+	}
+	return domains, nil
+}
+
 // limits are those of sign-ups.
 func (c *Config) limits() subscribers.Limits {
 	l := c.Limits

@@ -205,7 +205,11 @@ func (p *program) assemble(c *Config, db *database.DB) (*newsroom, error) {
 	if err != nil {
 		return nil, unusable(err)
 	}
-	registry := &subscribers.Registry{Store: db, Keys: keys, Categories: c.categorySlugs(), StartWith: c.Digests.StartWith, Limits: c.limits(), Log: p.log()}
+	refused, err := c.refused()
+	if err != nil {
+		return nil, err
+	}
+	registry := &subscribers.Registry{Store: db, Keys: keys, Categories: c.categorySlugs(), StartWith: c.Digests.StartWith, Limits: c.limits(), Refused: refused, Log: p.log()}
 	return &newsroom{
 		config: c, db: db, registry: registry,
 		planner: &newsletter.Planner{Store: db, Log: p.log()},

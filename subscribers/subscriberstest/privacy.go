@@ -2,6 +2,7 @@ package subscriberstest
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/scaledbydesign/insights/subscribers"
@@ -16,6 +17,7 @@ var privacyStories = []story{
 	{"who was forgotten may come back, and nobody else may bring them", forgottenComesBack},
 	{"who never confirms is forgotten after a week", unconfirmedAreForgotten},
 	{"one address gets few mails, and is not told", limitPerAddress},
+	{"limits per mailbox, however its address is written", limitPerInbox},
 	{"limits of clients are told, others withhold mail in silence", limitsInAll},
 	{"an unsubscription is taken back", undone},
 	{"less mail instead of none", lessInstead},
@@ -176,6 +178,27 @@ func limitPerAddress(d *desk) {
 	if tokens[d.signUp("ada@example.com")] {
 		d.Error("no mail a day later")
 	}
+}
+
+func limitPerInbox(d *desk) {
+	d.Limits = subscribers.Limits{AddressADay: 3}
+	try := func(email string, taken bool) {
+		d.Helper()
+		d.want(d.SignUp(d.Context(), form(email)), nil, "sign up")
+		if _, err := d.Store.ByKey(d.Context(), strings.ToLower(email)); (err == nil) != taken {
+			d.Errorf("sign up %s: %v", email, err)
+		}
+	}
+	for _, email := range []string{"ada.l+1@example.com", "Ada.L+2@example.com", "a.d.a.l@example.com"} {
+		try(email, true)
+	}
+	for i := range 20 {
+		try(fmt.Sprintf("adal+%d@example.com", i+3), false)
+	}
+	try("ada@example.com", true)
+	try("adal@other.example", true)
+	time.Sleep(25 * time.Hour)
+	try("adal@example.com", true)
 }
 
 func limitsInAll(d *desk) {

@@ -106,7 +106,7 @@ func (s *site) move(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return fmt.Errorf("look up preferences: %w", err)
 	}
-	to, errs := newAddress(r)
+	to, errs := s.newAddress(r)
 	if len(errs) > 0 {
 		form := templates.Form{Cadence: sub.Cadence, Categories: s.chosen(sub), Errors: errs}
 		return s.showPreferences(w, r, http.StatusUnprocessableEntity, sub, form, false)
@@ -118,10 +118,13 @@ func (s *site) move(w http.ResponseWriter, r *http.Request) error {
 	return s.showAsked(w, templates.Link{Label: "Back to what you receive", URL: "/preferences/" + token})
 }
 
-func newAddress(r *http.Request) (subscribers.Address, []templates.FieldError) {
+func (s *site) newAddress(r *http.Request) (subscribers.Address, []templates.FieldError) {
 	to, err := subscribers.ParseAddress(field(r, "email", 320))
-	if err != nil {
+	switch {
+	case err != nil:
 		return to, []templates.FieldError{{Field: "email", Message: "Enter the e-mail address that you want your digests at."}}
+	case s.Registry.Refused.Has(to.Domain()):
+		return to, []templates.FieldError{domainRefused}
 	}
 	return to, nil
 }
@@ -166,7 +169,7 @@ func (s *site) callBack(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return fmt.Errorf("look up the way back: %w", err)
 	}
-	to, errs := newAddress(r)
+	to, errs := s.newAddress(r)
 	if len(errs) > 0 {
 		return s.showMoved(w, r, http.StatusUnprocessableEntity, sub, errs)
 	}

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -76,7 +77,11 @@ func (s *site) subscribe(w http.ResponseWriter, r *http.Request) error {
 	if len(form.Errors) > 0 {
 		return show(w, http.StatusUnprocessableEntity, form)
 	}
-	if err := s.signUp(r, form); err != nil {
+	switch err := s.signUp(r, form); {
+	case errors.Is(err, subscribers.ErrDomain):
+		form.Errors = []templates.FieldError{domainRefused}
+		return show(w, http.StatusUnprocessableEntity, form)
+	case err != nil:
 		return err
 	}
 	waitUntil(r.Context(), answerAt)
@@ -93,6 +98,8 @@ func (s *site) subscribe(w http.ResponseWriter, r *http.Request) error {
 		Links: []templates.Link{{Label: "Read insights", URL: "/"}, {Label: "Sign up again", URL: "/subscribe"}},
 	})
 }
+
+var domainRefused = templates.FieldError{Field: "email", Message: "We do not write to addresses at that domain. Please use another address."}
 
 // waitUntil waits for a time, or until nobody waits for the answer any more.
 func waitUntil(ctx context.Context, t time.Time) {

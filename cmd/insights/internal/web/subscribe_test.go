@@ -267,3 +267,19 @@ func TestFaultsOfTheStoreAreNotShown(t *testing.T) {
 		}
 	})
 }
+
+func TestDomainsThatAreRefusedAreToldSo(t *testing.T) {
+	f := newFixture(t, library(), func(c *web.Config) { c.Registry.Refused = subscribers.Domains{"ten-minutes.example": {}} })
+	synctest.Test(t, func(t *testing.T) {
+		r := f.post("/subscribe", f.filled(t, "ada@mx.ten-minutes.example"))
+		wantStatus(t, r, http.StatusUnprocessableEntity)
+		if page := bodyOf(t, r); !strings.Contains(page, "We do not write to addresses at that domain") || !strings.Contains(page, "ada@mx.ten-minutes.example") {
+			t.Error("the form does not say so, or lost what was typed")
+		}
+		_, _, token := f.reader(t, "ada@example.com", subscribed)
+		wantStatus(t, f.post("/preferences/"+token+"/address", url.Values{"email": {"ada@ten-minutes.example"}}), http.StatusUnprocessableEntity)
+		if sub := f.store.byKey["ada@example.com"]; len(f.store.byKey) != 1 || sub.Mailbox() != sub.Address {
+			t.Errorf("%+v", f.store.byKey)
+		}
+	})
+}

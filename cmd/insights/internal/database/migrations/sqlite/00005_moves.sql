@@ -1,8 +1,10 @@
 -- +goose Up
 
--- Where a reader wants to move to is counted like a sign-up: by the keyed hash that
--- suppressions have, since the address is nobody's yet.
+-- To which address a sign-up or a move was, and in which mailbox its mail probably
+-- ends, as the keyed hashes that suppressions have.
 ALTER TABLE attempts ADD COLUMN address TEXT NOT NULL DEFAULT '';
+ALTER TABLE attempts ADD COLUMN inbox TEXT NOT NULL DEFAULT '';
+CREATE INDEX attempts_inbox ON attempts (inbox, at);
 
 -- A word goes to the address that a reader has left ('moved').
 CREATE TABLE messages_new (

@@ -1,0 +1,47 @@
+package subscribers
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"golang.org/x/net/idna"
+)
+
+// Domains is a set of mail domains, such as those of mailboxes that last ten minutes.
+// Each stands for the domains below it, too.
+type Domains map[string]struct{}
+
+// ErrDomain says that addresses at a domain can't sign up, whoever has them.
+var ErrDomain = errors.New("no mail goes to addresses at that domain: please use another address")
+
+// ParseDomains reads one domain a line; what follows a # is a comment. Its error names
+// the line.
+func ParseDomains(r io.Reader) (Domains, error) {
+	domains := Domains{}
+	lines := bufio.NewScanner(r)
+	for n := 1; lines.Scan(); n++ {
+		word, _, _ := strings.Cut(lines.Text(), "#")
+		if word = strings.TrimSpace(word); word == "" {
+			continue
+		}
+		ascii, err := idna.Lookup.ToASCII(word)
+		if err != nil || !validDomain(ascii) {
+			return nil, fmt.Errorf("line %d: %q is no domain: write one a line, such as example.com", n, word)
+		}
+		domains[ascii] = struct{}{}
+	}
+	return domains, lines.Err()
+}
+
+// Has reports whether a domain, as A-labels, is in the set or below one that is.
+func (d Domains) Has(domain string) bool {
+	for rest, more := domain, len(d) > 0; more; _, rest, more = strings.Cut(rest, ".") {
+		if _, ok := d[rest]; ok {
+			return true
+		}
+	}
+	return false
+}
