@@ -22,20 +22,30 @@ func (p *program) configCheckCommand() *cobra.Command {
 			if err == nil {
 				err = c.checkTemplates()
 			}
+			if err == nil {
+				_, err = c.refused()
+			}
 			if err == nil && serving {
 				err = c.forServing()
 			}
 			if err != nil {
 				return &coded{err, exitProblems, false}
 			}
-			if done, err := p.out.document(map[string]bool{"ok": true}); done {
+			warnings := []string{}
+			if serving {
+				warnings = append(warnings, c.mailWarnings()...)
+			}
+			if done, err := p.out.document(map[string]any{"ok": true, "warnings": warnings}); done {
 				return err
+			}
+			for _, warning := range warnings {
+				p.out.note("warning: %s", warning)
 			}
 			p.out.line("the configuration is fine")
 			return nil
 		},
 	}
-	cmd.Flags().BoolVar(&serving, "serve", false, "also ask for everything that insights serve needs")
+	cmd.Flags().BoolVar(&serving, "serve", false, "also ask for everything that insights serve needs, and warn as it does")
 	return cmd
 }
 
