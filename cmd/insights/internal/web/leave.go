@@ -152,7 +152,7 @@ func (s *site) movedPage(w http.ResponseWriter, r *http.Request) error {
 
 func (s *site) showMoved(w http.ResponseWriter, r *http.Request, status int, sub subscribers.Subscriber, errs []templates.FieldError) error {
 	return s.render(w, status, &templates.MovedPage{
-		Head: s.readerHead("Take it back"), Email: sub.Address.Masked(),
+		Head: s.readerHead("Take your digests back"), Email: sub.Address.Masked(),
 		Form:        templates.Form{Action: "/moved/" + r.PathValue("token"), Errors: errs},
 		Unsubscribe: "/unsubscribe/" + s.Registry.Token(subscribers.UnsubscribeToken, sub),
 	})
