@@ -36,7 +36,7 @@ func (p *program) serveCommand() *cobra.Command {
 			if err := c.forServing(); err != nil {
 				return err
 			}
-			for _, warning := range c.mailWarnings() {
+			for _, warning := range c.warnings() {
 				p.out.note("warning: %s", warning)
 			}
 			return p.daemon(cmd.Context(), &c, database.Production)
@@ -241,7 +241,8 @@ func (d *daemon) buildFeeds(ctx context.Context, library *content.Library) error
 	return nil
 }
 
-// prepare has documents ready in every encoding, once there is a site.
+// prepare has the documents of a change ready in every encoding. Those of the start are
+// encoded when they are first asked for: that is nearly half of its work.
 func (d *daemon) prepare(set *feeds.Set) {
 	if d.site != nil {
 		d.site.Prepare(set)
@@ -330,10 +331,8 @@ func (d *daemon) tidy(ctx context.Context) error {
 }
 
 // followLibrary rebuilds the feeds at each change of the library, also one that
-// came before it was called. It first encodes what there is: readers are answered
-// meanwhile, and encoding is nearly half the work of a start.
+// came before it was called.
 func (d *daemon) followLibrary(ctx context.Context) error {
-	d.prepare(d.feeds.Load())
 	for {
 		changed := d.live.Changed()
 		if now := d.live.Current(); now != d.built {

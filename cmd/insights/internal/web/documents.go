@@ -35,15 +35,11 @@ type publication struct {
 	heads map[string]*body // by path
 }
 
-// Prepare encodes the documents of a set that is about to come into force, or is in
-// force already, so that no reader waits for it. What did not change is not encoded
-// again, nor what readers have asked for.
+// Prepare encodes the documents of a set that is about to come into force, so that no
+// reader waits for it. What did not change is not encoded again.
 func (s *Site) Prepare(set *feeds.Set) {
 	d := &s.site.documents
-	p := s.site.publication()
-	if p.set != set {
-		p = s.site.publish(set, p)
-	}
+	p := s.site.publish(set, s.site.publication())
 	for _, head := range p.heads {
 		head.encodeAll()
 	}
