@@ -40,8 +40,10 @@ type Server struct {
 
 const (
 	mostConnections = 50
+	mostOfOneClient = 20
 	mostRecipients  = 100
-	patience        = time.Minute // for a client's next words
+	patience        = time.Minute      // for a client's next words
+	longestSession  = 10 * time.Minute // whatever it says
 )
 
 // Listen opens an address: HOST:PORT for SMTP, lmtp:HOST:PORT or unix:PATH for LMTP.
@@ -60,7 +62,7 @@ func Listen(address, domain string, receiver Receiver, log *slog.Logger) (*Serve
 	if err != nil {
 		return nil, fmt.Errorf("listen for mails that come back: %w", err)
 	}
-	s := &Server{receiver: receiver, log: log, listener: netutil.LimitListener(listener, mostConnections)}
+	s := &Server{receiver: receiver, log: log, listener: netutil.LimitListener(newFairListener(listener, mostOfOneClient, longestSession), mostConnections)}
 	s.server = smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) { return &session{server: s}, nil }))
 	s.server.LMTP, s.server.Domain = lmtp, domain
 	s.server.MaxRecipients, s.server.MaxMessageBytes, s.server.MaxLineLength = mostRecipients, newsletter.MaxReturn, 4000
