@@ -101,6 +101,7 @@ func TestFaultsOfAListNameTheirLine(t *testing.T) {
 		{"JSON that is cut", "{\"email\":\"a@example.com\",\n{\"email\":\"b@example.com\",\"status\":\"confirmed\"}\n{\"email\":\"c@exa\n{\"email\":\"d@example.com\",\"status\":\"pending\"}\n{\"email\":", 2, []string{"line 1: ", "line 3: ", "line 5: "}},
 		{"JSON without a comma", "{\"email\":\"a@example.com\" \"status\":\"confirmed\"}\n{\"email\":\"b@example.com\",\"status\":\"confirmed\"}", 1, []string{"line 1: this is no JSON object"}},
 		{"JSON that is too long", `[{"email":"a@example.com","status":"confirmed"},{"email":"` + long + `"},{"email":"b@example.com","status":"confirmed"}]`, 2, []string{"line 1: an object of more than 64 KB"}},
+		{"JSON with a field twice", `[{"email":"a@example.com","status":"unsubscribed","Status":"confirmed"},{"email":"b@example.com","status":"confirmed"}]`, 1, []string{`line 1: "status" stands there twice`}},
 		{"JSON that is no object", "[1, {\"email\":\"b@example.com\",\"status\":\"confirmed\"}, \"x\", {\"email\":5,\"status\":\"confirmed\"}]", 1, []string{"no JSON object", "no JSON object", "email is no text"}},
 	} {
 		rows, faults, err := readAll(t, test.text)

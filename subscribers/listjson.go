@@ -143,8 +143,13 @@ func (j *jsonRows) parse(object []byte) error {
 		return fmt.Errorf("this is no JSON object: %w", err)
 	}
 	j.values = make(map[string]string, len(fields))
+	seen := make(map[string]bool, len(fields))
 	for name, value := range fields {
 		known := strings.ToLower(strings.TrimSpace(name))
+		if seen[known] {
+			return fmt.Errorf("%q stands there twice, in capitals and not: which is meant?", known)
+		}
+		seen[known] = true
 		if !slices.Contains(own.columns, known) {
 			if readable(known) == "" {
 				j.list.note(known)

@@ -63,5 +63,5 @@ func openZipped(f *zip.File, o subscribers.ListOptions) (part importPart, done f
 // strictness orders Mailchimp's files, the strictest first.
 func strictness(name string) int {
 	order := []string{"cleaned_", "unsubscribed_", "nonsubscribed_", ""}
-	return slices.IndexFunc(order, func(prefix string) bool { return strings.HasPrefix(path.Base(name), prefix) })
+	return slices.IndexFunc(order, func(prefix string) bool { return strings.HasPrefix(strings.ToLower(path.Base(name)), prefix) })
 }
