@@ -35,13 +35,22 @@ func (s *site) clientAddr(r *http.Request) netip.Addr {
 	}
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
 	for i := len(hops) - 1; i >= 0 && s.trusted(addr); i-- {
-		hop, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
-		if err != nil {
+		hop, ok := parseHop(strings.TrimSpace(hops[i]))
+		if !ok {
 			break
 		}
 		addr = hop.Unmap()
 	}
 	return addr
+}
+
+// parseHop reads an address as proxies write it: some add the port, or brackets.
+func parseHop(word string) (netip.Addr, bool) {
+	if hop, err := netip.ParseAddrPort(word); err == nil {
+		return hop.Addr(), true
+	}
+	hop, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(word, "["), "]"))
+	return hop, err == nil
 }
 
 func (s *site) trusted(addr netip.Addr) bool {

@@ -19,10 +19,21 @@ func (s *site) middleware(next http.Handler) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := protection.Handler(next) // last: its refusal is a page like any other, with everything below
-	h = s.securityHeaders(h)      // before any handler, so that no answer lacks them
-	h = limit(h)                  // before anything reads the body
-	return s.watched(h), nil      // around all that decides the status, and to catch what they do wrong
+	embedding, err := s.crossOrigin(s.TrustedOrigins...)
+	if err != nil {
+		return nil, err
+	}
+	own, embedded := protection.Handler(next), embedding.Handler(next)
+	var h http.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { // last: its refusal is a page like any other, with everything below
+		if r.URL.Path == "/subscribe" { // the only form that other sites may show
+			embedded.ServeHTTP(w, r)
+			return
+		}
+		own.ServeHTTP(w, r)
+	})
+	h = s.securityHeaders(h) // before any handler, so that no answer lacks them
+	h = limit(h)             // before anything reads the body
+	return s.watched(h), nil // around all that decides the status, and to catch what they do wrong
 }
 
 // watched notes what was answered and turns a panic into a 500, if nothing was

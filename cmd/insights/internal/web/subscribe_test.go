@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -108,6 +109,15 @@ func TestSignUpRecordsConsentWithoutTheClientsAddress(t *testing.T) {
 		}
 		if sign("d@example.com", "203.0.113.7, 192.0.2.9") != one {
 			t.Error("our own second proxy counts as the client")
+		}
+		for i, hop := range []string{"203.0.113.7:5678", "[2001:db8:1:2::3]:443", "[2001:db8:1:2::3]"} {
+			want := one
+			if i > 0 {
+				want = sign("v6@example.com", "2001:db8:1:2::3")
+			}
+			if sign(fmt.Sprintf("port%d@example.com", i), hop) != want {
+				t.Errorf("%s, as some proxies write it, is another client", hop)
+			}
 		}
 		if sign("e@example.com", "2001:db8:1:2::3") != sign("f@example.com", "2001:db8:1:2:ffff::4") {
 			t.Error("two addresses of one /64 count as two clients")
@@ -246,6 +256,9 @@ func TestFormsFromOtherSitesAreRefused(t *testing.T) {
 			wantStatus(t, f.post("/subscribe", form, "Sec-Fetch-Site", "cross-site", "Origin", origin), status)
 		}
 	})
+	// Other sites may show the form to sign up, and nothing else.
+	_, _, token := f.reader(t, "ben@example.com", subscribed)
+	wantStatus(t, f.post("/preferences/"+token+"/erase", nil, "Sec-Fetch-Site", "cross-site", "Origin", "https://www.example.com"), http.StatusForbidden)
 	if _, err := web.New(web.Config{Pages: f.config.Pages, Library: f.config.Library, Feeds: f.config.Feeds, TrustedOrigins: []string{"www.example.com"}}); err == nil || !strings.Contains(err.Error(), "www.example.com") {
 		t.Errorf("a trusted origin without a scheme gives %v", err)
 	}

@@ -129,11 +129,10 @@ func New(c Config) (*Site, error) {
 	return &Site{Handler: handler, site: s}, err
 }
 
-// crossOrigin refuses forms that a browser sends from another site, so that no
-// page elsewhere can make its visitors sign others up.
-func (s *site) crossOrigin() (*http.CrossOriginProtection, error) {
+// crossOrigin refuses forms that a browser sends from another site than these, so that
+// no page elsewhere can make its visitors sign others up.
+func (s *site) crossOrigin(origins ...string) (*http.CrossOriginProtection, error) {
 	protection := http.NewCrossOriginProtection()
-	origins := s.TrustedOrigins
 	if u, err := url.Parse(s.Site.BaseURL); err == nil && u.Host != "" {
 		// A proxy may change Host, and old browsers send Origin alone.
 		origins = append([]string{u.Scheme + "://" + u.Host}, origins...)
