@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
 	"net/mail"
 	"net/netip"
 	"net/url"
@@ -224,10 +223,10 @@ func (c *Config) check(found *faults) {
 	if _, err := time.LoadLocation(c.Site.TimeZone); err != nil {
 		fault("site.time_zone", "%q is no time zone: write a name such as Europe/Berlin or America/New_York", c.Site.TimeZone)
 	}
-	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
+	if !canListen(c.Listen) {
 		fault("listen", "%q is no address to listen on: write HOST:PORT, such as 127.0.0.1:8080 or :8080", c.Listen)
 	}
-	if _, _, err := net.SplitHostPort(c.Metrics.Listen); c.Metrics.Listen != "" && err != nil {
+	if c.Metrics.Listen != "" && !canListen(c.Metrics.Listen) {
 		fault("metrics.listen", "%q is no address to listen on: write HOST:PORT, such as 127.0.0.1:9090", c.Metrics.Listen)
 	}
 	if !database.IsURL(c.Database.URL) {

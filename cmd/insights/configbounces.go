@@ -19,10 +19,20 @@ type BouncesConfig struct {
 	WebhookSecret string `yaml:"webhook_secret" secret:"true"`
 }
 
+// canListen reports whether an address is HOST:PORT with a port that there is.
+func canListen(address string) bool {
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	_, err = net.LookupPort("tcp", port)
+	return err == nil
+}
+
 // checkBounces reports what can't be right about how mails come back.
 func (c *Config) checkBounces(fault func(key, format string, args ...any)) {
 	if a := c.Bounces.Listen; a != "" && !strings.HasPrefix(a, "unix:/") {
-		if _, _, err := net.SplitHostPort(strings.TrimPrefix(a, "lmtp:")); err != nil {
+		if !canListen(strings.TrimPrefix(a, "lmtp:")) {
 			fault("bounces.listen", "%q: write 127.0.0.1:2525 for SMTP, lmtp:127.0.0.1:2424 or unix:/run/insights/lmtp for LMTP", a)
 		}
 	}

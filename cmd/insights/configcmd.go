@@ -33,7 +33,7 @@ func (p *program) configCheckCommand() *cobra.Command {
 			}
 			warnings := []string{}
 			if serving {
-				warnings = append(warnings, c.mailWarnings()...)
+				warnings = append(warnings, c.warnings()...)
 			}
 			if done, err := p.out.document(map[string]any{"ok": true, "warnings": warnings}); done {
 				return err

@@ -121,8 +121,8 @@ func (c *Config) dkimDomain() string {
 	return newsletter.DomainOf(c.Mail.From)
 }
 
-// mailWarnings are what mail can do without, and had better not.
-func (c *Config) mailWarnings() (warnings []string) {
+// warnings are what mail can do without, and had better not.
+func (c *Config) warnings() (warnings []string) {
 	if c.Site.PostalAddress == "" {
 		warnings = append(warnings, "site.postal_address is not set: many laws want a postal address in newsletters")
 	}
@@ -140,6 +140,11 @@ func (c *Config) mailWarnings() (warnings []string) {
 		warnings = append(warnings, "mail.bounce_domain is not set: what can't be delivered comes back to mail.from")
 	case bounce != from && !strings.HasSuffix(bounce, "."+from):
 		warnings = append(warnings, fmt.Sprintf("mail.bounce_domain %s is not under %s, the domain of mail.from: SPF does not speak for it then", bounce, from))
+	}
+	for _, network := range c.TrustedProxies {
+		if p, err := parseNetwork(network); err == nil && p.Bits() == 0 {
+			warnings = append(warnings, fmt.Sprintf("trusted_proxies has %s: whoever connects is believed about where they come from, and no limit per client holds", network))
+		}
 	}
 	return warnings
 }
