@@ -100,15 +100,29 @@ func (a Address) Key() string {
 	if a == (Address{}) {
 		return ""
 	}
-	return strings.ToLower(a.local) + "@" + a.domain
+	return fold(a.local) + "@" + a.domain
+}
+
+// fold is lower case. A letter beyond ASCII never becomes one of ASCII, as the Kelvin
+// sign would: it may be another person's.
+func fold(local string) string {
+	return strings.Map(func(r rune) rune {
+		if lower := unicode.ToLower(r); (lower < utf8.RuneSelf) == (r < utf8.RuneSelf) {
+			return lower
+		}
+		return r
+	}, local)
 }
 
 // Inbox is the key of the mailbox that mail to an address probably ends in: without
-// what follows a plus sign, and without dots. It may be another person's, so it serves
-// to count sign-ups, and nothing else.
+// what follows a plus sign, and without dots where Gmail leaves them out. It may be
+// another person's, so it serves to count sign-ups, and nothing else.
 func (a Address) Inbox() string {
-	local, _, _ := strings.Cut(strings.ToLower(a.local), "+")
-	return strings.ReplaceAll(local, ".", "") + "@" + a.domain
+	local, _, _ := strings.Cut(fold(a.local), "+")
+	if a.domain == "gmail.com" || a.domain == "googlemail.com" {
+		return strings.ReplaceAll(local, ".", "") + "@gmail.com"
+	}
+	return local + "@" + a.domain
 }
 
 // Domain is the domain as A-labels.

@@ -93,11 +93,29 @@ func TestAddressIsNoAddress(t *testing.T) {
 	}
 }
 
+func TestKeysOfStrangersDiffer(t *testing.T) {
+	for _, like := range []string{"\u212aay@example.com", "k\u0130m@example.com"} { // the Kelvin sign, a capital i with a dot
+		a, err := subscribers.ParseAddress(like)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if key := a.Key(); key == "kay@example.com" || key == "kim@example.com" {
+			t.Errorf("%s has the key of another: %s", like, key)
+		}
+	}
+	a, _ := subscribers.ParseAddress("\u00c4GIR@example.com")
+	if a.Key() != "\u00e4gir@example.com" {
+		t.Errorf("key %s", a.Key())
+	}
+}
+
 func TestAddressesOfOneInbox(t *testing.T) {
 	for address, want := range map[string]string{
-		"ada@example.com":             "ada@example.com",
-		"A.d.A+news+more@example.com": "ada@example.com",
-		"+@example.com":               "@example.com",
+		"ada@example.com":           "ada@example.com",
+		"A.d.A+news+more@gmail.com": "ada@gmail.com",
+		"a.d.a@googlemail.com":      "ada@gmail.com",
+		"A.da+news@example.com":     "a.da@example.com",
+		"+@example.com":             "@example.com",
 	} {
 		a, err := subscribers.ParseAddress(address)
 		if err != nil {

@@ -189,16 +189,17 @@ func limitPerInbox(d *desk) {
 			d.Errorf("sign up %s: %v", email, err)
 		}
 	}
-	for _, email := range []string{"ada.l+1@example.com", "Ada.L+2@example.com", "a.d.a.l@example.com"} {
+	for _, email := range []string{"ada.l+1@gmail.com", "Ada.L+2@gmail.com", "a.d.a.l@googlemail.com"} {
 		try(email, true)
 	}
 	for i := range 20 {
-		try(fmt.Sprintf("adal+%d@example.com", i+3), false)
+		try(fmt.Sprintf("adal+%d@gmail.com", i+3), false)
 	}
-	try("ada@example.com", true)
-	try("adal@other.example", true)
-	time.Sleep(25 * time.Hour)
+	try("ada@gmail.com", true)
 	try("adal@example.com", true)
+	try("ada.l@example.com", true) // may be another's
+	time.Sleep(25 * time.Hour)
+	try("adal@gmail.com", true)
 }
 
 func limitsInAll(d *desk) {
@@ -245,6 +246,19 @@ func undone(d *desk) {
 	time.Sleep(25 * time.Hour)
 	_, err = d.Undo(d.Context(), token)
 	d.want(err, subscribers.ErrExpired, "undo late")
+	// Anybody can sign them up, and an old mail may be anybody's.
+	d.signUp("ada@example.com")
+	_, err = d.Unsubscribe(d.Context(), token, "link")
+	d.want(err, nil, "unsubscribe from what was not confirmed")
+	_, err = d.Undo(d.Context(), token)
+	d.want(err, subscribers.ErrExpired, "undo what was not confirmed")
+	d.wantStatus("ada@example.com", subscribers.Unsubscribed)
+	d.confirmed("cy@example.com")
+	d.suppress("cy@example.com", subscribers.Complained)
+	_, err = d.Lift(d.Context(), d.address("cy@example.com"), "test")
+	d.want(err, nil, "lift")
+	_, err = d.Undo(d.Context(), d.token(subscribers.UnsubscribeToken, "cy@example.com"))
+	d.want(err, subscribers.ErrExpired, "undo a complaint")
 	d.signUp("ben@example.com")
 	_, err = d.Unsubscribe(d.Context(), d.token(subscribers.UnsubscribeToken, "ben@example.com"), "link")
 	d.want(err, nil, "unsubscribe")
