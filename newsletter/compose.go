@@ -187,14 +187,19 @@ func (w *Writer) single(t Task, to subscribers.Address) (r Rendered, err error) 
 	if t.Kind == MovedMail {
 		preferences = "" // they went with the reader
 	}
-	if t.Kind == ConfirmMail && to != sub.Address {
-		unsubscribe = "" // whose it is, is not yet known
+	decline := ""
+	if t.Kind == ConfirmMail {
+		unsubscribe = ""
+		if to == sub.Address { // else it is not yet known whose it is
+			decline = base + "/decline/" + w.Registry.Token(subscribers.DeclineToken, sub)
+		}
 	}
 	return w.Renderer.Notice(Notice{
 		Kind: t.Kind, Address: to.String(), MovedTo: sub.Address.Masked(), Name: sub.Name,
 		Cadence: string(sub.Cadence), Categories: sub.Categories,
 		AskedAt: t.Created.In(w.zone()), ExpiresAt: sub.NonceExpires.In(w.zone()),
 		ConfirmURL:     base + "/confirm/" + w.Registry.Token(subscribers.ConfirmToken, sub),
+		DeclineURL:     decline,
 		ReturnURL:      base + "/moved/" + w.Registry.WayBack(sub, t.Created),
 		PreferencesURL: preferences,
 		UnsubscribeURL: unsubscribe,

@@ -44,9 +44,10 @@ type Notice struct {
 	AskedAt        time.Time
 	ExpiresAt      time.Time
 	ConfirmURL     string
+	DeclineURL     string // of a ConfirmMail: never to be written to; "" where the address may not be theirs
 	ReturnURL      string // of a MovedMail: where it is called back
 	PreferencesURL string // "" in a MovedMail
-	UnsubscribeURL string // "" where the address may not be theirs
+	UnsubscribeURL string // "" in a ConfirmMail: they are not subscribed
 }
 
 // Rendered is a mail's words.

@@ -251,7 +251,7 @@ func (r *Returns) act(ctx context.Context, b Bounce, feedback string) (string, e
 	if err != nil {
 		return "", err
 	}
-	moved := reader.ID != 0 && b.Kind == bounce.Failure && to != "" && !sameMailbox(to, reader.Address)
+	moved := reader.ID != 0 && to != "" && !sameMailbox(to, reader.Address)
 	if !moved {
 		b.Subscriber = reader.ID
 	}
@@ -266,6 +266,8 @@ func (r *Returns) act(ctx context.Context, b Bounce, feedback string) (string, e
 		r.blocked(ctx, b)
 	}
 	switch {
+	case moved && b.Kind == bounce.Complaint:
+		return r.suspendLeft(ctx, b, to, reader, feedback)
 	case b.Subscriber == 0:
 		what := string(b.Kind)
 		if b.Class != bounce.None {
@@ -319,6 +321,23 @@ func (r *Returns) suspend(ctx context.Context, b Bounce, reader subscribers.Subs
 		return fmt.Sprintf("suppressed over a %s", cause), nil
 	}
 	return fmt.Sprintf("%s of a reader who is suppressed already", cause), nil
+}
+
+// suspendLeft suppresses an address that its reader has left. Whoever complains there may
+// be them, so no more mail goes to them either, until they sign up again.
+func (r *Returns) suspendLeft(ctx context.Context, b Bounce, to string, reader subscribers.Subscriber, feedback string) (string, error) {
+	if _, err := r.leave(ctx, r.Registry.Token(subscribers.UnsubscribeToken, reader)); err != nil && !errors.Is(err, ErrNotOurs) {
+		return "", err
+	}
+	left, err := subscribers.ParseAddress(to)
+	if err != nil {
+		return "unsubscribed over a complaint about an older mail", nil
+	}
+	if _, err := r.Registry.Suppress(ctx, left, subscribers.Complained, "reported as "+feedback, string(subscribers.Complained)); err != nil {
+		return "", fmt.Errorf("suppress an address that was left: %w", err)
+	}
+	r.Log.InfoContext(ctx, "reader unsubscribed, and the address suppressed that they have left", "subscriber", reader.ID, "cause", subscribers.Complained, "mail", b.Ref)
+	return "unsubscribed over a complaint, and the address suppressed that was left", nil
 }
 
 // said is a bounce in short. It never holds an address.

@@ -136,7 +136,7 @@ func (r *Registry) decide(sub *Subscriber, in Imported, now time.Time, id func()
 			sub.UnsubscribedAt = in.UnsubscribedAt
 		}
 		return Change{Event: event}, Changed
-	case in.Status == Confirmed && sub.Status == Pending && sub.UnsubscribedAt.IsZero():
+	case in.Status == Confirmed && sub.Status == Pending && sub.UnsubscribedAt.IsZero() && sub.Cause == "":
 		outcome = Changed
 		sub.Cadence, sub.Categories = in.Cadence, in.Categories
 	default:

@@ -69,7 +69,7 @@ func (r *Registry) askToMove(ctx context.Context, p Purpose, token string, to Ad
 			return Change{}, ErrExpired
 		case sub.Address.Key() == to.Key(), !allowed:
 			return Change{}, nil
-		case !r.Limits.mayMail(sub, r.lastAsked(sub), now): // so many a day, to whatever address
+		case p != ReturnToken && !r.Limits.mayMail(sub, r.lastAsked(sub), now): // so many a day, to whatever address
 			return Change{}, nil
 		}
 		sub.NewAddress = to

@@ -96,9 +96,9 @@ func (r *Registry) SignUp(ctx context.Context, s SignUp) error {
 			}
 			return Change{}, nil
 		}
+		// A suppression stays until they confirm: anybody can sign them up.
 		r.begin(sub, address, now)
-		sub.Cause, sub.Reason, sub.SuppressedAt, sub.PausedUntil = "", "", time.Time{}, time.Time{}
-		sub.Status, sub.Name, sub.Source = Pending, name, s.Source
+		sub.Status, sub.Name, sub.Source, sub.PausedUntil = Pending, name, s.Source, time.Time{}
 		sub.Cadence, sub.Categories = prefs.Cadence, prefs.Categories
 		return Change{
 			Event:  Event{At: now, What: "signed_up", Source: s.Source, Client: s.Client, Version: FormVersion, Detail: prefs.String()},
@@ -162,12 +162,12 @@ func (r *Registry) Token(p Purpose, sub Subscriber) string {
 	return r.Keys.Make(p, sub.PublicID, scope(p, sub))
 }
 
-// scope is what of a subscriber a token goes with: a confirmation with the nonce, so
-// that a later one replaces it; preferences with the mailbox, since its mails may have
+// scope is what of a subscriber a token goes with: the links of a confirmation with the
+// nonce, so that a later one replaces them; preferences with the mailbox, since its mails may have
 // another reader when they have left it.
 func scope(p Purpose, sub Subscriber) string {
 	switch p {
-	case ConfirmToken:
+	case ConfirmToken, DeclineToken:
 		return sub.Nonce
 	case PreferencesToken:
 		return sub.Address.Key()
@@ -260,6 +260,7 @@ func (r *Registry) Confirm(ctx context.Context, token, client string) (Subscribe
 			return Change{}, ErrSuppressed
 		}
 		sub.Status, sub.ConfirmedAt, sub.UnsubscribedAt = Confirmed, now, time.Time{}
+		sub.Cause, sub.Reason, sub.SuppressedAt = "", "", time.Time{}
 		return Change{
 			Event:     Event{At: now, What: "confirmed", Source: "link", Client: client, Version: FormVersion, Detail: Preferences{sub.Cadence, sub.Categories}.String()},
 			StartWith: r.StartWith,
@@ -280,6 +281,9 @@ func unsubscribe(sub *Subscriber, source string) Change {
 	case sub.Status == Unsubscribed, sub.Status == Suppressed && !sub.UnsubscribedAt.IsZero():
 		return Change{}
 	case sub.Status != Suppressed: // else they stay so, and have said no, whoever lifts it
+		if sub.Status != Confirmed { // what they agreed to once they have not again: there is nothing to take back
+			sub.ConfirmedAt = time.Time{}
+		}
 		sub.Status = Unsubscribed
 	}
 	now := time.Now()
@@ -330,6 +334,9 @@ func (r *Registry) Add(ctx context.Context, s SignUp, confirmed bool, basis stri
 			// own click, which clears the date, ends it.
 			if confirmed && !sub.UnsubscribedAt.IsZero() {
 				return Change{}, errors.New("they unsubscribed: only they can confirm again; leave out --confirmed to send them a confirmation mail")
+			}
+			if confirmed && sub.Cause != "" {
+				return Change{}, fmt.Errorf("%w until they confirm: %s", ErrSuppressed, sub.Reason)
 			}
 		}
 		now := time.Now()

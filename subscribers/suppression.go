@@ -44,6 +44,9 @@ type Suppression struct {
 	Cause  Cause  // of Suppressed
 	Reason string
 	At     time.Time
+	// UnsubscribedAt is when they said no, or were forgotten: whoever lifts the
+	// suppression, they alone can sign up again. Zero: they did not.
+	UnsubscribedAt time.Time
 }
 
 // ReasonForgotten is the reason of a suppression that is left of a subscriber.
@@ -84,10 +87,18 @@ func (r *Registry) Suppress(ctx context.Context, a Address, cause Cause, reason,
 	return changed, err
 }
 
-// Decline keeps all mail from the address of a token's owner, whoever enters it from
-// then on. Repeating it is harmless.
+// Decline keeps all mail from an address that asked for none, whoever enters it from
+// then on. The link is in the newest mail that asks for a confirmation, and nowhere
+// else; it does not expire. Who has confirmed since is unsubscribed. Repeating it is
+// harmless.
 func (r *Registry) Decline(ctx context.Context, token string) (Subscriber, error) {
-	return r.edit(ctx, UnsubscribeToken, token, func(sub *Subscriber) (Change, error) {
+	return r.edit(ctx, DeclineToken, token, func(sub *Subscriber) (Change, error) {
+		if sub.Status == Confirmed {
+			return unsubscribe(sub, "link"), nil
+		}
+		if sub.Status != Pending {
+			return Change{}, nil
+		}
 		change, _ := suppress(sub, Declined, "its owner asked never to be written to", "link", time.Now())
 		return change, nil
 	})
@@ -111,25 +122,26 @@ func suppress(sub *Subscriber, cause Cause, reason, source string, now time.Time
 // that is not suppressed.
 func (r *Registry) Lift(ctx context.Context, a Address, source string) (Subscriber, error) {
 	sub, err := r.Store.Edit(ctx, a.Key(), func(sub *Subscriber) (Change, error) {
-		if sub.Status != Suppressed {
+		if sub.Status != Suppressed && sub.Cause == "" {
 			return Change{}, ErrNotFound
 		}
-		now, forgotten := time.Now(), sub.Reason == ReasonForgotten
+		now := time.Now()
 		detail := string(sub.Cause) + ": " + sub.Reason
 		sub.Cause, sub.Reason, sub.SuppressedAt = "", "", time.Time{}
 		change := Change{Event: Event{At: now, What: "lifted", Source: source, Detail: "was suppressed, " + detail}}
 		switch {
+		case sub.Status == Pending: // signed up again since
 		case !sub.UnsubscribedAt.IsZero():
-			sub.Status = Unsubscribed
+			sub.Status, sub.ConfirmedAt = Unsubscribed, time.Time{} // for good: see Undo
 		case sub.ConfirmedAt.IsZero():
 			sub.Status, sub.NonceExpires = Pending, now // and no link of theirs works
 		default:
 			sub.Status, change.StartWith = Confirmed, everything
 		}
 		if sub.PublicID == "" { // nobody's: no more is kept of it
-			sub.Address, sub.Status = a, ""
-			if forgotten { // but that its owner alone can sign it up
-				sub.Status, sub.UnsubscribedAt = Unsubscribed, now
+			sub.Address = a
+			if sub.Status != Unsubscribed { // and then its owner alone can sign it up
+				sub.Status = ""
 			}
 		}
 		return change, nil
@@ -156,7 +168,13 @@ func (r *Registry) ForgetBy(ctx context.Context, token string) error {
 	if err != nil {
 		return err
 	}
-	return r.Forget(ctx, sub.Address)
+	err = r.Forget(ctx, sub.Address)
+	if errors.Is(err, ErrNotFound) { // they may have moved meanwhile, and the link with them
+		if _, lookup := r.Lookup(ctx, PreferencesToken, token); lookup != nil {
+			return lookup
+		}
+	}
+	return err
 }
 
 // unconfirmedFor is how long an address is kept that nobody has confirmed.

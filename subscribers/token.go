@@ -17,6 +17,7 @@ type Purpose string
 
 const (
 	ConfirmToken     Purpose = "confirm"
+	DeclineToken     Purpose = "decline" // of a confirmation: never to be written to
 	UnsubscribeToken Purpose = "unsubscribe"
 	PreferencesToken Purpose = "preferences"
 	ReturnToken      Purpose = "return" // to an address that its reader has left

@@ -88,6 +88,7 @@ func (m *Mail) try() error {
 		unsubscribe = "https://insights.invalid/unsubscribe/" + newsletter.MarkUnsubscribe
 		preferences = "https://insights.invalid/preferences/" + newsletter.MarkPreferences
 		confirm     = "https://insights.invalid/confirm/token"
+		decline     = "https://insights.invalid/decline/token"
 		callBack    = "https://insights.invalid/moved/token"
 	)
 	at := time.Date(2026, time.January, 5, 9, 0, 0, 0, time.UTC)
@@ -116,7 +117,7 @@ func (m *Mail) try() error {
 	}
 	n := newsletter.Notice{
 		Kind: newsletter.ConfirmMail, Address: "reader@insights.invalid", Cadence: "weekly", Categories: []string{"category"},
-		AskedAt: at, ExpiresAt: at, ConfirmURL: confirm, PreferencesURL: preferences, UnsubscribeURL: unsubscribe,
+		AskedAt: at, ExpiresAt: at, ConfirmURL: confirm, DeclineURL: decline, PreferencesURL: preferences, UnsubscribeURL: unsubscribe,
 	}
 	r, err := m.Notice(n)
 	check(n.Kind, r, err, confirm)

@@ -63,6 +63,7 @@ func notice(kind newsletter.MessageKind) newsletter.Notice {
 		ExpiresAt:      time.Date(2026, 1, 8, 9, 30, 0, 0, time.UTC),
 		MovedTo:        "n…@example.org",
 		ConfirmURL:     base + "/confirm/k1.ZL5DB3VQ7T.9y_Yf-0pQ2aBcDeFgHiJkLmN",
+		DeclineURL:     base + "/decline/k1.ZL5DB3VQ7T.DeFgHiJkLmN9y_Yf-0pQ2aBc",
 		ReturnURL:      base + "/moved/k1.ZL5DB3VQ7T.Yf-0pQ2aBcDeFgHiJkLmN9y_",
 		PreferencesURL: base + "/preferences/k1.ZL5DB3VQ7T.pQ2aBcDeFgHiJkLmN9y_Yf-0",
 		UnsubscribeURL: base + "/unsubscribe/k1.ZL5DB3VQ7T.BcDeFgHiJkLmN9y_Yf-0pQ2a",
@@ -266,9 +267,9 @@ func TestDatesAreInTheZoneOfTheSite(t *testing.T) {
 func TestConfirmationSaysWhatIsAskedAndHasItsLinksAlone(t *testing.T) {
 	mail := newMail(t, mailSite())
 	n := notice(newsletter.ConfirmMail)
-	links := []string{n.ConfirmURL, n.UnsubscribeURL}
+	links := []string{n.ConfirmURL, n.DeclineURL}
 	elsewhere := n
-	elsewhere.UnsubscribeURL = ""
+	elsewhere.DeclineURL = ""
 	var r newsletter.Rendered
 	for _, one := range []struct {
 		notice newsletter.Notice

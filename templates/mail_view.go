@@ -57,6 +57,7 @@ type noticeView struct {
 	AskedOn        string // "23 November 2026 at 09:00 UTC", or empty
 	Expires        string // likewise
 	ConfirmURL     string
+	DeclineURL     string // of email/confirm.*.tmpl
 	ReturnURL      string // of email/moved.*.tmpl
 	PreferencesURL string
 	UnsubscribeURL string
@@ -179,7 +180,7 @@ func (m *Mail) noticeView(n newsletter.Notice) noticeView {
 		MovedTo:  oneLine(n.MovedTo),
 		What:     m.what(n),
 		AskedOn:  m.minute(n.AskedAt), Expires: m.minute(n.ExpiresAt),
-		ConfirmURL: n.ConfirmURL, ReturnURL: n.ReturnURL, PreferencesURL: n.PreferencesURL, UnsubscribeURL: n.UnsubscribeURL,
+		ConfirmURL: n.ConfirmURL, DeclineURL: n.DeclineURL, ReturnURL: n.ReturnURL, PreferencesURL: n.PreferencesURL, UnsubscribeURL: n.UnsubscribeURL,
 	}
 	v.Preheader = preheader
 	return v

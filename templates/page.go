@@ -260,11 +260,18 @@ type UnsubscribePage struct {
 	Action string
 	Email  string // masked
 	Done   bool
-	Never  string // where they ask never to be written to, before they ever confirmed; empty: they did
 	Undo   string // where it is taken back; empty: too late
 	// Less is where less mail is chosen instead; empty: there is no choice.
 	Less                   string
 	Weekly, Monthly, Pause bool // what can be chosen
+}
+
+// DeclinePage asks for the press of a button that keeps all mail from an address that
+// others entered.
+type DeclinePage struct {
+	Head
+	Action string
+	Email  string // masked
 }
 
 // PreferencesPage lets a subscriber choose again.
@@ -339,6 +346,7 @@ func (*SubscribePage) template() string   { return "subscribe" }
 func (*ConfirmPage) template() string     { return "confirm" }
 func (*ConfirmedPage) template() string   { return "confirmed" }
 func (*UnsubscribePage) template() string { return "unsubscribe" }
+func (*DeclinePage) template() string     { return "decline" }
 func (*PreferencesPage) template() string { return "preferences" }
 func (*MovedPage) template() string       { return "moved" }
 func (*ErasePage) template() string       { return "erase" }
@@ -381,6 +389,7 @@ func samples() []View {
 		&PreferencesPage{Head: head, Form: form, Saved: true, PausedUntil: "1 January 2027"},
 		&PreferencesPage{Head: head, Form: form},
 		&MovedPage{Head: head, Form: form},
+		&DeclinePage{Head: head, Action: "/x"},
 		&ErasePage{Head: head},
 		&NoticePage{Head: head, Paragraphs: []string{"Sample"}, Links: []Link{{"Sample", "/"}}},
 		&InboxPage{Head: head, Letters: []Letter{{Path: "/sample"}}},

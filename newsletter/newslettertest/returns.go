@@ -440,7 +440,11 @@ func movedAddress(w *world) {
 	}
 	_, err := w.returns().Reported(w.Context(), newsletter.RelayReport{ID: "msg_1", Type: "complaint", ReturnPath: path})
 	w.check(err)
-	w.wantStatus("moved", subscribers.Suppressed) // it is their mail all the same
+	w.wantStatus("moved", subscribers.Unsubscribed) // it is their mail all the same
+	suppressed := collect(w, w.store.Suppressions(w.Context()))
+	if len(suppressed) != 1 || suppressed[0].Status != subscribers.Suppressed || suppressed[0].Cause != subscribers.Complained || suppressed[0].Email != "" {
+		w.Errorf("suppressions: %+v", suppressed)
+	}
 }
 
 func bounceOfForgotten(w *world) {

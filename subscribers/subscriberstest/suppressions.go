@@ -56,8 +56,19 @@ func suppressedByCause(d *desk) {
 		}
 		d.wantStatus(email, want)
 	}
-	if got := d.suppressions(); got != "complaint@example.com suppressed complaint, owner@example.com suppressed owner, staff@example.com suppressed staff" {
+	if got := d.imports("bounce@example.com"); got != subscribers.Kept {
+		d.Errorf("who was signed up by whoever: an import: %s", got)
+	}
+	if got := d.suppressions(); got != "bounce@example.com suppressed bounce, complaint@example.com suppressed complaint, owner@example.com suppressed owner, staff@example.com suppressed staff" {
 		d.Errorf("suppressions %q", got)
+	}
+	_, _, err := d.Add(d.Context(), form("bounce@example.com"), true, "staff think so")
+	d.want(err, subscribers.ErrSuppressed, "add")
+	again := d.signUp("bounce@example.com")
+	_, err = d.Confirm(d.Context(), again, "")
+	d.want(err, nil, "confirm")
+	if got := d.suppressions(); strings.Contains(got, "bounce") {
+		d.Errorf("suppressions %q of who confirmed", got)
 	}
 }
 
@@ -65,9 +76,9 @@ func suppressedByCause(d *desk) {
 func declined(d *desk) {
 	const email = "ada@example.com"
 	d.want(d.SignUp(d.Context(), form(email)), nil, "sign up")
-	confirm, unsubscribe := d.Token(subscribers.ConfirmToken, d.get(email)), d.token(subscribers.UnsubscribeToken, email)
+	confirm, decline := d.Token(subscribers.ConfirmToken, d.get(email)), d.token(subscribers.DeclineToken, email)
 	for range 2 {
-		sub, err := d.Decline(d.Context(), unsubscribe)
+		sub, err := d.Decline(d.Context(), decline)
 		d.want(err, nil, "decline")
 		if sub.Status != subscribers.Suppressed || sub.Cause != subscribers.Declined || sub.UnsubscribedAt.IsZero() {
 			d.Errorf("%+v", sub)
@@ -77,6 +88,19 @@ func declined(d *desk) {
 	d.want(err, subscribers.ErrSuppressed, "confirm")
 	_, err = d.Decline(d.Context(), confirm)
 	d.want(err, subscribers.ErrToken, "decline by another token")
+	_, err = d.Decline(d.Context(), d.token(subscribers.UnsubscribeToken, email))
+	d.want(err, subscribers.ErrToken, "decline by the link of any mail")
+	d.signUp("ben@example.com")
+	theirs := d.token(subscribers.DeclineToken, "ben@example.com")
+	time.Sleep(80 * time.Hour)
+	_, err = d.Lookup(d.Context(), subscribers.DeclineToken, theirs)
+	d.want(err, nil, "decline later than one can confirm")
+	d.confirmed("ben@example.com")
+	_, err = d.Decline(d.Context(), theirs)
+	d.want(err, subscribers.ErrToken, "decline by a mail that another has replaced")
+	_, err = d.Decline(d.Context(), d.token(subscribers.DeclineToken, "ben@example.com"))
+	d.want(err, nil, "decline when confirmed")
+	d.wantStatus("ben@example.com", subscribers.Unsubscribed)
 	time.Sleep(90 * 24 * time.Hour)
 	d.want(d.SignUp(d.Context(), form(email)), nil, "sign up again")
 	d.wantStatus(email, subscribers.Suppressed)
@@ -119,10 +143,28 @@ func suppressedUnknown(d *desk) {
 	}
 	_, err = d.Lift(d.Context(), d.address("nobody@example.com"), "test")
 	d.want(err, nil, "lift")
+	if got := d.suppressions(); got != "unsubscribed" {
+		d.Errorf("suppressions %q; who complained comes back by themselves alone", got)
+	}
+	d.confirmed("nobody@example.com")
 	if got := d.suppressions(); got != "" {
 		d.Errorf("suppressions %q", got)
 	}
-	d.confirmed("nobody@example.com")
+
+	// Whatever staff do with an address that was forgotten, it stays so.
+	d.want(d.Forget(d.Context(), d.address("nobody@example.com")), nil, "forget")
+	d.suppress("nobody@example.com", subscribers.BlockedHere)
+	_, err = d.Lift(d.Context(), d.address("nobody@example.com"), "test")
+	d.want(err, nil, "lift")
+	if got := d.imports("nobody@example.com"); got != subscribers.Kept {
+		d.Errorf("an import of one who was forgotten, blocked and lifted: %s", got)
+	}
+	d.suppress("other@example.com", subscribers.BlockedHere)
+	_, err = d.Lift(d.Context(), d.address("other@example.com"), "test")
+	d.want(err, nil, "lift")
+	if got := d.imports("other@example.com"); got != subscribers.Added {
+		d.Errorf("an import of one who never said no: %s", got)
+	}
 }
 
 func graverCause(d *desk) {

@@ -142,12 +142,12 @@ func (e *editing) load(ctx context.Context, part []int, all []string) (map[strin
 		hashes = append(hashes, hash)
 		byHash[hash] = key
 	}
-	return found, in(ctx, e.tx, "SELECT hash, status, cause, reason, at FROM suppressions WHERE hash IN (", ")", hashes, func(rows *sql.Rows) error {
+	return found, in(ctx, e.tx, "SELECT hash, status, cause, reason, at, unsubscribed_at FROM suppressions WHERE hash IN (", ")", hashes, func(rows *sql.Rows) error {
 		var hash string
-		var at int64
+		var at, no int64
 		var s storedSubscriber
-		err := rows.Scan(&hash, &s.Status, &s.Cause, &s.Reason, &at)
-		fromSuppression(&s.Subscriber, at)
+		err := rows.Scan(&hash, &s.Status, &s.Cause, &s.Reason, &at, &no)
+		fromSuppression(&s.Subscriber, at, no)
 		found[byHash[hash]] = s
 		return err
 	})

@@ -5,7 +5,9 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/scaledbydesign/insights/subscribers"
 )
@@ -25,10 +27,9 @@ func (db *DB) Forget(ctx context.Context, key string, at time.Time) error {
 		if err != nil && !errors.Is(err, errUnreadable) {
 			return err
 		}
-		kept := subscribers.Suppression{Status: subscribers.Unsubscribed, Reason: subscribers.ReasonForgotten, At: at}
-		if s.Status == subscribers.Suppressed {
-			// Words that a mail server wrote may hold the address.
-			kept = subscribers.Suppression{Status: s.Status, Cause: s.Cause, Reason: subscribers.ReasonForgotten, At: s.SuppressedAt}
+		kept := subscribers.Suppression{Status: subscribers.Unsubscribed, Reason: subscribers.ReasonForgotten, At: at, UnsubscribedAt: at}
+		if s.Cause != "" { // words that a mail server wrote may hold the address
+			kept.Status, kept.Cause, kept.At = subscribers.Suppressed, s.Cause, s.SuppressedAt
 		}
 		if err := db.suppress(ctx, tx, key, kept); err != nil {
 			return err
@@ -77,14 +78,46 @@ func (db *DB) forgetElsewhere(ctx context.Context, tx *sql.Tx, key string) error
 	}, "SELECT id, new_email FROM subscribers WHERE new_email <> ''")
 	for _, id := range movers {
 		if err == nil {
-			_, err = tx.ExecContext(ctx, "UPDATE subscribers SET new_email = '' WHERE id = ?1", id)
+			_, err = tx.ExecContext(ctx, "UPDATE subscribers SET new_email = '', nonce = '', nonce_expires_at = 0 WHERE id = ?1", id)
 		}
 	}
-	if err == nil {
-		_, err = tx.ExecContext(ctx, "DELETE FROM messages WHERE lower(email) = ?1", key)
+	for _, t := range []struct{ column, table, statement string }{
+		{"email", "messages", "DELETE FROM messages WHERE email = ?1"},
+		{"recipient", "inbox", "DELETE FROM inbox WHERE recipient = ?1"},
+		// Mails to a reader who has left the address; "" would stand for the one they have.
+		{"email", "deliveries", "UPDATE deliveries SET email = '(forgotten)', reason = '' WHERE email = ?1"},
+	} {
+		if err != nil {
+			return err
+		}
+		err = eachSpelling(ctx, tx, t.column, t.table, key, func(email string) error {
+			_, err := tx.ExecContext(ctx, t.statement, email)
+			return err
+		})
 	}
-	if err == nil {
-		_, err = tx.ExecContext(ctx, "DELETE FROM inbox WHERE lower(recipient) = ?1", key)
+	return err
+}
+
+// eachSpelling calls do with each text in a column that is the address with a key. What
+// SQL calls lower case is not the key's, but for ASCII.
+func eachSpelling(ctx context.Context, tx *sql.Tx, column, table, key string, do func(email string) error) error {
+	condition, argument := "lower("+column+") = ?1", key
+	if strings.ContainsFunc(key, func(r rune) bool { return r >= utf8.RuneSelf }) {
+		condition, argument = column+" LIKE ?1", "%"+key[strings.LastIndexByte(key, '@'):]
+	}
+	var found []string
+	err := each(ctx, tx, func(rows *sql.Rows) error {
+		var email string
+		err := rows.Scan(&email)
+		if a, parseErr := subscribers.ParseAddress(email); parseErr == nil && a.Key() == key {
+			found = append(found, email)
+		}
+		return err
+	}, "SELECT DISTINCT "+column+" FROM "+table+" WHERE "+condition, argument)
+	for _, email := range found {
+		if err == nil {
+			err = do(email)
+		}
 	}
 	return err
 }
@@ -121,7 +154,7 @@ func (db *DB) Tidy(ctx context.Context, before time.Time) (forgotten int, err er
 		if _, err := tx.ExecContext(ctx, "DELETE FROM attempts WHERE at < ?1", millis(before)); err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, "UPDATE subscribers SET new_email = '' WHERE new_email <> '' AND nonce_expires_at < ?1", millis(before)); err != nil {
+		if _, err := tx.ExecContext(ctx, "UPDATE subscribers SET new_email = '', nonce = '', nonce_expires_at = 0 WHERE new_email <> '' AND nonce_expires_at < ?1", millis(before)); err != nil {
 			return err
 		}
 		_, err := tx.ExecContext(ctx, "UPDATE subscribers SET status = 'unsubscribed', nonce = '', nonce_expires_at = 0 WHERE status = 'pending' AND unsubscribed_at > 0 AND confirmed_at > 0 AND nonce_expires_at < ?1", millis(before))
@@ -132,23 +165,23 @@ func (db *DB) Tidy(ctx context.Context, before time.Time) (forgotten int, err er
 		err = db.write(ctx, func(tx *sql.Tx) error {
 			last = 0
 			type reader struct {
-				id         int64
-				email, key string
-				no         int64 // when they said so
+				id                int64
+				email, key, cause string
+				no                int64 // when they said so
 			}
 			var readers []reader
 			err := each(ctx, tx, func(rows *sql.Rows) error {
 				var r reader
-				err := rows.Scan(&r.id, &r.email, &r.key, &r.no)
+				err := rows.Scan(&r.id, &r.email, &r.key, &r.no, &r.cause)
 				readers = append(readers, r)
 				return err
-			}, "SELECT id, email, email_key, unsubscribed_at FROM subscribers WHERE status = 'pending' AND nonce_expires_at < ?1 ORDER BY id LIMIT ?2 /*pg FOR UPDATE */", millis(before), tidied)
+			}, "SELECT id, email, email_key, unsubscribed_at, cause FROM subscribers WHERE status = 'pending' AND nonce_expires_at < ?1 ORDER BY id LIMIT ?2 /*pg FOR UPDATE */", millis(before), tidied)
 			if err != nil {
 				return err
 			}
 			for _, r := range readers {
-				if r.no > 0 {
-					no := subscribers.Suppression{Status: subscribers.Unsubscribed, Reason: subscribers.ReasonForgotten, At: fromMillis(r.no)}
+				if r.no > 0 && r.cause == "" { // else their suppression is there
+					no := subscribers.Suppression{Status: subscribers.Unsubscribed, Reason: subscribers.ReasonForgotten, At: fromMillis(r.no), UnsubscribedAt: fromMillis(r.no)}
 					if err := db.suppress(ctx, tx, r.key, no); err != nil {
 						return err
 					}

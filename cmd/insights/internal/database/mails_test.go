@@ -1,6 +1,8 @@
 package database_test
 
 import (
+	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -51,6 +53,26 @@ func TestAReaderIsToldOfTheirMailsAndNobodyElses(t *testing.T) {
 		}
 		if back, err := db.BouncesOf(t.Context(), readers[1].ID); err != nil || len(back) != 0 {
 			t.Errorf("another's: %+v, %v", back, err)
+		}
+	})
+}
+
+func TestAnAddressThatWasLeftIsForgottenToo(t *testing.T) {
+	databasetest.OnEach(t, func(t *testing.T, url string) {
+		db := openURL(t, url)
+		lib := fill(t, db, 3)
+		plan(t, db, lib)
+		exec(t, db, "UPDATE deliveries SET email = 'Was@example.com', reason = '550 was@example.com is unknown' WHERE subscriber_id = 2")
+		exec(t, db, "UPDATE deliveries SET email = 'was@example.org' WHERE subscriber_id = 3")
+		exec(t, db, "INSERT INTO messages (kind, subscriber_id, email, state, created_at, updated_at) VALUES ('moved', 2, 'ÄGIR@example.com', 'sent', 1, 1), ('moved', 3, 'ÆGIR@example.com', 'sent', 1, 1)")
+		for _, key := range []string{"was@example.com", "ägir@example.com"} {
+			if err := db.Forget(t.Context(), key, time.Now()); !errors.Is(err, subscribers.ErrNotFound) {
+				t.Errorf("%s: %v; no reader has it", key, err)
+			}
+		}
+		got := texts(t, db, "SELECT email || reason FROM deliveries WHERE subscriber_id IN (2, 3) UNION ALL SELECT email FROM messages ORDER BY 1")
+		if want := []string{"(forgotten)", "was@example.org", "ÆGIR@example.com"}; !slices.Equal(got, want) {
+			t.Errorf("kept: %q, want %q", got, want)
 		}
 	})
 }

@@ -41,7 +41,10 @@ func (s *storedSubscriber) finish(b bits, times times) error {
 	if s.Address, err = subscribers.ParseAddress(s.email); err != nil {
 		err = fmt.Errorf("subscriber %d %w: %w", s.ID, errUnreadable, err)
 	}
-	s.NewAddress, _ = subscribers.ParseAddress(s.newEmail) // without it, they ask again
+	var unreadable error
+	if s.NewAddress, unreadable = subscribers.ParseAddress(s.newEmail); unreadable != nil && s.newEmail != "" {
+		s.Nonce = "" // they ask again; the link went to who knows whom
+	}
 	s.Categories = b.slugs(s.mask)
 	s.PausedUntil, s.NonceExpires, s.NotifiedAt = fromMillis(times[0]), fromMillis(times[1]), fromMillis(times[2])
 	s.CreatedAt, s.ConfirmedAt, s.UnsubscribedAt = fromMillis(times[3]), fromMillis(times[4]), fromMillis(times[5])

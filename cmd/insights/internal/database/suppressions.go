@@ -52,20 +52,18 @@ func (e *editing) suppressed(ctx context.Context, key string, s *subscribers.Sub
 	if err != nil {
 		return err
 	}
-	var at int64
-	err = e.tx.QueryRowContext(ctx, "SELECT status, cause, reason, at FROM suppressions WHERE hash = ?1", hash).Scan(&s.Status, &s.Cause, &s.Reason, &at)
+	var at, no int64
+	err = e.tx.QueryRowContext(ctx, "SELECT status, cause, reason, at, unsubscribed_at FROM suppressions WHERE hash = ?1", hash).Scan(&s.Status, &s.Cause, &s.Reason, &at, &no)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil
 	}
-	fromSuppression(s, at)
+	fromSuppression(s, at, no)
 	return err
 }
 
-// fromSuppression sets what follows from a suppression's status, cause and time.
-func fromSuppression(s *subscribers.Subscriber, at int64) {
-	if s.Status == subscribers.Unsubscribed || s.Cause == subscribers.Complained || s.Cause == subscribers.Declined {
-		s.UnsubscribedAt = fromMillis(at)
-	}
+// fromSuppression sets the times of a suppression.
+func fromSuppression(s *subscribers.Subscriber, at, no int64) {
+	s.UnsubscribedAt = fromMillis(no)
 	if s.Status == subscribers.Suppressed {
 		s.SuppressedAt = fromMillis(at)
 	}
@@ -73,19 +71,19 @@ func fromSuppression(s *subscribers.Subscriber, at int64) {
 
 // keepSuppressions keeps them in step with a subscriber that was before, and is now.
 func (e *editing) keepSuppressions(ctx context.Context, before, s subscribers.Subscriber) error {
+	left := subscribers.Suppression{Status: subscribers.Unsubscribed, Reason: subscribers.ReasonForgotten, At: time.UnixMilli(now())}
+	left.UnsubscribedAt = left.At
 	if before.ID != 0 && before.Address.Key() != s.Address.Key() { // an old list must not bring the old one back
-		moved := subscribers.Suppression{Status: subscribers.Unsubscribed, Reason: subscribers.ReasonForgotten, At: time.UnixMilli(now())}
-		if err := e.db.suppress(ctx, e.tx, before.Address.Key(), moved); err != nil {
+		if err := e.db.suppress(ctx, e.tx, before.Address.Key(), left); err != nil {
 			return err
 		}
 	}
 	switch {
-	case s.PublicID == "" && s.Status == subscribers.Unsubscribed, before.PublicID == "" && before.Reason == subscribers.ReasonForgotten && s.Status == subscribers.Pending:
-		// Whoever was forgotten is kept from all but their own click.
-		return e.db.suppress(ctx, e.tx, s.Address.Key(), subscribers.Suppression{Status: subscribers.Unsubscribed, Reason: subscribers.ReasonForgotten, At: time.UnixMilli(now())})
+	case s.PublicID == "" && s.Status == subscribers.Unsubscribed: // whoever lifted it, it is for them to come back
+		return e.db.suppress(ctx, e.tx, s.Address.Key(), left)
 	case s.Status == subscribers.Suppressed:
-		return e.db.suppress(ctx, e.tx, s.Address.Key(), subscribers.Suppression{Status: s.Status, Cause: s.Cause, Reason: s.Reason, At: s.SuppressedAt})
-	case before.Status == subscribers.Suppressed, s.Status == subscribers.Confirmed && (before.Status != s.Status || before.Address.Key() != s.Address.Key()):
+		return e.db.suppress(ctx, e.tx, s.Address.Key(), subscribers.Suppression{Status: s.Status, Cause: s.Cause, Reason: s.Reason, At: s.SuppressedAt, UnsubscribedAt: s.UnsubscribedAt})
+	case before.Cause != "" && s.Cause == "", s.Status == subscribers.Confirmed && (before.Status != s.Status || before.Address.Key() != s.Address.Key()):
 		hash, err := e.db.suppressionHash(ctx, e.tx, s.Address.Key())
 		if err != nil {
 			return err
@@ -101,9 +99,9 @@ func (db *DB) suppress(ctx context.Context, tx *sql.Tx, key string, s subscriber
 	if err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO suppressions (hash, status, cause, reason, at) VALUES (?1, ?2, ?3, ?4, ?5)
-		ON CONFLICT (hash) DO UPDATE SET status = excluded.status, cause = excluded.cause, reason = excluded.reason, at = excluded.at`,
-		hash, string(s.Status), string(s.Cause), s.Reason, millis(s.At))
+	_, err = tx.ExecContext(ctx, `INSERT INTO suppressions (hash, status, cause, reason, at, unsubscribed_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+		ON CONFLICT (hash) DO UPDATE SET status = excluded.status, cause = excluded.cause, reason = excluded.reason, at = excluded.at, unsubscribed_at = excluded.unsubscribed_at`,
+		hash, string(s.Status), string(s.Cause), s.Reason, millis(s.At), millis(s.UnsubscribedAt))
 	return err
 }
 
@@ -122,12 +120,12 @@ func (db *DB) Suppressions(ctx context.Context) iter.Seq2[subscribers.Suppressio
 			err := rows.Scan(&email, &key)
 			emails[hashOf(secret, key)] = email
 			return err
-		}, "SELECT email, email_key FROM subscribers WHERE status = 'suppressed'")
+		}, "SELECT email, email_key FROM subscribers WHERE status = 'suppressed' OR cause <> ''")
 		if err != nil {
 			fail(err)
 			return
 		}
-		rows, err := db.reader.QueryContext(ctx, "SELECT hash, status, cause, reason, at FROM suppressions ORDER BY at DESC, hash")
+		rows, err := db.reader.QueryContext(ctx, "SELECT hash, status, cause, reason, at, unsubscribed_at FROM suppressions ORDER BY at DESC, hash")
 		if err != nil {
 			fail(err)
 			return
@@ -135,12 +133,12 @@ func (db *DB) Suppressions(ctx context.Context) iter.Seq2[subscribers.Suppressio
 		defer rows.Close()
 		for rows.Next() {
 			var s subscribers.Suppression
-			var at int64
-			if err := rows.Scan(&s.Hash, &s.Status, &s.Cause, &s.Reason, &at); err != nil {
+			var at, no int64
+			if err := rows.Scan(&s.Hash, &s.Status, &s.Cause, &s.Reason, &at, &no); err != nil {
 				fail(err)
 				return
 			}
-			s.At, s.Email = fromMillis(at), emails[s.Hash]
+			s.At, s.UnsubscribedAt, s.Email = fromMillis(at), fromMillis(no), emails[s.Hash]
 			if !yield(s, nil) {
 				return
 			}

@@ -60,6 +60,7 @@ func (s *site) robots(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Cache-Control", "public, max-age=86400")
 	return newUnkeptBody([]byte(`User-agent: *
 Disallow: /confirm/
+Disallow: /decline/
 Disallow: /unsubscribe/
 Disallow: /moved/
 Disallow: /preferences/

@@ -27,11 +27,35 @@ func (s *site) undo(w http.ResponseWriter, r *http.Request) error {
 	return s.showLess(w, "You are subscribed again", "Nothing is lost: what has appeared meanwhile comes with your next digest.")
 }
 
-// never keeps all mail from an address that others entered.
-func (s *site) never(w http.ResponseWriter, r *http.Request) error {
+// declinePage asks whoever got a confirmation that they did not ask for.
+func (s *site) declinePage(w http.ResponseWriter, r *http.Request) error {
+	token := r.PathValue("token")
+	sub, err := s.Registry.Lookup(r.Context(), subscribers.DeclineToken, token)
+	if err != nil {
+		return fmt.Errorf("look up what is declined: %w", err)
+	}
+	if sub.Status != subscribers.Pending {
+		return s.showDeclined(w, r, sub)
+	}
+	return s.render(w, http.StatusOK, &templates.DeclinePage{
+		Head: s.readerHead("Never write to this address?"), Action: "/decline/" + token, Email: sub.Address.Masked(),
+	})
+}
+
+// decline keeps all mail from an address that others entered.
+func (s *site) decline(w http.ResponseWriter, r *http.Request) error {
 	sub, err := s.Registry.Decline(r.Context(), r.PathValue("token"))
 	if err != nil {
 		return fmt.Errorf("decline all mail: %w", err)
+	}
+	return s.showDeclined(w, r, sub)
+}
+
+// showDeclined says how it is now. Who has confirmed meanwhile can unsubscribe.
+func (s *site) showDeclined(w http.ResponseWriter, r *http.Request, sub subscribers.Subscriber) error {
+	if sub.Status != subscribers.Suppressed {
+		http.Redirect(w, r, "/unsubscribe/"+s.Registry.Token(subscribers.UnsubscribeToken, sub), http.StatusSeeOther)
+		return nil
 	}
 	return s.render(w, http.StatusOK, &templates.NoticePage{
 		Head: s.readerHead("We never write to you again"), Heading: "We never write to you again",

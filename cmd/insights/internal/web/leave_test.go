@@ -78,19 +78,19 @@ func TestLessMailIsOfferedInsteadOfNone(t *testing.T) {
 
 func TestWhoNeverConfirmedCanHaveUsNeverWrite(t *testing.T) {
 	f := newFixture(t, library(), nil)
-	confirm, token, _ := f.reader(t, "ada@example.com", subscribers.Pending)
-	path := "/unsubscribe/" + token
+	confirm, _, _ := f.reader(t, "ada@example.com", subscribers.Pending)
+	path := "/decline/" + f.config.Registry.Token(subscribers.DeclineToken, f.store.byKey["ada@example.com"])
 	page := bodyOf(t, f.get(path))
-	if action, form := firstForm(t, page); action != path+"/never" || len(form) != 0 || strings.Contains(page, "ada@") {
+	if action, form := firstForm(t, page); action != path || len(form) != 0 || strings.Contains(page, "ada@") {
 		t.Errorf("the first form is %s with %v", action, form)
 	}
-	wantStatus(t, f.get(path+"/never"), http.StatusMethodNotAllowed)
 	if f.status(t, "ada@example.com") != subscribers.Pending {
 		t.Error("to look at it changes something")
 	}
 	for range 2 {
-		wantStatus(t, f.post(path+"/never", nil), http.StatusOK)
+		wantStatus(t, f.post(path, nil), http.StatusOK)
 	}
+	wantStatus(t, f.get(path), http.StatusOK)
 	if sub := f.store.byKey["ada@example.com"]; sub.Cause != subscribers.Declined {
 		t.Errorf("%+v", sub)
 	}

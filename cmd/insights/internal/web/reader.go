@@ -97,8 +97,6 @@ func (s *site) showUnsubscribe(w http.ResponseWriter, sub subscribers.Subscriber
 		if sub.CanUndo(time.Now()) {
 			v.Undo = v.Action + "/undo"
 		}
-	case sub.Status == subscribers.Pending:
-		v.Title, v.Never = "Never write to this address?", v.Action+"/never"
 	case sub.Status == subscribers.Confirmed:
 		v.Less = v.Action + "/less"
 		v.Weekly = sub.Cadence == subscribers.Instant || sub.Cadence == subscribers.Daily

@@ -6,6 +6,10 @@ ALTER TABLE attempts ADD COLUMN address TEXT NOT NULL DEFAULT '';
 ALTER TABLE attempts ADD COLUMN inbox TEXT NOT NULL DEFAULT '';
 CREATE INDEX attempts_inbox ON attempts (inbox, at);
 
+-- Whoever lifts a suppression, who said no or was forgotten alone can sign up again.
+ALTER TABLE suppressions ADD COLUMN unsubscribed_at INTEGER NOT NULL DEFAULT 0;
+UPDATE suppressions SET unsubscribed_at = at WHERE status = 'unsubscribed' OR cause IN ('complaint', 'owner') OR reason = 'forgotten';
+
 -- A word goes to the address that a reader has left ('moved').
 CREATE TABLE messages_new (
   id            INTEGER PRIMARY KEY,
