@@ -84,8 +84,6 @@ func (db *DB) forgetElsewhere(ctx context.Context, tx *sql.Tx, key string) error
 	for _, t := range []struct{ column, table, statement string }{
 		{"email", "messages", "DELETE FROM messages WHERE email = ?1"},
 		{"recipient", "inbox", "DELETE FROM inbox WHERE recipient = ?1"},
-		// Mails to a reader who has left the address; "" would stand for the one they have.
-		{"email", "deliveries", "UPDATE deliveries SET email = '(forgotten)', reason = '' WHERE email = ?1"},
 	} {
 		if err != nil {
 			return err
@@ -94,6 +92,33 @@ func (db *DB) forgetElsewhere(ctx context.Context, tx *sql.Tx, key string) error
 			_, err := tx.ExecContext(ctx, t.statement, email)
 			return err
 		})
+	}
+	if err != nil {
+		return err
+	}
+	return forgetLeft(ctx, tx, key)
+}
+
+// forgetLeft removes an address that its reader has left from the mails of digests that
+// went to it. It looks at the mails of those who ever moved, by their keys: a search
+// through all of them would hold up the sending.
+func forgetLeft(ctx context.Context, tx *sql.Tx, key string) error {
+	type mail struct{ digest, subscriber int64 }
+	var found []mail
+	err := each(ctx, tx, func(rows *sql.Rows) error {
+		var m mail
+		var email string
+		err := rows.Scan(&m.digest, &m.subscriber, &email)
+		if a, parseErr := subscribers.ParseAddress(email); parseErr == nil && a.Key() == key {
+			found = append(found, m)
+		}
+		return err
+	}, `SELECT d.digest_id, d.subscriber_id, d.email FROM (SELECT DISTINCT subscriber_id FROM events WHERE what = 'moved') m CROSS JOIN digests g
+		JOIN deliveries d ON d.digest_id = g.id AND d.subscriber_id = m.subscriber_id WHERE d.email <> ''`)
+	for _, m := range found {
+		if err == nil { // "" would stand for the address that they have now
+			_, err = tx.ExecContext(ctx, "UPDATE deliveries SET email = '(forgotten)', reason = '' WHERE digest_id = ?1 AND subscriber_id = ?2", m.digest, m.subscriber)
+		}
 	}
 	return err
 }

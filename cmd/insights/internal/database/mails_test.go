@@ -64,6 +64,7 @@ func TestAnAddressThatWasLeftIsForgottenToo(t *testing.T) {
 		plan(t, db, lib)
 		exec(t, db, "UPDATE deliveries SET email = 'Was@example.com', reason = '550 was@example.com is unknown' WHERE subscriber_id = 2")
 		exec(t, db, "UPDATE deliveries SET email = 'was@example.org' WHERE subscriber_id = 3")
+		exec(t, db, "INSERT INTO events (subscriber_id, at, what, source, client, version, detail) VALUES (2, 1, 'moved', 'link', '', '', ''), (3, 1, 'moved', 'link', '', '', '')")
 		exec(t, db, "INSERT INTO messages (kind, subscriber_id, email, state, created_at, updated_at) VALUES ('moved', 2, 'ÄGIR@example.com', 'sent', 1, 1), ('moved', 3, 'ÆGIR@example.com', 'sent', 1, 1)")
 		for _, key := range []string{"was@example.com", "ägir@example.com"} {
 			if err := db.Forget(t.Context(), key, time.Now()); !errors.Is(err, subscribers.ErrNotFound) {

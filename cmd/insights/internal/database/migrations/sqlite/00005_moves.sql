@@ -10,6 +10,9 @@ CREATE INDEX attempts_inbox ON attempts (inbox, at);
 ALTER TABLE suppressions ADD COLUMN unsubscribed_at INTEGER NOT NULL DEFAULT 0;
 UPDATE suppressions SET unsubscribed_at = at WHERE status = 'unsubscribed' OR cause IN ('complaint', 'owner') OR reason = 'forgotten';
 
+-- Who has left an address, to forget it as well.
+CREATE INDEX events_moved ON events (subscriber_id) WHERE what = 'moved';
+
 -- A word goes to the address that a reader has left ('moved').
 CREATE TABLE messages_new (
   id            INTEGER PRIMARY KEY,
