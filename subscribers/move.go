@@ -96,8 +96,8 @@ func (r *Registry) mayWrite(ctx context.Context, a Address) (bool, error) {
 }
 
 // move gives a subscriber the address they have confirmed, and has the old one told, in
-// case it was not they who asked. Mails that went to the old
-// one still name it, until they are forgotten with their reader.
+// case it was not they who asked. Mails that went to the old one still name it, until
+// one of the two is forgotten.
 func move(sub *Subscriber, client string, now time.Time) Change {
 	old := sub.Address
 	sub.Address, sub.NewAddress = sub.NewAddress, Address{}

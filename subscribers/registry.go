@@ -163,8 +163,8 @@ func (r *Registry) Token(p Purpose, sub Subscriber) string {
 }
 
 // scope is what of a subscriber a token goes with: the links of a confirmation with the
-// nonce, so that a later one replaces them; preferences with the mailbox, since its mails may have
-// another reader when they have left it.
+// nonce, so that a later one replaces them; preferences with the mailbox, since its
+// mails may have another reader when they have left it.
 func scope(p Purpose, sub Subscriber) string {
 	switch p {
 	case ConfirmToken, DeclineToken:
