@@ -48,6 +48,7 @@ func Test(t *testing.T, seasons int, open func(t *testing.T) Store) {
 		{"Planning", planningTests},
 		{"Slots", slotTests},
 		{"Outbox", outboxTests},
+		{"Notices", noticeTests},
 		{"Marks", markTests},
 		{"Planner", plannerTests},
 		{"Worker", workerTests},

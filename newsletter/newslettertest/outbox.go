@@ -22,9 +22,6 @@ var outboxTests = []test{
 	{"the first rendition is kept", renditions},
 	{"pause, resume, cancel", pausing},
 	{"a cancelled digest tries nothing again", cancelledInFlight},
-	{"a notice waits once", noticeOnce},
-	{"a notice that is no longer needed is skipped", noticeNotNeeded},
-	{"a message that is claimed when sending is held waits too", noticeHeld},
 	{"a digest that can't be rendered skips all", failingDigest},
 	{"sent moves the position, to the maximum of both", settling},
 }
@@ -432,74 +429,6 @@ func cancelledInFlight(w *world) {
 	w.attach("w2", newsletter.Resend)
 	if counts := w.digest(d.ID).Counts; counts[newsletter.Skipped] != 2 {
 		w.Errorf("cancelled: %v", counts)
-	}
-}
-
-func noticeOnce(w *world) {
-	form := subscribers.SignUp{Address: address("ada"), Source: "form", Preferences: subscribers.Preferences{Cadence: subscribers.Weekly, Categories: []string{"engineering"}}}
-	w.check(w.registry.SignUp(w.Context(), form))
-	asked := time.Now()
-	time.Sleep(time.Hour)
-	w.check(w.registry.SignUp(w.Context(), form))
-	w.attach("w1", newsletter.Resend)
-	claim := func() []newsletter.Task {
-		tasks, err := w.store.ClaimMessages(w.Context(), "w1", 5)
-		w.check(err)
-		return tasks
-	}
-	tasks := claim()
-	if len(tasks) != 1 {
-		w.Fatalf("%d mails wait for two sign-ups", len(tasks))
-	}
-	t := tasks[0]
-	if t.Kind != newsletter.ConfirmMail || t.To != address("ada") || t.Subscriber.ID != w.reader("ada").ID || !t.Created.After(asked) {
-		w.Errorf("claimed %+v", t)
-	}
-	// A sign-up while a mail with the older link is being sent asks for another.
-	w.check(w.registry.SignUp(w.Context(), form))
-	if more := claim(); len(more) != 1 || more[0].Subscriber.Nonce == t.Subscriber.Nonce {
-		w.Errorf("claimed %+v", more)
-	}
-	if w.mark("w1", t) != newsletter.Go {
-		w.Error("not marked")
-	}
-	w.settle("w1", t, newsletter.Settlement{State: newsletter.Sent})
-	row := collect(w, w.store.Deliveries(w.Context(), newsletter.DeliveryFilter{Email: address("ada"), State: newsletter.Sent}))
-	if len(row) != 1 || row[0].Kind != newsletter.ConfirmMail || row[0].Attempts != 1 {
-		w.Errorf("listed %+v", row)
-	}
-}
-
-func noticeNotNeeded(w *world) {
-	form := subscribers.SignUp{Address: address("ada"), Source: "form", Preferences: subscribers.Preferences{Cadence: subscribers.Weekly, Categories: []string{"engineering"}}}
-	w.check(w.registry.SignUp(w.Context(), form))
-	w.attach("w1", newsletter.Resend)
-	tasks, err := w.store.ClaimMessages(w.Context(), "w1", 5)
-	w.check(err)
-	w.edit("ada", func(s *subscribers.Subscriber) { s.Status = subscribers.Suppressed })
-	if w.mark("w1", tasks[0]) != newsletter.Drop {
-		w.Error("a suppressed address is written to")
-	}
-	rows := collect(w, w.store.Deliveries(w.Context(), newsletter.DeliveryFilter{Email: address("ada")}))
-	if len(rows) != 1 || rows[0].State != newsletter.Skipped {
-		w.Errorf("%+v", rows)
-	}
-}
-
-func noticeHeld(w *world) {
-	form := subscribers.SignUp{Address: address("ada"), Source: "form", Preferences: subscribers.Preferences{Cadence: subscribers.Weekly, Categories: []string{"engineering"}}}
-	w.check(w.registry.SignUp(w.Context(), form))
-	w.attach("w1", newsletter.Resend)
-	tasks, err := w.store.ClaimMessages(w.Context(), "w1", 5)
-	w.check(err)
-	w.check(w.store.Hold(w.Context(), "staff look"))
-	if w.mark("w1", tasks[0]) != newsletter.Drop {
-		w.Error("a mail is sent while sending is held")
-	}
-	_, err = w.store.Release(w.Context())
-	w.check(err)
-	if tasks, err = w.store.ClaimMessages(w.Context(), "w1", 5); err != nil || len(tasks) != 1 || w.mark("w1", tasks[0]) != newsletter.Go {
-		w.Errorf("after the release: %+v, %v", tasks, err)
 	}
 }
 
