@@ -59,16 +59,16 @@ var (
 func encode(b []byte, c coding) []byte {
 	switch c {
 	case brotliCoding:
-		return write(b, &brotliWriters)
+		return compress(b, &brotliWriters)
 	case gzipCoding:
-		return write(b, &gzipWriters)
+		return compress(b, &gzipWriters)
 	case zstdCoding:
 		return zstdEncoder().EncodeAll(b, nil)
 	}
 	return b
 }
 
-func write(b []byte, writers *sync.Pool) []byte {
+func compress(b []byte, writers *sync.Pool) []byte {
 	w := writers.Get().(interface {
 		io.WriteCloser
 		Reset(io.Writer)

@@ -118,42 +118,39 @@ func (s *site) pause(w http.ResponseWriter, r *http.Request) error {
 	return s.showPreferences(w, r, http.StatusOK, sub, templates.Form{Cadence: sub.Cadence, Categories: s.chosen(sub)}, true)
 }
 
-// move asks for a confirmation at a new address. Like that of a sign-up, its answer
-// says nothing of the address.
+// move asks for a confirmation at a new address.
 func (s *site) move(w http.ResponseWriter, r *http.Request) error {
+	token := r.PathValue("token")
+	back := templates.Link{Label: "Back to what you receive", URL: "/preferences/" + token}
+	return s.askToMove(w, r, s.Registry.Move, []templates.Link{back}, func(fault templates.FieldError) error {
+		sub, err := s.Registry.Lookup(r.Context(), subscribers.PreferencesToken, token)
+		if err != nil {
+			return fmt.Errorf("look up preferences: %w", err)
+		}
+		form := templates.Form{Cadence: sub.Cadence, Categories: s.chosen(sub), Errors: []templates.FieldError{fault}}
+		return s.showPreferences(w, r, http.StatusUnprocessableEntity, sub, form, false)
+	})
+}
+
+// askToMove has the form's address asked for a confirmation, by ask, or shows what is
+// wrong with it. Like that of a sign-up, its answer says nothing of the address.
+func (s *site) askToMove(w http.ResponseWriter, r *http.Request, ask func(ctx context.Context, token string, to subscribers.Address, client string) (subscribers.Subscriber, error),
+	links []templates.Link, refuse func(templates.FieldError) error) error {
 	answerAt := time.Now().Add(signUpTakes)
 	if err := parseForm(r); err != nil {
 		return err
 	}
-	token := r.PathValue("token")
-	sub, err := s.Registry.Lookup(r.Context(), subscribers.PreferencesToken, token)
+	to, err := subscribers.ParseAddress(field(r, "email", 320))
 	if err != nil {
-		return fmt.Errorf("look up preferences: %w", err)
+		return refuse(templates.FieldError{Field: "email", Message: "Enter the e-mail address that you want your digests at."})
 	}
-	to, errs := s.newAddress(r)
-	if len(errs) > 0 {
-		form := templates.Form{Cadence: sub.Cadence, Categories: s.chosen(sub), Errors: errs}
-		return s.showPreferences(w, r, http.StatusUnprocessableEntity, sub, form, false)
-	}
-	if _, err := s.Registry.Move(r.Context(), token, to, s.client(r)); err != nil {
+	switch _, err := ask(r.Context(), r.PathValue("token"), to, s.client(r)); {
+	case errors.Is(err, subscribers.ErrDomain):
+		return refuse(domainRefused)
+	case err != nil:
 		return fmt.Errorf("change address: %w", err)
 	}
 	waitUntil(r.Context(), answerAt)
-	return s.showAsked(w, templates.Link{Label: "Back to what you receive", URL: "/preferences/" + token})
-}
-
-func (s *site) newAddress(r *http.Request) (subscribers.Address, []templates.FieldError) {
-	to, err := subscribers.ParseAddress(field(r, "email", 320))
-	switch {
-	case err != nil:
-		return to, []templates.FieldError{{Field: "email", Message: "Enter the e-mail address that you want your digests at."}}
-	case s.Registry.Refused.Has(to.Domain()):
-		return to, []templates.FieldError{domainRefused}
-	}
-	return to, nil
-}
-
-func (s *site) showAsked(w http.ResponseWriter, links ...templates.Link) error {
 	return s.render(w, http.StatusAccepted, &templates.NoticePage{
 		Head: s.readerHead("Check the other mailbox"), Heading: "Check the other mailbox",
 		Paragraphs: []string{
@@ -167,41 +164,27 @@ func (s *site) showAsked(w http.ResponseWriter, links ...templates.Link) error {
 // movedPage is for whoever reads a mailbox that a subscription has left, perhaps not
 // by their will.
 func (s *site) movedPage(w http.ResponseWriter, r *http.Request) error {
-	sub, err := s.Registry.Lookup(r.Context(), subscribers.ReturnToken, r.PathValue("token"))
+	return s.showMoved(w, r, http.StatusOK)
+}
+
+func (s *site) showMoved(w http.ResponseWriter, r *http.Request, status int, faults ...templates.FieldError) error {
+	token := r.PathValue("token")
+	sub, err := s.Registry.Lookup(r.Context(), subscribers.ReturnToken, token)
 	if err != nil {
 		return fmt.Errorf("look up the way back: %w", err)
 	}
-	return s.showMoved(w, r, http.StatusOK, sub, nil)
-}
-
-func (s *site) showMoved(w http.ResponseWriter, r *http.Request, status int, sub subscribers.Subscriber, errs []templates.FieldError) error {
 	return s.render(w, status, &templates.MovedPage{
 		Head: s.readerHead("Take your digests back"), Email: sub.Address.Masked(),
-		Form:        templates.Form{Action: "/moved/" + r.PathValue("token"), Errors: errs},
+		Form:        templates.Form{Action: "/moved/" + token, Errors: faults},
 		Unsubscribe: "/unsubscribe/" + s.Registry.Token(subscribers.UnsubscribeToken, sub),
 	})
 }
 
 // callBack asks for a confirmation at the address that digests are to go to again.
 func (s *site) callBack(w http.ResponseWriter, r *http.Request) error {
-	answerAt := time.Now().Add(signUpTakes)
-	if err := parseForm(r); err != nil {
-		return err
-	}
-	token := r.PathValue("token")
-	sub, err := s.Registry.Lookup(r.Context(), subscribers.ReturnToken, token)
-	if err != nil {
-		return fmt.Errorf("look up the way back: %w", err)
-	}
-	to, errs := s.newAddress(r)
-	if len(errs) > 0 {
-		return s.showMoved(w, r, http.StatusUnprocessableEntity, sub, errs)
-	}
-	if _, err := s.Registry.Return(r.Context(), token, to, s.client(r)); err != nil {
-		return fmt.Errorf("call a subscription back: %w", err)
-	}
-	waitUntil(r.Context(), answerAt)
-	return s.showAsked(w)
+	return s.askToMove(w, r, s.Registry.Return, nil, func(fault templates.FieldError) error {
+		return s.showMoved(w, r, http.StatusUnprocessableEntity, fault)
+	})
 }
 
 // ownDataJSON is what is kept of a reader, for them to keep.
