@@ -34,13 +34,18 @@ func (db *DB) Forget(ctx context.Context, key string, at time.Time) error {
 		if err := db.suppress(ctx, tx, key, kept); err != nil {
 			return err
 		}
-		if err := db.forgetElsewhere(ctx, tx, key); err != nil {
+		if err := forgetElsewhere(ctx, tx, key); err != nil {
 			return err
 		}
 		return forget(ctx, tx, s.ID, s.email, key)
 	})
 	if isNotFound(err) {
-		err = errors.Join(err, db.write(ctx, func(tx *sql.Tx) error { return db.forgetElsewhere(ctx, tx, key) }))
+		err = errors.Join(err, db.write(ctx, func(tx *sql.Tx) error {
+			if err := forgetElsewhere(ctx, tx, key); err != nil {
+				return err
+			}
+			return forgetMails(ctx, tx, key)
+		}))
 	}
 	if err != nil && !isNotFound(err) {
 		return err
@@ -63,9 +68,9 @@ func (db *DB) scrub(ctx context.Context) error {
 	return err
 }
 
-// forgetElsewhere removes an address from where it may stand although no subscriber
-// has it: from what others wanted to move to, and from mails.
-func (db *DB) forgetElsewhere(ctx context.Context, tx *sql.Tx, key string) error {
+// forgetElsewhere removes an address from where it may stand at others: who wanted to
+// move to it, and who has left it.
+func forgetElsewhere(ctx context.Context, tx *sql.Tx, key string) error {
 	var movers []int64
 	err := each(ctx, tx, func(rows *sql.Rows) error {
 		var id int64
@@ -80,18 +85,6 @@ func (db *DB) forgetElsewhere(ctx context.Context, tx *sql.Tx, key string) error
 		if err == nil {
 			_, err = tx.ExecContext(ctx, "UPDATE subscribers SET new_email = '', nonce = '', nonce_expires_at = 0 WHERE id = ?1", id)
 		}
-	}
-	for _, t := range []struct{ column, table, statement string }{
-		{"email", "messages", "DELETE FROM messages WHERE email = ?1"},
-		{"recipient", "inbox", "DELETE FROM inbox WHERE recipient = ?1"},
-	} {
-		if err != nil {
-			return err
-		}
-		err = eachSpelling(ctx, tx, t.column, t.table, key, func(email string) error {
-			_, err := tx.ExecContext(ctx, t.statement, email)
-			return err
-		})
 	}
 	if err != nil {
 		return err
@@ -123,28 +116,35 @@ func forgetLeft(ctx context.Context, tx *sql.Tx, key string) error {
 	return err
 }
 
-// eachSpelling calls do with each text in a column that is the address with a key. What
-// SQL calls lower case is not the key's, but for ASCII.
-func eachSpelling(ctx context.Context, tx *sql.Tx, column, table, key string, do func(email string) error) error {
-	condition, argument := "lower("+column+") = ?1", key
+// forgetMails removes the single mails to an address, however it is written. What SQL
+// calls lower case is not the key's, but for ASCII.
+func forgetMails(ctx context.Context, tx *sql.Tx, key string) error {
+	argument := key
+	condition := func(column string) string { return "lower(" + column + ") = ?1" }
 	if strings.ContainsFunc(key, func(r rune) bool { return r >= utf8.RuneSelf }) {
-		condition, argument = column+" LIKE ?1", "%"+key[strings.LastIndexByte(key, '@'):]
+		argument = "%" + key[strings.LastIndexByte(key, '@'):]
+		condition = func(column string) string { return column + " LIKE ?1" }
 	}
-	var found []string
-	err := each(ctx, tx, func(rows *sql.Rows) error {
-		var email string
-		err := rows.Scan(&email)
-		if a, parseErr := subscribers.ParseAddress(email); parseErr == nil && a.Key() == key {
-			found = append(found, email)
+	for _, t := range []struct{ table, column string }{{"messages", "email"}, {"inbox", "recipient"}} {
+		var found []string
+		err := each(ctx, tx, func(rows *sql.Rows) error {
+			var email string
+			err := rows.Scan(&email)
+			if a, parseErr := subscribers.ParseAddress(email); parseErr == nil && a.Key() == key {
+				found = append(found, email)
+			}
+			return err
+		}, "SELECT DISTINCT "+t.column+" FROM "+t.table+" WHERE "+condition(t.column), argument)
+		if err != nil {
+			return err
 		}
-		return err
-	}, "SELECT DISTINCT "+column+" FROM "+table+" WHERE "+condition, argument)
-	for _, email := range found {
-		if err == nil {
-			err = do(email)
+		for _, email := range found {
+			if _, err := tx.ExecContext(ctx, "DELETE FROM "+t.table+" WHERE "+t.column+" = ?1", email); err != nil {
+				return err
+			}
 		}
 	}
-	return err
+	return nil
 }
 
 // forget removes a subscriber. The mails of digests stay, to be counted, without a
@@ -155,8 +155,8 @@ func forget(ctx context.Context, tx *sql.Tx, id int64, email, key string) error 
 		args      []any
 	}{
 		{"UPDATE deliveries SET email = '', message_id = '', reason = '' WHERE subscriber_id = ?1 AND (email <> '' OR message_id <> '' OR reason <> '')", []any{id}},
-		{"DELETE FROM messages WHERE subscriber_id = ?1 OR email = ?2 OR lower(email) = ?3", []any{id, email, key}},
-		{"DELETE FROM inbox WHERE recipient = ?1 OR lower(recipient) = ?2", []any{email, key}},
+		{"DELETE FROM messages WHERE subscriber_id = ?1 OR email = ?2", []any{id, email}},
+		{"DELETE FROM inbox WHERE recipient = ?1", []any{email}},
 		{"UPDATE bounces SET subscriber_id = 0, text = '' WHERE subscriber_id = ?1", []any{id}},
 		{"DELETE FROM events WHERE subscriber_id = ?1", []any{id}},
 		{"DELETE FROM subscribers WHERE id = ?1", []any{id}},
@@ -167,7 +167,7 @@ func forget(ctx context.Context, tx *sql.Tx, id int64, email, key string) error 
 			return err
 		}
 	}
-	return nil
+	return forgetMails(ctx, tx, key)
 }
 
 // tidied bounds how many subscribers one transaction forgets.

@@ -75,5 +75,14 @@ func TestAnAddressThatWasLeftIsForgottenToo(t *testing.T) {
 		if want := []string{"(forgotten)", "was@example.org", "ÆGIR@example.com"}; !slices.Equal(got, want) {
 			t.Errorf("kept: %q, want %q", got, want)
 		}
+
+		// A mail of staff's to a reader, who is forgotten after it.
+		exec(t, db, "INSERT INTO messages (kind, email, state, created_at, updated_at) VALUES ('test', 'READER1@example.com', 'sent', 1, 1)")
+		if err := db.Forget(t.Context(), "reader1@example.com", time.Now()); err != nil {
+			t.Error(err)
+		}
+		if got := texts(t, db, "SELECT email FROM messages WHERE kind = 'test'"); len(got) != 0 {
+			t.Errorf("kept: %q", got)
+		}
 	})
 }

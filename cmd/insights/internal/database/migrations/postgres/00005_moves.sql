@@ -16,3 +16,6 @@ CREATE INDEX events_moved ON events (subscriber_id) WHERE what = 'moved';
 -- A word goes to the address that a reader has left ('moved').
 ALTER TABLE messages DROP CONSTRAINT messages_kind_check;
 ALTER TABLE messages ADD CONSTRAINT messages_kind_check CHECK (kind IN ('confirm', 'already', 'moved', 'test'));
+
+-- What went to a reader, for them to know, and to be forgotten with them.
+CREATE INDEX messages_subscriber ON messages (subscriber_id);

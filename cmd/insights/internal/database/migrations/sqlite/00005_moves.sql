@@ -36,3 +36,6 @@ DROP TABLE messages;
 ALTER TABLE messages_new RENAME TO messages;
 CREATE INDEX messages_due ON messages (next_at, id) WHERE state IN ('pending', 'deferred');
 CREATE INDEX messages_owned ON messages (owner) WHERE state IN ('claimed', 'sending');
+
+-- What went to a reader, for them to know, and to be forgotten with them.
+CREATE INDEX messages_subscriber ON messages (subscriber_id);
