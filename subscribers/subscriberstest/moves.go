@@ -1,6 +1,7 @@
 package subscriberstest
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"time"
@@ -15,6 +16,7 @@ var moveStories = []story{
 	{"moves are limited as sign-ups are", movesAreLimited},
 	{"moves to addresses of others", movesToAddresses},
 	{"links in a mailbox that was left", mailboxThatWasLeft},
+	{"who moves while they ask to be erased", movesWhileErased},
 }
 
 func moves(d *desk) {
@@ -111,6 +113,35 @@ func movesAreLimited(d *desk) {
 	if asked != 3 {
 		d.Errorf("a stranger was asked %d times in a day", asked)
 	}
+}
+
+// meanwhile is a store in which something happens after the first look at a subscriber.
+type meanwhile struct {
+	subscribers.Store
+	happens func()
+}
+
+func (m *meanwhile) ByPublicID(ctx context.Context, publicID string) (subscribers.Subscriber, error) {
+	sub, err := m.Store.ByPublicID(ctx, publicID)
+	if happens := m.happens; happens != nil {
+		m.happens = nil
+		happens()
+	}
+	return sub, err
+}
+
+func movesWhileErased(d *desk) {
+	d.confirmed("ada@example.com")
+	token := d.token(subscribers.PreferencesToken, "ada@example.com")
+	_, err := d.Move(d.Context(), token, d.address("new@example.com"), "")
+	d.want(err, nil, "move")
+	confirm := d.Token(subscribers.ConfirmToken, d.get("ada@example.com"))
+	d.Store = &meanwhile{d.Store, func() {
+		_, err := d.Confirm(d.Context(), confirm, "")
+		d.want(err, nil, "confirm")
+	}}
+	d.want(d.ForgetBy(d.Context(), token), subscribers.ErrToken, "erase by a link that went with the mailbox")
+	d.wantStatus("new@example.com", subscribers.Confirmed)
 }
 
 // mailboxThatWasLeft may have another reader by now, or it was a thief who moved its
