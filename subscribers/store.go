@@ -54,7 +54,8 @@ type Store interface {
 	// as it is and stores nothing. change may run more than once.
 	//
 	// The store keeps suppressions in step. A subscriber that becomes Suppressed is
-	// entered there, one that becomes Confirmed taken out. Where an unknown key is
+	// entered there, one that becomes Confirmed, or loses its Cause, taken out; one that
+	// is signed up again with its Cause stays. Where an unknown key is
 	// among them, change is given a Subscriber with what is kept of it: Status,
 	// Cause, Reason, SuppressedAt, and UnsubscribedAt of one who said no. One that
 	// change leaves without a PublicID is kept as a suppression alone.

@@ -74,8 +74,8 @@ type Subscriber struct {
 	Address    Address
 	Name       string
 	Status     Status
-	Cause      Cause  // of Suppressed
-	Reason     string // why it is suppressed, in words
+	Cause      Cause  // of Suppressed; of Pending, that they were, and are until they confirm
+	Reason     string // of the cause, in words
 	Cadence    Cadence
 	Categories []string // slugs, sorted, never empty for a stored subscriber
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"net/mail"
 	"net/netip"
 	"net/url"
@@ -416,6 +417,16 @@ func (c *Config) forServing() error {
 		return unusable(errors.Join(missing...))
 	}
 	return nil
+}
+
+// canListen reports whether an address is HOST:PORT with a port that there is.
+func canListen(address string) bool {
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	_, err = net.LookupPort("tcp", port)
+	return err == nil
 }
 
 func parseNetwork(s string) (netip.Prefix, error) {

@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/base64"
 	"fmt"
-	"net"
 	"strings"
 
 	"github.com/scaledbydesign/insights/subscribers"
@@ -17,16 +16,6 @@ type BouncesConfig struct {
 	Complaints string `yaml:"complaints"`
 	// WebhookSecret is what a relay signs its posts to /bounces with, whsec_BASE64 (Standard Webhooks); several while it changes; "" = none
 	WebhookSecret string `yaml:"webhook_secret" secret:"true"`
-}
-
-// canListen reports whether an address is HOST:PORT with a port that there is.
-func canListen(address string) bool {
-	_, port, err := net.SplitHostPort(address)
-	if err != nil {
-		return false
-	}
-	_, err = net.LookupPort("tcp", port)
-	return err == nil
 }
 
 // checkBounces reports what can't be right about how mails come back.

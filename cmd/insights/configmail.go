@@ -121,7 +121,7 @@ func (c *Config) dkimDomain() string {
 	return newsletter.DomainOf(c.Mail.From)
 }
 
-// warnings are what mail can do without, and had better not.
+// warnings are what serve can do with, or without, and had better not.
 func (c *Config) warnings() (warnings []string) {
 	if c.Site.PostalAddress == "" {
 		warnings = append(warnings, "site.postal_address is not set: many laws want a postal address in newsletters")
