@@ -32,7 +32,7 @@ type Identity struct {
 	Zone        *time.Location
 }
 
-// Writer makes letters: it renders a variant once and puts in each reader's own
+// Writer makes messages: it renders a variant once and puts in each reader's own
 // links. Its fields are set once; it is safe for concurrent use.
 type Writer struct {
 	Renderer Renderer
@@ -40,16 +40,16 @@ type Writer struct {
 	Identity Identity
 }
 
-// Render renders one variant of a digest, with marks where a reader's own words
-// belong. It fails if the rendition lacks one of the links a mail must have.
-func (w *Writer) Render(d Digest, v Variant) (Rendered, error) {
+// Render renders one variant of a digest, with placeholders where a reader's own words
+// belong. It fails if the body lacks one of the links a mail must have.
+func (w *Writer) Render(d Digest, v Variant) (Body, error) {
 	items := d.ItemsOf(v)
-	edition := Edition{
+	edition := DigestContent{
 		Subject: SubjectFor(items, d.Subject), Intro: d.Intro, Items: items, Cadence: string(d.Cadence),
 		WebURL:         fmt.Sprintf("%s/digests/%d", w.Identity.BaseURL, d.ID),
-		UnsubscribeURL: w.Identity.BaseURL + "/unsubscribe/" + MarkUnsubscribe,
-		PreferencesURL: w.Identity.BaseURL + "/preferences/" + MarkPreferences,
-		Address:        MarkAddress, Since: MarkSince,
+		UnsubscribeURL: w.Identity.BaseURL + "/unsubscribe/" + PlaceholderUnsubscribe,
+		PreferencesURL: w.Identity.BaseURL + "/preferences/" + PlaceholderPreferences,
+		Address:        PlaceholderAddress, Since: PlaceholderSince,
 		Date: d.CreatedAt,
 	}
 	if d.MaxItems > 0 && len(items) > d.MaxItems {
@@ -60,25 +60,25 @@ func (w *Writer) Render(d Digest, v Variant) (Rendered, error) {
 	}
 	rendered, err := w.Renderer.Digest(edition)
 	if err != nil {
-		return Rendered{}, fmt.Errorf("render digest %d, variant %d: %w", d.ID, v.Number, err)
+		return Body{}, fmt.Errorf("render digest %d, variant %d: %w", d.ID, v.Number, err)
 	}
-	for _, mark := range []string{MarkUnsubscribe, MarkPreferences} {
+	for _, mark := range []string{PlaceholderUnsubscribe, PlaceholderPreferences} {
 		if !strings.Contains(rendered.HTML, mark) || !strings.Contains(rendered.Text, mark) {
-			return Rendered{}, fmt.Errorf("render digest %d: the mail template leaves out the link that ends in %s; both parts need it", d.ID, mark)
+			return Body{}, fmt.Errorf("render digest %d: the mail template leaves out the link that ends in %s; both parts need it", d.ID, mark)
 		}
 	}
 	return rendered, nil
 }
 
-// Master is the letter of which every reader of a variant gets a copy, with marks
+// Message is the message of which every reader of a variant gets a copy, with marks
 // where a reader's own words belong. Equal arguments give equal letters.
-func (w *Writer) Master(d Digest, variant int, r Rendition) Letter {
+func (w *Writer) Message(d Digest, variant int, r StoredBody) Message {
 	stream := "staff"
 	if d.Cadence != "" {
 		stream = string(d.Cadence)
 	}
 	domain := DomainOf(w.Identity.From)
-	return Letter{
+	return Message{
 		Date:     r.Date,
 		From:     w.Identity.From,
 		ReplyTo:  w.Identity.ReplyTo,
@@ -98,10 +98,10 @@ func (w *Writer) Master(d Digest, variant int, r Rendition) Letter {
 }
 
 // unsubscribe is the ways to leave that mail programs offer (RFC 2369, RFC 8058).
-func (w *Writer) unsubscribe(r Rendition) string {
-	ways := "<" + r.BaseURL + "/unsubscribe/" + MarkUnsubscribe + ">"
+func (w *Writer) unsubscribe(r StoredBody) string {
+	ways := "<" + r.BaseURL + "/unsubscribe/" + PlaceholderUnsubscribe + ">"
 	if w.Identity.LeaveByMail && w.Identity.BounceDomain != "" {
-		ways += ", <mailto:unsubscribe+" + MarkUnsubscribe + "@" + w.Identity.BounceDomain + "?subject=unsubscribe>"
+		ways += ", <mailto:unsubscribe+" + PlaceholderUnsubscribe + "@" + w.Identity.BounceDomain + "?subject=unsubscribe>"
 	}
 	return ways
 }
@@ -128,17 +128,17 @@ func (w *Writer) Envelope(from, to string, ref Ref) Envelope {
 	return e
 }
 
-// With is the letter with one copy's words in it, as a person may read it.
-func (l Letter) With(c Copy) Letter {
-	text := strings.NewReplacer(MarkUnsubscribe, c.Unsubscribe, MarkPreferences, c.Preferences, MarkAddress, c.To, MarkSince, c.Since)
-	markup := strings.NewReplacer(MarkUnsubscribe, html.EscapeString(c.Unsubscribe), MarkPreferences, html.EscapeString(c.Preferences), MarkAddress, html.EscapeString(c.To), MarkSince, html.EscapeString(c.Since))
-	l.MessageID, l.To, l.ToName = c.MessageID, c.To, c.ToName
-	l.Text, l.HTML = text.Replace(l.Text), markup.Replace(l.HTML)
-	l.Headers = slices.Clone(l.Headers)
-	for i := range l.Headers {
-		l.Headers[i].Value = text.Replace(l.Headers[i].Value)
+// With is the message with one copy's words in it, as a person may read it.
+func (m Message) With(c Copy) Message {
+	text := strings.NewReplacer(PlaceholderUnsubscribe, c.Unsubscribe, PlaceholderPreferences, c.Preferences, PlaceholderAddress, c.To, PlaceholderSince, c.Since)
+	markup := strings.NewReplacer(PlaceholderUnsubscribe, html.EscapeString(c.Unsubscribe), PlaceholderPreferences, html.EscapeString(c.Preferences), PlaceholderAddress, html.EscapeString(c.To), PlaceholderSince, html.EscapeString(c.Since))
+	m.MessageID, m.To, m.ToName = c.MessageID, c.To, c.ToName
+	m.Text, m.HTML = text.Replace(m.Text), markup.Replace(m.HTML)
+	m.Headers = slices.Clone(m.Headers)
+	for i := range m.Headers {
+		m.Headers[i].Value = text.Replace(m.Headers[i].Value)
 	}
-	return l
+	return m
 }
 
 // automatic keeps vacation responders silent (RFC 3834 and what Exchange reads).
@@ -148,19 +148,19 @@ var automatic = []Header{
 }
 
 // Single makes a mail that is no digest. A test mail's words are its payload.
-func (w *Writer) Single(t Task) (Letter, error) {
+func (w *Writer) SingleMessage(t Task) (Message, error) {
 	from := w.Identity.ConfirmFrom
 	if from == "" {
 		from = w.Identity.From
 	}
 	to := t.Subscriber.Address
 	switch t.Kind {
-	case ConfirmMail:
+	case ConfirmEmail:
 		to = t.Subscriber.Mailbox()
-	case MovedMail:
+	case MovedEmail:
 		to, _ = subscribers.ParseAddress(t.To) // without it, the mail ends by itself
 	}
-	letter := Letter{
+	message := Message{
 		MessageID: w.MessageID("m"+itoa(int(t.Ref.Message)), fmt.Sprint(t.Created.UnixNano(), t.Subscriber.PublicID, to)),
 		Date:      t.Created.UTC().Truncate(time.Second),
 		From:      from, ReplyTo: w.Identity.ReplyTo,
@@ -168,33 +168,33 @@ func (w *Writer) Single(t Task) (Letter, error) {
 		Boundary: fmt.Sprintf("=_m%d-%d", t.Ref.Message, t.Created.Unix()),
 		Headers:  automatic,
 	}
-	rendered, err := w.single(t, to)
+	rendered, err := w.singleBody(t, to)
 	if err != nil {
-		return Letter{}, fmt.Errorf("render %s mail: %w", t.Kind, err)
+		return Message{}, fmt.Errorf("render %s mail: %w", t.Kind, err)
 	}
-	letter.Subject, letter.Text, letter.HTML = rendered.Subject, rendered.Text, rendered.HTML
-	return letter, nil
+	message.Subject, message.Text, message.HTML = rendered.Subject, rendered.Text, rendered.HTML
+	return message, nil
 }
 
-func (w *Writer) single(t Task, to subscribers.Address) (r Rendered, err error) {
-	if t.Kind == TestMail {
+func (w *Writer) singleBody(t Task, to subscribers.Address) (r Body, err error) {
+	if t.Kind == TestEmail {
 		err = json.Unmarshal([]byte(t.Payload), &r)
 		return r, err
 	}
 	sub, base := t.Subscriber, w.Identity.BaseURL
 	unsubscribe := base + "/unsubscribe/" + w.Registry.Token(subscribers.UnsubscribeToken, sub)
 	preferences := base + "/preferences/" + w.Registry.Token(subscribers.PreferencesToken, sub)
-	if t.Kind == MovedMail {
+	if t.Kind == MovedEmail {
 		preferences = "" // they went with the reader
 	}
 	decline := ""
-	if t.Kind == ConfirmMail {
+	if t.Kind == ConfirmEmail {
 		unsubscribe = ""
 		if to == sub.Address { // else it is not yet known whose it is
 			decline = base + "/decline/" + w.Registry.Token(subscribers.DeclineToken, sub)
 		}
 	}
-	return w.Renderer.Notice(Notice{
+	return w.Renderer.Single(SingleContent{
 		Kind: t.Kind, Address: to.String(), MovedTo: sub.Address.Masked(), Name: sub.Name,
 		Cadence: string(sub.Cadence), Categories: sub.Categories,
 		AskedAt: t.Created.In(w.zone()), ExpiresAt: sub.NonceExpires.In(w.zone()),
@@ -263,19 +263,19 @@ func bare(mailbox string) string {
 	return mailbox
 }
 
-// rendition returns the variant as it was first rendered, rendering it if it is
+// body returns the variant as it was first rendered, rendering it if it is
 // the first time.
-func (w *Writer) rendition(ctx context.Context, store OutboxStore, d Digest, v Variant) (Rendition, error) {
-	r, ok, err := store.Rendition(ctx, d.ID, v.Number)
+func (w *Writer) storedBody(ctx context.Context, store OutboxStore, d Digest, v Variant) (StoredBody, error) {
+	r, ok, err := store.Body(ctx, d.ID, v.Number)
 	if err != nil || ok {
 		return r, err
 	}
 	rendered, err := w.Render(d, v)
 	if err != nil {
-		return Rendition{}, &renderError{err}
+		return StoredBody{}, &renderError{err}
 	}
-	return store.SaveRendition(ctx, d.ID, v.Number, Rendition{
-		Rendered: rendered, Date: time.Now().UTC().Truncate(time.Second), BaseURL: w.Identity.BaseURL,
+	return store.SaveBody(ctx, d.ID, v.Number, StoredBody{
+		Body: rendered, Date: time.Now().UTC().Truncate(time.Second), BaseURL: w.Identity.BaseURL,
 	})
 }
 

@@ -110,9 +110,9 @@ func (d *Digest) ItemsOf(v Variant) []Item {
 type DeliveryState string
 
 const (
-	Waiting   DeliveryState = "pending"
+	Pending   DeliveryState = "pending"
 	Claimed   DeliveryState = "claimed"   // by a worker that has not started it
-	InFlight  DeliveryState = "sending"   // durable before MAIL FROM
+	Sending   DeliveryState = "sending"   // durable before MAIL FROM
 	Sent      DeliveryState = "sent"      // accepted by the mail server
 	Deferred  DeliveryState = "deferred"  // to be tried again
 	Failed    DeliveryState = "failed"    // refused for good, or too late
@@ -121,7 +121,7 @@ const (
 )
 
 // DeliveryStates lists every DeliveryState, in the order of a mail's life.
-var DeliveryStates = [...]DeliveryState{Waiting, Claimed, InFlight, Deferred, Sent, Failed, Skipped, Uncertain}
+var DeliveryStates = [...]DeliveryState{Pending, Claimed, Sending, Deferred, Sent, Failed, Skipped, Uncertain}
 
 // Terminal reports whether nothing more happens by itself.
 func (s DeliveryState) Terminal() bool {
@@ -164,11 +164,11 @@ type Delivery struct {
 type MessageKind string
 
 const (
-	DigestMail  MessageKind = "digest"
-	ConfirmMail MessageKind = "confirm"
-	AlreadyMail MessageKind = "already"
-	MovedMail   MessageKind = "moved"
-	TestMail    MessageKind = "test"
+	DigestEmail  MessageKind = "digest"
+	ConfirmEmail MessageKind = "confirm"
+	AlreadyEmail MessageKind = "already"
+	MovedEmail   MessageKind = "moved"
+	TestEmail    MessageKind = "test"
 )
 
 // SubjectFor front-loads the first title, since phones show about 40 characters.

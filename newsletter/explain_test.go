@@ -48,7 +48,7 @@ func TestEachInsightIsExplained(t *testing.T) {
 		{"deferred", "new", carried(newsletter.Deferred, newsletter.DigestSending), nil, newsletter.StandingOnTheWay},
 		{"uncertain", "new", carried(newsletter.Uncertain, newsletter.DigestDone), nil, newsletter.StandingUncertain},
 		{"failed", "new", carried(newsletter.Failed, newsletter.DigestDone), nil, newsletter.StandingIncluded},
-		{"in a plan that nobody has approved", "new", carried(newsletter.Waiting, newsletter.DigestPlanned), nil, newsletter.StandingIncluded},
+		{"in a plan that nobody has approved", "new", carried(newsletter.Pending, newsletter.DigestPlanned), nil, newsletter.StandingIncluded},
 		{"pending", "new", status(subscribers.Pending), nil, newsletter.StandingNoMail},
 		{"unsubscribed", "new", status(subscribers.Unsubscribed), nil, newsletter.StandingNoMail},
 		{"suppressed", "new", status(subscribers.Suppressed), nil, newsletter.StandingNoMail},

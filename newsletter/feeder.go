@@ -9,14 +9,14 @@ import (
 
 // feed claims mails with claim and hands them to the senders until ctx is done. It
 // looks again at each change, and when bell rings.
-func (r *run) feed(ctx context.Context, claim func(ctx context.Context, limit int) (worked bool, err error), bell <-chan struct{}) {
+func (r *attachment) feed(ctx context.Context, claim func(ctx context.Context, limit int) (worked bool, err error), bell <-chan struct{}) {
 	for ctx.Err() == nil {
 		// Taken before looking, so that a change in between is not missed.
 		var wake <-chan struct{}
 		if r.Wake != nil {
 			wake = r.Wake()
 		}
-		trouble, shut, trial := r.gate.shut(time.Now())
+		trouble, shut, trial := r.breaker.open(time.Now())
 		if shut {
 			select {
 			case <-ctx.Done():
@@ -52,7 +52,7 @@ func (r *run) feed(ctx context.Context, claim func(ctx context.Context, limit in
 }
 
 // idle is how long to wait when there is nothing to do now.
-func (r *run) idle(ctx context.Context) time.Duration {
+func (r *attachment) idle(ctx context.Context) time.Duration {
 	wait := idleFor
 	if due, err := r.Store.NextDue(ctx); err == nil && !due.IsZero() {
 		wait = min(wait, max(time.Until(due), 10*time.Millisecond))
@@ -61,7 +61,7 @@ func (r *run) idle(ctx context.Context) time.Duration {
 }
 
 // feedSingle claims mails that stand alone.
-func (r *run) feedSingle(ctx context.Context, limit int) (worked bool, err error) {
+func (r *attachment) feedSingle(ctx context.Context, limit int) (worked bool, err error) {
 	for overdue := true; overdue && ctx.Err() == nil; worked = true {
 		tasks, err := r.Store.ClaimMessages(ctx, r.id, min(limit, 50))
 		if err != nil {
@@ -80,7 +80,7 @@ func (r *run) feedSingle(ctx context.Context, limit int) (worked bool, err error
 }
 
 // feedDigests claims mails of the digests that are ready.
-func (r *run) feedDigests(ctx context.Context, limit int) (worked bool, err error) {
+func (r *attachment) feedDigests(ctx context.Context, limit int) (worked bool, err error) {
 	digests, err := r.Store.Ready(ctx)
 	if err != nil {
 		return false, fmt.Errorf("look for digests: %w", err)
@@ -101,8 +101,8 @@ func (r *run) feedDigests(ctx context.Context, limit int) (worked bool, err erro
 const turnLasts = time.Second
 
 // feedDigest claims mails of one digest for a while, or ends it.
-func (r *run) feedDigest(ctx context.Context, d Digest, limit int) (worked bool, err error) {
-	r.stencils.Begin(d)
+func (r *attachment) feedDigest(ctx context.Context, d Digest, limit int) (worked bool, err error) {
+	r.prepared.Begin(d)
 	if d.State == DigestApproved {
 		// All of it is rendered before any of it is sent.
 		if err := r.render(ctx, d); err != nil {
@@ -138,9 +138,9 @@ func (r *run) feedDigest(ctx context.Context, d Digest, limit int) (worked bool,
 	return worked, r.finish(ctx, d)
 }
 
-// claimFailed ends the shift: mails may be claimed all the same, and its end gives
+// claimFailed ends the attachment: mails may be claimed all the same, and its end gives
 // them back.
-func (r *run) claimFailed(ctx context.Context, err error) error {
+func (r *attachment) claimFailed(ctx context.Context, err error) error {
 	if ctx.Err() == nil {
 		r.fail(err)
 	}
@@ -151,7 +151,7 @@ func (r *run) claimFailed(ctx context.Context, err error) error {
 const touchEvery = time.Minute
 
 // touch records, now and then, that a digest goes out.
-func (r *run) touch(ctx context.Context, digest int64) error {
+func (r *attachment) touch(ctx context.Context, digest int64) error {
 	if time.Since(r.touched[digest]) < touchEvery {
 		return nil
 	}
@@ -164,7 +164,7 @@ func (r *run) touch(ctx context.Context, digest int64) error {
 
 // deadline is when mails of a digest are given up: after the time of Retry, or
 // when the next digest of its schedule, which brings the same insights, is due.
-func (r *run) deadline(d Digest) time.Time {
+func (r *attachment) deadline(d Digest) time.Time {
 	deadline := r.Retry.deadline(d.Opens())
 	for i := range r.Schedules {
 		if s := &r.Schedules[i]; s.Name == d.Schedule && d.Schedule != "" {
@@ -176,13 +176,13 @@ func (r *run) deadline(d Digest) time.Time {
 	return deadline
 }
 
-func (r *run) finish(ctx context.Context, d Digest) error {
+func (r *attachment) finish(ctx context.Context, d Digest) error {
 	done, err := r.Store.Finish(ctx, d.ID)
 	if err != nil {
 		return fmt.Errorf("finish digest %d: %w", d.ID, err)
 	}
 	if done {
-		r.stencils.End(d.ID)
+		r.prepared.End(d.ID)
 		delete(r.touched, d.ID)
 		r.Log.InfoContext(ctx, "digest done", "digest", d.ID)
 		if r.OnDone != nil {
@@ -192,7 +192,7 @@ func (r *run) finish(ctx context.Context, d Digest) error {
 	return nil
 }
 
-func (r *run) hand(ctx context.Context, to chan<- Task, tasks []Task) {
+func (r *attachment) hand(ctx context.Context, to chan<- Task, tasks []Task) {
 	for _, t := range tasks {
 		select {
 		case to <- t:
@@ -203,9 +203,9 @@ func (r *run) hand(ctx context.Context, to chan<- Task, tasks []Task) {
 }
 
 // render renders every variant of a digest, or ends the digest if one can't be.
-func (r *run) render(ctx context.Context, d Digest) error {
+func (r *attachment) render(ctx context.Context, d Digest) error {
 	for _, v := range d.Variants {
-		_, _, _, err := r.stencils.of(ctx, d.ID, v.Number)
+		_, _, _, err := r.prepared.of(ctx, d.ID, v.Number)
 		if _, broken := errors.AsType[*renderError](err); broken {
 			if failErr := r.Store.FailDigest(ctx, d.ID, oneLine(err.Error())); failErr != nil {
 				return fmt.Errorf("end digest %d: %w", d.ID, failErr)

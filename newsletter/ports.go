@@ -6,19 +6,19 @@ import (
 	"time"
 )
 
-// Marks stand in a rendered mail where something of one reader's belongs. A
+// Placeholders stand in a rendered mail where something of one reader's belongs. A
 // Renderer writes them as they are given to it; the worker replaces them. They
 // are letters and digits alone, so that neither HTML nor URL escaping nor line
 // wrapping touches them.
 const (
-	MarkUnsubscribe = "zq7UnsubscribeTokenzq7"
-	MarkPreferences = "zq7PreferencesTokenzq7"
-	MarkAddress     = "zq7Addresszq7"
-	MarkSince       = "zq7ConfirmedOnzq7"
+	PlaceholderUnsubscribe = "zq7UnsubscribeTokenzq7"
+	PlaceholderPreferences = "zq7PreferencesTokenzq7"
+	PlaceholderAddress     = "zq7Addresszq7"
+	PlaceholderSince       = "zq7ConfirmedOnzq7"
 )
 
-// Edition is everything a digest mail says.
-type Edition struct {
+// DigestContent is everything a digest mail says.
+type DigestContent struct {
 	Subject        string
 	Intro          string // plain text, paragraphs apart by blank lines
 	Items          []Item // shown with their summary
@@ -34,24 +34,24 @@ type Edition struct {
 }
 
 // Notice is everything a mail says that is no digest.
-type Notice struct {
-	Kind           MessageKind // ConfirmMail, AlreadyMail, MovedMail
+type SingleContent struct {
+	Kind           MessageKind // ConfirmEmail, AlreadyEmail, MovedEmail
 	Address        string
-	MovedTo        string // masked; of a MovedMail
+	MovedTo        string // masked; of a MovedEmail
 	Name           string
 	Cadence        string
 	Categories     []string // slugs
 	AskedAt        time.Time
 	ExpiresAt      time.Time
 	ConfirmURL     string
-	DeclineURL     string // of a ConfirmMail: never to be written to; "" where the address may not be theirs
-	ReturnURL      string // of a MovedMail: where it is called back
-	PreferencesURL string // "" in a MovedMail
-	UnsubscribeURL string // "" in a ConfirmMail: they are not subscribed
+	DeclineURL     string // of a ConfirmEmail: never to be written to; "" where the address may not be theirs
+	ReturnURL      string // of a MovedEmail: where it is called back
+	PreferencesURL string // "" in a MovedEmail
+	UnsubscribeURL string // "" in a ConfirmEmail: they are not subscribed
 }
 
 // Rendered is a mail's words.
-type Rendered struct {
+type Body struct {
 	Subject string
 	HTML    string
 	Text    string
@@ -60,15 +60,15 @@ type Rendered struct {
 // Renderer turns what is to be said into words. It is called once for a variant,
 // not once for a reader, and must be safe for concurrent use.
 type Renderer interface {
-	Digest(Edition) (Rendered, error)
-	Notice(Notice) (Rendered, error)
+	Digest(DigestContent) (Body, error)
+	Single(SingleContent) (Body, error)
 }
 
 // Header is one header field of a mail. Values are single lines.
 type Header struct{ Name, Value string }
 
-// Letter is a mail before it is bytes.
-type Letter struct {
+// Message is a mail before it is bytes.
+type Message struct {
 	MessageID string // without angle brackets
 	Date      time.Time
 	From      string // RFC 5322 mailbox, may have a display name
@@ -82,37 +82,37 @@ type Letter struct {
 	Boundary  string // fixed, so that building again gives the same bytes
 }
 
-// Copy is what sets one reader's copy of a letter apart from the others'. The
-// letter holds marks where the values belong.
+// Copy is what sets one reader's copy of a message apart from the others'. The
+// message holds placeholders where the values belong.
 type Copy struct {
 	MessageID   string // without angle brackets
-	To          string // bare address; also stands for MarkAddress
+	To          string // bare address; also stands for PlaceholderAddress
 	ToName      string
-	Unsubscribe string // token, for MarkUnsubscribe
-	Preferences string // token, for MarkPreferences
-	Since       string // for MarkSince
+	Unsubscribe string // token, for PlaceholderUnsubscribe
+	Preferences string // token, for PlaceholderPreferences
+	Since       string // for PlaceholderSince
 }
 
 // Composer turns a letter into the exact bytes to be sent (RFC 5322, CRLF, ASCII
 // headers, quoted-printable bodies), signed if there are keys for it. Equal
-// letters give equal bytes, but for the time of a signature.
+// messages give equal bytes, but for the time of a signature.
 type Composer interface {
-	Compose(Letter) ([]byte, error)
-	// Stencil does once what the copies of a letter share. The letter's
-	// MessageID, To and ToName are left out of account; marks may stand in its
+	Compose(Message) ([]byte, error)
+	// Prepare does once what the copies of a message share. The message's
+	// MessageID, To and ToName are left out of account; placeholders may stand in its
 	// text, its HTML and the values of its Headers.
-	Stencil(Letter) (Stencil, error)
+	Prepare(Message) (Prepared, error)
 }
 
-// Stencil is a letter composed once for many readers. It is immutable and safe
+// Prepared is a message composed once for many readers. It is immutable and safe
 // for concurrent use.
-type Stencil interface {
+type Prepared interface {
 	// Fill appends one reader's message to dst, which may be nil. In the HTML part
 	// values are escaped. Its error is about this copy alone. Equal copies give
-	// equal bytes, from every stencil of an equal letter, but for the time of a
+	// equal bytes, from every prepared message of an equal message, but for the time of a
 	// signature.
-	Fill(dst []byte, c Copy) ([]byte, error)
-	// Size is about how many bytes of memory the stencil holds.
+	Append(dst []byte, c Copy) ([]byte, error)
+	// Size is about how many bytes of memory the prepared message holds.
 	Size() int
 }
 
@@ -139,19 +139,19 @@ type Session interface {
 }
 
 // Result classifies what became of one attempt.
-type Result int
+type OutcomeKind int
 
 const (
-	Accepted  Result = iota // 250 after the dot
-	Temporary               // 4xx: try again later
-	Permanent               // 5xx, or it can't be sent to at all
-	NotSent                 // the connection failed before the dot: safe to try again
-	Unknown                 // the dot went out and no answer came: uncertain
+	Accepted  OutcomeKind = iota // 250 after the dot
+	Temporary                    // 4xx: try again later
+	Permanent                    // 5xx, or it can't be sent to at all
+	NotSent                      // the connection failed before the dot: safe to try again
+	Unknown                      // the dot went out and no answer came: uncertain
 )
 
 // Outcome is a Result with its evidence.
 type Outcome struct {
-	Result Result
+	Kind   OutcomeKind
 	Code   int    // SMTP reply code, 0 = none
 	Status string // RFC 3463 enhanced status code such as "5.1.1", or empty
 	Text   string // the server's words, or the error's; one line

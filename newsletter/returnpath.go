@@ -27,7 +27,7 @@ func (w *Writer) ReturnPath(ref Ref) string {
 
 // ofReturnPath is the mail that ReturnPath made an address for. Servers may have
 // changed the case of its letters.
-func (r *Returns) ofReturnPath(address string) (ref Ref, ok bool) {
+func (r *Feedback) ofReturnPath(address string) (ref Ref, ok bool) {
 	local, _, _ := strings.Cut(strings.ToLower(address), "@")
 	local, found := strings.CutPrefix(local, "bounce+")
 	id, mac, cut := strings.Cut(local, ".")

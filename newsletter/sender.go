@@ -13,20 +13,20 @@ import (
 // connection is one of a worker's connections: it takes mails one by one, and
 // opens a session when it has one to send.
 type connection struct {
-	*run
+	*attachment
 	session  Session
-	answered bool        // a mail was answered on this session
-	failures int         // to open a session, in a row
-	outcome  *Settlement // of the last mail, until it is stored
-	buffer   []byte      // of the message that is sent
+	answered bool    // a mail was answered on this session
+	failures int     // to open a session, in a row
+	outcome  *Result // of the last mail, until it is stored
+	buffer   []byte  // of the message that is sent
 }
 
 // sessionIdle is how long a session is kept without a mail: servers end idle ones;
 // be first.
 const sessionIdle = 20 * time.Second
 
-func (r *run) send(ctx context.Context) {
-	c := &connection{run: r}
+func (r *attachment) send(ctx context.Context) {
+	c := &connection{attachment: r}
 	defer func() {
 		c.store(ctx)
 		c.close()
@@ -76,22 +76,22 @@ func (c *connection) next(ctx context.Context) (t Task, ok bool) {
 }
 
 // handle makes one mail, marks it, transmits it and settles it. An outcome is stored
-// with the mark of the next mail, in one entry of the ledger, unless there is
+// with the mark of the next mail, in one entry of the recorder, unless there is
 // something to wait for before that.
 func (c *connection) handle(ctx context.Context, t Task) {
 	if t.Subscriber.Address == (subscribers.Address{}) {
-		c.settle(ctx, Settlement{Ref: t.Ref, State: Skipped, Reason: "the subscriber is gone"})
+		c.settle(ctx, Result{Ref: t.Ref, State: Skipped, Reason: "the subscriber is gone"})
 		return
 	}
-	if t.Kind != DigestMail && t.overdue(time.Now()) {
-		c.settle(ctx, Settlement{Ref: t.Ref, State: Failed, Reason: fmt.Sprintf("given up after %d attempts: it was to be sent by %s", t.Attempts, t.Deadline.UTC().Format(time.DateTime+" UTC"))})
+	if t.Kind != DigestEmail && t.overdue(time.Now()) {
+		c.settle(ctx, Result{Ref: t.Ref, State: Failed, Reason: fmt.Sprintf("given up after %d attempts: it was to be sent by %s", t.Attempts, t.Deadline.UTC().Format(time.DateTime+" UTC"))})
 		return
 	}
-	if trouble, shut, _ := c.gate.shut(time.Now()); shut {
+	if trouble, shut, _ := c.breaker.open(time.Now()); shut {
 		c.giveBack(ctx, t, trouble.Until, trouble.Reason)
 		return
 	}
-	envelope, mark, message, err := c.mail(ctx, t)
+	envelope, begin, message, err := c.mail(ctx, t)
 	if err != nil {
 		c.unmade(ctx, t, err)
 		return
@@ -99,21 +99,21 @@ func (c *connection) handle(ctx context.Context, t Task) {
 	if !c.awaitTurn(ctx, t, envelope.To) || !c.open(ctx, t) {
 		return
 	}
-	verdict, err := c.record(ctx, &mark)
+	action, err := c.record(ctx, &begin)
 	if err != nil {
 		c.Log.ErrorContext(ctx, "marking a mail failed", "mail", t.Ref, "error", err)
 		return
 	}
-	if verdict != Go {
+	if action != ActionSend {
 		return
 	}
 	outcome := c.session.Send(ctx, envelope, message)
 	now := time.Now()
-	settlement := c.settlement(t, outcome, now)
-	c.settle(ctx, settlement)
+	result := c.settlement(t, outcome, now)
+	c.settle(ctx, result)
 	c.learn(outcome, now)
-	refused := outcome.Result == Permanent || outcome.Result == Temporary && settlement.State == Failed
-	if c.OnOutcome != nil && (outcome.Result == Accepted || refused) {
+	refused := outcome.Kind == Permanent || outcome.Kind == Temporary && result.State == Failed
+	if c.OnOutcome != nil && (outcome.Kind == Accepted || refused) {
 		if refused {
 			c.store(ctx) // before what it leads to
 		}
@@ -125,20 +125,20 @@ func (c *connection) handle(ctx context.Context, t Task) {
 }
 
 // mail makes a task's mail. A renderError will not go away by trying again.
-func (c *connection) mail(ctx context.Context, t Task) (e Envelope, m Mark, message []byte, err error) {
+func (c *connection) mail(ctx context.Context, t Task) (e Envelope, m Begin, message []byte, err error) {
 	m.Ref = t.Ref
-	if t.Kind != DigestMail {
-		letter, err := c.Writer.Single(t)
+	if t.Kind != DigestEmail {
+		single, err := c.Writer.SingleMessage(t)
 		if err == nil {
-			message, err = c.Composer.Compose(letter)
+			message, err = c.Composer.Compose(single)
 		}
 		if err != nil {
 			return e, m, nil, &renderError{err}
 		}
-		m.To, m.MessageID = letter.To, letter.MessageID
-		return c.Writer.Envelope(bare(letter.From), letter.To, t.Ref), m, message, nil
+		m.To, m.MessageID = single.To, single.MessageID
+		return c.Writer.Envelope(bare(single.From), single.To, t.Ref), m, message, nil
 	}
-	stencil, from, uid, err := c.stencils.of(ctx, t.Ref.Digest, t.Variant)
+	prepared, from, uid, err := c.prepared.of(ctx, t.Ref.Digest, t.Variant)
 	if err != nil {
 		return e, m, nil, err
 	}
@@ -148,7 +148,7 @@ func (c *connection) mail(ctx context.Context, t Task) (e Envelope, m Mark, mess
 		}
 	}
 	own := c.Writer.Copy(uid, t.Subscriber)
-	if message, err = stencil.Fill(c.buffer[:0], own); err != nil {
+	if message, err = prepared.Append(c.buffer[:0], own); err != nil {
 		return e, m, nil, &renderError{err}
 	}
 	c.buffer = message
@@ -159,7 +159,7 @@ func (c *connection) mail(ctx context.Context, t Task) (e Envelope, m Mark, mess
 // awaitTurn keeps to the rates. It is false when the mail has to wait for long, or
 // no new mail is to be started.
 func (c *connection) awaitTurn(ctx context.Context, t Task, to string) bool {
-	wait, back := c.pace.next(time.Now(), strings.ToLower(to[strings.LastIndexByte(to, '@')+1:]))
+	wait, back := c.throttle.next(time.Now(), strings.ToLower(to[strings.LastIndexByte(to, '@')+1:]))
 	if !back.IsZero() {
 		c.giveBack(ctx, t, back, "waits for its turn: the rate to its domain is limited")
 		return false
@@ -189,12 +189,12 @@ func (c *connection) open(ctx context.Context, t Task) bool {
 		return true
 	}
 	c.failures++
-	wait := min(time.Second<<min(c.failures-1, 6), mostShut)
+	wait := min(time.Second<<min(c.failures-1, 6), maxOpen)
 	reason := oneLine(err.Error())
-	c.gate.fail(time.Now(), reason)
+	c.breaker.failure(time.Now(), reason)
 	next := time.Now()
-	if trouble, shut, _ := c.gate.shut(next); shut {
-		c.failures, wait, next = 0, 0, trouble.Until // the gate keeps all of them
+	if trouble, shut, _ := c.breaker.open(next); shut {
+		c.failures, wait, next = 0, 0, trouble.Until // the breaker keeps all of them
 	}
 	c.giveBack(ctx, t, next, reason)
 	c.store(ctx)
@@ -211,7 +211,7 @@ func (c *connection) close() {
 		return
 	}
 	if c.answered {
-		c.gate.connected(-1)
+		c.breaker.connected(-1)
 	}
 	c.session.Close()
 	c.session, c.answered = nil, false
@@ -220,26 +220,26 @@ func (c *connection) close() {
 // learn takes from an outcome how the server is.
 func (c *connection) learn(o Outcome, now time.Time) {
 	if o.Slow {
-		c.pace.slower(now)
+		c.throttle.slower(now)
 	}
 	switch {
-	case o.Result == NotSent, o.Result == Unknown, o.Code == 421:
-		c.gate.fail(now, withoutAddresses(answerText(o)))
+	case o.Kind == NotSent, o.Kind == Unknown, o.Code == 421:
+		c.breaker.failure(now, withoutAddresses(answerText(o)))
 		return
-	case o.Result == Accepted:
-		c.pace.accepted(now)
+	case o.Kind == Accepted:
+		c.throttle.accepted(now)
 	}
-	c.gate.answer()
+	c.breaker.success()
 	if !c.answered {
 		c.answered = true
-		c.gate.connected(1)
+		c.breaker.connected(1)
 	}
 }
 
-// settlement is what an outcome means for a mail.
-func (c *connection) settlement(t Task, o Outcome, now time.Time) Settlement {
-	s := Settlement{Ref: t.Ref, Route: t.Route, Code: o.Code, Reason: answerText(o)}
-	switch o.Result {
+// result is what an outcome means for a mail.
+func (c *connection) settlement(t Task, o Outcome, now time.Time) Result {
+	s := Result{Ref: t.Ref, Change: t.Change, Code: o.Code, Reason: answerText(o)}
+	switch o.Kind {
 	case Accepted:
 		s.State, s.Received = Sent, true
 	case Permanent:
@@ -259,7 +259,7 @@ func (c *connection) settlement(t Task, o Outcome, now time.Time) Settlement {
 }
 
 // retryOrFail defers a mail, or ends it in the given state after its deadline.
-func (c *connection) retryOrFail(s *Settlement, t Task, now time.Time, end DeliveryState) {
+func (c *connection) retryOrFail(s *Result, t Task, now time.Time, end DeliveryState) {
 	at, ok := c.Retry.next(now, t.Deadline, t.Attempts+1)
 	if !ok {
 		s.State = end
@@ -271,15 +271,15 @@ func (c *connection) retryOrFail(s *Settlement, t Task, now time.Time, end Deliv
 
 // giveBack returns a mail unattempted.
 func (c *connection) giveBack(ctx context.Context, t Task, next time.Time, reason string) {
-	c.settle(ctx, Settlement{Ref: t.Ref, State: Waiting, NextAt: next, Reason: reason})
+	c.settle(ctx, Result{Ref: t.Ref, State: Pending, NextAt: next, Reason: reason})
 }
 
 // unmade settles a mail that could not be made: for good if its words are at
 // fault, else it is tried again.
 func (c *connection) unmade(ctx context.Context, t Task, err error) {
-	s := Settlement{Ref: t.Ref, State: Failed, Reason: oneLine(err.Error())}
+	s := Result{Ref: t.Ref, State: Failed, Reason: oneLine(err.Error())}
 	if _, broken := errors.AsType[*renderError](err); !broken {
-		s.State, s.NextAt = Waiting, time.Now().Add(unmadeWaits)
+		s.State, s.NextAt = Pending, time.Now().Add(unmadeWaits)
 	}
 	c.Log.ErrorContext(ctx, "mail can't be made", "mail", t.Ref, "state", s.State, "error", err)
 	c.settle(ctx, s)
@@ -289,7 +289,7 @@ func (c *connection) unmade(ctx context.Context, t Task, err error) {
 const unmadeWaits = 10 * time.Second
 
 // settle keeps an outcome, to be stored with what comes next.
-func (c *connection) settle(ctx context.Context, s Settlement) {
+func (c *connection) settle(ctx context.Context, s Result) {
 	c.store(ctx)
 	c.outcome = &s
 }
@@ -303,15 +303,15 @@ func (c *connection) store(ctx context.Context) {
 
 // record waits until a mail's mark, if there is one, and the outcome of the mail
 // before are durable.
-func (c *connection) record(ctx context.Context, m *Mark) (Verdict, error) {
+func (c *connection) record(ctx context.Context, m *Begin) (Action, error) {
 	outcome := c.outcome
 	c.outcome = nil
-	a := <-c.ledger.submit(Entry{Settle: outcome, Mark: m})
+	a := <-c.recorder.submit(Entry{Result: outcome, Begin: m})
 	if a.err != nil && outcome != nil {
 		// The row stays in flight and is found uncertain later: listed, not lost.
 		c.Log.ErrorContext(ctx, "recording an outcome failed", "mail", outcome.Ref, "state", outcome.State, "error", a.err)
 	}
-	return a.verdict, a.err
+	return a.action, a.err
 }
 
 // withoutAddresses is a server's answer as logs may hold it.

@@ -206,8 +206,8 @@ type Task struct {
 	To      string
 	Payload string // of a test mail: its Rendered as JSON
 	// Route is the store's own word on where the mail takes its reader; a
-	// Settlement hands it back.
-	Route Route
+	// Result hands it back.
+	Change PositionChange
 }
 
 // overdue says that it is too late to begin with a mail.
@@ -215,29 +215,29 @@ func (t *Task) overdue(now time.Time) bool { return !t.Deadline.IsZero() && now.
 
 // Route is where a mail finds its reader and where it takes them, as the store
 // refers to the two positions.
-type Route struct{ Base, Target int64 }
+type PositionChange struct{ Base, Target int64 }
 
 // Mark is the durable word that a mail is about to be sent.
-type Mark struct {
+type Begin struct {
 	Ref       Ref
 	To        string
 	MessageID string
 }
 
-// Verdict answers a Mark.
-type Verdict int
+// Action answers a Begin.
+type Action int
 
 const (
-	Go   Verdict = iota // it is durable: send
-	Drop                // not this worker's any more, skipped or planned anew: don't send
+	ActionSend Action = iota // it is durable: send
+	ActionDrop               // not this worker's any more, skipped or planned anew: don't send
 )
 
-// Settlement is the durable word on what became of a mail.
-type Settlement struct {
+// Result is the durable word on what became of a mail.
+type Result struct {
 	Ref    Ref
-	Route  Route         // of its Task
-	State  DeliveryState // Sent, Deferred, Failed, Skipped, Uncertain; Waiting = given back unattempted
-	NextAt time.Time     // of Deferred and Waiting
+	Change PositionChange // of its Task
+	State  DeliveryState  // Sent, Deferred, Failed, Skipped, Uncertain; Waiting = given back unattempted
+	NextAt time.Time      // of Deferred and Waiting
 	Code   int
 	Reason string
 	// Uncertain: this attempt's dot was never answered, whatever State says.
@@ -247,11 +247,11 @@ type Settlement struct {
 	Received bool
 }
 
-// Entry is one line of the ledger: a Settlement, a Mark, or the Settlement of one
+// Entry is one entry of the recorder: a Result, a Begin, or the Result of one
 // mail and the Mark of the next.
 type Entry struct {
-	Mark   *Mark
-	Settle *Settlement
+	Begin  *Begin
+	Result *Result
 }
 
 // OnUncertain is what happens to a mail that was found in flight after a crash,
@@ -287,10 +287,10 @@ type OutboxStore interface {
 	Ready(ctx context.Context) ([]Digest, error)
 	// Start moves an approved digest to sending.
 	Start(ctx context.Context, digest int64) error
-	// Rendition returns a variant as it was first rendered; ok is false before.
-	Rendition(ctx context.Context, digest int64, variant int) (r Rendition, ok bool, err error)
-	// SaveRendition keeps the first rendition of a variant and returns the one kept.
-	SaveRendition(ctx context.Context, digest int64, variant int, r Rendition) (Rendition, error)
+	// Body returns a variant as it was first rendered; ok is false before.
+	Body(ctx context.Context, digest int64, variant int) (r StoredBody, ok bool, err error)
+	// SaveBody keeps the first body of a variant and returns the one kept.
+	SaveBody(ctx context.Context, digest int64, variant int, r StoredBody) (StoredBody, error)
 	// Variant reads one variant of a digest.
 	Variant(ctx context.Context, digest int64, number int) (Variant, error)
 	// FailDigest ends a digest that can't be rendered.
@@ -301,11 +301,11 @@ type OutboxStore interface {
 	ClaimMessages(ctx context.Context, worker string, limit int) ([]Task, error)
 	ClaimDeliveries(ctx context.Context, worker string, digest int64, limit int) ([]Task, error)
 	// Record stores entries in one durable transaction and answers each. The
-	// verdict is about the mark.
+	// action is about the mark.
 	//
-	// Settlements come before marks. A mark re-reads the digest's state and the
+	// Results come before marks. A mark re-reads the digest's state and the
 	// reader's status, pause, categories and position: see Recheck.
-	Record(ctx context.Context, worker string, entries []Entry) ([]Verdict, error)
+	Record(ctx context.Context, worker string, entries []Entry) ([]Action, error)
 	// Finish makes a sending digest done if all its deliveries are terminal.
 	Finish(ctx context.Context, digest int64) (bool, error)
 	// NextDue is when the next mail or digest that waits for its time is due; zero =
@@ -313,10 +313,10 @@ type OutboxStore interface {
 	NextDue(ctx context.Context) (time.Time, error)
 }
 
-// Rendition is a variant as it is sent, stored so that the same bytes can be made
+// StoredBody is a variant as it is sent, stored so that the same bytes can be made
 // again after a restart or an upgrade.
-type Rendition struct {
-	Rendered
+type StoredBody struct {
+	Body
 	Date    time.Time
 	BaseURL string
 }

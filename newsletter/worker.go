@@ -38,9 +38,9 @@ type Worker struct {
 }
 
 const (
-	beatEvery = 2 * time.Second
-	deadAfter = 15 * time.Second
-	idleFor   = time.Second // between two looks, also without a Wake
+	heartbeatEvery = 2 * time.Second
+	deadAfter      = 15 * time.Second
+	idleFor        = time.Second // between two looks, also without a Wake
 
 	// storeAnswers is how long the store may take for what must not hang: without it,
 	// a database server that vanished would hold on to a worker for as long as the
@@ -57,7 +57,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	wait := time.Second
 	for {
 		began := time.Now()
-		err := w.shift(ctx)
+		err := w.runAttached(ctx)
 		if err == nil || ctx.Err() != nil {
 			return err
 		}
@@ -74,8 +74,8 @@ func (w *Worker) Run(ctx context.Context) error {
 	}
 }
 
-// shift is one attachment to the outbox: until ctx is done (nil) or the store fails.
-func (w *Worker) shift(ctx context.Context) error {
+// runAttached is one attachment to the outbox: until ctx is done (nil) or the store fails.
+func (w *Worker) runAttached(ctx context.Context) error {
 	ctx, end := context.WithCancel(ctx)
 	defer end()
 	id := strings.ToLower(rand.Text()[:16])
@@ -86,7 +86,7 @@ func (w *Worker) shift(ctx context.Context) error {
 		default: // it rings already
 		}
 	}
-	r := &run{
+	r := &attachment{
 		Worker:   w,
 		id:       id,
 		quiet:    quiet,
@@ -95,41 +95,41 @@ func (w *Worker) shift(ctx context.Context) error {
 		stopping: ctx.Done(),
 		end:      end,
 		touched:  make(map[int64]time.Time),
-		stencils: NewStencils(w.Store, w.Writer, w.Composer),
-		pace:     newPace(w.Rate, w.PerDomain),
+		prepared: NewPreparedCache(w.Store, w.Writer, w.Composer),
+		throttle: newThrottle(w.Rate, w.PerDomain),
 	}
-	r.ledger = newLedger(w.Store, id, r.fail, ring)
-	r.gate = &gate{patience: max(3, w.connections()), changed: func(t Trouble) { r.troubled(context.WithoutCancel(ctx), t) }}
+	r.recorder = newRecorder(w.Store, id, r.fail, ring)
+	r.breaker = &breaker{patience: max(3, w.connections()), changed: func(t Trouble) { r.troubled(context.WithoutCancel(ctx), t) }}
 	return r.run(ctx)
 }
 
-// run is one shift of a Worker.
-type run struct {
+// attachment is one attachment of a Worker.
+type attachment struct {
 	*Worker
 	id       string
-	ledger   *ledger
+	recorder *recorder
 	single   chan Task       // mails that stand alone
 	digests  chan Task       // mails of digests; some are claimed ahead
 	quiet    <-chan struct{} // rings when all outcomes are stored: a digest may be done
 	stopping <-chan struct{} // closed when no new mail is to be started
-	end      func()          // ends the shift, as ctx does
+	end      func()          // ends the attachment, as ctx does
 	failed   sync.Once
-	fault    error               // why the shift ended, if not by ctx; to be read when all have ended
+	fault    error               // why the attachment ended, if not by ctx; to be read when all have ended
 	touched  map[int64]time.Time // when the activity of a digest was last recorded
-	stencils *Stencils
-	gate     *gate
-	pace     *pace
+	prepared *PreparedCache
+	breaker  *breaker
+	throttle *throttle
 }
 
-// fail ends the shift because the store failed.
-func (r *run) fail(err error) {
+// fail ends the attachment because the store failed.
+func (r *attachment) fail(err error) {
 	r.failed.Do(func() {
 		r.fault = err
 		r.end()
 	})
 }
 
-func (r *run) run(ctx context.Context) error {
+func (r *attachment) run(ctx context.Context) error {
 	recovered, err := r.attach(ctx)
 	switch {
 	case err != nil && ctx.Err() != nil:
@@ -148,13 +148,13 @@ func (r *run) run(ctx context.Context) error {
 	defer grace()
 
 	var ledger, senders, feeders, beats sync.WaitGroup
-	ledger.Go(func() { r.ledger.run(context.WithoutCancel(ctx)) })
+	ledger.Go(func() { r.recorder.run(context.WithoutCancel(ctx)) })
 	for range r.connections() {
 		senders.Go(func() { r.send(sending) })
 	}
 	// Beats go on until the last answer is recorded, however long that takes.
 	beating, endBeats := context.WithCancel(context.WithoutCancel(ctx))
-	beats.Go(func() { r.beat(beating) })
+	beats.Go(func() { r.heartbeat(beating) })
 
 	feeders.Go(func() {
 		// What stands alone goes first, also what was there before the worker.
@@ -166,21 +166,21 @@ func (r *run) run(ctx context.Context) error {
 	})
 	feeders.Wait()
 	senders.Wait()
-	close(r.ledger.entries)
+	close(r.recorder.entries)
 	ledger.Wait()
 	endBeats()
 	beats.Wait()
 	return errors.Join(r.fault, r.detach(ctx))
 }
 
-func (r *run) attach(ctx context.Context) (Recovered, error) {
+func (r *attachment) attach(ctx context.Context) (Recovered, error) {
 	ctx, stop := context.WithTimeout(ctx, storeAnswers)
 	defer stop()
 	return r.Store.Attach(ctx, r.id, deadAfter, r.onUncertain())
 }
 
 // detach gives back what is claimed, also when ctx is done.
-func (r *run) detach(ctx context.Context) error {
+func (r *attachment) detach(ctx context.Context) error {
 	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), storeAnswers)
 	defer stop()
 	if err := r.Store.Detach(ctx, r.id); err != nil {
@@ -190,7 +190,7 @@ func (r *run) detach(ctx context.Context) error {
 }
 
 // pauseLate leaves to staff what should have gone out long ago.
-func (r *run) pauseLate(ctx context.Context) error {
+func (r *attachment) pauseLate(ctx context.Context) error {
 	late, err := r.Store.PauseLate(ctx, r.lateAfter)
 	if err != nil {
 		return fmt.Errorf("look for late digests: %w", err)
@@ -202,7 +202,7 @@ func (r *run) pauseLate(ctx context.Context) error {
 }
 
 // lateAfter is how long a digest may lie before it waits for staff.
-func (r *run) lateAfter(schedule string) time.Duration {
+func (r *attachment) lateAfter(schedule string) time.Duration {
 	for i := range r.Schedules {
 		if s := &r.Schedules[i]; s.Name == schedule {
 			return s.lateBy()
@@ -211,8 +211,8 @@ func (r *run) lateAfter(schedule string) time.Duration {
 	return new(Schedule).lateBy()
 }
 
-func (r *run) beat(ctx context.Context) {
-	ticker := time.NewTicker(beatEvery)
+func (r *attachment) heartbeat(ctx context.Context) {
+	ticker := time.NewTicker(heartbeatEvery)
 	defer ticker.Stop()
 	for {
 		select {
@@ -231,14 +231,14 @@ func (r *run) beat(ctx context.Context) {
 	}
 }
 
-func (r *run) tellRecovered(ctx context.Context, recovered Recovered) {
+func (r *attachment) tellRecovered(ctx context.Context, recovered Recovered) {
 	if recovered != (Recovered{}) {
 		r.Log.WarnContext(ctx, "took over mails of a worker that ended", "claimed", recovered.Claimed, "uncertain", recovered.Uncertain)
 	}
 }
 
 // troubled records and says that the mail server can't be reached, or can again.
-func (r *run) troubled(ctx context.Context, t Trouble) {
+func (r *attachment) troubled(ctx context.Context, t Trouble) {
 	if err := r.Store.Trouble(ctx, r.id, t); err != nil {
 		r.Log.ErrorContext(ctx, "recording trouble failed", "error", err)
 	}
@@ -246,7 +246,7 @@ func (r *run) troubled(ctx context.Context, t Trouble) {
 	switch {
 	case t == (Trouble{}):
 		r.Log.InfoContext(ctx, "mail server answers again")
-	case wait == time.Second || wait == mostShut: // neither each time nor never
+	case wait == time.Second || wait == maxOpen: // neither each time nor never
 		r.Log.WarnContext(ctx, "mail server can't be reached", "error", t.Reason, "since", t.Since, "again_in", wait)
 	}
 }

@@ -311,11 +311,11 @@ type NoticePage struct {
 // InboxPage lists the mails that development has not sent.
 type InboxPage struct {
 	Head
-	Letters []Letter
+	Messages []InboxMessage
 }
 
-// Letter is one mail in that list.
-type Letter struct {
+// InboxMessage is one message in that list.
+type InboxMessage struct {
 	Path    string
 	To      string
 	Subject string
@@ -323,7 +323,7 @@ type Letter struct {
 }
 
 // LetterPage is one such mail.
-type LetterPage struct {
+type InboxMessagePage struct {
 	Head
 	Subject string
 	Headers []newsletter.Header
@@ -335,24 +335,24 @@ type LetterPage struct {
 // Span is a run of text; with a URL it is a link.
 type Span struct{ Text, URL string }
 
-func (*IndexPage) template() string       { return "index" }
-func (*CategoryPage) template() string    { return "category" }
-func (*ArticlePage) template() string     { return "article" }
-func (*FeedsPage) template() string       { return "feeds" }
-func (*FeedPage) template() string        { return "feed" }
-func (*DigestsPage) template() string     { return "digests" }
-func (*DigestPage) template() string      { return "digest" }
-func (*SubscribePage) template() string   { return "subscribe" }
-func (*ConfirmPage) template() string     { return "confirm" }
-func (*ConfirmedPage) template() string   { return "confirmed" }
-func (*UnsubscribePage) template() string { return "unsubscribe" }
-func (*DeclinePage) template() string     { return "decline" }
-func (*PreferencesPage) template() string { return "preferences" }
-func (*MovedPage) template() string       { return "moved" }
-func (*ErasePage) template() string       { return "erase" }
-func (*NoticePage) template() string      { return "notice" }
-func (*InboxPage) template() string       { return "inbox" }
-func (*LetterPage) template() string      { return "letter" }
+func (*IndexPage) template() string        { return "index" }
+func (*CategoryPage) template() string     { return "category" }
+func (*ArticlePage) template() string      { return "article" }
+func (*FeedsPage) template() string        { return "feeds" }
+func (*FeedPage) template() string         { return "feed" }
+func (*DigestsPage) template() string      { return "digests" }
+func (*DigestPage) template() string       { return "digest" }
+func (*SubscribePage) template() string    { return "subscribe" }
+func (*ConfirmPage) template() string      { return "confirm" }
+func (*ConfirmedPage) template() string    { return "confirmed" }
+func (*UnsubscribePage) template() string  { return "unsubscribe" }
+func (*DeclinePage) template() string      { return "decline" }
+func (*PreferencesPage) template() string  { return "preferences" }
+func (*MovedPage) template() string        { return "moved" }
+func (*ErasePage) template() string        { return "erase" }
+func (*NoticePage) template() string       { return "notice" }
+func (*InboxPage) template() string        { return "inbox" }
+func (*InboxMessagePage) template() string { return "letter" }
 
 // samples is one view of every page, to try its source with.
 func samples() []View {
@@ -392,7 +392,7 @@ func samples() []View {
 		&DeclinePage{Head: head, Action: "/x"},
 		&ErasePage{Head: head},
 		&NoticePage{Head: head, Paragraphs: []string{"Sample"}, Links: []Link{{"Sample", "/"}}},
-		&InboxPage{Head: head, Letters: []Letter{{Path: "/sample"}}},
-		&LetterPage{Head: head, Headers: []newsletter.Header{{Name: "To"}}, Text: []Span{{Text: "a"}, {URL: "b"}}, Links: []string{"c"}, Frame: "/sample"},
+		&InboxPage{Head: head, Messages: []InboxMessage{{Path: "/sample"}}},
+		&InboxMessagePage{Head: head, Headers: []newsletter.Header{{Name: "To"}}, Text: []Span{{Text: "a"}, {URL: "b"}}, Links: []string{"c"}, Frame: "/sample"},
 	}
 }

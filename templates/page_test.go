@@ -74,8 +74,8 @@ func TestTextIsNeverMarkup(t *testing.T) {
 			Entries: []templates.FeedEntry{{Title: evil, URL: "javascript:alert(1)", Category: evil, Summary: evil}}, Total: 1,
 		},
 		&templates.SubscribePage{Head: templates.Head{Site: &site}, Form: templates.Form{Email: evil, Name: evil, Errors: []templates.FieldError{{Field: "email", Message: evil}}}},
-		&templates.InboxPage{Head: templates.Head{Site: &site}, Letters: []templates.Letter{{Subject: evil, To: evil}}},
-		&templates.LetterPage{Head: templates.Head{Site: &site}, Subject: evil, Text: []templates.Span{{Text: evil}}, Links: []string{"javascript:alert(1)"}},
+		&templates.InboxPage{Head: templates.Head{Site: &site}, Messages: []templates.InboxMessage{{Subject: evil, To: evil}}},
+		&templates.InboxMessagePage{Head: templates.Head{Site: &site}, Subject: evil, Text: []templates.Span{{Text: evil}}, Links: []string{"javascript:alert(1)"}},
 	} {
 		page, err := pages.Render(v)
 		if err != nil {

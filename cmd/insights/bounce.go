@@ -112,7 +112,7 @@ about none of our mails, is said to be so, and is no failure.`,
 }
 
 func (p *program) ingest(ctx context.Context, n *newsroom, in io.Reader, to []string) error {
-	raw, err := io.ReadAll(io.LimitReader(in, newsletter.MaxReturn+1))
+	raw, err := io.ReadAll(io.LimitReader(in, newsletter.MaxInbound+1))
 	if err != nil {
 		return fmt.Errorf("bounce ingest: %w", err)
 	}
@@ -121,7 +121,7 @@ func (p *program) ingest(ctx context.Context, n *newsroom, in io.Reader, to []st
 			to = inbound.Delivered(message.Header)
 		}
 	}
-	did, err := n.returns.Receive(ctx, to, bytes.NewReader(raw))
+	did, err := n.returns.HandleMessage(ctx, to, bytes.NewReader(raw))
 	ours := err == nil
 	switch {
 	case errors.Is(err, newsletter.ErrNotOurs):
@@ -161,13 +161,13 @@ func (d *daemon) openReturns(c *Config) (err error) {
 
 // outcome learns from what mail servers answer in our own sessions.
 func (n *newsroom) outcome(ctx context.Context, ref newsletter.Ref, o newsletter.Outcome) {
-	if o.Result == newsletter.Accepted {
+	if o.Kind == newsletter.Accepted {
 		if ref.Digest != 0 {
-			n.returns.Arrived(ref.Digest)
+			n.returns.NoteDelivered(ref.Digest)
 		}
 		return
 	}
-	if err := n.returns.Refused(ctx, ref, o); err != nil {
+	if err := n.returns.HandleRefusal(ctx, ref, o); err != nil {
 		n.returns.Log.ErrorContext(ctx, "a refusal could not be recorded", "mail", ref, "error", err)
 	}
 }

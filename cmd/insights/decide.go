@@ -65,7 +65,7 @@ func (p *program) decisionCommand(d decision) *cobra.Command {
 				words := fmt.Sprintf("would %s digest %d: it is %s, %s", d.would, digest.ID, digest.State, countsLine(digest))
 				if !dryRun {
 					if d.mails && digest.State == newsletter.DigestPaused {
-						left := digest.Counts[newsletter.Waiting] + digest.Counts[newsletter.Deferred]
+						left := digest.Counts[newsletter.Pending] + digest.Counts[newsletter.Deferred]
 						p.out.note("digest %d: %s of %s to send, %s, first subject %q", digest.ID, thousands(left), count(digest.Readers, "mail"), count(len(digest.Items), "insight"), subjectOfDigest(digest))
 						if err := p.confirm("Go on?", yes); err != nil {
 							return err

@@ -41,7 +41,7 @@ func deliveryDocument(d newsletter.Delivery) deliveryJSON {
 	if d.MessageID != "" {
 		document.MessageID = "<" + d.MessageID + ">"
 	}
-	if d.State == newsletter.Deferred || d.State == newsletter.Waiting {
+	if d.State == newsletter.Deferred || d.State == newsletter.Pending {
 		document.NextAttempt = stamp(d.NextAt)
 	}
 	return document

@@ -125,7 +125,7 @@ func whatComes(d newsletter.Delivery, digest newsletter.Digest, held string, zon
 		waits = fmt.Sprintf("nothing while the digest is paused: insights digest resume %d", digest.ID)
 	}
 	switch d.State {
-	case newsletter.Waiting, newsletter.Deferred:
+	case newsletter.Pending, newsletter.Deferred:
 		switch {
 		case waits != "":
 			return waits
@@ -135,7 +135,7 @@ func whatComes(d newsletter.Delivery, digest newsletter.Digest, held string, zon
 		return "it is sent when its turn comes"
 	case newsletter.Claimed:
 		return "it is about to be sent"
-	case newsletter.InFlight:
+	case newsletter.Sending:
 		return "its answer is awaited"
 	case newsletter.Sent:
 		return "nothing: it was accepted by the mail server"

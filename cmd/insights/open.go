@@ -79,7 +79,7 @@ func (c *Config) checkTemplates() error {
 		return err
 	}
 	_, pages := templates.NewPages(override)
-	_, mails := templates.NewMail(c.Site, override)
+	_, mails := templates.NewEmails(c.Site, override)
 	return unusable(errors.Join(pages, mails))
 }
 
@@ -116,7 +116,7 @@ type newsroom struct {
 	db       *database.DB
 	registry *subscribers.Registry
 	planner  *newsletter.Planner
-	returns  *newsletter.Returns
+	returns  *newsletter.Feedback
 	writer   *newsletter.Writer
 }
 
@@ -201,7 +201,7 @@ func (p *program) assemble(c *Config, db *database.DB) (*newsroom, error) {
 	if err != nil {
 		return nil, err
 	}
-	mails, err := templates.NewMail(c.Site, override)
+	mails, err := templates.NewEmails(c.Site, override)
 	if err != nil {
 		return nil, unusable(err)
 	}
@@ -213,7 +213,7 @@ func (p *program) assemble(c *Config, db *database.DB) (*newsroom, error) {
 	return &newsroom{
 		config: c, db: db, registry: registry,
 		planner: &newsletter.Planner{Store: db, Log: p.log()},
-		returns: &newsletter.Returns{Store: db, Registry: registry, Log: p.log(), Pause: db.Pause, Complaints: c.Bounces.Complaints},
+		returns: &newsletter.Feedback{Store: db, Registry: registry, Log: p.log(), Pause: db.Pause, Complaints: c.Bounces.Complaints},
 		writer: &newsletter.Writer{
 			Renderer: mails, Registry: registry,
 			Identity: newsletter.Identity{

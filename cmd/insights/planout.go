@@ -21,7 +21,7 @@ func (n *newsroom) writeMails(ctx context.Context, d newsletter.Digest, dir stri
 	if err != nil {
 		return 0, err
 	}
-	stencils := newsletter.NewStencils(n.db, n.writer, composer)
+	stencils := newsletter.NewPreparedCache(n.db, n.writer, composer)
 	stencils.Begin(d)
 	for delivery, err := range n.db.Deliveries(ctx, newsletter.DeliveryFilter{Digest: d.ID}) {
 		if err != nil {
@@ -31,11 +31,11 @@ func (n *newsroom) writeMails(ctx context.Context, d newsletter.Digest, dir stri
 		if err != nil {
 			return written, fmt.Errorf("mail %s: %w", delivery.Ref, err)
 		}
-		stencil, err := stencils.Of(ctx, d.ID, delivery.Variant)
+		prepared, err := stencils.Of(ctx, d.ID, delivery.Variant)
 		if err != nil {
 			return written, err
 		}
-		message, err := stencil.Fill(nil, n.writer.Copy(d.UID, reader))
+		message, err := prepared.Append(nil, n.writer.Copy(d.UID, reader))
 		if err != nil {
 			return written, fmt.Errorf("mail %s: %w", delivery.Ref, err)
 		}

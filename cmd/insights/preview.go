@@ -28,14 +28,14 @@ Nothing changes.`,
 				if len(args) == 1 {
 					id = args[0]
 				}
-				master, own, err := n.preview(cmd.Context(), to, category, id)
+				message, own, err := n.preview(cmd.Context(), to, category, id)
 				if err != nil {
 					return err
 				}
 				if asEML && !p.out.json {
-					return p.showMessage(n.config, master, own)
+					return p.showMessage(n.config, message, own)
 				}
-				return p.showMail(master.With(own), asHTML)
+				return p.showMail(message.With(own), asHTML)
 			})
 		},
 	}
@@ -49,7 +49,7 @@ Nothing changes.`,
 }
 
 // preview makes a mail without storing or numbering anything.
-func (n *newsroom) preview(ctx context.Context, to, category, id string) (master newsletter.Letter, own newsletter.Copy, err error) {
+func (n *newsroom) preview(ctx context.Context, to, category, id string) (message newsletter.Message, own newsletter.Copy, err error) {
 	reader := subscribers.Subscriber{PublicID: "preview", ConfirmedAt: time.Now()}
 	reader.Address, _ = subscribers.ParseAddress("reader@example.com")
 	var d newsletter.Digest
@@ -58,19 +58,19 @@ func (n *newsroom) preview(ctx context.Context, to, category, id string) (master
 		d, variant, err = n.sample(ctx, category, id)
 	} else {
 		if reader, err = n.subscriber(ctx, to); err != nil {
-			return master, own, err
+			return message, own, err
 		}
 		d, variant, err = n.planFor(ctx, reader, category)
 	}
 	if err != nil {
-		return master, own, err
+		return message, own, err
 	}
 	rendered, err := n.writer.Render(d, variant)
 	if err != nil {
-		return master, own, err
+		return message, own, err
 	}
-	rendition := newsletter.Rendition{Rendered: rendered, Date: d.CreatedAt.UTC().Truncate(time.Second), BaseURL: n.config.Site.BaseURL}
-	return n.writer.Master(d, variant.Number, rendition), n.writer.Copy(d.UID, reader), nil
+	body := newsletter.StoredBody{Body: rendered, Date: d.CreatedAt.UTC().Truncate(time.Second), BaseURL: n.config.Site.BaseURL}
+	return n.writer.Message(d, variant.Number, body), n.writer.Copy(d.UID, reader), nil
 }
 
 // sample is a planned digest's largest variant, or what a new reader would get.
@@ -124,16 +124,16 @@ func (n *newsroom) planFor(ctx context.Context, reader subscribers.Subscriber, c
 }
 
 // showMessage prints a message byte for byte as it would be sent.
-func (p *program) showMessage(c *Config, master newsletter.Letter, own newsletter.Copy) error {
+func (p *program) showMessage(c *Config, m newsletter.Message, own newsletter.Copy) error {
 	composer, err := c.composer()
 	if err != nil {
 		return err
 	}
-	stencil, err := composer.Stencil(master)
+	prepared, err := composer.Prepare(m)
 	if err != nil {
 		return err
 	}
-	message, err := stencil.Fill(nil, own)
+	message, err := prepared.Append(nil, own)
 	if err != nil {
 		return err
 	}
@@ -141,14 +141,14 @@ func (p *program) showMessage(c *Config, master newsletter.Letter, own newslette
 	return err
 }
 
-func (p *program) showMail(letter newsletter.Letter, asHTML bool) error {
-	if done, err := p.out.document(map[string]string{"from": letter.From, "to": letter.To, "subject": letter.Subject, "text": letter.Text, "html": letter.HTML}); done {
+func (p *program) showMail(message newsletter.Message, asHTML bool) error {
+	if done, err := p.out.document(map[string]string{"from": message.From, "to": message.To, "subject": message.Subject, "text": message.Text, "html": message.HTML}); done {
 		return err
 	}
 	if asHTML {
-		_, err := fmt.Fprint(p.out.stdout, letter.HTML)
+		_, err := fmt.Fprint(p.out.stdout, message.HTML)
 		return err
 	}
-	p.out.line("From: %s\nTo: %s\nSubject: %s\n\n%s", letter.From, letter.To, letter.Subject, letter.Text)
+	p.out.line("From: %s\nTo: %s\nSubject: %s\n\n%s", message.From, message.To, message.Subject, message.Text)
 	return nil
 }

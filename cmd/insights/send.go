@@ -159,7 +159,7 @@ func (p *program) sendTest(ctx context.Context, n *newsroom, to []string, catego
 	if err != nil {
 		return err
 	}
-	rendered = newsletter.Anonymous(rendered, "test@example.com")
+	rendered = newsletter.PreviewBody(rendered, "test@example.com")
 	rendered.Subject = "[Test] " + rendered.Subject
 	payload, err := json.Marshal(rendered)
 	if err != nil {

@@ -194,14 +194,14 @@ type words struct{}
 
 var longText = strings.Repeat("Twenty words or so of a summary, as a digest has them, in a paragraph with its usual marks around it.\n", 60)
 
-func (words) Digest(e newsletter.Edition) (newsletter.Rendered, error) {
+func (words) Digest(e newsletter.DigestContent) (newsletter.Body, error) {
 	text := longText + e.UnsubscribeURL + "\n" + e.PreferencesURL + "\n" + e.Address + " since " + e.Since + "\n"
 	html := "<p>" + strings.ReplaceAll(longText, "\n", "</p>\n<p style=\"margin:0 0 12px;color:#334155\">") + "</p><a href=\"" + e.UnsubscribeURL + "\">leave</a> <a href=\"" + e.PreferencesURL + "\">choose</a>"
-	return newsletter.Rendered{Subject: e.Subject, Text: text, HTML: html}, nil
+	return newsletter.Body{Subject: e.Subject, Text: text, HTML: html}, nil
 }
 
-func (words) Notice(newsletter.Notice) (newsletter.Rendered, error) {
-	return newsletter.Rendered{Subject: "s", Text: "t"}, nil
+func (words) Single(newsletter.SingleContent) (newsletter.Body, error) {
+	return newsletter.Body{Subject: "s", Text: "t"}, nil
 }
 
 // crowdOf is a database with n confirmed readers of one category, and its insight.
@@ -281,7 +281,7 @@ func sendAll(t *testing.T, port, n, connections int, keys []smtp.SigningKey) tim
 // hands it to go-mail, over connections that are kept.
 func plainLoop(t *testing.T, port, n, connections int) time.Duration {
 	t.Helper()
-	rendered, _ := words{}.Digest(newsletter.Edition{Subject: "One", UnsubscribeURL: "https://insights.example/unsubscribe/{{.Token}}", PreferencesURL: "https://insights.example/preferences/{{.Token}}", Address: "{{.To}}", Since: "{{.Since}}"})
+	rendered, _ := words{}.Digest(newsletter.DigestContent{Subject: "One", UnsubscribeURL: "https://insights.example/unsubscribe/{{.Token}}", PreferencesURL: "https://insights.example/preferences/{{.Token}}", Address: "{{.To}}", Since: "{{.Since}}"})
 	page := htmltemplate.Must(htmltemplate.New("html").Parse(rendered.HTML))
 	text := htmltemplate.Must(htmltemplate.New("text").Parse(rendered.Text))
 	began := time.Now()

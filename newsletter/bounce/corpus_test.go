@@ -115,7 +115,7 @@ var encoders = template.FuncMap{
 	"qp": quoted,
 	"latin1": func(s string) string {
 		b, err := charmap.ISO8859_15.NewEncoder().String(s)
-		if err != nil { // a Japanese reply: a server of latin letters shows what it can
+		if err != nil { // a Japanese reply: a server of Latin letters shows what it can
 			b = strings.ToValidUTF8(s, "?")
 		}
 		return quoted(b)

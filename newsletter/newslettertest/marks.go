@@ -27,7 +27,7 @@ var markTests = []test{
 }
 
 // step claims what is due of a digest for one reader and marks it.
-func (w *world) step(digest int64) (newsletter.Task, newsletter.Verdict) {
+func (w *world) step(digest int64) (newsletter.Task, newsletter.Action) {
 	w.Helper()
 	w.attach("w", newsletter.Resend)
 	tasks := w.claim("w", digest, 5)
@@ -40,23 +40,23 @@ func (w *world) step(digest int64) (newsletter.Task, newsletter.Verdict) {
 // arrive sends the digest's only mail.
 func (w *world) arrive(digest int64, want string) {
 	w.Helper()
-	t, verdict := w.step(digest)
-	if verdict == newsletter.Drop { // planned anew with what is left
-		t, verdict = w.step(digest)
+	t, action := w.step(digest)
+	if action == newsletter.ActionDrop { // planned anew with what is left
+		t, action = w.step(digest)
 	}
-	if verdict != newsletter.Go {
+	if action != newsletter.ActionSend {
 		w.Fatal("not marked")
 	}
 	if got := carried(w.digest(digest), t.Variant); got != want {
 		w.Errorf("digest %d carries %q, want %q", digest, got, want)
 	}
-	w.settle("w", t, newsletter.Settlement{State: newsletter.Sent})
+	w.settle("w", t, newsletter.Result{State: newsletter.Sent})
 }
 
 // drop expects that the digest's only mail is not sent.
 func (w *world) drop(digest int64, state newsletter.DeliveryState, reason string) {
 	w.Helper()
-	if _, verdict := w.step(digest); verdict != newsletter.Drop {
+	if _, action := w.step(digest); action != newsletter.ActionDrop {
 		w.Errorf("digest %d: a mail was sent", digest)
 	}
 	w.wantDelivery(digest, "ada", state, reason)
@@ -147,7 +147,7 @@ func markWaits(w *world) {
 	w.publish("engineering", "e2")
 	b := w.sending()
 	w.wantPlanned(b, "e2 ×1")
-	w.drop(b.ID, newsletter.Waiting, "earlier mail")
+	w.drop(b.ID, newsletter.Pending, "earlier mail")
 	w.arrive(a.ID, "e1")
 	time.Sleep(time.Minute)
 	w.arrive(b.ID, "e2")
@@ -157,11 +157,11 @@ func markWaits(w *world) {
 // refuse lets the server refuse a digest's only mail for good.
 func (w *world) refuse(digest int64) {
 	w.Helper()
-	t, verdict := w.step(digest)
-	if verdict != newsletter.Go {
+	t, action := w.step(digest)
+	if action != newsletter.ActionSend {
 		w.Fatal("not marked")
 	}
-	w.settle("w", t, newsletter.Settlement{State: newsletter.Failed, Code: 550})
+	w.settle("w", t, newsletter.Result{State: newsletter.Failed, Code: 550})
 }
 
 func markEarlierFailed(w *world) {
@@ -209,7 +209,7 @@ func markChainFails(w *world) {
 	c := w.sending()
 	w.wantPlanned(c, "e3 ×1")
 	w.refuse(a.ID)
-	w.drop(c.ID, newsletter.Waiting, "earlier mail")
+	w.drop(c.ID, newsletter.Pending, "earlier mail")
 	w.drop(b.ID, newsletter.Skipped, "did not arrive")
 	time.Sleep(time.Minute)
 	w.drop(c.ID, newsletter.Skipped, "did not arrive")
@@ -220,12 +220,12 @@ func markSameInFlight(w *world) {
 	w.publish("engineering", "e1")
 	w.join("engineering", "ada")
 	a, b := w.overlap(newsletter.Request{}, newsletter.Request{})
-	t, verdict := w.step(a.ID)
-	if verdict != newsletter.Go {
+	t, action := w.step(a.ID)
+	if action != newsletter.ActionSend {
 		w.Fatal("not marked")
 	}
-	w.drop(b.ID, newsletter.Waiting, "another mail")
-	w.settle("w", t, newsletter.Settlement{State: newsletter.Sent})
+	w.drop(b.ID, newsletter.Pending, "another mail")
+	w.settle("w", t, newsletter.Result{State: newsletter.Sent})
 	time.Sleep(time.Minute)
 	w.drop(b.ID, newsletter.Skipped, "received meanwhile")
 }
@@ -236,7 +236,7 @@ func markSameUncertain(w *world) {
 	w.join("engineering leadership", "ada")
 	a, b := w.overlap(newsletter.Request{Category: "engineering"}, newsletter.Request{})
 	t, _ := w.step(a.ID)
-	w.settle("w", t, newsletter.Settlement{State: newsletter.Uncertain, Uncertain: true})
+	w.settle("w", t, newsletter.Result{State: newsletter.Uncertain, Uncertain: true})
 	w.arrive(b.ID, "l1")
 	w.publish("engineering", "e2")
 	w.wantUnread("ada", "e2")
@@ -250,10 +250,10 @@ func markOneInDoubt(w *world) {
 	w.join("engineering leadership", "ada")
 	a, b := w.overlap(newsletter.Request{Category: "engineering"}, newsletter.Request{Category: "leadership"})
 	t, _ := w.step(b.ID)
-	w.settle("w", t, newsletter.Settlement{State: newsletter.Deferred, NextAt: time.Now().Add(time.Minute), Uncertain: true})
-	w.drop(a.ID, newsletter.Waiting, "another mail")
+	w.settle("w", t, newsletter.Result{State: newsletter.Deferred, NextAt: time.Now().Add(time.Minute), Uncertain: true})
+	w.drop(a.ID, newsletter.Pending, "another mail")
 	time.Sleep(time.Minute)
-	w.drop(a.ID, newsletter.Waiting, "another mail")
+	w.drop(a.ID, newsletter.Pending, "another mail")
 	w.arrive(b.ID, "l1")
 	time.Sleep(time.Minute)
 	w.arrive(a.ID, "e1")
@@ -263,10 +263,10 @@ func markOneInDoubt(w *world) {
 func markUnknown(w *world) {
 	w.attach("w", newsletter.Resend)
 	t := newsletter.Task{Ref: newsletter.Ref{Digest: 77, Subscriber: 99}}
-	if w.mark("w", t) != newsletter.Drop {
+	if w.mark("w", t) != newsletter.ActionDrop {
 		w.Error("a mail that does not exist may be sent")
 	}
-	w.settle("w", t, newsletter.Settlement{State: newsletter.Sent})
+	w.settle("w", t, newsletter.Result{State: newsletter.Sent})
 	if strings.Contains(w.sequence(), "=") {
 		w.Error("something was stored")
 	}

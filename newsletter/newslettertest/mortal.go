@@ -32,15 +32,15 @@ func (m *mortal) gone() bool {
 	return m.dead
 }
 
-func (m *mortal) Record(ctx context.Context, worker string, entries []newsletter.Entry) ([]newsletter.Verdict, error) {
+func (m *mortal) Record(ctx context.Context, worker string, entries []newsletter.Entry) ([]newsletter.Action, error) {
 	if m.gone() {
 		return nil, errDead
 	}
-	verdicts, err := m.OutboxStore.Record(ctx, worker, entries)
+	actions, err := m.OutboxStore.Record(ctx, worker, entries)
 	if m.gone() { // killed between the commit and its answer
 		return nil, errDead
 	}
-	return verdicts, err
+	return actions, err
 }
 
 func (m *mortal) Attach(ctx context.Context, worker string, ttl time.Duration, policy newsletter.OnUncertain) (newsletter.Recovered, error) {
@@ -76,10 +76,10 @@ type mortalSession struct {
 
 func (c mortalSession) Send(ctx context.Context, e newsletter.Envelope, message []byte) newsletter.Outcome {
 	if c.m.gone() {
-		return newsletter.Outcome{Result: newsletter.NotSent, Broken: true}
+		return newsletter.Outcome{Kind: newsletter.NotSent, Broken: true}
 	}
 	outcome := c.Session.Send(ctx, e, message)
-	if outcome.Result == newsletter.Unknown || c.m.gone() {
+	if outcome.Kind == newsletter.Unknown || c.m.gone() {
 		c.m.s.doubtful(e.To, message)
 	}
 	return outcome

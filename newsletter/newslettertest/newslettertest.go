@@ -31,7 +31,7 @@ type Store interface {
 	newsletter.SlotStore
 	newsletter.DigestStore
 	newsletter.OutboxStore
-	newsletter.ReturnStore
+	newsletter.FeedbackStore
 	subscribers.Store
 }
 
@@ -316,13 +316,13 @@ func collect[V any](w *world, seq iter.Seq2[V, error]) []V {
 
 // renderer writes the ids of what a mail carries, one a line.
 type renderer struct {
-	fail func(newsletter.Edition) error
+	fail func(newsletter.DigestContent) error
 }
 
-func (r renderer) Digest(e newsletter.Edition) (newsletter.Rendered, error) {
+func (r renderer) Digest(e newsletter.DigestContent) (newsletter.Body, error) {
 	if r.fail != nil {
 		if err := r.fail(e); err != nil {
-			return newsletter.Rendered{}, err
+			return newsletter.Body{}, err
 		}
 	}
 	var b strings.Builder
@@ -330,31 +330,31 @@ func (r renderer) Digest(e newsletter.Edition) (newsletter.Rendered, error) {
 		fmt.Fprintln(&b, item.InsightID)
 	}
 	text := b.String() + e.UnsubscribeURL + "\n" + e.PreferencesURL + "\n"
-	return newsletter.Rendered{Subject: e.Subject, Text: text, HTML: text}, nil
+	return newsletter.Body{Subject: e.Subject, Text: text, HTML: text}, nil
 }
 
-func (renderer) Notice(n newsletter.Notice) (newsletter.Rendered, error) {
-	return newsletter.Rendered{Subject: string(n.Kind), Text: n.ConfirmURL + "\n"}, nil
+func (renderer) Single(n newsletter.SingleContent) (newsletter.Body, error) {
+	return newsletter.Body{Subject: string(n.Kind), Text: n.ConfirmURL + "\n"}, nil
 }
 
-// composer writes a letter as JSON, so that the mail server can read it.
+// composer writes a message as JSON, so that the mail server can read it.
 type composer struct{}
 
-func (c composer) Stencil(l newsletter.Letter) (newsletter.Stencil, error) { return stencil{l}, nil }
+func (c composer) Prepare(m newsletter.Message) (newsletter.Prepared, error) { return prepared{m}, nil }
 
-type stencil struct{ letter newsletter.Letter }
+type prepared struct{ letter newsletter.Message }
 
-func (s stencil) Fill(dst []byte, c newsletter.Copy) ([]byte, error) {
+func (s prepared) Append(dst []byte, c newsletter.Copy) ([]byte, error) {
 	message, err := composer{}.Compose(s.letter.With(c))
 	return append(dst, message...), err
 }
-func (s stencil) Size() int { return len(s.letter.Text) + len(s.letter.HTML) }
+func (s prepared) Size() int { return len(s.letter.Text) + len(s.letter.HTML) }
 
-func (composer) Compose(l newsletter.Letter) ([]byte, error) {
-	if l.To == "refused@example.com" {
+func (composer) Compose(m newsletter.Message) ([]byte, error) {
+	if m.To == "refused@example.com" {
 		return nil, errors.New("this one can't be composed")
 	}
-	return json.Marshal(l)
+	return json.Marshal(m)
 }
 
 func (w *world) writer() *newsletter.Writer {

@@ -31,7 +31,7 @@ func noticeOnce(w *world) {
 		w.Fatalf("%d mails wait for two sign-ups", len(tasks))
 	}
 	t := tasks[0]
-	if t.Kind != newsletter.ConfirmMail || t.To != address("ada") || t.Subscriber.ID != w.reader("ada").ID || !t.Created.After(asked) {
+	if t.Kind != newsletter.ConfirmEmail || t.To != address("ada") || t.Subscriber.ID != w.reader("ada").ID || !t.Created.After(asked) {
 		w.Errorf("claimed %+v", t)
 	}
 	// A sign-up while a mail with the older link is being sent asks for another.
@@ -39,12 +39,12 @@ func noticeOnce(w *world) {
 	if more := claim(); len(more) != 1 || more[0].Subscriber.Nonce == t.Subscriber.Nonce {
 		w.Errorf("claimed %+v", more)
 	}
-	if w.mark("w1", t) != newsletter.Go {
+	if w.mark("w1", t) != newsletter.ActionSend {
 		w.Error("not marked")
 	}
-	w.settle("w1", t, newsletter.Settlement{State: newsletter.Sent})
+	w.settle("w1", t, newsletter.Result{State: newsletter.Sent})
 	row := collect(w, w.store.Deliveries(w.Context(), newsletter.DeliveryFilter{Email: address("ada"), State: newsletter.Sent}))
-	if len(row) != 1 || row[0].Kind != newsletter.ConfirmMail || row[0].Attempts != 1 {
+	if len(row) != 1 || row[0].Kind != newsletter.ConfirmEmail || row[0].Attempts != 1 {
 		w.Errorf("listed %+v", row)
 	}
 }
@@ -56,7 +56,7 @@ func noticeNotNeeded(w *world) {
 	tasks, err := w.store.ClaimMessages(w.Context(), "w1", 5)
 	w.check(err)
 	w.edit("ada", func(s *subscribers.Subscriber) { s.Status = subscribers.Suppressed })
-	if w.mark("w1", tasks[0]) != newsletter.Drop {
+	if w.mark("w1", tasks[0]) != newsletter.ActionDrop {
 		w.Error("a suppressed address is written to")
 	}
 	rows := collect(w, w.store.Deliveries(w.Context(), newsletter.DeliveryFilter{Email: address("ada")}))
@@ -72,12 +72,12 @@ func noticeHeld(w *world) {
 	tasks, err := w.store.ClaimMessages(w.Context(), "w1", 5)
 	w.check(err)
 	w.check(w.store.Hold(w.Context(), "staff look"))
-	if w.mark("w1", tasks[0]) != newsletter.Drop {
+	if w.mark("w1", tasks[0]) != newsletter.ActionDrop {
 		w.Error("a mail is sent while sending is held")
 	}
 	_, err = w.store.Release(w.Context())
 	w.check(err)
-	if tasks, err = w.store.ClaimMessages(w.Context(), "w1", 5); err != nil || len(tasks) != 1 || w.mark("w1", tasks[0]) != newsletter.Go {
+	if tasks, err = w.store.ClaimMessages(w.Context(), "w1", 5); err != nil || len(tasks) != 1 || w.mark("w1", tasks[0]) != newsletter.ActionSend {
 		w.Errorf("after the release: %+v, %v", tasks, err)
 	}
 }

@@ -113,10 +113,10 @@ type shaky struct {
 	mu      sync.Mutex
 	broken  error
 	commits int
-	words   int // marks and settlements
+	words   int // marks and results
 }
 
-func (s *shaky) Record(ctx context.Context, worker string, entries []newsletter.Entry) ([]newsletter.Verdict, error) {
+func (s *shaky) Record(ctx context.Context, worker string, entries []newsletter.Entry) ([]newsletter.Action, error) {
 	time.Sleep(s.takes)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -125,10 +125,10 @@ func (s *shaky) Record(ctx context.Context, worker string, entries []newsletter.
 	}
 	s.commits++
 	for _, e := range entries {
-		if e.Mark != nil {
+		if e.Begin != nil {
 			s.words++
 		}
-		if e.Settle != nil {
+		if e.Result != nil {
 			s.words++
 		}
 	}

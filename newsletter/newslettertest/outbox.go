@@ -48,23 +48,23 @@ func (w *world) claim(worker string, digest int64, limit int) []newsletter.Task 
 	return tasks
 }
 
-func (w *world) record(worker string, e newsletter.Entry) newsletter.Verdict {
+func (w *world) record(worker string, e newsletter.Entry) newsletter.Action {
 	w.Helper()
-	verdicts, err := w.store.Record(w.Context(), worker, []newsletter.Entry{e})
+	actions, err := w.store.Record(w.Context(), worker, []newsletter.Entry{e})
 	w.check(err)
-	return verdicts[0]
+	return actions[0]
 }
 
-func (w *world) mark(worker string, t newsletter.Task) newsletter.Verdict {
+func (w *world) mark(worker string, t newsletter.Task) newsletter.Action {
 	w.Helper()
-	return w.record(worker, newsletter.Entry{Mark: &newsletter.Mark{Ref: t.Ref, To: t.Subscriber.Address.String(), MessageID: fmt.Sprint("m", t.Ref)}})
+	return w.record(worker, newsletter.Entry{Begin: &newsletter.Begin{Ref: t.Ref, To: t.Subscriber.Address.String(), MessageID: fmt.Sprint("m", t.Ref)}})
 }
 
-func (w *world) settle(worker string, t newsletter.Task, s newsletter.Settlement) {
+func (w *world) settle(worker string, t newsletter.Task, s newsletter.Result) {
 	w.Helper()
-	s.Ref, s.Route = t.Ref, t.Route
+	s.Ref, s.Change = t.Ref, t.Change
 	s.Received = s.State == newsletter.Sent
-	w.record(worker, newsletter.Entry{Settle: &s})
+	w.record(worker, newsletter.Entry{Result: &s})
 }
 
 // readers publishes one insight and lets n readers want it.
@@ -116,15 +116,15 @@ func notDue(w *world) {
 	d := w.sending()
 	w.attach("w1", newsletter.Resend)
 	t := w.claim("w1", d.ID, 5)[0]
-	if t.Kind != newsletter.DigestMail || t.Attempts != 0 || t.To != "" || t.Subscriber.Address.String() != address("reader0") {
+	if t.Kind != newsletter.DigestEmail || t.Attempts != 0 || t.To != "" || t.Subscriber.Address.String() != address("reader0") {
 		w.Errorf("claimed %+v", t)
 	}
-	if w.mark("w1", t) != newsletter.Go {
+	if w.mark("w1", t) != newsletter.ActionSend {
 		w.Fatal("not marked")
 	}
 	w.edit("reader0", func(s *subscribers.Subscriber) { s.Address, _ = subscribers.ParseAddress("Reader0@example.com") })
 	at := time.Now().Add(10 * time.Second)
-	w.settle("w1", t, newsletter.Settlement{State: newsletter.Deferred, NextAt: at, Code: 451, Reason: "later"})
+	w.settle("w1", t, newsletter.Result{State: newsletter.Deferred, NextAt: at, Code: 451, Reason: "later"})
 	w.wantDelivery(d.ID, "reader0", newsletter.Deferred, "later")
 	if due, err := w.store.NextDue(w.Context()); err != nil || !due.Equal(at) {
 		w.Errorf("next due %v, %v", due, err)
@@ -185,33 +185,33 @@ func fenced(w *world) {
 	d := w.sending()
 	w.attach("slow", newsletter.Hold)
 	tasks := w.claim("slow", d.ID, 3)
-	if w.mark("slow", tasks[0]) != newsletter.Go {
+	if w.mark("slow", tasks[0]) != newsletter.ActionSend {
 		w.Fatal("not marked")
 	}
 	time.Sleep(16 * time.Second)
 	if got := w.attach("quick", newsletter.Hold); got != (newsletter.Recovered{Claimed: 2, Uncertain: 1}) {
 		w.Errorf("recovered %+v", got)
 	}
-	if w.mark("slow", tasks[1]) != newsletter.Drop {
+	if w.mark("slow", tasks[1]) != newsletter.ActionDrop {
 		w.Error("a worker that was taken over may send")
 	}
 	if late := w.claim("slow", d.ID, 3); len(late) > 0 {
 		w.Errorf("a worker that counts as dead claimed %+v", late)
 	}
 	again := w.claim("quick", d.ID, 3)
-	if len(again) != 2 || w.mark("slow", tasks[1]) != newsletter.Drop || w.mark("quick", again[0]) != newsletter.Go {
+	if len(again) != 2 || w.mark("slow", tasks[1]) != newsletter.ActionDrop || w.mark("quick", again[0]) != newsletter.ActionSend {
 		w.Errorf("claimed again: %+v", again)
 	}
-	w.settle("slow", tasks[0], newsletter.Settlement{State: newsletter.Sent})
-	w.settle("slow", again[0], newsletter.Settlement{State: newsletter.Failed, Reason: "by a stranger"})
+	w.settle("slow", tasks[0], newsletter.Result{State: newsletter.Sent})
+	w.settle("slow", again[0], newsletter.Result{State: newsletter.Failed, Reason: "by a stranger"})
 	counts := w.digest(d.ID).Counts
-	if counts[newsletter.Uncertain] != 1 || counts[newsletter.InFlight] != 1 || counts[newsletter.Claimed] != 1 {
+	if counts[newsletter.Uncertain] != 1 || counts[newsletter.Sending] != 1 || counts[newsletter.Claimed] != 1 {
 		w.Errorf("counts %v", counts)
 	}
-	if w.mark("quick", again[0]) != newsletter.Go {
+	if w.mark("quick", again[0]) != newsletter.ActionSend {
 		w.Error("a mark that comes again, since its answer was lost, is refused")
 	}
-	if w.mark("slow", again[0]) != newsletter.Drop {
+	if w.mark("slow", again[0]) != newsletter.ActionDrop {
 		w.Error("a mail was started by two")
 	}
 }
@@ -222,10 +222,10 @@ func detaching(w *world) {
 	w.attach("w1", newsletter.Resend)
 	tasks := w.claim("w1", d.ID, 3)
 	w.mark("w1", tasks[0])
-	w.settle("w1", tasks[0], newsletter.Settlement{State: newsletter.Sent})
+	w.settle("w1", tasks[0], newsletter.Result{State: newsletter.Sent})
 	w.check(w.store.Detach(w.Context(), "w1"))
 	counts := w.digest(d.ID).Counts
-	if counts[newsletter.Sent] != 1 || counts[newsletter.Waiting] != 2 {
+	if counts[newsletter.Sent] != 1 || counts[newsletter.Pending] != 2 {
 		w.Errorf("counts %v", counts)
 	}
 	if row := w.delivery(d.ID, "reader1"); row.Attempts != 0 {
@@ -246,7 +246,7 @@ func recovery(w *world) {
 		w.check(w.store.Start(w.Context(), d.ID))
 		w.attach("dies", policy)
 		tasks := w.claim("dies", d.ID, 5)
-		if len(tasks) != 1 || w.mark("dies", tasks[0]) != newsletter.Go {
+		if len(tasks) != 1 || w.mark("dies", tasks[0]) != newsletter.ActionSend {
 			w.Fatal("not marked")
 		}
 		time.Sleep(10 * time.Second)
@@ -270,10 +270,10 @@ func recovery(w *world) {
 		}
 		again := w.claim("heir-"+string(policy), d.ID, 5)
 		if policy == newsletter.Resend {
-			if row.State != newsletter.Deferred || len(again) != 1 || w.mark("heir-resend", again[0]) != newsletter.Go {
+			if row.State != newsletter.Deferred || len(again) != 1 || w.mark("heir-resend", again[0]) != newsletter.ActionSend {
 				w.Errorf("resend: %+v, claimed %d", row, len(again))
 			}
-			w.settle("heir-resend", again[0], newsletter.Settlement{State: newsletter.Sent})
+			w.settle("heir-resend", again[0], newsletter.Result{State: newsletter.Sent})
 			w.wantUnread(name, "")
 		} else {
 			if row.State != newsletter.Uncertain || len(again) != 0 {
@@ -317,14 +317,14 @@ func finishing(w *world) {
 	for i, state := range states {
 		w.mark("w1", tasks[i])
 		finish(false)
-		w.settle("w1", tasks[i], newsletter.Settlement{State: state, NextAt: time.Now()})
+		w.settle("w1", tasks[i], newsletter.Result{State: state, NextAt: time.Now()})
 	}
 	finish(false)
-	w.settle("w1", tasks[4], newsletter.Settlement{State: newsletter.Skipped, Reason: "no"})
+	w.settle("w1", tasks[4], newsletter.Result{State: newsletter.Skipped, Reason: "no"})
 	finish(false) // one is deferred
 	again := w.claim("w1", d.ID, 5)
 	w.mark("w1", again[0])
-	w.settle("w1", again[0], newsletter.Settlement{State: newsletter.Sent})
+	w.settle("w1", again[0], newsletter.Result{State: newsletter.Sent})
 	finish(true)
 	finish(false) // it is only done once
 	got := w.digest(d.ID)
@@ -336,20 +336,20 @@ func finishing(w *world) {
 func renditions(w *world) {
 	w.readers(1)
 	d := w.sending()
-	if _, ok, err := w.store.Rendition(w.Context(), d.ID, 1); ok || err != nil {
+	if _, ok, err := w.store.Body(w.Context(), d.ID, 1); ok || err != nil {
 		w.Errorf("rendered before: %v, %v", ok, err)
 	}
-	first := newsletter.Rendition{Rendered: newsletter.Rendered{Subject: "s", HTML: "<p>", Text: "t"}, Date: time.Now().Truncate(time.Second).UTC(), BaseURL: "https://a.example"}
-	kept, err := w.store.SaveRendition(w.Context(), d.ID, 1, first)
+	first := newsletter.StoredBody{Body: newsletter.Body{Subject: "s", HTML: "<p>", Text: "t"}, Date: time.Now().Truncate(time.Second).UTC(), BaseURL: "https://a.example"}
+	kept, err := w.store.SaveBody(w.Context(), d.ID, 1, first)
 	if err != nil || kept != first {
 		w.Errorf("kept %+v, %v", kept, err)
 	}
 	second := first
 	second.Text, second.Date = "other", first.Date.Add(time.Hour)
-	if kept, err = w.store.SaveRendition(w.Context(), d.ID, 1, second); err != nil || kept != first {
+	if kept, err = w.store.SaveBody(w.Context(), d.ID, 1, second); err != nil || kept != first {
 		w.Errorf("the second was kept: %+v, %v", kept, err)
 	}
-	if got, ok, err := w.store.Rendition(w.Context(), d.ID, 1); !ok || err != nil || got != first {
+	if got, ok, err := w.store.Body(w.Context(), d.ID, 1); !ok || err != nil || got != first {
 		w.Errorf("read %+v, %v, %v", got, ok, err)
 	}
 	if v, err := w.store.Variant(w.Context(), d.ID, 1); err != nil || v.Number != 1 || len(v.Seqs) != 1 {
@@ -380,11 +380,11 @@ func pausing(w *world) {
 	if len(w.claim("w1", d.ID, 5)) != 0 {
 		w.Error("a paused digest was claimed")
 	}
-	if w.mark("w1", tasks[1]) != newsletter.Drop {
+	if w.mark("w1", tasks[1]) != newsletter.ActionDrop {
 		w.Error("a mail of a paused digest was started")
 	}
-	w.settle("w1", tasks[0], newsletter.Settlement{State: newsletter.Sent}) // what was in flight ends
-	if counts := w.digest(d.ID).Counts; counts[newsletter.Sent] != 1 || counts[newsletter.Waiting] != 2 {
+	w.settle("w1", tasks[0], newsletter.Result{State: newsletter.Sent}) // what was in flight ends
+	if counts := w.digest(d.ID).Counts; counts[newsletter.Sent] != 1 || counts[newsletter.Pending] != 2 {
 		w.Errorf("paused: %v", counts)
 	}
 	do("resume", resume, true)
@@ -421,8 +421,8 @@ func cancelledInFlight(w *world) {
 	w.mark("w1", tasks[1])
 	_, err := w.store.Cancel(w.Context(), d.ID)
 	w.check(err)
-	w.settle("w1", tasks[0], newsletter.Settlement{State: newsletter.Deferred, NextAt: time.Now()})
-	if counts := w.digest(d.ID).Counts; counts[newsletter.Skipped] != 1 || counts[newsletter.InFlight] != 1 {
+	w.settle("w1", tasks[0], newsletter.Result{State: newsletter.Deferred, NextAt: time.Now()})
+	if counts := w.digest(d.ID).Counts; counts[newsletter.Skipped] != 1 || counts[newsletter.Sending] != 1 {
 		w.Errorf("settled after it was cancelled: %v", counts)
 	}
 	w.check(w.store.Detach(w.Context(), "w1"))
@@ -455,10 +455,10 @@ func settling(w *world) {
 	// The reader moves while the mail is in flight.
 	w.choose("ada", "engineering leadership architecture")
 	w.publish("engineering", "e2")
-	w.settle("w1", t, newsletter.Settlement{State: newsletter.Sent, Code: 250})
+	w.settle("w1", t, newsletter.Result{State: newsletter.Sent, Code: 250})
 	w.wantUnread("ada", "e2")
 	w.publish("architecture", "a1")
 	w.wantUnread("ada", "a1 e2")
-	w.settle("w1", t, newsletter.Settlement{State: newsletter.Failed}) // a second word on it changes nothing
+	w.settle("w1", t, newsletter.Result{State: newsletter.Failed}) // a second word on it changes nothing
 	w.wantDelivery(d.ID, "ada", newsletter.Sent, "")
 }

@@ -122,7 +122,7 @@ func planMaxItems(w *world) {
 	d := w.plan(newsletter.Request{MaxItems: 2})
 	shown := ""
 	writer := w.writer()
-	writer.Renderer = renderer{fail: func(e newsletter.Edition) error {
+	writer.Renderer = renderer{fail: func(e newsletter.DigestContent) error {
 		shown = names(e.Items) + "|" + names(e.More)
 		return nil
 	}}

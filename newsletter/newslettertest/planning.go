@@ -200,7 +200,7 @@ func chunks(w *world) {
 	w.wantPlanned(d, "e1 ×8, l1 e1 ×7, l1 ×8")
 	seen := make(map[string]bool)
 	for _, row := range collect(w, w.store.Deliveries(w.Context(), newsletter.DeliveryFilter{Digest: d.ID})) {
-		if seen[row.Email] || row.State != newsletter.Waiting {
+		if seen[row.Email] || row.State != newsletter.Pending {
 			w.Errorf("%+v", row)
 		}
 		seen[row.Email] = true
@@ -233,7 +233,7 @@ func leftMeanwhile(w *world) {
 	if frozen.Readers != 1 || len(frozen.Variants) != 1 || frozen.Variants[0].Readers != 1 || frozen.State != newsletter.DigestPlanned || frozen.PlannedAt.IsZero() {
 		w.Errorf("frozen: %+v", frozen)
 	}
-	w.wantDelivery(d.ID, "ben", newsletter.Waiting, "")
+	w.wantDelivery(d.ID, "ben", newsletter.Pending, "")
 }
 
 func (w *world) begin(uid string) newsletter.Digest {

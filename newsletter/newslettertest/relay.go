@@ -129,7 +129,7 @@ func slowsDown(w *world) {
 			window, count = now, 0
 		}
 		if count++; count > 5 {
-			return newsletter.Outcome{Result: newsletter.Temporary, Code: 454, Text: "Throttling failure: Maximum sending rate exceeded", Slow: true}
+			return newsletter.Outcome{Kind: newsletter.Temporary, Code: 454, Text: "Throttling failure: Maximum sending rate exceeded", Slow: true}
 		}
 		return accepted
 	}

@@ -36,7 +36,7 @@ type attempt struct {
 
 // mail is one that was delivered.
 type mail struct {
-	newsletter.Letter
+	newsletter.Message
 	bytes string
 	at    time.Time
 	// insights are the names of what it carries.
@@ -44,11 +44,11 @@ type mail struct {
 }
 
 var (
-	accepted = newsletter.Outcome{Result: newsletter.Accepted, Code: 250, Status: "2.0.0", Text: "queued"}
-	later    = newsletter.Outcome{Result: newsletter.Temporary, Code: 451, Status: "4.7.1", Text: "greylisted"}
-	busy     = newsletter.Outcome{Result: newsletter.NotSent, Code: 421, Text: "closing", Broken: true}
-	never    = newsletter.Outcome{Result: newsletter.Permanent, Code: 550, Status: "5.1.1", Text: "no such user"}
-	silence  = newsletter.Outcome{Result: newsletter.Unknown, Text: "connection lost after the dot", Broken: true}
+	accepted = newsletter.Outcome{Kind: newsletter.Accepted, Code: 250, Status: "2.0.0", Text: "queued"}
+	later    = newsletter.Outcome{Kind: newsletter.Temporary, Code: 451, Status: "4.7.1", Text: "greylisted"}
+	busy     = newsletter.Outcome{Kind: newsletter.NotSent, Code: 421, Text: "closing", Broken: true}
+	never    = newsletter.Outcome{Kind: newsletter.Permanent, Code: 550, Status: "5.1.1", Text: "no such user"}
+	silence  = newsletter.Outcome{Kind: newsletter.Unknown, Text: "connection lost after the dot", Broken: true}
 )
 
 func (s *server) setDown(err error) {
@@ -113,7 +113,7 @@ func (c *session) Send(ctx context.Context, e newsletter.Envelope, message []byt
 		case <-time.After(s.takes):
 		case <-ctx.Done():
 			c.broken = true
-			return newsletter.Outcome{Result: newsletter.Unknown, Text: ctx.Err().Error(), Broken: true}
+			return newsletter.Outcome{Kind: newsletter.Unknown, Text: ctx.Err().Error(), Broken: true}
 		}
 	}
 	outcome := accepted
@@ -121,7 +121,7 @@ func (c *session) Send(ctx context.Context, e newsletter.Envelope, message []byt
 		outcome = s.answer(to, n)
 	}
 	c.broken = outcome.Broken
-	arrives := outcome.Result == newsletter.Accepted || outcome.Result == newsletter.Unknown && (s.lost == nil || !s.lost(to))
+	arrives := outcome.Kind == newsletter.Accepted || outcome.Kind == newsletter.Unknown && (s.lost == nil || !s.lost(to))
 	if arrives {
 		s.deliver(to, message)
 	}
@@ -130,7 +130,7 @@ func (c *session) Send(ctx context.Context, e newsletter.Envelope, message []byt
 
 func (s *server) deliver(to string, message []byte) {
 	m := mail{bytes: string(message), at: time.Now()}
-	if err := json.Unmarshal(message, &m.Letter); err != nil {
+	if err := json.Unmarshal(message, &m.Message); err != nil {
 		panic(err)
 	}
 	m.To = to

@@ -52,7 +52,7 @@ func sendsEach(w *world) {
 				w.Errorf("the mail to %s lacks its %s link:\n%s", m.To, p, m.Text)
 			}
 		}
-		if strings.Contains(m.bytes, "Tokenzq7") || strings.Contains(m.bytes, newsletter.MarkAddress) || strings.Contains(m.bytes, newsletter.MarkSince) { // not "zq7" alone: a random id may hold it
+		if strings.Contains(m.bytes, "Tokenzq7") || strings.Contains(m.bytes, newsletter.PlaceholderAddress) || strings.Contains(m.bytes, newsletter.PlaceholderSince) { // not "zq7" alone: a random id may hold it
 			w.Errorf("a mark was left:\n%s", m.bytes)
 		}
 	}
@@ -207,7 +207,7 @@ func stopsGracefully(w *world) {
 	if took := time.Since(began); took != 15*time.Second {
 		w.Errorf("stopped after %v", took)
 	}
-	if counts := w.digest(d.ID).Counts; counts[newsletter.Sent] != 2 || counts[newsletter.Waiting] != 4 {
+	if counts := w.digest(d.ID).Counts; counts[newsletter.Sent] != 2 || counts[newsletter.Pending] != 4 {
 		w.Errorf("counts %v", counts)
 	}
 	s.takes = 0
@@ -231,7 +231,7 @@ func outlivesGrace(w *world) {
 	if took := time.Since(began); took != 30*time.Second {
 		w.Errorf("stopped after %v", took)
 	}
-	if counts := w.digest(d.ID).Counts; counts[newsletter.Uncertain] != 2 || counts[newsletter.Waiting] != 1 {
+	if counts := w.digest(d.ID).Counts; counts[newsletter.Uncertain] != 2 || counts[newsletter.Pending] != 1 {
 		w.Errorf("counts %v", counts)
 	}
 }
@@ -283,7 +283,7 @@ func cantRender(w *world) {
 	d := w.plan(newsletter.Request{})
 	var s server
 	worker := w.worker(&s)
-	worker.Writer.Renderer = renderer{fail: func(e newsletter.Edition) error {
+	worker.Writer.Renderer = renderer{fail: func(e newsletter.DigestContent) error {
 		if names(e.Items) == "l1" { // the second variant
 			return errors.New("template: no such field")
 		}
@@ -329,7 +329,7 @@ func sameBytes(w *world) {
 	time.Sleep(5 * time.Hour)
 	worker := w.worker(&s) // as after an upgrade
 	worker.Writer.Identity.BaseURL = "https://moved.example"
-	worker.Writer.Renderer = renderer{fail: func(newsletter.Edition) error { return errors.New("rendered again") }}
+	worker.Writer.Renderer = renderer{fail: func(newsletter.DigestContent) error { return errors.New("rendered again") }}
 	stop := w.start(worker)
 	time.Sleep(time.Minute)
 	stop()

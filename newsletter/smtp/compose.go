@@ -15,10 +15,10 @@ import (
 	"github.com/scaledbydesign/insights/newsletter"
 )
 
-// Composer turns letters into messages: RFC 5322 and MIME, CRLF, no line over
+// Composer turns messages into bytes: RFC 5322 and MIME, CRLF, no line over
 // 998 octets, header fields in ASCII (RFC 2047) and in one order, bodies in
-// quoted-printable UTF-8. A letter with HTML becomes multipart/alternative, text
-// first. Equal letters give equal bytes, in every process. The one exception to
+// quoted-printable UTF-8. A message with HTML becomes multipart/alternative, text
+// first. Equal messages give equal bytes, in every process. The one exception to
 // ASCII is an address whose local part is not: it stands in UTF-8 (RFC 6532).
 //
 // The zero value is ready to use. It is safe for concurrent use.
@@ -29,22 +29,22 @@ type Composer struct {
 
 var _ newsletter.Composer = Composer{}
 
-// Compose returns the message a letter becomes, signed and ready to be sent. It
-// refuses a letter rather than repair it: its error joins every fault and names
+// Compose returns the bytes of a message, signed and ready to be sent. It
+// refuses a message rather than repair it: its error joins every fault and names
 // the fields. A line break or NUL in a header field is always a fault, so no
 // value can add a field.
 //
 // Runs of blanks in names and in Headers become one blank; the subject and both
 // bodies come back from a parser as they were, bodies with a line break at the
 // end. An empty Boundary is derived from the Message-ID.
-func (c Composer) Compose(letter newsletter.Letter) ([]byte, error) {
-	b := builder{letter: letter}
+func (c Composer) Compose(m newsletter.Message) ([]byte, error) {
+	b := builder{letter: m}
 	msg := b.build()
 	if len(b.faults) > 0 {
 		return nil, fmt.Errorf("compose mail: %w", errors.Join(b.faults...))
 	}
 	var raw bytes.Buffer
-	raw.Grow(2*(len(letter.Text)+len(letter.HTML)) + 2048)
+	raw.Grow(2*(len(m.Text)+len(m.HTML)) + 2048)
 	if _, err := msg.WriteTo(&raw); err != nil {
 		return nil, fmt.Errorf("compose mail: %w", err)
 	}
@@ -59,38 +59,38 @@ func (c Composer) Compose(letter newsletter.Letter) ([]byte, error) {
 }
 
 // builder fills a Msg field by field and gathers what is wrong. A Msg is never
-// used twice: its Reset keeps header fields of the letter before.
+// used twice: its Reset keeps header fields of the message before.
 type builder struct {
-	letter   newsletter.Letter
+	letter   newsletter.Message
 	boundary string
 	faults   []error
 }
 
 func (b *builder) build() *gomail.Msg {
-	l := b.letter
+	m := b.letter
 	b.boundary = b.checkBoundary()
 	msg := gomail.NewMsg(gomail.WithNoDefaultUserAgent(), gomail.WithBoundary(b.boundary),
 		gomail.WithCharset(gomail.CharsetUTF8), gomail.WithEncoding(gomail.EncodingQP))
-	msg.FromMailAddress(b.mailbox("From", l.From))
+	msg.FromMailAddress(b.mailbox("From", m.From))
 	msg.AddToMailAddress(b.recipient())
-	if l.ReplyTo != "" {
-		msg.ReplyToMailAddress(b.mailbox("ReplyTo", l.ReplyTo))
+	if m.ReplyTo != "" {
+		msg.ReplyToMailAddress(b.mailbox("ReplyTo", m.ReplyTo))
 	}
-	b.check("Subject", l.Subject, true)
-	msg.Subject(encodeWords(l.Subject, inSubject))
+	b.check("Subject", m.Subject, true)
+	msg.Subject(encodeWords(m.Subject, inSubject))
 	b.checkMessageID()
-	msg.SetMessageIDWithValue(l.MessageID)
-	if year := l.Date.Year(); year < 1900 || year > 9999 {
+	msg.SetMessageIDWithValue(m.MessageID)
+	if year := m.Date.Year(); year < 1900 || year > 9999 {
 		b.fault("Date", "the year %d can't stand in a mail", year)
 	}
-	msg.SetDateWithValue(l.Date)
+	msg.SetDateWithValue(m.Date)
 	b.headers(msg)
 
-	b.checkBody("Text", l.Text)
-	msg.SetBodyString(gomail.TypeTextPlain, closed(l.Text))
-	if l.HTML != "" {
-		b.checkBody("HTML", l.HTML)
-		msg.AddAlternativeString(gomail.TypeTextHTML, closed(l.HTML))
+	b.checkBody("Text", m.Text)
+	msg.SetBodyString(gomail.TypeTextPlain, closed(m.Text))
+	if m.HTML != "" {
+		b.checkBody("HTML", m.HTML)
+		msg.AddAlternativeString(gomail.TypeTextHTML, closed(m.HTML))
 	}
 	return msg
 }
@@ -184,7 +184,7 @@ func (b *builder) checkBoundary() string {
 	return boundary
 }
 
-// headers adds the letter's own fields.
+// headers adds the message's own fields.
 func (b *builder) headers(msg *gomail.Msg) {
 	seen := make(map[string]bool, len(b.letter.Headers))
 	for _, h := range b.letter.Headers {

@@ -25,8 +25,8 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-func digest() newsletter.Letter {
-	return newsletter.Letter{
+func digest() newsletter.Message {
+	return newsletter.Message{
 		MessageID: "mfrggzdfmztwq2lk.d7k2m9@insights.example",
 		Date:      time.Date(2026, time.November, 23, 9, 0, 0, 0, time.UTC),
 		From:      `"Insights" <insights@insights.example>`,
@@ -49,9 +49,9 @@ func digest() newsletter.Letter {
 	}
 }
 
-func compose(t testing.TB, letter newsletter.Letter) []byte {
+func compose(t testing.TB, m newsletter.Message) []byte {
 	t.Helper()
-	message, err := smtp.Composer{}.Compose(letter)
+	message, err := smtp.Composer{}.Compose(m)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,10 +63,10 @@ func compose(t testing.TB, letter newsletter.Letter) []byte {
 func TestComposeGivesTheSameBytesInEveryProcess(t *testing.T) {
 	plain := digest()
 	plain.HTML, plain.ToName, plain.ReplyTo, plain.Headers = "", "", "", plain.Headers[5:]
-	for name, letter := range map[string]newsletter.Letter{"digest.eml": digest(), "plain.eml": plain} {
-		first := compose(t, letter)
+	for name, message := range map[string]newsletter.Message{"digest.eml": digest(), "plain.eml": plain} {
+		first := compose(t, message)
 		for range 200 {
-			if !bytes.Equal(compose(t, letter), first) {
+			if !bytes.Equal(compose(t, message), first) {
 				t.Fatalf("%s: two messages from one letter", name)
 			}
 		}
@@ -116,16 +116,16 @@ func TestComposeFollowsTheRulesOfMessages(t *testing.T) {
 	if want := []string{"text/plain", "text/html"}; !slices.Equal(m.types, want) {
 		t.Errorf("parts %q, want %q", m.types, want)
 	}
-	if diff := cmp.Diff(newsletter.Rendered{Subject: digest().Subject, Text: digest().Text, HTML: digest().HTML + "\n"}, m.words); diff != "" {
+	if diff := cmp.Diff(newsletter.Body{Subject: digest().Subject, Text: digest().Text, HTML: digest().HTML + "\n"}, m.words); diff != "" {
 		t.Errorf("words (-want +got):\n%s", diff)
 	}
 }
 
 func TestALetterWithoutHTMLIsPlainText(t *testing.T) {
-	letter := digest()
-	letter.HTML = ""
-	m := parse(t, compose(t, letter))
-	if !slices.Equal(m.types, []string{"text/plain"}) || m.words.Text != letter.Text {
+	message := digest()
+	message.HTML = ""
+	m := parse(t, compose(t, message))
+	if !slices.Equal(m.types, []string{"text/plain"}) || m.words.Text != message.Text {
 		t.Errorf("%q: %q", m.types, m.words.Text)
 	}
 }
@@ -136,9 +136,9 @@ func TestSubjectsComeBackAsTheyWere(t *testing.T) {
 		"Über uns and a tail", "a head and Über", strings.Repeat("w", 200), strings.Repeat("word ", 60) + "end", strings.Repeat(" ", 90) + "x", "bell \a", "e\u0301 👩‍👩‍👧",
 		"List-Unsubscribe: <x>", "a=_b?c", strings.Repeat("é", 300),
 	} {
-		letter := digest()
-		letter.Subject = subject
-		message := compose(t, letter)
+		m := digest()
+		m.Subject = subject
+		message := compose(t, m)
 		checkForm(t, message)
 		if got := parse(t, message).words.Subject; got != subject {
 			t.Errorf("%q came back as %q", subject, got)
@@ -166,9 +166,9 @@ func TestAddressesOfAllScripts(t *testing.T) {
 		{"ada@reader.example", "Zoë", "=?utf-8?q?Zo=C3=AB?= <ada@reader.example>"},
 		{"ada@reader.example", "  Ada   Lovelace ", `"Ada Lovelace" <ada@reader.example>`},
 	} {
-		letter := digest()
-		letter.To, letter.ToName = test.to, test.name
-		m := parse(t, compose(t, letter))
+		message := digest()
+		message.To, message.ToName = test.to, test.name
+		m := parse(t, compose(t, message))
 		if got := m.header.Get("To"); got != test.field {
 			t.Errorf("To: %s, want %s", got, test.field)
 		}
@@ -179,26 +179,26 @@ func TestAddressesOfAllScripts(t *testing.T) {
 }
 
 func TestNoFieldCanAddAnother(t *testing.T) {
-	fields := map[string]func(*newsletter.Letter, string){
-		"MessageID": func(l *newsletter.Letter, s string) { l.MessageID = "a" + s + "b@c.example" },
-		"From":      func(l *newsletter.Letter, s string) { l.From = "A" + s + "B <a@b.example>" },
-		"ReplyTo":   func(l *newsletter.Letter, s string) { l.ReplyTo = "a@b.example" + s },
-		"To":        func(l *newsletter.Letter, s string) { l.To = "a@b.example" + s },
-		"ToName":    func(l *newsletter.Letter, s string) { l.ToName = "A" + s + "Bcc: c@d.example" },
-		"Subject":   func(l *newsletter.Letter, s string) { l.Subject = "a" + s + "Bcc: c@d.example" },
-		"Boundary":  func(l *newsletter.Letter, s string) { l.Boundary = "a" + s + "b" },
-		"List-Id": func(l *newsletter.Letter, s string) {
+	fields := map[string]func(*newsletter.Message, string){
+		"MessageID": func(l *newsletter.Message, s string) { l.MessageID = "a" + s + "b@c.example" },
+		"From":      func(l *newsletter.Message, s string) { l.From = "A" + s + "B <a@b.example>" },
+		"ReplyTo":   func(l *newsletter.Message, s string) { l.ReplyTo = "a@b.example" + s },
+		"To":        func(l *newsletter.Message, s string) { l.To = "a@b.example" + s },
+		"ToName":    func(l *newsletter.Message, s string) { l.ToName = "A" + s + "Bcc: c@d.example" },
+		"Subject":   func(l *newsletter.Message, s string) { l.Subject = "a" + s + "Bcc: c@d.example" },
+		"Boundary":  func(l *newsletter.Message, s string) { l.Boundary = "a" + s + "b" },
+		"List-Id": func(l *newsletter.Message, s string) {
 			l.Headers = []newsletter.Header{{Name: "List-Id", Value: "<a>" + s}}
 		},
-		"Headers": func(l *newsletter.Letter, s string) {
+		"Headers": func(l *newsletter.Message, s string) {
 			l.Headers = []newsletter.Header{{Name: "X-A" + s + "Bcc", Value: "a"}}
 		},
 	}
 	for field, set := range fields {
 		for _, evil := range []string{"\r\n", "\n", "\r", "\x00", "\r\n\r\n"} {
-			letter := digest()
-			set(&letter, evil)
-			if _, err := (smtp.Composer{}).Compose(letter); err == nil || !strings.Contains(err.Error(), field+":") {
+			message := digest()
+			set(&message, evil)
+			if _, err := (smtp.Composer{}).Compose(message); err == nil || !strings.Contains(err.Error(), field+":") {
 				t.Errorf("%s with %q: error %v, want one that names the field", field, evil, err)
 			}
 		}
@@ -206,9 +206,9 @@ func TestNoFieldCanAddAnother(t *testing.T) {
 }
 
 func TestFaultsOfALetterAreNamedAllAtOnce(t *testing.T) {
-	letter := digest()
-	letter.Subject, letter.To, letter.MessageID, letter.Date, letter.Text = "", "nobody", "no at sign", time.Time{}, "\xff"
-	_, err := smtp.Composer{}.Compose(letter)
+	message := digest()
+	message.Subject, message.To, message.MessageID, message.Date, message.Text = "", "nobody", "no at sign", time.Time{}, "\xff"
+	_, err := smtp.Composer{}.Compose(message)
 	for _, field := range []string{"Subject", "To", "MessageID", "Date", "Text"} {
 		if err == nil || !strings.Contains(err.Error(), field+":") {
 			t.Errorf("%s is not named in %v", field, err)
@@ -225,24 +225,24 @@ func TestFaultsOfALetterAreNamedAllAtOnce(t *testing.T) {
 		"a URL outside ASCII":            {{Name: "List-Help", Value: "<https://bücher.example/>"}},
 		"a line that can't be that long": {{Name: "X-A", Value: strings.Repeat("a b ", 300)}},
 	} {
-		letter := digest()
-		letter.Headers = h
-		if _, err := (smtp.Composer{}).Compose(letter); err == nil {
+		message := digest()
+		message.Headers = h
+		if _, err := (smtp.Composer{}).Compose(message); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 	}
-	letter = digest()
-	letter.Boundary = "plain"
-	letter.HTML = "<p>a</p>\n--plain--\n"
-	if _, err := (smtp.Composer{}).Compose(letter); err == nil || !strings.Contains(err.Error(), "Boundary") {
+	message = digest()
+	message.Boundary = "plain"
+	message.HTML = "<p>a</p>\n--plain--\n"
+	if _, err := (smtp.Composer{}).Compose(message); err == nil || !strings.Contains(err.Error(), "Boundary") {
 		t.Errorf("a boundary that occurs in the text: %v", err)
 	}
 }
 
 func TestALettersOwnFieldMayHaveWordsOutsideASCII(t *testing.T) {
-	letter := digest()
-	letter.Headers = []newsletter.Header{{Name: "List-Id", Value: "Café Über Insights <insights.example>"}}
-	m := parse(t, compose(t, letter))
+	message := digest()
+	message.Headers = []newsletter.Header{{Name: "List-Id", Value: "Café Über Insights <insights.example>"}}
+	m := parse(t, compose(t, message))
 	if got := m.header.Get("List-Id"); got != "=?utf-8?q?Caf=C3=A9_=C3=9Cber?= Insights <insights.example>" {
 		t.Errorf("List-Id: %s", got)
 	}
@@ -254,7 +254,7 @@ func FuzzCompose(f *testing.F) {
 	f.Add("a", "b", "", "c@d.example", "=?utf-8?q?=0D=0A?=", "e@f.example", "<g>", "")
 	f.Add("=?", "a\rb\r\nc\n\n", "--=_x\r\n", "é@ü.example", "\u2028", "\"=?utf-8?q?=0D?=\" <e@f.example>", "é <g>", "=_x")
 	f.Fuzz(func(t *testing.T, subject, text, html, to, toName, from, header, boundary string) {
-		letter := newsletter.Letter{
+		letter := newsletter.Message{
 			MessageID: "a@b.example", Date: d.Date, From: from, To: to, ToName: toName, Subject: subject, Text: text, HTML: html,
 			Boundary: boundary, Headers: []newsletter.Header{{Name: "X-Fuzz", Value: header}},
 		}
@@ -264,7 +264,7 @@ func FuzzCompose(f *testing.F) {
 		}
 		checkForm(t, message)
 		m := parse(t, message)
-		want := newsletter.Rendered{Subject: subject, Text: lines(text)}
+		want := newsletter.Body{Subject: subject, Text: lines(text)}
 		if html != "" {
 			want.HTML = lines(html)
 		}
@@ -320,7 +320,7 @@ func checkForm(t testing.TB, message []byte) {
 type parsed struct {
 	header mail.Header
 	types  []string
-	words  newsletter.Rendered
+	words  newsletter.Body
 }
 
 // parse reads a message with the standard library alone.
@@ -375,13 +375,13 @@ func parse(t testing.TB, message []byte) parsed {
 }
 
 func BenchmarkCompose(b *testing.B) {
-	letter := digest()
-	letter.Text = strings.Repeat(letter.Text, 20)
-	letter.HTML = strings.Repeat(letter.HTML, 120)
+	message := digest()
+	message.Text = strings.Repeat(message.Text, 20)
+	message.HTML = strings.Repeat(message.HTML, 120)
 	b.ReportAllocs()
 	size := 0
 	for b.Loop() {
-		message, err := smtp.Composer{}.Compose(letter)
+		message, err := smtp.Composer{}.Compose(message)
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -15,7 +15,7 @@ import (
 )
 
 // Signatures are made here and not by go-msgauth, which the tests check them with:
-// it reads a whole message anew for each signature, while a stencil knows the
+// it reads a whole message anew for each signature, while a prepared message knows the
 // canonical form of all but a few tokens. For 20 KB that is 0.2 ms beside the
 // 1 ms that an RSA key takes whoever uses it.
 

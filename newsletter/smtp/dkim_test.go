@@ -83,8 +83,8 @@ func TestSignaturesAreGood(t *testing.T) {
 	all := keys(t)
 	single := digest()
 	single.Headers, single.HTML = single.Headers[5:], "" // as a confirmation has them
-	for _, letter := range []newsletter.Letter{digest(), single} {
-		message, err := smtp.Composer{Keys: all}.Compose(letter)
+	for _, message := range []newsletter.Message{digest(), single} {
+		message, err := smtp.Composer{Keys: all}.Compose(message)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -43,7 +43,7 @@ type localFault struct {
 }
 
 func (f localFault) outcome() newsletter.Outcome {
-	return newsletter.Outcome{Result: newsletter.Permanent, Status: f.status, Text: oneLine(f.err.Error())}
+	return newsletter.Outcome{Kind: newsletter.Permanent, Status: f.status, Text: oneLine(f.err.Error())}
 }
 
 // prepare makes a submission.

@@ -37,7 +37,7 @@ func TestTheSecondRelayTakesOver(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer session.Close()
-			if o := session.Send(t.Context(), newsletter.Envelope{From: sender, To: reader}, []byte(message)); o.Result != newsletter.Accepted {
+			if o := session.Send(t.Context(), newsletter.Envelope{From: sender, To: reader}, []byte(message)); o.Kind != newsletter.Accepted {
 				t.Fatalf("%+v", o)
 			}
 		}

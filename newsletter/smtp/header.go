@@ -92,7 +92,7 @@ func inSubject(word string) bool {
 		strings.ContainsFunc(word, func(r rune) bool { return r < ' ' || r >= 0x7f })
 }
 
-// inField picks what one of a letter's own fields can't hold. Most such fields
+// inField picks what one of a message's own fields can't hold. Most such fields
 // are structured: a long URL must stay as it is.
 func inField(word string) bool { return !isASCII(word) }
 
@@ -127,7 +127,7 @@ func encodeQ(s string) string {
 }
 
 // layOut puts the header fields of a rendered message into their final form. A
-// letter's own fields and the Message-ID stand on one line each: relays are known
+// message's own fields and the Message-ID stand on one line each: relays are known
 // to break signatures over a List-Unsubscribe that is folded after its name, and
 // people search for the line that has a Message-ID. Subject and addresses are
 // folded as usual, though not before the first word, and so is whatever has

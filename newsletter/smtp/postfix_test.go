@@ -24,7 +24,7 @@ func TestPostfixTakesDigests(t *testing.T) {
 	port, dumps := startSink(t)
 	session := open(t, &smtp.Relay{Host: "127.0.0.1", Port: port, TLS: smtp.TLSNone, HELO: "client.example"})
 	for range 20 {
-		if o := session.Send(t.Context(), newsletter.Envelope{From: sender, To: reader}, compose(t, digest())); o.Result != newsletter.Accepted {
+		if o := session.Send(t.Context(), newsletter.Envelope{From: sender, To: reader}, compose(t, digest())); o.Kind != newsletter.Accepted {
 			t.Fatalf("%+v", o)
 		}
 	}
@@ -45,7 +45,7 @@ func TestPostfixTakesDigests(t *testing.T) {
 				t.Errorf("%s: %q, want %q", name, got, want)
 			}
 		}
-		if diff := cmp.Diff(newsletter.Rendered{Subject: digest().Subject, Text: digest().Text, HTML: digest().HTML + "\n"}, m.words); diff != "" {
+		if diff := cmp.Diff(newsletter.Body{Subject: digest().Subject, Text: digest().Text, HTML: digest().HTML + "\n"}, m.words); diff != "" {
 			t.Fatalf("words (-want +got):\n%s", diff)
 		}
 		// What the sink puts in front ends with its Received field.
@@ -60,7 +60,7 @@ func TestPostfixTakesDigests(t *testing.T) {
 // Signed copies arrive as they were signed, whatever the server offers: -8 takes
 // 8BITMIME away, -p PIPELINING, -e all extensions.
 func TestSignedCopiesArriveAsTheyWereSigned(t *testing.T) {
-	stencil, err := smtp.Composer{Keys: keys(t)}.Stencil(master())
+	prepared, err := smtp.Composer{Keys: keys(t)}.Prepare(master())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,11 +71,11 @@ func TestSignedCopiesArriveAsTheyWereSigned(t *testing.T) {
 			for i := range 5 {
 				c := adasCopy()
 				c.MessageID = strconv.Itoa(i) + "." + c.MessageID
-				message, err := stencil.Fill(nil, c)
+				message, err := prepared.Append(nil, c)
 				if err != nil {
 					t.Fatal(err)
 				}
-				if o := session.Send(t.Context(), newsletter.Envelope{From: sender, To: c.To, ID: strconv.Itoa(i)}, message); o.Result != newsletter.Accepted {
+				if o := session.Send(t.Context(), newsletter.Envelope{From: sender, To: c.To, ID: strconv.Itoa(i)}, message); o.Kind != newsletter.Accepted {
 					t.Fatalf("%+v", o)
 				}
 			}
@@ -95,7 +95,7 @@ func TestSignedCopiesArriveAsTheyWereSigned(t *testing.T) {
 func TestPostfixRefusalsAreUnderstood(t *testing.T) {
 	for _, test := range []struct {
 		name, option, value string
-		want                newsletter.Result
+		want                newsletter.OutcomeKind
 		code                int
 		broken              bool
 	}{
@@ -115,7 +115,7 @@ func TestPostfixRefusalsAreUnderstood(t *testing.T) {
 			port, _ := startSink(t, test.option, test.value)
 			session := open(t, &smtp.Relay{Host: "127.0.0.1", Port: port, TLS: smtp.TLSNone})
 			o := session.Send(t.Context(), newsletter.Envelope{From: sender, To: reader}, compose(t, digest()))
-			if o.Result != test.want || o.Code != test.code || o.Broken != test.broken {
+			if o.Kind != test.want || o.Code != test.code || o.Broken != test.broken {
 				t.Errorf("%+v, want result %v, code %d, broken %v", o, test.want, test.code, test.broken)
 			}
 		})

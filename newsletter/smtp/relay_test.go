@@ -46,7 +46,7 @@ func TestEveryWayIntoARealServer(t *testing.T) {
 			wire := compose(t, digest())
 			for _, to := range []string{reader, "grace@reader.example"} {
 				o := session.Send(t.Context(), newsletter.Envelope{From: sender, To: to}, wire)
-				if o.Result != newsletter.Accepted || o.Code != 250 {
+				if o.Kind != newsletter.Accepted || o.Code != 250 {
 					t.Fatalf("%+v", o)
 				}
 			}
@@ -73,7 +73,7 @@ func TestARealServersRefusalsKeepTheSession(t *testing.T) {
 	wire := compose(t, digest())
 	for _, test := range []struct {
 		to     string
-		result newsletter.Result
+		result newsletter.OutcomeKind
 		status string
 	}{
 		{"unknown@reader.example", newsletter.Permanent, "5.1.1"},
@@ -82,7 +82,7 @@ func TestARealServersRefusalsKeepTheSession(t *testing.T) {
 		{"zoë@reader.example", newsletter.Accepted, "2.0.0"},
 		{reader, newsletter.Accepted, "2.0.0"},
 	} {
-		if o := session.Send(t.Context(), newsletter.Envelope{From: sender, To: test.to}, wire); o.Result != test.result || o.Status != test.status || o.Broken {
+		if o := session.Send(t.Context(), newsletter.Envelope{From: sender, To: test.to}, wire); o.Kind != test.result || o.Status != test.status || o.Broken {
 			t.Errorf("%s: %+v", test.to, o)
 		}
 	}
@@ -258,7 +258,7 @@ func TestSessionsOfOneRelayAreIndependent(t *testing.T) {
 			}
 			defer session.Close()
 			for range 5 {
-				if o := session.Send(t.Context(), newsletter.Envelope{From: sender, To: reader}, wire); o.Result != newsletter.Accepted {
+				if o := session.Send(t.Context(), newsletter.Envelope{From: sender, To: reader}, wire); o.Kind != newsletter.Accepted {
 					t.Errorf("%+v", o)
 				}
 			}
@@ -275,13 +275,13 @@ func BenchmarkSend(b *testing.B) {
 		b.Run(string(mode), func(b *testing.B) {
 			_, relay := startServer(b, mode, nil)
 			session := open(b, relay)
-			letter := digest()
-			letter.HTML = strings.Repeat(letter.HTML, 150)
-			wire := compose(b, letter)
+			message := digest()
+			message.HTML = strings.Repeat(message.HTML, 150)
+			wire := compose(b, message)
 			b.SetBytes(int64(len(wire)))
 			b.ReportAllocs()
 			for b.Loop() {
-				if o := session.Send(b.Context(), newsletter.Envelope{From: sender, To: reader}, wire); o.Result != newsletter.Accepted {
+				if o := session.Send(b.Context(), newsletter.Envelope{From: sender, To: reader}, wire); o.Kind != newsletter.Accepted {
 					b.Fatalf("%+v", o)
 				}
 			}

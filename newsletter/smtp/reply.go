@@ -31,17 +31,17 @@ func refused(at verb, code int, message string) newsletter.Outcome {
 	o.Status, o.Text = splitStatus(code, message)
 	switch {
 	case code == 421:
-		o.Result, o.Broken = newsletter.Temporary, true
+		o.Kind, o.Broken = newsletter.Temporary, true
 	case code/100 == 4:
-		o.Result = newsletter.Temporary
+		o.Kind = newsletter.Temporary
 	case code/100 == 5 && aboutSession(at, code, o.Status):
-		o.Result, o.Broken = newsletter.NotSent, true
+		o.Kind, o.Broken = newsletter.NotSent, true
 	case code/100 == 5:
-		o.Result = newsletter.Permanent
+		o.Kind = newsletter.Permanent
 	default:
-		o.Result, o.Broken = newsletter.NotSent, true
+		o.Kind, o.Broken = newsletter.NotSent, true
 		if at == verbDot {
-			o.Result = newsletter.Unknown
+			o.Kind = newsletter.Unknown
 		}
 		o.Text = oneLine("unexpected reply to " + string(at) + ": " + o.Text)
 	}

@@ -45,7 +45,7 @@ var _ newsletter.Session = (*session)(nil)
 // The words of the outcome are the server's and may hold addresses.
 func (s *session) Send(ctx context.Context, e newsletter.Envelope, message []byte) newsletter.Outcome {
 	if s.over != "" {
-		return newsletter.Outcome{Result: newsletter.NotSent, Text: s.over, Broken: true}
+		return newsletter.Outcome{Kind: newsletter.NotSent, Text: s.over, Broken: true}
 	}
 	mail, fault := prepare(e, message, s.offered)
 	if fault != nil {
@@ -56,7 +56,7 @@ func (s *session) Send(ctx context.Context, e newsletter.Envelope, message []byt
 	p.settle()
 	s.transactions++
 	o.Slow = o.Slow || s.taken && saysEnough(o)
-	s.taken = s.taken || o.Result == newsletter.Accepted
+	s.taken = s.taken || o.Kind == newsletter.Accepted
 	if o.Broken {
 		s.over, s.lost = "the session has ended", true
 	} else if s.relay.MaxMessages > 0 && s.transactions >= s.relay.MaxMessages {
@@ -112,7 +112,7 @@ func (s *session) transact(p *patience, mail submission) newsletter.Outcome {
 		return s.unanswered(p, err)
 	}
 	if code/100 == 2 {
-		o := newsletter.Outcome{Result: newsletter.Accepted, Code: code}
+		o := newsletter.Outcome{Kind: newsletter.Accepted, Code: code}
 		o.Status, o.Text = splitStatus(code, text)
 		return o
 	}
@@ -281,7 +281,7 @@ func (s *session) broken(p *patience, at verb, err error) newsletter.Outcome {
 	} else if nonsense, ok := errors.AsType[textproto.ProtocolError](err); ok {
 		text = fmt.Sprintf("no SMTP reply to %s: %v", at, nonsense)
 	}
-	return newsletter.Outcome{Result: newsletter.NotSent, Text: oneLine(text), Broken: true}
+	return newsletter.Outcome{Kind: newsletter.NotSent, Text: oneLine(text), Broken: true}
 }
 
 // unanswered is a connection lost, or given up, after the final dot.
@@ -294,7 +294,7 @@ func (s *session) unanswered(p *patience, err error) newsletter.Outcome {
 	} else if nonsense, ok := errors.AsType[textproto.ProtocolError](err); ok {
 		text = fmt.Sprintf("no SMTP reply to the message: %v", nonsense)
 	}
-	return newsletter.Outcome{Result: newsletter.Unknown, Text: oneLine(text), Broken: true}
+	return newsletter.Outcome{Kind: newsletter.Unknown, Text: oneLine(text), Broken: true}
 }
 
 // write sends octets at once and says how many left for the connection, also

@@ -15,11 +15,11 @@ import (
 // BenchmarkRoundTrips sends copies of a digest to a server on this machine that does
 // nothing with them.
 func BenchmarkRoundTrips(b *testing.B) {
-	stencil, err := smtp.Composer{}.Stencil(weighty())
+	prepared, err := smtp.Composer{}.Prepare(weighty())
 	if err != nil {
 		b.Fatal(err)
 	}
-	message, err := stencil.Fill(nil, adasCopy())
+	message, err := prepared.Append(nil, adasCopy())
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -29,7 +29,7 @@ func BenchmarkRoundTrips(b *testing.B) {
 			b.SetBytes(int64(len(message)))
 			b.ReportAllocs()
 			for b.Loop() {
-				if o := session.Send(b.Context(), newsletter.Envelope{From: sender, To: reader}, message); o.Result != newsletter.Accepted {
+				if o := session.Send(b.Context(), newsletter.Envelope{From: sender, To: reader}, message); o.Kind != newsletter.Accepted {
 					b.Fatalf("%+v", o)
 				}
 			}

@@ -28,7 +28,7 @@ func TestOutcomeOfEveryFault(t *testing.T) {
 		name   string
 		at     string
 		answer answer
-		want   newsletter.Result
+		want   newsletter.OutcomeKind
 		code   int
 		status string
 		text   string
@@ -98,7 +98,7 @@ func TestOutcomeOfEveryFault(t *testing.T) {
 					}
 					session := open(t, server.relay(t))
 					got := session.Send(t.Context(), newsletter.Envelope{From: sender, To: reader}, long())
-					if got.Result != test.want || got.Code != test.code || got.Status != test.status || got.Broken != test.broken || !strings.Contains(got.Text, test.text) {
+					if got.Kind != test.want || got.Code != test.code || got.Status != test.status || got.Broken != test.broken || !strings.Contains(got.Text, test.text) {
 						t.Errorf("outcome %+v, want %+v", got, test)
 					}
 					said := server.said()
@@ -108,7 +108,7 @@ func TestOutcomeOfEveryFault(t *testing.T) {
 					if then != nil && !slices.Equal(said, then) {
 						t.Errorf("the server heard %q, want %q", said, then)
 					}
-					if got.Result == newsletter.NotSent && test.at != "DOT" && len(server.accepted()) > 0 {
+					if got.Kind == newsletter.NotSent && test.at != "DOT" && len(server.accepted()) > 0 {
 						t.Error("not sent, yet the server has the message")
 					}
 					session.Close()
@@ -148,11 +148,11 @@ func TestNothingIsDeliveredToNobody(t *testing.T) {
 		server := &scripted{offers: []string{"PIPELINING"}, lenient: true, answers: map[string]answer{step: {reply: want.refusal}}, times: map[string]int{step: 1}}
 		session := open(t, server.relay(t))
 		o := session.Send(t.Context(), newsletter.Envelope{From: sender, To: reader}, []byte(message))
-		if o.Result != newsletter.Permanent || o.Broken != want.broken {
+		if o.Kind != newsletter.Permanent || o.Broken != want.broken {
 			t.Errorf("%s refused: %+v", step, o)
 		}
 		if !o.Broken {
-			if o := session.Send(t.Context(), newsletter.Envelope{From: sender, To: reader}, []byte(message)); o.Result != newsletter.Accepted {
+			if o := session.Send(t.Context(), newsletter.Envelope{From: sender, To: reader}, []byte(message)); o.Kind != newsletter.Accepted {
 				t.Errorf("the mail after it: %+v", o)
 			}
 		}
@@ -173,7 +173,7 @@ func TestFailuresAloneComeBack(t *testing.T) {
 	session := open(t, server.relay(t))
 	for to, orcpt := range map[string]string{"ada+x@reader.example": "rfc822;ada+2Bx@reader.example", "дом@reader.example": `utf-8;\x{434}\x{43E}\x{43C}@reader.example`} {
 		server.commands = nil
-		if o := session.Send(t.Context(), newsletter.Envelope{From: sender, To: to, ID: "12.3=4"}, []byte(message)); o.Result != newsletter.Accepted {
+		if o := session.Send(t.Context(), newsletter.Envelope{From: sender, To: to, ID: "12.3=4"}, []byte(message)); o.Kind != newsletter.Accepted {
 			t.Fatalf("%+v", o)
 		}
 		if line := server.line("MAIL"); !strings.HasSuffix(line, " RET=HDRS ENVID=12.3+3D4") {
@@ -195,10 +195,10 @@ func TestARefusedMailLeavesTheSessionToTheNext(t *testing.T) {
 			}
 			server.times = map[string]int{step: 1}
 			session := open(t, server.relay(t))
-			if o := session.Send(t.Context(), newsletter.Envelope{From: sender, To: reader}, []byte(message)); o.Result == newsletter.Accepted || o.Broken {
+			if o := session.Send(t.Context(), newsletter.Envelope{From: sender, To: reader}, []byte(message)); o.Kind == newsletter.Accepted || o.Broken {
 				t.Fatalf("first: %+v", o)
 			}
-			if o := session.Send(t.Context(), newsletter.Envelope{From: sender, To: "grace@reader.example"}, []byte(message)); o.Result != newsletter.Accepted {
+			if o := session.Send(t.Context(), newsletter.Envelope{From: sender, To: "grace@reader.example"}, []byte(message)); o.Kind != newsletter.Accepted {
 				t.Errorf("second: %+v", o)
 			}
 			if server.sessions != 1 {
@@ -214,7 +214,7 @@ func TestAFailingResetBreaksTheSessionAndNothingElse(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				server := &scripted{answers: map[string]answer{"RCPT": {reply: "550 5.1.1 no such user"}, "RSET": reset}}
 				o := open(t, server.relay(t)).Send(t.Context(), newsletter.Envelope{From: sender, To: reader}, []byte(message))
-				if o.Result != newsletter.Permanent || o.Status != "5.1.1" || !o.Broken {
+				if o.Kind != newsletter.Permanent || o.Status != "5.1.1" || !o.Broken {
 					t.Errorf("%+v, want a permanent 5.1.1 and a broken session", o)
 				}
 			})
@@ -225,7 +225,7 @@ func TestAFailingResetBreaksTheSessionAndNothingElse(t *testing.T) {
 func TestTheAnswerToTheDotHasTenMinutes(t *testing.T) {
 	for _, test := range []struct {
 		after time.Duration
-		want  newsletter.Result
+		want  newsletter.OutcomeKind
 	}{{9*time.Minute + 59*time.Second, newsletter.Accepted}, {10*time.Minute + time.Second, newsletter.Unknown}} {
 		t.Run(test.after.String(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -233,7 +233,7 @@ func TestTheAnswerToTheDotHasTenMinutes(t *testing.T) {
 				session := open(t, server.relay(t))
 				start := time.Now()
 				o := session.Send(t.Context(), newsletter.Envelope{From: sender, To: reader}, []byte(message))
-				if o.Result != test.want {
+				if o.Kind != test.want {
 					t.Errorf("after %v: %+v, want result %v", time.Since(start), o, test.want)
 				}
 				if took := time.Since(start); took > 10*time.Minute {
@@ -253,7 +253,7 @@ func TestEveryCommandHasATimeOfItsOwn(t *testing.T) {
 		session := open(t, server.relay(t))
 		time.Sleep(time.Hour) // the deadline of the login must not count
 		for range 2 {
-			if o := session.Send(t.Context(), newsletter.Envelope{From: sender, To: reader}, []byte(message)); o.Result != newsletter.Accepted {
+			if o := session.Send(t.Context(), newsletter.Envelope{From: sender, To: reader}, []byte(message)); o.Kind != newsletter.Accepted {
 				t.Fatalf("%+v", o)
 			}
 		}
@@ -274,7 +274,7 @@ func TestTheEndOfTheContextBeforeTheDotSendsNothing(t *testing.T) {
 				defer cancel()
 				start := time.Now()
 				o := session.Send(ctx, newsletter.Envelope{From: sender, To: reader}, long())
-				if o.Result != newsletter.NotSent || !o.Broken || !strings.Contains(o.Text, "stopped at") || time.Since(start) != 5*time.Second {
+				if o.Kind != newsletter.NotSent || !o.Broken || !strings.Contains(o.Text, "stopped at") || time.Since(start) != 5*time.Second {
 					t.Errorf("%+v after %v", o, time.Since(start))
 				}
 				session.Close()
@@ -291,7 +291,7 @@ func TestTheEndOfTheContextAfterTheDotWaitsForTheGrace(t *testing.T) {
 	for _, test := range []struct {
 		name  string
 		after time.Duration
-		want  newsletter.Result
+		want  newsletter.OutcomeKind
 		took  time.Duration
 	}{
 		{"answered in time", 15 * time.Second, newsletter.Accepted, 15 * time.Second},
@@ -305,10 +305,10 @@ func TestTheEndOfTheContextAfterTheDotWaitsForTheGrace(t *testing.T) {
 				time.AfterFunc(2*time.Second, func() { cancel(errors.New("the program ends")) })
 				start := time.Now()
 				o := session.Send(ctx, newsletter.Envelope{From: sender, To: reader}, []byte(message))
-				if o.Result != test.want || time.Since(start) != test.took {
+				if o.Kind != test.want || time.Since(start) != test.took {
 					t.Errorf("%+v after %v, want %v after %v", o, time.Since(start), test.want, test.took)
 				}
-				if o.Result == newsletter.Unknown && !strings.Contains(o.Text, "the program ends") {
+				if o.Kind == newsletter.Unknown && !strings.Contains(o.Text, "the program ends") {
 					t.Errorf("text %q", o.Text)
 				}
 			})
@@ -320,7 +320,7 @@ func TestASessionThatIsOverSendsNothing(t *testing.T) {
 	server := &scripted{answers: map[string]answer{"MAIL": {hangUp: true}}}
 	session := open(t, server.relay(t))
 	session.Send(t.Context(), newsletter.Envelope{From: sender, To: reader}, []byte(message))
-	if o := session.Send(t.Context(), newsletter.Envelope{From: sender, To: reader}, []byte(message)); o.Result != newsletter.NotSent || !o.Broken {
+	if o := session.Send(t.Context(), newsletter.Envelope{From: sender, To: reader}, []byte(message)); o.Kind != newsletter.NotSent || !o.Broken {
 		t.Errorf("after a loss: %+v", o)
 	}
 	server = &scripted{}
@@ -328,7 +328,7 @@ func TestASessionThatIsOverSendsNothing(t *testing.T) {
 	if err := errors.Join(session.Close(), session.Close()); err != nil {
 		t.Error(err)
 	}
-	if o := session.Send(t.Context(), newsletter.Envelope{From: sender, To: reader}, []byte(message)); o.Result != newsletter.NotSent || !o.Broken {
+	if o := session.Send(t.Context(), newsletter.Envelope{From: sender, To: reader}, []byte(message)); o.Kind != newsletter.NotSent || !o.Broken {
 		t.Errorf("after Close: %+v", o)
 	}
 	if said := server.said(); !slices.Equal(said, []string{"QUIT"}) {
@@ -342,7 +342,7 @@ func TestMaxMessagesEndsASessionPolitely(t *testing.T) {
 	relay.MaxMessages = 2
 	session := open(t, relay)
 	for i, broken := range []bool{false, true} {
-		if o := session.Send(t.Context(), newsletter.Envelope{From: sender, To: reader}, []byte(message)); o.Result != newsletter.Accepted || o.Broken != broken {
+		if o := session.Send(t.Context(), newsletter.Envelope{From: sender, To: reader}, []byte(message)); o.Kind != newsletter.Accepted || o.Broken != broken {
 			t.Errorf("message %d: %+v", i+1, o)
 		}
 	}
@@ -362,7 +362,7 @@ func TestDotsArriveAsTheyWere(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := &scripted{}
-			if o := open(t, server.relay(t)).Send(t.Context(), newsletter.Envelope{From: sender, To: reader}, []byte(m)); o.Result != newsletter.Accepted {
+			if o := open(t, server.relay(t)).Send(t.Context(), newsletter.Envelope{From: sender, To: reader}, []byte(m)); o.Kind != newsletter.Accepted {
 				t.Fatalf("%+v", o)
 			}
 			want := strings.TrimSuffix(m, "\r\n") + "\r\n"
@@ -392,7 +392,7 @@ func TestWhatCanNotBeSentIsRefusedWithoutAsking(t *testing.T) {
 			server := &scripted{}
 			session := open(t, server.relay(t))
 			o := session.Send(t.Context(), newsletter.Envelope{From: test.from, To: test.to}, []byte(test.message))
-			if o.Result != newsletter.Permanent || o.Status != test.status || o.Code != 0 || o.Broken || o.Text == "" {
+			if o.Kind != newsletter.Permanent || o.Status != test.status || o.Code != 0 || o.Broken || o.Text == "" {
 				t.Errorf("%+v, want a permanent %s", o, test.status)
 			}
 			if said := server.said(); len(said) > 0 {
@@ -416,7 +416,7 @@ func TestTheEnvelopeAsksForExtensionsOnlyWhenTheMailNeedsThem(t *testing.T) {
 		for _, offers := range [][]string{{"8BITMIME", "SMTPUTF8"}, {"8BITMIME", "SMTPUTF8", "PIPELINING"}} {
 			t.Run(test.name, func(t *testing.T) {
 				server := &scripted{offers: offers}
-				if o := open(t, server.relay(t)).Send(t.Context(), newsletter.Envelope{From: test.from, To: test.to}, []byte(test.message)); o.Result != newsletter.Accepted {
+				if o := open(t, server.relay(t)).Send(t.Context(), newsletter.Envelope{From: test.from, To: test.to}, []byte(test.message)); o.Kind != newsletter.Accepted {
 					t.Fatalf("%+v", o)
 				}
 				if got := server.line("MAIL"); got != test.mail {
@@ -454,7 +454,7 @@ func TestAServerThatStopsReadingMaySayWhy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &scripted{answers: map[string]answer{"HALF": {reply: "552 5.3.4 too big", hangUp: true}}}
 		o := open(t, server.relay(t)).Send(t.Context(), newsletter.Envelope{From: sender, To: reader}, long())
-		if o.Result != newsletter.Permanent || o.Code != 552 || o.Status != "5.3.4" || !o.Broken || len(server.accepted()) > 0 {
+		if o.Kind != newsletter.Permanent || o.Code != 552 || o.Status != "5.3.4" || !o.Broken || len(server.accepted()) > 0 {
 			t.Errorf("%+v", o)
 		}
 	})
@@ -483,7 +483,7 @@ func (s *scripted) tamper(relay *smtp.Relay, dot func(net.Conn, []byte) (int, er
 func TestAWriteThatFailsIsUnknownOnlyOnceTheDotHasBegunToLeave(t *testing.T) {
 	for _, test := range []struct {
 		held int // octets that stay in the buffer
-		want newsletter.Result
+		want newsletter.OutcomeKind
 	}{{1, newsletter.Unknown}, {2, newsletter.Unknown}, {3, newsletter.NotSent}, {100, newsletter.NotSent}} {
 		synctest.Test(t, func(t *testing.T) {
 			server := &scripted{}
@@ -493,7 +493,7 @@ func TestAWriteThatFailsIsUnknownOnlyOnceTheDotHasBegunToLeave(t *testing.T) {
 				return n, errors.New("no route")
 			})
 			o := open(t, relay).Send(t.Context(), newsletter.Envelope{From: sender, To: reader}, long())
-			if o.Result != test.want || !o.Broken {
+			if o.Kind != test.want || !o.Broken {
 				t.Errorf("%d octets held: %+v, want result %v", test.held, o, test.want)
 			}
 		})
@@ -513,7 +513,7 @@ func TestAContextThatEndsWithTheDotLeavesTheGrace(t *testing.T) {
 		})
 		session := open(t, relay)
 		start := time.Now()
-		if o := session.Send(ctx, newsletter.Envelope{From: sender, To: reader}, long()); o.Result != newsletter.Unknown || time.Since(start) != 20*time.Second {
+		if o := session.Send(ctx, newsletter.Envelope{From: sender, To: reader}, long()); o.Kind != newsletter.Unknown || time.Since(start) != 20*time.Second {
 			t.Errorf("%+v after %v", o, time.Since(start))
 		}
 	})

@@ -53,7 +53,7 @@ func TestAServerMayAskForFewerMails(t *testing.T) {
 				return session.Send(t.Context(), newsletter.Envelope{From: sender, To: reader}, []byte(message))
 			}
 			if test.taken {
-				if o := send(); o.Result != newsletter.Accepted || o.Slow {
+				if o := send(); o.Kind != newsletter.Accepted || o.Slow {
 					t.Fatalf("%+v", o)
 				}
 			}

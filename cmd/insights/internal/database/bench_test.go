@@ -179,25 +179,25 @@ func drain(b *testing.B, url func(testing.TB) string, connections int) {
 // sink renders next to nothing and accepts everything at once.
 type sink struct{ mails atomic.Int64 }
 
-func (*sink) Digest(e newsletter.Edition) (newsletter.Rendered, error) {
+func (*sink) Digest(e newsletter.DigestContent) (newsletter.Body, error) {
 	text := e.UnsubscribeURL + " " + e.PreferencesURL
-	return newsletter.Rendered{Subject: e.Subject, Text: text, HTML: text}, nil
+	return newsletter.Body{Subject: e.Subject, Text: text, HTML: text}, nil
 }
-func (*sink) Notice(newsletter.Notice) (newsletter.Rendered, error) {
-	return newsletter.Rendered{}, nil
+func (*sink) Single(newsletter.SingleContent) (newsletter.Body, error) {
+	return newsletter.Body{}, nil
 }
-func (*sink) Compose(l newsletter.Letter) ([]byte, error)           { return []byte(l.Text), nil }
-func (s *sink) Open(context.Context) (newsletter.Session, error)    { return s, nil }
-func (s *sink) Close() error                                        { return nil }
-func (*sink) Stencil(newsletter.Letter) (newsletter.Stencil, error) { return stencil{}, nil }
+func (*sink) Compose(m newsletter.Message) ([]byte, error)            { return []byte(m.Text), nil }
+func (s *sink) Open(context.Context) (newsletter.Session, error)      { return s, nil }
+func (s *sink) Close() error                                          { return nil }
+func (*sink) Prepare(newsletter.Message) (newsletter.Prepared, error) { return prepared{}, nil }
 func (s *sink) Send(context.Context, newsletter.Envelope, []byte) newsletter.Outcome {
 	s.mails.Add(1)
-	return newsletter.Outcome{Result: newsletter.Accepted}
+	return newsletter.Outcome{Kind: newsletter.Accepted}
 }
 
-type stencil struct{}
+type prepared struct{}
 
-func (stencil) Fill(dst []byte, c newsletter.Copy) ([]byte, error) {
+func (prepared) Append(dst []byte, c newsletter.Copy) ([]byte, error) {
 	return append(dst, c.MessageID...), nil
 }
-func (stencil) Size() int { return 0 }
+func (prepared) Size() int { return 0 }

@@ -14,7 +14,7 @@ import (
 	"github.com/scaledbydesign/insights/subscribers"
 )
 
-// SentMail implements newsletter.ReturnStore.
+// SentMail implements newsletter.FeedbackStore.
 func (db *DB) SentMail(ctx context.Context, ref newsletter.Ref) (to string, reader subscribers.Subscriber, err error) {
 	id := ref.Subscriber
 	if ref.Message != 0 {
@@ -37,7 +37,7 @@ func (db *DB) SentMail(ctx context.Context, ref newsletter.Ref) (to string, read
 	return to, reader, err
 }
 
-// ByMessageID implements newsletter.ReturnStore. The identifier says which digest it
+// ByMessageID implements newsletter.FeedbackStore. The identifier says which digest it
 // is of, as newsletter.Writer.MessageID made it; its mails are looked through.
 func (db *DB) ByMessageID(ctx context.Context, id string) (ref newsletter.Ref, err error) {
 	local, _, _ := strings.Cut(id, "@")
@@ -62,7 +62,7 @@ func (db *DB) ByMessageID(ctx context.Context, id string) (ref newsletter.Ref, e
 // what came back before.
 const beginsAnew = "IN ('confirmed', 'lifted', 'moved')"
 
-// RecordBounce implements newsletter.ReturnStore.
+// RecordBounce implements newsletter.FeedbackStore.
 func (db *DB) RecordBounce(ctx context.Context, b newsletter.Bounce) (known, past bool, err error) {
 	err = db.write(ctx, func(tx *sql.Tx) error {
 		known, past = false, false
@@ -78,7 +78,7 @@ func (db *DB) RecordBounce(ctx context.Context, b newsletter.Bounce) (known, pas
 	return known, past, err
 }
 
-// SoftBounces implements newsletter.ReturnStore.
+// SoftBounces implements newsletter.FeedbackStore.
 func (db *DB) SoftBounces(ctx context.Context, subscriber int64, settled time.Duration) (count newsletter.SoftCount, err error) {
 	var arrived, since int64
 	at := now()
@@ -111,7 +111,7 @@ func scanBounce(rows *sql.Rows) (b newsletter.Bounce, err error) {
 	return b, err
 }
 
-// Bounces implements newsletter.ReturnStore.
+// Bounces implements newsletter.FeedbackStore.
 func (db *DB) Bounces(ctx context.Context) iter.Seq2[newsletter.Bounce, error] {
 	return func(yield func(newsletter.Bounce, error) bool) {
 		rows, err := db.reader.QueryContext(ctx, "SELECT "+bounceColumns+" ORDER BY b.id DESC")

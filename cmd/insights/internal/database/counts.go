@@ -45,7 +45,7 @@ func (db *DB) tally(ctx context.Context, query string, args ...any) (map[newslet
 		switch state {
 		case newsletter.Sent:
 		case newsletter.Deferred:
-			counts[newsletter.Waiting] -= n
+			counts[newsletter.Pending] -= n
 		default:
 			counts[newsletter.Sent] -= n
 		}

@@ -39,9 +39,9 @@ func (i inbox) Send(ctx context.Context, e newsletter.Envelope, message []byte) 
 		return err
 	})
 	if err != nil {
-		return newsletter.Outcome{Result: newsletter.NotSent, Text: err.Error()}
+		return newsletter.Outcome{Kind: newsletter.NotSent, Text: err.Error()}
 	}
-	return newsletter.Outcome{Result: newsletter.Accepted, Code: 250, Status: "2.0.0", Text: "kept in the inbox"}
+	return newsletter.Outcome{Kind: newsletter.Accepted, Code: 250, Status: "2.0.0", Text: "kept in the inbox"}
 }
 
 // InboxMails lists the newest 200 mails first.

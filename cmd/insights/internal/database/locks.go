@@ -28,13 +28,13 @@ func (db *DB) beginRecord(ctx context.Context, tx *sql.Tx, entries []newsletter.
 	}
 	var digests, readers []int64
 	for _, e := range entries {
-		if e.Mark != nil {
-			readers = append(readers, e.Mark.Ref.Subscriber)
+		if e.Begin != nil {
+			readers = append(readers, e.Begin.Ref.Subscriber)
 		}
-		if e.Settle != nil {
-			readers = append(readers, e.Settle.Ref.Subscriber)
-			if !e.Settle.State.Terminal() {
-				digests = append(digests, e.Settle.Ref.Digest)
+		if e.Result != nil {
+			readers = append(readers, e.Result.Ref.Subscriber)
+			if !e.Result.State.Terminal() {
+				digests = append(digests, e.Result.Ref.Digest)
 			}
 		}
 	}

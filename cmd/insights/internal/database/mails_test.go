@@ -41,11 +41,11 @@ func TestAReaderIsToldOfTheirMailsAndNobodyElses(t *testing.T) {
 		kinds := map[newsletter.MessageKind]bool{}
 		for _, m := range mails {
 			kinds[m.Kind] = true
-			if m.Email != own.Address.String() || m.State != newsletter.Waiting {
+			if m.Email != own.Address.String() || m.State != newsletter.Pending {
 				t.Errorf("%+v", m)
 			}
 		}
-		if !kinds[newsletter.DigestMail] || !kinds[newsletter.AlreadyMail] {
+		if !kinds[newsletter.DigestEmail] || !kinds[newsletter.AlreadyEmail] {
 			t.Errorf("kinds %v", kinds)
 		}
 		if back, err := db.BouncesOf(t.Context(), own.ID); err != nil || len(back) != 1 || back[0].Text != "full" {

@@ -23,7 +23,7 @@ const settingIdentity = "identity"
 type note struct {
 	identity string
 	senders  int64 // how many began
-	recorded int64 // entries of the ledger
+	recorded int64 // entries of the recorder
 }
 
 // String is as long for one note as for the next, so that they can be written over

@@ -189,30 +189,30 @@ func (db *DB) Variant(ctx context.Context, digest int64, number int) (newsletter
 	return v, explain(err)
 }
 
-const renditionColumns = "subject, html, text, base_url, rendered_at"
+const bodyColumns = "subject, html, text, base_url, rendered_at"
 
-func scanRendition(scan func(...any) error) (r newsletter.Rendition, ok bool, err error) {
+func scanBody(scan func(...any) error) (r newsletter.StoredBody, ok bool, err error) {
 	var at int64
 	err = scan(&r.Subject, &r.HTML, &r.Text, &r.BaseURL, &at)
 	r.Date = fromMillis(at)
 	return r, at != 0, err
 }
 
-// Rendition implements newsletter.OutboxStore.
-func (db *DB) Rendition(ctx context.Context, digest int64, variant int) (newsletter.Rendition, bool, error) {
-	r, ok, err := scanRendition(db.reader.QueryRowContext(ctx, "SELECT "+renditionColumns+" FROM variants WHERE digest_id = ?1 AND number = ?2", digest, variant).Scan)
+// Body implements newsletter.OutboxStore.
+func (db *DB) Body(ctx context.Context, digest int64, variant int) (newsletter.StoredBody, bool, error) {
+	r, ok, err := scanBody(db.reader.QueryRowContext(ctx, "SELECT "+bodyColumns+" FROM variants WHERE digest_id = ?1 AND number = ?2", digest, variant).Scan)
 	return r, ok, explain(err)
 }
 
 // SaveRendition implements newsletter.OutboxStore.
-func (db *DB) SaveRendition(ctx context.Context, digest int64, variant int, r newsletter.Rendition) (kept newsletter.Rendition, err error) {
+func (db *DB) SaveBody(ctx context.Context, digest int64, variant int, r newsletter.StoredBody) (kept newsletter.StoredBody, err error) {
 	err = db.bookkeep(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `UPDATE variants SET subject = ?3, html = ?4, text = ?5, base_url = ?6, rendered_at = ?7
 			WHERE digest_id = ?1 AND number = ?2 AND rendered_at = 0`, digest, variant, r.Subject, r.HTML, r.Text, r.BaseURL, millis(r.Date))
 		if err != nil {
 			return err
 		}
-		kept, _, err = scanRendition(tx.QueryRowContext(ctx, "SELECT "+renditionColumns+" FROM variants WHERE digest_id = ?1 AND number = ?2", digest, variant).Scan)
+		kept, _, err = scanBody(tx.QueryRowContext(ctx, "SELECT "+bodyColumns+" FROM variants WHERE digest_id = ?1 AND number = ?2", digest, variant).Scan)
 		return err
 	})
 	return kept, err
@@ -228,7 +228,7 @@ func (db *DB) FailDigest(ctx context.Context, digest int64, reason string) error
 	})
 }
 
-// dueDeliveries are due mails of digest ?1 with what their letters need. It is run
+// dueDeliveries are due mails of digest ?1 with what their messages need. It is run
 // once for some hundreds of mails.
 const dueDeliveries = `SELECT o.subscriber_id, o.base_id, o.target_id, o.variant, o.attempts, o.email, coalesce(s.public_id, ''), coalesce(s.email, ''), coalesce(s.name, ''), coalesce(s.confirmed_at, 0)
 	FROM deliveries o LEFT JOIN subscribers s ON s.id = o.subscriber_id
@@ -276,10 +276,10 @@ func (db *DB) ClaimDeliveries(ctx context.Context, worker string, digest int64, 
 			return err
 		}
 		err = each(ctx, tx, func(rows *sql.Rows) error {
-			t := newsletter.Task{Kind: newsletter.DigestMail, Ref: newsletter.Ref{Digest: digest}}
+			t := newsletter.Task{Kind: newsletter.DigestEmail, Ref: newsletter.Ref{Digest: digest}}
 			var address string
 			var confirmed int64
-			err := rows.Scan(&t.Ref.Subscriber, &t.Route.Base, &t.Route.Target, &t.Variant, &t.Attempts, &t.To, &t.Subscriber.PublicID, &address, &t.Subscriber.Name, &confirmed)
+			err := rows.Scan(&t.Ref.Subscriber, &t.Change.Base, &t.Change.Target, &t.Variant, &t.Attempts, &t.To, &t.Subscriber.PublicID, &address, &t.Subscriber.Name, &confirmed)
 			// Without an address a mail ends by itself; the others go on.
 			t.Subscriber.Address, _ = subscribers.ParseAddress(address)
 			t.Subscriber.ID, t.Subscriber.ConfirmedAt = t.Ref.Subscriber, fromMillis(confirmed)

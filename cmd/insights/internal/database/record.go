@@ -14,16 +14,16 @@ import (
 // Most mails are of one kind: sent to a reader who is as they were when it was
 // planned. Those go through a few statements for all of them; every other one is
 // looked at by itself.
-func (db *DB) Record(ctx context.Context, worker string, entries []newsletter.Entry) ([]newsletter.Verdict, error) {
-	verdicts := make([]newsletter.Verdict, len(entries))
-	var sent []newsletter.Settlement
+func (db *DB) Record(ctx context.Context, worker string, entries []newsletter.Entry) ([]newsletter.Action, error) {
+	actions := make([]newsletter.Action, len(entries))
+	var sent []newsletter.Result
 	var marks []mark
 	for i, e := range entries {
-		if e.Mark != nil && e.Mark.Ref.Message == 0 {
-			marks = append(marks, mark{*e.Mark, i})
+		if e.Begin != nil && e.Begin.Ref.Message == 0 {
+			marks = append(marks, mark{*e.Begin, i})
 		}
-		if e.Settle != nil && isPlain(*e.Settle) {
-			sent = append(sent, *e.Settle)
+		if e.Result != nil && isPlain(*e.Result) {
+			sent = append(sent, *e.Result)
 		}
 	}
 	err := db.bookkeep(ctx, func(tx *sql.Tx) error {
@@ -37,38 +37,38 @@ func (db *DB) Record(ctx context.Context, worker string, entries []newsletter.En
 		for _, e := range entries {
 			var err error
 			switch {
-			case e.Settle == nil || isPlain(*e.Settle):
-			case e.Settle.Ref.Message != 0:
-				err = settleMessage(ctx, tx, worker, *e.Settle, at)
+			case e.Result == nil || isPlain(*e.Result):
+			case e.Result.Ref.Message != 0:
+				err = settleMessage(ctx, tx, worker, *e.Result, at)
 			default:
-				err = settleDelivery(ctx, tx, worker, *e.Settle, at)
+				err = settleDelivery(ctx, tx, worker, *e.Result, at)
 			}
 			if err != nil {
 				return err
 			}
 		}
 		for i, e := range entries {
-			if e.Mark == nil || e.Mark.Ref.Message == 0 {
+			if e.Begin == nil || e.Begin.Ref.Message == 0 {
 				continue
 			}
 			var err error
-			if verdicts[i], err = markMessage(ctx, tx, worker, *e.Mark, at); err != nil {
+			if actions[i], err = markMessage(ctx, tx, worker, *e.Begin, at); err != nil {
 				return err
 			}
 		}
-		return db.markDeliveries(ctx, tx, worker, marks, at, verdicts)
+		return db.markDeliveries(ctx, tx, worker, marks, at, actions)
 	})
-	return verdicts, err
+	return actions, err
 }
 
-// isPlain says that a settlement is of the usual kind.
-func isPlain(s newsletter.Settlement) bool {
+// isPlain says that a result is of the usual kind.
+func isPlain(s newsletter.Result) bool {
 	return s.Ref.Message == 0 && s.State == newsletter.Sent && s.Received
 }
 
 // mark is a delivery's mark with its place among the entries.
 type mark struct {
-	newsletter.Mark
+	newsletter.Begin
 	entry int
 }
 
@@ -93,13 +93,13 @@ var markBatch = batch{
 
 // markDeliveries makes claimed deliveries `sending` where nothing has changed
 // since they were planned, and looks closer at the others.
-func (db *DB) markDeliveries(ctx context.Context, tx *sql.Tx, worker string, marks []mark, at int64, verdicts []newsletter.Verdict) error {
+func (db *DB) markDeliveries(ctx context.Context, tx *sql.Tx, worker string, marks []mark, at int64, actions []newsletter.Action) error {
 	// Two mails to one reader are not to be in flight together: the second is
 	// looked at when the first one's mark stands.
 	var together, others []mark
 	seen := make(map[int64]bool, len(marks))
 	for _, m := range marks {
-		verdicts[m.entry] = newsletter.Go
+		actions[m.entry] = newsletter.ActionSend
 		if seen[m.Ref.Subscriber] {
 			others = append(others, m)
 		} else {
@@ -108,7 +108,7 @@ func (db *DB) markDeliveries(ctx context.Context, tx *sql.Tx, worker string, mar
 		seen[m.Ref.Subscriber] = true
 	}
 	closer := func(m mark) (err error) {
-		verdicts[m.entry], err = recheck(ctx, tx, worker, m.Mark, at)
+		actions[m.entry], err = recheck(ctx, tx, worker, m.Begin, at)
 		return err
 	}
 	for _, some := range [][]mark{together, others} {
@@ -148,11 +148,11 @@ var (
 
 // settleSent records accepted deliveries and moves their readers. One that another
 // worker took over is left as it is listed there: uncertain.
-func (db *DB) settleSent(ctx context.Context, tx *sql.Tx, worker string, sent []newsletter.Settlement, at int64) error {
+func (db *DB) settleSent(ctx context.Context, tx *sql.Tx, worker string, sent []newsletter.Result, at int64) error {
 	others := make(map[newsletter.Ref]bool)
-	err := run(ctx, db, tx, &sentBatch, []any{at, worker}, sent, func(args []any, s newsletter.Settlement) []any {
-		return append(args, s.Ref.Digest, s.Ref.Subscriber, s.Route.Base, s.Route.Target, s.Code, s.Reason)
-	}, func(s newsletter.Settlement) error {
+	err := run(ctx, db, tx, &sentBatch, []any{at, worker}, sent, func(args []any, s newsletter.Result) []any {
+		return append(args, s.Ref.Digest, s.Ref.Subscriber, s.Change.Base, s.Change.Target, s.Code, s.Reason)
+	}, func(s newsletter.Result) error {
 		others[s.Ref] = true
 		return settleDelivery(ctx, tx, worker, s, at)
 	})
@@ -160,17 +160,17 @@ func (db *DB) settleSent(ctx context.Context, tx *sql.Tx, worker string, sent []
 		return err
 	}
 	// A copy: the transaction may run again, with all of them.
-	sent = slices.DeleteFunc(slices.Clone(sent), func(s newsletter.Settlement) bool { return others[s.Ref] })
-	return run(ctx, db, tx, &receivedBatch, nil, sent, func(args []any, s newsletter.Settlement) []any {
-		return append(args, s.Ref.Subscriber, s.Route.Base, s.Route.Target)
-	}, func(s newsletter.Settlement) error {
-		return received(ctx, tx, s.Ref.Subscriber, s.Route.Base, s.Route.Target)
+	sent = slices.DeleteFunc(slices.Clone(sent), func(s newsletter.Result) bool { return others[s.Ref] })
+	return run(ctx, db, tx, &receivedBatch, nil, sent, func(args []any, s newsletter.Result) []any {
+		return append(args, s.Ref.Subscriber, s.Change.Base, s.Change.Target)
+	}, func(s newsletter.Result) error {
+		return received(ctx, tx, s.Ref.Subscriber, s.Change.Base, s.Change.Target)
 	})
 }
 
 // recheck decides about a claimed delivery whose reader or digest has changed
 // since it was planned.
-func recheck(ctx context.Context, tx *sql.Tx, worker string, m newsletter.Mark, at int64) (newsletter.Verdict, error) {
+func recheck(ctx context.Context, tx *sql.Tx, worker string, m newsletter.Begin, at int64) (newsletter.Action, error) {
 	row := delivery{tx: tx, ref: m.Ref, at: at}
 	err := tx.QueryRowContext(ctx, "SELECT variant, base_id, target_id FROM deliveries WHERE digest_id = ?1 AND subscriber_id = ?2 AND owner = ?3 AND state = 'claimed' /*pg FOR UPDATE */",
 		m.Ref.Digest, m.Ref.Subscriber, worker).Scan(&row.variant, &row.base, &row.target)
@@ -178,33 +178,33 @@ func recheck(ctx context.Context, tx *sql.Tx, worker string, m newsletter.Mark, 
 		return markedBefore(ctx, tx, "deliveries WHERE digest_id = ?1 AND subscriber_id = ?2 AND owner = ?3 AND state = 'sending'", m.Ref.Digest, m.Ref.Subscriber, worker)
 	}
 	if err != nil {
-		return newsletter.Drop, err
+		return newsletter.ActionDrop, err
 	}
 	d, err := scanDigest(tx.QueryRowContext(ctx, "SELECT "+digestColumns+" FROM digests d WHERE d.id = ?1", m.Ref.Digest).Scan)
 	if err != nil {
-		return newsletter.Drop, err
+		return newsletter.ActionDrop, err
 	}
 	if d.State != newsletter.DigestSending {
-		return newsletter.Drop, row.giveBack(ctx, at, "")
+		return newsletter.ActionDrop, row.giveBack(ctx, at, "")
 	}
 	var holds bool
 	if err := tx.QueryRowContext(ctx, "SELECT "+held).Scan(&holds); err != nil || holds {
-		return newsletter.Drop, errors.Join(err, row.giveBack(ctx, at, ""))
+		return newsletter.ActionDrop, errors.Join(err, row.giveBack(ctx, at, ""))
 	}
 	b, err := readBits(ctx, tx)
 	if err != nil {
-		return newsletter.Drop, err
+		return newsletter.ActionDrop, err
 	}
 	reader, err := subscriber(ctx, tx, b, "s.id = ?1", m.Ref.Subscriber)
 	switch {
 	case isNotFound(err):
-		return newsletter.Drop, row.skip(ctx, "the subscriber is gone")
+		return newsletter.ActionDrop, row.skip(ctx, "the subscriber is gone")
 	case err != nil && !errors.Is(err, errUnreadable):
-		return newsletter.Drop, err
+		return newsletter.ActionDrop, err
 	case reader.Status != "confirmed":
-		return newsletter.Drop, row.skip(ctx, string(reader.Status))
+		return newsletter.ActionDrop, row.skip(ctx, string(reader.Status))
 	case millis(reader.PausedUntil) > at:
-		return newsletter.Drop, row.skip(ctx, "paused")
+		return newsletter.ActionDrop, row.skip(ctx, "paused")
 	}
 	return row.replan(ctx, m, d, reader)
 }
@@ -212,12 +212,12 @@ func recheck(ctx context.Context, tx *sql.Tx, worker string, m newsletter.Mark, 
 // markedBefore answers a mark that finds its mail not claimed. Either another worker
 // has it, or it is this mark come again, whose first commit was never answered:
 // nobody has sent anything yet.
-func markedBefore(ctx context.Context, tx *sql.Tx, own string, args ...any) (newsletter.Verdict, error) {
+func markedBefore(ctx context.Context, tx *sql.Tx, own string, args ...any) (newsletter.Action, error) {
 	var marked bool
 	if err := tx.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM "+own+")", args...).Scan(&marked); err != nil || !marked {
-		return newsletter.Drop, err
+		return newsletter.ActionDrop, err
 	}
-	return newsletter.Go, nil
+	return newsletter.ActionSend, nil
 }
 
 // delivery is one row while it is rechecked.
@@ -246,52 +246,52 @@ func (r *delivery) skip(ctx context.Context, reason string) error {
 const waitForOther = 60_000 // ms
 
 // replan sends what is still unread and wanted: all of it, or another variant.
-func (r *delivery) replan(ctx context.Context, m newsletter.Mark, d newsletter.Digest, reader storedSubscriber) (newsletter.Verdict, error) {
+func (r *delivery) replan(ctx context.Context, m newsletter.Begin, d newsletter.Digest, reader storedSubscriber) (newsletter.Action, error) {
 	variant, err := scanVariant(r.tx.QueryRowContext(ctx, "SELECT number, seqs, readers FROM variants WHERE digest_id = ?1 AND number = ?2", d.ID, r.variant).Scan)
 	if err != nil {
-		return newsletter.Drop, err
+		return newsletter.ActionDrop, err
 	}
 	current, err := position(ctx, r.tx, reader.position)
 	if err != nil {
-		return newsletter.Drop, err
+		return newsletter.ActionDrop, err
 	}
 	base, err := position(ctx, r.tx, r.base)
 	if err != nil {
-		return newsletter.Drop, err
+		return newsletter.ActionDrop, err
 	}
 	target, err := position(ctx, r.tx, r.target)
 	if err != nil {
-		return newsletter.Drop, err
+		return newsletter.ActionDrop, err
 	}
 	others, err := r.others(ctx)
 	if err != nil {
-		return newsletter.Drop, err
+		return newsletter.ActionDrop, err
 	}
 	if others.doubtful {
-		return newsletter.Drop, r.giveBack(ctx, r.at+waitForOther, "waits for another mail to this reader")
+		return newsletter.ActionDrop, r.giveBack(ctx, r.at+waitForOther, "waits for another mail to this reader")
 	}
 	items := d.ItemsOf(variant)
 	left, carried, arrived := newsletter.Recheck(items, base, target, current.Merge(others.uncertain), reader.Categories)
 	switch {
 	case len(left) == 0:
-		return newsletter.Drop, r.skip(ctx, "received meanwhile, or no longer chosen")
+		return newsletter.ActionDrop, r.skip(ctx, "received meanwhile, or no longer chosen")
 	case !arrived && others.earlier:
-		return newsletter.Drop, r.giveBack(ctx, r.at+waitForOther, "waits for an earlier mail to this reader")
+		return newsletter.ActionDrop, r.giveBack(ctx, r.at+waitForOther, "waits for an earlier mail to this reader")
 	case !arrived:
-		return newsletter.Drop, r.skip(ctx, "an earlier mail did not arrive; what it carried comes with the next digest")
+		return newsletter.ActionDrop, r.skip(ctx, "an earlier mail did not arrive; what it carried comes with the next digest")
 	case len(left) < len(items):
-		return newsletter.Drop, r.change(ctx, d, left)
+		return newsletter.ActionDrop, r.change(ctx, d, left)
 	}
 	to, err := intern(ctx, r.tx, current.Merge(carried))
 	if err != nil {
-		return newsletter.Drop, err
+		return newsletter.ActionDrop, err
 	}
 	_, err = r.tx.ExecContext(ctx, `UPDATE deliveries SET state = 'sending', attempts = attempts + 1, email = ?3, message_id = ?4, updated_at = ?5, base_id = ?6, target_id = ?7, categories = ?8
 		WHERE digest_id = ?1 AND subscriber_id = ?2`, r.ref.Digest, r.ref.Subscriber, m.To, m.MessageID, r.at, reader.position, to, reader.mask)
 	if err != nil {
-		return newsletter.Drop, err
+		return newsletter.ActionDrop, err
 	}
-	return newsletter.Go, nil
+	return newsletter.ActionSend, nil
 }
 
 // others is what other digests have on their way to a reader.
@@ -320,7 +320,7 @@ func (r *delivery) others(ctx context.Context) (others, error) {
 			target, err := newsletter.ParsePosition(vector)
 			o.uncertain = o.uncertain.Merge(target)
 			return err
-		case state == newsletter.InFlight, doubtful:
+		case state == newsletter.Sending, doubtful:
 			o.doubtful = true
 		}
 		o.earlier = o.earlier || earlier
@@ -367,7 +367,7 @@ func (r *delivery) change(ctx context.Context, d newsletter.Digest, left []newsl
 	return err
 }
 
-func settleDelivery(ctx context.Context, tx *sql.Tx, worker string, s newsletter.Settlement, at int64) error {
+func settleDelivery(ctx context.Context, tx *sql.Tx, worker string, s newsletter.Result, at int64) error {
 	if !s.State.Terminal() { // nothing is tried again of a digest that has ended meanwhile
 		var ended string
 		err := tx.QueryRowContext(ctx, "SELECT coalesce((SELECT state FROM digests WHERE id = ?1 AND state IN ('cancelled', 'failed')), '')", s.Ref.Digest).Scan(&ended)
@@ -379,7 +379,7 @@ func settleDelivery(ctx context.Context, tx *sql.Tx, worker string, s newsletter
 		}
 	}
 	next := int64(-1)
-	if s.State == newsletter.Waiting || s.State == newsletter.Deferred {
+	if s.State == newsletter.Pending || s.State == newsletter.Deferred {
 		next = millis(s.NextAt)
 	}
 	open := oneIf(!s.State.Terminal() || s.State == newsletter.Uncertain)

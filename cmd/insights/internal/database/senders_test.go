@@ -37,7 +37,7 @@ func (c *counter) Send(_ context.Context, e newsletter.Envelope, _ []byte) newsl
 		c.mails = make(map[string]int)
 	}
 	c.mails[e.To]++
-	return newsletter.Outcome{Result: newsletter.Accepted}
+	return newsletter.Outcome{Kind: newsletter.Accepted}
 }
 
 func (c *counter) count() (addresses, mails int) {
@@ -191,18 +191,18 @@ func TestTwoProcessesNeverWriteToOneReaderTogether(t *testing.T) {
 					if i == 1 {
 						at = from + 19 - n // against each other
 					}
-					entries = append(entries, newsletter.Entry{Mark: &newsletter.Mark{Ref: tasks[i][at].Ref, To: "x@example.com", MessageID: "m"}})
+					entries = append(entries, newsletter.Entry{Begin: &newsletter.Begin{Ref: tasks[i][at].Ref, To: "x@example.com", MessageID: "m"}})
 				}
-				verdicts, err := db.Record(t.Context(), fmt.Sprint("w", i), entries)
+				actions, err := db.Record(t.Context(), fmt.Sprint("w", i), entries)
 				if err != nil {
 					t.Error(err)
 					return
 				}
 				mu.Lock()
 				defer mu.Unlock()
-				for n, v := range verdicts {
-					if v == newsletter.Go {
-						started[entries[n].Mark.Ref.Subscriber]++
+				for n, v := range actions {
+					if v == newsletter.ActionSend {
+						started[entries[n].Begin.Ref.Subscriber]++
 					}
 				}
 			})

@@ -34,7 +34,7 @@ type desk struct {
 
 func (d *desk) Takes(address string) bool { return strings.HasPrefix(address, "bounce+") }
 
-func (d *desk) Receive(_ context.Context, to []string, message io.Reader) (string, error) {
+func (d *desk) HandleMessage(_ context.Context, to []string, message io.Reader) (string, error) {
 	raw, err := io.ReadAll(message)
 	if err != nil {
 		return "", err
@@ -127,13 +127,13 @@ func (j *journal) String() string {
 }
 
 // returns is what takes mails in earnest. None of these tests gets as far as its store.
-func returns(t *testing.T) *newsletter.Returns {
+func returns(t *testing.T) *newsletter.Feedback {
 	t.Helper()
 	keys, err := subscribers.NewKeyring(strings.Repeat("secret ", 8))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &newsletter.Returns{Registry: &subscribers.Registry{Keys: keys}, Complaints: "abuse@bounces.example.com", Log: slog.New(slog.DiscardHandler)}
+	return &newsletter.Feedback{Registry: &subscribers.Registry{Keys: keys}, Complaints: "abuse@bounces.example.com", Log: slog.New(slog.DiscardHandler)}
 }
 
 func TestAMailThatIsTooLargeIsRefused(t *testing.T) {
@@ -141,9 +141,9 @@ func TestAMailThatIsTooLargeIsRefused(t *testing.T) {
 	address := listen(t, "127.0.0.1:0", returns(t), slog.NewTextHandler(&log, nil))
 	line := strings.Repeat("x", 62) + "\r\n"
 	for lines, want := range map[int]string{
-		newsletter.MaxReturn/64 - 10: "",
-		newsletter.MaxReturn/64 + 1:  "552",
-		5 << 20 / 64:                 "552",
+		newsletter.MaxInbound/64 - 10: "",
+		newsletter.MaxInbound/64 + 1:  "552",
+		5 << 20 / 64:                  "552",
 	} {
 		err := smtp.SendMail(address, nil, "", []string{"abuse@bounces.example.com"}, []byte("Subject: a\r\n\r\n"+strings.Repeat(line, lines)))
 		if (want == "") != (err == nil) || err != nil && !strings.HasPrefix(err.Error(), want) {
@@ -159,7 +159,7 @@ func TestAMailThatIsTooLargeForAMaildirIsLeftAside(t *testing.T) {
 	dir := newMaildir(t)
 	var log journal
 	m := inbound.Maildir{Path: dir, Receiver: returns(t), Log: slog.New(slog.NewTextHandler(&log, nil)), Every: time.Millisecond}
-	if err := os.WriteFile(filepath.Join(dir, "new", "1.large.host"), make([]byte, newsletter.MaxReturn+1), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "new", "1.large.host"), make([]byte, newsletter.MaxInbound+1), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	run(t, &m)

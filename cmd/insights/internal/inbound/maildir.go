@@ -96,7 +96,7 @@ func (m *Maildir) take(ctx context.Context, name string) error {
 	if _, err := f.Seek(0, 0); err != nil {
 		return err
 	}
-	did, err := m.Receiver.Receive(ctx, to, f)
+	did, err := m.Receiver.HandleMessage(ctx, to, f)
 	switch {
 	case errors.Is(err, newsletter.ErrNotOurs):
 		m.Log.Info("a mail came in that is about none of ours", "file", name, "error", err)

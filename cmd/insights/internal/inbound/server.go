@@ -23,9 +23,9 @@ import (
 type Receiver interface {
 	// Takes reports whether mail to an address is for here.
 	Takes(address string) bool
-	// Receive acts on one mail. An error that wraps newsletter.ErrNotOurs or ErrTooLarge
+	// HandleMessage acts on one mail. An error that wraps newsletter.ErrNotOurs or ErrTooLarge
 	// is about the mail, any other about what keeps it from being handled now.
-	Receive(ctx context.Context, to []string, message io.Reader) (did string, err error)
+	HandleMessage(ctx context.Context, to []string, message io.Reader) (did string, err error)
 }
 
 // Server takes mails over SMTP (RFC 5321), or LMTP (RFC 2033) on a socket or where
@@ -65,7 +65,7 @@ func Listen(address, domain string, receiver Receiver, log *slog.Logger) (*Serve
 	s := &Server{receiver: receiver, log: log, listener: netutil.LimitListener(newFairListener(listener, mostOfOneClient, longestSession), mostConnections)}
 	s.server = smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) { return &session{server: s}, nil }))
 	s.server.LMTP, s.server.Domain = lmtp, domain
-	s.server.MaxRecipients, s.server.MaxMessageBytes, s.server.MaxLineLength = mostRecipients, newsletter.MaxReturn, 4000
+	s.server.MaxRecipients, s.server.MaxMessageBytes, s.server.MaxLineLength = mostRecipients, newsletter.MaxInbound, 4000
 	s.server.ReadTimeout, s.server.WriteTimeout = patience, patience
 	s.server.EnableSMTPUTF8 = true // or bounces of such mails are lost
 	s.server.ErrorLog = slog.NewLogLogger(log.Handler(), slog.LevelDebug)
@@ -130,10 +130,10 @@ func (c *session) Data(r io.Reader) error {
 	ctx, stop := context.WithTimeout(context.Background(), patience)
 	defer stop()
 	incoming := &noting{Reader: r}
-	did, err := c.server.receiver.Receive(ctx, c.to, incoming)
+	did, err := c.server.receiver.HandleMessage(ctx, c.to, incoming)
 	switch {
 	case errors.Is(err, smtp.ErrDataTooLarge), errors.Is(err, newsletter.ErrTooLarge): // whoever sees it first
-		c.server.log.Warn("a mail that came in was refused: it is too large", "recipients", len(c.to), "most_bytes", newsletter.MaxReturn)
+		c.server.log.Warn("a mail that came in was refused: it is too large", "recipients", len(c.to), "most_bytes", newsletter.MaxInbound)
 		return smtp.ErrDataTooLarge
 	case errors.Is(err, newsletter.ErrNotOurs): // taken all the same: its sender could do nothing about it
 		c.server.log.Info("a mail came in that is about none of ours", "error", err)

@@ -20,7 +20,7 @@ func (s *site) inbox(w http.ResponseWriter, r *http.Request) error {
 	}
 	v := &templates.InboxPage{Head: s.readerHead("Inbox")}
 	for _, m := range messages {
-		v.Letters = append(v.Letters, templates.Letter{
+		v.Messages = append(v.Messages, templates.InboxMessage{
 			Path: "/_inbox/" + strconv.FormatInt(m.ID, 10), To: m.To, Subject: m.Subject, At: m.At,
 		})
 	}
@@ -48,7 +48,7 @@ func (s *site) letter(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	v := &templates.LetterPage{
+	v := &templates.InboxMessagePage{
 		Head: s.readerHead(m.subject), Subject: m.subject, Headers: m.headers,
 		Text: spans(m.text), Links: links(m.html),
 	}

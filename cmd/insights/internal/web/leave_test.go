@@ -161,7 +161,7 @@ func TestReadersMoveToAnotherAddress(t *testing.T) {
 type mails struct{}
 
 func (mails) MailsOf(context.Context, int64) ([]newsletter.Delivery, error) {
-	return []newsletter.Delivery{{Kind: newsletter.DigestMail, Ref: newsletter.Ref{Digest: 7}, State: newsletter.Sent, Email: "ada@example.com"}}, nil
+	return []newsletter.Delivery{{Kind: newsletter.DigestEmail, Ref: newsletter.Ref{Digest: 7}, State: newsletter.Sent, Email: "ada@example.com"}}, nil
 }
 
 func (mails) BouncesOf(context.Context, int64) ([]newsletter.Bounce, error) {

@@ -14,9 +14,9 @@ import (
 
 // Reports takes what a relay says of mails.
 type Reports interface {
-	// Reported acts on a report and says what it did. newsletter.ErrReport,
+	// HandleWebhook acts on a report and says what it did. newsletter.ErrReport,
 	// newsletter.ErrNotOurs.
-	Reported(ctx context.Context, report newsletter.RelayReport) (did string, err error)
+	HandleWebhook(ctx context.Context, report newsletter.RelayReport) (did string, err error)
 }
 
 // reportJSON is what a relay posts, signed by Standard Webhooks.
@@ -52,7 +52,7 @@ func (s *site) report(w http.ResponseWriter, r *http.Request) error {
 		return answerInText(w, http.StatusBadRequest, `The report is not of the form {"type": "bounce", "data": {…}}.`)
 	}
 	data := posted.Data
-	did, err := s.Reports.Reported(r.Context(), newsletter.RelayReport{
+	did, err := s.Reports.HandleWebhook(r.Context(), newsletter.RelayReport{
 		ID: r.Header.Get(standardwebhooks.HeaderWebhookID), Type: posted.Type, ReturnPath: data.ReturnPath, MessageID: data.MessageID,
 		Class: data.Class, Code: data.Code, Status: data.Status, Text: data.Text,
 	})

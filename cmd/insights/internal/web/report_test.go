@@ -23,7 +23,7 @@ type reported struct {
 	last newsletter.RelayReport
 }
 
-func (r *reported) Reported(_ context.Context, report newsletter.RelayReport) (string, error) {
+func (r *reported) HandleWebhook(_ context.Context, report newsletter.RelayReport) (string, error) {
 	r.last = report
 	return "suppressed over a bounce", r.err
 }

@@ -17,7 +17,7 @@ func relayReports(w *world) {
 	r := w.returns()
 	report := func(report newsletter.RelayReport) string {
 		w.Helper()
-		did, err := r.Reported(w.Context(), report)
+		did, err := r.HandleWebhook(w.Context(), report)
 		w.check(err)
 		return did
 	}
@@ -44,12 +44,12 @@ func relayReports(w *world) {
 		{ID: "msg_7", Type: "bounce", Class: "hard", MessageID: "1.2@example.com"},
 		{ID: "msg_8", Type: "bounce", Class: "hard", ReturnPath: "cal@example.com"},
 	} {
-		if _, err := r.Reported(w.Context(), nobody); !errors.Is(err, newsletter.ErrNotOurs) {
+		if _, err := r.HandleWebhook(w.Context(), nobody); !errors.Is(err, newsletter.ErrNotOurs) {
 			w.Errorf("%+v: %v", nobody, err)
 		}
 	}
 	for _, class := range []string{"", "dreadful"} {
-		_, err := r.Reported(w.Context(), newsletter.RelayReport{ID: "msg_9", Type: "bounce", ReturnPath: w.path(d.ID, "cal"), Class: class})
+		_, err := r.HandleWebhook(w.Context(), newsletter.RelayReport{ID: "msg_9", Type: "bounce", ReturnPath: w.path(d.ID, "cal"), Class: class})
 		if !errors.Is(err, newsletter.ErrReport) {
 			w.Errorf("a bounce of class %q: %v", class, err)
 		}

@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// ledger is the group-commit writer: marks and settlements of all connections go
+// recorder is the group-commit writer: marks and results of all connections go
 // through one goroutine, which takes one, drains what else waits, stores them in
 // one durable transaction and then wakes those who wait. Alone an entry costs one
 // commit; under load many share it.
-type ledger struct {
+type recorder struct {
 	store   OutboxStore
 	worker  string
 	entries chan pending
@@ -29,27 +29,27 @@ type pending struct {
 }
 
 type answer struct {
-	verdict Verdict
-	err     error
+	action Action
+	err    error
 }
 
 // batch is how many entries share a transaction at most.
-const batch = 200
+const maxEntries = 200
 
-func newLedger(store OutboxStore, worker string, failed func(error), quiet func()) *ledger {
-	return &ledger{store: store, worker: worker, entries: make(chan pending, batch), failed: failed, quiet: quiet}
+func newRecorder(store OutboxStore, worker string, failed func(error), quiet func()) *recorder {
+	return &recorder{store: store, worker: worker, entries: make(chan pending, maxEntries), failed: failed, quiet: quiet}
 }
 
 // run stores entries until the channel is closed. ctx must outlive the senders:
 // what was sent is to be recorded even while the program shuts down.
-func (l *ledger) run(ctx context.Context) {
-	for first := range l.entries {
+func (r *recorder) run(ctx context.Context) {
+	for first := range r.entries {
 		waiting := []pending{first}
 		runtime.Gosched() // whoever is about to hand in an entry does it first
 	drain:
-		for len(waiting) < batch {
+		for len(waiting) < maxEntries {
 			select {
-			case next, ok := <-l.entries:
+			case next, ok := <-r.entries:
 				if !ok {
 					break drain
 				}
@@ -58,62 +58,62 @@ func (l *ledger) run(ctx context.Context) {
 				break drain
 			}
 		}
-		l.commit(ctx, waiting)
-		if len(l.entries) == 0 {
-			l.quiet()
+		r.commit(ctx, waiting)
+		if len(r.entries) == 0 {
+			r.quiet()
 		}
 	}
 }
 
-func (l *ledger) commit(ctx context.Context, waiting []pending) {
+func (r *recorder) commit(ctx context.Context, waiting []pending) {
 	entries := make([]Entry, len(waiting))
 	for i, w := range waiting {
 		entries[i] = w.entry
 	}
-	verdicts := l.write(ctx, entries)
+	actions := r.write(ctx, entries)
 	for i, w := range waiting {
-		if l.err != nil {
-			w.done <- answer{Drop, l.err}
+		if r.err != nil {
+			w.done <- answer{ActionDrop, r.err}
 		} else {
-			w.done <- answer{verdicts[i], nil}
+			w.done <- answer{actions[i], nil}
 		}
 	}
 }
 
 // write stores entries, patiently: an outcome that is not stored is a mail sent
 // twice. After some ten seconds of refusals, or a minute and a half of silence, the
-// ledger counts as failed.
-func (l *ledger) write(ctx context.Context, entries []Entry) []Verdict {
-	if l.err != nil {
+// recorder counts as failed.
+func (r *recorder) write(ctx context.Context, entries []Entry) []Action {
+	if r.err != nil {
 		return nil
 	}
 	for wait := 100 * time.Millisecond; ; wait *= 4 {
-		verdicts, err := l.record(ctx, entries)
+		actions, err := r.record(ctx, entries)
 		switch {
-		case err == nil && len(verdicts) == len(entries):
-			return verdicts
+		case err == nil && len(actions) == len(entries):
+			return actions
 		case err == nil:
-			err = fmt.Errorf("the outbox answered %d of %d entries", len(verdicts), len(entries))
+			err = fmt.Errorf("the outbox answered %d of %d entries", len(actions), len(entries))
 		}
 		if wait > 10*time.Second {
-			l.err = fmt.Errorf("record what became of mails: %w", err)
-			l.failed(l.err)
+			r.err = fmt.Errorf("record what became of mails: %w", err)
+			r.failed(r.err)
 			return nil
 		}
 		time.Sleep(wait)
 	}
 }
 
-func (l *ledger) record(ctx context.Context, entries []Entry) ([]Verdict, error) {
+func (r *recorder) record(ctx context.Context, entries []Entry) ([]Action, error) {
 	ctx, stop := context.WithTimeout(ctx, storeAnswers)
 	defer stop()
-	return l.store.Record(ctx, l.worker, entries)
+	return r.store.Record(ctx, r.worker, entries)
 }
 
 // submit hands in an entry and returns where its answer comes when it is durable.
 // Entries are stored in the order in which they are handed in.
-func (l *ledger) submit(e Entry) <-chan answer {
+func (r *recorder) submit(e Entry) <-chan answer {
 	done := make(chan answer, 1)
-	l.entries <- pending{e, done}
+	r.entries <- pending{e, done}
 	return done
 }

@@ -32,8 +32,8 @@ var returnTests = []test{
 	{"of who was forgotten no words are kept", bounceOfForgotten},
 }
 
-func (w *world) returns() *newsletter.Returns {
-	return &newsletter.Returns{Store: w.store, Registry: w.registry, Log: w.log, Pause: w.store.Pause}
+func (w *world) returns() *newsletter.Feedback {
+	return &newsletter.Feedback{Store: w.store, Registry: w.registry, Log: w.log, Pause: w.store.Pause}
 }
 
 // path is the return path of a mail.
@@ -83,9 +83,9 @@ Content-Type: text/rfc822-headers
 
 const unknownUser = "550 5.1.1 <somebody@example.com>: Recipient address rejected: User unknown"
 
-func (w *world) receive(r *newsletter.Returns, to, message string) string {
+func (w *world) receive(r *newsletter.Feedback, to, message string) string {
 	w.Helper()
-	did, err := r.Receive(w.Context(), []string{to}, strings.NewReader(message))
+	did, err := r.HandleMessage(w.Context(), []string{to}, strings.NewReader(message))
 	w.check(err)
 	return did
 }
@@ -144,7 +144,7 @@ func forgedBounce(w *world) {
 		if forged == path {
 			continue
 		}
-		_, err := r.Receive(w.Context(), []string{forged}, strings.NewReader(notification("5.1.1", unknownUser, "")))
+		_, err := r.HandleMessage(w.Context(), []string{forged}, strings.NewReader(notification("5.1.1", unknownUser, "")))
 		if !errors.Is(err, newsletter.ErrNotOurs) || r.Takes(forged) {
 			w.Errorf("%s: %v", forged, err)
 		}
@@ -159,7 +159,7 @@ func bounceByMessageID(w *world) {
 	w.receive(w.returns(), "bounces@example.com", notification("5.1.1", unknownUser, "Message-ID: <"+id+">\n"))
 	w.wantStatus("ada", subscribers.Suppressed)
 	w.wantStatus("ben", subscribers.Confirmed)
-	_, err := w.returns().Receive(w.Context(), nil, strings.NewReader(notification("5.1.1", unknownUser, "Message-ID: <x.y@example.com>\n")))
+	_, err := w.returns().HandleMessage(w.Context(), nil, strings.NewReader(notification("5.1.1", unknownUser, "Message-ID: <x.y@example.com>\n")))
 	if !errors.Is(err, newsletter.ErrNotOurs) {
 		w.Errorf("a Message-ID of nobody: %v", err)
 	}
@@ -237,17 +237,17 @@ func blockedMails(w *world) {
 	r := w.returns()
 	s := server{takes: time.Second, answer: func(to string, n int) newsletter.Outcome {
 		if strings.HasPrefix(to, "reader3") || strings.HasPrefix(to, "reader4") { // 22 of them
-			return newsletter.Outcome{Result: newsletter.Permanent, Code: 550, Status: "5.7.1", Text: "blocked: your network is on a blocklist"}
+			return newsletter.Outcome{Kind: newsletter.Permanent, Code: 550, Status: "5.7.1", Text: "blocked: your network is on a blocklist"}
 		}
 		return accepted
 	}}
 	worker := w.worker(&s)
 	worker.OnOutcome = func(ctx context.Context, ref newsletter.Ref, o newsletter.Outcome) {
-		if o.Result == newsletter.Accepted {
-			r.Arrived(ref.Digest)
+		if o.Kind == newsletter.Accepted {
+			r.NoteDelivered(ref.Digest)
 			return
 		}
-		w.check(r.Refused(ctx, ref, o))
+		w.check(r.HandleRefusal(ctx, ref, o))
 	}
 	stop := w.start(worker)
 	time.Sleep(time.Minute)
@@ -330,7 +330,7 @@ func mailForSeveral(w *world) {
 	d := w.sent("e1")
 	r := w.returns()
 	to := []string{"unsubscribe+forged@bounces.example.com", w.leaving("ada"), w.leaving("ben"), w.path(d.ID, "cal"), w.path(d.ID, "dot")}
-	_, err := r.Receive(w.Context(), to, strings.NewReader(notification("5.1.1", unknownUser, "")))
+	_, err := r.HandleMessage(w.Context(), to, strings.NewReader(notification("5.1.1", unknownUser, "")))
 	w.check(err)
 	for name, want := range map[string]subscribers.Status{
 		"ada": subscribers.Unsubscribed, "ben": subscribers.Unsubscribed, "cal": subscribers.Suppressed, "dot": subscribers.Suppressed,
@@ -340,7 +340,7 @@ func mailForSeveral(w *world) {
 	if all := collect(w, w.store.Bounces(w.Context())); len(all) != 2 {
 		w.Errorf("on record: %+v", all)
 	}
-	_, err = r.Receive(w.Context(), to[:1], strings.NewReader(""))
+	_, err = r.HandleMessage(w.Context(), to[:1], strings.NewReader(""))
 	if !errors.Is(err, newsletter.ErrNotOurs) {
 		w.Errorf("a forged token: %v", err)
 	}
@@ -354,7 +354,7 @@ func mailThatFailsForOne(w *world) {
 	r := w.returns()
 	r.Registry = &subscribers.Registry{Store: failsFor{w.registry.Store, address("ada")}, Keys: w.registry.Keys}
 	to := []string{w.leaving("ada"), w.leaving("ben"), w.path(d.ID, "cal")}
-	_, err := r.Receive(w.Context(), to, strings.NewReader(notification("5.1.1", unknownUser, "")))
+	_, err := r.HandleMessage(w.Context(), to, strings.NewReader(notification("5.1.1", unknownUser, "")))
 	if !errors.Is(err, errDisk) {
 		w.Errorf("the store's error is %v", err)
 	}
@@ -381,8 +381,8 @@ func (f failsFor) Edit(ctx context.Context, key string, change func(*subscribers
 func endlessMail(w *world) {
 	w.join("engineering", "ada")
 	d := w.sent("e1")
-	mail := notification("5.1.1", unknownUser, "") + strings.Repeat("x", newsletter.MaxReturn)
-	_, err := w.returns().Receive(w.Context(), []string{w.path(d.ID, "ada")}, strings.NewReader(mail))
+	mail := notification("5.1.1", unknownUser, "") + strings.Repeat("x", newsletter.MaxInbound)
+	_, err := w.returns().HandleMessage(w.Context(), []string{w.path(d.ID, "ada")}, strings.NewReader(mail))
 	if !errors.Is(err, newsletter.ErrTooLarge) || errors.Is(err, newsletter.ErrNotOurs) || !strings.Contains(err.Error(), "larger than 1 MB") {
 		w.Errorf("a mail of more than a megabyte: %v", err)
 	}
@@ -399,15 +399,15 @@ func refusedInSession(w *world) {
 			return never
 		}
 		if to == address("cal") { // each time, until it is too late
-			return newsletter.Outcome{Result: newsletter.Temporary, Code: 452, Status: "4.2.2", Text: "452 4.2.2 mailbox full"}
+			return newsletter.Outcome{Kind: newsletter.Temporary, Code: 452, Status: "4.2.2", Text: "452 4.2.2 mailbox full"}
 		}
 		return accepted
 	}}
 	worker := w.worker(&s)
 	worker.Retry = newsletter.Retry{First: time.Second, Most: 4 * time.Second, Deadline: 30 * time.Second}
 	worker.OnOutcome = func(ctx context.Context, ref newsletter.Ref, o newsletter.Outcome) {
-		if o.Result != newsletter.Accepted {
-			w.check(r.Refused(ctx, ref, o))
+		if o.Kind != newsletter.Accepted {
+			w.check(r.HandleRefusal(ctx, ref, o))
 		}
 	}
 	stop := w.start(worker)
@@ -438,7 +438,7 @@ func movedAddress(w *world) {
 	if all := collect(w, w.store.Bounces(w.Context())); len(all) != 1 || all[0].Subscriber != 0 || all[0].Text != "" {
 		w.Errorf("on record: %+v", all)
 	}
-	_, err := w.returns().Reported(w.Context(), newsletter.RelayReport{ID: "msg_1", Type: "complaint", ReturnPath: path})
+	_, err := w.returns().HandleWebhook(w.Context(), newsletter.RelayReport{ID: "msg_1", Type: "complaint", ReturnPath: path})
 	w.check(err)
 	w.wantStatus("moved", subscribers.Unsubscribed) // it is their mail all the same
 	suppressed := collect(w, w.store.Suppressions(w.Context()))

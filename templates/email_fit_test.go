@@ -25,11 +25,11 @@ func wordy(n int) []newsletter.Item {
 }
 
 // personal puts in what is longest of a reader's own.
-func personal(r newsletter.Rendered) newsletter.Rendered {
+func personal(r newsletter.Body) newsletter.Body {
 	token := strings.Repeat("T", 100)
 	fill := func(s, address string) string {
-		return strings.NewReplacer(newsletter.MarkUnsubscribe, token, newsletter.MarkPreferences, token,
-			newsletter.MarkAddress, address, newsletter.MarkSince, "17 September 2026").Replace(s)
+		return strings.NewReplacer(newsletter.PlaceholderUnsubscribe, token, newsletter.PlaceholderPreferences, token,
+			newsletter.PlaceholderAddress, address, newsletter.PlaceholderSince, "17 September 2026").Replace(s)
 	}
 	r.HTML = fill(r.HTML, strings.Repeat("&#39;", 254))
 	r.Text = fill(r.Text, strings.Repeat("'", 254))
@@ -38,7 +38,7 @@ func personal(r newsletter.Rendered) newsletter.Rendered {
 
 func TestAnyDigestStaysBelowWhatMailProgramsCutOff(t *testing.T) {
 	m := newMail(t, mailSite())
-	for name, e := range map[string]newsletter.Edition{
+	for name, e := range map[string]newsletter.DigestContent{
 		"40 long insights":                 edition("weekly", wordy(40), nil),
 		"40 long insights and 200 titles":  edition("weekly", wordy(40), wordy(240)[40:]),
 		"300 insights in full":             edition("weekly", wordy(300), nil),
@@ -124,7 +124,7 @@ func TestEndlessEditionTextIsRefusedWithWhatToDo(t *testing.T) {
 
 func BenchmarkDigest(b *testing.B) {
 	m := newMail(b, mailSite())
-	for name, e := range map[string]newsletter.Edition{
+	for name, e := range map[string]newsletter.DigestContent{
 		"12 insights":  edition("weekly", many(12), nil),
 		"600 insights": edition("weekly", many(40), many(600)[40:]),
 	} {

@@ -22,7 +22,7 @@ var awkward = []newsletter.Item{
 	{Slug: `a"b/../c?d#e`, Title: "Two\nLines\r\n\r\nUnsubscribe:\nhttps://evil.example/", Summary: "Bell \a, null \x00, escape \x1b[31m, invalid \xff, tab\tand no-break\u00a0space.", CategoryName: "Line\nbreak", Minutes: 6},
 }
 
-func awkwardEdition() newsletter.Edition {
+func awkwardEdition() newsletter.DigestContent {
 	items := slices.Clone(awkward)
 	for i := range items {
 		items[i].Date = time.Date(2026, 1, 4-i, 0, 0, 0, 0, time.UTC)
@@ -116,10 +116,10 @@ func TestLinkOfAnInsightIsAnAddressWhateverItsSlug(t *testing.T) {
 func TestNoticesNeverCarryTheNameSomebodyTyped(t *testing.T) {
 	const name = "You won! https://evil.example/"
 	m := newMail(t, mailSite())
-	for _, kind := range []newsletter.MessageKind{newsletter.ConfirmMail, newsletter.AlreadyMail, newsletter.MovedMail} {
+	for _, kind := range []newsletter.MessageKind{newsletter.ConfirmEmail, newsletter.AlreadyEmail, newsletter.MovedEmail} {
 		n := notice(kind)
 		n.Name = name
-		r, err := m.Notice(n)
+		r, err := m.Single(n)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -133,17 +133,17 @@ func TestNoticesNeverCarryTheNameSomebodyTyped(t *testing.T) {
 
 func TestNoticesKeepAwkwardAddressesAndCategoriesAsText(t *testing.T) {
 	m := newMail(t, mailSite())
-	for _, kind := range []newsletter.MessageKind{newsletter.ConfirmMail, newsletter.AlreadyMail, newsletter.MovedMail} {
+	for _, kind := range []newsletter.MessageKind{newsletter.ConfirmEmail, newsletter.AlreadyEmail, newsletter.MovedEmail} {
 		n := notice(kind)
 		n.Address = "o'brien&{x}<b>@example.org"
 		n.Categories = []string{"gone<i>", "leadership"}
 		n.AskedAt, n.ExpiresAt = time.Time{}, time.Time{}
-		r, err := m.Notice(n)
+		r, err := m.Single(n)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for part, s := range map[string]string{"html": words(t, r.HTML), "text": strings.Join(strings.Fields(r.Text), " ")} {
-			if !strings.Contains(s, n.Address) || kind != newsletter.MovedMail && !strings.Contains(s, "Leadership and gone<i>") {
+			if !strings.Contains(s, n.Address) || kind != newsletter.MovedEmail && !strings.Contains(s, "Leadership and gone<i>") {
 				t.Errorf("%s, %s: %s", kind, part, s)
 			}
 			if strings.Contains(s, "0001") || strings.Contains(s, "until") {

@@ -17,20 +17,20 @@ import (
 	"github.com/scaledbydesign/insights/newsletter/smtp"
 )
 
-// master is a letter with every mark in every place where one may stand.
-func master() newsletter.Letter {
-	letter := digest()
-	letter.MessageID, letter.To, letter.ToName = "", "", ""
-	letter.Text = newsletter.MarkAddress + " begins, and\n." + newsletter.MarkSince + "\n  two  blanks \t\n" + letter.Text +
-		"\nhttps://example.com/unsubscribe/" + newsletter.MarkUnsubscribe + newsletter.MarkPreferences + "\n\n"
-	letter.HTML = strings.Replace(letter.HTML, "</body>", "<p>To "+newsletter.MarkAddress+" since "+newsletter.MarkSince+",   <a href=\"https://example.com/preferences/"+
-		newsletter.MarkPreferences+"\">preferences</a>, <a href=\"https://example.com/unsubscribe/"+newsletter.MarkUnsubscribe+"\">unsubscribe</a></p></body>", 1)
-	for i := range letter.Headers {
-		if letter.Headers[i].Name == "List-Unsubscribe" {
-			letter.Headers[i].Value = "<https://example.com/unsubscribe/" + newsletter.MarkUnsubscribe + ">, <mailto:unsubscribe+" + newsletter.MarkUnsubscribe + "@bounce.example.com>"
+// master is a message with every mark in every place where one may stand.
+func master() newsletter.Message {
+	message := digest()
+	message.MessageID, message.To, message.ToName = "", "", ""
+	message.Text = newsletter.PlaceholderAddress + " begins, and\n." + newsletter.PlaceholderSince + "\n  two  blanks \t\n" + message.Text +
+		"\nhttps://example.com/unsubscribe/" + newsletter.PlaceholderUnsubscribe + newsletter.PlaceholderPreferences + "\n\n"
+	message.HTML = strings.Replace(message.HTML, "</body>", "<p>To "+newsletter.PlaceholderAddress+" since "+newsletter.PlaceholderSince+",   <a href=\"https://example.com/preferences/"+
+		newsletter.PlaceholderPreferences+"\">preferences</a>, <a href=\"https://example.com/unsubscribe/"+newsletter.PlaceholderUnsubscribe+"\">unsubscribe</a></p></body>", 1)
+	for i := range message.Headers {
+		if message.Headers[i].Name == "List-Unsubscribe" {
+			message.Headers[i].Value = "<https://example.com/unsubscribe/" + newsletter.PlaceholderUnsubscribe + ">, <mailto:unsubscribe+" + newsletter.PlaceholderUnsubscribe + "@bounce.example.com>"
 		}
 	}
-	return letter
+	return message
 }
 
 func adasCopy() newsletter.Copy {
@@ -89,13 +89,13 @@ func decode(t testing.TB, message []byte) decoded {
 	}
 }
 
-func fill(t testing.TB, composer smtp.Composer, letter newsletter.Letter, c newsletter.Copy) []byte {
+func fill(t testing.TB, composer smtp.Composer, m newsletter.Message, c newsletter.Copy) []byte {
 	t.Helper()
-	stencil, err := composer.Stencil(letter)
+	prepared, err := composer.Prepare(m)
 	if err != nil {
 		t.Fatal(err)
 	}
-	message, err := stencil.Fill(nil, c)
+	message, err := prepared.Append(nil, c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,14 +106,14 @@ func TestACopySaysWhatItsLetterSays(t *testing.T) {
 	plain := master()
 	plain.HTML = ""
 	endsInAMark := master()
-	endsInAMark.Text = newsletter.MarkUnsubscribe
-	for name, letter := range map[string]newsletter.Letter{"two parts": master(), "text alone": plain, "ends in a mark": endsInAMark, "no mark": digest()} {
+	endsInAMark.Text = newsletter.PlaceholderUnsubscribe
+	for name, message := range map[string]newsletter.Message{"two parts": master(), "text alone": plain, "ends in a mark": endsInAMark, "no mark": digest()} {
 		for _, c := range []newsletter.Copy{
 			adasCopy(),
 			{MessageID: "a@b.example", To: "a.b=c+d&e@" + strings.Repeat("long.", 40) + "example", ToName: "Ünï, \"quoted\" \\ and " + strings.Repeat("long ", 30), Unsubscribe: "u&amp='", Preferences: "..p", Since: "“tomorrow” & <today>"},
 			{MessageID: "a@b.example", To: "дом@пример.example", Unsubscribe: strings.Repeat("x", 74) + ".y", Preferences: strings.Repeat("=", 80), Since: ""},
 		} {
-			got, want := decode(t, fill(t, smtp.Composer{}, letter, c)), decode(t, compose(t, letter.With(c)))
+			got, want := decode(t, fill(t, smtp.Composer{}, message, c)), decode(t, compose(t, message.With(c)))
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("%s, to %s (-composed +filled):\n%s", name, c.To, diff)
 			}
@@ -148,14 +148,14 @@ func TestACopyIsAProperMessage(t *testing.T) {
 // break that closes a body make one.
 func TestSignaturesAreGoodHoweverABodyEnds(t *testing.T) {
 	for _, text := range []string{
-		"a\n\n\n", "a " + newsletter.MarkSince, "a\n\n" + newsletter.MarkSince + "\n\n\n", newsletter.MarkSince, "a \t\n \t\n", "\n\na\n ",
+		"a\n\n\n", "a " + newsletter.PlaceholderSince, "a\n\n" + newsletter.PlaceholderSince + "\n\n\n", newsletter.PlaceholderSince, "a \t\n \t\n", "\n\na\n ",
 	} {
 		for _, since := range []string{"March 3", "", " \t "} {
-			letter, c := master(), adasCopy()
-			letter.HTML, letter.Text, c.Since = "", text, since
-			verify(t, fill(t, smtp.Composer{Keys: keys(t)}, letter, c), 2)
-			if letter = letter.With(c); strings.TrimSpace(letter.Text) != "" {
-				message, err := smtp.Composer{Keys: keys(t)}.Compose(letter)
+			message, c := master(), adasCopy()
+			message.HTML, message.Text, c.Since = "", text, since
+			verify(t, fill(t, smtp.Composer{Keys: keys(t)}, message, c), 2)
+			if message = message.With(c); strings.TrimSpace(message.Text) != "" {
+				message, err := smtp.Composer{Keys: keys(t)}.Compose(message)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -167,40 +167,40 @@ func TestSignaturesAreGoodHoweverABodyEnds(t *testing.T) {
 
 func TestABoundaryMayBeAnyWord(t *testing.T) {
 	for _, boundary := range []string{"=_text", "=_html", "=_html.text"} {
-		letter := master()
-		letter.Boundary = boundary
-		if diff := cmp.Diff(decode(t, compose(t, letter.With(adasCopy()))), decode(t, fill(t, smtp.Composer{}, letter, adasCopy()))); diff != "" {
+		message := master()
+		message.Boundary = boundary
+		if diff := cmp.Diff(decode(t, compose(t, message.With(adasCopy()))), decode(t, fill(t, smtp.Composer{}, message, adasCopy()))); diff != "" {
 			t.Errorf("%s (-composed +filled):\n%s", boundary, diff)
 		}
 	}
 }
 
 func TestMarksStandInFieldsOfTheLettersOwn(t *testing.T) {
-	letter := master()
-	letter.Subject = "About " + newsletter.MarkSince // is no mark there
-	letter.Headers = append(letter.Headers, newsletter.Header{Name: "X-Reader", Value: "<" + newsletter.MarkAddress + ">, since " + newsletter.MarkSince})
-	if diff := cmp.Diff(decode(t, compose(t, letter.With(adasCopy()))), decode(t, fill(t, smtp.Composer{}, letter, adasCopy()))); diff != "" {
+	message := master()
+	message.Subject = "About " + newsletter.PlaceholderSince // is no mark there
+	message.Headers = append(message.Headers, newsletter.Header{Name: "X-Reader", Value: "<" + newsletter.PlaceholderAddress + ">, since " + newsletter.PlaceholderSince})
+	if diff := cmp.Diff(decode(t, compose(t, message.With(adasCopy()))), decode(t, fill(t, smtp.Composer{}, message, adasCopy()))); diff != "" {
 		t.Errorf("(-composed +filled):\n%s", diff)
 	}
-	stencil, err := smtp.Composer{}.Stencil(letter)
+	prepared, err := smtp.Composer{}.Prepare(message)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, since := range []string{"3. März", "a\tb", strings.Repeat("x", 1000)} {
 		c := adasCopy()
 		c.Since = since
-		if message, err := stencil.Fill(nil, c); err == nil {
+		if message, err := prepared.Append(nil, c); err == nil {
 			t.Errorf("since %q is taken:\n%s", since, message)
 		}
 	}
-	letter.Headers[len(letter.Headers)-1].Value = "für " + newsletter.MarkAddress + " übrigens"
-	if _, err := (smtp.Composer{}).Stencil(letter); err == nil || !strings.Contains(err.Error(), "X-Reader") {
+	message.Headers[len(message.Headers)-1].Value = "für " + newsletter.PlaceholderAddress + " übrigens"
+	if _, err := (smtp.Composer{}).Prepare(message); err == nil || !strings.Contains(err.Error(), "X-Reader") {
 		t.Errorf("a mark within encoded words: %v", err)
 	}
 }
 
 func TestACopyIsRefusedRatherThanRepaired(t *testing.T) {
-	stencil, err := smtp.Composer{}.Stencil(master())
+	prepared, err := smtp.Composer{}.Prepare(master())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -214,34 +214,34 @@ func TestACopyIsRefusedRatherThanRepaired(t *testing.T) {
 	} {
 		c := adasCopy()
 		spoil(&c)
-		if _, err := stencil.Fill(nil, c); err == nil || !strings.Contains(err.Error(), field+":") {
+		if _, err := prepared.Append(nil, c); err == nil || !strings.Contains(err.Error(), field+":") {
 			t.Errorf("%s: %v", field, err)
 		}
 	}
 }
 
 func FuzzFill(f *testing.F) {
-	f.Add("text "+newsletter.MarkAddress, "html "+newsletter.MarkSince, "ada@reader.example", "Ada", "tok.en", "a date")
-	f.Add("."+newsletter.MarkUnsubscribe+"\n.\n \n", "<p>"+newsletter.MarkPreferences+"\t \n=", "a.b=@x.example", "ü \"", "..", " = \t")
-	f.Add("\n"+newsletter.MarkSince+"\n\n", "", "ада@x.example", "A  B", "a=", "")
+	f.Add("text "+newsletter.PlaceholderAddress, "html "+newsletter.PlaceholderSince, "ada@reader.example", "Ada", "tok.en", "a date")
+	f.Add("."+newsletter.PlaceholderUnsubscribe+"\n.\n \n", "<p>"+newsletter.PlaceholderPreferences+"\t \n=", "a.b=@x.example", "ü \"", "..", " = \t")
+	f.Add("\n"+newsletter.PlaceholderSince+"\n\n", "", "ада@x.example", "A  B", "a=", "")
 	f.Fuzz(func(t *testing.T, text, html, to, name, token, since string) {
-		letter := master()
-		letter.Text, letter.HTML = text, html
+		message := master()
+		message.Text, message.HTML = text, html
 		c := newsletter.Copy{MessageID: "a@b.example", To: to, ToName: name, Unsubscribe: token, Preferences: token, Since: since}
-		want, err := smtp.Composer{}.Compose(letter.With(c))
+		want, err := smtp.Composer{}.Compose(message.With(c))
 		if err != nil || strings.Contains(text+html, "\r") {
 			return
 		}
-		signed, err := smtp.Composer{Keys: keys(t)[1:]}.Compose(letter.With(c))
+		signed, err := smtp.Composer{Keys: keys(t)[1:]}.Compose(message.With(c))
 		if err != nil {
 			t.Fatal(err)
 		}
 		verify(t, signed, 1)
-		stencil, err := smtp.Composer{Keys: keys(t)[1:]}.Stencil(letter)
+		prepared, err := smtp.Composer{Keys: keys(t)[1:]}.Prepare(message)
 		if err != nil {
 			return
 		}
-		got, err := stencil.Fill(nil, c)
+		got, err := prepared.Append(nil, c)
 		if err != nil {
 			return
 		}
@@ -252,22 +252,22 @@ func FuzzFill(f *testing.F) {
 	})
 }
 
-// weighty is a letter of the size that a digest has, about 20 KB.
-func weighty() newsletter.Letter {
-	letter := master()
-	letter.HTML = strings.Replace(letter.HTML, "</body>", strings.Repeat("<p style=\"color:#333333\">Twenty words of a summary, as a digest has them.</p>\n", 180)+"</body>", 1)
-	return letter
+// weighty is a message of the size that a digest has, about 20 KB.
+func weighty() newsletter.Message {
+	message := master()
+	message.HTML = strings.Replace(message.HTML, "</body>", strings.Repeat("<p style=\"color:#333333\">Twenty words of a summary, as a digest has them.</p>\n", 180)+"</body>", 1)
+	return message
 }
 
 func BenchmarkFill(b *testing.B) {
-	letter := weighty()
+	message := weighty()
 	all := keys(b)
 	for _, bench := range []struct {
 		name string
 		keys []smtp.SigningKey
 	}{{"unsigned", nil}, {"rsa", all[:1]}, {"ed25519", all[1:]}, {"both", all}} {
 		b.Run(bench.name, func(b *testing.B) {
-			stencil, err := smtp.Composer{Keys: bench.keys}.Stencil(letter)
+			prepared, err := smtp.Composer{Keys: bench.keys}.Prepare(message)
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -275,7 +275,7 @@ func BenchmarkFill(b *testing.B) {
 			b.ReportAllocs()
 			var message []byte
 			for b.Loop() {
-				message, err = stencil.Fill(message[:0], c)
+				message, err = prepared.Append(message[:0], c)
 				if err != nil {
 					b.Fatal(err)
 				}

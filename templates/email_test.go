@@ -41,22 +41,22 @@ func many(n int) []newsletter.Item {
 }
 
 // edition is a digest of these insights, with marks as a worker gives them.
-func edition(cadence string, items, more []newsletter.Item) newsletter.Edition {
+func edition(cadence string, items, more []newsletter.Item) newsletter.DigestContent {
 	const base = "https://insights.example.com"
-	return newsletter.Edition{
+	return newsletter.DigestContent{
 		Subject: newsletter.SubjectFor(slices.Concat(items, more), ""),
 		Items:   items, More: more, Cadence: cadence,
 		WebURL:         base + "/digests/12",
-		UnsubscribeURL: base + "/unsubscribe/" + newsletter.MarkUnsubscribe,
-		PreferencesURL: base + "/preferences/" + newsletter.MarkPreferences,
-		Address:        newsletter.MarkAddress, Since: newsletter.MarkSince,
+		UnsubscribeURL: base + "/unsubscribe/" + newsletter.PlaceholderUnsubscribe,
+		PreferencesURL: base + "/preferences/" + newsletter.PlaceholderPreferences,
+		Address:        newsletter.PlaceholderAddress, Since: newsletter.PlaceholderSince,
 		Date: time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC),
 	}
 }
 
-func notice(kind newsletter.MessageKind) newsletter.Notice {
+func notice(kind newsletter.MessageKind) newsletter.SingleContent {
 	const base = "https://insights.example.com"
-	return newsletter.Notice{
+	return newsletter.SingleContent{
 		Kind: kind, Address: "reader@example.org", Name: "Reader", Cadence: "weekly",
 		Categories:     []string{"ai-automation", "architecture", "split-testing-tracking"},
 		AskedAt:        time.Date(2026, 1, 5, 9, 30, 0, 0, time.UTC),
@@ -77,9 +77,9 @@ func mailSite() templates.Site {
 	return site
 }
 
-func newMail(t testing.TB, site templates.Site) *templates.Mail {
+func newMail(t testing.TB, site templates.Site) *templates.Emails {
 	t.Helper()
-	m, err := templates.NewMail(site, nil)
+	m, err := templates.NewEmails(site, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +87,7 @@ func newMail(t testing.TB, site templates.Site) *templates.Mail {
 }
 
 // sampleMails renders every kind of mail in the shapes it comes in.
-func sampleMails(t testing.TB) map[string]newsletter.Rendered {
+func sampleMails(t testing.TB) map[string]newsletter.Body {
 	t.Helper()
 	m := newMail(t, mailSite())
 	weekly := edition("weekly", published, nil)
@@ -98,8 +98,8 @@ func sampleMails(t testing.TB) map[string]newsletter.Rendered {
 	}
 	staff := edition("", engineering[:2], engineering[2:])
 	staff.Category = "Engineering"
-	mails := make(map[string]newsletter.Rendered)
-	for name, e := range map[string]newsletter.Edition{
+	mails := make(map[string]newsletter.Body)
+	for name, e := range map[string]newsletter.DigestContent{
 		"digest-instant": edition("instant", published[:1], nil),
 		"digest-weekly":  weekly,
 		"digest-staff":   staff,
@@ -113,8 +113,8 @@ func sampleMails(t testing.TB) map[string]newsletter.Rendered {
 		}
 		mails[name] = r
 	}
-	for _, kind := range []newsletter.MessageKind{newsletter.ConfirmMail, newsletter.AlreadyMail, newsletter.MovedMail} {
-		r, err := m.Notice(notice(kind))
+	for _, kind := range []newsletter.MessageKind{newsletter.ConfirmEmail, newsletter.AlreadyEmail, newsletter.MovedEmail} {
+		r, err := m.Single(notice(kind))
 		if err != nil {
 			t.Fatalf("%s: %v", kind, err)
 		}
@@ -193,7 +193,7 @@ func TestDigestSaysWhoSendsItAndWhyAndHowToLeave(t *testing.T) {
 	for part, said := range map[string]string{"html": words(t, r.HTML), "text": strings.Join(strings.Fields(r.Text), " ")} {
 		for _, want := range []string{
 			"Sent by ScaledByDesign", "1 Example Street", "10115 Berlin", "Germany",
-			"weekly digest because", newsletter.MarkAddress, "confirmed for it on " + newsletter.MarkSince,
+			"weekly digest because", newsletter.PlaceholderAddress, "confirmed for it on " + newsletter.PlaceholderSince,
 			"Unsubscribe", "Change what you get", "Read on the web",
 		} {
 			if !strings.Contains(said, want) {
@@ -204,7 +204,7 @@ func TestDigestSaysWhoSendsItAndWhyAndHowToLeave(t *testing.T) {
 }
 
 func TestMarksPassThroughUnchanged(t *testing.T) {
-	marks := []string{newsletter.MarkUnsubscribe, newsletter.MarkPreferences, newsletter.MarkAddress, newsletter.MarkSince}
+	marks := []string{newsletter.PlaceholderUnsubscribe, newsletter.PlaceholderPreferences, newsletter.PlaceholderAddress, newsletter.PlaceholderSince}
 	for name, r := range sampleMails(t) {
 		if !strings.HasPrefix(name, "digest-") {
 			continue
@@ -217,7 +217,7 @@ func TestMarksPassThroughUnchanged(t *testing.T) {
 				t.Errorf("%s: %s stands in the text part %d times", name, mark, n)
 			}
 		}
-		if !strings.Contains(r.Text, "\n"+newsletter.MarkAddress+"\n") {
+		if !strings.Contains(r.Text, "\n"+newsletter.PlaceholderAddress+"\n") {
 			t.Errorf("%s: the address is not on a line of its own, and can be longer than a line", name)
 		}
 	}
@@ -255,7 +255,7 @@ func TestDatesAreInTheZoneOfTheSite(t *testing.T) {
 	if !strings.Contains(r.Text, "March 2, 2026") {
 		t.Errorf("the insight is dated otherwise:\n%s", r.Text)
 	}
-	r, err = m.Notice(notice(newsletter.ConfirmMail))
+	r, err = m.Single(notice(newsletter.ConfirmEmail))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -266,17 +266,17 @@ func TestDatesAreInTheZoneOfTheSite(t *testing.T) {
 
 func TestConfirmationSaysWhatIsAskedAndHasItsLinksAlone(t *testing.T) {
 	mail := newMail(t, mailSite())
-	n := notice(newsletter.ConfirmMail)
+	n := notice(newsletter.ConfirmEmail)
 	links := []string{n.ConfirmURL, n.DeclineURL}
 	elsewhere := n
 	elsewhere.DeclineURL = ""
-	var r newsletter.Rendered
+	var r newsletter.Body
 	for _, one := range []struct {
-		notice newsletter.Notice
+		notice newsletter.SingleContent
 		links  []string
 	}{{elsewhere, links[:1]}, {n, links}} {
 		var err error
-		if r, err = mail.Notice(one.notice); err != nil {
+		if r, err = mail.Single(one.notice); err != nil {
 			t.Fatal(err)
 		}
 		if got := hrefs(t, r.HTML); !slices.Equal(got, one.links) {
@@ -305,10 +305,10 @@ func TestNoticesSayEveryCadence(t *testing.T) {
 		"weekly": "a weekly digest of insights on Leadership", "monthly": "a monthly digest of insights on Leadership",
 		"": "insights on Leadership",
 	} {
-		for _, kind := range []newsletter.MessageKind{newsletter.ConfirmMail, newsletter.AlreadyMail} {
+		for _, kind := range []newsletter.MessageKind{newsletter.ConfirmEmail, newsletter.AlreadyEmail} {
 			n := notice(kind)
 			n.Cadence, n.Categories = cadence, []string{"leadership"}
-			r, err := m.Notice(n)
+			r, err := m.Single(n)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -320,8 +320,8 @@ func TestNoticesSayEveryCadence(t *testing.T) {
 }
 
 func TestUnknownNoticeIsRefused(t *testing.T) {
-	for _, kind := range []newsletter.MessageKind{"", "welcome", newsletter.DigestMail} {
-		if r, err := newMail(t, mailSite()).Notice(notice(kind)); err == nil {
+	for _, kind := range []newsletter.MessageKind{"", "welcome", newsletter.DigestEmail} {
+		if r, err := newMail(t, mailSite()).Single(notice(kind)); err == nil {
 			t.Errorf("kind %q gave a mail: %q", kind, r.Subject)
 		}
 	}

@@ -22,8 +22,8 @@ const alwaysInFull = 3
 
 // fit renders as much of a digest as its HTML part may hold, and returns the view
 // that the text part is to show too.
-func (m *Mail) fit(v digestView) (markup string, shown digestView, err error) {
-	t := m.mails[newsletter.DigestMail]
+func (m *Emails) fit(v digestView) (markup string, shown digestView, err error) {
+	t := m.mails[newsletter.DigestEmail]
 	render := func(cuts int) bool {
 		if err != nil {
 			return true

@@ -16,7 +16,7 @@ func TestOwnSourceReplacesTheEmbeddedOne(t *testing.T) {
 {{end}}{{end}}{{define "footer"}}{{.WebURL}}
 {{.PreferencesURL}}
 {{.UnsubscribeURL}}{{end}}`
-	m, err := templates.NewMail(mailSite(), fstest.MapFS{
+	m, err := templates.NewEmails(mailSite(), fstest.MapFS{
 		"email/digest.txt.tmpl": {Data: []byte(own)},
 		"email/README":          {Data: []byte("notes")},
 		"site/index.tmpl":       {Data: []byte("{{for the pages}}")},
@@ -49,7 +49,7 @@ func TestBrokenOwnSourceIsAnErrorThatNamesTheFile(t *testing.T) {
 		"unclosed in attribute": {"email/already.html.tmpl", `{{define "body"}}<a href="{{.PreferencesURL}}>x</a>{{end}}{{define "footer"}}{{end}}`, "email/already.html.tmpl"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := templates.NewMail(mailSite(), fstest.MapFS{tt.file: {Data: []byte(tt.source)}})
+			_, err := templates.NewEmails(mailSite(), fstest.MapFS{tt.file: {Data: []byte(tt.source)}})
 			if err == nil || !strings.Contains(err.Error(), tt.says) {
 				t.Errorf("error %v\nwant it to say %q", err, tt.says)
 			}
@@ -58,7 +58,7 @@ func TestBrokenOwnSourceIsAnErrorThatNamesTheFile(t *testing.T) {
 }
 
 func TestAllBrokenSourcesAreNamedAtOnce(t *testing.T) {
-	_, err := templates.NewMail(mailSite(), fstest.MapFS{
+	_, err := templates.NewEmails(mailSite(), fstest.MapFS{
 		"email/digest.html.tmpl": {Data: []byte("{{")},
 		"email/confirm.txt.tmpl": {Data: []byte("{{")},
 	})
@@ -70,9 +70,9 @@ func TestAllBrokenSourcesAreNamedAtOnce(t *testing.T) {
 func TestUnknownTimeZoneIsRefused(t *testing.T) {
 	site := mailSite()
 	site.TimeZone = "Middle/Earth"
-	if _, err := templates.NewMail(site, nil); err == nil || !strings.Contains(err.Error(), "Middle/Earth") {
+	if _, err := templates.NewEmails(site, nil); err == nil || !strings.Contains(err.Error(), "Middle/Earth") {
 		t.Errorf("error %v", err)
 	}
 }
 
-var _ newsletter.Renderer = (*templates.Mail)(nil)
+var _ newsletter.Renderer = (*templates.Emails)(nil)

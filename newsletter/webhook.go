@@ -28,10 +28,10 @@ type RelayReport struct {
 // ErrReport says that a report can't be acted on. Its error is fit to be shown.
 var ErrReport = errors.New("the report can't be used")
 
-// Reported acts on what a relay reports, as Receive does on what comes by mail.
+// HandleWebhook acts on what a relay reports, as HandleMessage does on what comes by mail.
 // ErrReport; ErrNotOurs: nothing is known of the mail. Any other error is the store's,
 // and the relay should report again.
-func (r *Returns) Reported(ctx context.Context, report RelayReport) (did string, err error) {
+func (r *Feedback) HandleWebhook(ctx context.Context, report RelayReport) (did string, err error) {
 	sum := sha256.Sum256([]byte(report.ID))
 	b := Bounce{At: time.Now(), Code: report.Code, Status: report.Status, Text: oneLine(report.Text), Hash: "r" + hex.EncodeToString(sum[:16])}
 	switch report.Type {
@@ -51,7 +51,7 @@ func (r *Returns) Reported(ctx context.Context, report RelayReport) (did string,
 	if report.ReturnPath != "" {
 		to = append(to, report.ReturnPath)
 	}
-	refs, err := r.mailsOf(ctx, to, bounce.Report{MessageID: strings.Trim(report.MessageID, "<> ")})
+	refs, err := r.refsOf(ctx, to, bounce.Report{MessageID: strings.Trim(report.MessageID, "<> ")})
 	if err != nil {
 		return "", err
 	}

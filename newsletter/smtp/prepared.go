@@ -13,13 +13,13 @@ import (
 	"github.com/scaledbydesign/insights/newsletter"
 )
 
-// Stencil implements newsletter.Composer. What it makes decodes to what Compose
-// makes of the letter with the copy's words; its lines are broken otherwise, since
+// Prepare implements newsletter.Composer. What it makes decodes to what Compose
+// makes of the message with the copy's words; its lines are broken otherwise, since
 // each token begins a line of its own.
-func (c Composer) Stencil(letter newsletter.Letter) (newsletter.Stencil, error) {
+func (c Composer) Prepare(m newsletter.Message) (newsletter.Prepared, error) {
 	// Everything but the bodies and what is a reader's own is composed as usual,
 	// with something plain in its place.
-	plain := letter
+	plain := m
 	plain.To, plain.ToName, plain.MessageID = "reader@stencil.invalid", "", "stencil@stencil.invalid"
 	b := builder{letter: plain}
 	b.build()
@@ -27,7 +27,7 @@ func (c Composer) Stencil(letter newsletter.Letter) (newsletter.Stencil, error) 
 		return nil, fmt.Errorf("compose mail: %w", errors.Join(b.faults...))
 	}
 	plain.Text, plain.HTML = textStandIn, ""
-	if letter.HTML != "" {
+	if m.HTML != "" {
 		plain.HTML = htmlStandIn
 	}
 	plain.Boundary = b.boundary
@@ -35,18 +35,18 @@ func (c Composer) Stencil(letter newsletter.Letter) (newsletter.Stencil, error) 
 	if err != nil {
 		return nil, err
 	}
-	s := &stencil{keys: c.Keys}
+	s := &prepared{keys: c.Keys}
 	header, body, _ := bytes.Cut(message, []byte("\r\n\r\n"))
 	if err := s.addHeader(header); err != nil {
 		return nil, fmt.Errorf("compose mail: %w", err)
 	}
 	before, rest, _ := bytes.Cut(body, []byte(textStandIn+"\r\n"))
 	s.addStatic(before)
-	s.addBody(closed(letter.Text), false)
-	if letter.HTML != "" {
+	s.addBody(closed(m.Text), false)
+	if m.HTML != "" {
 		before, rest, _ = bytes.Cut(rest, []byte(htmlStandIn+"\r\n"))
 		s.addStatic(before)
-		s.addBody(closed(letter.HTML), true)
+		s.addBody(closed(m.HTML), true)
 	}
 	s.addStatic(rest)
 	s.trimCanon()
@@ -60,8 +60,8 @@ const (
 	htmlStandIn = "(html)"
 )
 
-// stencil is a letter in pieces.
-type stencil struct {
+// prepared is a message in pieces.
+type prepared struct {
 	keys   []SigningKey
 	header []piece
 	signed []canonicalField // those that are the same in each copy
@@ -97,8 +97,8 @@ var marks = [...]struct {
 	text string
 	own  own
 }{
-	{newsletter.MarkUnsubscribe, unsubscribe}, {newsletter.MarkPreferences, preferences},
-	{newsletter.MarkAddress, address}, {newsletter.MarkSince, since},
+	{newsletter.PlaceholderUnsubscribe, unsubscribe}, {newsletter.PlaceholderPreferences, preferences},
+	{newsletter.PlaceholderAddress, address}, {newsletter.PlaceholderSince, since},
 }
 
 // nextMark finds the first mark of a text.
@@ -113,7 +113,7 @@ func nextMark(s string) (before, after string, own own) {
 	return before, after, own
 }
 
-func (s *stencil) addHeader(header []byte) error {
+func (s *prepared) addHeader(header []byte) error {
 	var static []byte
 	flush := func(own own) {
 		s.header = append(s.header, piece{wire: static, own: own})
@@ -162,13 +162,13 @@ func (s *stencil) addHeader(header []byte) error {
 	return nil
 }
 
-func (s *stencil) addStatic(octets []byte) {
+func (s *prepared) addStatic(octets []byte) {
 	s.body = append(s.body, piece{wire: octets, canon: canonicalLines(nil, octets)})
 }
 
 // addBody adds a body, encoded piece by piece: each begins a line, and ends one,
 // softly where the text goes on (RFC 2045, section 6.7).
-func (s *stencil) addBody(text string, isHTML bool) {
+func (s *prepared) addBody(text string, isHTML bool) {
 	for own := unsubscribe; own != nothing; {
 		var before string
 		before, text, own = nextMark(text)
@@ -190,7 +190,7 @@ func encodePiece(text string) []byte {
 
 // trimCanon takes the empty lines off the end of the body's relaxed form. A copy's
 // own words, which end in a soft break, are no empty line.
-func (s *stencil) trimCanon() {
+func (s *prepared) trimCanon() {
 	for i := len(s.body) - 1; i >= 0 && s.body[i].own == nothing; i-- {
 		p := &s.body[i]
 		if p.canon = trimEmptyLines(p.canon); len(p.canon) > 0 {
@@ -200,7 +200,7 @@ func (s *stencil) trimCanon() {
 }
 
 // measure notes how many octets a copy has, more or less.
-func (s *stencil) measure() {
+func (s *prepared) measure() {
 	s.size = 1024*len(s.keys) + 512
 	for _, p := range s.header {
 		s.size += len(p.wire)
@@ -213,12 +213,12 @@ func (s *stencil) measure() {
 	}
 }
 
-// Size implements newsletter.Stencil.
-func (s *stencil) Size() int { return 2 * s.size }
+// Size implements newsletter.Prepared.
+func (s *prepared) Size() int { return 2 * s.size }
 
-// Fill implements newsletter.Stencil.
-func (s *stencil) Fill(dst []byte, c newsletter.Copy) ([]byte, error) {
-	b := builder{letter: newsletter.Letter{MessageID: c.MessageID, To: c.To, ToName: c.ToName}}
+// Append implements newsletter.Prepared.
+func (s *prepared) Append(dst []byte, c newsletter.Copy) ([]byte, error) {
+	b := builder{letter: newsletter.Message{MessageID: c.MessageID, To: c.To, ToName: c.ToName}}
 	to := b.recipient()
 	b.checkMessageID()
 	b.check("Copy", c.Since, false)
@@ -265,7 +265,7 @@ func checkLines(header []byte) error {
 }
 
 // appendHeader appends a copy's header and gathers its fields that are signed.
-func (s *stencil) appendHeader(out []byte, c newsletter.Copy, to string, signed []canonicalField) ([]byte, []canonicalField) {
+func (s *prepared) appendHeader(out []byte, c newsletter.Copy, to string, signed []canonicalField) ([]byte, []canonicalField) {
 	start := 0
 	end := func() {
 		if len(s.keys) == 0 {
@@ -312,7 +312,7 @@ func (o own) of(c newsletter.Copy) string {
 	return ""
 }
 
-func (s *stencil) appendBody(out []byte, c newsletter.Copy) []byte {
+func (s *prepared) appendBody(out []byte, c newsletter.Copy) []byte {
 	for _, p := range s.body {
 		out = append(out, p.wire...)
 		if p.own != nothing {
@@ -324,7 +324,7 @@ func (s *stencil) appendBody(out []byte, c newsletter.Copy) []byte {
 
 // hashBody is the hash of a copy's body in relaxed form. A token has no blanks, so
 // it is its own relaxed form.
-func (s *stencil) hashBody(c newsletter.Copy) (sum [sha256.Size]byte) {
+func (s *prepared) hashBody(c newsletter.Copy) (sum [sha256.Size]byte) {
 	h := sha256.New()
 	var token []byte
 	for _, p := range s.body {

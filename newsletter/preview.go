@@ -23,9 +23,9 @@ func (p *Planner) Sample(ctx context.Context, lib *content.Library, category str
 	return Digest{UID: "sample", Category: category, Items: items, Variants: []Variant{variant}, CreatedAt: time.Now()}, nil
 }
 
-// Anonymous is a rendition for nobody in particular: the links that are a
+// PreviewBody is a body for nobody in particular: the links that are a
 // reader's own lead nowhere.
-func Anonymous(r Rendered, address string) Rendered {
-	fill := strings.NewReplacer(MarkUnsubscribe, "preview", MarkPreferences, "preview", MarkAddress, address, MarkSince, "a date of their own")
-	return Rendered{Subject: r.Subject, HTML: fill.Replace(r.HTML), Text: fill.Replace(r.Text)}
+func PreviewBody(r Body, address string) Body {
+	fill := strings.NewReplacer(PlaceholderUnsubscribe, "preview", PlaceholderPreferences, "preview", PlaceholderAddress, address, PlaceholderSince, "a date of their own")
+	return Body{Subject: r.Subject, HTML: fill.Replace(r.HTML), Text: fill.Replace(r.Text)}
 }

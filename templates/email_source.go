@@ -47,7 +47,7 @@ func parseMails(override fs.FS) (map[newsletter.MessageKind]mailTemplate, error)
 		}
 	}
 	mails := make(map[newsletter.MessageKind]mailTemplate)
-	for _, kind := range []newsletter.MessageKind{newsletter.DigestMail, newsletter.ConfirmMail, newsletter.AlreadyMail, newsletter.MovedMail} {
+	for _, kind := range []newsletter.MessageKind{newsletter.DigestEmail, newsletter.ConfirmEmail, newsletter.AlreadyEmail, newsletter.MovedEmail} {
 		t, err := parseMail(sources, string(kind))
 		faults = append(faults, err)
 		mails[kind] = t

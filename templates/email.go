@@ -16,19 +16,19 @@ import (
 // sign-up, and the answer to somebody who is subscribed already. It implements
 // [newsletter.Renderer]; it is immutable and safe for concurrent use. Equal
 // arguments give equal mails.
-type Mail struct {
+type Emails struct {
 	site  Site
 	zone  *time.Location
 	mails map[newsletter.MessageKind]mailTemplate
 }
 
-var _ newsletter.Renderer = (*Mail)(nil)
+var _ newsletter.Renderer = (*Emails)(nil)
 
 // NewMail parses the embedded sources. Files of override, which may be nil,
 // replace those of the same name: email/digest.html.tmpl. Each mail is tried once,
 // so that a source that can't be parsed, asks for something there is not, or
 // leaves out a link that the mail must have is an error that names the file.
-func NewMail(site Site, override fs.FS) (*Mail, error) {
+func NewEmails(site Site, override fs.FS) (*Emails, error) {
 	zone, err := time.LoadLocation(site.TimeZone)
 	if err != nil {
 		return nil, fmt.Errorf("templates: time zone of the site: %w; use an IANA name such as Europe/Berlin", err)
@@ -37,7 +37,7 @@ func NewMail(site Site, override fs.FS) (*Mail, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Mail{site: site, zone: zone, mails: mails}
+	m := &Emails{site: site, zone: zone, mails: mails}
 	if err := m.try(); err != nil {
 		return nil, err
 	}
@@ -48,45 +48,45 @@ func NewMail(site Site, override fs.FS) (*Mail, error) {
 // what mail programs show whole, the last insights lose their summaries, then
 // the last titles give way to their number and a link to the digest on the web;
 // both parts always show the same.
-func (m *Mail) Digest(e newsletter.Edition) (newsletter.Rendered, error) {
+func (m *Emails) Digest(e newsletter.DigestContent) (newsletter.Body, error) {
 	view := m.digestView(e)
 	markup, shown, err := m.fit(view)
 	if err != nil {
-		return newsletter.Rendered{}, err
+		return newsletter.Body{}, err
 	}
-	text, err := m.mails[newsletter.DigestMail].text(shown)
+	text, err := m.mails[newsletter.DigestEmail].text(shown)
 	if err != nil {
-		return newsletter.Rendered{}, err
+		return newsletter.Body{}, err
 	}
-	return newsletter.Rendered{Subject: view.Subject, HTML: markup, Text: text}, nil
+	return newsletter.Body{Subject: view.Subject, HTML: markup, Text: text}, nil
 }
 
 // Notice renders a mail that is no digest. It never shows the subscriber's name:
 // whoever signs somebody else's address up chooses that name, and would have
 // their words carried to a stranger.
-func (m *Mail) Notice(n newsletter.Notice) (newsletter.Rendered, error) {
+func (m *Emails) Single(n newsletter.SingleContent) (newsletter.Body, error) {
 	t, ok := m.mails[n.Kind]
-	if !ok || n.Kind == newsletter.DigestMail {
-		return newsletter.Rendered{}, fmt.Errorf("templates: there is no notice of kind %q", n.Kind)
+	if !ok || n.Kind == newsletter.DigestEmail {
+		return newsletter.Body{}, fmt.Errorf("templates: there is no notice of kind %q", n.Kind)
 	}
-	view := m.noticeView(n)
+	view := m.singleView(n)
 	markup, err := t.html(view)
 	if err != nil {
-		return newsletter.Rendered{}, err
+		return newsletter.Body{}, err
 	}
 	text, err := t.text(view)
 	if err != nil {
-		return newsletter.Rendered{}, err
+		return newsletter.Body{}, err
 	}
-	return newsletter.Rendered{Subject: view.Subject, HTML: markup, Text: text}, nil
+	return newsletter.Body{Subject: view.Subject, HTML: markup, Text: text}, nil
 }
 
 // try renders a sample of each mail and looks for the links it must have.
-func (m *Mail) try() error {
+func (m *Emails) try() error {
 	const (
 		webURL      = "https://insights.invalid/digests/1"
-		unsubscribe = "https://insights.invalid/unsubscribe/" + newsletter.MarkUnsubscribe
-		preferences = "https://insights.invalid/preferences/" + newsletter.MarkPreferences
+		unsubscribe = "https://insights.invalid/unsubscribe/" + newsletter.PlaceholderUnsubscribe
+		preferences = "https://insights.invalid/preferences/" + newsletter.PlaceholderPreferences
 		confirm     = "https://insights.invalid/confirm/token"
 		decline     = "https://insights.invalid/decline/token"
 		callBack    = "https://insights.invalid/moved/token"
@@ -94,7 +94,7 @@ func (m *Mail) try() error {
 	at := time.Date(2026, time.January, 5, 9, 0, 0, 0, time.UTC)
 	item := newsletter.Item{Slug: "sample", Title: "Title", Summary: "Summary.", CategoryName: "Category", Date: at, Minutes: 5}
 	var faults []error
-	check := func(kind newsletter.MessageKind, r newsletter.Rendered, err error, links ...string) {
+	check := func(kind newsletter.MessageKind, r newsletter.Body, err error, links ...string) {
 		if err != nil {
 			faults = append(faults, err)
 			return
@@ -108,24 +108,24 @@ func (m *Mail) try() error {
 		}
 	}
 	for _, items := range [][]newsletter.Item{{item}, {item, item}} {
-		r, err := m.Digest(newsletter.Edition{
+		r, err := m.Digest(newsletter.DigestContent{
 			Subject: "Subject", Intro: "Intro.", Items: items, More: items[1:], Cadence: "weekly", Category: "Category",
 			WebURL: webURL, UnsubscribeURL: unsubscribe, PreferencesURL: preferences,
-			Address: newsletter.MarkAddress, Since: newsletter.MarkSince, Date: at,
+			Address: newsletter.PlaceholderAddress, Since: newsletter.PlaceholderSince, Date: at,
 		})
-		check(newsletter.DigestMail, r, err, unsubscribe, preferences, webURL, m.insightURL(item.Slug))
+		check(newsletter.DigestEmail, r, err, unsubscribe, preferences, webURL, m.insightURL(item.Slug))
 	}
-	n := newsletter.Notice{
-		Kind: newsletter.ConfirmMail, Address: "reader@insights.invalid", Cadence: "weekly", Categories: []string{"category"},
+	n := newsletter.SingleContent{
+		Kind: newsletter.ConfirmEmail, Address: "reader@insights.invalid", Cadence: "weekly", Categories: []string{"category"},
 		AskedAt: at, ExpiresAt: at, ConfirmURL: confirm, DeclineURL: decline, PreferencesURL: preferences, UnsubscribeURL: unsubscribe,
 	}
-	r, err := m.Notice(n)
+	r, err := m.Single(n)
 	check(n.Kind, r, err, confirm)
-	n.Kind = newsletter.AlreadyMail
-	r, err = m.Notice(n)
+	n.Kind = newsletter.AlreadyEmail
+	r, err = m.Single(n)
 	check(n.Kind, r, err, preferences, unsubscribe)
-	n.Kind, n.MovedTo, n.ReturnURL, n.PreferencesURL = newsletter.MovedMail, "n…@insights.invalid", callBack, ""
-	r, err = m.Notice(n)
+	n.Kind, n.MovedTo, n.ReturnURL, n.PreferencesURL = newsletter.MovedEmail, "n…@insights.invalid", callBack, ""
+	r, err = m.Single(n)
 	check(n.Kind, r, err, callBack, unsubscribe)
 	return errors.Join(faults...)
 }

@@ -21,9 +21,9 @@ import (
 // ErrNotOurs says that a mail which came in is about none that was sent from here.
 var ErrNotOurs = errors.New("it is about no mail that was sent from here")
 
-// ErrTooLarge says that a mail which came in has more than MaxReturn bytes. It is not
+// ErrTooLarge says that a mail which came in has more than MaxInbound bytes. It is not
 // acted upon: what is cut may say something else than the whole.
-var ErrTooLarge = fmt.Errorf("it is larger than %d MB", MaxReturn>>20)
+var ErrTooLarge = fmt.Errorf("it is larger than %d MB", MaxInbound>>20)
 
 // Bounce is a mail that came back, a refusal by a mail server, or a complaint.
 type Bounce struct {
@@ -46,8 +46,8 @@ type SoftCount struct {
 	Since time.Time
 }
 
-// ReturnStore keeps what came back.
-type ReturnStore interface {
+// FeedbackStore keeps what came back.
+type FeedbackStore interface {
 	// SentMail returns a mail with the address that it was sent to and its reader,
 	// who is the zero Subscriber if they are gone. ErrNotFound.
 	SentMail(ctx context.Context, ref Ref) (to string, reader subscribers.Subscriber, err error)
@@ -63,10 +63,10 @@ type ReturnStore interface {
 	Bounces(ctx context.Context) iter.Seq2[Bounce, error]
 }
 
-// Returns handles what comes back of mails, and what readers write to the addresses
+// Feedback handles what comes back of mails, and what readers write to the addresses
 // made for that. Its fields are set once; it is safe for concurrent use.
-type Returns struct {
-	Store    ReturnStore
+type Feedback struct {
+	Store    FeedbackStore
 	Registry *subscribers.Registry
 	Log      *slog.Logger
 	// Complaints is an address that providers report complaints to; "" = none.
@@ -85,12 +85,12 @@ const (
 	softSettles = 3 * 24 * time.Hour
 )
 
-// MaxReturn bounds a mail that comes in, in bytes.
-const MaxReturn = 1 << 20
+// MaxInbound bounds a mail that comes in, in bytes.
+const MaxInbound = 1 << 20
 
 // Takes reports whether mail to an address is for here: the return path of a mail,
 // or an unsubscription, which nobody else can make, or the address for complaints.
-func (r *Returns) Takes(address string) bool {
+func (r *Feedback) Takes(address string) bool {
 	if r.Complaints != "" && strings.EqualFold(address, r.Complaints) {
 		return true
 	}
@@ -102,16 +102,16 @@ func (r *Returns) Takes(address string) bool {
 	return ok
 }
 
-// Receive acts on a mail that came in for the addresses in to, which may be empty
+// HandleMessage acts on a mail that came in for the addresses in to, which may be empty
 // where they are not known. It returns what it did in a few words, fit for staff.
-// ErrNotOurs: nothing is known of it. ErrTooLarge: it is larger than MaxReturn. Any
+// ErrNotOurs: nothing is known of it. ErrTooLarge: it is larger than MaxInbound. Any
 // other error is the message's, or the store's, and the mail should be kept.
-func (r *Returns) Receive(ctx context.Context, to []string, message io.Reader) (did string, err error) {
-	raw, err := io.ReadAll(io.LimitReader(message, MaxReturn+1))
+func (r *Feedback) HandleMessage(ctx context.Context, to []string, message io.Reader) (did string, err error) {
+	raw, err := io.ReadAll(io.LimitReader(message, MaxInbound+1))
 	if err != nil {
 		return "", fmt.Errorf("read a mail that came back: %w", err)
 	}
-	if len(raw) > MaxReturn {
+	if len(raw) > MaxInbound {
 		return "", ErrTooLarge
 	}
 	var all []string
@@ -127,7 +127,7 @@ func (r *Returns) Receive(ctx context.Context, to []string, message io.Reader) (
 	var others []string
 	for _, address := range to {
 		if token, ok := unsubscribeToken(address); ok {
-			note(r.leave(ctx, token))
+			note(r.unsubscribe(ctx, token))
 		} else {
 			others = append(others, address)
 		}
@@ -145,12 +145,12 @@ func (r *Returns) Receive(ctx context.Context, to []string, message io.Reader) (
 }
 
 // report acts on what a mail reports of each mail that it came back for.
-func (r *Returns) report(ctx context.Context, to []string, raw []byte) (did string, err error) {
+func (r *Feedback) report(ctx context.Context, to []string, raw []byte) (did string, err error) {
 	report, err := bounce.Parse(bytes.NewReader(raw))
 	if err != nil {
 		return "", fmt.Errorf("%w: %w", ErrNotOurs, err)
 	}
-	refs, err := r.mailsOf(ctx, to, report)
+	refs, err := r.refsOf(ctx, to, report)
 	if err != nil {
 		return "", err
 	}
@@ -181,9 +181,9 @@ func (r *Returns) report(ctx context.Context, to []string, raw []byte) (did stri
 	return strings.Join(all, "; "), nil
 }
 
-// Refused acts on a refusal in our own session with a mail server, which counts as a
+// HandleRefusal acts on a refusal in our own session with a mail server, which counts as a
 // bounce does.
-func (r *Returns) Refused(ctx context.Context, ref Ref, o Outcome) error {
+func (r *Feedback) HandleRefusal(ctx context.Context, ref Ref, o Outcome) error {
 	sum := sha256.Sum256([]byte(ref.String() + "\x00" + o.Text))
 	b := Bounce{
 		At: time.Now(), Ref: ref, Kind: bounce.Failure, Class: bounce.Classify(o.Code, o.Status, o.Text), Code: o.Code, Status: o.Status,
@@ -196,12 +196,12 @@ func (r *Returns) Refused(ctx context.Context, ref Ref, o Outcome) error {
 	return err
 }
 
-// Arrived takes note that a mail server took a mail of a digest.
-func (r *Returns) Arrived(digest int64) { r.blocks.note(digest, false) }
+// NoteDelivered takes note that a mail server took a mail of a digest.
+func (r *Feedback) NoteDelivered(digest int64) { r.blocks.note(digest, false) }
 
 // mailsOf finds the mails that a report is about: by the addresses it came back to,
 // which prove it, else by the Message-ID in it.
-func (r *Returns) mailsOf(ctx context.Context, to []string, report bounce.Report) (refs []Ref, err error) {
+func (r *Feedback) refsOf(ctx context.Context, to []string, report bounce.Report) (refs []Ref, err error) {
 	for _, address := range to {
 		if ref, ok := r.ofReturnPath(address); ok && !slices.Contains(refs, ref) {
 			refs = append(refs, ref)
@@ -225,7 +225,7 @@ func (r *Returns) mailsOf(ctx context.Context, to []string, report bounce.Report
 	return []Ref{ref}, err
 }
 
-func (r *Returns) leave(ctx context.Context, token string) (string, error) {
+func (r *Feedback) unsubscribe(ctx context.Context, token string) (string, error) {
 	_, err := r.Registry.Unsubscribe(ctx, token, "mail")
 	if errors.Is(err, subscribers.ErrToken) {
 		return "", ErrNotOurs
@@ -237,7 +237,7 @@ func (r *Returns) leave(ctx context.Context, token string) (string, error) {
 }
 
 // act records a bounce and does what it asks for.
-func (r *Returns) act(ctx context.Context, b Bounce, feedback string) (string, error) {
+func (r *Feedback) act(ctx context.Context, b Bounce, feedback string) (string, error) {
 	if b.Kind == bounce.Unsubscribe {
 		return r.optOut(ctx, b.Ref)
 	}
@@ -267,7 +267,7 @@ func (r *Returns) act(ctx context.Context, b Bounce, feedback string) (string, e
 	}
 	switch {
 	case moved && b.Kind == bounce.Complaint:
-		return r.suspendLeft(ctx, b, to, reader, feedback)
+		return r.suppressFormer(ctx, b, to, reader, feedback)
 	case b.Subscriber == 0:
 		what := string(b.Kind)
 		if b.Class != bounce.None {
@@ -277,11 +277,11 @@ func (r *Returns) act(ctx context.Context, b Bounce, feedback string) (string, e
 	case past:
 		return "known already, and taken back since", nil
 	}
-	return r.suspend(ctx, b, reader, feedback)
+	return r.suppress(ctx, b, reader, feedback)
 }
 
 // optOut unsubscribes the reader of a mail: they, or their provider, say so.
-func (r *Returns) optOut(ctx context.Context, ref Ref) (string, error) {
+func (r *Feedback) optOut(ctx context.Context, ref Ref) (string, error) {
 	_, reader, err := r.Store.SentMail(ctx, ref)
 	if errors.Is(err, ErrNotFound) || err == nil && reader.ID == 0 {
 		return "", ErrNotOurs
@@ -289,11 +289,11 @@ func (r *Returns) optOut(ctx context.Context, ref Ref) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return r.leave(ctx, r.Registry.Token(subscribers.UnsubscribeToken, reader))
+	return r.unsubscribe(ctx, r.Registry.Token(subscribers.UnsubscribeToken, reader))
 }
 
 // suspend suppresses a reader if a bounce asks for it.
-func (r *Returns) suspend(ctx context.Context, b Bounce, reader subscribers.Subscriber, feedback string) (string, error) {
+func (r *Feedback) suppress(ctx context.Context, b Bounce, reader subscribers.Subscriber, feedback string) (string, error) {
 	cause, words := subscribers.Bounced, ""
 	switch {
 	case b.Kind == bounce.Complaint:
@@ -325,8 +325,8 @@ func (r *Returns) suspend(ctx context.Context, b Bounce, reader subscribers.Subs
 
 // suspendLeft suppresses an address that its reader has left. Whoever complains there may
 // be them, so no more mail goes to them either, until they sign up again.
-func (r *Returns) suspendLeft(ctx context.Context, b Bounce, to string, reader subscribers.Subscriber, feedback string) (string, error) {
-	if _, err := r.leave(ctx, r.Registry.Token(subscribers.UnsubscribeToken, reader)); err != nil && !errors.Is(err, ErrNotOurs) {
+func (r *Feedback) suppressFormer(ctx context.Context, b Bounce, to string, reader subscribers.Subscriber, feedback string) (string, error) {
+	if _, err := r.unsubscribe(ctx, r.Registry.Token(subscribers.UnsubscribeToken, reader)); err != nil && !errors.Is(err, ErrNotOurs) {
 		return "", err
 	}
 	left, err := subscribers.ParseAddress(to)
@@ -358,7 +358,7 @@ func sameMailbox(to string, a subscribers.Address) bool {
 }
 
 // blocked counts a mail that was blocked, and stops its digest when they are many.
-func (r *Returns) blocked(ctx context.Context, b Bounce) {
+func (r *Feedback) blocked(ctx context.Context, b Bounce) {
 	share, many := r.blocks.note(b.Ref.Digest, true)
 	if !many || r.Pause == nil {
 		return

@@ -49,7 +49,7 @@ type mailInsight struct {
 
 // noticeView is what email/confirm.*.tmpl, already.*.tmpl and moved.*.tmpl may ask for
 // besides mailHead.
-type noticeView struct {
+type singleView struct {
 	mailHead
 	Address        string
 	MovedTo        string // masked; of email/moved.*.tmpl
@@ -63,7 +63,7 @@ type noticeView struct {
 	UnsubscribeURL string
 }
 
-func (m *Mail) head(subject string) mailHead {
+func (m *Emails) head(subject string) mailHead {
 	h := mailHead{
 		Site:      m.site,
 		Sender:    oneLine(cmp.Or(m.site.Owner, m.site.Author, m.site.Title)),
@@ -85,7 +85,7 @@ func (m *Mail) head(subject string) mailHead {
 	return h
 }
 
-func (m *Mail) digestView(e newsletter.Edition) digestView {
+func (m *Emails) digestView(e newsletter.DigestContent) digestView {
 	v := digestView{
 		mailHead: m.head(cmp.Or(e.Subject, newsletter.SubjectFor(e.Items, ""))),
 		Edition:  editionName(e),
@@ -106,7 +106,7 @@ func (m *Mail) digestView(e newsletter.Edition) digestView {
 }
 
 // editionName is the digest's heading.
-func editionName(e newsletter.Edition) string {
+func editionName(e newsletter.DigestContent) string {
 	name, ok := map[string]string{"daily": "Daily digest", "weekly": "Weekly digest", "monthly": "Monthly digest"}[e.Cadence]
 	category := oneLine(e.Category)
 	switch {
@@ -122,7 +122,7 @@ func editionName(e newsletter.Edition) string {
 	return "New insights"
 }
 
-func (m *Mail) insights(items []newsletter.Item) []mailInsight {
+func (m *Emails) insights(items []newsletter.Item) []mailInsight {
 	out := make([]mailInsight, len(items))
 	for i, item := range items {
 		out[i] = mailInsight{
@@ -137,11 +137,11 @@ func (m *Mail) insights(items []newsletter.Item) []mailInsight {
 	return out
 }
 
-func (m *Mail) insightURL(slug string) string {
+func (m *Emails) insightURL(slug string) string {
 	return m.site.BaseURL + "/insights/" + url.PathEscape(slug)
 }
 
-func (m *Mail) categoryName(slug string) string {
+func (m *Emails) categoryName(slug string) string {
 	for _, c := range m.site.Categories {
 		if c.Slug == slug {
 			return c.Name
@@ -151,30 +151,30 @@ func (m *Mail) categoryName(slug string) string {
 }
 
 // day is a date in the site's zone, as people write it; empty for the zero time.
-func (m *Mail) day(t time.Time) string {
+func (m *Emails) day(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
 	return t.In(m.zone).Format("January 2, 2006")
 }
 
-func (m *Mail) minute(t time.Time) string {
+func (m *Emails) minute(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
 	return t.In(m.zone).Format("January 2, 2006 at 15:04 MST")
 }
 
-func (m *Mail) noticeView(n newsletter.Notice) noticeView {
+func (m *Emails) singleView(n newsletter.SingleContent) singleView {
 	title := oneLine(m.site.Title)
 	subject, preheader := "Please confirm your subscription to "+title, "One press of a button confirms that you asked for it. If you did not, ignore this mail."
 	switch n.Kind {
-	case newsletter.MovedMail:
+	case newsletter.MovedEmail:
 		subject, preheader = title+" goes to another address now", "If you asked for that, there is nothing to do. If not, you can take it back."
-	case newsletter.AlreadyMail:
+	case newsletter.AlreadyEmail:
 		subject, preheader = "You are subscribed to "+title+" already", "Nothing has changed. You can look at what you get, change it, or unsubscribe."
 	}
-	v := noticeView{
+	v := singleView{
 		mailHead: m.head(subject),
 		Address:  oneLine(n.Address),
 		MovedTo:  oneLine(n.MovedTo),
@@ -188,7 +188,7 @@ func (m *Mail) noticeView(n newsletter.Notice) noticeView {
 
 // what says what was asked for, as part of a sentence. Categories stand in the
 // site's order.
-func (m *Mail) what(n newsletter.Notice) string {
+func (m *Emails) what(n newsletter.SingleContent) string {
 	what := "a " + n.Cadence + " digest of insights"
 	switch n.Cadence {
 	case "instant":

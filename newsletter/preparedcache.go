@@ -1,0 +1,147 @@
+package newsletter
+
+import (
+	"context"
+	"fmt"
+	"sync"
+)
+
+// PreparedCache makes the prepared messages of digests and keeps them, in bounded memory. The
+// words of a variant are stored when they are first made, so that every copy of it
+// says the same. It is safe for concurrent use.
+type PreparedCache struct {
+	store    OutboxStore
+	writer   *Writer
+	composer Composer
+
+	mu      sync.Mutex
+	digests map[int64]Digest // those begun and not ended
+	made    map[preparedKey]*preparedEntry
+	size    int
+}
+
+type preparedKey struct {
+	digest  int64
+	variant int
+}
+
+// preparedEntry is made by whoever needs it first; others wait for it.
+type preparedEntry struct {
+	once     sync.Once
+	prepared Prepared
+	from     string // the envelope's, bare
+	err      error
+}
+
+// maxPreparedBytes bounds the bytes of prepared messages in memory. Mails are claimed by
+// variant, so few are needed at a time.
+const maxPreparedBytes = 24 << 20
+
+// NewPreparedCache returns an empty cache.
+func NewPreparedCache(store OutboxStore, writer *Writer, composer Composer) *PreparedCache {
+	return &PreparedCache{store: store, writer: writer, composer: composer, digests: make(map[int64]Digest), made: make(map[preparedKey]*preparedEntry)}
+}
+
+// Begin makes a digest's prepared messages available.
+func (s *PreparedCache) Begin(d Digest) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.digests[d.ID] = d
+}
+
+// End lets go of a digest.
+func (s *PreparedCache) End(id int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.digests, id)
+	for key, e := range s.made {
+		if key.digest == id {
+			s.drop(key, e)
+		}
+	}
+}
+
+func (s *PreparedCache) drop(key preparedKey, e *preparedEntry) {
+	delete(s.made, key)
+	if e.prepared != nil {
+		s.size -= e.prepared.Size()
+	}
+}
+
+// Of is the prepared message of one variant of a digest that was begun.
+func (s *PreparedCache) Of(ctx context.Context, digest int64, variant int) (Prepared, error) {
+	prepared, _, _, err := s.of(ctx, digest, variant)
+	return prepared, err
+}
+
+// of is the prepared message of one variant, with the address that stands as its sender and
+// the digest's UID. A renderError will not go away by trying again.
+func (s *PreparedCache) of(ctx context.Context, digest int64, variant int) (prepared Prepared, from, uid string, err error) {
+	key := preparedKey{digest, variant}
+	s.mu.Lock()
+	d := s.digests[digest]
+	e := s.made[key]
+	if e == nil {
+		e = new(preparedEntry)
+		s.made[key] = e
+	}
+	s.mu.Unlock()
+	e.once.Do(func() {
+		prepared, from, err := s.make(ctx, d, variant)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		e.prepared, e.from, e.err = prepared, from, err
+		switch {
+		case s.made[key] != e: // the digest has ended meanwhile
+		case err != nil:
+			delete(s.made, key) // the next who asks tries again
+		default:
+			s.size += prepared.Size()
+			s.makeRoom(e)
+		}
+	})
+	return e.prepared, e.from, d.UID, e.err
+}
+
+// makeRoom drops others than the newest while there are too many; s.mu is held.
+func (s *PreparedCache) makeRoom(newest *preparedEntry) {
+	for key, e := range s.made {
+		if s.size <= maxPreparedBytes {
+			return
+		}
+		if e.prepared != nil && e != newest {
+			s.drop(key, e)
+		}
+	}
+}
+
+func (s *PreparedCache) make(ctx context.Context, d Digest, number int) (Prepared, string, error) {
+	variant, err := s.variant(ctx, d, number)
+	if err != nil {
+		return nil, "", err
+	}
+	body, err := s.writer.storedBody(ctx, s.store, d, variant)
+	if err != nil {
+		return nil, "", err
+	}
+	message := s.writer.Message(d, number, body)
+	prepared, err := s.composer.Prepare(message)
+	if err != nil {
+		return nil, "", &renderError{fmt.Errorf("compose digest %d, variant %d: %w", d.ID, number, err)}
+	}
+	return prepared, bare(message.From), nil
+}
+
+func (s *PreparedCache) variant(ctx context.Context, d Digest, number int) (Variant, error) {
+	for _, v := range d.Variants {
+		if v.Number == number {
+			return v, nil
+		}
+	}
+	// One that was added since: a reader received some of it meanwhile.
+	v, err := s.store.Variant(ctx, d.ID, number)
+	if err != nil {
+		return Variant{}, fmt.Errorf("read variant %d of digest %d: %w", number, d.ID, err)
+	}
+	return v, nil
+}
