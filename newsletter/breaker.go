@@ -33,7 +33,7 @@ func (b *breaker) open(now time.Time) (t Trouble, shut, trial bool) {
 
 // fail takes note that a connection could not be opened, or was lost before a mail
 // was answered on it.
-func (b *breaker) failure(now time.Time, reason string) {
+func (b *breaker) failure(now time.Time, reason Reason) {
 	b.mu.Lock()
 	b.failures++
 	enough := b.failures >= b.patience || b.working == 0

@@ -1,28 +1,195 @@
 package newsletter
 
-import "slices"
+import (
+	"slices"
+	"time"
 
-// Recheck decides, in the moment before a mail is sent, which of the planned
-// insights the reader still lacks and still wants: those above their position in
-// the categories they have now. base and target are where the plan took the
-// reader to be and where it wanted to take them.
-//
-// carried is how far the insights that are left take the reader, in their own
-// categories alone: in any other, target may stand for what another mail was to
-// bring. arrived is false if mails planned before this one have not brought what
-// base counts on, so that sending this one would skip it.
-func Recheck(items []Item, base, target, current Position, categories []string) (left []Item, carried Position, arrived bool) {
-	carried, arrived = Position{}, true
-	for _, item := range items {
-		c := item.Category
-		if current[c] >= item.Seq || !slices.Contains(categories, c) {
+	"github.com/scaledbydesign/insights/subscribers"
+)
+
+// Action is what happens to an email in the moment before it is sent.
+type Action int
+
+const (
+	ActionDrop     Action = iota // nothing: another worker has it
+	ActionSend                   // it is sent
+	ActionReplan                 // it becomes pending again, with fewer insights
+	ActionWait                   // it becomes pending again, for later
+	ActionGiveBack               // it becomes pending again: nothing is sent of its digest now
+	ActionSkip                   // it is not sent; what it carried stays unread
+)
+
+// Decision is an Action with what it needs.
+type Decision struct {
+	Action Action
+	Reason Reason    // of ActionWait and ActionSkip
+	At     time.Time // of ActionWait: when it is looked at again
+	Seqs   []int64   // of ActionReplan: the insights that are left, as the variant lists them
+	Target Position  // of ActionSend: where it takes the reader, unless that is as planned
+}
+
+// Facts are what the decision about a claimed delivery depends on. Those about the
+// reader and about other deliveries are read while the reader's row is locked.
+type Facts struct {
+	Now    time.Time
+	Digest DigestState
+	Held   bool   // all sending is held
+	Reader Reader // the zero Reader is gone
+
+	// What was planned: the categories and the position that the reader had, and the
+	// position that the delivery takes them to.
+	Categories   []string // sorted
+	Base, Target Position
+	Items        []Item // of the delivery's variant
+
+	Others []OtherDelivery
+}
+
+// Reader is what a decision about an email has to know of its reader.
+type Reader struct {
+	Status      subscribers.Status
+	PausedUntil time.Time
+	Categories  []string // sorted
+	Position    Position
+	Moving      bool // they have asked to get their emails at another address
+}
+
+// OtherDelivery is another digest's delivery to the same reader that may still
+// bring its insights: see OnTheWay.
+type OtherDelivery struct {
+	State      DeliveryState
+	Unanswered bool // an earlier attempt's final dot was never answered
+	Earlier    bool // it was planned before this one
+	Target     Position
+}
+
+// inDoubt reports whether the other delivery may be arriving just now.
+func (o OtherDelivery) inDoubt() bool {
+	return o.State == Sending || o.State == Uncertain || o.Unanswered
+}
+
+// waitForOther is how long a delivery waits for another one to the same reader.
+const waitForOther = time.Minute
+
+// Why a delivery waits or is skipped right before it is sent.
+const (
+	ReasonGone         Reason = "the subscriber is gone"
+	ReasonPaused       Reason = "paused"
+	ReasonOtherInDoubt Reason = "waits for another mail to this reader"
+	ReasonOtherEarlier Reason = "waits for an earlier mail to this reader"
+	ReasonOtherFailed  Reason = "an earlier mail did not arrive; what it carried comes with the next digest"
+	ReasonNothingLeft  Reason = "received meanwhile, or no longer chosen"
+	ReasonNotNeeded    Reason = "no longer needed"
+)
+
+// AsPlanned reports whether nothing has changed since the delivery was planned, and
+// no other email to its reader is in doubt. It is the usual case, for which a store
+// may mark the delivery without reading the rest.
+func (f *Facts) AsPlanned() bool {
+	return f.Digest == DigestSending && !f.Held &&
+		f.Reader.Status == subscribers.Confirmed && !f.Reader.PausedUntil.After(f.Now) &&
+		slices.Equal(f.Reader.Categories, f.Categories) && f.Reader.Position.String() == f.Base.String() &&
+		!slices.ContainsFunc(f.Others, OtherDelivery.inDoubt)
+}
+
+// Decide says what happens to a claimed delivery right before it is sent. A reader
+// gets nothing that they no longer want or have received meanwhile, and nothing
+// while another email to them is in doubt, since it may bring the same.
+func Decide(f *Facts) Decision {
+	if f.AsPlanned() {
+		return Decision{Action: ActionSend}
+	}
+	switch {
+	case f.Digest != DigestSending, f.Held:
+		return Decision{Action: ActionGiveBack}
+	case f.Reader.Status == "":
+		return skip(ReasonGone)
+	case f.Reader.Status != subscribers.Confirmed:
+		return skip(Reason(f.Reader.Status))
+	case f.Reader.PausedUntil.After(f.Now):
+		return skip(ReasonPaused)
+	}
+	current := f.Reader.Position
+	earlier := false
+	for _, o := range f.Others {
+		switch {
+		case o.State == Uncertain: // nobody follows it up: it counts as arrived
+			current = current.Merge(o.Target)
 			continue
+		case o.inDoubt():
+			return f.wait(ReasonOtherInDoubt)
 		}
-		left = append(left, item)
-		carried[c] = target[c]
-		if current[c] < base[c] {
-			arrived = false
+		earlier = earlier || o.Earlier
+	}
+	left := f.unread(current)
+	arrived := !slices.ContainsFunc(left, func(item Item) bool { return current[item.Category] < f.Base[item.Category] })
+	switch {
+	case len(left) == 0:
+		return skip(ReasonNothingLeft)
+	case !arrived && earlier:
+		return f.wait(ReasonOtherEarlier)
+	case !arrived:
+		return skip(ReasonOtherFailed)
+	case len(left) < len(f.Items):
+		return Decision{Action: ActionReplan, Seqs: seqsOf(left)}
+	}
+	return Decision{Action: ActionSend, Target: f.Reader.Position.Merge(f.carried(left))}
+}
+
+// unread is the delivery's insights that the reader lacks and still wants.
+func (f *Facts) unread(at Position) (left []Item) {
+	for _, item := range f.Items {
+		if at[item.Category] < item.Seq && slices.Contains(f.Reader.Categories, item.Category) {
+			left = append(left, item)
 		}
 	}
-	return left, carried, arrived
+	return left
+}
+
+// carried is how far insights take the reader, in their own categories alone: in any
+// other, the target may stand for what another delivery was to bring.
+func (f *Facts) carried(items []Item) Position {
+	to := Position{}
+	for _, item := range items {
+		to[item.Category] = f.Target[item.Category]
+	}
+	return to
+}
+
+func (f *Facts) wait(reason Reason) Decision {
+	return Decision{Action: ActionWait, Reason: reason, At: f.Now.Add(waitForOther)}
+}
+
+func skip(reason Reason) Decision { return Decision{Action: ActionSkip, Reason: reason} }
+
+func seqsOf(items []Item) []int64 {
+	seqs := make([]int64, len(items))
+	for i, item := range items {
+		seqs[i] = item.Seq
+	}
+	return seqs
+}
+
+// MessageFacts are what the decision about a claimed single email depends on.
+type MessageFacts struct {
+	Kind   MessageKind
+	Held   bool
+	Reader Reader // the zero Reader is gone, or there is none
+}
+
+// DecideMessage says what happens to a claimed single email right before it is sent:
+// it goes out if its reader still is in the state that asked for it.
+func DecideMessage(f MessageFacts) Decision {
+	switch {
+	case f.Held:
+		return Decision{Action: ActionGiveBack}
+	case f.Kind == TestEmail:
+	case f.Kind == ConfirmEmail:
+		if f.Reader.Status != subscribers.Pending && !(f.Reader.Status == subscribers.Confirmed && f.Reader.Moving) {
+			return skip(ReasonNotNeeded)
+		}
+	case f.Reader.Status != subscribers.Confirmed:
+		return skip(ReasonNotNeeded)
+	}
+	return Decision{Action: ActionSend}
 }

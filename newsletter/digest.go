@@ -54,7 +54,7 @@ type Digest struct {
 	ID       int64
 	UID      string // random; the Message-IDs are made from it
 	State    DigestState
-	Reason   string              // of a failed, paused or cancelled one
+	Reason   Reason              // of a failed, paused or cancelled one
 	Cadence  subscribers.Cadence // whom it is for; "" = every cadence
 	Category string              // its scope; "" = all the reader's categories
 	Only     int64               // made for this one subscriber; 0 = for all
@@ -151,7 +151,7 @@ type Delivery struct {
 	Attempts  int
 	Variant   int    // of a digest
 	Code      int    // of the last SMTP reply, 0 = none
-	Reason    string // the last answer, or why it was skipped
+	Reason    Reason // the last answer, or why it was skipped
 	MessageID string // without angle brackets
 	NextAt    time.Time
 	UpdatedAt time.Time

@@ -72,7 +72,7 @@ type Feedback struct {
 	// Complaints is an address that providers report complaints to; "" = none.
 	Complaints string
 	// Pause, when set, stops a digest whose mails are blocked.
-	Pause func(ctx context.Context, digest int64, reason string) (changed bool, err error)
+	Pause func(ctx context.Context, digest int64, reason Reason) (changed bool, err error)
 
 	blocks blockWatch
 }
@@ -363,7 +363,7 @@ func (r *Feedback) blocked(ctx context.Context, b Bounce) {
 	if !many || r.Pause == nil {
 		return
 	}
-	reason := fmt.Sprintf("%.0f %% of the last mails were blocked, the last with: %s; mend that, then: insights digest resume %d", 100*share, b.said(), b.Ref.Digest)
+	reason := Reason(fmt.Sprintf("%.0f %% of the last mails were blocked, the last with: %s", 100*share, b.said()))
 	paused, err := r.Pause(ctx, b.Ref.Digest, reason)
 	switch {
 	case err != nil:

@@ -44,9 +44,9 @@ type Request struct {
 
 // Reasons why a plan is empty.
 const (
-	ReasonNoReaders  = "no confirmed reader matches"
-	ReasonNothingNew = "nothing new for any reader"
-	ReasonTooFew     = "no reader has min_insights new insights yet"
+	ReasonNoReaders  Reason = "no confirmed reader matches"
+	ReasonNothingNew Reason = "nothing new for any reader"
+	ReasonTooFew     Reason = "no reader has min_insights new insights yet"
 )
 
 // Plan works out who has what unread and freezes that as a digest. When nobody

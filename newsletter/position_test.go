@@ -2,7 +2,6 @@ package newsletter_test
 
 import (
 	"maps"
-	"strings"
 	"testing"
 
 	"github.com/scaledbydesign/insights/newsletter"
@@ -50,29 +49,5 @@ func TestPositionsAreValues(t *testing.T) {
 	}
 	if got := newsletter.Position(nil).Merge(q).String(); got != "b=3 c=2" {
 		t.Errorf("nothing merged with q is %q", got)
-	}
-}
-
-func TestRecheck(t *testing.T) {
-	items := []newsletter.Item{{Seq: 9, Category: "a"}, {Seq: 8, Category: "b"}, {Seq: 5, Category: "a"}}
-	tests := []struct{ name, base, target, current, categories, left, carried, arrived string }{
-		{"nothing changed", "a=4 b=4", "a=9 b=9", "a=4 b=4", "a b", "9 8 5", "a=9 b=9", "true"},
-		{"some received meanwhile", "a=4 b=4", "a=9 b=9", "a=5 b=4", "a b", "9 8", "a=9 b=9", "true"},
-		{"all received meanwhile", "a=4 b=4", "a=9 b=9", "a=9 b=8", "a b", "", "", "true"},
-		{"a category given up", "a=4 b=4", "a=9 b=9", "a=4 b=4", "b", "8", "b=9", "true"},
-		{"another category chosen", "a=4 b=4", "a=9 b=9", "a=4 b=4 c=9", "a b c", "9 8 5", "a=9 b=9", "true"},
-		{"an earlier mail has not arrived", "a=4 b=4", "a=9 b=9", "a=3 b=4", "a b", "9 8 5", "a=9 b=9", "false"},
-		{"an earlier mail of another category has not arrived", "a=4 b=4 c=7", "a=9 b=9 c=9", "a=4 b=4 c=1", "a b c", "9 8 5", "a=9 b=9", "true"},
-		{"an earlier mail of a category given up has not arrived", "a=4 b=4", "a=9 b=9", "a=3 b=4", "b", "8", "b=9", "true"},
-	}
-	for _, test := range tests {
-		left, carried, arrived := newsletter.Recheck(items, position(t, test.base), position(t, test.target), position(t, test.current), strings.Fields(test.categories))
-		var seqs []string
-		for _, item := range left {
-			seqs = append(seqs, string(rune('0'+item.Seq)))
-		}
-		if got := strings.Join(seqs, " "); got != test.left || carried.String() != test.carried || (test.arrived == "true") != arrived {
-			t.Errorf("%s: left %q, carried %q, arrived %v", test.name, got, carried, arrived)
-		}
 	}
 }

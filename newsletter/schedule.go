@@ -46,7 +46,7 @@ type Slot struct {
 	Due time.Time
 }
 
-func (s *Slot) record(outcome SlotOutcome, reason string) SlotRecord {
+func (s *Slot) record(outcome SlotOutcome, reason Reason) SlotRecord {
 	return SlotRecord{Schedule: s.Schedule, Key: s.Key, Due: s.Due, Outcome: outcome, Reason: reason, At: time.Now()}
 }
 

@@ -191,7 +191,7 @@ func (s *Scheduler) runSlot(ctx context.Context, lib *content.Library, schedule 
 	late := now.Sub(slot.Due)
 	switch {
 	case late > schedule.lateBy():
-		return s.Slots.RecordSlots(ctx, slot.record(SlotLate, fmt.Sprintf("%s late; what is unread comes with the next slot", late.Round(time.Minute))))
+		return s.Slots.RecordSlots(ctx, slot.record(SlotLate, Reason(fmt.Sprintf("%s late; what is unread comes with the next slot", late.Round(time.Minute)))))
 	case late > 2*every && schedule.Missed == MissedSkip && !known:
 		return s.Slots.RecordSlots(ctx, slot.record(SlotMissed, "nothing was running, and missed is skip"))
 	}
@@ -209,7 +209,7 @@ func (s *Scheduler) plan(ctx context.Context, lib *content.Library, schedule *Sc
 	case err != nil && ctx.Err() != nil:
 		return err
 	case err != nil:
-		return errors.Join(fmt.Errorf("plan slot %s: %w", slot.Key, err), s.Slots.RecordSlots(ctx, slot.record(SlotFailing, err.Error())))
+		return errors.Join(fmt.Errorf("plan slot %s: %w", slot.Key, err), s.Slots.RecordSlots(ctx, slot.record(SlotFailing, Reason(err.Error()))))
 	case d.ID == 0:
 		return s.Slots.RecordSlots(ctx, slot.record(SlotSkipped, d.Reason))
 	}

@@ -80,11 +80,11 @@ func (c *connection) next(ctx context.Context) (t Task, ok bool) {
 // something to wait for before that.
 func (c *connection) handle(ctx context.Context, t Task) {
 	if t.Subscriber.Address == (subscribers.Address{}) {
-		c.settle(ctx, Result{Ref: t.Ref, State: Skipped, Reason: "the subscriber is gone"})
+		c.settle(ctx, Result{Ref: t.Ref, State: Skipped, Reason: ReasonGone})
 		return
 	}
 	if t.Kind != DigestEmail && t.overdue(time.Now()) {
-		c.settle(ctx, Result{Ref: t.Ref, State: Failed, Reason: fmt.Sprintf("given up after %d attempts: it was to be sent by %s", t.Attempts, t.Deadline.UTC().Format(time.DateTime+" UTC"))})
+		c.settle(ctx, Result{Ref: t.Ref, State: Failed, Reason: Reason(fmt.Sprintf("given up after %d attempts: it was to be sent by %s", t.Attempts, t.Deadline.UTC().Format(time.DateTime+" UTC")))})
 		return
 	}
 	if trouble, shut, _ := c.breaker.open(time.Now()); shut {
@@ -190,7 +190,7 @@ func (c *connection) open(ctx context.Context, t Task) bool {
 	}
 	c.failures++
 	wait := min(time.Second<<min(c.failures-1, 6), maxOpen)
-	reason := oneLine(err.Error())
+	reason := Reason(oneLine(err.Error()))
 	c.breaker.failure(time.Now(), reason)
 	next := time.Now()
 	if trouble, shut, _ := c.breaker.open(next); shut {
@@ -224,7 +224,7 @@ func (c *connection) learn(o Outcome, now time.Time) {
 	}
 	switch {
 	case o.Kind == NotSent, o.Kind == Unknown, o.Code == 421:
-		c.breaker.failure(now, withoutAddresses(answerText(o)))
+		c.breaker.failure(now, Reason(withoutAddresses(answerText(o))))
 		return
 	case o.Kind == Accepted:
 		c.throttle.accepted(now)
@@ -238,7 +238,7 @@ func (c *connection) learn(o Outcome, now time.Time) {
 
 // result is what an outcome means for a mail.
 func (c *connection) settlement(t Task, o Outcome, now time.Time) Result {
-	s := Result{Ref: t.Ref, Change: t.Change, Code: o.Code, Reason: answerText(o)}
+	s := Result{Ref: t.Ref, Change: t.Change, Code: o.Code, Reason: Reason(answerText(o))}
 	switch o.Kind {
 	case Accepted:
 		s.State, s.Received = Sent, true
@@ -263,21 +263,21 @@ func (c *connection) retryOrFail(s *Result, t Task, now time.Time, end DeliveryS
 	at, ok := c.Retry.next(now, t.Deadline, t.Attempts+1)
 	if !ok {
 		s.State = end
-		s.Reason = fmt.Sprintf("given up after %d attempts: %s", t.Attempts+1, s.Reason)
+		s.Reason = Reason(fmt.Sprintf("given up after %d attempts: %s", t.Attempts+1, s.Reason))
 		return
 	}
 	s.State, s.NextAt = Deferred, at
 }
 
 // giveBack returns a mail unattempted.
-func (c *connection) giveBack(ctx context.Context, t Task, next time.Time, reason string) {
+func (c *connection) giveBack(ctx context.Context, t Task, next time.Time, reason Reason) {
 	c.settle(ctx, Result{Ref: t.Ref, State: Pending, NextAt: next, Reason: reason})
 }
 
 // unmade settles a mail that could not be made: for good if its words are at
 // fault, else it is tried again.
 func (c *connection) unmade(ctx context.Context, t Task, err error) {
-	s := Result{Ref: t.Ref, State: Failed, Reason: oneLine(err.Error())}
+	s := Result{Ref: t.Ref, State: Failed, Reason: Reason(oneLine(err.Error()))}
 	if _, broken := errors.AsType[*renderError](err); !broken {
 		s.State, s.NextAt = Pending, time.Now().Add(unmadeWaits)
 	}

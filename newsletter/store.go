@@ -47,12 +47,6 @@ type LibraryStore interface {
 	Sequence(ctx context.Context) ([]Numbered, error)
 }
 
-// Audience chooses readers: confirmed, not paused, and as the fields say.
-type Audience struct {
-	Cadence    subscribers.Cadence // "" = any
-	Subscriber int64               // 0 = all
-}
-
 // GroupKey is the store's own name for "same categories, same position, the same
 // on its way".
 type GroupKey struct {
@@ -121,9 +115,23 @@ type SlotRecord struct {
 	Key      string // local wall time without offset, or "seq:N" for instant ones
 	Due      time.Time
 	Outcome  SlotOutcome
-	Reason   string
+	Reason   Reason
 	Digest   int64 // 0 = none
 	At       time.Time
+}
+
+// After is what stays on record of a slot that was on record before: only a failing
+// one is replaced, and one that ends without having been planned has failed. ok is
+// false if nothing changes.
+func (r SlotRecord) After(before SlotRecord) (kept SlotRecord, ok bool) {
+	if before.Outcome != SlotFailing {
+		return before, false
+	}
+	r.Due = before.Due
+	if r.Outcome == SlotMissed || r.Outcome == SlotLate {
+		r.Outcome, r.Reason = SlotFailed, before.Reason+"; "+r.Reason
+	}
+	return r, true
 }
 
 // SlotOutcome is what became of a slot.
@@ -140,8 +148,8 @@ const (
 
 // SlotStore keeps slots.
 type SlotStore interface {
-	// Define records a schedule that is seen for the first time, or whose times are
-	// others than before: it begins now, and no slot before counts as missed.
+	// Define records a schedule that is seen for the first time, or whose times have
+	// changed: it begins now, and no slot before counts as missed.
 	Define(ctx context.Context, schedule, times string, now time.Time) (changed bool, err error)
 	// Since returns the due time of the schedule's newest slot on record that is
 	// not failing, or when the schedule began, whichever is later; one that nobody
@@ -164,7 +172,7 @@ type DigestStore interface {
 	// Approve lets a planned digest be sent. changed is false when it already was.
 	Approve(ctx context.Context, id int64) (changed bool, err error)
 	// Pause stops an approved or sending digest: no delivery starts until Resume.
-	Pause(ctx context.Context, id int64, reason string) (changed bool, err error)
+	Pause(ctx context.Context, id int64, reason Reason) (changed bool, err error)
 	Resume(ctx context.Context, id int64) (changed bool, err error)
 	// Cancel ends a digest that is not done: what has not been started is
 	// skipped and stays unread; what is in flight ends by itself.
@@ -176,9 +184,9 @@ type DigestStore interface {
 
 	// Hold keeps every worker from starting a mail until Release. What is held
 	// already keeps its reason.
-	Hold(ctx context.Context, reason string) error
+	Hold(ctx context.Context, reason Reason) error
 	// Held returns why sending is held, "" if it is not, and since when.
-	Held(ctx context.Context) (reason string, since time.Time, err error)
+	Held(ctx context.Context) (reason Reason, since time.Time, err error)
 	Release(ctx context.Context) (released bool, err error)
 
 	Deliveries(ctx context.Context, f DeliveryFilter) iter.Seq2[Delivery, error]
@@ -224,14 +232,6 @@ type Begin struct {
 	MessageID string
 }
 
-// Action answers a Begin.
-type Action int
-
-const (
-	ActionSend Action = iota // it is durable: send
-	ActionDrop               // not this worker's any more, skipped or planned anew: don't send
-)
-
 // Result is the durable word on what became of a mail.
 type Result struct {
 	Ref    Ref
@@ -239,7 +239,7 @@ type Result struct {
 	State  DeliveryState  // Sent, Deferred, Failed, Skipped, Uncertain; Waiting = given back unattempted
 	NextAt time.Time      // of Deferred and Waiting
 	Code   int
-	Reason string
+	Reason Reason
 	// Uncertain: this attempt's dot was never answered, whatever State says.
 	Uncertain bool
 	// Received: what the mail carried counts as received, so the reader's
@@ -294,17 +294,18 @@ type OutboxStore interface {
 	// Variant reads one variant of a digest.
 	Variant(ctx context.Context, digest int64, number int) (Variant, error)
 	// FailDigest ends a digest that can't be rendered.
-	FailDigest(ctx context.Context, digest int64, reason string) error
+	FailDigest(ctx context.Context, digest int64, reason Reason) error
 
 	// ClaimMessages and ClaimDeliveries claim up to limit mails that are due; none
 	// while sending is held.
 	ClaimMessages(ctx context.Context, worker string, limit int) ([]Task, error)
 	ClaimDeliveries(ctx context.Context, worker string, digest int64, limit int) ([]Task, error)
-	// Record stores entries in one durable transaction and answers each. The
-	// action is about the mark.
+	// Record stores entries in one durable transaction and answers each with what
+	// happens to the email that it begins: what Decide, or DecideMessage, says of it.
+	// Only after ActionSend may it be sent. An Entry without a Begin has no answer.
 	//
-	// Results come before marks. A mark re-reads the digest's state and the
-	// reader's status, pause, categories and position: see Recheck.
+	// Results come first: what one email has brought a reader is known when the next
+	// one to them is decided.
 	Record(ctx context.Context, worker string, entries []Entry) ([]Action, error)
 	// Finish makes a sending digest done if all its deliveries are terminal.
 	Finish(ctx context.Context, digest int64) (bool, error)
@@ -323,7 +324,7 @@ type StoredBody struct {
 
 // Trouble is why a worker sends nothing just now.
 type Trouble struct {
-	Reason string
+	Reason Reason
 	Since  time.Time
 	Until  time.Time // when it tries again
 }

@@ -29,7 +29,7 @@ func (p *program) digestDecisions() []*cobra.Command {
 		name: "pause", short: "Stop sending a digest until it is resumed", would: "pause", past: "paused",
 		long: "Stop sending a digest: what is in flight ends by itself, at most one mail a\nconnection; nothing else starts until: insights digest resume ID.",
 		decide: func(ctx context.Context, n *newsroom, id int64) (bool, error) {
-			return n.db.Pause(ctx, id, reason)
+			return n.db.Pause(ctx, id, newsletter.Reason(reason))
 		},
 		did: "digest %d is paused; go on with: insights digest resume %[1]d", already: "digest %d was paused before",
 	})
@@ -212,14 +212,14 @@ func (p *program) hold(ctx context.Context, n *newsroom, reason string, dryRun b
 	if err != nil {
 		return err
 	}
-	document := holdJSON{Held: was != "", Reason: was, DryRun: dryRun}
+	document := holdJSON{Held: was != "", Reason: string(was), DryRun: dryRun}
 	words := "sending was held before: " + was
 	switch {
 	case was != "":
 	case dryRun:
 		words = "would hold all sending"
 	default:
-		if err := n.db.Hold(ctx, reason); err != nil {
+		if err := n.db.Hold(ctx, newsletter.Reason(reason)); err != nil {
 			return err
 		}
 		document.Held, document.Reason = true, reason
@@ -266,7 +266,7 @@ func (p *program) release(ctx context.Context, n *newsroom, yes, dryRun bool) er
 	if err != nil {
 		return err
 	}
-	document := heldJSON{Held: reason != "", Reason: reason, DryRun: dryRun}
+	document := heldJSON{Held: reason != "", Reason: string(reason), DryRun: dryRun}
 	if document.Digests, document.Mails, err = n.db.Unsent(ctx); err != nil {
 		return err
 	}

@@ -32,7 +32,7 @@ type deliveryJSON struct {
 
 func deliveryDocument(d newsletter.Delivery) deliveryJSON {
 	document := deliveryJSON{
-		ID: d.Ref.String(), Kind: string(d.Kind), Email: d.Email, State: string(d.State), Attempts: d.Attempts, Reason: d.Reason,
+		ID: d.Ref.String(), Kind: string(d.Kind), Email: d.Email, State: string(d.State), Attempts: d.Attempts, Reason: string(d.Reason),
 		UpdatedAt: stamp(d.UpdatedAt), UncertainAt: stamp(d.UncertainAt),
 	}
 	if d.Ref.Digest != 0 {
@@ -103,7 +103,7 @@ func (p *program) listDeliveries(ctx context.Context, n *newsroom, filter newsle
 		if list.add(document) {
 			continue
 		}
-		rows = append(rows, []string{document.ID, document.Kind, d.Email, document.State, fmt.Sprint(d.Attempts), moment(d.UpdatedAt, n.config.zone()), dash(d.Reason)})
+		rows = append(rows, []string{document.ID, document.Kind, d.Email, document.State, fmt.Sprint(d.Attempts), moment(d.UpdatedAt, n.config.zone()), dash(string(d.Reason))})
 		if len(rows) == page {
 			p.out.table(header, rows)
 			header, rows = nil, nil

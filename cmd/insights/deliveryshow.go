@@ -90,7 +90,7 @@ func (p *program) showDelivery(ctx context.Context, n *newsroom, ref newsletter.
 		return err
 	}
 	zone := n.config.zone()
-	document.Next = whatComes(d, digest, held, zone)
+	document.Next = whatComes(d, digest, string(held), zone)
 	if done, err := p.out.document(document); done {
 		return err
 	}
@@ -104,7 +104,7 @@ func (p *program) showDelivery(ctx context.Context, n *newsroom, ref newsletter.
 		}
 	}
 	p.out.line("state      %s since %s, %s", d.State, moment(d.UpdatedAt, zone), count(d.Attempts, "attempt"))
-	p.out.line("reason     %s", dash(d.Reason))
+	p.out.line("reason     %s", dash(string(d.Reason)))
 	p.out.line("message    %s", dash(document.MessageID))
 	if !d.UncertainAt.IsZero() {
 		p.out.line("uncertain  %s: no answer came, so it may have arrived", moment(d.UncertainAt, zone))

@@ -57,7 +57,7 @@ type variantJSON struct {
 
 func digestDocument(d newsletter.Digest) digestJSON {
 	document := digestJSON{
-		State: string(d.State), Reason: d.Reason, Readers: d.Readers, Variants: []variantJSON{}, Insights: []newsletter.Item{}, Subject: subjectOfDigest(d),
+		State: string(d.State), Reason: string(d.Reason), Readers: d.Readers, Variants: []variantJSON{}, Insights: []newsletter.Item{}, Subject: subjectOfDigest(d),
 		Cadence: string(d.Cadence), Category: d.Category, Schedule: d.Schedule, Slot: d.Slot, Hash: d.Hash,
 		NotBefore: stamp(d.NotBefore), CreatedAt: stamp(d.CreatedAt), ApprovedAt: stamp(d.ApprovedAt), DoneAt: stamp(d.DoneAt),
 	}
@@ -245,7 +245,7 @@ func otherLibrary(err error) error {
 
 func emptyError(d newsletter.Digest, failEmpty bool) error {
 	if d.Readers == 0 && failEmpty {
-		return &coded{errors.New(d.Reason), exitFailed, true}
+		return &coded{errors.New(string(d.Reason)), exitFailed, true}
 	}
 	return nil
 }
@@ -321,7 +321,7 @@ func (p *program) digestShowCommand() *cobra.Command {
 				}
 				p.showPlan(d)
 				zone := n.config.zone()
-				p.out.line("\nstate     %s", strings.TrimSpace(string(d.State)+" "+d.Reason))
+				p.out.line("\nstate     %s", strings.TrimSpace(string(d.State)+" "+string(d.Reason)))
 				p.out.line("subject   %s", subjectOfDigest(d))
 				if !d.NotBefore.IsZero() {
 					p.out.line("goes out  %s, once approved", moment(d.NotBefore, zone))

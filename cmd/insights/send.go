@@ -221,7 +221,7 @@ func (p *program) showTests(ctx context.Context, n *newsroom, refs []newsletter.
 		if m.State == newsletter.Failed {
 			failed++
 		}
-		p.out.line("%s  %s  %s", ref, m.State, strings.TrimSpace(m.Email+"  "+m.Reason))
+		p.out.line("%s  %s  %s", ref, m.State, strings.TrimSpace(m.Email+"  "+string(m.Reason)))
 	}
 	_, err := p.out.document(documents)
 	if failed > 0 {

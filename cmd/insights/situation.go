@@ -81,7 +81,7 @@ func (n *newsroom) situation(ctx context.Context, now time.Time) (s situation, e
 	if err != nil {
 		return s, err
 	}
-	s.Held, s.HeldSince = held, stamp(since)
+	s.Held, s.HeldSince = string(held), stamp(since)
 	if s.outbox, err = n.db.Outbox(ctx); err != nil {
 		return s, err
 	}
@@ -108,21 +108,21 @@ func (n *newsroom) fillLists(ctx context.Context, s *situation) error {
 		return err
 	}
 	for _, t := range troubles {
-		s.Troubles = append(s.Troubles, troubleJSON{t.Reason, stamp(t.Since), stamp(t.Until)})
+		s.Troubles = append(s.Troubles, troubleJSON{string(t.Reason), stamp(t.Since), stamp(t.Until)})
 	}
 	digests, err := n.db.Unfinished(ctx)
 	if err != nil {
 		return err
 	}
 	for _, d := range digests {
-		s.Unfinished = append(s.Unfinished, unfinishedJSON{d.ID, string(d.State), d.Reason, d.Schedule, d.Slot, d.Readers, byName(d.Counts), d})
+		s.Unfinished = append(s.Unfinished, unfinishedJSON{d.ID, string(d.State), string(d.Reason), d.Schedule, d.Slot, d.Readers, byName(d.Counts), d})
 	}
 	slots, err := n.db.Slots(ctx, 8)
 	if err != nil {
 		return err
 	}
 	for _, r := range slots {
-		slot := slotJSON{r.Schedule, r.Key, stamp(r.Due), string(r.Outcome), r.Reason, nil}
+		slot := slotJSON{r.Schedule, r.Key, stamp(r.Due), string(r.Outcome), string(r.Reason), nil}
 		if r.Digest != 0 {
 			slot.Digest = &r.Digest
 		}
@@ -153,7 +153,7 @@ func (n *newsroom) overdue(ctx context.Context, now time.Time) ([]overdueJSON, e
 			if known && r.Outcome != newsletter.SlotFailing {
 				continue
 			}
-			slots = append(slots, overdueJSON{nextSlotJSON{Schedule: schedule.Name, Cadence: string(schedule.Cadence), Slot: slot.Key, Due: stamp(slot.Due)}, r.Reason})
+			slots = append(slots, overdueJSON{nextSlotJSON{Schedule: schedule.Name, Cadence: string(schedule.Cadence), Slot: slot.Key, Due: stamp(slot.Due)}, string(r.Reason)})
 			break
 		}
 	}

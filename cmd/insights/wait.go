@@ -37,9 +37,9 @@ func (p *program) digestProgress(n *newsroom, id int64) func(context.Context) (p
 		case newsletter.DigestDone:
 			g.done = true
 		case newsletter.DigestPaused:
-			g.waits = fmt.Sprintf("digest %d is paused: %s; go on with: insights digest resume %[1]d", id, dash(d.Reason))
+			g.waits = fmt.Sprintf("digest %d is paused: %s; go on with: insights digest resume %[1]d", id, dash(string(d.Reason)))
 		case newsletter.DigestFailed, newsletter.DigestCancelled:
-			g.done, g.err = true, fmt.Errorf("digest %d is %s: %s", id, d.State, dash(d.Reason))
+			g.done, g.err = true, fmt.Errorf("digest %d is %s: %s", id, d.State, dash(string(d.Reason)))
 		}
 		return g, nil
 	}

@@ -253,7 +253,7 @@ func blockedMails(w *world) {
 	time.Sleep(time.Minute)
 	stop()
 	got := w.digest(d.ID)
-	if got.State != newsletter.DigestPaused || !strings.Contains(got.Reason, "were blocked") || !strings.Contains(got.Reason, "blocklist") {
+	if got.State != newsletter.DigestPaused || !strings.Contains(string(got.Reason), "were blocked") || !strings.Contains(string(got.Reason), "blocklist") {
 		w.Errorf("the digest is %s: %s", got.State, got.Reason)
 	}
 	w.wantStatus("reader3", subscribers.Confirmed)

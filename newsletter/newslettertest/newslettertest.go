@@ -264,7 +264,7 @@ func (w *world) delivery(digest int64, name string) newsletter.Delivery {
 
 func (w *world) wantDelivery(digest int64, name string, state newsletter.DeliveryState, reason string) {
 	w.Helper()
-	if d := w.delivery(digest, name); d.State != state || !strings.Contains(d.Reason, reason) {
+	if d := w.delivery(digest, name); d.State != state || !strings.Contains(string(d.Reason), reason) {
 		w.Errorf("delivery to %s is %s (%q), want %s (…%s…)", name, d.State, d.Reason, state, reason)
 	}
 }

@@ -72,7 +72,7 @@ func planNewFile(w *world) {
 }
 
 func planNothing(w *world) {
-	want := func(reason string) {
+	want := func(reason newsletter.Reason) {
 		w.Helper()
 		if d := w.plan(newsletter.Request{}); d.ID != 0 || d.Readers != 0 || d.Reason != reason {
 			w.Errorf("planned %+v, want %q", d, reason)

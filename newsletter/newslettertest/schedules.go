@@ -57,11 +57,11 @@ func failingSlot(w *world) {
 		}
 	}
 	since(start)
-	record := func(key string, due time.Time, outcome newsletter.SlotOutcome, reason string) {
+	record := func(key string, due time.Time, outcome newsletter.SlotOutcome, reason newsletter.Reason) {
 		w.Helper()
 		w.check(w.store.RecordSlots(w.Context(), newsletter.SlotRecord{Schedule: "weekly", Key: key, Due: due, Outcome: outcome, Reason: reason, At: time.Now()}))
 	}
-	want := func(key string, outcome newsletter.SlotOutcome, reason string) {
+	want := func(key string, outcome newsletter.SlotOutcome, reason newsletter.Reason) {
 		w.Helper()
 		r, ok, err := w.store.Slot(w.Context(), "weekly", key)
 		if err != nil || !ok || r.Outcome != outcome || r.Reason != reason {
@@ -144,7 +144,7 @@ func (w *world) wantReason(parts ...string) {
 	slots, err := w.store.Slots(w.Context(), 1)
 	w.check(err)
 	for _, part := range parts {
-		if len(slots) == 0 || !strings.Contains(slots[0].Reason, part) {
+		if len(slots) == 0 || !strings.Contains(string(slots[0].Reason), part) {
 			w.Errorf("slots %+v, want the reason %q", slots, part)
 		}
 	}
@@ -195,7 +195,7 @@ func planOvertaken(w *world) {
 	w.wantSlots("2000-01-03T09:00 failed, 2000-01-03T09:05 planned")
 	slots, err := w.store.Slots(w.Context(), 2)
 	w.check(err)
-	if reason := slots[1].Reason; !strings.Contains(reason, context.DeadlineExceeded.Error()) || !strings.Contains(reason, "a later slot") {
+	if reason := slots[1].Reason; !strings.Contains(string(reason), context.DeadlineExceeded.Error()) || !strings.Contains(string(reason), "a later slot") {
 		w.Errorf("failed because of %q", reason)
 	}
 }
@@ -288,7 +288,7 @@ func tooFew(w *world) {
 	w.until("2000-01-03 09:01:00")
 	stop()
 	w.wantSlots("2000-01-03T09:00 skipped")
-	w.wantReason(newsletter.ReasonTooFew)
+	w.wantReason(string(newsletter.ReasonTooFew))
 	w.publish("engineering", "e2")
 	w.until("2000-01-10 08:59:00")
 	stop = w.schedule(0, least)

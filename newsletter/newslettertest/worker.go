@@ -293,7 +293,7 @@ func cantRender(w *world) {
 	time.Sleep(time.Minute)
 	stop()
 	got := w.digest(d.ID)
-	if got.State != newsletter.DigestFailed || !strings.Contains(got.Reason, "no such field") || len(s.received()) != 0 || got.Counts[newsletter.Skipped] != 2 {
+	if got.State != newsletter.DigestFailed || !strings.Contains(string(got.Reason), "no such field") || len(s.received()) != 0 || got.Counts[newsletter.Skipped] != 2 {
 		w.Errorf("%+v, %d mails", got, len(s.received()))
 	}
 	w.plan(newsletter.Request{}) // it is all still unread

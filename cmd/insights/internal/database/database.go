@@ -71,9 +71,9 @@ type engine interface {
 	scrub(ctx context.Context, writer *sql.DB) error
 	// planners is how many chunks of a plan are written at once.
 	planners() int
-	// batchSizes are the numbers of rows that one UPDATE of a batch is made for, the
-	// smallest first.
-	batchSizes() []int
+	// inside is the context for the statements of a short transaction that was begun
+	// with ctx.
+	inside(ctx context.Context) context.Context
 	// lockMigrations waits until no other process migrates.
 	lockMigrations(ctx context.Context, writer *sql.DB) (release func(), err error)
 	migrations() string // the folder
@@ -210,6 +210,12 @@ func (db *DB) bookkeep(ctx context.Context, fn func(tx *sql.Tx) error) error {
 		}
 		time.Sleep(rand.N(time.Duration(try) * 10 * time.Millisecond))
 	}
+}
+
+// record is bookkeep for the transactions that sending waits for.
+func (db *DB) record(ctx context.Context, fn func(ctx context.Context, tx *sql.Tx) error) error {
+	inside := db.engine.inside(ctx)
+	return db.bookkeep(ctx, func(tx *sql.Tx) error { return fn(inside, tx) })
 }
 
 func (db *DB) transact(ctx context.Context, fn func(tx *sql.Tx) error) error {

@@ -159,74 +159,70 @@ func (db *DB) bareDigests(ctx context.Context, where string, args ...any) ([]new
 
 // Approve implements newsletter.DigestStore.
 func (db *DB) Approve(ctx context.Context, id int64) (changed bool, err error) {
-	err = db.write(ctx, func(tx *sql.Tx) error {
-		n, err := affected(tx.ExecContext(ctx, "UPDATE digests SET state = 'approved', approved_at = ?2, active_at = ?2 WHERE id = ?1 AND state = 'planned'", id, now()))
-		changed = n == 1
-		if err != nil || changed {
-			return err
-		}
-		d, err := digest(ctx, tx, id)
-		if err != nil {
-			return err
-		}
-		switch d.State {
-		case newsletter.DigestApproved, newsletter.DigestSending, newsletter.DigestDone, newsletter.DigestPaused:
-			return nil
-		}
-		return fmt.Errorf("digest %d is %s: %w; plan a new one", id, d.State, newsletter.ErrState)
+	return db.steer(ctx, id, newsletter.DigestState.Approve, func(tx *sql.Tx, to newsletter.DigestState, changed bool) error {
+		return setState(ctx, tx, changed, "UPDATE digests SET state = ?2, approved_at = ?3, active_at = ?3 WHERE id = ?1", id, string(to), now())
 	})
-	return changed, err
 }
 
 // Pause implements newsletter.DigestStore.
-func (db *DB) Pause(ctx context.Context, id int64, reason string) (changed bool, err error) {
-	return db.move(ctx, id, newsletter.DigestPaused, "UPDATE digests SET state = 'paused', reason = ?2 WHERE id = ?1 AND state IN ('approved', 'sending')", id, reason)
+func (db *DB) Pause(ctx context.Context, id int64, reason newsletter.Reason) (changed bool, err error) {
+	return db.steer(ctx, id, newsletter.DigestState.Pause, func(tx *sql.Tx, to newsletter.DigestState, changed bool) error {
+		return setState(ctx, tx, changed, "UPDATE digests SET state = ?2, reason = ?3 WHERE id = ?1", id, string(to), string(reason))
+	})
 }
 
 // Resume implements newsletter.DigestStore.
 func (db *DB) Resume(ctx context.Context, id int64) (changed bool, err error) {
-	changed, err = db.move(ctx, id, newsletter.DigestApproved, "UPDATE digests SET state = 'approved', reason = '', approved_at = ?2, active_at = ?2 WHERE id = ?1 AND state = 'paused'", id, now())
-	if errors.Is(err, newsletter.ErrState) {
-		if d, readErr := db.Digest(ctx, id); readErr == nil && d.State == newsletter.DigestSending {
-			return false, nil // a worker has started it again
-		}
-	}
-	return changed, err
+	return db.steer(ctx, id, newsletter.DigestState.Resume, func(tx *sql.Tx, to newsletter.DigestState, changed bool) error {
+		return setState(ctx, tx, changed, "UPDATE digests SET state = ?2, reason = '', approved_at = ?3, active_at = ?3 WHERE id = ?1", id, string(to), now())
+	})
 }
 
 // Cancel implements newsletter.DigestStore.
 func (db *DB) Cancel(ctx context.Context, id int64) (changed bool, err error) {
-	return db.move(ctx, id, newsletter.DigestCancelled, "UPDATE digests SET state = 'cancelled', done_at = ?2 WHERE id = ?1 AND state IN ('planned', 'approved', 'sending', 'paused')", id, now())
+	return db.steer(ctx, id, newsletter.DigestState.Cancel, func(tx *sql.Tx, to newsletter.DigestState, changed bool) error {
+		if err := setState(ctx, tx, changed, "UPDATE digests SET state = ?2, done_at = ?3 WHERE id = ?1", id, string(to), now()); err != nil || !changed {
+			return err
+		}
+		return skipUnstarted(ctx, tx, id, newsletter.ReasonCancelled)
+	})
 }
 
-// move runs the statement that brings a digest into a state. It changes nothing
-// when the digest is there already, and returns ErrState when it can't get there.
-func (db *DB) move(ctx context.Context, id int64, to newsletter.DigestState, statement string, args ...any) (changed bool, err error) {
-	err = db.write(ctx, func(tx *sql.Tx) error {
-		n, err := affected(tx.ExecContext(ctx, statement, args...))
-		changed = n == 1
-		if err != nil {
-			return err
-		}
-		d, err := digest(ctx, tx, id)
-		if err != nil {
-			return err
-		}
-		if d.State != to {
-			return fmt.Errorf("digest %d is %s: %w", id, d.State, newsletter.ErrState)
-		}
-		if changed && to == newsletter.DigestCancelled {
-			return skipUnstarted(ctx, tx, id, "cancelled")
-		}
+// setState runs the statement that gives a digest another state, if it is another.
+func setState(ctx context.Context, tx *sql.Tx, changed bool, statement string, args ...any) error {
+	if !changed {
 		return nil
+	}
+	_, err := tx.ExecContext(ctx, statement, args...)
+	return err
+}
+
+// steer asks rule what state a digest gets, and applies it while nobody else changes
+// the digest.
+func (db *DB) steer(ctx context.Context, id int64, rule func(newsletter.DigestState) (newsletter.DigestState, bool, error),
+	apply func(tx *sql.Tx, to newsletter.DigestState, changed bool) error) (changed bool, err error) {
+	err = db.write(ctx, func(tx *sql.Tx) error {
+		var state newsletter.DigestState
+		err := tx.QueryRowContext(ctx, "SELECT state FROM digests WHERE id = ?1 /*pg FOR NO KEY UPDATE */", id).Scan(&state)
+		if errors.Is(err, sql.ErrNoRows) {
+			err = newsletter.ErrNotFound
+		}
+		if err != nil {
+			return fmt.Errorf("digest %d: %w", id, err)
+		}
+		var to newsletter.DigestState
+		if to, changed, err = rule(state); err != nil {
+			return fmt.Errorf("digest %d is %s: %w", id, state, err)
+		}
+		return apply(tx, to, changed)
 	})
-	return changed, err
+	return changed && err == nil, err
 }
 
 // skipUnstarted ends the deliveries of a digest that are not in flight.
-func skipUnstarted(ctx context.Context, tx *sql.Tx, digest int64, reason string) error {
+func skipUnstarted(ctx context.Context, tx *sql.Tx, digest int64, reason newsletter.Reason) error {
 	_, err := tx.ExecContext(ctx, `UPDATE deliveries SET state = 'skipped', owner = '', next_at = -1, open = 0, reason = ?2, updated_at = ?3
-		WHERE digest_id = ?1 AND state IN ('pending', 'claimed', 'deferred')`, digest, reason, now())
+		WHERE digest_id = ?1 AND state IN ('pending', 'claimed', 'deferred')`, digest, string(reason), now())
 	return err
 }
 

@@ -13,10 +13,14 @@ func (db *DB) SetPlanChunk(subscribers int64) { db.planChunk = subscribers }
 
 // HotStatements are those that a large outbox must not make slow.
 var HotStatements = map[string]string{
-	"claim":          claimBatch.statement(4),
+	"claim":          claimBatch.statement(10),
 	"due":            dueDeliveries,
-	"mark":           markBatch.statement(1),
-	"sent":           sentBatch.statement(1),
+	"begin":          beginBatch.statement(1),
+	"facts":          factsQuery.statement(4),
+	"others":         othersQuery.statement(4),
+	"items":          itemsQuery.statement(4),
+	"message facts":  messageFactsQuery.statement(4),
+	"accepted":       acceptedBatch.statement(1),
 	"received":       receivedBatch.statement(1),
 	"finish":         "SELECT " + openDeliveries,
 	"next due":       nextDueQuery,

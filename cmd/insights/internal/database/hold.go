@@ -3,7 +3,7 @@ package database
 import (
 	"context"
 	"database/sql"
-	"fmt"
+	"errors"
 	"maps"
 	"slices"
 	"strconv"
@@ -16,13 +16,13 @@ import (
 const held = `EXISTS (SELECT 1 FROM settings WHERE name = 'held' AND value <> '')`
 
 // Hold implements newsletter.DigestStore.
-func (db *DB) Hold(ctx context.Context, reason string) error {
+func (db *DB) Hold(ctx context.Context, reason newsletter.Reason) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
 		var already bool
 		if err := tx.QueryRowContext(ctx, "SELECT "+held).Scan(&already); err != nil || already {
 			return err
 		}
-		if err := setSetting(ctx, tx, "held", reason); err != nil {
+		if err := setSetting(ctx, tx, "held", string(reason)); err != nil {
 			return err
 		}
 		return setSetting(ctx, tx, "held_since", strconv.FormatInt(now(), 10))
@@ -30,9 +30,13 @@ func (db *DB) Hold(ctx context.Context, reason string) error {
 }
 
 // Held implements newsletter.DigestStore.
-func (db *DB) Held(ctx context.Context) (reason string, since time.Time, err error) {
-	if reason, err = db.Setting(ctx, "held"); err != nil || reason == "" {
-		return "", time.Time{}, err
+func (db *DB) Held(ctx context.Context) (reason newsletter.Reason, since time.Time, err error) {
+	err = db.reader.QueryRowContext(ctx, "SELECT value FROM settings WHERE name = 'held'").Scan(&reason)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = nil
+	}
+	if err != nil || len(reason) == 0 {
+		return reason, time.Time{}, explain(err)
 	}
 	at, err := db.Setting(ctx, "held_since")
 	if err != nil {
@@ -74,15 +78,16 @@ func (db *DB) Touch(ctx context.Context, digest int64) error {
 	})
 }
 
-// lateDigests are those of which nothing went out for too long, and for how long.
-func lateDigests(ctx context.Context, q querier, after func(schedule string) time.Duration) (map[int64]time.Duration, error) {
-	late := make(map[int64]time.Duration)
+// lateDigests are those that wait for staff, with why.
+func lateDigests(ctx context.Context, q querier, after func(schedule string) time.Duration) (map[int64]newsletter.Reason, error) {
+	late := make(map[int64]newsletter.Reason)
 	err := each(ctx, q, func(rows *sql.Rows) error {
-		var id, active, approved, opens int64
+		var id, sent, approved, notBefore int64
 		var schedule string
-		err := rows.Scan(&id, &schedule, &active, &approved, &opens)
-		if by := time.Since(fromMillis(max(active, approved, opens))); by > after(schedule) {
-			late[id] = by
+		err := rows.Scan(&id, &schedule, &sent, &approved, &notBefore)
+		a := newsletter.Activity{Approved: fromMillis(approved), NotBefore: fromMillis(notBefore), Sent: fromMillis(sent)}
+		if reason, is := a.Late(time.Now(), after(schedule)); is {
+			late[id] = reason
 		}
 		return err
 	}, "SELECT id, schedule, active_at, approved_at, not_before FROM digests WHERE state IN ('approved', 'sending')")
@@ -102,9 +107,7 @@ func (db *DB) PauseLate(ctx context.Context, after func(schedule string) time.Du
 			return err
 		}
 		for _, id := range slices.Sorted(maps.Keys(late)) {
-			by := late[id]
-			reason := fmt.Sprintf("nothing was sent of it for %s: it waits for staff; insights digest resume %d goes on, cancel %d leaves what is unread to the next digest", by.Round(time.Minute), id, id)
-			if _, err := tx.ExecContext(ctx, "UPDATE digests SET state = 'paused', reason = ?2 WHERE id = ?1 AND state IN ('approved', 'sending')", id, reason); err != nil {
+			if _, err := tx.ExecContext(ctx, "UPDATE digests SET state = 'paused', reason = ?2 WHERE id = ?1 AND state IN ('approved', 'sending')", id, string(late[id])); err != nil {
 				return err
 			}
 			paused = append(paused, id)
@@ -116,23 +119,11 @@ func (db *DB) PauseLate(ctx context.Context, after func(schedule string) time.Du
 
 // Retry implements newsletter.DigestStore.
 func (db *DB) Retry(ctx context.Context, id int64, failed, uncertain bool) (n int, err error) {
-	err = db.write(ctx, func(tx *sql.Tx) error {
+	_, err = db.steer(ctx, id, newsletter.DigestState.Retry, func(tx *sql.Tx, to newsletter.DigestState, _ bool) error {
 		n = 0
-		if err := lockDigest(ctx, tx, id); err != nil { // it may be cancelled at the same moment
-			return err
-		}
-		d, err := digest(ctx, tx, id)
-		if err != nil {
-			return err
-		}
-		switch d.State {
-		case newsletter.DigestDone, newsletter.DigestSending, newsletter.DigestApproved, newsletter.DigestPaused:
-		default:
-			return fmt.Errorf("digest %d is %s: %w; plan a new one", id, d.State, newsletter.ErrState)
-		}
 		at := now()
-		for state, chosen := range map[newsletter.DeliveryState]bool{newsletter.Failed: failed, newsletter.Uncertain: uncertain} {
-			if !chosen {
+		for _, state := range newsletter.DeliveryStates {
+			if !state.RetriedBy(failed, uncertain) {
 				continue
 			}
 			changed, err := affected(tx.ExecContext(ctx, `UPDATE deliveries SET state = 'pending', next_at = 0, open = 1, updated_at = ?3
@@ -145,9 +136,7 @@ func (db *DB) Retry(ctx context.Context, id int64, failed, uncertain bool) (n in
 		if n == 0 {
 			return nil
 		}
-		// One that has begun goes on: it has a page, to which its mails lead.
-		_, err = tx.ExecContext(ctx, `UPDATE digests SET state = CASE state WHEN 'done' THEN 'sending' ELSE state END, approved_at = ?2, active_at = ?2, done_at = 0
-			WHERE id = ?1`, id, at)
+		_, err = tx.ExecContext(ctx, "UPDATE digests SET state = ?3, approved_at = ?2, active_at = ?2, done_at = 0 WHERE id = ?1", id, at, string(to))
 		return err
 	})
 	return n, err

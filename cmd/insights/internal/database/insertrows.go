@@ -30,7 +30,7 @@ func (s *sqlite) insertRows(ctx context.Context, tx *sql.Tx, into string, width 
 func (p *postgres) insertRows(ctx context.Context, tx *sql.Tx, into string, width int, values []any) error {
 	columns, kinds := make([]any, width), make([]string, width)
 	for c := range width {
-		kind := words
+		kind := text
 		switch values[c].(type) {
 		case string:
 			columns[c] = columnOf[string](values, c, width)

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+
+	"github.com/scaledbydesign/insights/newsletter"
 )
 
 // A copy of the database that is put back in its place knows nothing of the mails
@@ -90,11 +92,11 @@ func (db *DB) holdIfOlder(ctx context.Context) error {
 		return db.SetSetting(ctx, settingIdentity, rand.Text())
 	}
 	if len(line) == 0 && is.recorded > 0 {
-		return db.Hold(ctx, fmt.Sprintf("nothing beside this database (%s) says how much was sent from it: if it is an older copy, mails that it lists as unsent may have arrived", path))
+		return db.Hold(ctx, newsletter.HeldAsUnknown(path))
 	}
 	var was note
 	if _, err := fmt.Sscan(string(line), &was.identity, &was.senders, &was.recorded); err != nil || was.identity != is.identity || was.senders <= is.senders && was.recorded <= is.recorded {
 		return nil // no note, another database's, or one that agrees
 	}
-	return db.Hold(ctx, "this database is older than what was sent from it: mails that it lists as unsent may have arrived")
+	return db.Hold(ctx, newsletter.HeldAsOlder)
 }

@@ -73,25 +73,27 @@ func takeOver(ctx context.Context, tx *sql.Tx, policy newsletter.OnUncertain, at
 	if err != nil {
 		return recovered, err
 	}
-	if policy == newsletter.Skip {
+	claimed := policy.Recover(newsletter.Claimed, false, fromMillis(at))
+	sending := policy.Recover(newsletter.Sending, false, fromMillis(at))
+	stopped := policy.Recover(newsletter.Claimed, true, fromMillis(at))
+	if sending.Received {
 		if err := countAsReceived(ctx, tx); err != nil {
 			return recovered, err
 		}
 	}
-	state, next := newsletter.Uncertain, int64(-1)
-	if policy == newsletter.Resend {
-		state, next = newsletter.Deferred, at
+	next := int64(-1)
+	if !sending.State.Terminal() {
+		next = millis(sending.NextAt)
 	}
-	const lost = "the program ended while this mail was in flight"
 	for _, step := range []struct {
 		count     *int
 		statement string
 		args      []any
 	}{
-		{&recovered.Claimed, "UPDATE deliveries SET state = 'pending', owner = '', next_at = 0, updated_at = ?1 WHERE state = 'claimed' AND " + orphaned, []any{at}},
-		{&recovered.Claimed, "UPDATE messages SET state = 'pending', owner = '', updated_at = ?1 WHERE state = 'claimed' AND " + orphanedMessage, []any{at}},
-		{&recovered.Uncertain, "UPDATE deliveries SET state = ?1, owner = '', uncertain_at = ?2, next_at = ?3, updated_at = ?2, reason = ?4 WHERE state = 'sending' AND " + orphaned, []any{string(state), at, next, lost}},
-		{&recovered.Uncertain, "UPDATE messages SET state = ?1, owner = '', uncertain_at = ?2, next_at = ?2, updated_at = ?2, reason = ?3 WHERE state = 'sending' AND " + orphanedMessage, []any{string(state), at, lost}},
+		{&recovered.Claimed, "UPDATE deliveries SET state = ?2, owner = '', next_at = 0, updated_at = ?1 WHERE state = 'claimed' AND " + orphaned, []any{at, string(claimed.State)}},
+		{&recovered.Claimed, "UPDATE messages SET state = ?2, owner = '', updated_at = ?1 WHERE state = 'claimed' AND " + orphanedMessage, []any{at, string(claimed.State)}},
+		{&recovered.Uncertain, "UPDATE deliveries SET state = ?1, owner = '', uncertain_at = ?2, next_at = ?3, updated_at = ?2, reason = ?4 WHERE state = 'sending' AND " + orphaned, []any{string(sending.State), at, next, string(sending.Reason)}},
+		{&recovered.Uncertain, "UPDATE messages SET state = ?1, owner = '', uncertain_at = ?2, next_at = ?2, updated_at = ?2, reason = ?3 WHERE state = 'sending' AND " + orphanedMessage, []any{string(sending.State), at, string(sending.Reason)}},
 	} {
 		n, err := affected(tx.ExecContext(ctx, step.statement, step.args...))
 		if err != nil {
@@ -102,9 +104,9 @@ func takeOver(ctx context.Context, tx *sql.Tx, policy newsletter.OnUncertain, at
 	if recovered == (newsletter.Recovered{}) {
 		return recovered, nil
 	}
-	// What was in flight when its digest ended is not tried again.
-	_, err = tx.ExecContext(ctx, `UPDATE deliveries SET state = 'skipped', next_at = -1, open = 0, reason = 'cancelled' WHERE next_at >= 0
-		AND digest_id IN (SELECT id FROM digests WHERE state IN ('cancelled', 'failed'))`)
+	// What was left when its digest was stopped is not tried again.
+	_, err = tx.ExecContext(ctx, `UPDATE deliveries SET state = ?1, next_at = -1, open = 0, reason = ?2 WHERE next_at >= 0
+		AND digest_id IN (SELECT id FROM digests WHERE state IN ('cancelled', 'failed'))`, string(stopped.State), string(stopped.Reason))
 	return recovered, err
 }
 
@@ -151,7 +153,7 @@ func (db *DB) Detach(ctx context.Context, worker string) error {
 // Trouble implements newsletter.OutboxStore.
 func (db *DB) Trouble(ctx context.Context, worker string, t newsletter.Trouble) error {
 	return db.bookkeep(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, "UPDATE workers SET trouble = ?2, trouble_since = ?3, trouble_until = ?4 WHERE id = ?1", worker, t.Reason, millis(t.Since), millis(t.Until))
+		_, err := tx.ExecContext(ctx, "UPDATE workers SET trouble = ?2, trouble_since = ?3, trouble_until = ?4 WHERE id = ?1", worker, string(t.Reason), millis(t.Since), millis(t.Until))
 		return err
 	})
 }
@@ -219,12 +221,12 @@ func (db *DB) SaveBody(ctx context.Context, digest int64, variant int, r newslet
 }
 
 // FailDigest implements newsletter.OutboxStore.
-func (db *DB) FailDigest(ctx context.Context, digest int64, reason string) error {
+func (db *DB) FailDigest(ctx context.Context, digest int64, reason newsletter.Reason) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, "UPDATE digests SET state = 'failed', reason = ?2, done_at = ?3 WHERE id = ?1 AND state IN ('approved', 'sending')", digest, reason, now()); err != nil {
+		if _, err := tx.ExecContext(ctx, "UPDATE digests SET state = 'failed', reason = ?2, done_at = ?3 WHERE id = ?1 AND state IN ('approved', 'sending')", digest, string(reason), now()); err != nil {
 			return err
 		}
-		return skipUnstarted(ctx, tx, digest, "the digest failed")
+		return skipUnstarted(ctx, tx, digest, newsletter.ReasonDigestFailed)
 	})
 }
 
@@ -241,7 +243,6 @@ var claimBatch = batch{
 	fixed:   3,
 	text: `UPDATE deliveries SET state = 'claimed', owner = ?3, next_at = -1, updated_at = ?2 FROM v
 		WHERE digest_id = ?1 AND subscriber_id = v.subscriber AND state IN ('pending', 'deferred')`,
-	many: true,
 }
 
 // isAttached reports whether a worker still counts as alive, and keeps others from
@@ -289,9 +290,9 @@ func (db *DB) ClaimDeliveries(ctx context.Context, worker string, digest int64, 
 		if err != nil {
 			return err
 		}
-		return run(ctx, db, tx, &claimBatch, []any{digest, at, worker}, tasks, func(args []any, t newsletter.Task) []any {
+		return store(ctx, db, tx, &claimBatch, []any{digest, at, worker}, tasks, func(args []any, t newsletter.Task) []any {
 			return append(args, t.Ref.Subscriber)
-		}, nil)
+		})
 	})
 	slices.SortFunc(tasks, func(a, b newsletter.Task) int {
 		return cmp.Or(cmp.Compare(a.Variant, b.Variant), cmp.Compare(a.Ref.Subscriber, b.Ref.Subscriber))

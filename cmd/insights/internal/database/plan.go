@@ -236,9 +236,9 @@ func (db *DB) AddReaders(ctx context.Context, digest int64, readers newsletter.P
 			if err != nil {
 				return err
 			}
-			return run(ctx, db, tx, &addReadersBatch, []any{digest, readers.Variant, readers.Key.Mask, base, target, now()}, some, func(args []any, id int64) []any {
+			return store(ctx, db, tx, &addReadersBatch, []any{digest, readers.Variant, readers.Key.Mask, base, target, now()}, some, func(args []any, id int64) []any {
 				return append(args, id)
-			}, nil)
+			})
 		})
 		if err != nil {
 			return err
@@ -255,7 +255,6 @@ var addReadersBatch = batch{
 		SELECT ?1, s.id, ?2, ?3, ?4, ?5, 'pending', ?6 FROM subscribers s WHERE s.status = 'confirmed' AND EXISTS (SELECT 1 FROM digests WHERE id = ?1)
 		AND s.id IN (SELECT v.subscriber FROM v
 		) ON CONFLICT (digest_id, subscriber_id) DO NOTHING`,
-	many: true,
 }
 
 // Freeze implements newsletter.PlanStore.

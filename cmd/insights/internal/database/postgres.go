@@ -71,7 +71,9 @@ func (p *postgres) dialect() goose.Dialect { return goose.DialectPostgres }
 func (p *postgres) oneWriter() bool        { return false }
 func (p *postgres) planners() int          { return 4 }
 func (p *postgres) notePath() string       { return "" }
-func (p *postgres) batchSizes() []int      { return inGroups }
+
+// inside keeps the context's end: the server may not answer.
+func (p *postgres) inside(ctx context.Context) context.Context { return ctx }
 
 func (p *postgres) expectMany(context.Context, *sql.Tx) error { return nil }
 

@@ -29,10 +29,13 @@ const busyTimeout = 10 * time.Second
 
 func (s *sqlite) String() string     { return "sqlite:" + s.path }
 func (s *sqlite) migrations() string { return "migrations/sqlite" }
-func (s *sqlite) batchSizes() []int  { return oneByOne }
 func (s *sqlite) oneWriter() bool    { return true }
 func (s *sqlite) planners() int      { return 1 }
 func (s *sqlite) again(error) bool   { return false }
+
+// inside takes the end away from a context: the driver starts a goroutine for each
+// statement that could be interrupted, and none of these takes long.
+func (s *sqlite) inside(ctx context.Context) context.Context { return context.WithoutCancel(ctx) }
 
 // scrub empties the write-ahead log: it holds pages as they were before something
 // in them was deleted.

@@ -271,7 +271,7 @@ func (s *site) mailsOf(ctx context.Context, subscriber int64) ([]mailJSON, []bac
 		return nil, nil, err
 	}
 	for _, m := range all {
-		mails = append(mails, mailJSON{m.UpdatedAt, string(m.Kind), m.Ref.Digest, m.Email, string(m.State), m.Reason, m.MessageID})
+		mails = append(mails, mailJSON{m.UpdatedAt, string(m.Kind), m.Ref.Digest, m.Email, string(m.State), string(m.Reason), m.MessageID})
 	}
 	bounces, err := s.Mails.BouncesOf(ctx, subscriber)
 	for _, b := range bounces {
