@@ -165,3 +165,7 @@ func (s *Schedule) lateBy() time.Duration {
 	}
 	return 24 * time.Hour
 }
+
+// Restarts reports whether a schedule whose times on record were before begins now,
+// because they have changed to times. "" = they were not recorded, by an older version.
+func Restarts(before, times string) bool { return before != "" && before != times }

@@ -45,7 +45,7 @@ func TestOverdueSlotsAreSeenWithTheirReason(t *testing.T) {
 	}
 	record := func(key, due string, outcome newsletter.SlotOutcome, reason string) {
 		t.Helper()
-		if err := db.RecordSlots(ctx, newsletter.SlotRecord{Schedule: "weekly", Key: key, Due: utc(due), Outcome: outcome, Reason: reason}); err != nil {
+		if err := db.RecordSlots(ctx, newsletter.SlotRecord{Schedule: "weekly", Key: key, Due: utc(due), Outcome: outcome, Reason: newsletter.Reason(reason)}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -59,38 +59,21 @@ func received(ctx context.Context, tx *sql.Tx, subscriber, base, target int64) e
 	return err
 }
 
-// startPosition puts a new reader of these categories before the newest n of
-// their insights.
+// startPosition is where a new reader of these categories begins: see
+// newsletter.StartPosition.
 func startPosition(ctx context.Context, tx *sql.Tx, categories []string, n int) (newsletter.Position, error) {
-	chosen := make(map[string]bool)
-	for _, c := range categories {
-		chosen[c] = true
-	}
 	head, err := headOf(ctx, tx)
 	if err != nil {
 		return nil, err
 	}
-	at := head
-	if n > 0 {
-		at = 0
-		err := each(ctx, tx, func(rows *sql.Rows) error {
-			var seq int64
-			var category string
-			if err := rows.Scan(&seq, &category); err != nil {
-				return err
-			}
-			if n > 0 && chosen[category] {
-				if n--; n == 0 {
-					at = seq - 1
-				}
-			}
-			return nil
-		}, "SELECT seq, category FROM insights WHERE seq IS NOT NULL AND email = 1 AND withdrawn_at = 0 ORDER BY seq DESC")
-		if err != nil {
-			return nil, err
-		}
-	}
-	return newsletter.Position{}.Advance(at, categories), nil
+	var sequence []newsletter.Numbered
+	err = each(ctx, tx, func(rows *sql.Rows) error {
+		var in newsletter.Numbered
+		err := rows.Scan(&in.InsightID, &in.Seq, &in.Category, &in.Email)
+		sequence = append(sequence, in)
+		return err
+	}, "SELECT id, seq, category, email FROM insights WHERE seq IS NOT NULL AND withdrawn_at = 0 ORDER BY seq DESC")
+	return newsletter.StartPosition(sequence, head, categories, n), err
 }
 
 // startLater remembers a reader who was confirmed before any insight was numbered,

@@ -47,16 +47,15 @@ func (db *DB) Define(ctx context.Context, schedule, times string, at time.Time) 
 		changed = false
 		var before string
 		err := tx.QueryRowContext(ctx, "SELECT times FROM schedules WHERE name = ?1 /*pg FOR UPDATE */", schedule).Scan(&before)
-		switch {
-		case errors.Is(err, sql.ErrNoRows):
+		if errors.Is(err, sql.ErrNoRows) {
 			_, err = tx.ExecContext(ctx, "INSERT INTO schedules (name, since, times) VALUES (?1, ?2, ?3) ON CONFLICT (name) DO NOTHING", schedule, millis(at), times)
-		case err != nil || before == times:
-		case before == "": // seen by a version that did not record it
-			_, err = tx.ExecContext(ctx, "UPDATE schedules SET times = ?2 WHERE name = ?1", schedule, times)
-		default:
-			changed = true
-			_, err = tx.ExecContext(ctx, "UPDATE schedules SET times = ?2, since = ?3 WHERE name = ?1", schedule, times, millis(at))
+			return err
 		}
+		if err != nil || before == times {
+			return err
+		}
+		changed = newsletter.Restarts(before, times)
+		_, err = tx.ExecContext(ctx, "UPDATE schedules SET times = ?2, since = CASE CAST(?4 AS BIGINT) WHEN 1 THEN ?3 ELSE since END WHERE name = ?1", schedule, times, millis(at), oneIf(changed))
 		return err
 	})
 	return changed, err
@@ -77,13 +76,24 @@ func (db *DB) RecordSlots(ctx context.Context, slots ...newsletter.SlotRecord) e
 	})
 }
 
+// recordSlot stores a slot, or what is made of it and of what is on record already.
 func recordSlot(ctx context.Context, tx *sql.Tx, r newsletter.SlotRecord) (recorded bool, err error) {
-	n, err := affected(tx.ExecContext(ctx, `INSERT INTO slots (schedule, key, due_at, outcome, reason, digest_id, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-		ON CONFLICT (schedule, key) DO UPDATE SET digest_id = excluded.digest_id, at = excluded.at,
-			outcome = CASE WHEN excluded.outcome IN ('missed', 'late') THEN 'failed' ELSE excluded.outcome END,
-			reason = CASE WHEN excluded.outcome IN ('missed', 'late') THEN slots.reason || '; ' || excluded.reason ELSE excluded.reason END
-		WHERE slots.outcome = 'failing'`, r.Schedule, r.Key, millis(r.Due), string(r.Outcome), r.Reason, sql.NullInt64{Int64: r.Digest, Valid: r.Digest != 0}, millis(r.At)))
-	return n == 1, err
+	n, err := affected(tx.ExecContext(ctx, "INSERT INTO slots (schedule, key, due_at, outcome, reason, digest_id, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (schedule, key) DO NOTHING",
+		r.Schedule, r.Key, millis(r.Due), string(r.Outcome), string(r.Reason), sql.NullInt64{Int64: r.Digest, Valid: r.Digest != 0}, millis(r.At)))
+	if err != nil || n == 1 {
+		return err == nil, err
+	}
+	before, err := scanSlot(tx.QueryRowContext(ctx, slotColumns+"WHERE schedule = ?1 AND key = ?2 /*pg FOR UPDATE */", r.Schedule, r.Key))
+	if err != nil {
+		return false, err
+	}
+	kept, changed := r.After(before)
+	if !changed {
+		return false, nil
+	}
+	_, err = tx.ExecContext(ctx, "UPDATE slots SET due_at = ?3, outcome = ?4, reason = ?5, digest_id = ?6, at = ?7 WHERE schedule = ?1 AND key = ?2",
+		kept.Schedule, kept.Key, millis(kept.Due), string(kept.Outcome), string(kept.Reason), sql.NullInt64{Int64: kept.Digest, Valid: kept.Digest != 0}, millis(kept.At))
+	return err == nil, err
 }
 
 const slotColumns = "SELECT schedule, key, due_at, outcome, reason, coalesce(digest_id, 0), at FROM slots "
