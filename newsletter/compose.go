@@ -9,6 +9,7 @@ import (
 	"html"
 	"net/mail"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -211,6 +212,17 @@ func (w *Writer) singleBody(t Task, to subscribers.Address) (r Body, err error) 
 func (w *Writer) MessageID(unit, reader string) string {
 	sum := sha256.Sum256([]byte(unit + "\x00" + reader))
 	return strings.ToLower(base32.StdEncoding.EncodeToString(sum[:10])) + "." + unit + "@" + DomainOf(w.Identity.From)
+}
+
+// ParseMessageID returns what an identifier that MessageID made is about: a digest by
+// its UID, or a single message by its number.
+func ParseMessageID(id string) (uid string, message int64) {
+	local, _, _ := strings.Cut(id, "@")
+	_, unit, _ := strings.Cut(local, ".")
+	if number, ok := strings.CutPrefix(unit, "m"); ok {
+		message, _ = strconv.ParseInt(number, 10, 64)
+	}
+	return unit, max(message, 0)
 }
 
 func (w *Writer) listID(domain string) string {

@@ -85,6 +85,11 @@ const (
 	softSettles = 3 * 24 * time.Hour
 )
 
+// FreshStarts are the three events after which what came back of a reader's emails
+// before says nothing any more: they have confirmed, or moved to another address, or
+// staff have lifted their suppression.
+func FreshStarts() [3]string { return [3]string{"confirmed", "lifted", "moved"} }
+
 // MaxInbound bounds a mail that comes in, in bytes.
 const MaxInbound = 1 << 20
 

@@ -40,7 +40,10 @@ type Worker struct {
 const (
 	heartbeatEvery = 2 * time.Second
 	deadAfter      = 15 * time.Second
-	idleFor        = time.Second // between two looks, also without a Wake
+	// SilentAfter is after how long without a heartbeat a worker no longer counts as
+	// running. What it has is taken over a little later.
+	SilentAfter = 10 * time.Second
+	idleFor     = time.Second // between two looks, also without a Wake
 
 	// storeAnswers is how long the store may take for what must not hang: without it,
 	// a database server that vanished would hold on to a worker for as long as the

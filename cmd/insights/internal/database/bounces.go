@@ -5,8 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"iter"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/scaledbydesign/insights/newsletter"
@@ -38,16 +36,13 @@ func (db *DB) SentMail(ctx context.Context, ref newsletter.Ref) (to string, read
 }
 
 // ByMessageID implements newsletter.FeedbackStore. The identifier says which digest it
-// is of, as newsletter.Writer.MessageID made it; its mails are looked through.
+// is of, whose deliveries are looked through.
 func (db *DB) ByMessageID(ctx context.Context, id string) (ref newsletter.Ref, err error) {
-	local, _, _ := strings.Cut(id, "@")
-	_, unit, _ := strings.Cut(local, ".")
-	if number, ok := strings.CutPrefix(unit, "m"); ok {
-		if message, err := strconv.ParseInt(number, 10, 64); err == nil {
-			err := db.reader.QueryRowContext(ctx, "SELECT id FROM messages WHERE id = ?1 AND message_id = ?2", message, id).Scan(&ref.Message)
-			if !errors.Is(err, sql.ErrNoRows) {
-				return ref, explain(err)
-			}
+	unit, message := newsletter.ParseMessageID(id)
+	if message != 0 {
+		err := db.reader.QueryRowContext(ctx, "SELECT id FROM messages WHERE id = ?1 AND message_id = ?2", message, id).Scan(&ref.Message)
+		if !errors.Is(err, sql.ErrNoRows) {
+			return ref, explain(err)
 		}
 	}
 	err = db.reader.QueryRowContext(ctx, `SELECT o.digest_id, o.subscriber_id FROM digests d JOIN deliveries o ON o.digest_id = d.id
@@ -58,10 +53,6 @@ func (db *DB) ByMessageID(ctx context.Context, id string) (ref newsletter.Ref, e
 	return ref, explain(err)
 }
 
-// beginsAnew are the events after which mail to a reader is tried with no regard to
-// what came back before.
-const beginsAnew = "IN ('confirmed', 'lifted', 'moved')"
-
 // RecordBounce implements newsletter.FeedbackStore.
 func (db *DB) RecordBounce(ctx context.Context, b newsletter.Bounce) (known, past bool, err error) {
 	err = db.write(ctx, func(tx *sql.Tx) error {
@@ -71,11 +62,19 @@ func (db *DB) RecordBounce(ctx context.Context, b newsletter.Bounce) (known, pas
 			millis(b.At), b.Ref.Digest, b.Ref.Message, b.Subscriber, string(b.Kind), string(b.Class), b.Code, b.Status, b.Text, b.Hash))
 		if known = err == nil && n == 0; known {
 			err = tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM events e JOIN bounces b ON b.hash = ?2
-				WHERE e.subscriber_id = ?1 AND e.at >= b.at AND e.what `+beginsAnew+")", b.Subscriber, b.Hash).Scan(&past)
+				WHERE e.subscriber_id = ?1 AND e.at >= b.at AND e.what IN (?3, ?4, ?5))`, append([]any{b.Subscriber, b.Hash}, freshStarts()...)...).Scan(&past)
 		}
 		return err
 	})
 	return known, past, err
+}
+
+// freshStarts are the events of newsletter.FreshStarts, as arguments.
+func freshStarts() (args []any) {
+	for _, what := range newsletter.FreshStarts() {
+		args = append(args, what)
+	}
+	return args
 }
 
 // SoftBounces implements newsletter.FeedbackStore.
@@ -87,7 +86,7 @@ func (db *DB) SoftBounces(ctx context.Context, subscriber int64, settled time.Du
 		subscriber, at-settled.Milliseconds()).Scan(&arrived)
 	if err == nil { // what came back before they began anew, or moved, says nothing of now
 		var anew int64
-		err = db.reader.QueryRowContext(ctx, "SELECT coalesce(max(at), 0) FROM events WHERE subscriber_id = ?1 AND what "+beginsAnew, subscriber).Scan(&anew)
+		err = db.reader.QueryRowContext(ctx, "SELECT coalesce(max(at), 0) FROM events WHERE subscriber_id = ?1 AND what IN (?2, ?3, ?4)", append([]any{subscriber}, freshStarts()...)...).Scan(&anew)
 		arrived = max(arrived, anew)
 	}
 	if err == nil {
@@ -143,4 +142,14 @@ func (db *DB) BouncedSince(ctx context.Context, since time.Time) (map[string]int
 		return err
 	}, "SELECT CASE WHEN class = '' THEN kind ELSE class END AS what, count(*) FROM bounces WHERE at > ?1 GROUP BY what", millis(since))
 	return counts, explain(err)
+}
+
+// BouncesOf returns what came back of a reader's mails, oldest first.
+func (db *DB) BouncesOf(ctx context.Context, subscriber int64) (bounces []newsletter.Bounce, err error) {
+	err = each(ctx, db.reader, func(rows *sql.Rows) error {
+		b, err := scanBounce(rows)
+		bounces = append(bounces, b)
+		return err
+	}, "SELECT "+bounceColumns+" WHERE b.subscriber_id = ?1 ORDER BY b.at, b.id", subscriber)
+	return bounces, explain(err)
 }

@@ -6,13 +6,12 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+
+	"github.com/scaledbydesign/insights/newsletter"
 )
 
 // bits maps category slugs to their bits. A bit is given once and kept for ever.
 type bits map[string]int
-
-// maxBits is how many categories one mask holds.
-const maxBits = 62
 
 func readBits(ctx context.Context, q querier) (bits, error) {
 	b := bits{}
@@ -78,4 +77,77 @@ func (b bits) slugs(mask int64) []string {
 	}
 	slices.Sort(slugs)
 	return slugs
+}
+
+// RenameCategory gives a category another slug: who chose it has chosen the new
+// one, and has received there what they had received. It does nothing when the
+// database knows no category from, and fails when it knows both: two categories
+// can't be made one without repeating or dropping something for somebody.
+func (db *DB) RenameCategory(ctx context.Context, from, to string) (renamed bool, err error) {
+	known, err := readBits(ctx, db.reader)
+	if err != nil {
+		return false, explain(err)
+	}
+	if _, ok := known[from]; !ok {
+		return false, nil
+	}
+	err = db.write(ctx, func(tx *sql.Tx) error {
+		renamed = false
+		// Nobody who has read the old slug stores something by it later.
+		if _, err := tx.ExecContext(ctx, "/*pg LOCK TABLE categories, positions IN ACCESS EXCLUSIVE MODE */"); err != nil {
+			return err
+		}
+		known, err := readBits(ctx, tx)
+		if err != nil {
+			return err
+		}
+		if _, ok := known[from]; !ok {
+			return nil
+		}
+		if _, ok := known[to]; ok {
+			return fmt.Errorf("category %s can't become %s: readers have chosen both, and to make them one would repeat or drop something for them; take it out of formerly and keep both", from, to)
+		}
+		for _, statement := range []string{
+			"UPDATE categories SET slug = ?2 WHERE slug = ?1",
+			"UPDATE insights SET category = ?2 WHERE category = ?1",
+			"UPDATE digests SET category = ?2 WHERE category = ?1",
+		} {
+			if _, err := tx.ExecContext(ctx, statement, from, to); err != nil {
+				return err
+			}
+		}
+		renamed = true
+		return renameInPositions(ctx, tx, from, to)
+	})
+	return renamed, err
+}
+
+func renameInPositions(ctx context.Context, tx *sql.Tx, from, to string) error {
+	vectors := make(map[int64]newsletter.Position)
+	err := each(ctx, tx, func(rows *sql.Rows) error {
+		var id int64
+		var vector string
+		if err := rows.Scan(&id, &vector); err != nil {
+			return err
+		}
+		p, err := newsletter.ParsePosition(vector)
+		if err != nil {
+			return err
+		}
+		if at, ok := p[from]; ok {
+			delete(p, from)
+			p[to] = at
+			vectors[id] = p
+		}
+		return nil
+	}, "SELECT id, vector FROM positions")
+	if err != nil {
+		return err
+	}
+	for id, p := range vectors {
+		if _, err := tx.ExecContext(ctx, "UPDATE positions SET vector = ?2 WHERE id = ?1", id, p.String()); err != nil {
+			return err
+		}
+	}
+	return nil
 }

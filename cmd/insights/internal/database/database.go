@@ -160,26 +160,6 @@ func (db *DB) UnlockSender() error {
 	return release()
 }
 
-// Sending reports whether a process sends from this database.
-func (db *DB) Sending(ctx context.Context) (bool, error) {
-	if db.onlySender() {
-		return true, nil
-	}
-	err := db.LockSender()
-	if errors.Is(err, ErrLocked) {
-		return true, nil
-	}
-	if err != nil || db.onlySender() {
-		return false, errors.Join(err, db.UnlockSender())
-	}
-	var beating bool
-	err = db.reader.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM workers WHERE beat_at > ?1)", now()-beatsWithin.Milliseconds()).Scan(&beating)
-	return beating, explain(err)
-}
-
-// beatsWithin is how long a worker may be silent that counts as sending.
-const beatsWithin = 10 * time.Second
-
 func (db *DB) onlySender() bool {
 	db.senderMu.Lock()
 	defer db.senderMu.Unlock()
@@ -197,18 +177,15 @@ func (db *DB) write(ctx context.Context, fn func(tx *sql.Tx) error) error {
 	})
 }
 
-// tries bounds how often a transaction that another got in the way of is run again.
-const tries = 10
-
 // bookkeep is a write that is not announced: workers' own records. Announcements make
 // commits wait for one another.
 func (db *DB) bookkeep(ctx context.Context, fn func(tx *sql.Tx) error) error {
 	for try := 1; ; try++ {
 		err := db.transact(ctx, fn)
-		if err == nil || try == tries || !db.engine.again(err) || ctx.Err() != nil {
+		if err == nil || try == maxTries || !db.engine.again(err) || ctx.Err() != nil {
 			return explain(err)
 		}
-		time.Sleep(rand.N(time.Duration(try) * 10 * time.Millisecond))
+		time.Sleep(rand.N(time.Duration(try) * tryAgainWithin))
 	}
 }
 

@@ -25,9 +25,6 @@ type inbox struct{ db *DB }
 func (i inbox) Open(context.Context) (newsletter.Session, error) { return i, nil }
 func (i inbox) Close() error                                     { return nil }
 
-// inboxKeeps bounds the inbox: a development database should stay small.
-const inboxKeeps = 1000
-
 func (i inbox) Send(ctx context.Context, e newsletter.Envelope, message []byte) newsletter.Outcome {
 	err := i.db.write(ctx, func(tx *sql.Tx) error {
 		var id int64
@@ -44,7 +41,7 @@ func (i inbox) Send(ctx context.Context, e newsletter.Envelope, message []byte) 
 	return newsletter.Outcome{Kind: newsletter.Accepted, Code: 250, Status: "2.0.0", Text: "kept in the inbox"}
 }
 
-// InboxMails lists the newest 200 mails first.
+// InboxMails lists the newest messages first.
 func (db *DB) InboxMails(ctx context.Context) ([]InboxMail, error) {
 	var mails []InboxMail
 	err := each(ctx, db.reader, func(rows *sql.Rows) error {
@@ -54,7 +51,7 @@ func (db *DB) InboxMails(ctx context.Context) ([]InboxMail, error) {
 		m.At = fromMillis(at)
 		mails = append(mails, m)
 		return err
-	}, "SELECT id, at, recipient, substr(message, 1, 4096) FROM inbox ORDER BY id DESC LIMIT 200")
+	}, "SELECT id, at, recipient, substr(message, 1, 4096) FROM inbox ORDER BY id DESC LIMIT ?1", inboxShows)
 	return mails, explain(err)
 }
 

@@ -2,8 +2,9 @@ package database_test
 
 import (
 	"fmt"
-	"github.com/scaledbydesign/insights/cmd/insights/internal/database/databasetest"
 	"testing"
+
+	"github.com/scaledbydesign/insights/cmd/insights/internal/database/databasetest"
 )
 
 func TestOldestDueIsSinceWhenAMailCouldGoOut(t *testing.T) {

@@ -174,12 +174,3 @@ func (r *recording) finishDelivery(ctx context.Context, result newsletter.Result
 	}
 	return received(ctx, r.tx, result.Ref.Subscriber, base, target)
 }
-
-// finishMessage records what became of a single email.
-func (r *recording) finishMessage(ctx context.Context, result newsletter.Result) error {
-	_, err := r.tx.ExecContext(ctx, `UPDATE messages SET state = ?3, owner = '', next_at = ?4, code = ?5, reason = ?6, updated_at = ?7,
-			uncertain_at = CASE CAST(?8 AS BIGINT) WHEN 1 THEN ?7 ELSE uncertain_at END
-		WHERE id = ?1 AND owner = ?2 AND state IN ('claimed', 'sending')`,
-		result.Ref.Message, r.worker, string(result.State), millis(result.NextAt), result.Code, string(result.Reason), r.at, oneIf(result.Uncertain))
-	return err
-}

@@ -6,9 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"iter"
 	"slices"
-	"strconv"
 	"sync"
 
 	"github.com/scaledbydesign/insights/newsletter"
@@ -21,27 +19,6 @@ const audience = `s.status = 'confirmed' AND s.paused_until <= ?1 AND (CAST(?2 A
 // digest that nobody has approved is no promise yet.
 const onTheWay = `o.subscriber_id = s.id AND o.open = 1
 	AND (o.state = 'uncertain' OR EXISTS (SELECT 1 FROM digests od WHERE od.id = o.digest_id AND od.state IN ('approved', 'sending', 'paused')))`
-
-// These look at every reader, or every mail on its way, once for a plan. The OFFSET
-// keeps PostgreSQL from joining a table that it takes for empty, while it grows, row
-// by row.
-const (
-	groupsQuery = `WITH chosen AS (SELECT s.categories, s.position_id, count(*) AS readers FROM subscribers s
-		WHERE ` + audience + ` AND NOT EXISTS (SELECT 1 FROM deliveries o WHERE ` + onTheWay + `)
-		GROUP BY s.categories, s.position_id)
-		SELECT c.categories, c.position_id, c.readers, p.vector FROM chosen c JOIN positions p ON p.id = c.position_id
-		ORDER BY c.categories, c.position_id`
-	busyQuery = `SELECT s.id, s.categories, s.position_id, p.vector, t.id, t.vector
-			FROM deliveries o JOIN subscribers s ON ` + onTheWay + `
-			JOIN positions p ON p.id = s.position_id JOIN positions t ON t.id = o.target_id
-			WHERE ` + audience + ` ORDER BY s.id, o.digest_id`
-	addGroupsStatement = `INSERT INTO deliveries (digest_id, subscriber_id, variant, categories, base_id, target_id, state, updated_at)
-		SELECT ?4, s.id, g.variant, s.categories, s.position_id, g.target_id, 'pending', ?1
-		FROM subscribers s JOIN digest_groups g ON g.digest_id = ?4 AND g.categories = s.categories AND g.position_id = s.position_id
-		WHERE ` + audience + ` AND s.id >= ?5 AND s.id < ?6
-		AND NOT EXISTS (SELECT 1 FROM deliveries o WHERE ` + onTheWay + ` LIMIT 1 OFFSET 0)
-		ORDER BY s.id`
-)
 
 // Groups implements newsletter.PlanStore.
 func (db *DB) Groups(ctx context.Context, a newsletter.Audience) ([]newsletter.Group, error) {
@@ -64,83 +41,6 @@ func (db *DB) Groups(ctx context.Context, a newsletter.Audience) ([]newsletter.G
 	return groups, explain(err)
 }
 
-// Busy implements newsletter.PlanStore.
-func (db *DB) Busy(ctx context.Context, a newsletter.Audience) iter.Seq2[newsletter.Busy, error] {
-	return func(yield func(newsletter.Busy, error) bool) {
-		b, err := readBits(ctx, db.reader)
-		if err != nil {
-			yield(newsletter.Busy{}, explain(err))
-			return
-		}
-		rows, err := db.reader.QueryContext(ctx, busyQuery, now(), string(a.Cadence), a.Subscriber)
-		if err != nil {
-			yield(newsletter.Busy{}, explain(err))
-			return
-		}
-		defer rows.Close()
-		reading := busyReading{bits: b, known: make(map[newsletter.GroupKey]newsletter.Busy)}
-		for rows.Next() {
-			var next busyRow
-			if err := rows.Scan(&next.subscriber, &next.mask, &next.position, &next.at, &next.target, &next.takesTo); err != nil {
-				yield(newsletter.Busy{}, explain(err))
-				return
-			}
-			if len(reading.rows) > 0 && reading.rows[0].subscriber != next.subscriber && !yield(reading.reader()) {
-				return
-			}
-			reading.rows = append(reading.rows, next)
-		}
-		if err := rows.Err(); err != nil {
-			yield(newsletter.Busy{}, explain(err))
-		} else if len(reading.rows) > 0 {
-			yield(reading.reader())
-		}
-	}
-}
-
-// busyRow is a mail on its way to a reader.
-type busyRow struct {
-	subscriber, mask, position, target int64
-	at, takesTo                        string // the vectors of position and target
-}
-
-// busyReading puts together the rows of one reader after the other. Many readers are
-// alike, so what they have in common is worked out once and shared.
-type busyReading struct {
-	bits  bits
-	rows  []busyRow // of one reader
-	known map[newsletter.GroupKey]newsletter.Busy
-}
-
-// reader is whose rows have been read.
-func (r *busyReading) reader() (newsletter.Busy, error) {
-	rows := r.rows
-	r.rows = r.rows[:0]
-	var way []byte
-	for _, row := range rows {
-		way = append(strconv.AppendInt(way, row.target, 10), ' ')
-	}
-	key := newsletter.GroupKey{Mask: rows[0].mask, Position: rows[0].position, OnTheWay: string(way)}
-	reader, known := r.known[key]
-	if !known {
-		reader = newsletter.Busy{Key: key, Categories: r.bits.slugs(key.Mask)}
-		var err error
-		if reader.Position, err = newsletter.ParsePosition(rows[0].at); err != nil {
-			return reader, err
-		}
-		for _, row := range rows {
-			target, err := newsletter.ParsePosition(row.takesTo)
-			if err != nil {
-				return reader, err
-			}
-			reader.OnTheWay = reader.OnTheWay.Merge(target)
-		}
-		r.known[key] = reader
-	}
-	reader.Subscriber = rows[0].subscriber
-	return reader, nil
-}
-
 // Begin implements newsletter.PlanStore. Digests that an earlier process left in
 // planning are discarded first.
 func (db *DB) Begin(ctx context.Context, d newsletter.Digest) (id int64, err error) {
@@ -158,10 +58,6 @@ func (db *DB) Begin(ctx context.Context, d newsletter.Digest) (id int64, err err
 	})
 	return id, err
 }
-
-// planChunk is how many subscribers one transaction covers, so that others can
-// write in between and the write-ahead log stays small.
-const planChunk = 20_000
 
 // AddGroups implements newsletter.PlanStore.
 func (db *DB) AddGroups(ctx context.Context, digest int64, a newsletter.Audience, groups []newsletter.PlannedGroup) error {
@@ -302,41 +198,6 @@ func (db *DB) Freeze(ctx context.Context, d newsletter.Digest, slot *newsletter.
 		_, _ = db.writer.ExecContext(ctx, "/*pg ANALYZE deliveries */")
 	}
 	return frozen, err
-}
-
-// analyzeFrom is from how many readers on a digest changes what a table looks like.
-const analyzeFrom = 1000
-
-func addVariants(ctx context.Context, tx *sql.Tx, d newsletter.Digest) error {
-	readers := make(map[int]int)
-	err := each(ctx, tx, func(rows *sql.Rows) error {
-		var variant, n int
-		err := rows.Scan(&variant, &n)
-		readers[variant] = n
-		return err
-	}, "SELECT variant, count(*) FROM deliveries WHERE digest_id = ?1 GROUP BY variant", d.ID)
-	if err != nil {
-		return err
-	}
-	for _, v := range d.Variants {
-		if readers[v.Number] == 0 {
-			continue
-		}
-		v.Readers = readers[v.Number]
-		if err := addVariant(ctx, tx, d.ID, v); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func addVariant(ctx context.Context, tx *sql.Tx, digest int64, v newsletter.Variant) error {
-	seqs, err := json.Marshal(v.Seqs)
-	if err != nil {
-		return err
-	}
-	_, err = tx.ExecContext(ctx, "INSERT INTO variants (digest_id, number, seqs, readers) VALUES (?1, ?2, ?3, ?4)", digest, v.Number, string(seqs), v.Readers)
-	return err
 }
 
 // Discard implements newsletter.PlanStore.

@@ -69,7 +69,7 @@ func (p *postgres) String() string {
 func (p *postgres) migrations() string     { return "migrations/postgres" }
 func (p *postgres) dialect() goose.Dialect { return goose.DialectPostgres }
 func (p *postgres) oneWriter() bool        { return false }
-func (p *postgres) planners() int          { return 4 }
+func (p *postgres) planners() int          { return postgresPlanners }
 func (p *postgres) notePath() string       { return "" }
 
 // inside keeps the context's end: the server may not answer.
@@ -77,18 +77,13 @@ func (p *postgres) inside(ctx context.Context) context.Context { return ctx }
 
 func (p *postgres) expectMany(context.Context, *sql.Tx) error { return nil }
 
-const (
-	writers = 12
-	readers = 8
-)
-
 func (p *postgres) open(bool) (writer, reader *sql.DB, err error) {
 	// What writes looks for some rows by their keys, in tables that grow meanwhile. A
 	// plan that reads all of one, made while it was small, would never come to an end.
-	writer = p.pool(writers, map[string]string{"enable_seqscan": "off"})
+	writer = p.pool(postgresWriters, map[string]string{"enable_seqscan": "off"})
 	// The name of the channel tells sites apart that share a database by schemas.
 	var schema sql.NullString
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), connectWithin)
 	defer cancel()
 	err = writer.QueryRowContext(ctx, "SELECT current_schema()").Scan(&schema)
 	if err == nil && !schema.Valid {
@@ -99,7 +94,7 @@ func (p *postgres) open(bool) (writer, reader *sql.DB, err error) {
 		return nil, nil, fmt.Errorf("open %s: %w", p, explain(err))
 	}
 	p.channel = "insights " + schema.String
-	return writer, p.pool(readers, map[string]string{"default_transaction_read_only": "on"}), nil
+	return writer, p.pool(postgresReaders, map[string]string{"default_transaction_read_only": "on"}), nil
 }
 
 func (p *postgres) pool(connections int, settings map[string]string) *sql.DB {
@@ -161,9 +156,6 @@ func (p *postgres) again(err error) bool {
 	e, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && (e.Code == "40001" || e.Code == "40P01" || e.Code == "23505" && e.TableName == "subscribers")
 }
-
-// listenAgain is how long Watch waits for a server that is not there.
-const listenAgain = time.Second
 
 // watch listens on a connection of its own, and on a new one when that is lost: a
 // server that restarts must not end the program.

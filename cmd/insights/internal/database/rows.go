@@ -149,13 +149,6 @@ func update[R any](ctx context.Context, db *DB, tx *sql.Tx, b *batch, fixed []an
 	return err
 }
 
-// exact are the numbers of rows that SQLite stores in one statement.
-var exact = []int{100, 10, 1}
-
-// atLeast are the numbers of rows that SQLite looks for in one statement. A group that
-// is not full is filled up with the zero row, which is nobody's.
-var atLeast = []int{1, 4, 16, 64}
-
 // store runs a batch that is no UPDATE … FROM v for rows, whose values args appends.
 func store[R any](ctx context.Context, db *DB, tx *sql.Tx, b *batch, fixed []any, rows []R, args func([]any, R) []any) error {
 	for len(rows) > 0 {
@@ -175,7 +168,8 @@ func store[R any](ctx context.Context, db *DB, tx *sql.Tx, b *batch, fixed []any
 	return nil
 }
 
-// find runs a batch that is a query for rows, whose values args appends.
+// find runs a batch that is a query for rows, whose values args appends. A group that
+// is not full is filled up with the zero row, which is nobody's.
 func find[R any](ctx context.Context, db *DB, q querier, b *batch, fixed []any, rows []R, args func([]any, R) []any, scan func(*sql.Rows) error) error {
 	for len(rows) > 0 {
 		group := rows

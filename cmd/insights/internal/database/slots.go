@@ -9,10 +9,6 @@ import (
 	"github.com/scaledbydesign/insights/newsletter"
 )
 
-// abandonedAfter is when a digest that is still being planned counts as left
-// behind by a process that ended.
-const abandonedAfter = 15 * time.Minute
-
 const lastSlotQuery = `SELECT CASE WHEN last.due_at > since THEN last.due_at ELSE since END FROM schedules,
 	(SELECT coalesce(max(due_at), 0) AS due_at FROM slots WHERE schedule = ?1 AND outcome <> 'failing') last WHERE name = ?1`
 

@@ -24,9 +24,6 @@ import (
 // power cut.
 type sqlite struct{ path string }
 
-// busyTimeout is how long a statement waits for another process that writes.
-const busyTimeout = 10 * time.Second
-
 func (s *sqlite) String() string     { return "sqlite:" + s.path }
 func (s *sqlite) migrations() string { return "migrations/sqlite" }
 func (s *sqlite) oneWriter() bool    { return true }
@@ -40,7 +37,7 @@ func (s *sqlite) inside(ctx context.Context) context.Context { return context.Wi
 // scrub empties the write-ahead log: it holds pages as they were before something
 // in them was deleted.
 func (s *sqlite) scrub(ctx context.Context, writer *sql.DB) error {
-	for end := time.Now().Add(10 * time.Second); ; {
+	for end := time.Now().Add(busyTimeout); ; {
 		empty, err := truncate(ctx, writer)
 		switch {
 		case err != nil:
@@ -53,7 +50,7 @@ func (s *sqlite) scrub(ctx context.Context, writer *sql.DB) error {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(50 * time.Millisecond):
+		case <-time.After(lookAgain):
 		}
 	}
 }
@@ -104,8 +101,8 @@ func (s *sqlite) open(create bool) (writer, reader *sql.DB, err error) {
 		writer.Close()
 		return nil, nil, err
 	}
-	reader.SetMaxOpenConns(8)
-	reader.SetMaxIdleConns(8)
+	reader.SetMaxOpenConns(sqliteReaders)
+	reader.SetMaxIdleConns(sqliteReaders)
 	return writer, reader, nil
 }
 
@@ -113,7 +110,7 @@ func (s *sqlite) open(create bool) (writer, reader *sql.DB, err error) {
 // at once, only one can turn it to WAL, and SQLite does not let the others wait
 // for that by itself.
 func connect(db *sql.DB) error {
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(busyTimeout); ; time.Sleep(lookAgain) {
 		err := db.Ping()
 		e, ok := errors.AsType[sqlite3.Error](err)
 		if !ok || e.Code != sqlite3.ErrBusy || time.Now().After(end) {
@@ -189,9 +186,6 @@ func (s *sqlite) lockSender() (func() error, error) {
 
 // announce does nothing: watch sees every commit.
 func (s *sqlite) announce(context.Context, *sql.Tx) error { return nil }
-
-// watchEvery is how soon changes of other processes are seen.
-const watchEvery = 250 * time.Millisecond
 
 func (s *sqlite) watch(ctx context.Context, reader *sql.DB, announce func()) error {
 	conn, err := reader.Conn(ctx)

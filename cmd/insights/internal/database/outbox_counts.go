@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"strings"
+	"time"
 
 	"github.com/scaledbydesign/insights/newsletter"
 	"github.com/scaledbydesign/insights/subscribers"
@@ -92,4 +93,32 @@ func (db *DB) Readers(ctx context.Context) (map[subscribers.Status]int, error) {
 	}, `SELECT 'confirmed', count(*) FROM subscribers
 		UNION ALL SELECT status, count(*) FROM subscribers WHERE status <> 'confirmed' GROUP BY status`)
 	return counts, explain(err)
+}
+
+// OldestDue is since when the mail that has waited longest could be sent: it may lie
+// ahead, and is zero when nothing waits. What was never tried is due from the
+// moment that its digest was approved, or that it was queued.
+func (db *DB) OldestDue(ctx context.Context) (time.Time, error) {
+	var due int64
+	err := db.reader.QueryRowContext(ctx, `SELECT coalesce(min(due), 0) FROM (
+		SELECT CASE WHEN next_at > approved_at THEN next_at ELSE approved_at END AS due FROM (
+			SELECT g.approved_at, (SELECT min(d.next_at) FROM deliveries d WHERE d.digest_id = g.id AND d.next_at >= 0) AS next_at
+			FROM digests g WHERE g.state IN ('approved', 'sending')) open WHERE next_at IS NOT NULL
+		UNION ALL SELECT min(CASE WHEN next_at > created_at THEN next_at ELSE created_at END) FROM messages WHERE state IN ('pending', 'deferred')) t`).Scan(&due)
+	return fromMillis(due), explain(err)
+}
+
+// Paused counts the digests that are paused.
+func (db *DB) Paused(ctx context.Context) (n int, err error) {
+	err = db.reader.QueryRowContext(ctx, "SELECT count(*) FROM digests WHERE state = 'paused'").Scan(&n)
+	return n, explain(err)
+}
+
+// Unsent counts the digests that are being sent, and their mails that wait, single
+// ones among them.
+func (db *DB) Unsent(ctx context.Context) (digests, mails int, err error) {
+	err = db.reader.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM digests WHERE state IN ('approved', 'sending')),
+		(SELECT count(*) FROM deliveries o JOIN digests d ON d.id = o.digest_id WHERE o.next_at >= 0 AND d.state IN ('approved', 'sending'))
+		+ (SELECT count(*) FROM messages WHERE state IN ('pending', 'deferred'))`).Scan(&digests, &mails)
+	return digests, mails, explain(err)
 }

@@ -117,3 +117,16 @@ func (db *DB) InsightIDs(ctx context.Context) (map[string][]string, error) {
 	}, "SELECT slug, id FROM insights WHERE slug <> '' ORDER BY first_seen_at, id")
 	return ids, explain(err)
 }
+
+// FirstSeen is when each insight that is not numbered yet was first seen.
+func (db *DB) FirstSeen(ctx context.Context) (map[string]time.Time, error) {
+	seen := make(map[string]time.Time)
+	err := each(ctx, db.reader, func(rows *sql.Rows) error {
+		var id string
+		var at int64
+		err := rows.Scan(&id, &at)
+		seen[id] = fromMillis(at)
+		return err
+	}, "SELECT id, first_seen_at FROM insights WHERE seq IS NULL")
+	return seen, explain(err)
+}

@@ -1,9 +1,10 @@
 package database_test
 
 import (
-	"github.com/scaledbydesign/insights/cmd/insights/internal/database/databasetest"
 	"slices"
 	"testing"
+
+	"github.com/scaledbydesign/insights/cmd/insights/internal/database/databasetest"
 
 	"github.com/scaledbydesign/insights/cmd/insights/internal/database"
 )

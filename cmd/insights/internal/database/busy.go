@@ -1,0 +1,107 @@
+package database
+
+import (
+	"context"
+	"iter"
+	"strconv"
+
+	"github.com/scaledbydesign/insights/newsletter"
+)
+
+// These look at every reader, or every mail on its way, once for a plan. The OFFSET
+// keeps PostgreSQL from joining a table that it takes for empty, while it grows, row
+// by row.
+const (
+	groupsQuery = `WITH chosen AS (SELECT s.categories, s.position_id, count(*) AS readers FROM subscribers s
+		WHERE ` + audience + ` AND NOT EXISTS (SELECT 1 FROM deliveries o WHERE ` + onTheWay + `)
+		GROUP BY s.categories, s.position_id)
+		SELECT c.categories, c.position_id, c.readers, p.vector FROM chosen c JOIN positions p ON p.id = c.position_id
+		ORDER BY c.categories, c.position_id`
+	busyQuery = `SELECT s.id, s.categories, s.position_id, p.vector, t.id, t.vector
+			FROM deliveries o JOIN subscribers s ON ` + onTheWay + `
+			JOIN positions p ON p.id = s.position_id JOIN positions t ON t.id = o.target_id
+			WHERE ` + audience + ` ORDER BY s.id, o.digest_id`
+	addGroupsStatement = `INSERT INTO deliveries (digest_id, subscriber_id, variant, categories, base_id, target_id, state, updated_at)
+		SELECT ?4, s.id, g.variant, s.categories, s.position_id, g.target_id, 'pending', ?1
+		FROM subscribers s JOIN digest_groups g ON g.digest_id = ?4 AND g.categories = s.categories AND g.position_id = s.position_id
+		WHERE ` + audience + ` AND s.id >= ?5 AND s.id < ?6
+		AND NOT EXISTS (SELECT 1 FROM deliveries o WHERE ` + onTheWay + ` LIMIT 1 OFFSET 0)
+		ORDER BY s.id`
+)
+
+// Busy implements newsletter.PlanStore.
+func (db *DB) Busy(ctx context.Context, a newsletter.Audience) iter.Seq2[newsletter.Busy, error] {
+	return func(yield func(newsletter.Busy, error) bool) {
+		b, err := readBits(ctx, db.reader)
+		if err != nil {
+			yield(newsletter.Busy{}, explain(err))
+			return
+		}
+		rows, err := db.reader.QueryContext(ctx, busyQuery, now(), string(a.Cadence), a.Subscriber)
+		if err != nil {
+			yield(newsletter.Busy{}, explain(err))
+			return
+		}
+		defer rows.Close()
+		reading := busyReading{bits: b, known: make(map[newsletter.GroupKey]newsletter.Busy)}
+		for rows.Next() {
+			var next busyRow
+			if err := rows.Scan(&next.subscriber, &next.mask, &next.position, &next.at, &next.target, &next.takesTo); err != nil {
+				yield(newsletter.Busy{}, explain(err))
+				return
+			}
+			if len(reading.rows) > 0 && reading.rows[0].subscriber != next.subscriber && !yield(reading.reader()) {
+				return
+			}
+			reading.rows = append(reading.rows, next)
+		}
+		if err := rows.Err(); err != nil {
+			yield(newsletter.Busy{}, explain(err))
+		} else if len(reading.rows) > 0 {
+			yield(reading.reader())
+		}
+	}
+}
+
+// busyRow is a mail on its way to a reader.
+type busyRow struct {
+	subscriber, mask, position, target int64
+	at, takesTo                        string // the vectors of position and target
+}
+
+// busyReading puts together the rows of one reader after the other. Many readers are
+// alike, so what they have in common is worked out once and shared.
+type busyReading struct {
+	bits  bits
+	rows  []busyRow // of one reader
+	known map[newsletter.GroupKey]newsletter.Busy
+}
+
+// reader is whose rows have been read.
+func (r *busyReading) reader() (newsletter.Busy, error) {
+	rows := r.rows
+	r.rows = r.rows[:0]
+	var way []byte
+	for _, row := range rows {
+		way = append(strconv.AppendInt(way, row.target, 10), ' ')
+	}
+	key := newsletter.GroupKey{Mask: rows[0].mask, Position: rows[0].position, OnTheWay: string(way)}
+	reader, known := r.known[key]
+	if !known {
+		reader = newsletter.Busy{Key: key, Categories: r.bits.slugs(key.Mask)}
+		var err error
+		if reader.Position, err = newsletter.ParsePosition(rows[0].at); err != nil {
+			return reader, err
+		}
+		for _, row := range rows {
+			target, err := newsletter.ParsePosition(row.takesTo)
+			if err != nil {
+				return reader, err
+			}
+			reader.OnTheWay = reader.OnTheWay.Merge(target)
+		}
+		r.known[key] = reader
+	}
+	reader.Subscriber = rows[0].subscriber
+	return reader, nil
+}

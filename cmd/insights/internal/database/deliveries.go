@@ -1,0 +1,113 @@
+package database
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"iter"
+	"slices"
+	"strings"
+
+	"github.com/scaledbydesign/insights/newsletter"
+)
+
+const (
+	deliveryColumns = `d.digest_id, d.subscriber_id, CAST(0 AS BIGINT), 'digest', CASE d.email WHEN '' THEN coalesce(s.email, '') ELSE d.email END,
+		d.state, d.attempts, d.variant, d.code, d.reason, d.message_id, d.next_at, d.updated_at, d.uncertain_at`
+	messageColumns = `CAST(0 AS BIGINT), coalesce(m.subscriber_id, 0), m.id, m.kind, m.email,
+		m.state, m.attempts, CAST(0 AS BIGINT), m.code, m.reason, m.message_id, m.next_at, m.updated_at, m.uncertain_at`
+)
+
+func scanDelivery(scan func(...any) error) (d newsletter.Delivery, err error) {
+	var next, updated, uncertain int64
+	err = scan(&d.Ref.Digest, &d.Ref.Subscriber, &d.Ref.Message, &d.Kind, &d.Email,
+		&d.State, &d.Attempts, &d.Variant, &d.Code, &d.Reason, &d.MessageID, &next, &updated, &uncertain)
+	d.NextAt, d.UpdatedAt, d.UncertainAt = fromMillis(max(next, 0)), fromMillis(updated), fromMillis(uncertain)
+	return d, err
+}
+
+// Delivery implements newsletter.DigestStore.
+func (db *DB) Delivery(ctx context.Context, ref newsletter.Ref) (newsletter.Delivery, error) {
+	query, args := "SELECT "+deliveryColumns+" FROM deliveries d LEFT JOIN subscribers s ON s.id = d.subscriber_id WHERE d.digest_id = ?1 AND d.subscriber_id = ?2", []any{ref.Digest, ref.Subscriber}
+	if ref.Message != 0 {
+		query, args = "SELECT "+messageColumns+" FROM messages m WHERE m.id = ?1", []any{ref.Message}
+	}
+	d, err := scanDelivery(db.reader.QueryRowContext(ctx, query, args...).Scan)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = newsletter.ErrNotFound
+	}
+	return d, explain(err)
+}
+
+// Deliveries implements newsletter.DigestStore: mails of digests, the newest digest
+// first, then single ones, the newest first.
+func (db *DB) Deliveries(ctx context.Context, f newsletter.DeliveryFilter) iter.Seq2[newsletter.Delivery, error] {
+	return func(yield func(newsletter.Delivery, error) bool) {
+		const wanted = "(CAST(?2 AS TEXT) = '' OR o.state = ?2 OR ?2 = 'uncertain' AND o.uncertain_at > 0)"
+		for _, query := range []string{
+			"SELECT " + deliveryColumns + ` FROM deliveries d LEFT JOIN subscribers s ON s.id = d.subscriber_id
+				WHERE (CAST(?1 AS BIGINT) = 0 OR d.digest_id = ?1) AND ` + strings.ReplaceAll(wanted, "o.", "d.") + ` AND (CAST(?3 AS TEXT) = '' OR s.email_key = ?3)
+				ORDER BY d.digest_id DESC, d.subscriber_id`,
+			"SELECT " + messageColumns + " FROM messages m WHERE CAST(?1 AS BIGINT) = 0 AND " + strings.ReplaceAll(wanted, "o.", "m.") + ` AND (CAST(?3 AS TEXT) = '' OR lower(m.email) = ?3)
+				ORDER BY m.id DESC`,
+		} {
+			rows, err := db.reader.QueryContext(ctx, query, f.Digest, string(f.State), f.Email)
+			if err != nil {
+				yield(newsletter.Delivery{}, explain(err))
+				return
+			}
+			defer rows.Close()
+			for rows.Next() {
+				d, err := scanDelivery(rows.Scan)
+				if !yield(d, err) || err != nil {
+					return
+				}
+			}
+			if err := rows.Err(); err != nil {
+				yield(newsletter.Delivery{}, explain(err))
+				return
+			}
+		}
+	}
+}
+
+// MailsOf returns every mail that was made for a reader, of digests and else, by when
+// its state last changed. It goes by the keys, digest by digest.
+func (db *DB) MailsOf(ctx context.Context, subscriber int64) (mails []newsletter.Delivery, err error) {
+	for _, query := range []string{
+		"SELECT " + deliveryColumns + ` FROM digests g JOIN deliveries d ON d.digest_id = g.id AND d.subscriber_id = ?1
+			LEFT JOIN subscribers s ON s.id = d.subscriber_id WHERE g.state <> 'planning'`,
+		"SELECT " + messageColumns + " FROM messages m WHERE m.subscriber_id = ?1",
+	} {
+		err := each(ctx, db.reader, func(rows *sql.Rows) error {
+			d, err := scanDelivery(rows.Scan)
+			mails = append(mails, d)
+			return err
+		}, query, subscriber)
+		if err != nil {
+			return nil, explain(err)
+		}
+	}
+	slices.SortStableFunc(mails, func(a, b newsletter.Delivery) int { return a.UpdatedAt.Compare(b.UpdatedAt) })
+	return mails, nil
+}
+
+// CarriedTo is every mail of a digest to one subscriber with what it carried, the
+// oldest digest first.
+func (db *DB) CarriedTo(ctx context.Context, subscriber int64) (carried []newsletter.Carried, err error) {
+	err = each(ctx, db.reader, func(rows *sql.Rows) error {
+		var c newsletter.Carried
+		var at int64
+		var seqs string
+		if err := rows.Scan(&c.Digest, &c.DigestState, &c.State, &at, &seqs); err != nil {
+			return err
+		}
+		c.At = fromMillis(at)
+		carried = append(carried, c)
+		return json.Unmarshal([]byte(seqs), &carried[len(carried)-1].Seqs)
+	}, `SELECT g.id, g.state, d.state, d.updated_at, v.seqs FROM digests g
+		JOIN deliveries d ON d.digest_id = g.id AND d.subscriber_id = ?1 JOIN variants v ON v.digest_id = g.id AND v.number = d.variant
+		WHERE g.state <> 'planning' ORDER BY g.id`, subscriber)
+	return carried, explain(err)
+}

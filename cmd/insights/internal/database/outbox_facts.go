@@ -1,0 +1,140 @@
+package database
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"slices"
+
+	"github.com/scaledbydesign/insights/newsletter"
+)
+
+// deliveryFacts is what is known of a delivery before it is sent.
+type deliveryFacts struct {
+	newsletter.Facts
+	state      newsletter.DeliveryState
+	reason     newsletter.Reason
+	variant    int
+	readerMask int64
+	readerAt   int64 // the reader's position, as the database refers to it
+}
+
+// factsQuery reads deliveries that worker ?1 has. One that is in flight already was
+// begun by this same entry, whose first commit was never answered.
+var factsQuery = batch{
+	columns: []column{{"digest", integer}, {"subscriber", integer}},
+	fixed:   1,
+	text: `SELECT o.digest_id, o.subscriber_id, o.state, o.reason, o.variant, o.categories, b.vector, t.vector, w.seqs, g.state,
+			coalesce(s.status, ''), coalesce(s.paused_until, 0), coalesce(s.categories, 0), coalesce(s.position_id, 0), coalesce(p.vector, '')
+		FROM v CROSS JOIN deliveries o JOIN digests g ON g.id = o.digest_id
+		JOIN variants w ON w.digest_id = o.digest_id AND w.number = o.variant JOIN positions b ON b.id = o.base_id JOIN positions t ON t.id = o.target_id
+		LEFT JOIN subscribers s ON s.id = o.subscriber_id LEFT JOIN positions p ON p.id = s.position_id
+		WHERE o.digest_id = v.digest AND o.subscriber_id = v.subscriber AND o.owner = ?1 AND o.state IN ('claimed', 'sending') /*pg FOR UPDATE OF o */`,
+}
+
+// othersQuery reads what other digests have on the way to readers. It comes after the
+// statement that locks them.
+var othersQuery = batch{
+	columns: []column{{"digest", integer}, {"subscriber", integer}},
+	text: `SELECT v.digest, v.subscriber, o.digest_id < v.digest, o.state, o.uncertain_at > 0, t.vector
+		FROM v JOIN subscribers s ON s.id = v.subscriber JOIN deliveries o ON ` + onTheWay + ` JOIN positions t ON t.id = o.target_id
+		WHERE o.digest_id <> v.digest`,
+}
+
+// itemsQuery reads what digests carry.
+var itemsQuery = batch{
+	columns: []column{{"digest", integer}},
+	text:    `SELECT g.id, g.items FROM v JOIN digests g ON g.id = v.digest`,
+}
+
+// facts loads what the decisions about deliveries depend on, in five statements.
+// What this worker no longer has is left out.
+func (r *recording) facts(ctx context.Context, begins []begin) (map[newsletter.Ref]*deliveryFacts, error) {
+	bits, err := readBits(ctx, r.tx)
+	if err != nil {
+		return nil, err
+	}
+	var holds bool
+	if err := r.tx.QueryRowContext(ctx, "SELECT "+held).Scan(&holds); err != nil {
+		return nil, err
+	}
+	facts := make(map[newsletter.Ref]*deliveryFacts, len(begins))
+	ref := func(args []any, b begin) []any { return append(args, b.Ref.Digest, b.Ref.Subscriber) }
+	err = find(ctx, r.db, r.tx, &factsQuery, []any{r.worker}, begins, ref, func(rows *sql.Rows) error {
+		f := deliveryFacts{Facts: newsletter.Facts{Now: fromMillis(r.at), Held: holds}}
+		var key newsletter.Ref
+		var planned, pausedUntil int64
+		var base, target, seqs, position string
+		if err := rows.Scan(&key.Digest, &key.Subscriber, &f.state, &f.reason, &f.variant, &planned, &base, &target, &seqs, &f.Digest,
+			&f.Reader.Status, &pausedUntil, &f.readerMask, &f.readerAt, &position); err != nil {
+			return err
+		}
+		f.Reader.PausedUntil = fromMillis(pausedUntil)
+		f.Categories, f.Reader.Categories = bits.slugs(planned), bits.slugs(f.readerMask)
+		for _, p := range []struct {
+			into *newsletter.Position
+			text string
+		}{{&f.Base, base}, {&f.Target, target}, {&f.Reader.Position, position}} {
+			var err error
+			if *p.into, err = newsletter.ParsePosition(p.text); err != nil {
+				return err
+			}
+		}
+		facts[key] = &f
+		var numbers []int64
+		if err := json.Unmarshal([]byte(seqs), &numbers); err != nil {
+			return err
+		}
+		for _, n := range numbers { // their categories follow
+			f.Items = append(f.Items, newsletter.Item{Seq: n})
+		}
+		return nil
+	})
+	if err != nil || len(facts) == 0 {
+		return facts, err
+	}
+	if err := r.addItems(ctx, facts); err != nil {
+		return nil, err
+	}
+	return facts, find(ctx, r.db, r.tx, &othersQuery, nil, begins, ref, func(rows *sql.Rows) error {
+		var key newsletter.Ref
+		var o newsletter.OtherDelivery
+		var target string
+		err := rows.Scan(&key.Digest, &key.Subscriber, &o.Earlier, &o.State, &o.Unanswered, &target)
+		if f := facts[key]; err == nil && f != nil {
+			o.Target, err = newsletter.ParsePosition(target)
+			f.Others = append(f.Others, o)
+		}
+		return err
+	})
+}
+
+// addItems replaces the numbers of what deliveries carry by their insights.
+func (r *recording) addItems(ctx context.Context, facts map[newsletter.Ref]*deliveryFacts) error {
+	var ids []int64
+	for ref := range facts {
+		ids = append(ids, ref.Digest)
+	}
+	slices.Sort(ids)
+	digests := make(map[int64]*newsletter.Digest)
+	err := find(ctx, r.db, r.tx, &itemsQuery, nil, slices.Compact(ids), func(args []any, id int64) []any { return append(args, id) }, func(rows *sql.Rows) error {
+		var d newsletter.Digest
+		var items string
+		if err := rows.Scan(&d.ID, &items); err != nil {
+			return err
+		}
+		digests[d.ID] = &d
+		return json.Unmarshal([]byte(items), &d.Items)
+	})
+	if err != nil {
+		return err
+	}
+	for ref, f := range facts {
+		var v newsletter.Variant
+		for _, item := range f.Items {
+			v.Seqs = append(v.Seqs, item.Seq)
+		}
+		f.Items = digests[ref.Digest].ItemsOf(v)
+	}
+	return nil
+}

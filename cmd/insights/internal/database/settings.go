@@ -1,0 +1,123 @@
+package database
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/scaledbydesign/insights/newsletter"
+)
+
+// Use is what a database is for. It decides where its mail goes.
+type Use string
+
+const (
+	Unused      Use = ""            // nothing has run on it yet
+	Development Use = "development" // mail stays in the inbox
+	Production  Use = "production"  // mail goes to the relay
+)
+
+// Use returns what the database is for.
+func (db *DB) Use(ctx context.Context) (Use, error) {
+	var use Use
+	err := db.reader.QueryRowContext(ctx, "SELECT value FROM settings WHERE name = 'use'").Scan(&use)
+	if errors.Is(err, sql.ErrNoRows) {
+		return Unused, nil
+	}
+	return use, explain(err)
+}
+
+// UseFor records what the database is for and returns what it was for before. A
+// database in production can't become one for development: its outbox would go
+// nowhere.
+func (db *DB) UseFor(ctx context.Context, use Use) (before Use, err error) {
+	err = db.write(ctx, func(tx *sql.Tx) error {
+		before = Unused
+		if err := lockTable(ctx, tx, "settings"); err != nil {
+			return err
+		}
+		err := tx.QueryRowContext(ctx, "SELECT value FROM settings WHERE name = 'use'").Scan(&before)
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		if before == Production && use == Development {
+			return fmt.Errorf("%s is in production: insights dev would keep its mails from being sent; set another database.url", db)
+		}
+		_, err = tx.ExecContext(ctx, "INSERT INTO settings (name, value) VALUES ('use', ?1) ON CONFLICT (name) DO UPDATE SET value = excluded.value", string(use))
+		return err
+	})
+	return before, err
+}
+
+// Setting returns what SetSetting kept under a name, or "".
+func (db *DB) Setting(ctx context.Context, name string) (value string, err error) {
+	err = db.reader.QueryRowContext(ctx, "SELECT value FROM settings WHERE name = ?1", name).Scan(&value)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	return value, explain(err)
+}
+
+// SetSetting keeps a value under a name.
+func (db *DB) SetSetting(ctx context.Context, name, value string) error {
+	return db.write(ctx, func(tx *sql.Tx) error {
+		return setSetting(ctx, tx, name, value)
+	})
+}
+
+func setSetting(ctx context.Context, tx *sql.Tx, name, value string) error {
+	_, err := tx.ExecContext(ctx, "INSERT INTO settings (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value", name, value)
+	return err
+}
+
+// held says that staff must release sending: nothing is claimed or started.
+const held = `EXISTS (SELECT 1 FROM settings WHERE name = 'held' AND value <> '')`
+
+// Hold implements newsletter.DigestStore.
+func (db *DB) Hold(ctx context.Context, reason newsletter.Reason) error {
+	return db.write(ctx, func(tx *sql.Tx) error {
+		var already bool
+		if err := tx.QueryRowContext(ctx, "SELECT "+held).Scan(&already); err != nil || already {
+			return err
+		}
+		if err := setSetting(ctx, tx, "held", string(reason)); err != nil {
+			return err
+		}
+		return setSetting(ctx, tx, "held_since", strconv.FormatInt(now(), 10))
+	})
+}
+
+// Held implements newsletter.DigestStore.
+func (db *DB) Held(ctx context.Context) (reason newsletter.Reason, since time.Time, err error) {
+	err = db.reader.QueryRowContext(ctx, "SELECT value FROM settings WHERE name = 'held'").Scan(&reason)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = nil
+	}
+	if err != nil || len(reason) == 0 {
+		return reason, time.Time{}, explain(err)
+	}
+	at, err := db.Setting(ctx, "held_since")
+	if err != nil {
+		return reason, since, err
+	}
+	ms, _ := strconv.ParseInt(at, 10, 64) // without it, since is unknown
+	return reason, fromMillis(ms), nil
+}
+
+// Release implements newsletter.DigestStore.
+func (db *DB) Release(ctx context.Context) (released bool, err error) {
+	err = db.write(ctx, func(tx *sql.Tx) error {
+		if err := tx.QueryRowContext(ctx, "SELECT "+held).Scan(&released); err != nil || !released {
+			return err
+		}
+		// Staff have looked: nothing is late any more, and time to try again begins anew.
+		if _, err := tx.ExecContext(ctx, "UPDATE digests SET active_at = ?1, approved_at = ?1 WHERE state IN ('approved', 'sending')", now()); err != nil {
+			return err
+		}
+		return setSetting(ctx, tx, "held", "")
+	})
+	return released, err
+}

@@ -1,0 +1,198 @@
+package database
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"github.com/scaledbydesign/insights/newsletter"
+)
+
+// Attach implements newsletter.OutboxStore.
+func (db *DB) Attach(ctx context.Context, worker string, ttl time.Duration, policy newsletter.OnUncertain) (newsletter.Recovered, error) {
+	var recovered newsletter.Recovered
+	alone := db.onlySender()
+	if alone {
+		// Nobody else can be alive, so once attached there is nothing to beat for.
+		var n int
+		err := db.reader.QueryRowContext(ctx, "SELECT count(*) FROM workers WHERE id = ?1", worker).Scan(&n)
+		if err != nil || n == 1 {
+			return recovered, errors.Join(explain(err), db.leaveNote(ctx))
+		}
+		if err := db.holdIfOlder(ctx); err != nil {
+			return recovered, err
+		}
+	}
+	err := db.bookkeep(ctx, func(tx *sql.Tx) error {
+		// Two that take over at once would wait for each other's rows, and then take
+		// what a third has claimed of them meanwhile.
+		if err := lockTable(ctx, tx, "workers"); err != nil {
+			return err
+		}
+		at := now()
+		if _, err := tx.ExecContext(ctx, "INSERT INTO workers (id, beat_at) VALUES (?1, ?2) ON CONFLICT (id) DO UPDATE SET beat_at = excluded.beat_at", worker, at); err != nil {
+			return err
+		}
+		alive := at - ttl.Milliseconds()
+		if alone {
+			alive = at + 1
+		}
+		if _, err := tx.ExecContext(ctx, "DELETE FROM workers WHERE beat_at < ?1 AND id <> ?2", alive, worker); err != nil {
+			return err
+		}
+		if alone { // from here on a copy made before is an older one
+			if _, err := tx.ExecContext(ctx, "UPDATE counters SET value = value + 1 WHERE name = 'senders'"); err != nil {
+				return err
+			}
+		}
+		var err error
+		recovered, err = takeOver(ctx, tx, policy, at)
+		return err
+	})
+	if err == nil && alone {
+		err = db.leaveNote(ctx)
+	}
+	return recovered, err
+}
+
+// orphaned is a mail whose worker is gone.
+const orphaned = `owner <> '' AND owner NOT IN (SELECT id FROM workers)`
+
+// orphanedMessage is worded for the index messages_owned.
+const orphanedMessage = `state IN ('claimed', 'sending') AND owner NOT IN (SELECT id FROM workers)`
+
+func takeOver(ctx context.Context, tx *sql.Tx, policy newsletter.OnUncertain, at int64) (newsletter.Recovered, error) {
+	var recovered newsletter.Recovered
+	// A digest that is cancelled at the same moment is cancelled before or after.
+	err := each(ctx, tx, func(*sql.Rows) error { return nil },
+		"SELECT id FROM digests WHERE id IN (SELECT digest_id FROM deliveries WHERE "+orphaned+") ORDER BY id /*pg FOR SHARE */")
+	if err != nil {
+		return recovered, err
+	}
+	claimed := policy.Recover(newsletter.Claimed, false, fromMillis(at))
+	sending := policy.Recover(newsletter.Sending, false, fromMillis(at))
+	stopped := policy.Recover(newsletter.Claimed, true, fromMillis(at))
+	if sending.Received {
+		if err := countAsReceived(ctx, tx); err != nil {
+			return recovered, err
+		}
+	}
+	next := int64(-1)
+	if !sending.State.Terminal() {
+		next = millis(sending.NextAt)
+	}
+	for _, step := range []struct {
+		count     *int
+		statement string
+		args      []any
+	}{
+		{&recovered.Claimed, "UPDATE deliveries SET state = ?2, owner = '', next_at = 0, updated_at = ?1 WHERE state = 'claimed' AND " + orphaned, []any{at, string(claimed.State)}},
+		{&recovered.Claimed, "UPDATE messages SET state = ?2, owner = '', updated_at = ?1 WHERE state = 'claimed' AND " + orphanedMessage, []any{at, string(claimed.State)}},
+		{&recovered.Uncertain, "UPDATE deliveries SET state = ?1, owner = '', uncertain_at = ?2, next_at = ?3, updated_at = ?2, reason = ?4 WHERE state = 'sending' AND " + orphaned, []any{string(sending.State), at, next, string(sending.Reason)}},
+		{&recovered.Uncertain, "UPDATE messages SET state = ?1, owner = '', uncertain_at = ?2, next_at = ?2, updated_at = ?2, reason = ?3 WHERE state = 'sending' AND " + orphanedMessage, []any{string(sending.State), at, string(sending.Reason)}},
+	} {
+		n, err := affected(tx.ExecContext(ctx, step.statement, step.args...))
+		if err != nil {
+			return recovered, err
+		}
+		*step.count += int(n)
+	}
+	if recovered == (newsletter.Recovered{}) {
+		return recovered, nil
+	}
+	// What was left when its digest was stopped is not tried again.
+	_, err = tx.ExecContext(ctx, `UPDATE deliveries SET state = ?1, next_at = -1, open = 0, reason = ?2 WHERE next_at >= 0
+		AND digest_id IN (SELECT id FROM digests WHERE state IN ('cancelled', 'failed'))`, string(stopped.State), string(stopped.Reason))
+	return recovered, err
+}
+
+// countAsReceived moves the positions of readers whose mail was in flight.
+func countAsReceived(ctx context.Context, tx *sql.Tx) error {
+	type move struct{ subscriber, base, target int64 }
+	var moves []move
+	err := each(ctx, tx, func(rows *sql.Rows) error {
+		var m move
+		err := rows.Scan(&m.subscriber, &m.base, &m.target)
+		moves = append(moves, m)
+		return err
+	}, "SELECT subscriber_id, base_id, target_id FROM deliveries WHERE state = 'sending' AND "+orphaned)
+	if err != nil {
+		return err
+	}
+	for _, m := range moves {
+		if err := received(ctx, tx, m.subscriber, m.base, m.target); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Detach implements newsletter.OutboxStore.
+func (db *DB) Detach(ctx context.Context, worker string) error {
+	err := db.write(ctx, func(tx *sql.Tx) error {
+		for _, statement := range []string{
+			"UPDATE deliveries SET state = 'pending', owner = '', next_at = 0 WHERE owner <> '' AND owner = ?1 AND state = 'claimed'",
+			"UPDATE messages SET state = 'pending', owner = '' WHERE state IN ('claimed', 'sending') AND owner = ?1 AND state = 'claimed'",
+			// A row still in flight belongs to nobody from here on and is found by the
+			// next worker.
+			"DELETE FROM workers WHERE id = ?1",
+		} {
+			if _, err := tx.ExecContext(ctx, statement, worker); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return errors.Join(err, db.leaveNote(ctx))
+}
+
+// Trouble implements newsletter.OutboxStore.
+func (db *DB) Trouble(ctx context.Context, worker string, t newsletter.Trouble) error {
+	return db.bookkeep(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, "UPDATE workers SET trouble = ?2, trouble_since = ?3, trouble_until = ?4 WHERE id = ?1", worker, string(t.Reason), millis(t.Since), millis(t.Until))
+		return err
+	})
+}
+
+// isAttached reports whether a worker still counts as alive, and keeps others from
+// burying it meanwhile. One that was, since its machine stood still, claims nothing
+// before its next beat: whoever buried it would take that for left behind.
+func isAttached(ctx context.Context, tx *sql.Tx, worker string) (attached bool, err error) {
+	err = each(ctx, tx, func(*sql.Rows) error {
+		attached = true
+		return nil
+	}, "SELECT id FROM workers WHERE id = ?1 /*pg FOR KEY SHARE */", worker)
+	return attached, err
+}
+
+// Troubles are why workers that run can't send just now.
+func (db *DB) Troubles(ctx context.Context) (troubles []newsletter.Trouble, err error) {
+	err = each(ctx, db.reader, func(rows *sql.Rows) error {
+		var t newsletter.Trouble
+		var since, until int64
+		err := rows.Scan(&t.Reason, &since, &until)
+		t.Since, t.Until = fromMillis(since), fromMillis(until)
+		troubles = append(troubles, t)
+		return err
+	}, "SELECT trouble, trouble_since, trouble_until FROM workers WHERE trouble <> '' AND (beat_at > ?1 OR trouble_until > ?2) ORDER BY trouble_since",
+		now()-newsletter.SilentAfter.Milliseconds(), now()-3*newsletter.SilentAfter.Milliseconds()) // an only sender beats once, and tries again when it said it would
+	return troubles, explain(err)
+}
+
+// Sending reports whether a process sends from this database.
+func (db *DB) Sending(ctx context.Context) (bool, error) {
+	if db.onlySender() {
+		return true, nil
+	}
+	err := db.LockSender()
+	if errors.Is(err, ErrLocked) {
+		return true, nil
+	}
+	if err != nil || db.onlySender() {
+		return false, errors.Join(err, db.UnlockSender())
+	}
+	var beating bool
+	err = db.reader.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM workers WHERE beat_at > ?1)", now()-newsletter.SilentAfter.Milliseconds()).Scan(&beating)
+	return beating, explain(err)
+}
