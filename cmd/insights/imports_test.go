@@ -22,6 +22,7 @@ var mayImport = map[string][]string{
 	"newsletter/newslettertest":      {"content", "newsletter", "newsletter/bounce", "subscribers"},
 	"newsletter/smtp":                {"newsletter"},
 	"templates":                      {"content", "newsletter", "subscribers"},
+	"cmd/insights/docs":              {},
 	"cmd/insights/internal/database": {"feeds", "feeds/websub", "newsletter", "newsletter/bounce", "subscribers"},
 	"cmd/insights/internal/database/databasetest": {"cmd/insights/internal/database"},
 	"cmd/insights/internal/inbound":               {"newsletter"},
