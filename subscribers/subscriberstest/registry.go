@@ -42,7 +42,7 @@ func registry(t *testing.T, open func(t *testing.T) subscribers.Store) {
 		{"preferences", preferences},
 		{"staff add", staffAdd},
 	}
-	for _, story := range slices.Concat(stories, suppressionStories, privacyStories, moveStories) {
+	for _, story := range slices.Concat(stories, suppressionStories, privacyStories, moveStories, keptStories) {
 		t.Run(story.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				keys, err := subscribers.NewKeyring(secret)
