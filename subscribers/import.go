@@ -3,7 +3,6 @@ package subscribers
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -40,7 +39,7 @@ const (
 // be shown. No category, or *, is all of them.
 func (r *Registry) Check(in Imported) (Imported, error) {
 	if in.Address == (Address{}) {
-		return in, errors.New("there is no address")
+		return in, errNoAddress
 	}
 	if !slices.Contains(Statuses[:], in.Status) {
 		return in, fmt.Errorf("unknown status %q: one of pending, confirmed, unsubscribed, suppressed", in.Status)
@@ -84,17 +83,17 @@ func (r *Registry) Import(ctx context.Context, rows []Imported, dry bool) ([]Out
 		keys[i] = row.Address.Key()
 	}
 	outcomes := make([]Outcome, len(rows))
-	now, id := time.Now(), idsTogether()
-	err := r.Store.EditAll(ctx, keys, dry, func(i int, sub *Subscriber) (Change, error) {
-		change, outcome := r.decide(sub, rows[i], now, id)
-		outcomes[i] = outcome
+	rules, now := r.rules(), time.Now()
+	rules.newID = idsTogether()
+	err := r.Store.EditAll(ctx, keys, dry, func(i int, sub *Subscriber) (change Change, err error) {
+		change, outcomes[i] = rules.importRow(sub, rows[i], now)
 		return change, nil
 	})
 	return outcomes, err
 }
 
-// decide alters a subscriber as an import may.
-func (r *Registry) decide(sub *Subscriber, in Imported, now time.Time, id func() string) (Change, Outcome) {
+// importRow is what one row of an import does to who has the address.
+func (r rules) importRow(sub *Subscriber, in Imported, now time.Time) (Change, Outcome) {
 	event := Event{At: now, What: "imported", Source: "import", Detail: string(in.Status) + "; " + in.String()}
 	if in.Basis != "" {
 		event.Detail += "; basis: " + in.Basis
@@ -118,9 +117,9 @@ func (r *Registry) decide(sub *Subscriber, in Imported, now time.Time, id func()
 		if in.Status != Suppressed {
 			return Change{}, Kept
 		}
-		r.fill(sub, in, now, id)
+		r.fill(sub, in, now)
 	case sub.PublicID == "": // not on record
-		r.fill(sub, in, now, id)
+		r.fill(sub, in, now)
 	case in.Status == Suppressed:
 		if _, graver := suppress(sub, cause, reason, "import", now); !graver {
 			return Change{}, Unchanged
@@ -129,7 +128,7 @@ func (r *Registry) decide(sub *Subscriber, in Imported, now time.Time, id func()
 	case sub.Status == in.Status:
 		return Change{}, Unchanged
 	case in.Status == Unsubscribed:
-		if unsubscribe(sub, "import") == (Change{}) {
+		if unsubscribe(sub, "import", now) == (Change{}) {
 			return Change{}, Kept
 		}
 		if !in.UnsubscribedAt.IsZero() {
@@ -150,7 +149,7 @@ func (r *Registry) decide(sub *Subscriber, in Imported, now time.Time, id func()
 		if sub.ConfirmedAt.IsZero() {
 			sub.ConfirmedAt = now
 		}
-		change.StartWith = r.StartWith
+		change.StartWith = r.startWith
 	case Unsubscribed:
 		if sub.UnsubscribedAt = in.UnsubscribedAt; sub.UnsubscribedAt.IsZero() {
 			sub.UnsubscribedAt = now
@@ -163,8 +162,7 @@ func (r *Registry) decide(sub *Subscriber, in Imported, now time.Time, id func()
 }
 
 // fill makes a subscriber of one that is not on record.
-func (r *Registry) fill(sub *Subscriber, in Imported, now time.Time, id func() string) {
-	sub.PublicID, sub.CreatedAt = id(), now
+func (r rules) fill(sub *Subscriber, in Imported, now time.Time) {
 	r.begin(sub, in.Address, now)
 	sub.Name, sub.Source = in.Name, in.Source
 	sub.Cadence, sub.Categories = in.Cadence, in.Categories

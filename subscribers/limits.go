@@ -3,6 +3,7 @@ package subscribers
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 )
 
@@ -31,10 +32,22 @@ type Attempt struct {
 	Moves bool
 }
 
-// Counts are the attempts of the last hour, and those of the last day to one mailbox.
+// How far back attempts count.
+const (
+	mailboxWindow = 24 * time.Hour // those to one mailbox
+	window        = time.Hour      // those of one client, of one domain, and all
+)
+
+// MailboxSince is the time from which attempts to the same mailbox count.
+func (a Attempt) MailboxSince() time.Time { return a.At.Add(-mailboxWindow) }
+
+// Since is the time from which attempts of one client, of one domain, and all, count.
+func (a Attempt) Since() time.Time { return a.At.Add(-window) }
+
+// Counts are the attempts before one.
 type Counts struct {
-	Client, Domain, All int
-	Address             int       // to the very address
+	Client, Domain, All int       // after Attempt.Since
+	Address             int       // after Attempt.MailboxSince, as the next: to the very address
 	AddressLast         time.Time // zero: none
 	Inbox               int       // to other addresses with the same Inbox
 }
@@ -42,47 +55,79 @@ type Counts struct {
 // admit counts a sign-up. It is false when mail is to be withheld, and ErrTooMany
 // when the client is to be told.
 func (r *Registry) admit(ctx context.Context, a Attempt) (bool, error) {
-	now := time.Now()
-	a.At = now
-	client, domain := a.Client, a.Address.Domain()
-	var refused string
+	a.At = time.Now()
+	var over limit
 	err := r.Store.Count(ctx, a, func(c Counts) bool {
-		switch {
-		case r.Limits.All > 0 && c.All >= r.Limits.All:
-			refused = "all"
-		case client != "" && r.Limits.Client > 0 && c.Client >= r.Limits.Client:
-			refused = "client"
-		case domain != "" && r.Limits.Domain > 0 && c.Domain >= r.Limits.Domain:
-			refused = "domain"
-		case a.Moves && (r.Limits.AddressADay > 0 && c.Address >= r.Limits.AddressADay || now.Sub(c.AddressLast) < r.Limits.AddressEvery):
-			refused = "address"
-		case r.Limits.AddressADay > 0 && c.Inbox >= r.Limits.AddressADay:
-			refused = "address"
-		default:
-			refused = ""
-		}
-		return refused == ""
+		over = r.Limits.reached(a, c)
+		return over == ""
 	})
 	switch {
 	case err != nil:
 		return false, err
-	case refused == "client":
+	case over == perClient:
 		return false, ErrTooMany
-	case refused != "" && refused != "address" && r.alarmed.due(now) && r.Log != nil:
-		r.Log.ErrorContext(ctx, "sign-ups get no mail: there are more than the limits allow, and somebody may be flooding mailboxes", "limit", refused, "domain", domain)
+	case over != "" && over != perAddress && r.alarmed.due(a.At) && r.Log != nil:
+		r.Log.ErrorContext(ctx, "sign-ups get no mail: there are more than the limits allow, and somebody may be flooding mailboxes", "limit", string(over), "domain", a.Address.Domain())
 	}
-	return refused == "", nil
+	return over == "", nil
+}
+
+// limit names one of Limits.
+type limit string
+
+const (
+	inAll      limit = "all"
+	perClient  limit = "client"
+	perDomain  limit = "domain"
+	perAddress limit = "address"
+)
+
+// reached is the limit that an attempt would go beyond after those that were counted,
+// or "".
+func (l Limits) reached(a Attempt, c Counts) limit {
+	switch {
+	case l.All > 0 && c.All >= l.All:
+		return inAll
+	case a.Client != "" && l.Client > 0 && c.Client >= l.Client:
+		return perClient
+	case l.Domain > 0 && c.Domain >= l.Domain:
+		return perDomain
+	case a.Moves && (l.AddressADay > 0 && c.Address >= l.AddressADay || a.At.Sub(c.AddressLast) < l.AddressEvery):
+		return perAddress
+	case l.AddressADay > 0 && c.Inbox >= l.AddressADay:
+		return perAddress
+	}
+	return ""
 }
 
 // mayMail reports whether the limits per address allow another mail after the last
 // one, and counts it.
 func (l Limits) mayMail(sub *Subscriber, last, now time.Time) bool {
-	if now.Sub(sub.AskedSince) >= 24*time.Hour {
+	if now.Sub(sub.AskedSince) >= mailboxWindow {
 		sub.Asked, sub.AskedSince = 0, now
 	}
 	if l.AddressADay > 0 && sub.Asked >= l.AddressADay || now.Sub(last) < l.AddressEvery {
 		return false
 	}
 	sub.Asked++
+	return true
+}
+
+// alarm keeps one and the same alarm from being raised again and again.
+type alarm struct {
+	mu   sync.Mutex
+	last time.Time
+}
+
+// alarmEvery is how often an alarm is raised at most.
+const alarmEvery = 10 * time.Minute
+
+func (a *alarm) due(now time.Time) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if now.Sub(a.last) < alarmEvery {
+		return false
+	}
+	a.last = now
 	return true
 }

@@ -17,27 +17,6 @@ func (r *Registry) Move(ctx context.Context, token string, to Address, client st
 	return r.askToMove(ctx, PreferencesToken, token, to, client)
 }
 
-// returnWithin is how long whoever reads a mailbox that a subscription has left can
-// call it back, in days.
-const returnWithin = 7
-
-// WayBack is the token by which the mailbox that a reader has left can call the
-// subscription back. No later move ends it, since a thief could ask for one; it ends
-// returnWithin days after it was made.
-func (r *Registry) WayBack(sub Subscriber, made time.Time) string {
-	return r.Keys.Make(ReturnToken, sub.PublicID, made.UTC().Format(time.DateOnly))
-}
-
-func (r *Registry) validReturn(token string, sub Subscriber) error {
-	today := time.Now()
-	for age := range returnWithin + 1 {
-		if publicID, err := r.Keys.Check(ReturnToken, token, today.AddDate(0, 0, -age).UTC().Format(time.DateOnly)); err == nil && publicID == sub.PublicID {
-			return nil
-		}
-	}
-	return ErrToken
-}
-
 // Return is Move by whoever was told that the subscription has left their mailbox; its
 // token is one of WayBack.
 func (r *Registry) Return(ctx context.Context, token string, to Address, client string) (Subscriber, error) {
@@ -46,7 +25,7 @@ func (r *Registry) Return(ctx context.Context, token string, to Address, client 
 
 func (r *Registry) askToMove(ctx context.Context, p Purpose, token string, to Address, client string) (Subscriber, error) {
 	if to == (Address{}) {
-		return Subscriber{}, errors.New("there is no address")
+		return Subscriber{}, errNoAddress
 	}
 	sub, err := r.Lookup(ctx, p, token)
 	if err != nil {
@@ -62,37 +41,37 @@ func (r *Registry) askToMove(ctx context.Context, p Purpose, token string, to Ad
 	if err != nil {
 		return Subscriber{}, err
 	}
-	return r.edit(ctx, p, token, func(sub *Subscriber) (Change, error) {
-		now := time.Now()
-		switch {
-		case sub.Status != Confirmed:
-			return Change{}, ErrExpired
-		case sub.Address.Key() == to.Key(), !allowed:
-			return Change{}, nil
-		case p != ReturnToken && !r.Limits.mayMail(sub, r.lastAsked(sub), now): // so many a day, to whatever address
-			return Change{}, nil
-		}
-		sub.NewAddress = to
-		sub.Nonce, sub.NonceExpires = randomID(), now.Add(r.confirmFor())
-		return Change{
-			Event:  Event{At: now, What: "move_asked", Source: "link"},
-			Notice: ConfirmNotice,
-		}, nil
+	rules := r.rules()
+	return r.edit(ctx, p, token, func(sub *Subscriber, now time.Time) (Change, error) {
+		return rules.askToMove(sub, to, allowed, p == ReturnToken, now)
 	})
-}
-
-// lastAsked is when a reader was last asked to confirm where they move, if they are.
-func (r *Registry) lastAsked(sub *Subscriber) time.Time {
-	if !sub.moving() {
-		return time.Time{}
-	}
-	return sub.NonceExpires.Add(-r.confirmFor())
 }
 
 // mayWrite reports whether an address is not suppressed.
 func (r *Registry) mayWrite(ctx context.Context, a Address) (bool, error) {
 	kept, err := r.Kept(ctx, a)
 	return kept.Status != Suppressed, err
+}
+
+// askToMove asks a reader to confirm from another address that they move there, if it
+// may be written to. Who calls a subscription back is not limited by how often a thief
+// has moved it.
+func (r rules) askToMove(sub *Subscriber, to Address, allowed, callsBack bool, now time.Time) (Change, error) {
+	var last time.Time
+	if sub.moving() {
+		last = r.lastAsked(sub)
+	}
+	switch {
+	case sub.Status != Confirmed:
+		return Change{}, ErrExpired
+	case sub.Address.Key() == to.Key(), !allowed:
+		return Change{}, nil
+	case !callsBack && !r.limits.mayMail(sub, last, now): // so many a day, to whatever address
+		return Change{}, nil
+	}
+	sub.NewAddress = to
+	r.ask(sub, now)
+	return Change{Event: Event{At: now, What: "move_asked", Source: "link"}, Notice: ConfirmNotice}, nil
 }
 
 // move gives a subscriber the address they have confirmed, and has the old one told, in
@@ -105,4 +84,19 @@ func move(sub *Subscriber, client string, now time.Time) Change {
 		Event:  Event{At: now, What: "moved", Source: "link", Client: client, Version: FormVersion},
 		Notice: MovedNotice, To: old,
 	}
+}
+
+// MayTake says whether a subscriber may be given another address, else ErrSuppressed or
+// ErrTaken. Each status is "" where there is none: kept is that of the suppression that
+// is kept of the address, holder that of the subscriber who has it. Who holds it and
+// stands in nobody's way is forgotten: what anybody may have signed up is no reason to
+// refuse who reads that mailbox.
+func MayTake(kept, holder Status) error {
+	switch {
+	case kept == Suppressed:
+		return ErrSuppressed
+	case holder == Confirmed:
+		return ErrTaken
+	}
+	return nil
 }

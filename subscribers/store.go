@@ -6,16 +6,6 @@ import (
 	"time"
 )
 
-// Notice is a single mail that a change asks for.
-type Notice string
-
-const (
-	NoNotice      Notice = ""
-	ConfirmNotice Notice = "confirm" // "please confirm"
-	AlreadyNotice Notice = "already" // "you are subscribed already"
-	MovedNotice   Notice = "moved"   // "your digests go elsewhere now"
-)
-
 // Event is one line of a subscriber's history, and the evidence of consent.
 type Event struct {
 	At      time.Time

@@ -107,30 +107,6 @@ func (s *Subscriber) Mailbox() Address {
 // moving says that a reader waits to confirm a new address.
 func (s *Subscriber) moving() bool { return s.Status == Confirmed && s.NewAddress != (Address{}) }
 
-// Preferences are what a subscriber chooses.
-type Preferences struct {
-	Cadence    Cadence
-	Categories []string // slugs
-}
-
-// normalise sorts and checks preferences against the known category slugs.
-func (p Preferences) normalise(known []string) (Preferences, error) {
-	cadence, err := ParseCadence(string(p.Cadence))
-	if err != nil {
-		return p, err
-	}
-	categories := slices.Compact(slices.Sorted(slices.Values(p.Categories)))
-	if len(categories) == 0 {
-		return p, errors.New("choose at least one category")
-	}
-	for _, c := range categories {
-		if !slices.Contains(known, c) {
-			return p, fmt.Errorf("unknown category %q: one of %s", c, strings.Join(known, ", "))
-		}
-	}
-	return Preferences{Cadence: cadence, Categories: categories}, nil
-}
-
 // randomID is 120 random bits in 20 URL-safe characters.
 func randomID() string { return idsTogether()() }
 

@@ -49,39 +49,18 @@ type Suppression struct {
 	UnsubscribedAt time.Time
 }
 
-// ReasonForgotten is the reason of a suppression that is left of a subscriber.
-const ReasonForgotten = "forgotten"
-
-// retryBounced is when an address that mail came back from may be tried again, if
-// its owner signs up: mailboxes are mended.
-const retryBounced = 30 * 24 * time.Hour
-
-// Kept is what is kept of an address: a subscriber, or the little that outlives one,
-// without an Address. Of an unknown one it is the zero Subscriber.
-func (r *Registry) Kept(ctx context.Context, a Address) (kept Subscriber, err error) {
-	looked := errors.New("looked")
-	_, err = r.Store.Edit(ctx, a.Key(), func(s *Subscriber) (Change, error) {
-		kept = *s
-		return Change{}, looked
-	})
-	if errors.Is(err, looked) {
-		err = nil
-	}
-	return kept, err
-}
-
 // Suppress keeps all mail from an address, also from one that is no subscriber's.
 // changed is false when it already was.
 func (r *Registry) Suppress(ctx context.Context, a Address, cause Cause, reason, source string) (changed bool, err error) {
 	if a == (Address{}) {
-		return false, errors.New("there is no address")
+		return false, errNoAddress
 	}
 	_, err = r.Store.Edit(ctx, a.Key(), func(sub *Subscriber) (Change, error) {
-		var change Change
-		change, changed = suppress(sub, cause, reason, source, time.Now())
 		if sub.Address == (Address{}) {
 			sub.Address = a
 		}
+		var change Change
+		change, changed = suppress(sub, cause, reason, source, time.Now())
 		return change, nil
 	})
 	return changed, err
@@ -92,16 +71,18 @@ func (r *Registry) Suppress(ctx context.Context, a Address, cause Cause, reason,
 // else; it does not expire. Who has confirmed since is unsubscribed. Repeating it is
 // harmless.
 func (r *Registry) Decline(ctx context.Context, token string) (Subscriber, error) {
-	return r.edit(ctx, DeclineToken, token, func(sub *Subscriber) (Change, error) {
-		if sub.Status == Confirmed {
-			return unsubscribe(sub, "link"), nil
-		}
-		if sub.Status != Pending {
-			return Change{}, nil
-		}
-		change, _ := suppress(sub, Declined, "its owner asked never to be written to", "link", time.Now())
-		return change, nil
-	})
+	return r.edit(ctx, DeclineToken, token, decline)
+}
+
+// decline is what the second link of a confirmation does.
+func decline(sub *Subscriber, now time.Time) (change Change, err error) {
+	switch sub.Status {
+	case Confirmed:
+		change = unsubscribe(sub, "link", now)
+	case Pending:
+		change, _ = suppress(sub, Declined, "its owner asked never to be written to", "link", now)
+	}
+	return change, nil
 }
 
 // suppress is what happens to a subscriber that must not be written to. What is
@@ -122,29 +103,7 @@ func suppress(sub *Subscriber, cause Cause, reason, source string, now time.Time
 // that is not suppressed.
 func (r *Registry) Lift(ctx context.Context, a Address, source string) (Subscriber, error) {
 	sub, err := r.Store.Edit(ctx, a.Key(), func(sub *Subscriber) (Change, error) {
-		if sub.Status != Suppressed && sub.Cause == "" {
-			return Change{}, ErrNotFound
-		}
-		now := time.Now()
-		detail := string(sub.Cause) + ": " + sub.Reason
-		sub.Cause, sub.Reason, sub.SuppressedAt = "", "", time.Time{}
-		change := Change{Event: Event{At: now, What: "lifted", Source: source, Detail: "was suppressed, " + detail}}
-		switch {
-		case sub.Status == Pending: // signed up again since
-		case !sub.UnsubscribedAt.IsZero():
-			sub.Status, sub.ConfirmedAt = Unsubscribed, time.Time{} // for good: see Undo
-		case sub.ConfirmedAt.IsZero():
-			sub.Status, sub.NonceExpires = Pending, now // and no link of theirs works
-		default:
-			sub.Status, change.StartWith = Confirmed, everything
-		}
-		if sub.PublicID == "" { // nobody's: no more is kept of it
-			sub.Address = a
-			if sub.Status != Unsubscribed { // and then its owner alone can sign it up
-				sub.Status = ""
-			}
-		}
-		return change, nil
+		return lift(sub, a, source, time.Now())
 	})
 	if errors.Is(err, ErrNotFound) {
 		return sub, fmt.Errorf("%s is not suppressed: %w", a, ErrNotFound)
@@ -152,36 +111,31 @@ func (r *Registry) Lift(ctx context.Context, a Address, source string) (Subscrib
 	return sub, err
 }
 
-// everything leaves unread what a reader has not received, however much it is.
-const everything = 1 << 30
-
-// Forget erases all that is known of an address. What is kept is the hash of it, so
-// that nobody but its owner can sign it up again. It returns ErrNotFound for an
-// address that is not known.
-func (r *Registry) Forget(ctx context.Context, a Address) error {
-	return r.Store.Forget(ctx, a.Key(), time.Now())
-}
-
-// ForgetBy is Forget by the owner of a token.
-func (r *Registry) ForgetBy(ctx context.Context, token string) error {
-	sub, err := r.Lookup(ctx, PreferencesToken, token)
-	if err != nil {
-		return err
+// lift ends the suppression of an address.
+func lift(sub *Subscriber, a Address, source string, now time.Time) (Change, error) {
+	if sub.Status != Suppressed && sub.Cause == "" {
+		return Change{}, ErrNotFound
 	}
-	err = r.Forget(ctx, sub.Address)
-	if errors.Is(err, ErrNotFound) { // they may have moved meanwhile, and the link with them
-		if _, lookup := r.Lookup(ctx, PreferencesToken, token); lookup != nil {
-			return lookup
+	detail := string(sub.Cause) + ": " + sub.Reason
+	sub.Cause, sub.Reason, sub.SuppressedAt = "", "", time.Time{}
+	change := Change{Event: Event{At: now, What: "lifted", Source: source, Detail: "was suppressed, " + detail}}
+	switch {
+	case sub.Status == Pending: // signed up again since
+	case !sub.UnsubscribedAt.IsZero():
+		sub.Status, sub.ConfirmedAt = Unsubscribed, time.Time{} // for good: see Undo
+	case sub.ConfirmedAt.IsZero():
+		sub.Status, sub.NonceExpires = Pending, now // and no link of theirs works
+	default:
+		sub.Status, change.StartWith = Confirmed, everything
+	}
+	if sub.PublicID == "" { // nobody's: no more is kept of it
+		sub.Address = a
+		if sub.Status != Unsubscribed { // and then its owner alone can sign it up
+			sub.Status = ""
 		}
 	}
-	return err
+	return change, nil
 }
 
-// unconfirmedFor is how long an address is kept that nobody has confirmed.
-const unconfirmedFor = 7 * 24 * time.Hour
-
-// Tidy forgets those who signed up and never confirmed, and counts that are no
-// longer needed. Who had said no before has said no again.
-func (r *Registry) Tidy(ctx context.Context) (forgotten int, err error) {
-	return r.Store.Tidy(ctx, time.Now().Add(r.confirmFor()-unconfirmedFor))
-}
+// everything leaves unread what a reader has not received, however much it is.
+const everything = 1 << 30

@@ -50,8 +50,12 @@ func e2eCrowd(t testing.TB, s *e2eSite) []e2eReader {
 			}
 		}
 		crowd[i] = e2eReader{fmt.Sprintf("reader-%04d@example.com", i), categories}
-		_, _, err := registry.Add(t.Context(), subscribers.SignUp{
-			Address: crowd[i].email, Preferences: subscribers.Preferences{Cadence: subscribers.Weekly, Categories: categories}, Source: "staff",
+		address, err := subscribers.ParseAddress(crowd[i].email)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _, err = registry.Add(t.Context(), subscribers.SignUp{
+			Address: address, Preferences: subscribers.Preferences{Cadence: subscribers.Weekly, Categories: categories}, Source: "staff",
 		}, true, "test")
 		if err != nil {
 			t.Fatal(err)

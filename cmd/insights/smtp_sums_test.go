@@ -115,8 +115,12 @@ func addReaders(t testing.TB, file string, n int) (crowd []string) {
 			}
 		}
 		crowd = append(crowd, fmt.Sprintf("reader-%05d@example.com", i))
-		_, _, err := registry.Add(t.Context(), subscribers.SignUp{
-			Address: crowd[i], Preferences: subscribers.Preferences{Cadence: subscribers.Weekly, Categories: categories}, Source: "staff",
+		address, err := subscribers.ParseAddress(crowd[i])
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _, err = registry.Add(t.Context(), subscribers.SignUp{
+			Address: address, Preferences: subscribers.Preferences{Cadence: subscribers.Weekly, Categories: categories}, Source: "staff",
 		}, true, "test")
 		if err != nil {
 			t.Fatal(err)

@@ -209,7 +209,7 @@ func (p *program) subscriberAddCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				signUp := subscribers.SignUp{Address: address.String(), Name: name, Preferences: preferences, Source: "staff"}
+				signUp := subscribers.SignUp{Address: address, Name: name, Preferences: preferences, Source: "staff"}
 				if dryRun {
 					return p.wouldAdd(signUp, confirmed)
 				}
@@ -252,7 +252,7 @@ func (p *program) wouldAdd(s subscribers.SignUp, confirmed bool) error {
 	if confirmed {
 		status = subscribers.Confirmed
 	}
-	document := map[string]any{"email": s.Address, "status": status, "cadence": s.Cadence, "categories": s.Categories, "dry_run": true}
+	document := map[string]any{"email": s.Address.String(), "status": status, "cadence": s.Cadence, "categories": s.Categories, "dry_run": true}
 	if done, err := p.out.document(document); done {
 		return err
 	}

@@ -180,12 +180,21 @@ func (w *world) join(chosen string, names ...string) {
 
 func (w *world) joinAs(cadence subscribers.Cadence, chosen, name string) {
 	w.Helper()
-	_, _, err := w.registry.Add(w.Context(), subscribers.SignUp{Address: address(name), Source: "staff",
+	_, _, err := w.registry.Add(w.Context(), subscribers.SignUp{Address: parsed(address(name)), Source: "staff",
 		Preferences: subscribers.Preferences{Cadence: cadence, Categories: strings.Fields(chosen)}}, true, "test")
 	w.check(err)
 }
 
 func address(name string) string { return name + "@example.com" }
+
+// parsed is an address that is known to be one.
+func parsed(email string) subscribers.Address {
+	a, err := subscribers.ParseAddress(email)
+	if err != nil {
+		panic(err)
+	}
+	return a
+}
 
 func (w *world) reader(name string) subscribers.Subscriber {
 	w.Helper()

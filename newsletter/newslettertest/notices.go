@@ -15,7 +15,7 @@ var noticeTests = []test{
 }
 
 func noticeOnce(w *world) {
-	form := subscribers.SignUp{Address: address("ada"), Source: "form", Preferences: subscribers.Preferences{Cadence: subscribers.Weekly, Categories: []string{"engineering"}}}
+	form := subscribers.SignUp{Address: parsed(address("ada")), Source: "form", Preferences: subscribers.Preferences{Cadence: subscribers.Weekly, Categories: []string{"engineering"}}}
 	w.check(w.registry.SignUp(w.Context(), form))
 	asked := time.Now()
 	time.Sleep(time.Hour)
@@ -50,7 +50,7 @@ func noticeOnce(w *world) {
 }
 
 func noticeNotNeeded(w *world) {
-	form := subscribers.SignUp{Address: address("ada"), Source: "form", Preferences: subscribers.Preferences{Cadence: subscribers.Weekly, Categories: []string{"engineering"}}}
+	form := subscribers.SignUp{Address: parsed(address("ada")), Source: "form", Preferences: subscribers.Preferences{Cadence: subscribers.Weekly, Categories: []string{"engineering"}}}
 	w.check(w.registry.SignUp(w.Context(), form))
 	w.attach("w1", newsletter.Resend)
 	tasks, err := w.store.ClaimMessages(w.Context(), "w1", 5)
@@ -66,7 +66,7 @@ func noticeNotNeeded(w *world) {
 }
 
 func noticeHeld(w *world) {
-	form := subscribers.SignUp{Address: address("ada"), Source: "form", Preferences: subscribers.Preferences{Cadence: subscribers.Weekly, Categories: []string{"engineering"}}}
+	form := subscribers.SignUp{Address: parsed(address("ada")), Source: "form", Preferences: subscribers.Preferences{Cadence: subscribers.Weekly, Categories: []string{"engineering"}}}
 	w.check(w.registry.SignUp(w.Context(), form))
 	w.attach("w1", newsletter.Resend)
 	tasks, err := w.store.ClaimMessages(w.Context(), "w1", 5)

@@ -80,7 +80,7 @@ func unreachableForLong(w *world) {
 func overdueMessage(w *world) {
 	signUp := func(names ...string) {
 		for _, name := range names {
-			w.check(w.registry.SignUp(w.Context(), subscribers.SignUp{Address: address(name), Source: "form", Preferences: subscribers.Preferences{Cadence: subscribers.Weekly, Categories: []string{"engineering"}}}))
+			w.check(w.registry.SignUp(w.Context(), subscribers.SignUp{Address: parsed(address(name)), Source: "form", Preferences: subscribers.Preferences{Cadence: subscribers.Weekly, Categories: []string{"engineering"}}}))
 		}
 	}
 	signUp("ada", "ben", "cleo")

@@ -82,7 +82,7 @@ func keepsDomainRate(w *world) {
 	w.publish("engineering", "e1")
 	for i := range 20 {
 		for _, domain := range []string{"slow.example", fmt.Sprintf("d%d.example", i)} {
-			_, _, err := w.registry.Add(w.Context(), subscribers.SignUp{Address: fmt.Sprintf("r%d@%s", i, domain), Source: "staff",
+			_, _, err := w.registry.Add(w.Context(), subscribers.SignUp{Address: parsed(fmt.Sprintf("r%d@%s", i, domain)), Source: "staff",
 				Preferences: subscribers.Preferences{Cadence: subscribers.Weekly, Categories: []string{"engineering"}}}, true, "test")
 			w.check(err)
 		}

@@ -239,7 +239,7 @@ func outlivesGrace(w *world) {
 func messagesFirst(w *world) {
 	w.readers(50)
 	w.plan(newsletter.Request{})
-	form := subscribers.SignUp{Address: address("new"), Source: "form", Preferences: subscribers.Preferences{Cadence: subscribers.Weekly, Categories: []string{"engineering"}}}
+	form := subscribers.SignUp{Address: parsed(address("new")), Source: "form", Preferences: subscribers.Preferences{Cadence: subscribers.Weekly, Categories: []string{"engineering"}}}
 	w.check(w.registry.SignUp(w.Context(), form))
 	s := server{takes: time.Second}
 	worker := w.worker(&s)
@@ -356,7 +356,7 @@ func idleSessions(w *world) {
 }
 
 func notices(w *world) {
-	form := subscribers.SignUp{Address: address("ada"), Source: "form", Preferences: subscribers.Preferences{Cadence: subscribers.Weekly, Categories: []string{"engineering"}}}
+	form := subscribers.SignUp{Address: parsed(address("ada")), Source: "form", Preferences: subscribers.Preferences{Cadence: subscribers.Weekly, Categories: []string{"engineering"}}}
 	w.check(w.registry.SignUp(w.Context(), form))
 	var s server
 	w.send(&s, 5*time.Second)

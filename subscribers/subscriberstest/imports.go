@@ -75,7 +75,7 @@ func neverWeakened(t *testing.T, r *subscribers.Registry) {
 		}
 	}
 	// Who said no and signed up again is not confirmed by a list.
-	form := subscribers.SignUp{Address: "xunsubscribed-pending@example.com", Source: "form", Preferences: subscribers.Preferences{Cadence: subscribers.Weekly, Categories: []string{"leadership"}}}
+	form := subscribers.SignUp{Address: address(t, "xunsubscribed-pending@example.com"), Source: "form", Preferences: subscribers.Preferences{Cadence: subscribers.Weekly, Categories: []string{"leadership"}}}
 	if err := r.SignUp(t.Context(), form); err != nil {
 		t.Fatal(err)
 	}
@@ -135,7 +135,7 @@ func asAdded(t *testing.T, r *subscribers.Registry) {
 	if _, err := r.Import(t.Context(), []subscribers.Imported{in}, false); err != nil {
 		t.Fatal(err)
 	}
-	added, _, err := r.Add(t.Context(), subscribers.SignUp{Address: "added@example.com", Source: "import", Preferences: in.Preferences}, true, "the fair")
+	added, _, err := r.Add(t.Context(), subscribers.SignUp{Address: address(t, "added@example.com"), Source: "import", Preferences: in.Preferences}, true, "the fair")
 	if err != nil {
 		t.Fatal(err)
 	}

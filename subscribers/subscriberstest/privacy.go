@@ -74,7 +74,7 @@ func forgottenComesBack(d *desk) {
 	if got := d.imports("ada@example.com"); got != subscribers.Kept {
 		d.Errorf("an import: %s", got)
 	}
-	if _, _, err := d.Add(d.Context(), form("ada@example.com"), true, "staff think so"); err == nil {
+	if _, _, err := d.Add(d.Context(), d.form("ada@example.com"), true, "staff think so"); err == nil {
 		d.Error("staff confirmed somebody who wanted to be forgotten")
 	}
 	d.signUp("ada@example.com")
@@ -160,7 +160,7 @@ func limitPerAddress(d *desk) {
 	d.Limits = subscribers.Limits{AddressEvery: 15 * time.Minute, AddressADay: 3}
 	first := d.signUp("ada@example.com")
 	time.Sleep(14 * time.Minute)
-	other := form("ada@example.com")
+	other := d.form("ada@example.com")
 	other.Cadence = subscribers.Monthly
 	d.want(d.SignUp(d.Context(), other), nil, "sign up")
 	if sub := d.get("ada@example.com"); d.Token(subscribers.ConfirmToken, sub) != first || sub.Cadence != subscribers.Monthly {
@@ -184,7 +184,7 @@ func limitPerInbox(d *desk) {
 	d.Limits = subscribers.Limits{AddressADay: 3}
 	try := func(email string, taken bool) {
 		d.Helper()
-		d.want(d.SignUp(d.Context(), form(email)), nil, "sign up")
+		d.want(d.SignUp(d.Context(), d.form(email)), nil, "sign up")
 		if _, err := d.Store.ByKey(d.Context(), strings.ToLower(email)); (err == nil) != taken {
 			d.Errorf("sign up %s: %v", email, err)
 		}
@@ -206,10 +206,10 @@ func limitsInAll(d *desk) {
 	d.Limits = subscribers.Limits{Client: 3, Domain: 5, All: 7}
 	attempt := func(client, domain string, want error, taken bool) {
 		d.Helper()
-		s := form(fmt.Sprintf("reader%d@%s", time.Now().UnixNano(), domain))
+		s := d.form(fmt.Sprintf("reader%d@%s", time.Now().UnixNano(), domain))
 		s.Client = client
 		d.want(d.SignUp(d.Context(), s), want, "sign up from "+client)
-		if _, err := d.Store.ByKey(d.Context(), s.Address); (err == nil) != taken {
+		if _, err := d.Store.ByKey(d.Context(), s.Address.Key()); (err == nil) != taken {
 			d.Errorf("sign up from %s at %s: %v", client, domain, err)
 		}
 		time.Sleep(time.Second)

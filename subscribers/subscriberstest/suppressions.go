@@ -43,13 +43,13 @@ func suppressedByCause(d *desk) {
 		d.suppress(email, cause)
 		d.wantStatus(email, subscribers.Suppressed)
 		time.Sleep(29 * 24 * time.Hour)
-		d.want(d.SignUp(d.Context(), form(email)), nil, "sign up: the answer gives nothing away")
+		d.want(d.SignUp(d.Context(), d.form(email)), nil, "sign up: the answer gives nothing away")
 		d.wantStatus(email, subscribers.Suppressed)
 		if got := d.imports(email); got != subscribers.Kept {
 			d.Errorf("%s: an import: %s", cause, got)
 		}
 		time.Sleep(2 * 24 * time.Hour)
-		d.want(d.SignUp(d.Context(), form(email)), nil, "sign up")
+		d.want(d.SignUp(d.Context(), d.form(email)), nil, "sign up")
 		want := subscribers.Suppressed
 		if cause == subscribers.Bounced { // mailboxes are mended
 			want = subscribers.Pending
@@ -62,7 +62,7 @@ func suppressedByCause(d *desk) {
 	if got := d.suppressions(); got != "bounce@example.com suppressed bounce, complaint@example.com suppressed complaint, owner@example.com suppressed owner, staff@example.com suppressed staff" {
 		d.Errorf("suppressions %q", got)
 	}
-	_, _, err := d.Add(d.Context(), form("bounce@example.com"), true, "staff think so")
+	_, _, err := d.Add(d.Context(), d.form("bounce@example.com"), true, "staff think so")
 	d.want(err, subscribers.ErrSuppressed, "add")
 	again := d.signUp("bounce@example.com")
 	_, err = d.Confirm(d.Context(), again, "")
@@ -75,7 +75,7 @@ func suppressedByCause(d *desk) {
 // declined is who never confirmed, and wants no more mails that ask whether they did.
 func declined(d *desk) {
 	const email = "ada@example.com"
-	d.want(d.SignUp(d.Context(), form(email)), nil, "sign up")
+	d.want(d.SignUp(d.Context(), d.form(email)), nil, "sign up")
 	confirm, decline := d.Token(subscribers.ConfirmToken, d.get(email)), d.token(subscribers.DeclineToken, email)
 	for range 2 {
 		sub, err := d.Decline(d.Context(), decline)
@@ -102,10 +102,10 @@ func declined(d *desk) {
 	d.want(err, nil, "decline when confirmed")
 	d.wantStatus("ben@example.com", subscribers.Unsubscribed)
 	time.Sleep(90 * 24 * time.Hour)
-	d.want(d.SignUp(d.Context(), form(email)), nil, "sign up again")
+	d.want(d.SignUp(d.Context(), d.form(email)), nil, "sign up again")
 	d.wantStatus(email, subscribers.Suppressed)
 	d.want(d.Forget(d.Context(), d.address(email)), nil, "forget")
-	d.want(d.SignUp(d.Context(), form(email)), nil, "sign up when forgotten")
+	d.want(d.SignUp(d.Context(), d.form(email)), nil, "sign up when forgotten")
 	if _, err := d.Store.ByKey(d.Context(), email); err == nil {
 		d.Error("whoever enters it makes a subscriber of one who said never")
 	}
@@ -123,8 +123,8 @@ func suppressedUnknown(d *desk) {
 	if err != nil || changed {
 		d.Errorf("suppressed twice: %v, %v", changed, err)
 	}
-	d.want(d.SignUp(d.Context(), form("nobody@example.com")), nil, "sign up")
-	_, _, err = d.Add(d.Context(), form("nobody@example.com"), true, "they said so")
+	d.want(d.SignUp(d.Context(), d.form("nobody@example.com")), nil, "sign up")
+	_, _, err = d.Add(d.Context(), d.form("nobody@example.com"), true, "they said so")
 	d.want(err, subscribers.ErrSuppressed, "add")
 	if got := d.imports("nobody@example.com"); got != subscribers.Kept {
 		d.Errorf("an import: %s", got)

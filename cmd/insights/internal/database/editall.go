@@ -103,9 +103,6 @@ type added struct {
 	change subscribers.Change
 }
 
-// askedFor are the numbers of keys of one question, so that few statements are prepared.
-var askedFor = []int{500, 20}
-
 // load reads those of a part that are on record, and what is kept of the others.
 func (e *editing) load(ctx context.Context, part []int, all []string) (map[string]storedSubscriber, error) {
 	keys := make([]string, len(part))

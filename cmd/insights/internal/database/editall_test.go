@@ -99,7 +99,7 @@ func TestASuppressionAndASignUpAtOnce(t *testing.T) {
 			}
 			errs := make(chan error, 2)
 			go func() {
-				errs <- registry.SignUp(t.Context(), subscribers.SignUp{Address: email, Source: "form", Preferences: subscribers.Preferences{Cadence: subscribers.Weekly, Categories: registry.Categories}})
+				errs <- registry.SignUp(t.Context(), subscribers.SignUp{Address: a, Source: "form", Preferences: subscribers.Preferences{Cadence: subscribers.Weekly, Categories: registry.Categories}})
 			}()
 			go func() {
 				_, err := registry.Suppress(t.Context(), a, subscribers.BlockedHere, "test", "test")

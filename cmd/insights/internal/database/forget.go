@@ -27,17 +27,13 @@ func (db *DB) Forget(ctx context.Context, key string, at time.Time) error {
 		if err != nil && !errors.Is(err, errUnreadable) {
 			return err
 		}
-		kept := subscribers.Suppression{Status: subscribers.Unsubscribed, Reason: subscribers.ReasonForgotten, At: at, UnsubscribedAt: at}
-		if s.Cause != "" { // words that a mail server wrote may hold the address
-			kept.Status, kept.Cause, kept.At = subscribers.Suppressed, s.Cause, s.SuppressedAt
-		}
-		if err := db.suppress(ctx, tx, key, kept); err != nil {
+		if err := db.suppress(ctx, tx, key, subscribers.KeptOfErased(s.Subscriber, at)); err != nil {
 			return err
 		}
 		if err := forgetElsewhere(ctx, tx, key); err != nil {
 			return err
 		}
-		return forget(ctx, tx, s.ID, s.email, key)
+		return erase(ctx, tx, s.ID, s.email, key)
 	})
 	if isNotFound(err) {
 		err = errors.Join(err, db.write(ctx, func(tx *sql.Tx) error {
@@ -52,9 +48,6 @@ func (db *DB) Forget(ctx context.Context, key string, at time.Time) error {
 	}
 	return errors.Join(err, db.scrub(ctx))
 }
-
-// scrubFor bounds how long it may take to remove traces.
-const scrubFor = time.Minute
 
 // scrub removes what is left in the files of what was erased. Whoever asked may have
 // gone meanwhile. Its errors are ErrTraces: what was to be erased is.
@@ -76,7 +69,7 @@ func forgetElsewhere(ctx context.Context, tx *sql.Tx, key string) error {
 		var id int64
 		var email string
 		err := rows.Scan(&id, &email)
-		if a, parseErr := subscribers.ParseAddress(email); parseErr == nil && a.Key() == key {
+		if isAddressOf(email, key) {
 			movers = append(movers, id)
 		}
 		return err
@@ -92,6 +85,12 @@ func forgetElsewhere(ctx context.Context, tx *sql.Tx, key string) error {
 	return forgetLeft(ctx, tx, key)
 }
 
+// isAddressOf reports whether an address as it is stored is that of a key.
+func isAddressOf(email, key string) bool {
+	a, err := subscribers.ParseAddress(email)
+	return err == nil && a.Key() == key
+}
+
 // forgetLeft removes an address that its reader has left from the mails of digests that
 // went to it. It looks at the mails of those who ever moved, by their keys: a search
 // through all of them would hold up the sending.
@@ -102,7 +101,7 @@ func forgetLeft(ctx context.Context, tx *sql.Tx, key string) error {
 		var m mail
 		var email string
 		err := rows.Scan(&m.digest, &m.subscriber, &email)
-		if a, parseErr := subscribers.ParseAddress(email); parseErr == nil && a.Key() == key {
+		if isAddressOf(email, key) {
 			found = append(found, m)
 		}
 		return err
@@ -130,7 +129,7 @@ func forgetMails(ctx context.Context, tx *sql.Tx, key string) error {
 		err := each(ctx, tx, func(rows *sql.Rows) error {
 			var email string
 			err := rows.Scan(&email)
-			if a, parseErr := subscribers.ParseAddress(email); parseErr == nil && a.Key() == key {
+			if isAddressOf(email, key) {
 				found = append(found, email)
 			}
 			return err
@@ -147,9 +146,9 @@ func forgetMails(ctx context.Context, tx *sql.Tx, key string) error {
 	return nil
 }
 
-// forget removes a subscriber. The mails of digests stay, to be counted, without a
+// erase removes a subscriber. The mails of digests stay, to be counted, without a
 // word that tells whose they were.
-func forget(ctx context.Context, tx *sql.Tx, id int64, email, key string) error {
+func erase(ctx context.Context, tx *sql.Tx, id int64, email, key string) error {
 	for _, step := range []struct {
 		statement string
 		args      []any
@@ -170,10 +169,7 @@ func forget(ctx context.Context, tx *sql.Tx, id int64, email, key string) error 
 	return forgetMails(ctx, tx, key)
 }
 
-// tidied bounds how many subscribers one transaction forgets.
-const tidied = 1000
-
-// Tidy implements subscribers.Store.
+// Tidy implements subscribers.Store. Its statements say what subscribers.Tidied does.
 func (db *DB) Tidy(ctx context.Context, before time.Time) (forgotten int, err error) {
 	err = db.bookkeep(ctx, func(tx *sql.Tx) error {
 		if _, err := tx.ExecContext(ctx, "DELETE FROM attempts WHERE at < ?1", millis(before)); err != nil {
@@ -185,33 +181,33 @@ func (db *DB) Tidy(ctx context.Context, before time.Time) (forgotten int, err er
 		_, err := tx.ExecContext(ctx, "UPDATE subscribers SET status = 'unsubscribed', nonce = '', nonce_expires_at = 0 WHERE status = 'pending' AND unsubscribed_at > 0 AND confirmed_at > 0 AND nonce_expires_at < ?1", millis(before))
 		return err
 	})
-	for last := tidied; err == nil && last == tidied; forgotten += last {
+	for last := eraseChunk; err == nil && last == eraseChunk; forgotten += last {
 		last = 0
 		err = db.write(ctx, func(tx *sql.Tx) error {
 			last = 0
 			type reader struct {
-				id                int64
-				email, key, cause string
-				no                int64 // when they said so
+				subscribers.Subscriber // no more of it than what is kept depends on
+				email, key             string
 			}
 			var readers []reader
 			err := each(ctx, tx, func(rows *sql.Rows) error {
 				var r reader
-				err := rows.Scan(&r.id, &r.email, &r.key, &r.no, &r.cause)
+				var no int64
+				err := rows.Scan(&r.ID, &r.email, &r.key, &no, &r.Cause)
+				r.UnsubscribedAt = fromMillis(no)
 				readers = append(readers, r)
 				return err
-			}, "SELECT id, email, email_key, unsubscribed_at, cause FROM subscribers WHERE status = 'pending' AND nonce_expires_at < ?1 ORDER BY id LIMIT ?2 /*pg FOR UPDATE */", millis(before), tidied)
+			}, "SELECT id, email, email_key, unsubscribed_at, cause FROM subscribers WHERE status = 'pending' AND nonce_expires_at < ?1 ORDER BY id LIMIT ?2 /*pg FOR UPDATE */", millis(before), eraseChunk)
 			if err != nil {
 				return err
 			}
 			for _, r := range readers {
-				if r.no > 0 && r.cause == "" { // else their suppression is there
-					no := subscribers.Suppression{Status: subscribers.Unsubscribed, Reason: subscribers.ReasonForgotten, At: fromMillis(r.no), UnsubscribedAt: fromMillis(r.no)}
-					if err := db.suppress(ctx, tx, r.key, no); err != nil {
+				if kept, has := subscribers.KeptOfUnconfirmed(r.Subscriber); has {
+					if err := db.suppress(ctx, tx, r.key, kept); err != nil {
 						return err
 					}
 				}
-				if err := forget(ctx, tx, r.id, r.email, r.key); err != nil {
+				if err := erase(ctx, tx, r.ID, r.email, r.key); err != nil {
 					return err
 				}
 				last++
@@ -239,13 +235,13 @@ func (db *DB) Count(ctx context.Context, a subscribers.Attempt, admit func(subsc
 		}
 		var last int64
 		err = tx.QueryRowContext(ctx, `SELECT count(CASE WHEN address = ?3 THEN 1 END), coalesce(max(CASE WHEN address = ?3 THEN at END), 0), count(CASE WHEN address <> ?3 THEN 1 END)
-			FROM attempts WHERE inbox = ?2 AND at > ?1`, millis(a.At.Add(-24*time.Hour)), inbox, address).Scan(&c.Address, &last, &c.Inbox)
+			FROM attempts WHERE inbox = ?2 AND at > ?1`, millis(a.MailboxSince()), inbox, address).Scan(&c.Address, &last, &c.Inbox)
 		if err != nil {
 			return err
 		}
 		c.AddressLast = fromMillis(last)
 		err = tx.QueryRowContext(ctx, `SELECT count(*), coalesce(sum(CASE WHEN client = ?2 THEN 1 ELSE 0 END), 0), coalesce(sum(CASE WHEN domain = ?3 THEN 1 ELSE 0 END), 0)
-			FROM attempts WHERE at > ?1`, millis(a.At.Add(-time.Hour)), a.Client, a.Address.Domain()).Scan(&c.All, &c.Client, &c.Domain)
+			FROM attempts WHERE at > ?1`, millis(a.Since()), a.Client, a.Address.Domain()).Scan(&c.All, &c.Client, &c.Domain)
 		if err != nil || !admit(c) {
 			return err
 		}

@@ -56,6 +56,12 @@ const (
 	// maxBits is how many categories a mask holds: an integer of both engines has 63
 	// bits beside its sign, and one is spare.
 	maxBits = 62
+	// eraseChunk bounds how many subscribers one transaction erases, since others wait
+	// for SQLite's one writer.
+	eraseChunk = 1000
+	// scrubFor bounds how long it may take to remove traces: SQLite waits for whoever
+	// still reads the pages of before.
+	scrubFor = time.Minute
 	// inboxKeeps and inboxShows bound the inbox of development, whose file should stay
 	// small.
 	inboxKeeps, inboxShows = 1000, 200
@@ -63,6 +69,7 @@ const (
 
 // Numbers of rows of one statement in SQLite, so that few statements are prepared.
 var (
-	exact   = []int{100, 10, 1}   // of what is stored: the largest that is filled
-	atLeast = []int{1, 4, 16, 64} // of what is looked for: the smallest that holds all
+	askedFor = []int{500, 20}      // keys of readers: 500 keep an answer small
+	exact    = []int{100, 10, 1}   // of what is stored: the largest that is filled
+	atLeast  = []int{1, 4, 16, 64} // of what is looked for: the smallest that holds all
 )

@@ -138,15 +138,8 @@ func (e *editing) apply(ctx context.Context, before storedSubscriber, change fun
 	if e.many != nil && decided.Event.What == "" && decided.Notice == subscribers.NoNotice {
 		return edited, nil // of many, most may be as they were
 	}
-	if before.ID != 0 && edited.Address.Key() != before.Address.Key() {
-		if err := e.makeRoom(ctx, edited.Address.Key()); err != nil {
-			return edited, err
-		}
-	}
-	if e.many == nil || before.ID != 0 || before.Status != "" || edited.Status == subscribers.Suppressed {
-		if err := e.keepSuppressions(ctx, before.Subscriber, edited); err != nil {
-			return edited, err
-		}
+	if err := e.keepSuppressions(ctx, before.Subscriber, edited); err != nil {
+		return edited, err
 	}
 	if edited.PublicID == "" {
 		return edited, nil
@@ -168,27 +161,22 @@ func (e *editing) apply(ctx context.Context, before storedSubscriber, change fun
 	return edited, follow(ctx, e.tx, edited, decided)
 }
 
-// makeRoom lets a subscriber have another's key, unless that one receives digests or
-// must not be written to: what anybody may have signed up is no reason to refuse who
-// reads that mailbox.
-func (e *editing) makeRoom(ctx context.Context, key string) error {
+// take gives a subscriber another address, if subscribers.MayTake says so. Who else has
+// it is erased.
+func (e *editing) take(ctx context.Context, key string) error {
 	var kept subscribers.Subscriber
 	if err := e.suppressed(ctx, key, &kept); err != nil {
 		return err
 	}
-	if kept.Status == subscribers.Suppressed {
-		return subscribers.ErrSuppressed
-	}
-	other, err := subscriber(ctx, e.tx, e.bits, "s.email_key = ?1 /*pg FOR UPDATE */", key)
-	switch {
-	case errors.Is(err, subscribers.ErrNotFound):
-		return nil
-	case err != nil && !errors.Is(err, errUnreadable):
+	holder, err := subscriber(ctx, e.tx, e.bits, "s.email_key = ?1 /*pg FOR UPDATE */", key)
+	held := !isNotFound(err)
+	if err != nil && held && !errors.Is(err, errUnreadable) {
 		return err
-	case other.Status == subscribers.Confirmed:
-		return subscribers.ErrTaken
 	}
-	return forget(ctx, e.tx, other.ID, other.email, key)
+	if err := subscribers.MayTake(kept.Status, holder.Status); err != nil || !held {
+		return err
+	}
+	return erase(ctx, e.tx, holder.ID, holder.email, key)
 }
 
 // insertSubscriber wants the values of a row.
@@ -297,22 +285,36 @@ func follow(ctx context.Context, tx *sql.Tx, s subscribers.Subscriber, change su
 	if change.Notice == subscribers.NoNotice {
 		return nil
 	}
-	to := s.Address
-	if change.Notice == subscribers.ConfirmNotice {
-		to = s.Mailbox()
-	}
-	if change.To != (subscribers.Address{}) {
-		to = change.To
-	}
-	// A notice that waits is enough, but for each address that was left: it is made from
-	// the row when it is sent. It waits as if it had just been asked for.
-	n, err := affected(tx.ExecContext(ctx, "UPDATE messages SET email = ?3, created_at = ?4, updated_at = ?4 WHERE subscriber_id = ?2 AND kind = ?1 AND (kind <> 'moved' OR email = ?3) AND state IN ('pending', 'deferred')",
-		string(change.Notice), s.ID, to.String(), now()))
-	if err != nil || n > 0 {
+	return queue(ctx, tx, s.ID, change.Notice, change.NoticeTo(s))
+}
+
+// queue queues a notice to a subscriber. One that waits and is replaced waits as if it
+// had just been asked for.
+func queue(ctx context.Context, tx *sql.Tx, subscriber int64, notice subscribers.Notice, to subscribers.Address) error {
+	var replaced []int64
+	err := each(ctx, tx, func(rows *sql.Rows) error {
+		var id int64
+		var waiting subscribers.Notice
+		var email string
+		err := rows.Scan(&id, &waiting, &email)
+		if waitingTo, _ := subscribers.ParseAddress(email); notice.Replaces(waiting, to, waitingTo) {
+			replaced = append(replaced, id)
+		}
+		return err
+	}, "SELECT id, kind, email FROM messages WHERE subscriber_id = ?1 AND state IN ('pending', 'deferred') /*pg FOR UPDATE */", subscriber)
+	if err != nil {
 		return err
 	}
+	for _, id := range replaced {
+		if _, err := tx.ExecContext(ctx, "UPDATE messages SET email = ?2, created_at = ?3, updated_at = ?3 WHERE id = ?1", id, to.String(), now()); err != nil {
+			return err
+		}
+	}
+	if len(replaced) > 0 {
+		return nil
+	}
 	_, err = tx.ExecContext(ctx, `INSERT INTO messages (kind, subscriber_id, email, state, created_at, updated_at) VALUES (?1, ?2, ?3, 'pending', ?4, ?4)`,
-		string(change.Notice), s.ID, to.String(), now())
+		string(notice), subscriber, to.String(), now())
 	return err
 }
 

@@ -69,34 +69,33 @@ func fromSuppression(s *subscribers.Subscriber, at, no int64) {
 	}
 }
 
-// keepSuppressions keeps them in step with a subscriber that was before, and is now.
+// keepSuppressions keeps them in step with a subscriber that was before, and is now. One
+// who moves takes the address first.
 func (e *editing) keepSuppressions(ctx context.Context, before, s subscribers.Subscriber) error {
-	left := subscribers.Suppression{Status: subscribers.Unsubscribed, Reason: subscribers.ReasonForgotten, At: time.UnixMilli(now())}
-	left.UnsubscribedAt = left.At
-	if before.ID != 0 && before.Address.Key() != s.Address.Key() { // an old list must not bring the old one back
-		if err := e.db.suppress(ctx, e.tx, before.Address.Key(), left); err != nil {
+	at := time.Now()
+	if kept, moved := subscribers.KeptOfFormer(before, s, at); moved {
+		if err := e.take(ctx, s.Address.Key()); err != nil {
+			return err
+		}
+		if err := e.db.suppress(ctx, e.tx, before.Address.Key(), kept); err != nil {
 			return err
 		}
 	}
-	switch {
-	case s.PublicID == "" && s.Status == subscribers.Unsubscribed: // whoever lifted it, it is for them to come back
-		return e.db.suppress(ctx, e.tx, s.Address.Key(), left)
-	case s.Status == subscribers.Suppressed:
-		return e.db.suppress(ctx, e.tx, s.Address.Key(), subscribers.Suppression{Status: s.Status, Cause: s.Cause, Reason: s.Reason, At: s.SuppressedAt, UnsubscribedAt: s.UnsubscribedAt})
-	case before.Cause != "" && s.Cause == "", s.Status == subscribers.Confirmed && (before.Status != s.Status || before.Address.Key() != s.Address.Key()):
-		hash, err := e.db.suppressionHash(ctx, e.tx, s.Address.Key())
-		if err != nil {
-			return err
-		}
-		_, err = e.tx.ExecContext(ctx, "DELETE FROM suppressions WHERE hash = ?1", hash)
-		return err
+	kept, changed := subscribers.KeptAfter(before, s, at)
+	if !changed {
+		return nil
 	}
-	return nil
+	return e.db.suppress(ctx, e.tx, s.Address.Key(), kept)
 }
 
+// suppress keeps a suppression of an address; the zero one is none.
 func (db *DB) suppress(ctx context.Context, tx *sql.Tx, key string, s subscribers.Suppression) error {
 	hash, err := db.suppressionHash(ctx, tx, key)
 	if err != nil {
+		return err
+	}
+	if s == (subscribers.Suppression{}) {
+		_, err = tx.ExecContext(ctx, "DELETE FROM suppressions WHERE hash = ?1", hash)
 		return err
 	}
 	_, err = tx.ExecContext(ctx, `INSERT INTO suppressions (hash, status, cause, reason, at, unsubscribed_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)

@@ -114,11 +114,12 @@ func (s *site) signUp(r *http.Request, form templates.Form) error {
 	if s.fromTrusted(r) {
 		source = r.Header.Get("Origin")
 	}
-	if _, err := subscribers.ParseAddress(form.Email); err != nil {
+	address, err := subscribers.ParseAddress(form.Email)
+	if err != nil {
 		return nil // nobody has it
 	}
-	err := s.Registry.SignUp(r.Context(), subscribers.SignUp{
-		Address:     form.Email,
+	err = s.Registry.SignUp(r.Context(), subscribers.SignUp{
+		Address:     address,
 		Name:        form.Name,
 		Preferences: subscribers.Preferences{Cadence: form.Cadence, Categories: form.Chosen()},
 		Source:      source,

@@ -1,0 +1,52 @@
+package database_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/scaledbydesign/insights/cmd/insights/internal/database"
+	"github.com/scaledbydesign/insights/subscribers"
+	"github.com/scaledbydesign/insights/subscribers/subscriberstest"
+)
+
+// One notice of a kind waits, or one to each address, as subscribers says.
+func TestNoticesThatWaitAreReplaced(t *testing.T) {
+	onEngines(t, func(t *testing.T, open func(t *testing.T) *database.DB) {
+		db := open(t)
+		addr := func(email string) subscribers.Address {
+			a, err := subscribers.ParseAddress(email)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return a
+		}
+		for n, test := range subscriberstest.NoticeCases() {
+			for _, state := range []string{"pending", "deferred", "claimed", "sent"} {
+				var sub subscribers.Subscriber
+				queue := func(notice subscribers.Notice, to string) {
+					var err error
+					sub, err = db.Edit(t.Context(), fmt.Sprintf("%s%d@example.com", state, n), func(s *subscribers.Subscriber) (subscribers.Change, error) {
+						s.PublicID, s.Status, s.Cadence, s.Categories = fmt.Sprint(state, n), subscribers.Pending, subscribers.Weekly, []string{"leadership"}
+						s.Address = addr(fmt.Sprintf("%s%d@example.com", state, n))
+						return subscribers.Change{Notice: notice, To: addr(to)}, nil
+					})
+					if err != nil {
+						t.Fatal(err)
+					}
+				}
+				queue(test.Waiting, test.WaitingTo)
+				exec(t, db, fmt.Sprintf("UPDATE messages SET state = '%s' WHERE subscriber_id = %d", state, sub.ID))
+				queue(test.Notice, test.To)
+				want := []string{string(test.Waiting) + " " + test.WaitingTo, string(test.Notice) + " " + test.To}
+				if test.Replaces && (state == "pending" || state == "deferred") {
+					want = want[1:]
+				}
+				slices.Sort(want)
+				if got := texts(t, db, fmt.Sprintf("SELECT kind || ' ' || email FROM messages WHERE subscriber_id = %d ORDER BY 1", sub.ID)); !slices.Equal(got, want) {
+					t.Errorf("%+v, %s: got %q, want %q", test, state, got, want)
+				}
+			}
+		}
+	})
+}

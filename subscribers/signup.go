@@ -1,0 +1,187 @@
+package subscribers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// FormVersion names the wording of the sign-up form that people consent to. It
+// changes when that wording does.
+const FormVersion = "2026-11"
+
+// alreadyEvery bounds how often somebody who is subscribed is told so.
+const alreadyEvery = 24 * time.Hour
+
+// retryBounced is when an address that mail came back from may be tried again, if
+// its owner signs up: mailboxes are mended.
+const retryBounced = 30 * 24 * time.Hour
+
+// SignUp is what the sign-up form says.
+type SignUp struct {
+	Address Address
+	Name    string
+	Preferences
+	Source string // form, staff
+	Client string // salted hash of the client's address, or empty
+}
+
+// SignUp takes a sign-up. A valid form gives no error whoever the address belongs
+// to, so that the answer tells nobody who is subscribed; what the owner of the
+// address should know is queued as mail. ErrTooMany is about where it came from,
+// ErrDomain about the domain.
+// Errors are fit to be shown.
+func (r *Registry) SignUp(ctx context.Context, s SignUp) error {
+	s, err := r.check(s)
+	if err != nil {
+		return err
+	}
+	if r.Refused.Has(s.Address.Domain()) {
+		return ErrDomain
+	}
+	if admitted, err := r.admit(ctx, Attempt{Client: s.Client, Address: s.Address}); err != nil || !admitted {
+		return err
+	}
+	rules := r.rules()
+	_, err = r.Store.Edit(ctx, s.Address.Key(), func(sub *Subscriber) (Change, error) {
+		return rules.signUp(sub, s, time.Now()), nil
+	})
+	return err
+}
+
+// signUp is what a sign-up, by anybody, does to who has the address.
+func (r rules) signUp(sub *Subscriber, s SignUp, now time.Time) Change {
+	switch {
+	case sub.Status == Suppressed && (sub.Cause != Bounced || now.Sub(sub.SuppressedAt) < retryBounced):
+		return Change{}
+	case sub.Status == Confirmed:
+		if now.Sub(sub.NotifiedAt) < alreadyEvery || !r.limits.mayMail(sub, sub.NotifiedAt, now) {
+			return Change{}
+		}
+		sub.NotifiedAt = now
+		return Change{Notice: AlreadyNotice}
+	case !r.limits.mayMail(sub, r.lastAsked(sub), now):
+		if sub.Status == Pending { // the mail they have leads to what they chose last
+			sub.Name, sub.Cadence, sub.Categories = s.Name, s.Cadence, s.Categories
+		}
+		return Change{}
+	}
+	// A suppression stays until they confirm: anybody can sign them up.
+	r.enter(sub, s, now)
+	return Change{
+		Event:  Event{At: now, What: "signed_up", Source: s.Source, Client: s.Client, Version: FormVersion, Detail: s.Preferences.String()},
+		Notice: ConfirmNotice,
+	}
+}
+
+// Add lets staff enter somebody: confirmed at once when basis says on what ground,
+// else as a sign-up that the person must confirm. It returns ErrSuppressed for an
+// address that must not be written to. A confirmed subscriber stays as they are: added
+// is false.
+func (r *Registry) Add(ctx context.Context, s SignUp, confirmed bool, basis string) (sub Subscriber, added bool, err error) {
+	if confirmed && strings.TrimSpace(basis) == "" {
+		return sub, false, errors.New("a confirmed subscriber needs the basis of consent")
+	}
+	if s, err = r.check(s); err != nil {
+		return sub, false, err
+	}
+	if !confirmed {
+		basis = ""
+	}
+	rules := r.rules()
+	sub, err = r.Store.Edit(ctx, s.Address.Key(), func(sub *Subscriber) (Change, error) {
+		change, err := rules.add(sub, s, basis, time.Now())
+		added = change != Change{}
+		return change, err
+	})
+	return sub, added && err == nil, err
+}
+
+// add is what staff do who enter an address; without a basis, its owner is asked.
+func (r rules) add(sub *Subscriber, s SignUp, basis string, now time.Time) (Change, error) {
+	confirmed := basis != ""
+	switch {
+	case sub.Status == Suppressed:
+		return Change{}, fmt.Errorf("%w: %s", ErrSuppressed, sub.Reason)
+	case sub.Status == Confirmed:
+		return Change{}, nil
+	// Since they said no, anybody may have signed them up again: only their own click,
+	// which clears the date, ends it.
+	case confirmed && !sub.UnsubscribedAt.IsZero():
+		return Change{}, errors.New("they unsubscribed: only they can confirm again; leave out --confirmed to send them a confirmation mail")
+	case confirmed && sub.Cause != "":
+		return Change{}, fmt.Errorf("%w until they confirm: %s", ErrSuppressed, sub.Reason)
+	}
+	r.enter(sub, s, now)
+	change := Change{
+		Event:  Event{At: now, What: "added", Source: s.Source, Detail: s.Preferences.String()},
+		Notice: ConfirmNotice,
+	}
+	if confirmed {
+		sub.Status, sub.ConfirmedAt = Confirmed, now
+		sub.Nonce, sub.NonceExpires = "", time.Time{} // no mail has gone out
+		change.Notice, change.StartWith = NoNotice, r.startWith
+		change.Event.Detail += "; basis: " + basis
+	}
+	return change, nil
+}
+
+// enter makes a subscriber wait for a confirmation of what a form says.
+func (r rules) enter(sub *Subscriber, s SignUp, now time.Time) {
+	r.begin(sub, s.Address, now)
+	sub.Status, sub.Name, sub.Source, sub.PausedUntil = Pending, s.Name, s.Source, time.Time{}
+	sub.Cadence, sub.Categories = s.Cadence, s.Categories
+}
+
+// begin gives a subscriber that is new, or comes back, its identity and a fresh
+// confirmation link.
+func (r rules) begin(sub *Subscriber, address Address, now time.Time) {
+	if sub.PublicID == "" {
+		sub.PublicID, sub.CreatedAt = r.newID(), now
+	}
+	sub.Address, sub.NewAddress = address, Address{}
+	r.ask(sub, now)
+}
+
+// ask gives a subscriber a fresh nonce, which ends every earlier confirmation link.
+func (r rules) ask(sub *Subscriber, now time.Time) {
+	sub.Nonce, sub.NonceExpires = r.newID(), now.Add(r.confirmFor)
+}
+
+// lastAsked is when a subscriber was last asked to confirm.
+func (r rules) lastAsked(sub *Subscriber) time.Time { return sub.NonceExpires.Add(-r.confirmFor) }
+
+// check is a sign-up in order. Its error is fit to be shown.
+func (r *Registry) check(s SignUp) (SignUp, error) {
+	if s.Address == (Address{}) {
+		return s, errNoAddress
+	}
+	var err error
+	if s.Preferences, err = s.normalise(r.Categories); err != nil {
+		return s, err
+	}
+	s.Name, err = cleanName(s.Name)
+	return s, err
+}
+
+// cleanName refuses what could break out of a mail header.
+func cleanName(name string) (string, error) {
+	name = strings.TrimSpace(name)
+	if utf8.RuneCountInString(name) > 100 {
+		return "", errors.New("that name is too long: 100 characters at most")
+	}
+	if !utf8.ValidString(name) {
+		return "", errors.New("that name is not UTF-8 text")
+	}
+	if strings.ContainsFunc(name, breaks) {
+		return "", errors.New("a name can't hold line breaks or other control characters")
+	}
+	return name, nil
+}
+
+// breaks reports a control character or a line break of any kind.
+func breaks(r rune) bool { return unicode.IsControl(r) || unicode.In(r, unicode.Zl, unicode.Zp) }
