@@ -53,9 +53,6 @@ type engine interface {
 	oneWriter() bool
 	// expectMany prepares a transaction for many new rows.
 	expectMany(ctx context.Context, tx *sql.Tx) error
-	// insertRows adds rows of width values each, all strings or int64. into is an
-	// INSERT up to its VALUES.
-	insertRows(ctx context.Context, tx *sql.Tx, into string, width int, values []any) error
 	// again says that a transaction failed only because of another beside it.
 	again(err error) bool
 	// announce lets the watch of every process know when the transaction commits.

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/scaledbydesign/insights/subscribers"
@@ -48,7 +47,7 @@ func (e *editing) editAll(ctx context.Context, keys []string, dry bool, change f
 	}
 	slices.SortStableFunc(order, func(i, j int) int { return strings.Compare(keys[i], keys[j]) })
 	for len(order) > 0 {
-		n := min(askedFor[0], len(order))
+		n := min(editPart, len(order))
 		for n < len(order) && keys[order[n]] == keys[order[n-1]] {
 			n++ // a dry run stores nothing that the next part could see
 		}
@@ -103,6 +102,20 @@ type added struct {
 	change subscribers.Change
 }
 
+var (
+	readersByKey = batch{
+		columns: columnsOf("email_key", text),
+		text:    "SELECT " + subscriberColumns + " FROM v CROSS JOIN subscribers s WHERE s.email_key = v.email_key ORDER BY s.id /*pg FOR UPDATE OF s */",
+	}
+	suppressionsByHash = batch{
+		columns: columnsOf("hash", text),
+		text:    "SELECT p.hash, p.status, p.cause, p.reason, p.at, p.unsubscribed_at FROM v CROSS JOIN suppressions p WHERE p.hash = v.hash",
+	}
+)
+
+// word is the row of one word.
+func word(args []any, w string) []any { return append(args, w) }
+
 // load reads those of a part that are on record, and what is kept of the others.
 func (e *editing) load(ctx context.Context, part []int, all []string) (map[string]storedSubscriber, error) {
 	keys := make([]string, len(part))
@@ -111,7 +124,7 @@ func (e *editing) load(ctx context.Context, part []int, all []string) (map[strin
 	}
 	keys = slices.Compact(keys)
 	found := make(map[string]storedSubscriber)
-	err := in(ctx, e.tx, "SELECT "+subscriberColumns+" FROM subscribers s WHERE s.email_key IN (", ") ORDER BY s.id /*pg FOR UPDATE */", keys, func(rows *sql.Rows) error {
+	err := find(ctx, e.db, e.tx, &readersByKey, nil, keys, word, func(rows *sql.Rows) error {
 		var s storedSubscriber
 		var times times
 		if err := rows.Scan(s.fields(&times)...); err != nil {
@@ -139,7 +152,7 @@ func (e *editing) load(ctx context.Context, part []int, all []string) (map[strin
 		hashes = append(hashes, hash)
 		byHash[hash] = key
 	}
-	return found, in(ctx, e.tx, "SELECT hash, status, cause, reason, at, unsubscribed_at FROM suppressions WHERE hash IN (", ")", hashes, func(rows *sql.Rows) error {
+	return found, find(ctx, e.db, e.tx, &suppressionsByHash, nil, hashes, word, func(rows *sql.Rows) error {
 		var hash string
 		var at, no int64
 		var s storedSubscriber
@@ -150,43 +163,12 @@ func (e *editing) load(ctx context.Context, part []int, all []string) (map[strin
 	})
 }
 
-// in runs a query for groups of words. A group that is not full is filled up with the
-// last of them.
-func in(ctx context.Context, tx *sql.Tx, before, after string, words []string, scan func(*sql.Rows) error) error {
-	for len(words) > 0 {
-		size := groupSize(askedFor, len(words))
-		group := words[:min(size, len(words))]
-		words = words[len(group):]
-		args := make([]any, size)
-		for i := range args {
-			args[i] = group[min(i, len(group)-1)]
-		}
-		if err := each(ctx, tx, scan, before+tuple(0, size)+after, args...); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // groupSize is the largest size that n fills, or the smallest there is.
 func groupSize(sizes []int, n int) int {
 	if i := slices.IndexFunc(sizes, func(size int) bool { return size <= n }); i >= 0 {
 		return sizes[i]
 	}
 	return sizes[len(sizes)-1]
-}
-
-// tuple is "?4, ?5, ?6" for those after 3.
-func tuple(after, n int) string {
-	var b strings.Builder
-	for i := range n {
-		if i > 0 {
-			b.WriteString(", ")
-		}
-		b.WriteByte('?')
-		b.WriteString(strconv.Itoa(after + i + 1))
-	}
-	return b.String()
 }
 
 // flush stores those that wait for it, with ids in the order of their keys: the rows,
@@ -211,7 +193,7 @@ func (e *editing) flush(ctx context.Context) error {
 	for i := range rows {
 		rows[i].id = ids[i]
 	}
-	var stored, events []any
+	var stored, events [][]any
 	for _, a := range rows {
 		values, err := e.values(ctx, storedSubscriber{}, a.sub, a.change.StartWith)
 		if err != nil {
@@ -221,18 +203,28 @@ func (e *editing) flush(ctx context.Context) error {
 		if a.sub.Status == subscribers.Confirmed && !e.numbered {
 			startWith = int64(a.change.StartWith)
 		}
-		stored = append(append(stored, values...), startWith, a.id)
-		events = append(events, eventValues(a.id, a.change.Event)...)
+		stored = append(stored, append(values, startWith, a.id))
+		events = append(events, eventValues(a.id, a.change.Event))
 	}
-	if err := e.insertRows(ctx, insertSubscriber+", start_with, id) ", len(rows), stored); err != nil {
+	asIs := func(args, row []any) []any { return append(args, row...) }
+	if err := store(ctx, e.db, e.tx, &subscriberBatch, nil, stored, asIs); err != nil {
 		return err
 	}
-	return e.insertRows(ctx, insertEvent, len(rows), events)
+	return store(ctx, e.db, e.tx, &eventBatch, nil, events, asIs)
 }
 
-func (e *editing) insertRows(ctx context.Context, into string, rows int, values []any) error {
-	return e.db.engine.insertRows(ctx, e.tx, into, len(values)/rows, values)
-}
+var (
+	subscriberBatch = batch{
+		columns: columnsOf("public_id", text, "email", text, "email_key", text, "name", text, "status", text, "reason", text, "cadence", text, "categories", integer, "position_id", integer,
+			"paused_until", integer, "nonce", text, "nonce_expires_at", integer, "notified_at", integer, "created_at", integer, "confirmed_at", integer, "unsubscribed_at", integer, "source", text,
+			"cause", text, "suppressed_at", integer, "asked", integer, "asked_since", integer, "new_email", text, "start_with", integer, "id", integer),
+		text: insertSubscriber + ", start_with, id) SELECT * FROM v",
+	}
+	eventBatch = batch{
+		columns: columnsOf("subscriber_id", integer, "at", integer, "what", text, "source", text, "client", text, "version", text, "detail", text),
+		text:    insertEvent + "SELECT * FROM v",
+	}
+)
 
 // newIDs are ids for so many new subscribers, in ascending order.
 func (e *editing) newIDs(ctx context.Context, n int) ([]int64, error) {

@@ -62,6 +62,9 @@ const (
 	// scrubFor bounds how long it may take to remove traces: SQLite waits for whoever
 	// still reads the pages of before.
 	scrubFor = time.Minute
+	// editPart is how many readers of an import are read and stored together: a server is
+	// waited for once for each part, and an answer stays small.
+	editPart = 500
 	// inboxKeeps and inboxShows bound the inbox of development, whose file should stay
 	// small.
 	inboxKeeps, inboxShows = 1000, 200
@@ -69,7 +72,6 @@ const (
 
 // Numbers of rows of one statement in SQLite, so that few statements are prepared.
 var (
-	askedFor = []int{500, 20}      // keys of readers: 500 keep an answer small
-	exact    = []int{100, 10, 1}   // of what is stored: the largest that is filled
-	atLeast  = []int{1, 4, 16, 64} // of what is looked for: the smallest that holds all
+	exact   = []int{100, 10, 1}   // of what is stored: the largest that is filled
+	atLeast = []int{1, 4, 16, 64} // of what is looked for: the smallest that holds all
 )

@@ -39,6 +39,14 @@ const (
 	text    = "TEXT"
 )
 
+// columnsOf are columns from their names, each followed by its kind.
+func columnsOf(words ...string) (columns []column) {
+	for i := 0; i < len(words); i += 2 {
+		columns = append(columns, column{words[i], words[i+1]})
+	}
+	return columns
+}
+
 // arrays is the key of texts for PostgreSQL.
 const arrays = 0
 
@@ -91,6 +99,9 @@ func (b *batch) compose(rows int) string {
 			tuples[row] = "(" + strings.Join(list, ", ") + ")"
 		}
 		values = "VALUES " + strings.Join(tuples, ", ")
+	}
+	if into, ok := strings.CutSuffix(b.text, "SELECT * FROM v"); ok && rows != arrays {
+		return into + values
 	}
 	s := "WITH v (" + strings.Join(names, ", ") + ") AS (" + values + ") " + b.text
 	if b.key > 0 {
