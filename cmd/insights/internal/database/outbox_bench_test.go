@@ -64,11 +64,11 @@ func benchmarkRecord(b *testing.B, url string, connections int) {
 // mark of the one that it is about to send, or both.
 func entry(sent, next *newsletter.Task) (e newsletter.Entry) {
 	if sent != nil {
-		e.Settle = &newsletter.Settlement{Ref: sent.Ref, Route: sent.Route, State: newsletter.Sent, Received: true, Code: 250, Reason: "2.0.0 Ok: queued as 4bXk2T0pQzz9sWq"}
+		e.Result = &newsletter.Result{Ref: sent.Ref, Change: sent.Change, State: newsletter.Sent, Received: true, Code: 250, Reason: "2.0.0 Ok: queued as 4bXk2T0pQzz9sWq"}
 	}
 	if next != nil {
 		id := fmt.Sprintf("mzxw6ytboi5hk3dp.%016x@example.com", next.Ref.Subscriber)
-		e.Mark = &newsletter.Mark{Ref: next.Ref, To: next.Subscriber.Address.String(), MessageID: id}
+		e.Begin = &newsletter.Begin{Ref: next.Ref, To: next.Subscriber.Address.String(), MessageID: id}
 	}
 	return e
 }
@@ -129,12 +129,12 @@ func (m *mailing) record(next []newsletter.Task) {
 		entries[i] = entry(sent, begun)
 	}
 	// The recorder's context can be cancelled too, which costs SQLite something.
-	verdicts, err := m.db.Record(m.b.Context(), worker, entries)
+	actions, err := m.db.Record(m.b.Context(), worker, entries)
 	if err != nil {
 		m.b.Fatal(err)
 	}
 	for i := range next {
-		if verdicts[i] != newsletter.Go {
+		if actions[i] != newsletter.ActionSend {
 			m.b.Fatalf("email %s may not be sent", next[i].Ref)
 		}
 	}
@@ -171,7 +171,7 @@ func (m *mailing) finish() {
 	if err != nil {
 		m.b.Fatal(err)
 	}
-	if left := d.Counts[newsletter.Waiting]; d.Counts[newsletter.Sent]+left != m.digest.Readers {
+	if left := d.Counts[newsletter.Pending]; d.Counts[newsletter.Sent]+left != m.digest.Readers {
 		m.b.Fatalf("digest %d has %v of %d emails", d.ID, d.Counts, m.digest.Readers)
 	} else if left > 0 {
 		return // the benchmark ends in its middle
