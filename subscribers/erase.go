@@ -28,6 +28,10 @@ func (r *Registry) ForgetBy(ctx context.Context, token string) error {
 	return err
 }
 
+// ErasedAddress is what is left of an address in what was sent to it: that a reader has
+// left it, since with none they would be counted with the one they have now.
+const ErasedAddress = "(forgotten)"
+
 // unconfirmedFor is how long an address is kept that nobody has confirmed.
 const unconfirmedFor = 7 * 24 * time.Hour
 

@@ -86,10 +86,7 @@ func forgetElsewhere(ctx context.Context, tx *sql.Tx, key string) error {
 }
 
 // isAddressOf reports whether an address as it is stored is that of a key.
-func isAddressOf(email, key string) bool {
-	a, err := subscribers.ParseAddress(email)
-	return err == nil && a.Key() == key
-}
+func isAddressOf(email, key string) bool { return key != "" && storedAddress(email).Key() == key }
 
 // forgetLeft removes an address that its reader has left from the mails of digests that
 // went to it. It looks at the mails of those who ever moved, by their keys: a search
@@ -109,7 +106,7 @@ func forgetLeft(ctx context.Context, tx *sql.Tx, key string) error {
 		JOIN deliveries d ON d.digest_id = g.id AND d.subscriber_id = m.subscriber_id WHERE d.email <> ''`)
 	for _, m := range found {
 		if err == nil { // "" would stand for the address that they have now
-			_, err = tx.ExecContext(ctx, "UPDATE deliveries SET email = '(forgotten)', reason = '' WHERE digest_id = ?1 AND subscriber_id = ?2", m.digest, m.subscriber)
+			_, err = tx.ExecContext(ctx, "UPDATE deliveries SET email = ?3, reason = '' WHERE digest_id = ?1 AND subscriber_id = ?2", m.digest, m.subscriber, subscribers.ErasedAddress)
 		}
 	}
 	return err

@@ -41,8 +41,7 @@ func (s *storedSubscriber) finish(b bits, times times) error {
 	if s.Address, err = subscribers.ParseAddress(s.email); err != nil {
 		err = fmt.Errorf("subscriber %d %w: %w", s.ID, errUnreadable, err)
 	}
-	var unreadable error
-	if s.NewAddress, unreadable = subscribers.ParseAddress(s.newEmail); unreadable != nil && s.newEmail != "" {
+	if s.NewAddress = storedAddress(s.newEmail); s.NewAddress == (subscribers.Address{}) && s.newEmail != "" {
 		s.Nonce = "" // they ask again; the link went to who knows whom
 	}
 	s.Categories = b.slugs(s.mask)
@@ -50,6 +49,13 @@ func (s *storedSubscriber) finish(b bits, times times) error {
 	s.CreatedAt, s.ConfirmedAt, s.UnsubscribedAt = fromMillis(times[3]), fromMillis(times[4]), fromMillis(times[5])
 	s.SuppressedAt, s.AskedSince = fromMillis(times[6]), fromMillis(times[7])
 	return err
+}
+
+// storedAddress is an address as it is stored: the zero Address where there is none, or
+// one that can't be read.
+func storedAddress(email string) subscribers.Address {
+	a, _ := subscribers.ParseAddress(email)
+	return a
 }
 
 // errUnreadable says that an address on record is none by the rules of today. All
@@ -297,7 +303,7 @@ func queue(ctx context.Context, tx *sql.Tx, subscriber int64, notice subscribers
 		var waiting subscribers.Notice
 		var email string
 		err := rows.Scan(&id, &waiting, &email)
-		if waitingTo, _ := subscribers.ParseAddress(email); notice.Replaces(waiting, to, waitingTo) {
+		if notice.Replaces(waiting, to, storedAddress(email)) {
 			replaced = append(replaced, id)
 		}
 		return err
