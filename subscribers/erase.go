@@ -35,8 +35,8 @@ const ErasedAddress = "(forgotten)"
 // unconfirmedFor is how long an address is kept that nobody has confirmed.
 const unconfirmedFor = 7 * 24 * time.Hour
 
-// Tidy forgets those who signed up and never confirmed, and counts that are no
-// longer needed. Who had said no before has said no again.
+// Tidy erases those who signed up and never confirmed, and counts that are no longer
+// needed. Those who had unsubscribed before are unsubscribed again.
 func (r *Registry) Tidy(ctx context.Context) (forgotten int, err error) {
 	return r.Store.Tidy(ctx, r.rules().tidyBefore(time.Now()))
 }

@@ -42,7 +42,7 @@ func (s *storedSubscriber) finish(b bits, times times) error {
 		err = fmt.Errorf("subscriber %d %w: %w", s.ID, errUnreadable, err)
 	}
 	if s.NewAddress = storedAddress(s.newEmail); s.NewAddress == (subscribers.Address{}) && s.newEmail != "" {
-		s.Nonce = "" // they ask again; the link went to who knows whom
+		s.Nonce = "" // they ask again; somebody else may have the link
 	}
 	s.Categories = b.slugs(s.mask)
 	s.PausedUntil, s.NonceExpires, s.NotifiedAt = fromMillis(times[0]), fromMillis(times[1]), fromMillis(times[2])
@@ -58,9 +58,9 @@ func storedAddress(email string) subscribers.Address {
 	return a
 }
 
-// errUnreadable says that an address on record is none by the rules of today. All
-// else of the subscriber can be used.
-var errUnreadable = errors.New("has an address that can't be read")
+// errUnreadable says that an address on record is not valid by the rules of today. The
+// rest of the subscriber can be used.
+var errUnreadable = errors.New("has an unreadable address")
 
 func subscriber(ctx context.Context, q querier, b bits, where string, args ...any) (storedSubscriber, error) {
 	var s storedSubscriber
@@ -100,11 +100,11 @@ func (e *editing) edit(ctx context.Context, key string, change func(*subscribers
 	if err := e.begin(ctx); err != nil {
 		return subscribers.Subscriber{}, err
 	}
-	// Whoever changes or mails this reader waits for this, and this for them.
+	// Other transactions that change or email this reader wait for this one, and it for them.
 	const byKey = "s.email_key = ?1 /*pg FOR UPDATE */"
 	before, err := subscriber(ctx, e.tx, e.bits, byKey, key)
 	if errors.Is(err, subscribers.ErrNotFound) && !e.db.engine.oneWriter() {
-		// Who is not there can't be locked: else one could be suppressed and sign up at once.
+		// A row that does not exist can't be locked: an address could be suppressed and sign up at once.
 		if _, err = e.tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock(hashtextextended(?1, 0))", key); err == nil {
 			before, err = subscriber(ctx, e.tx, e.bits, byKey, key)
 		}
@@ -167,8 +167,8 @@ func (e *editing) apply(ctx context.Context, before storedSubscriber, change fun
 	return edited, follow(ctx, e.tx, edited, decided)
 }
 
-// take gives a subscriber another address, if subscribers.MayTake says so. Who else has
-// it is erased.
+// take gives a subscriber another address, if subscribers.MayTake says so. Any other
+// holder is erased.
 func (e *editing) take(ctx context.Context, key string) error {
 	var kept subscribers.Subscriber
 	if err := e.suppressed(ctx, key, &kept); err != nil {
@@ -230,7 +230,7 @@ func (e *editing) save(ctx context.Context, before storedSubscriber, s subscribe
 // once it is forgotten.
 const nextSubscriber = `SELECT max(coalesce((SELECT max(id) FROM subscribers), 0), (SELECT value FROM counters WHERE name = 'forgotten')) + 1`
 
-// position is where a subscriber stands after a change; those of many new readers
+// position is a subscriber's position after a change; those of many new readers
 // are worked out once for all who chose the same.
 func (e *editing) position(ctx context.Context, before storedSubscriber, s subscribers.Subscriber, startWith int) (int64, error) {
 	if e.many == nil || before.ID != 0 || s.Status != subscribers.Confirmed {
@@ -294,8 +294,8 @@ func follow(ctx context.Context, tx *sql.Tx, s subscribers.Subscriber, change su
 	return queue(ctx, tx, s.ID, change.Notice, change.NoticeTo(s))
 }
 
-// queue queues a notice to a subscriber. One that waits and is replaced waits as if it
-// had just been asked for.
+// queue queues a notice to a subscriber. One that is replaced waits as if it had
+// just been asked for.
 func queue(ctx context.Context, tx *sql.Tx, subscriber int64, notice subscribers.Notice, to subscribers.Address) error {
 	var replaced []int64
 	err := each(ctx, tx, func(rows *sql.Rows) error {
