@@ -10,9 +10,9 @@ import (
 	"golang.org/x/net/idna"
 )
 
-// Address is an e-mail address that can be written to: RFC 5321 limits, RFC 6531
+// Address is an email address that can receive messages: RFC 5321 limits, RFC 6531
 // local parts, a domain as A-labels (IDNA 2008). Quoted local parts, comments
-// and address literals are refused: no mailbox that signs up for mail has one.
+// and address literals are refused: no mailbox that signs up has one.
 // The zero value is no address.
 type Address struct{ local, domain string }
 
@@ -22,18 +22,18 @@ func ParseAddress(s string) (Address, error) {
 	s = strings.TrimSpace(s)
 	switch {
 	case s == "":
-		return Address{}, errors.New("enter an e-mail address")
+		return Address{}, errors.New("enter an email address")
 	case len(s) > 254:
-		return Address{}, errors.New("that e-mail address is too long: 254 characters at most")
+		return Address{}, errors.New("that email address is too long: 254 characters at most")
 	case !utf8.ValidString(s):
-		return Address{}, errors.New("that e-mail address is not valid text")
+		return Address{}, errors.New("that email address is not valid text")
 	}
 	local, domain, found := strings.Cut(s, "@")
 	switch {
 	case !found || local == "" || domain == "":
-		return Address{}, errors.New("an e-mail address looks like name@example.com")
+		return Address{}, errors.New("an email address looks like name@example.com")
 	case strings.Contains(domain, "@"):
-		return Address{}, errors.New("an e-mail address has exactly one @")
+		return Address{}, errors.New("an email address has exactly one @")
 	case len(local) > 64:
 		return Address{}, errors.New("the part before the @ is too long: 64 characters at most")
 	}
@@ -42,10 +42,10 @@ func ParseAddress(s string) (Address, error) {
 	}
 	ascii, err := idna.Lookup.ToASCII(domain)
 	if err != nil || !validDomain(ascii) {
-		return Address{}, fmt.Errorf("%q is not a domain that mail can be sent to", domain)
+		return Address{}, fmt.Errorf("%q is not a domain that can receive email", domain)
 	}
 	if len(local)+1+len(ascii) > 254 {
-		return Address{}, errors.New("that e-mail address is too long: 254 characters at most")
+		return Address{}, errors.New("that email address is too long: 254 characters at most")
 	}
 	return Address{local, ascii}, nil
 }
@@ -53,15 +53,15 @@ func ParseAddress(s string) (Address, error) {
 // checkLocal accepts the dot-atom of RFC 5322 with RFC 6531's letters.
 func checkLocal(local string) error {
 	if strings.HasPrefix(local, ".") || strings.HasSuffix(local, ".") || strings.Contains(local, "..") {
-		return errors.New("a dot may not start or end the part before the @, nor stand twice in a row")
+		return errors.New("the part before the @ can't start or end with a dot, or contain two in a row")
 	}
 	for _, r := range local {
 		if r < utf8.RuneSelf {
 			if !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.!#$%&'*+-/=?^_`{|}~", r) {
-				return fmt.Errorf("the character %q can't stand in an e-mail address", r)
+				return fmt.Errorf("an email address can't contain the character %q", r)
 			}
 		} else if !unicode.IsLetter(r) && !unicode.IsMark(r) && !unicode.IsNumber(r) {
-			return fmt.Errorf("the character %q can't stand in an e-mail address", r)
+			return fmt.Errorf("an email address can't contain the character %q", r)
 		}
 	}
 	return nil
@@ -114,9 +114,9 @@ func fold(local string) string {
 	}, local)
 }
 
-// Inbox is the key of the mailbox that mail to an address probably ends in: without
-// what follows a plus sign, and without dots where Gmail leaves them out. It may be
-// another person's, so it serves to count sign-ups, and nothing else.
+// Inbox is the key of the mailbox that an address probably leads to: without what
+// follows a plus sign, and without dots where Gmail ignores them. It may be another
+// person's, so it is used to count sign-ups and for nothing else.
 func (a Address) Inbox() string {
 	local, _, _ := strings.Cut(fold(a.local), "+")
 	if a.domain == "gmail.com" || a.domain == "googlemail.com" {
@@ -138,8 +138,8 @@ func (a Address) ASCII() bool {
 	return true
 }
 
-// Masked hides all of the local part but its first letter, for pages that whoever
-// holds a forwarded mail may open.
+// Masked hides all of the local part but its first letter, for pages that
+// anybody who has a forwarded email can open.
 func (a Address) Masked() string {
 	if a == (Address{}) {
 		return ""

@@ -7,8 +7,8 @@ import (
 )
 
 // Confirm ends a double opt-in, or a change of address. Repeating it is harmless. It
-// returns ErrTaken for an address that another one has got since, and ErrSuppressed
-// for one that must not be written to.
+// returns ErrTaken for an address that somebody else has got since, and ErrSuppressed
+// for one that is suppressed.
 func (r *Registry) Confirm(ctx context.Context, token, client string) (Subscriber, error) {
 	rules := r.rules()
 	return r.edit(ctx, ConfirmToken, token, func(sub *Subscriber, now time.Time) (Change, error) {
@@ -34,14 +34,14 @@ func (r rules) confirm(sub *Subscriber, client string, now time.Time) (Change, e
 	}, nil
 }
 
-// Resend queues a confirmation mail with a new link, whatever the limits say.
+// Resend queues a confirmation email with a new link, whatever the limits say.
 func (r *Registry) Resend(ctx context.Context, a Address) (Subscriber, error) {
 	rules := r.rules()
 	sub, _, err := r.editKnown(ctx, a, rules.askAgain)
 	return sub, err
 }
 
-// askAgain is what staff do for one who did not get the confirmation mail.
+// askAgain is what staff do for somebody who did not get the confirmation email.
 func (r rules) askAgain(sub *Subscriber, now time.Time) (Change, error) {
 	if sub.Status != Pending {
 		return Change{}, fmt.Errorf("%s is %s: there is nothing to confirm", sub.Address, sub.Status)

@@ -10,14 +10,14 @@ import (
 	"golang.org/x/net/idna"
 )
 
-// Domains is a set of mail domains, such as those of mailboxes that last ten minutes.
-// Each stands for the domains below it, too.
+// Domains is a set of domains of email addresses, such as those of disposable mailboxes.
+// Each includes the domains below it.
 type Domains map[string]struct{}
 
-// ErrDomain says that addresses at a domain can't sign up, whoever has them.
-var ErrDomain = errors.New("no mail goes to addresses at that domain: please use another address")
+// ErrDomain says that no address at a domain can sign up.
+var ErrDomain = errors.New("we don't send email to addresses at that domain: please use another address")
 
-// ParseDomains reads one domain a line; what follows a # is a comment. Its error names
+// ParseDomains reads one domain per line; what follows a # is a comment. Its error names
 // the line.
 func ParseDomains(r io.Reader) (Domains, error) {
 	domains := Domains{}
@@ -29,7 +29,7 @@ func ParseDomains(r io.Reader) (Domains, error) {
 		}
 		ascii, err := idna.Lookup.ToASCII(word)
 		if err != nil || !validDomain(ascii) {
-			return nil, fmt.Errorf("line %d: %q is no domain: write one a line, such as example.com", n, word)
+			return nil, fmt.Errorf("line %d: %q is not a domain: write one per line, such as example.com", n, word)
 		}
 		domains[ascii] = struct{}{}
 	}

@@ -28,11 +28,15 @@ func (r *Registry) ForgetBy(ctx context.Context, token string) error {
 	return err
 }
 
+// ErasedAddress is what is left of an address in what was sent to it: that a reader has
+// left it, since with none they would be counted with the one they have now.
+const ErasedAddress = "(forgotten)"
+
 // unconfirmedFor is how long an address is kept that nobody has confirmed.
 const unconfirmedFor = 7 * 24 * time.Hour
 
-// Tidy forgets those who signed up and never confirmed, and counts that are no
-// longer needed. Who had said no before has said no again.
+// Tidy erases those who signed up and never confirmed, and counts that are no longer
+// needed. Those who had unsubscribed before are unsubscribed again.
 func (r *Registry) Tidy(ctx context.Context) (forgotten int, err error) {
 	return r.Store.Tidy(ctx, r.rules().tidyBefore(time.Now()))
 }

@@ -10,7 +10,7 @@ import (
 	"unicode/utf8"
 )
 
-// Imported is one reader as another system knew them. An import mails nobody.
+// Imported is one reader as another system knew them. An import sends no emails.
 type Imported struct {
 	Address Address
 	Name    string
@@ -21,7 +21,7 @@ type Imported struct {
 	Cause          Cause     // of Suppressed; "" = BlockedHere
 	Reason         string    // of Suppressed, in words
 	Source         string    // "" = import
-	Basis          string    // on what ground they may be mailed, kept as evidence
+	Basis          string    // on what ground they may be emailed, kept as evidence
 	Evidence       string    // what the other system said of them
 }
 
@@ -35,8 +35,8 @@ const (
 	Kept      Outcome = "kept"      // what is on record holds against the import
 )
 
-// Check is an Imported whose fields are as a sign-up's must be. Its error is fit to
-// be shown. No category, or *, is all of them.
+// Check is an Imported whose fields are as a sign-up's must be. Its error can be
+// shown to people. No category, or *, is all of them.
 func (r *Registry) Check(in Imported) (Imported, error) {
 	if in.Address == (Address{}) {
 		return in, errNoAddress
@@ -58,7 +58,7 @@ func (r *Registry) Check(in Imported) (Imported, error) {
 	return in, nil
 }
 
-// inOneLine is what others wrote, without breaks and not without end.
+// inOneLine is what others wrote, on one line and of a limited length.
 func inOneLine(s string) string {
 	s = strings.Map(func(r rune) rune {
 		if breaks(r) {
@@ -74,8 +74,8 @@ func inOneLine(s string) string {
 }
 
 // Import stores readers, all or none, and says what became of each. What is on
-// record is never weakened: who said no, or must not be written to, stays so, and
-// a reader's own choices stay theirs. To import the same again changes nothing.
+// record is never weakened: unsubscribed and suppressed readers stay so, and a
+// reader's own choices stay theirs. Importing the same again changes nothing.
 // With dry nothing is stored.
 func (r *Registry) Import(ctx context.Context, rows []Imported, dry bool) ([]Outcome, error) {
 	keys := make([]string, len(rows))
@@ -171,6 +171,6 @@ func (r rules) fill(sub *Subscriber, in Imported, now time.Time) {
 		sub.UnsubscribedAt = in.UnsubscribedAt
 	}
 	if in.Status == Pending && !in.ConfirmedAt.IsZero() && sub.UnsubscribedAt.IsZero() {
-		sub.UnsubscribedAt = now // confirmed once, and no longer: they said no
+		sub.UnsubscribedAt = now // confirmed once and no longer: they unsubscribed
 	}
 }

@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// ReasonForgotten is the reason of a suppression that is left of a subscriber.
+// ReasonForgotten is the reason of a suppression that is all that is left of a
+// subscriber.
 const ReasonForgotten = "forgotten"
 
 // Kept is what is kept of an address: a subscriber, or the little that outlives one,
@@ -23,7 +24,7 @@ func (r *Registry) Kept(ctx context.Context, a Address) (kept Subscriber, err er
 	return kept, err
 }
 
-// saidNo is what is kept of an address whose owner said no, or was forgotten: nobody
+// saidNo is what is kept of an address whose owner unsubscribed or was erased: nobody
 // but they can sign it up again.
 func saidNo(at time.Time) Suppression {
 	return Suppression{Status: Unsubscribed, Reason: ReasonForgotten, At: at, UnsubscribedAt: at}
@@ -36,7 +37,7 @@ func KeptAfter(before, after Subscriber, now time.Time) (kept Suppression, chang
 	switch {
 	case after.Status == Suppressed:
 		return Suppression{Status: after.Status, Cause: after.Cause, Reason: after.Reason, At: after.SuppressedAt, UnsubscribedAt: after.UnsubscribedAt}, true
-	case after.PublicID == "" && after.Status == Unsubscribed: // whoever lifted it, it is for them to come back
+	case after.PublicID == "" && after.Status == Unsubscribed: // lifted, and for them alone to come back
 		return saidNo(now), true
 	case before.ID == 0 && before.Status == "": // there is none
 		return Suppression{}, false
@@ -62,8 +63,8 @@ func moved(before, after Subscriber) bool {
 	return before.Address != after.Address && before.Address.Key() != after.Address.Key()
 }
 
-// KeptOfErased is the suppression that is left of a subscriber who is erased. It holds
-// no words of others: a mail server may have written the address into them.
+// KeptOfErased is the suppression that is left of a subscriber who is erased. It has
+// no text of others: a mail server may have written the address into it.
 func KeptOfErased(s Subscriber, at time.Time) Suppression {
 	kept := saidNo(at)
 	if s.Cause != "" {
@@ -73,8 +74,8 @@ func KeptOfErased(s Subscriber, at time.Time) Suppression {
 }
 
 // KeptOfUnconfirmed is the suppression that is left of a subscriber who is forgotten
-// since they did not confirm, if they had said no before. has is false when there is
-// none, or the one that there is stays.
+// because they did not confirm, if they had unsubscribed before. has is false when
+// there is none, or the existing one stays.
 func KeptOfUnconfirmed(s Subscriber) (kept Suppression, has bool) {
 	if s.UnsubscribedAt.IsZero() || s.Cause != "" {
 		return Suppression{}, false

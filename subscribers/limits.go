@@ -7,15 +7,15 @@ import (
 	"time"
 )
 
-// Limits keep sign-ups from being used to flood mailboxes. Whoever signs up is told
-// of the limit per client alone; the others withhold mail in silence, so that no
-// answer says anything about an address. Zero means no limit.
+// Limits keep sign-ups from being used to flood mailboxes. People are told of the limit
+// per client alone; the others withhold emails in silence, so that no answer says
+// anything about an address. Zero means no limit.
 type Limits struct {
-	AddressEvery time.Duration // between two mails to one address
-	AddressADay  int           // mails to one address in 24 hours, and sign-ups of others with its Inbox
+	AddressEvery time.Duration // between two emails to one address
+	AddressADay  int           // emails to one address in 24 hours, and sign-ups of others with its Inbox
 	Client       int           // sign-ups in an hour from one client: an IPv4 address, or an IPv6 /64
 	Domain       int           // sign-ups in an hour with addresses of one domain
-	All          int           // sign-ups in an hour: beyond it somebody floods mailboxes
+	All          int           // sign-ups in an hour: beyond it somebody is flooding mailboxes
 }
 
 // ErrTooMany says that a client has signed up too often, whatever the addresses.
@@ -28,7 +28,7 @@ type Attempt struct {
 	Client  string // salted hash, or "" = unknown
 	Address Address
 	// Moves says that a reader wants to move there: the address has no record of its own
-	// yet, in which mails to it are counted.
+	// yet, in which emails to it are counted.
 	Moves bool
 }
 
@@ -52,7 +52,7 @@ type Counts struct {
 	Inbox               int       // to other addresses with the same Inbox
 }
 
-// admit counts a sign-up. It is false when mail is to be withheld, and ErrTooMany
+// admit counts a sign-up. It is false when the email is withheld, and ErrTooMany
 // when the client is to be told.
 func (r *Registry) admit(ctx context.Context, a Attempt) (bool, error) {
 	a.At = time.Now()
@@ -67,7 +67,7 @@ func (r *Registry) admit(ctx context.Context, a Attempt) (bool, error) {
 	case over == perClient:
 		return false, ErrTooMany
 	case over != "" && over != perAddress && r.alarmed.due(a.At) && r.Log != nil:
-		r.Log.ErrorContext(ctx, "sign-ups get no mail: there are more than the limits allow, and somebody may be flooding mailboxes", "limit", string(over), "domain", a.Address.Domain())
+		r.Log.ErrorContext(ctx, "sign-up limit reached; confirmation emails withheld (possible abuse)", "limit", string(over), "domain", a.Address.Domain())
 	}
 	return over == "", nil
 }
@@ -100,9 +100,9 @@ func (l Limits) reached(a Attempt, c Counts) limit {
 	return ""
 }
 
-// mayMail reports whether the limits per address allow another mail after the last
+// mayEmail reports whether the limits per address allow another email after the last
 // one, and counts it.
-func (l Limits) mayMail(sub *Subscriber, last, now time.Time) bool {
+func (l Limits) mayEmail(sub *Subscriber, last, now time.Time) bool {
 	if now.Sub(sub.AskedSince) >= mailboxWindow {
 		sub.Asked, sub.AskedSince = 0, now
 	}

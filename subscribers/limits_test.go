@@ -37,7 +37,7 @@ func TestLimitsAreReached(t *testing.T) {
 	}
 }
 
-func TestMailsToOneAddress(t *testing.T) {
+func TestEmailsToOneAddress(t *testing.T) {
 	limits := Limits{AddressEvery: 15 * time.Minute, AddressADay: 3}
 	for _, test := range []struct {
 		name   string
@@ -58,7 +58,7 @@ func TestMailsToOneAddress(t *testing.T) {
 		{"no limits", Limits{}, 9, time.Hour, 0, true, 10},
 	} {
 		sub := Subscriber{Asked: test.asked, AskedSince: now.Add(-test.since)}
-		if may := test.limits.mayMail(&sub, now.Add(-test.last), now); may != test.may || sub.Asked != test.counts {
+		if may := test.limits.mayEmail(&sub, now.Add(-test.last), now); may != test.may || sub.Asked != test.counts {
 			t.Errorf("%s: %v, %d counted", test.name, may, sub.Asked)
 		}
 	}

@@ -13,8 +13,8 @@ func (r *Registry) Token(p Purpose, sub Subscriber) string {
 }
 
 // scope is what of a subscriber a token goes with: the links of a confirmation with the
-// nonce, so that a later one replaces them; preferences with the mailbox, since its
-// mails may have another reader when they have left it.
+// nonce, so that a later one replaces them; preferences with the mailbox, since
+// somebody else may read its emails once they have left it.
 func scope(p Purpose, sub Subscriber) string {
 	switch p {
 	case ConfirmToken, DeclineToken:
@@ -25,8 +25,8 @@ func scope(p Purpose, sub Subscriber) string {
 	return ""
 }
 
-// returnWithin is how long whoever reads a mailbox that a subscription has left can
-// call it back, in days.
+// returnWithin is for how many days the reader of a mailbox that a subscription has
+// left can call it back.
 const returnWithin = 7
 
 // WayBack is the token by which the mailbox that a reader has left can call the
@@ -62,7 +62,7 @@ func (r *Registry) valid(p Purpose, token string, sub Subscriber, now time.Time)
 	if err != nil {
 		return err
 	}
-	if publicID != sub.PublicID { // the address was forgotten, and signed up anew
+	if publicID != sub.PublicID { // the address was erased and has signed up again
 		return ErrToken
 	}
 	if p == ConfirmToken && confirmExpired(sub, now) {
@@ -89,7 +89,7 @@ func confirmExpired(sub Subscriber, now time.Time) bool {
 		return now.After(sub.NonceExpires)
 	case Confirmed:
 		return sub.moving() && now.After(sub.NonceExpires)
-	case Unsubscribed: // a link from before they said no
+	case Unsubscribed: // a link from before they unsubscribed
 		return true
 	}
 	return false

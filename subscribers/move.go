@@ -6,18 +6,18 @@ import (
 	"time"
 )
 
-// ErrTaken says that another subscriber has the address that a reader wants.
+// ErrTaken says that another subscriber has the address.
 var ErrTaken = errors.New("somebody is subscribed with this address already")
 
-// Move lets the token's owner change their address: a mail asks for a confirmation at
-// the new one, and until then the old one stays. Like a sign-up it tells nothing of
-// the new address: limits, which count it as one, withhold the mail in silence, but
+// Move lets the token's owner change their address: an email to the new one asks
+// for a confirmation, and until then the old one stays. Like a sign-up it tells nothing of
+// the new address: limits, which count it as one, withhold the email in silence, but
 // for ErrTooMany about client and ErrDomain.
 func (r *Registry) Move(ctx context.Context, token string, to Address, client string) (Subscriber, error) {
 	return r.askToMove(ctx, PreferencesToken, token, to, client)
 }
 
-// Return is Move by whoever was told that the subscription has left their mailbox; its
+// Return is Move by somebody who was told that the subscription has left their mailbox; its
 // token is one of WayBack.
 func (r *Registry) Return(ctx context.Context, token string, to Address, client string) (Subscriber, error) {
 	return r.askToMove(ctx, ReturnToken, token, to, client)
@@ -54,8 +54,8 @@ func (r *Registry) mayWrite(ctx context.Context, a Address) (bool, error) {
 }
 
 // askToMove asks a reader to confirm from another address that they move there, if it
-// may be written to. Who calls a subscription back is not limited by how often a thief
-// has moved it.
+// may be written to. Somebody who calls a subscription back is not limited by how often
+// a thief has moved it.
 func (r rules) askToMove(sub *Subscriber, to Address, allowed, callsBack bool, now time.Time) (Change, error) {
 	var last time.Time
 	if sub.moving() {
@@ -66,7 +66,7 @@ func (r rules) askToMove(sub *Subscriber, to Address, allowed, callsBack bool, n
 		return Change{}, ErrExpired
 	case sub.Address.Key() == to.Key(), !allowed:
 		return Change{}, nil
-	case !callsBack && !r.limits.mayMail(sub, last, now): // so many a day, to whatever address
+	case !callsBack && !r.limits.mayEmail(sub, last, now): // so many a day, to whatever address
 		return Change{}, nil
 	}
 	sub.NewAddress = to
@@ -75,8 +75,8 @@ func (r rules) askToMove(sub *Subscriber, to Address, allowed, callsBack bool, n
 }
 
 // move gives a subscriber the address they have confirmed, and has the old one told, in
-// case it was not they who asked. Mails that went to the old one still name it, until
-// one of the two is forgotten.
+// case it was not they who asked. Emails that went to the old one still name it, until
+// one of the two is erased.
 func move(sub *Subscriber, client string, now time.Time) Change {
 	old := sub.Address
 	sub.Address, sub.NewAddress = sub.NewAddress, Address{}
@@ -88,9 +88,9 @@ func move(sub *Subscriber, client string, now time.Time) Change {
 
 // MayTake says whether a subscriber may be given another address, else ErrSuppressed or
 // ErrTaken. Each status is "" where there is none: kept is that of the suppression that
-// is kept of the address, holder that of the subscriber who has it. Who holds it and
-// stands in nobody's way is forgotten: what anybody may have signed up is no reason to
-// refuse who reads that mailbox.
+// is kept of the address, holder that of the subscriber who has it. Any
+// other holder is erased: anybody may have signed that address up, which is no reason
+// to refuse the person who reads its mailbox.
 func MayTake(kept, holder Status) error {
 	switch {
 	case kept == Suppressed:

@@ -1,6 +1,6 @@
 package subscribers
 
-// Notice is a single mail that a change asks for.
+// Notice is a single email that a change asks for.
 type Notice string
 
 const (

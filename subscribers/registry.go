@@ -74,7 +74,7 @@ func (r *Registry) editValid(ctx context.Context, p Purpose, token string, a Add
 	})
 }
 
-// editKnown applies a rule to a subscriber that there is. changed is false when it
+// editKnown applies a rule to a subscriber who exists. changed is false when it
 // asked for nothing.
 func (r *Registry) editKnown(ctx context.Context, a Address, apply rule) (sub Subscriber, changed bool, err error) {
 	if a == (Address{}) {
@@ -92,4 +92,4 @@ func (r *Registry) editKnown(ctx context.Context, a Address, apply rule) (sub Su
 	return sub, changed, err
 }
 
-var errNoAddress = errors.New("there is no address")
+var errNoAddress = errors.New("an address is required")

@@ -17,8 +17,8 @@ const FormVersion = "2026-11"
 // alreadyEvery bounds how often somebody who is subscribed is told so.
 const alreadyEvery = 24 * time.Hour
 
-// retryBounced is when an address that mail came back from may be tried again, if
-// its owner signs up: mailboxes are mended.
+// retryBounced is how long after a bounce an address may be tried again, if its owner
+// signs up: mailboxes get repaired.
 const retryBounced = 30 * 24 * time.Hour
 
 // SignUp is what the sign-up form says.
@@ -30,11 +30,10 @@ type SignUp struct {
 	Client string // salted hash of the client's address, or empty
 }
 
-// SignUp takes a sign-up. A valid form gives no error whoever the address belongs
-// to, so that the answer tells nobody who is subscribed; what the owner of the
-// address should know is queued as mail. ErrTooMany is about where it came from,
-// ErrDomain about the domain.
-// Errors are fit to be shown.
+// SignUp takes a sign-up. A valid form gives no error, no matter who has the address,
+// so that the answer tells nobody who is subscribed; what the owner of the address
+// should know is queued as an email. ErrTooMany is about where the sign-up came from,
+// ErrDomain about the domain. Errors can be shown to people.
 func (r *Registry) SignUp(ctx context.Context, s SignUp) error {
 	s, err := r.check(s)
 	if err != nil {
@@ -59,13 +58,13 @@ func (r rules) signUp(sub *Subscriber, s SignUp, now time.Time) Change {
 	case sub.Status == Suppressed && (sub.Cause != Bounced || now.Sub(sub.SuppressedAt) < retryBounced):
 		return Change{}
 	case sub.Status == Confirmed:
-		if now.Sub(sub.NotifiedAt) < alreadyEvery || !r.limits.mayMail(sub, sub.NotifiedAt, now) {
+		if now.Sub(sub.NotifiedAt) < alreadyEvery || !r.limits.mayEmail(sub, sub.NotifiedAt, now) {
 			return Change{}
 		}
 		sub.NotifiedAt = now
 		return Change{Notice: AlreadyNotice}
-	case !r.limits.mayMail(sub, r.lastAsked(sub), now):
-		if sub.Status == Pending { // the mail they have leads to what they chose last
+	case !r.limits.mayEmail(sub, r.lastAsked(sub), now):
+		if sub.Status == Pending { // the email they have leads to what they chose last
 			sub.Name, sub.Cadence, sub.Categories = s.Name, s.Cadence, s.Categories
 		}
 		return Change{}
@@ -80,7 +79,7 @@ func (r rules) signUp(sub *Subscriber, s SignUp, now time.Time) Change {
 
 // Add lets staff enter somebody: confirmed at once when basis says on what ground,
 // else as a sign-up that the person must confirm. It returns ErrSuppressed for an
-// address that must not be written to. A confirmed subscriber stays as they are: added
+// address that is suppressed. A confirmed subscriber stays as they are: added
 // is false.
 func (r *Registry) Add(ctx context.Context, s SignUp, confirmed bool, basis string) (sub Subscriber, added bool, err error) {
 	if confirmed && strings.TrimSpace(basis) == "" {
@@ -109,10 +108,10 @@ func (r rules) add(sub *Subscriber, s SignUp, basis string, now time.Time) (Chan
 		return Change{}, fmt.Errorf("%w: %s", ErrSuppressed, sub.Reason)
 	case sub.Status == Confirmed:
 		return Change{}, nil
-	// Since they said no, anybody may have signed them up again: only their own click,
+	// Since they unsubscribed, anybody may have signed them up again: only their own click,
 	// which clears the date, ends it.
 	case confirmed && !sub.UnsubscribedAt.IsZero():
-		return Change{}, errors.New("they unsubscribed: only they can confirm again; leave out --confirmed to send them a confirmation mail")
+		return Change{}, errors.New("they unsubscribed, so only they can confirm again; omit --confirmed to send them a confirmation email")
 	case confirmed && sub.Cause != "":
 		return Change{}, fmt.Errorf("%w until they confirm: %s", ErrSuppressed, sub.Reason)
 	}
@@ -123,7 +122,7 @@ func (r rules) add(sub *Subscriber, s SignUp, basis string, now time.Time) (Chan
 	}
 	if confirmed {
 		sub.Status, sub.ConfirmedAt = Confirmed, now
-		sub.Nonce, sub.NonceExpires = "", time.Time{} // no mail has gone out
+		sub.Nonce, sub.NonceExpires = "", time.Time{} // no email has gone out
 		change.Notice, change.StartWith = NoNotice, r.startWith
 		change.Event.Detail += "; basis: " + basis
 	}
@@ -155,7 +154,7 @@ func (r rules) ask(sub *Subscriber, now time.Time) {
 // lastAsked is when a subscriber was last asked to confirm.
 func (r rules) lastAsked(sub *Subscriber) time.Time { return sub.NonceExpires.Add(-r.confirmFor) }
 
-// check is a sign-up in order. Its error is fit to be shown.
+// check is a sign-up in order. Its error can be shown to people.
 func (r *Registry) check(s SignUp) (SignUp, error) {
 	if s.Address == (Address{}) {
 		return s, errNoAddress
@@ -168,7 +167,7 @@ func (r *Registry) check(s SignUp) (SignUp, error) {
 	return s, err
 }
 
-// cleanName refuses what could break out of a mail header.
+// cleanName refuses what could break out of a header of a message.
 func cleanName(name string) (string, error) {
 	name = strings.TrimSpace(name)
 	if utf8.RuneCountInString(name) > 100 {

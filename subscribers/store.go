@@ -43,15 +43,15 @@ type Store interface {
 	// stored if change leaves an address in it. An error of change is returned
 	// as it is and stores nothing. change may run more than once.
 	//
-	// The store keeps suppressions in step. A subscriber that becomes Suppressed is
+	// The store keeps suppressions in step, as KeptAfter and KeptOfFormer say. A subscriber that becomes Suppressed is
 	// entered there, one that becomes Confirmed, or loses its Cause, taken out; one that
 	// is signed up again with its Cause stays. Where an unknown key is
 	// among them, change is given a Subscriber with what is kept of it: Status,
-	// Cause, Reason, SuppressedAt, and UnsubscribedAt of one who said no. One that
+	// Cause, Reason, SuppressedAt, and UnsubscribedAt of one who unsubscribed. One that
 	// change leaves without a PublicID is kept as a suppression alone.
 	//
 	// A subscriber can be given another Address: ErrTaken where a confirmed one has it,
-	// ErrSuppressed where it must not be written to; who else has it is forgotten.
+	// ErrSuppressed where it is suppressed (see MayTake); any other holder is erased.
 	//
 	// The store keeps reading positions in step: a subscriber that becomes
 	// confirmed has all but the newest StartWith insights of their categories
@@ -76,15 +76,14 @@ type Store interface {
 
 	// Suppressions yields all of them, the newest first.
 	Suppressions(ctx context.Context) iter.Seq2[Suppression, error]
-	// Forget erases a subscriber, and the address wherever else it is kept, and
-	// leaves a suppression: as it stood, else Unsubscribed. ErrNotFound; ErrTraces when
-	// it is done, but for traces that others hold on to. Of an address that is known no
-	// more it removes the traces, and returns ErrNotFound all the same.
+	// Forget erases a subscriber, and the address wherever else it is kept, and leaves
+	// the suppression of KeptOfErased. It returns ErrNotFound for an unknown address,
+	// whose traces it removes all the same, and ErrTraces when all is erased but for
+	// traces that somebody else still holds.
 	Forget(ctx context.Context, key string, at time.Time) error
-	// Tidy forgets subscribers who have not confirmed and whose link ended before a
-	// time, and leaves a suppression of those who said no before; who was confirmed
-	// once is Unsubscribed again. It drops attempts counted before that time, and
-	// addresses that readers wanted to move to and did not confirm.
+	// Tidy does what Tidied says to subscribers whose links ended before a time. Of
+	// those it erases it leaves the suppression of KeptOfUnconfirmed. It drops attempts
+	// counted before that time.
 	Tidy(ctx context.Context, before time.Time) (forgotten int, err error)
 	// Count counts an attempt if admit says so of the counts without it.
 	Count(ctx context.Context, a Attempt, admit func(Counts) bool) error

@@ -1,7 +1,7 @@
-// Package subscribers owns the people who asked for mail: their address and its
+// Package subscribers owns the people who asked for emails: their address and its
 // state, what they consented to, what they want and how often, and the tokens
 // by which they change it without a login. It knows nothing of SQL, HTTP or how
-// mail travels; a [Store] keeps what it decides.
+// messages travel; a [Store] keeps what it decides.
 package subscribers
 
 import (
@@ -19,17 +19,17 @@ var (
 	ErrNotFound   = errors.New("no such subscriber")
 	ErrToken      = errors.New("this link is not valid")
 	ErrExpired    = errors.New("this link has expired")
-	ErrSuppressed = errors.New("this address must not be written to")
-	ErrTraces     = errors.New("it is erased, but a file may still hold it: forget it again in a while")
+	ErrSuppressed = errors.New("this address is suppressed")
+	ErrTraces     = errors.New("erased, but a file may still hold traces of it: forget it again in a while")
 )
 
-// Status is where a subscriber stands. Only Confirmed ones receive digests.
+// Status is a subscriber's state. Only Confirmed ones receive digests.
 type Status string
 
 const (
 	Pending      Status = "pending"      // signed up, not yet confirmed
 	Confirmed    Status = "confirmed"    // receives digests
-	Unsubscribed Status = "unsubscribed" // said no; may sign up again
+	Unsubscribed Status = "unsubscribed" // may sign up again
 	Suppressed   Status = "suppressed"   // bounced, complained, or blocked by staff
 )
 
@@ -80,10 +80,10 @@ type Subscriber struct {
 	Categories []string // slugs, sorted, never empty for a stored subscriber
 
 	PausedUntil    time.Time // no digests before; zero = not paused
-	Nonce          string    // what the confirmation token in force is made over
+	Nonce          string    // what the valid confirmation token is made over
 	NonceExpires   time.Time
 	NotifiedAt     time.Time // when "you are subscribed already" was last queued
-	Asked          int       // mails about sign-ups since AskedSince
+	Asked          int       // emails about sign-ups since AskedSince
 	AskedSince     time.Time
 	CreatedAt      time.Time
 	ConfirmedAt    time.Time
@@ -91,12 +91,12 @@ type Subscriber struct {
 	SuppressedAt   time.Time
 	Source         string // where the sign-up came from: form, staff, import
 
-	// NewAddress is where a confirmed reader wants their mail, once they confirm it
+	// NewAddress is where a confirmed reader wants their emails, once they confirm it
 	// from there.
 	NewAddress Address
 }
 
-// Mailbox is where a mail that asks to confirm belongs.
+// Mailbox is where an email that asks to confirm goes.
 func (s *Subscriber) Mailbox() Address {
 	if s.moving() {
 		return s.NewAddress

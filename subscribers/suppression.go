@@ -7,20 +7,20 @@ import (
 	"time"
 )
 
-// Cause is why an address must not be written to.
+// Cause is why an address is suppressed.
 type Cause string
 
 const (
-	Bounced     Cause = "bounce"    // mail to it came back for good
-	Complained  Cause = "complaint" // its owner reported mail as spam
-	Declined    Cause = "owner"     // its owner asked never to be written to
-	BlockedHere Cause = "staff"     // staff, or an import, say so
+	Bounced     Cause = "bounce"    // a message to it came back for good
+	Complained  Cause = "complaint" // its owner reported an email as spam
+	Declined    Cause = "owner"     // its owner asked never to be emailed
+	BlockedHere Cause = "staff"     // staff or an import blocked it
 )
 
 // Causes lists every Cause.
 var Causes = [...]Cause{Bounced, Complained, Declined, BlockedHere}
 
-// saysNo reports whether it is the owner's own word, which outlives the suppression.
+// saysNo reports whether the owner asked for it, which outlives the suppression.
 func (c Cause) saysNo() bool { return c == Complained || c == Declined }
 
 // weight orders causes: a graver one takes the place of another.
@@ -34,9 +34,9 @@ func (c Cause) weight() int {
 	return 1
 }
 
-// Suppression is what is kept of an address that must not be written to, or whose
-// owner said no and was forgotten: a keyed hash, which outlives the subscriber and
-// whatever is imported later.
+// Suppression is what is kept of an address that gets no email, or whose owner
+// unsubscribed and was erased: a keyed hash, which outlives the subscriber and any
+// later import.
 type Suppression struct {
 	Hash   string // of Address.Key
 	Email  string // "" when no subscriber has it any more
@@ -44,13 +44,13 @@ type Suppression struct {
 	Cause  Cause  // of Suppressed
 	Reason string
 	At     time.Time
-	// UnsubscribedAt is when they said no, or were forgotten: whoever lifts the
-	// suppression, they alone can sign up again. Zero: they did not.
+	// UnsubscribedAt is when they unsubscribed or were erased: once the suppression is
+	// lifted, they alone can sign up again. Zero: neither.
 	UnsubscribedAt time.Time
 }
 
-// Suppress keeps all mail from an address, also from one that is no subscriber's.
-// changed is false when it already was.
+// Suppress ends all email to an address, which need not be a subscriber's. changed is
+// false when it was suppressed already.
 func (r *Registry) Suppress(ctx context.Context, a Address, cause Cause, reason, source string) (changed bool, err error) {
 	if a == (Address{}) {
 		return false, errNoAddress
@@ -66,9 +66,9 @@ func (r *Registry) Suppress(ctx context.Context, a Address, cause Cause, reason,
 	return changed, err
 }
 
-// Decline keeps all mail from an address that asked for none, whoever enters it from
-// then on. The link is in the newest mail that asks for a confirmation, and nowhere
-// else; it does not expire. Who has confirmed since is unsubscribed. Repeating it is
+// Decline suppresses an address at its owner's request, no matter who signs it up from
+// then on. The link is in the newest email that asks for a confirmation, and nowhere
+// else; it does not expire. A reader who has confirmed since is unsubscribed. Repeating it is
 // harmless.
 func (r *Registry) Decline(ctx context.Context, token string) (Subscriber, error) {
 	return r.edit(ctx, DeclineToken, token, decline)
@@ -80,26 +80,26 @@ func decline(sub *Subscriber, now time.Time) (change Change, err error) {
 	case Confirmed:
 		change = unsubscribe(sub, "link", now)
 	case Pending:
-		change, _ = suppress(sub, Declined, "its owner asked never to be written to", "link", now)
+		change, _ = suppress(sub, Declined, "its owner asked never to be emailed", "link", now)
 	}
 	return change, nil
 }
 
-// suppress is what happens to a subscriber that must not be written to. What is
-// graver stays: a complaint is not forgotten over a bounce.
+// suppress is what happens to a subscriber whose address is suppressed. A graver cause
+// stays: a bounce does not replace a complaint.
 func suppress(sub *Subscriber, cause Cause, reason, source string, now time.Time) (Change, bool) {
 	if sub.Status == Suppressed && cause.weight() <= sub.Cause.weight() {
 		return Change{}, false
 	}
-	if cause.saysNo() && sub.UnsubscribedAt.IsZero() { // whoever lifts it
+	if cause.saysNo() && sub.UnsubscribedAt.IsZero() { // also once it is lifted
 		sub.UnsubscribedAt = now
 	}
 	sub.Status, sub.Cause, sub.Reason, sub.SuppressedAt = Suppressed, cause, reason, now
 	return Change{Event: Event{At: now, What: "suppressed", Source: source, Detail: string(cause) + ": " + reason}}, true
 }
 
-// Lift ends a suppression. Who was confirmed before, and never said no, receives
-// digests again; others may sign up again. It returns ErrNotFound for an address
+// Lift ends a suppression. A reader who was confirmed before, and did not unsubscribe,
+// receives digests again; others may sign up again. It returns ErrNotFound for an address
 // that is not suppressed.
 func (r *Registry) Lift(ctx context.Context, a Address, source string) (Subscriber, error) {
 	sub, err := r.Store.Edit(ctx, a.Key(), func(sub *Subscriber) (Change, error) {

@@ -47,8 +47,8 @@ func TestSuppressRule(t *testing.T) {
 func TestDeclineRule(t *testing.T) {
 	for _, test := range []ruled{
 		{"pending", subscriber(Pending), func(s *Subscriber) {
-			s.Status, s.Cause, s.Reason, s.SuppressedAt, s.UnsubscribedAt = Suppressed, Declined, "its owner asked never to be written to", now, now
-		}, Change{Event: event("suppressed", "link", "owner: its owner asked never to be written to")}, ""},
+			s.Status, s.Cause, s.Reason, s.SuppressedAt, s.UnsubscribedAt = Suppressed, Declined, "its owner asked never to be emailed", now, now
+		}, Change{Event: event("suppressed", "link", "owner: its owner asked never to be emailed")}, ""},
 		{"confirmed since", subscriber(Confirmed), func(s *Subscriber) { s.Status, s.UnsubscribedAt = Unsubscribed, now }, Change{Event: event("unsubscribed", "link", "")}, ""},
 		{"unsubscribed", subscriber(Unsubscribed), nil, Change{}, ""},
 		{"suppressed", subscriber(Suppressed), nil, Change{}, ""},

@@ -17,7 +17,7 @@ type Purpose string
 
 const (
 	ConfirmToken     Purpose = "confirm"
-	DeclineToken     Purpose = "decline" // of a confirmation: never to be written to
+	DeclineToken     Purpose = "decline" // of a confirmation: never to be emailed
 	UnsubscribeToken Purpose = "unsubscribe"
 	PreferencesToken Purpose = "preferences"
 	ReturnToken      Purpose = "return" // to an address that its reader has left
@@ -38,7 +38,7 @@ type Keyring struct {
 	keys    map[string][]byte
 }
 
-// NewKeyring takes the secrets in force, newest first.
+// NewKeyring takes the valid secrets, newest first.
 func NewKeyring(secrets ...string) (*Keyring, error) {
 	if len(secrets) == 0 {
 		return nil, errors.New("no secret is set")

@@ -26,7 +26,7 @@ func TestUnsubscribeRule(t *testing.T) {
 func TestUndoRule(t *testing.T) {
 	for _, test := range []ruled{
 		{"within a day", subscriber(Unsubscribed, refused(now.Add(-day+1))), func(s *Subscriber) { s.Status, s.UnsubscribedAt = Confirmed, time.Time{} },
-			Change{Event: event("undone", "link", "the unsubscription was taken back"), StartWith: everything}, ""},
+			Change{Event: event("undone", "link", "the unsubscription was undone"), StartWith: everything}, ""},
 		{"a day later", subscriber(Unsubscribed, refused(now.Add(-day))), nil, Change{}, ErrExpired.Error()},
 		{"never confirmed", subscriber(Unsubscribed, refused(now), func(s *Subscriber) { s.ConfirmedAt = time.Time{} }), nil, Change{}, ErrExpired.Error()},
 		{"confirmed", subscriber(Confirmed), nil, Change{}, ""},

@@ -14,9 +14,9 @@ import (
 var errDry = errors.New("nothing is to be stored")
 
 // EditAll implements subscribers.Store. It goes by the order of keys, so that pages of
-// their index come one after the other, in parts: those of a part who are on record are
-// read together, and those who are new stored together. One by one, a server's answers
-// would be waited for four times each.
+// their index come one after the other, in parts: the known subscribers of a part
+// are read together, and the new ones stored together. One by one, each would wait four
+// times for an answer of the server.
 func (db *DB) EditAll(ctx context.Context, keys []string, dry bool, change func(i int, s *subscribers.Subscriber) (subscribers.Change, error)) error {
 	err := db.write(ctx, func(tx *sql.Tx) error {
 		if err := db.engine.expectMany(ctx, tx); err != nil {
@@ -116,7 +116,7 @@ var (
 // word is the row of one word.
 func word(args []any, w string) []any { return append(args, w) }
 
-// load reads those of a part that are on record, and what is kept of the others.
+// load reads the known subscribers of a part, and the suppressions of the other keys.
 func (e *editing) load(ctx context.Context, part []int, all []string) (map[string]storedSubscriber, error) {
 	keys := make([]string, len(part))
 	for i, at := range part {

@@ -59,8 +59,8 @@ const (
 	// eraseChunk bounds how many subscribers one transaction erases, since others wait
 	// for SQLite's one writer.
 	eraseChunk = 1000
-	// scrubFor bounds how long it may take to remove traces: SQLite waits for whoever
-	// still reads the pages of before.
+	// scrubFor bounds how long it may take to remove traces: SQLite waits for those
+	// who still read old pages.
 	scrubFor = time.Minute
 	// editPart is how many readers of an import are read and stored together: a server is
 	// waited for once for each part, and an answer stays small.

@@ -80,7 +80,9 @@ func (p *postgres) expectMany(context.Context, *sql.Tx) error { return nil }
 func (p *postgres) open(bool) (writer, reader *sql.DB, err error) {
 	// What writes looks for some rows by their keys, in tables that grow meanwhile. A
 	// plan that reads all of one, made while it was small, would never come to an end.
-	writer = p.pool(postgresWriters, map[string]string{"enable_seqscan": "off"})
+	// Plans are made once, without a look at the values: for the few rows of most
+	// statements, to plan anew takes longer than any plan runs.
+	writer = p.pool(postgresWriters, map[string]string{"enable_seqscan": "off", "plan_cache_mode": "force_generic_plan"})
 	// The name of the channel tells sites apart that share a database by schemas.
 	var schema sql.NullString
 	ctx, cancel := context.WithTimeout(context.Background(), connectWithin)

@@ -79,6 +79,7 @@ func (b *batch) compose(rows int) string {
 		}
 		values = "SELECT * FROM unnest(" + strings.Join(lists, ", ") + ")"
 	case rows == 1 && b.key > 0:
+		parameter = func(i int) string { return "CAST(?" + strconv.Itoa(b.fixed+i+1) + " AS " + b.columns[i].kind + ")" }
 		order := make([]int, len(names)) // the longest name first: one may begin with another
 		for i := range order {
 			order[i] = i
@@ -116,7 +117,7 @@ func update[R any](ctx context.Context, db *DB, tx *sql.Tx, b *batch, fixed []an
 	if len(rows) == 0 {
 		return nil
 	}
-	if db.engine.oneWriter() {
+	if db.engine.oneWriter() || len(rows) == 1 {
 		values := make([]any, len(fixed), len(fixed)+len(b.columns))
 		copy(values, fixed)
 		for _, row := range rows {

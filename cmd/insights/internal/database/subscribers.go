@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"slices"
-	"strings"
 
 	"github.com/scaledbydesign/insights/newsletter"
 	"github.com/scaledbydesign/insights/subscribers"
@@ -41,9 +39,8 @@ func (s *storedSubscriber) finish(b bits, times times) error {
 	if s.Address, err = subscribers.ParseAddress(s.email); err != nil {
 		err = fmt.Errorf("subscriber %d %w: %w", s.ID, errUnreadable, err)
 	}
-	var unreadable error
-	if s.NewAddress, unreadable = subscribers.ParseAddress(s.newEmail); unreadable != nil && s.newEmail != "" {
-		s.Nonce = "" // they ask again; the link went to who knows whom
+	if s.NewAddress = storedAddress(s.newEmail); s.NewAddress == (subscribers.Address{}) && s.newEmail != "" {
+		s.Nonce = "" // they ask again; somebody else may have the link
 	}
 	s.Categories = b.slugs(s.mask)
 	s.PausedUntil, s.NonceExpires, s.NotifiedAt = fromMillis(times[0]), fromMillis(times[1]), fromMillis(times[2])
@@ -52,9 +49,16 @@ func (s *storedSubscriber) finish(b bits, times times) error {
 	return err
 }
 
-// errUnreadable says that an address on record is none by the rules of today. All
-// else of the subscriber can be used.
-var errUnreadable = errors.New("has an address that can't be read")
+// storedAddress is an address as it is stored: the zero Address where there is none, or
+// one that can't be read.
+func storedAddress(email string) subscribers.Address {
+	a, _ := subscribers.ParseAddress(email)
+	return a
+}
+
+// errUnreadable says that an address on record is not valid by the rules of today. The
+// rest of the subscriber can be used.
+var errUnreadable = errors.New("has an unreadable address")
 
 func subscriber(ctx context.Context, q querier, b bits, where string, args ...any) (storedSubscriber, error) {
 	var s storedSubscriber
@@ -67,262 +71,6 @@ func subscriber(ctx context.Context, q querier, b bits, where string, args ...an
 		return s, explain(err)
 	}
 	return s, s.finish(b, times)
-}
-
-// Edit implements subscribers.Store.
-func (db *DB) Edit(ctx context.Context, key string, change func(*subscribers.Subscriber) (subscribers.Change, error)) (edited subscribers.Subscriber, err error) {
-	err = db.write(ctx, func(tx *sql.Tx) error {
-		e := editing{db: db, tx: tx, lastID: db.engine.oneWriter()}
-		edited, err = e.edit(ctx, key, change)
-		return err
-	})
-	return edited, err
-}
-
-// editing is a transaction that edits subscribers.
-type editing struct {
-	db   *DB
-	tx   *sql.Tx
-	bits bits
-	many *many // of EditAll, else nil
-
-	lastID   bool // the engine tells the id of a new row without being asked, which costs less
-	numbered bool // insights are numbered already
-}
-
-func (e *editing) edit(ctx context.Context, key string, change func(*subscribers.Subscriber) (subscribers.Change, error)) (subscribers.Subscriber, error) {
-	if err := e.begin(ctx); err != nil {
-		return subscribers.Subscriber{}, err
-	}
-	// Whoever changes or mails this reader waits for this, and this for them.
-	const byKey = "s.email_key = ?1 /*pg FOR UPDATE */"
-	before, err := subscriber(ctx, e.tx, e.bits, byKey, key)
-	if errors.Is(err, subscribers.ErrNotFound) && !e.db.engine.oneWriter() {
-		// Who is not there can't be locked: else one could be suppressed and sign up at once.
-		if _, err = e.tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock(hashtextextended(?1, 0))", key); err == nil {
-			before, err = subscriber(ctx, e.tx, e.bits, byKey, key)
-		}
-	}
-	if errors.Is(err, subscribers.ErrNotFound) {
-		err = e.suppressed(ctx, key, &before.Subscriber)
-	}
-	if err != nil {
-		return before.Subscriber, err
-	}
-	return e.apply(ctx, before, change)
-}
-
-// begin reads what every edit needs.
-func (e *editing) begin(ctx context.Context) (err error) {
-	if e.bits == nil {
-		e.bits, err = readBits(ctx, e.tx)
-	}
-	return err
-}
-
-// apply lets change alter a subscriber as it is stored, and stores it again.
-func (e *editing) apply(ctx context.Context, before storedSubscriber, change func(*subscribers.Subscriber) (subscribers.Change, error)) (subscribers.Subscriber, error) {
-	edited := before.Subscriber
-	edited.Categories = slices.Clone(before.Categories)
-	decided, err := change(&edited)
-	if err != nil {
-		return edited, err
-	}
-	switch {
-	case edited.Address != (subscribers.Address{}):
-	case before.Status != "": // kept as a suppression, and left as it is
-		return edited, nil
-	default:
-		return edited, subscribers.ErrNotFound
-	}
-	if e.many != nil && decided.Event.What == "" && decided.Notice == subscribers.NoNotice {
-		return edited, nil // of many, most may be as they were
-	}
-	if err := e.keepSuppressions(ctx, before.Subscriber, edited); err != nil {
-		return edited, err
-	}
-	if edited.PublicID == "" {
-		return edited, nil
-	}
-	if e.many != nil && before.ID == 0 && decided.Notice == subscribers.NoNotice {
-		e.many.added = append(e.many.added, added{sub: edited, change: decided})
-		return edited, nil
-	}
-	if edited.ID, err = e.save(ctx, before, edited, decided.StartWith); err != nil {
-		return edited, err
-	}
-	if before.Status != subscribers.Confirmed && edited.Status == subscribers.Confirmed {
-		if !e.numbered {
-			if e.numbered, err = startLater(ctx, e.tx, edited.ID, decided.StartWith); err != nil {
-				return edited, err
-			}
-		}
-	}
-	return edited, follow(ctx, e.tx, edited, decided)
-}
-
-// take gives a subscriber another address, if subscribers.MayTake says so. Who else has
-// it is erased.
-func (e *editing) take(ctx context.Context, key string) error {
-	var kept subscribers.Subscriber
-	if err := e.suppressed(ctx, key, &kept); err != nil {
-		return err
-	}
-	holder, err := subscriber(ctx, e.tx, e.bits, "s.email_key = ?1 /*pg FOR UPDATE */", key)
-	held := !isNotFound(err)
-	if err != nil && held && !errors.Is(err, errUnreadable) {
-		return err
-	}
-	if err := subscribers.MayTake(kept.Status, holder.Status); err != nil || !held {
-		return err
-	}
-	return erase(ctx, e.tx, holder.ID, holder.email, key)
-}
-
-// insertSubscriber wants the values of a row.
-const insertSubscriber = `INSERT INTO subscribers (public_id, email, email_key, name, status, reason, cadence, categories, position_id,
-	paused_until, nonce, nonce_expires_at, notified_at, created_at, confirmed_at, unsubscribed_at, source, cause, suppressed_at, asked, asked_since, new_email`
-
-// values are what is stored of a subscriber, with the position that a change leads to.
-func (e *editing) values(ctx context.Context, before storedSubscriber, s subscribers.Subscriber, startWith int) ([]any, error) {
-	mask, err := e.bits.mask(ctx, e.tx, s.Categories)
-	if err != nil {
-		return nil, err
-	}
-	position, err := e.position(ctx, before, s, startWith)
-	return []any{s.PublicID, s.Address.String(), s.Address.Key(), s.Name, string(s.Status), s.Reason, string(s.Cadence), mask, position,
-		millis(s.PausedUntil), s.Nonce, millis(s.NonceExpires), millis(s.NotifiedAt), millis(s.CreatedAt), millis(s.ConfirmedAt), millis(s.UnsubscribedAt), s.Source,
-		string(s.Cause), millis(s.SuppressedAt), int64(s.Asked), millis(s.AskedSince), s.NewAddress.String()}, err
-}
-
-// save stores a subscriber.
-func (e *editing) save(ctx context.Context, before storedSubscriber, s subscribers.Subscriber, startWith int) (int64, error) {
-	args, err := e.values(ctx, before, s, startWith)
-	if err != nil {
-		return 0, err
-	}
-	if before.ID == 0 {
-		const values = `?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22`
-		if e.lastID {
-			result, err := e.tx.ExecContext(ctx, insertSubscriber+", id) VALUES ("+values+", ("+nextSubscriber+"))", args...)
-			if err != nil {
-				return 0, err
-			}
-			return result.LastInsertId()
-		}
-		var id int64
-		err := e.tx.QueryRowContext(ctx, insertSubscriber+") VALUES ("+values+") RETURNING id", args...).Scan(&id)
-		return id, err
-	}
-	_, err = e.tx.ExecContext(ctx, `UPDATE subscribers SET public_id = ?1, email = ?2, email_key = ?3, name = ?4, status = ?5, reason = ?6, cadence = ?7, categories = ?8, position_id = ?9,
-		paused_until = ?10, nonce = ?11, nonce_expires_at = ?12, notified_at = ?13, created_at = ?14, confirmed_at = ?15, unsubscribed_at = ?16, source = ?17, cause = ?18, suppressed_at = ?19, asked = ?20, asked_since = ?21, new_email = ?22
-		WHERE id = ?23`, append(args, before.ID)...)
-	return before.ID, err
-}
-
-// nextSubscriber is the id of a new one: SQLite would give that of the newest again
-// once it is forgotten.
-const nextSubscriber = `SELECT max(coalesce((SELECT max(id) FROM subscribers), 0), (SELECT value FROM counters WHERE name = 'forgotten')) + 1`
-
-// position is where a subscriber stands after a change; those of many new readers
-// are worked out once for all who chose the same.
-func (e *editing) position(ctx context.Context, before storedSubscriber, s subscribers.Subscriber, startWith int) (int64, error) {
-	if e.many == nil || before.ID != 0 || s.Status != subscribers.Confirmed {
-		return positionAfter(ctx, e.tx, before, s, startWith)
-	}
-	choice := start{startWith, strings.Join(s.Categories, " ")}
-	if at, ok := e.many.starts[choice]; ok {
-		return at, nil
-	}
-	at, err := positionAfter(ctx, e.tx, before, s, startWith)
-	e.many.starts[choice] = at
-	return at, err
-}
-
-// positionAfter keeps reading positions in step with what a subscriber chooses.
-func positionAfter(ctx context.Context, tx *sql.Tx, before storedSubscriber, s subscribers.Subscriber, startWith int) (int64, error) {
-	if before.ID == 0 {
-		before.position = 1 // the empty one
-	}
-	if s.Status != subscribers.Confirmed {
-		return before.position, nil
-	}
-	was, err := position(ctx, tx, before.position)
-	if err != nil {
-		return 0, err
-	}
-	if before.Status != subscribers.Confirmed {
-		start, err := startPosition(ctx, tx, s.Categories, startWith)
-		if err != nil {
-			return 0, err
-		}
-		return intern(ctx, tx, was.Merge(start))
-	}
-	var added []string
-	for _, c := range s.Categories {
-		if !slices.Contains(before.Categories, c) {
-			added = append(added, c)
-		}
-	}
-	if len(added) == 0 {
-		return before.position, nil
-	}
-	head, err := headOf(ctx, tx)
-	if err != nil {
-		return 0, err
-	}
-	return intern(ctx, tx, was.Advance(head, added))
-}
-
-// follow records a change's event and queues its notice.
-func follow(ctx context.Context, tx *sql.Tx, s subscribers.Subscriber, change subscribers.Change) error {
-	if e := change.Event; e.What != "" {
-		_, err := tx.ExecContext(ctx, insertEvent+"VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)", eventValues(s.ID, e)...)
-		if err != nil {
-			return err
-		}
-	}
-	if change.Notice == subscribers.NoNotice {
-		return nil
-	}
-	return queue(ctx, tx, s.ID, change.Notice, change.NoticeTo(s))
-}
-
-// queue queues a notice to a subscriber. One that waits and is replaced waits as if it
-// had just been asked for.
-func queue(ctx context.Context, tx *sql.Tx, subscriber int64, notice subscribers.Notice, to subscribers.Address) error {
-	var replaced []int64
-	err := each(ctx, tx, func(rows *sql.Rows) error {
-		var id int64
-		var waiting subscribers.Notice
-		var email string
-		err := rows.Scan(&id, &waiting, &email)
-		if waitingTo, _ := subscribers.ParseAddress(email); notice.Replaces(waiting, to, waitingTo) {
-			replaced = append(replaced, id)
-		}
-		return err
-	}, "SELECT id, kind, email FROM messages WHERE subscriber_id = ?1 AND state IN ('pending', 'deferred') /*pg FOR UPDATE */", subscriber)
-	if err != nil {
-		return err
-	}
-	for _, id := range replaced {
-		if _, err := tx.ExecContext(ctx, "UPDATE messages SET email = ?2, created_at = ?3, updated_at = ?3 WHERE id = ?1", id, to.String(), now()); err != nil {
-			return err
-		}
-	}
-	if len(replaced) > 0 {
-		return nil
-	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO messages (kind, subscriber_id, email, state, created_at, updated_at) VALUES (?1, ?2, ?3, 'pending', ?4, ?4)`,
-		string(notice), subscriber, to.String(), now())
-	return err
-}
-
-// insertEvent wants rows of eventValues.
-const insertEvent = "INSERT INTO events (subscriber_id, at, what, source, client, version, detail) "
-
-func eventValues(subscriber int64, e subscribers.Event) []any {
-	return []any{subscriber, millis(e.At), e.What, e.Source, e.Client, e.Version, e.Detail}
 }
 
 // ByKey implements subscribers.Store.

@@ -37,7 +37,7 @@ func (db *DB) suppressionKey(ctx context.Context, q querier) ([]byte, error) {
 	var secret []byte
 	err := q.QueryRowContext(ctx, "SELECT value FROM settings WHERE name = 'suppression_key'").Scan(&secret)
 	if errors.Is(err, sql.ErrNoRows) {
-		err = errors.New("the setting suppression_key is missing: take the database from a backup; without it suppressed addresses are not known again")
+		err = errors.New("the setting suppression_key is missing: restore the database from a backup; without it, suppressed addresses are not recognized")
 	}
 	if err != nil {
 		return nil, err
@@ -69,8 +69,8 @@ func fromSuppression(s *subscribers.Subscriber, at, no int64) {
 	}
 }
 
-// keepSuppressions keeps them in step with a subscriber that was before, and is now. One
-// who moves takes the address first.
+// keepSuppressions keeps suppressions in step with a change of a subscriber. One who
+// moves takes the new address first.
 func (e *editing) keepSuppressions(ctx context.Context, before, s subscribers.Subscriber) error {
 	at := time.Now()
 	if kept, moved := subscribers.KeptOfFormer(before, s, at); moved {
@@ -88,7 +88,7 @@ func (e *editing) keepSuppressions(ctx context.Context, before, s subscribers.Su
 	return e.db.suppress(ctx, e.tx, s.Address.Key(), kept)
 }
 
-// suppress keeps a suppression of an address; the zero one is none.
+// suppress keeps a suppression of an address; the zero Suppression removes it.
 func (db *DB) suppress(ctx context.Context, tx *sql.Tx, key string, s subscribers.Suppression) error {
 	hash, err := db.suppressionHash(ctx, tx, key)
 	if err != nil {

@@ -13,8 +13,8 @@ import (
 )
 
 // Forget implements subscribers.Store. Afterwards no file of the database holds the
-// address: SQLite overwrites what is deleted (secure_delete), and its write-ahead
-// log, which still holds pages of before, is emptied. A PostgreSQL server removes
+// address: SQLite overwrites what is deleted (secure_delete), and its WAL,
+// which still holds old pages, is truncated. A PostgreSQL server removes
 // dead rows from its tables; its own write-ahead log and its backups are its
 // operator's.
 func (db *DB) Forget(ctx context.Context, key string, at time.Time) error {
@@ -30,17 +30,17 @@ func (db *DB) Forget(ctx context.Context, key string, at time.Time) error {
 		if err := db.suppress(ctx, tx, key, subscribers.KeptOfErased(s.Subscriber, at)); err != nil {
 			return err
 		}
-		if err := forgetElsewhere(ctx, tx, key); err != nil {
+		if err := eraseElsewhere(ctx, tx, key); err != nil {
 			return err
 		}
 		return erase(ctx, tx, s.ID, s.email, key)
 	})
 	if isNotFound(err) {
 		err = errors.Join(err, db.write(ctx, func(tx *sql.Tx) error {
-			if err := forgetElsewhere(ctx, tx, key); err != nil {
+			if err := eraseElsewhere(ctx, tx, key); err != nil {
 				return err
 			}
-			return forgetMails(ctx, tx, key)
+			return eraseMessages(ctx, tx, key)
 		}))
 	}
 	if err != nil && !isNotFound(err) {
@@ -49,8 +49,8 @@ func (db *DB) Forget(ctx context.Context, key string, at time.Time) error {
 	return errors.Join(err, db.scrub(ctx))
 }
 
-// scrub removes what is left in the files of what was erased. Whoever asked may have
-// gone meanwhile. Its errors are ErrTraces: what was to be erased is.
+// scrub removes what is left in the files of what was erased. It goes on when
+// the caller is gone. Its errors are ErrTraces: the data itself is erased.
 func (db *DB) scrub(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), scrubFor)
 	defer cancel()
@@ -61,9 +61,9 @@ func (db *DB) scrub(ctx context.Context) error {
 	return err
 }
 
-// forgetElsewhere removes an address from where it may stand at others: who wanted to
-// move to it, and who has left it.
-func forgetElsewhere(ctx context.Context, tx *sql.Tx, key string) error {
+// eraseElsewhere removes an address from other subscribers: those who wanted to move to
+// it, and those who have left it.
+func eraseElsewhere(ctx context.Context, tx *sql.Tx, key string) error {
 	var movers []int64
 	err := each(ctx, tx, func(rows *sql.Rows) error {
 		var id int64
@@ -82,23 +82,20 @@ func forgetElsewhere(ctx context.Context, tx *sql.Tx, key string) error {
 	if err != nil {
 		return err
 	}
-	return forgetLeft(ctx, tx, key)
+	return eraseFormer(ctx, tx, key)
 }
 
 // isAddressOf reports whether an address as it is stored is that of a key.
-func isAddressOf(email, key string) bool {
-	a, err := subscribers.ParseAddress(email)
-	return err == nil && a.Key() == key
-}
+func isAddressOf(email, key string) bool { return key != "" && storedAddress(email).Key() == key }
 
-// forgetLeft removes an address that its reader has left from the mails of digests that
-// went to it. It looks at the mails of those who ever moved, by their keys: a search
-// through all of them would hold up the sending.
-func forgetLeft(ctx context.Context, tx *sql.Tx, key string) error {
-	type mail struct{ digest, subscriber int64 }
-	var found []mail
+// eraseFormer removes an address that its reader has left from the deliveries that went
+// to it. It looks at those of readers who ever moved, by their keys: a search through
+// all of them would hold up the sending.
+func eraseFormer(ctx context.Context, tx *sql.Tx, key string) error {
+	type sent struct{ digest, subscriber int64 }
+	var found []sent
 	err := each(ctx, tx, func(rows *sql.Rows) error {
-		var m mail
+		var m sent
 		var email string
 		err := rows.Scan(&m.digest, &m.subscriber, &email)
 		if isAddressOf(email, key) {
@@ -108,16 +105,16 @@ func forgetLeft(ctx context.Context, tx *sql.Tx, key string) error {
 	}, `SELECT d.digest_id, d.subscriber_id, d.email FROM (SELECT DISTINCT subscriber_id FROM events WHERE what = 'moved') m CROSS JOIN digests g
 		JOIN deliveries d ON d.digest_id = g.id AND d.subscriber_id = m.subscriber_id WHERE d.email <> ''`)
 	for _, m := range found {
-		if err == nil { // "" would stand for the address that they have now
-			_, err = tx.ExecContext(ctx, "UPDATE deliveries SET email = '(forgotten)', reason = '' WHERE digest_id = ?1 AND subscriber_id = ?2", m.digest, m.subscriber)
+		if err == nil { // "" would mean the address that they have now
+			_, err = tx.ExecContext(ctx, "UPDATE deliveries SET email = ?3, reason = '' WHERE digest_id = ?1 AND subscriber_id = ?2", m.digest, m.subscriber, subscribers.ErasedAddress)
 		}
 	}
 	return err
 }
 
-// forgetMails removes the single mails to an address, however it is written. What SQL
-// calls lower case is not the key's, but for ASCII.
-func forgetMails(ctx context.Context, tx *sql.Tx, key string) error {
+// eraseMessages removes the single emails to an address, however it is written. SQL's
+// lower case is that of a key for ASCII only.
+func eraseMessages(ctx context.Context, tx *sql.Tx, key string) error {
 	argument := key
 	condition := func(column string) string { return "lower(" + column + ") = ?1" }
 	if strings.ContainsFunc(key, func(r rune) bool { return r >= utf8.RuneSelf }) {
@@ -146,8 +143,8 @@ func forgetMails(ctx context.Context, tx *sql.Tx, key string) error {
 	return nil
 }
 
-// erase removes a subscriber. The mails of digests stay, to be counted, without a
-// word that tells whose they were.
+// erase removes a subscriber. Deliveries of digests stay, to be counted, without
+// anything that tells whose they were.
 func erase(ctx context.Context, tx *sql.Tx, id int64, email, key string) error {
 	for _, step := range []struct {
 		statement string
@@ -159,14 +156,14 @@ func erase(ctx context.Context, tx *sql.Tx, id int64, email, key string) error {
 		{"UPDATE bounces SET subscriber_id = 0, text = '' WHERE subscriber_id = ?1", []any{id}},
 		{"DELETE FROM events WHERE subscriber_id = ?1", []any{id}},
 		{"DELETE FROM subscribers WHERE id = ?1", []any{id}},
-		// An id must never be given again: mails of before are counted by it.
+		// An id must never be given again: earlier deliveries are counted by it.
 		{"UPDATE counters SET value = ?1 WHERE name = 'forgotten' AND value < ?1", []any{id}},
 	} {
 		if _, err := tx.ExecContext(ctx, step.statement, step.args...); err != nil {
 			return err
 		}
 	}
-	return forgetMails(ctx, tx, key)
+	return eraseMessages(ctx, tx, key)
 }
 
 // Tidy implements subscribers.Store. Its statements say what subscribers.Tidied does.
@@ -219,33 +216,4 @@ func (db *DB) Tidy(ctx context.Context, before time.Time) (forgotten int, err er
 		err = db.scrub(ctx)
 	}
 	return forgotten, err
-}
-
-// Count implements subscribers.Store.
-func (db *DB) Count(ctx context.Context, a subscribers.Attempt, admit func(subscribers.Counts) bool) error {
-	return db.bookkeep(ctx, func(tx *sql.Tx) error {
-		var c subscribers.Counts
-		address, err := db.suppressionHash(ctx, tx, a.Address.Key())
-		if err != nil {
-			return err
-		}
-		inbox, err := db.suppressionHash(ctx, tx, a.Address.Inbox())
-		if err != nil {
-			return err
-		}
-		var last int64
-		err = tx.QueryRowContext(ctx, `SELECT count(CASE WHEN address = ?3 THEN 1 END), coalesce(max(CASE WHEN address = ?3 THEN at END), 0), count(CASE WHEN address <> ?3 THEN 1 END)
-			FROM attempts WHERE inbox = ?2 AND at > ?1`, millis(a.MailboxSince()), inbox, address).Scan(&c.Address, &last, &c.Inbox)
-		if err != nil {
-			return err
-		}
-		c.AddressLast = fromMillis(last)
-		err = tx.QueryRowContext(ctx, `SELECT count(*), coalesce(sum(CASE WHEN client = ?2 THEN 1 ELSE 0 END), 0), coalesce(sum(CASE WHEN domain = ?3 THEN 1 ELSE 0 END), 0)
-			FROM attempts WHERE at > ?1`, millis(a.Since()), a.Client, a.Address.Domain()).Scan(&c.All, &c.Client, &c.Domain)
-		if err != nil || !admit(c) {
-			return err
-		}
-		_, err = tx.ExecContext(ctx, "INSERT INTO attempts (at, client, domain, address, inbox) VALUES (?1, ?2, ?3, ?4, ?5)", millis(a.At), a.Client, a.Address.Domain(), address, inbox)
-		return err
-	})
 }
