@@ -6,12 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/url"
 	"path/filepath"
-	"runtime"
 	"slices"
-	"strings"
-	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -21,12 +17,11 @@ import (
 
 func (p *program) contentCheckCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "check [DIR]", Short: "Report every fault of every insight and of the feeds", Args: cobra.MaximumNArgs(1),
+		Use: "check [DIR]", Short: "Report every fault of every insight", Args: cobra.MaximumNArgs(1),
 		Long: `Report every fault of every insight, as file:line. It reads DIR, or the
-configured content.dir, or the insights inside the binary. When these have no
-fault it makes every feed document, scheduled insights included, and reads it as
-a strict feed reader does; and it compares ids with those that the database
-knows.
+configured content.dir, or the insights inside the binary, scheduled ones
+included. When their files have no fault it looks for what feeds and emails
+can't carry, and compares ids with those that the database knows.
 
 Exit code 3 means that there are faults.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -44,10 +39,8 @@ Exit code 3 means that there are faults.`,
 			}
 			var notes content.Faults
 			if !ok {
-				if faults, notes, err = c.judgeFeeds(cmd.Context(), lib); err != nil {
-					return err
-				}
-				faults = append(faults, p.changedIDs(cmd.Context(), &c, lib)...)
+				faults = c.inFolder(append(lib.DeadLinks(), p.changedIDs(cmd.Context(), &c, lib)...))
+				notes = c.inFolder(c.tooLarge(lib))
 			}
 			return p.reportFaults(cmp.Or(c.Content.Dir, "inside the binary"), lib, faults, notes)
 		},
@@ -91,95 +84,24 @@ func (p *program) reportFaults(where string, lib *content.Library, faults, notes
 	return failed
 }
 
-// judgeFeeds makes every feed document that the insights come to, those that are
-// scheduled included, and has it judged. A fault is the file's that it comes from.
-func (c *Config) judgeFeeds(ctx context.Context, lib *content.Library) (faults, notes content.Faults, err error) {
-	last := lib.AsOf()
+// tooLarge notes each insight that is too large for feeds by itself.
+func (c *Config) tooLarge(lib *content.Library) content.Faults {
+	var notes content.Faults
 	for _, in := range lib.All() {
-		if in.Date.After(last) {
-			last = in.Date
+		if n := len(in.FullHTML(c.Site.BaseURL)); n > feeds.MaxSize && !in.Draft {
+			notes = append(notes, content.Fault{File: in.File, Message: fmt.Sprintf(
+				"%s bytes of HTML: feed readers and caches are slow with documents of more than %s", thousands(n), thousands(feeds.MaxSize))})
 		}
 	}
-	lib = lib.At(last)
-	set, err := feeds.Build(lib, c.feedSite(), nil)
-	if err != nil {
-		return nil, nil, unusable(err)
-	}
-	set.Keep()
-	remarks, err := judge(ctx, set, feeds.NewJudge(c.Site.BaseURL, c.hasPicture(lib)))
-	if err != nil {
-		return nil, nil, err
-	}
-	source := make(map[string]string) // file by the insight's id in feeds, and by its address
-	for _, in := range lib.All() {
-		file := filepath.Join(c.Content.Dir, in.File)
-		source[feeds.EntryID(c.feedSite(), in.ID)], source[c.Site.BaseURL+in.Path()] = file, file
-	}
-	said := make(map[content.Fault]bool)
-	for _, r := range remarks {
-		file := cmp.Or(source[r.Entry], source[r.URL], r.Path)
-		f := content.Fault{File: file, Message: "in feeds: " + r.Message}
-		if said[f] {
-			continue // most insights are in six documents
-		}
-		said[f] = true
-		if file != r.Path {
-			f.Message += " (" + r.Path + ")"
-		}
-		if r.Note {
-			notes = append(notes, f)
-		} else {
-			faults = append(faults, f)
-		}
-	}
-	for _, list := range []content.Faults{faults, notes} {
-		slices.SortStableFunc(list, func(a, b content.Fault) int {
-			return cmp.Or(strings.Compare(a.File, b.File), strings.Compare(a.Message, b.Message))
-		})
-	}
-	return faults, notes, nil
+	return notes
 }
 
-// judge shows a judge every document of a set: in the order of the documents, some
-// at the same time.
-func judge(ctx context.Context, set *feeds.Set, j *feeds.Judge) ([]feeds.Remark, error) {
-	heads := set.Documents()
-	archives := set.Archives()
-	remarks := make([][]feeds.Remark, len(heads)+len(archives))
-	errs := make([]error, len(remarks))
-	free := make(chan struct{}, runtime.GOMAXPROCS(0))
-	var judging sync.WaitGroup
-	for i := range remarks {
-		free <- struct{}{}
-		judging.Go(func() {
-			defer func() { <-free }()
-			if errs[i] = ctx.Err(); errs[i] != nil {
-				return
-			}
-			var d *feeds.Document
-			if i < len(heads) {
-				d = heads[i]
-			} else if d, errs[i] = set.Render(archives[i-len(heads)]); errs[i] != nil {
-				return
-			}
-			remarks[i] = j.Judge(d)
-		})
+// inFolder names files with their folder.
+func (c *Config) inFolder(faults content.Faults) content.Faults {
+	for i := range faults {
+		faults[i].File = filepath.Join(c.Content.Dir, faults[i].File)
 	}
-	judging.Wait()
-	return append(slices.Concat(remarks...), j.Missing()...), errors.Join(errs...)
-}
-
-// hasPicture tells of an address of the site whether a picture of the insights is
-// there; other addresses of the site are not its business.
-func (c *Config) hasPicture(lib *content.Library) func(address string) bool {
-	return func(address string) bool {
-		u, err := url.Parse(strings.TrimPrefix(address, c.Site.BaseURL))
-		if err != nil {
-			return false
-		}
-		name, inside := strings.CutPrefix(u.Path, "/insights/images/")
-		return !inside || lib.HasImage(name)
-	}
+	return faults
 }
 
 // changedIDs compares the insights with those that the database knows by the same
@@ -212,7 +134,7 @@ func (p *program) changedIDs(ctx context.Context, c *Config, lib *content.Librar
 		if i < 0 {
 			continue
 		}
-		faults = append(faults, content.Fault{File: filepath.Join(c.Content.Dir, in.File), Message: fmt.Sprintf(
+		faults = append(faults, content.Fault{File: in.File, Message: fmt.Sprintf(
 			"id: was %s, as the database knows %s, and is %s now: readers would see the insight as new; put the old id back or, if it is another insight, give it a slug of its own",
 			ids[i], in.Path(), in.ID)})
 	}

@@ -15,6 +15,7 @@ var mayImport = map[string][]string{
 	"subscribers":                    {},
 	"subscribers/subscriberstest":    {"subscribers"},
 	"feeds":                          {"content"},
+	"feeds/feedstest":                {"feeds"},
 	"feeds/websub":                   {},
 	"feeds/websub/websubtest":        {"feeds/websub"},
 	"newsletter":                     {"content", "newsletter/bounce", "subscribers"},

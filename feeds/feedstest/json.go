@@ -1,13 +1,13 @@
-package feeds_test
+package feedstest
 
 import (
 	"encoding/json"
-	"testing"
+	"errors"
+	"fmt"
 	"time"
 )
 
-func parseJSON(tb testing.TB, body []byte) feed {
-	tb.Helper()
+func parseJSON(body []byte) (f Feed, err error) {
 	type person struct {
 		Name string `json:"name"`
 	}
@@ -48,25 +48,26 @@ func parseJSON(tb testing.TB, body []byte) feed {
 		} `json:"items"`
 	}
 	if err := json.Unmarshal(body, &doc); err != nil {
-		tb.Fatalf("not JSON: %v", err)
+		return f, fmt.Errorf("not JSON: %w", err)
 	}
 	if doc.Version != "https://jsonfeed.org/version/1.1" {
-		tb.Errorf("version %q", doc.Version)
+		f.fault("version %q", doc.Version)
 	}
 	if doc.Items == nil {
-		tb.Fatal("no items: an empty feed needs an empty list")
+		return f, errors.New("no items: an empty feed needs an empty list")
 	}
 	if doc.Icon != doc.Favicon {
-		tb.Errorf("icon %q, favicon %q", doc.Icon, doc.Favicon)
+		f.fault("icon %q, favicon %q", doc.Icon, doc.Favicon)
 	}
-	f := feed{
-		Title: doc.Title, Description: doc.Description, Language: doc.Language, Self: doc.FeedURL, Home: doc.HomePageURL,
-		Icon: doc.Icon, Author: only(tb, "authors", doc.Authors).Name, Previous: doc.NextURL,
+	f = Feed{
+		Faults: f.Faults,
+		Title:  doc.Title, Description: doc.Description, Language: doc.Language, Self: doc.FeedURL, Home: doc.HomePageURL,
+		Icon: doc.Icon, Author: only(&f, "authors", doc.Authors).Name, Previous: doc.NextURL,
 	}
 	if doc.Hubs != nil {
-		hub := only(tb, "hubs", doc.Hubs)
+		hub := only(&f, "hubs", doc.Hubs)
 		if hub.Type != "WebSub" {
-			tb.Errorf("hub of type %q", hub.Type)
+			f.fault("hub of type %q", hub.Type)
 		}
 		f.Hub = hub.URL
 	}
@@ -74,17 +75,17 @@ func parseJSON(tb testing.TB, body []byte) feed {
 	for _, item := range *doc.Items {
 		deprecated = deprecated || item.Author != nil
 		if minutes := item.Insights.ReadingMinutes; minutes > 0 && item.Insights.About == "" {
-			tb.Error("_insights says nothing about itself")
+			f.fault("_insights says nothing about itself")
 		}
-		f.Entries = append(f.Entries, entry{
+		f.Entries = append(f.Entries, Entry{
 			ID: item.ID, URL: item.URL, Title: item.Title, Summary: item.Summary, HTML: item.ContentHTML,
-			Author: only(tb, "authors", item.Authors).Name, Language: item.Language, Image: item.Image,
+			Author: only(&f, "authors", item.Authors).Name, Language: item.Language, Image: item.Image,
 			Published: item.DatePublished, Updated: item.DateModified, Categories: item.Tags,
 			Minutes: item.Insights.ReadingMinutes, Featured: item.Insights.Featured,
 		})
 	}
 	if deprecated {
-		tb.Error("author: deprecated by JSON Feed 1.1")
+		f.fault("author: deprecated by JSON Feed 1.1")
 	}
-	return f
+	return f, nil
 }

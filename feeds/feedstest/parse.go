@@ -1,17 +1,22 @@
-package feeds_test
+// Package feedstest reads feed documents as a strict reader does, for tests: by the
+// names of the standards, and with no code of what writes them.
+package feedstest
 
 import (
+	"bytes"
 	"encoding/xml"
+	"errors"
+	"fmt"
 	"html"
-	"testing"
+	"io"
 	"time"
+	"unicode/utf8"
 
 	"github.com/scaledbydesign/insights/feeds"
 )
 
-// feed is what a reader makes of a document: this file reads documents by the
-// standards' names and knows nothing of how they were written.
-type feed struct {
+// Feed is what a reader makes of a document.
+type Feed struct {
 	ID, Title, Description, Language, Author, Rights, Generator string
 	Self, Home, Icon, Logo                                      string
 	Hub, Current, Previous                                      string // JSON calls the last next_url
@@ -19,10 +24,13 @@ type feed struct {
 	TTL, Frequency                                              int    // RSS alone
 	Period                                                      string // RSS alone
 	Updated                                                     time.Time
-	Entries                                                     []entry
+	Entries                                                     []Entry
+
+	Faults []string // against the standards, or such as some readers stumble over
 }
 
-type entry struct {
+// Entry is one article of a Feed.
+type Entry struct {
 	ID, URL, Title, Summary, HTML, Author, Language, Image string
 	Published, Updated                                     time.Time
 	Categories                                             []string // as people read them
@@ -32,21 +40,27 @@ type entry struct {
 	Featured                                               bool     // JSON alone
 }
 
-func parse(tb testing.TB, format feeds.Format, body []byte) feed {
-	tb.Helper()
+// Parse reads a document. Its error means that no reader could.
+func Parse(format feeds.Format, body []byte) (Feed, error) {
+	if !utf8.Valid(body) {
+		return Feed{}, errors.New("not UTF-8")
+	}
 	switch format {
 	case feeds.RSS:
-		return parseRSS(tb, body)
+		return parseRSS(body)
 	case feeds.Atom:
-		return parseAtom(tb, body)
-	default:
-		return parseJSON(tb, body)
+		return parseAtom(body)
 	}
+	return parseJSON(body)
+}
+
+func (f *Feed) fault(format string, args ...any) {
+	f.Faults = append(f.Faults, fmt.Sprintf(format, args...))
 }
 
 // take notes what a link of a feed says. It reports false when the feed should have
 // no such link.
-func (f *feed) take(link xmlLink, mediaType string) bool {
+func (f *Feed) take(link xmlLink, mediaType string) bool {
 	places := map[string]*string{"self": &f.Self, "hub": &f.Hub, "current": &f.Current, "prev-archive": &f.Previous}
 	place := places[link.Rel]
 	if link.Rel == "hub" {
@@ -78,8 +92,7 @@ type xmlLink struct {
 	Href string `xml:"href,attr"`
 }
 
-func parseRSS(tb testing.TB, body []byte) feed {
-	tb.Helper()
+func parseRSS(body []byte) (f Feed, err error) {
 	var doc struct {
 		XMLName xml.Name `xml:"rss"`
 		Version string   `xml:"version,attr"`
@@ -124,59 +137,63 @@ func parseRSS(tb testing.TB, body []byte) feed {
 			} `xml:"item"`
 		} `xml:"channel"`
 	}
-	unmarshalXML(tb, body, &doc)
+	if err := unmarshalXML(body, &doc); err != nil {
+		return f, err
+	}
 	if doc.Version != "2.0" {
-		tb.Errorf("RSS version %q", doc.Version)
+		f.fault("RSS version %q", doc.Version)
 	}
 	c := doc.Channel
 	if c.PubDate != nil {
-		tb.Errorf("channel has the pubDate %s: lastBuildDate says it", *c.PubDate)
+		f.fault("channel has the pubDate %s: lastBuildDate says it", *c.PubDate)
 	}
-	f := feed{
-		Title: c.Title, Description: html.UnescapeString(c.Description), Language: c.Language, Author: c.Editor,
-		Rights: c.Copyright, Generator: c.Generator, Icon: c.Image.URL, Updated: mustTime(tb, time.RFC1123Z, c.LastBuildDate),
+	f = Feed{
+		Faults: f.Faults,
+		Title:  c.Title, Description: html.UnescapeString(c.Description), Language: c.Language, Author: c.Editor,
+		Rights: c.Copyright, Generator: c.Generator, Icon: c.Image.URL, Updated: parseTime(&f, time.RFC1123Z, c.LastBuildDate),
 		TTL: c.TTL, Period: c.Period, Frequency: c.Frequency, Archive: c.Archive != nil, Complete: c.Complete != nil,
 	}
 	for _, link := range c.Links {
 		if link.XMLName.Space == "" {
 			f.Home = link.Text
 		} else if !f.take(link.xmlLink, "application/rss+xml") {
-			tb.Errorf("channel has the link %+v", link)
+			f.fault("channel has the link %+v", link)
 		}
 	}
 	if c.Image.URL != "" && (c.Image.Title != c.Title || c.Image.Link != f.Home) {
-		tb.Errorf("image of %q, %s; want title and link of the channel", c.Image.Title, c.Image.Link)
+		f.fault("image of %q, %s; want title and link of the channel", c.Image.Title, c.Image.Link)
 	}
 	for _, item := range c.Items {
 		if item.Author != nil {
-			tb.Errorf("RSS item has the author %q: want dc:creator alone", item.Author)
+			f.fault("RSS item has the author %q: want dc:creator alone", item.Author)
 		}
 		if len(item.GUID) != 1 || item.GUID[0].PermaLink != "false" {
-			tb.Fatalf("guid %+v: want one with isPermaLink=false", item.GUID)
+			f.fault("guid %+v: want one with isPermaLink=false", item.GUID)
+			continue
 		}
-		e := entry{
-			ID: item.GUID[0].ID, Title: only(tb, "title", item.Title), URL: only(tb, "link", item.Link),
-			Summary: html.UnescapeString(only(tb, "description", item.Description)),
-			HTML:    only(tb, "content:encoded", item.Content), Author: only(tb, "dc:creator", item.Creator),
-			Published: mustTime(tb, time.RFC1123Z, only(tb, "pubDate", item.PubDate)),
-			Updated:   mustTime(tb, time.RFC3339, only(tb, "atom:updated", item.Updated)),
+		e := Entry{
+			ID: item.GUID[0].ID, Title: only(&f, "title", item.Title), URL: only(&f, "link", item.Link),
+			Summary: html.UnescapeString(only(&f, "description", item.Description)),
+			HTML:    only(&f, "content:encoded", item.Content), Author: only(&f, "dc:creator", item.Creator),
+			Published: parseTime(&f, time.RFC1123Z, only(&f, "pubDate", item.PubDate)),
+			Updated:   parseTime(&f, time.RFC3339, only(&f, "atom:updated", item.Updated)),
 		}
 		for _, category := range item.Categories {
 			if category.Domain != nil {
-				tb.Errorf("category %q has a domain: rss-parser shows it as an object", category.Name)
+				f.fault("category %q has a domain: rss-parser shows it as an object", category.Name)
 			}
 			e.Categories = append(e.Categories, category.Name)
 		}
 		if item.Media != nil || item.Thumbnail != nil {
-			media, thumbnail := only(tb, "media:content", item.Media), only(tb, "media:thumbnail", item.Thumbnail)
+			media, thumbnail := only(&f, "media:content", item.Media), only(&f, "media:thumbnail", item.Thumbnail)
 			if media.Medium != "image" || media.URL != thumbnail.URL {
-				tb.Errorf("media:content %+v, media:thumbnail %+v", media, thumbnail)
+				f.fault("media:content %+v, media:thumbnail %+v", media, thumbnail)
 			}
 			e.Image, e.ImageType = media.URL, media.Type
 		}
 		f.Entries = append(f.Entries, e)
 	}
-	return f
+	return f, nil
 }
 
 type rssLink struct {
@@ -185,8 +202,7 @@ type rssLink struct {
 	xmlLink
 }
 
-func parseAtom(tb testing.TB, body []byte) feed {
-	tb.Helper()
+func parseAtom(body []byte) (f Feed, err error) {
 	type person struct {
 		Name string `xml:"name"`
 	}
@@ -226,11 +242,14 @@ func parseAtom(tb testing.TB, body []byte) feed {
 			} `xml:"category"`
 		} `xml:"entry"`
 	}
-	unmarshalXML(tb, body, &doc)
-	f := feed{
-		ID: only(tb, "id", doc.ID), Title: only(tb, "title", doc.Title), Description: only(tb, "subtitle", doc.Subtitle),
+	if err := unmarshalXML(body, &doc); err != nil {
+		return f, err
+	}
+	f = Feed{
+		Faults: f.Faults,
+		ID:     only(&f, "id", doc.ID), Title: only(&f, "title", doc.Title), Description: only(&f, "subtitle", doc.Subtitle),
 		Language: doc.Language, Rights: doc.Rights, Generator: doc.Generator, Icon: doc.Icon, Logo: doc.Logo,
-		Author: only(tb, "author", doc.Author).Name, Updated: mustTime(tb, time.RFC3339, only(tb, "updated", doc.Updated)),
+		Author: only(&f, "author", doc.Author).Name, Updated: parseTime(&f, time.RFC3339, only(&f, "updated", doc.Updated)),
 		Archive: doc.Archive != nil, Complete: doc.Complete != nil,
 	}
 	for _, link := range doc.Links {
@@ -238,70 +257,78 @@ func parseAtom(tb testing.TB, body []byte) feed {
 		case link.Rel == "alternate" && link.Type == "text/html" && f.Home == "":
 			f.Home = link.Href
 		case !f.take(link, "application/atom+xml"):
-			tb.Errorf("feed has the link %+v", link)
+			f.fault("feed has the link %+v", link)
 		}
 	}
 	for _, item := range doc.Entries {
-		title := only(tb, "title", item.Title)
+		title := only(&f, "title", item.Title)
 		if title.Type != "" && title.Type != "text" {
-			tb.Errorf("title %q of type %q: most readers show it as text", title.Text, title.Type)
+			f.fault("title %q of type %q: most readers show it as text", title.Text, title.Type)
 		}
-		e := entry{
-			ID: only(tb, "id", item.ID), Title: title.Text, Author: only(tb, "author", item.Author).Name, Language: item.Language,
-			Published: mustTime(tb, time.RFC3339, only(tb, "published", item.Published)),
-			Updated:   mustTime(tb, time.RFC3339, only(tb, "updated", item.Updated)),
+		e := Entry{
+			ID: only(&f, "id", item.ID), Title: title.Text, Author: only(&f, "author", item.Author).Name, Language: item.Language,
+			Published: parseTime(&f, time.RFC3339, only(&f, "published", item.Published)),
+			Updated:   parseTime(&f, time.RFC3339, only(&f, "updated", item.Updated)),
 		}
-		if link := only(tb, "link", item.Links); link.Rel == "alternate" {
+		if link := only(&f, "link", item.Links); link.Rel == "alternate" {
 			e.URL = link.Href
 		}
 		for _, summary := range item.Summary {
 			if summary.Type != "html" {
-				tb.Errorf("summary of type %q", summary.Type)
+				f.fault("summary of type %q", summary.Type)
 			}
 			e.Summary = html.UnescapeString(summary.Text)
 		}
 		if item.Thumbnail != nil {
-			e.Image = only(tb, "media:thumbnail", item.Thumbnail).URL
+			e.Image = only(&f, "media:thumbnail", item.Thumbnail).URL
 		}
 		for _, content := range item.Content {
 			if content.Type != "html" {
-				tb.Errorf("content of type %q", content.Type)
+				f.fault("content of type %q", content.Type)
 			}
 			e.HTML += content.Text
 		}
 		for _, category := range item.Categories {
 			if category.Text != "" {
-				tb.Errorf("category has the text %q: Atom wants term and label", category.Text)
+				f.fault("category has the text %q: Atom wants term and label", category.Text)
 			}
 			e.Categories = append(e.Categories, category.Label)
 			e.Terms = append(e.Terms, category.Term)
 		}
 		f.Entries = append(f.Entries, e)
 	}
-	return f
+	return f, nil
 }
 
-func unmarshalXML(tb testing.TB, body []byte, v any) {
-	tb.Helper()
-	if err := xml.Unmarshal(body, v); err != nil {
-		tb.Fatalf("not well-formed: %v", err)
+// unmarshalXML is stricter than xml.Unmarshal: nothing comes after the root element.
+func unmarshalXML(body []byte, v any) error {
+	decoder := xml.NewDecoder(bytes.NewReader(body))
+	if err := decoder.Decode(v); err != nil {
+		return fmt.Errorf("not well-formed: %w", err)
+	}
+	for {
+		token, err := decoder.Token()
+		if err == io.EOF {
+			return nil
+		}
+		if text, ok := token.(xml.CharData); err != nil || !ok || len(bytes.TrimSpace(text)) > 0 {
+			return fmt.Errorf("something comes after the root element: %v %v", token, err)
+		}
 	}
 }
 
-func only[T any](tb testing.TB, name string, values []T) (value T) {
-	tb.Helper()
+func only[T any](f *Feed, name string, values []T) (value T) {
 	if len(values) != 1 {
-		tb.Errorf("%d of %s, want 1", len(values), name)
+		f.fault("%d of %s, want 1", len(values), name)
 		return value
 	}
 	return values[0]
 }
 
-func mustTime(tb testing.TB, layout, s string) time.Time {
-	tb.Helper()
+func parseTime(f *Feed, layout, s string) time.Time {
 	t, err := time.Parse(layout, s)
 	if err != nil {
-		tb.Error(err)
+		f.fault("%v", err)
 	}
 	return t.UTC()
 }
