@@ -158,16 +158,3 @@ func (d *daemon) openReturns(c *Config) (err error) {
 	}
 	return nil
 }
-
-// outcome learns from what mail servers answer in our own sessions.
-func (n *newsroom) outcome(ctx context.Context, ref newsletter.Ref, o newsletter.Outcome) {
-	if o.Kind == newsletter.Accepted {
-		if ref.Digest != 0 {
-			n.returns.NoteDelivered(ref.Digest)
-		}
-		return
-	}
-	if err := n.returns.HandleRefusal(ctx, ref, o); err != nil {
-		n.returns.Log.ErrorContext(ctx, "a refusal could not be recorded", "mail", ref, "error", err)
-	}
-}

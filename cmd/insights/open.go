@@ -242,7 +242,7 @@ func (n *newsroom) worker(ctx context.Context, p *program) (*newsletter.Worker, 
 		Retry:       newsletter.Retry{First: c.Digests.Retry.First, Deadline: c.Digests.Retry.Deadline},
 		Schedules:   c.schedules(),
 		OnUncertain: newsletter.OnUncertain(c.Digests.OnUncertain),
-		Grace:       c.ShutdownGrace, Log: p.log(), Wake: n.db.Changed, OnOutcome: n.outcome,
+		Grace:       c.ShutdownGrace, Log: p.log(), Wake: n.db.Changed, Feedback: n.returns,
 	}, nil
 }
 
