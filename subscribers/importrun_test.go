@@ -1,9 +1,9 @@
-package main
+package subscribers_test
 
 import (
 	"context"
 	"errors"
-	"io"
+	"strings"
 	"testing"
 
 	"github.com/scaledbydesign/insights/subscribers"
@@ -40,25 +40,17 @@ func TestAnInterruptedImportCountsWhatIsStored(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			ctx, interrupt := context.WithCancel(t.Context())
 			registry := &subscribers.Registry{Store: interruptedStore{interrupt: interrupt, err: c.err}, Categories: []string{"architecture"}}
-			var rows []subscribers.Imported
-			for email, status := range map[string]subscribers.Status{"ada@example.com": subscribers.Confirmed, "ben@example.com": subscribers.Pending} {
-				a, err := subscribers.ParseAddress(email)
-				if err != nil {
-					t.Fatal(err)
-				}
-				row, err := registry.Check(subscribers.Imported{Address: a, Status: status, Preferences: subscribers.Preferences{Cadence: subscribers.Weekly}})
-				if err != nil {
-					t.Fatal(err)
-				}
-				rows = append(rows, row)
+			list, err := subscribers.ReadList(strings.NewReader("email,status\nada@example.com,confirmed\nben@example.com,pending\n"), subscribers.ListOptions{Name: "readers.csv"})
+			if err != nil {
+				t.Fatal(err)
 			}
-			run := importRun{p: &program{out: output{stderr: io.Discard}}, registry: registry, result: importJSON{Rows: len(rows)}}
+			run := subscribers.ImportRun{Registry: registry, Basis: "test"}
 			got := ""
-			if err := run.store(ctx, rows); err != nil {
+			if err := run.Import(ctx, "", list); err != nil {
 				got = err.Error()
 			}
-			if got != c.want || run.result.Rows != c.rows || run.result.Added != c.added || run.pending != c.pending {
-				t.Errorf("it says %q: %d rows, %d added, %d of them pending", got, run.result.Rows, run.result.Added, run.pending)
+			if got != c.want || run.Counts.Rows != c.rows || run.Counts.Added != c.added || run.Counts.Pending != c.pending {
+				t.Errorf("it says %q: %d rows, %d added, %d of them pending", got, run.Counts.Rows, run.Counts.Added, run.Counts.Pending)
 			}
 		})
 	}
