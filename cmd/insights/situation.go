@@ -5,27 +5,28 @@ import (
 	"time"
 
 	"github.com/scaledbydesign/insights/cmd/insights/internal/database"
+	"github.com/scaledbydesign/insights/feeds/websub"
 	"github.com/scaledbydesign/insights/newsletter"
 	"github.com/scaledbydesign/insights/subscribers"
 )
 
 // situation is how things stand, as programs read it.
 type situation struct {
-	Version     string              `json:"version"`
-	Database    string              `json:"database"`
-	Use         database.Use        `json:"use"`
-	Running     bool                `json:"running"`
-	Held        string              `json:"held"` // why nothing is sent; "" = it is not held
-	HeldSince   *time.Time          `json:"held_since"`
-	Troubles    []troubleJSON       `json:"troubles"`
-	Overdue     []overdueJSON       `json:"overdue"`
-	Unfinished  []unfinishedJSON    `json:"unfinished"`
-	Subscribers map[string]int      `json:"subscribers"`
-	Outbox      map[string]int      `json:"outbox"`
-	Bounces     map[string]int      `json:"bounces"` // of the last 30 days
-	Hub         *database.HubStatus `json:"hub"`
-	NextSlots   []nextSlotJSON      `json:"next_slots"`
-	LastSlots   []slotJSON          `json:"last_slots"`
+	Version     string            `json:"version"`
+	Database    string            `json:"database"`
+	Use         database.Use      `json:"use"`
+	Running     bool              `json:"running"`
+	Held        string            `json:"held"` // why nothing is sent; "" = it is not held
+	HeldSince   *time.Time        `json:"held_since"`
+	Troubles    []troubleJSON     `json:"troubles"`
+	Overdue     []overdueJSON     `json:"overdue"`
+	Unfinished  []unfinishedJSON  `json:"unfinished"`
+	Subscribers map[string]int    `json:"subscribers"`
+	Outbox      map[string]int    `json:"outbox"`
+	Bounces     map[string]int    `json:"bounces"` // of the last 30 days
+	Hub         *websub.HubStatus `json:"hub"`
+	NextSlots   []nextSlotJSON    `json:"next_slots"`
+	LastSlots   []slotJSON        `json:"last_slots"`
 
 	readers map[subscribers.Status]int
 	outbox  map[newsletter.DeliveryState]int

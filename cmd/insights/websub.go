@@ -8,7 +8,6 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/scaledbydesign/insights/cmd/insights/internal/database"
 	"github.com/scaledbydesign/insights/cmd/insights/internal/outbound"
 	"github.com/scaledbydesign/insights/feeds"
 	"github.com/scaledbydesign/insights/feeds/websub"
@@ -90,7 +89,7 @@ func (c *Config) outbound() *outbound.Client {
 }
 
 // hubStatus is how the site's own hub stands; nil without one.
-func (n *newsroom) hubStatus(ctx context.Context) (*database.HubStatus, error) {
+func (n *newsroom) hubStatus(ctx context.Context) (*websub.HubStatus, error) {
 	if n.config.WebSub.Hub != ownHub {
 		return nil, nil
 	}
