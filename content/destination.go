@@ -85,6 +85,13 @@ func classify(raw []byte, picture bool) destination {
 	return destination{kind: onSite, url: path.Join(insightsPath, place) + suffix}
 }
 
+// leadsSomewhere reports whether an absolute URL can be followed: it parses, and has a
+// host if its scheme needs one.
+func leadsSomewhere(absolute string) bool {
+	u, err := url.Parse(absolute)
+	return err == nil && (u.Host != "" || u.Opaque != "")
+}
+
 // cutScheme splits "scheme:rest"; the scheme comes back in lower case.
 func cutScheme(s string) (scheme, rest string, ok bool) {
 	if i := strings.IndexAny(s, ":/?#"); i >= 0 && s[i] == ':' {

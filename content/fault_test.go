@@ -214,3 +214,21 @@ func TestOtherFilesAreIgnored(t *testing.T) {
 		t.Errorf("%d insights, want 1", n)
 	}
 }
+
+func TestDeadLinksAreReportedWithTheirLine(t *testing.T) {
+	lib, err := content.Load(fstest.MapFS{
+		"a.md": insight(1, "[one](https:///path)\n\n<https:///auto> ![two](https://) [three](mailto:)\n\n[good](https://example.com) [good](#here) <x@example.com> ![good](data:image/png;base64,AAAA) [good](tel:1)\n"),
+		"b.md": insight(2, "[draft](https:///path)\n", "draft: true"),
+	}, options())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lines []string
+	for _, f := range lib.DeadLinks() {
+		line, _, _ := strings.Cut(f.Error(), " leads nowhere")
+		lines = append(lines, line)
+	}
+	if diff := cmp.Diff([]string{"a.md:8: link https:///path", "a.md:10: link https://", "a.md:10: link https:///auto", "a.md:10: link mailto:"}, lines); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}

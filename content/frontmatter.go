@@ -29,6 +29,7 @@ type document struct {
 	slugLine int // where the slug is given
 	mentions []mention
 	faults   Faults
+	dead     Faults // see [Library.DeadLinks]
 }
 
 // fault notes a problem of the file's line, counted from 1.

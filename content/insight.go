@@ -14,13 +14,13 @@ import (
 // Category is one of the site's subjects. The set of categories and their order
 // are configuration; files only name them.
 type Category struct {
-	Slug        string `yaml:"slug" json:"slug"`               // the last part of its address, permanent
-	Name        string `yaml:"name" json:"name"`               // as people read it
-	Description string `yaml:"description" json:"description"` // one sentence
+	Slug        string `yaml:"slug" json:"slug" doc:"The last part of its address: lower-case letters, digits and hyphens. Never change it without formerly."`
+	Name        string `yaml:"name" json:"name" doc:"Name of the category, as people read it."`
+	Description string `yaml:"description" json:"description" doc:"One sentence about it."`
 
 	// Formerly are slugs that the category had before, the first one first: files may
 	// go on naming it by them, and their addresses lead to the present one.
-	Formerly []string `yaml:"formerly" json:"-"`
+	Formerly []string `yaml:"formerly" json:"-" doc:"Slugs that it had before, the first one first: their addresses lead to the present one."`
 }
 
 func (c Category) equal(other Category) bool {

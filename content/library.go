@@ -91,6 +91,20 @@ func (l *Library) In(category string) []*Insight { return l.byCategory[category]
 // staff.
 func (l *Library) All() []*Insight { return l.folder.all }
 
+// DeadLinks reports links and pictures that have a URL without a host, which neither
+// feeds nor emails can carry; of every insight but drafts, future ones included. A
+// library that has some is served nevertheless.
+func (l *Library) DeadLinks() Faults {
+	var faults Faults
+	for _, d := range l.folder.documents {
+		if !d.insight.Draft {
+			faults = append(faults, d.dead...)
+		}
+	}
+	faults.sort()
+	return faults
+}
+
 // Categories returns the categories in the order they are shown.
 func (l *Library) Categories() []Category { return l.folder.categories }
 

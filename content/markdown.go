@@ -43,10 +43,13 @@ func (d *document) scanBody(bodyLine int) {
 	}
 	root, source := parseBody(in.body)
 	words, codeLines := 0, 0
-	note := func(n ast.Node, raw []byte, picture bool) {
-		if to := classify(raw, picture); to.kind == toInsight || to.kind == toImage {
-			line := bodyLine + strings.Count(in.body[:min(max(n.Pos(), 0), len(in.body))], "\n")
+	note := func(n ast.Node, to destination) {
+		line := bodyLine + strings.Count(in.body[:min(max(n.Pos(), 0), len(in.body))], "\n")
+		switch {
+		case to.kind == toInsight || to.kind == toImage:
 			d.mentions = append(d.mentions, mention{to.kind, to.file, line})
+		case to.kind == elsewhere && !leadsSomewhere(to.url):
+			d.dead = append(d.dead, Fault{in.File, line, "link " + shorten(to.url) + " leads nowhere; write it as https://example.com/page or mailto:name@example.com"})
 		}
 	}
 	_ = ast.Walk(root, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
@@ -58,10 +61,12 @@ func (d *document) scanBody(bodyLine int) {
 			codeLines += n.Lines().Len()
 			return ast.WalkSkipChildren, nil
 		case *ast.Link:
-			note(n, n.Destination, false)
+			note(n, classify(n.Destination, false))
 		case *ast.Image:
-			note(n, n.Destination, true)
+			note(n, classify(n.Destination, true))
 			return ast.WalkSkipChildren, nil
+		case *ast.AutoLink:
+			note(n, autoDestination(n, source))
 		case *ast.Heading, *ast.Paragraph, *ast.TextBlock, *extast.TableCell:
 			words += countWords(plain(n, source))
 		}

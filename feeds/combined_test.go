@@ -192,3 +192,55 @@ func TestCombinedFeedsHoldTheirCategories(t *testing.T) {
 		t.Errorf("%d archives", archived)
 	}
 }
+
+func TestCombinations(t *testing.T) {
+	set, err := feeds.Build(loadEmbedded(t), testSite, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	paths := set.Combinations()
+	if want := (1<<7 - 7 - 1) * 3; len(paths) != want {
+		t.Errorf("%d documents, want %d", len(paths), want)
+	}
+	if paths[0] != "/feeds/ai-automation+architecture.rss" {
+		t.Errorf("the first is %s", paths[0])
+	}
+	for _, path := range paths {
+		if canonical, ok := set.Canonical(path); !ok || canonical != path {
+			t.Errorf("%s is not canonical: %s", path, canonical)
+		}
+	}
+	of, err := set.ArchivesOf("/feeds/all.atom")
+	if err != nil || len(of) == 0 || !slices.Contains(set.Archives(), of[0]) {
+		t.Errorf("archives of the feed of all: %v, %v", of, err)
+	}
+	of, err = set.ArchivesOf(paths[len(paths)-1]) // all seven categories
+	if err != nil || len(of) == 0 {
+		t.Fatalf("archives of %s: %v, %v", paths[len(paths)-1], of, err)
+	}
+	if d, err := set.Render(of[0]); err != nil || d.Items == 0 {
+		t.Errorf("%s: %v", of[0], err)
+	}
+	if _, err := set.ArchivesOf("/feeds/fishing.rss"); err == nil {
+		t.Error("a feed that is not has archives")
+	}
+}
+
+func TestKeepChangesNoByte(t *testing.T) {
+	lib := loadEmbedded(t)
+	plain, err := feeds.Build(lib, testSite, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keeping, err := feeds.Build(lib, testSite, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keeping.Keep()
+	a, b := everyDocument(t, plain), everyDocument(t, keeping)
+	for i := range a {
+		if a[i].Hash != b[i].Hash {
+			t.Errorf("%s differs", a[i].Path)
+		}
+	}
+}

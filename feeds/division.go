@@ -10,9 +10,10 @@ import (
 	"github.com/scaledbydesign/insights/content"
 )
 
-// headLimit is how large a head document may be, in bytes: JSON Feed 1.1 finds that
-// fine, and so do readers of the other formats.
-const headLimit = 250_000
+// MaxSize is how large a document should be at most, in bytes: JSON Feed 1.1 finds that
+// fine, and so do readers of the other formats. Only one insight that is larger by
+// itself makes a larger document.
+const MaxSize = 250_000
 
 // spanLimit bounds a span, in bytes of Markdown. Documents are about half as large
 // again, so a head keeps two thirds of what it may hold when a span leaves it
@@ -186,7 +187,7 @@ func (es *entries) headRooms(f Feed) (divided, whole room, err error) {
 			return divided, whole, err
 		}
 		for i := range of.room {
-			of.room[i] = headLimit - taken[i] + alone[i]
+			of.room[i] = MaxSize - taken[i] + alone[i]
 		}
 	}
 	return divided, whole, nil

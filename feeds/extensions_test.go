@@ -90,7 +90,7 @@ func TestPictureOfAnyName(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, e := range parseAtom(t, document(t, build(t, lib, testSite), "/feeds/all.atom").Body).Entries {
+	for _, e := range parse(t, feeds.Atom, document(t, build(t, lib, testSite), "/feeds/all.atom").Body).Entries {
 		if want := "https://example.com/news/insights/images/a%20plan%3F.svg"; e.Title == "Plain" && e.Image != want {
 			t.Errorf("picture %s, want %s", e.Image, want)
 		}

@@ -208,7 +208,7 @@ func TestGeneratorIsNamedAsFarAsItIsKnown(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := parseRSS(t, body).Generator; got != want {
+		if got := parse(t, feeds.RSS, body).Generator; got != want {
 			t.Errorf("%+v is %q, want %q", g, got, want)
 		}
 	}
@@ -273,7 +273,7 @@ func TestReadingTimeIsLeftOutWhereItIsNotKnown(t *testing.T) {
 	if n := strings.Count(string(body), `"_insights"`); n != 1 {
 		t.Errorf("%d _insights, want 1", n)
 	}
-	if e := parseJSON(t, body).Entries[0]; e.Minutes != 4 || !e.Featured {
+	if e := parse(t, feeds.JSON, body).Entries[0]; e.Minutes != 4 || !e.Featured {
 		t.Errorf("%d minutes, featured %t", e.Minutes, e.Featured)
 	}
 }

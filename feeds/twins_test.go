@@ -40,7 +40,7 @@ func TestNewTwinChangesNoOlderOne(t *testing.T) {
 	noon := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	updated := func(fsys fstest.MapFS) map[string]string {
 		times := map[string]string{}
-		for _, e := range parseAtom(t, document(t, build(t, load(t, fsys), testSite), "/feeds/all.atom").Body).Entries {
+		for _, e := range parse(t, feeds.Atom, document(t, build(t, load(t, fsys), testSite), "/feeds/all.atom").Body).Entries {
 			times[e.Title] = e.Updated.Format(time.TimeOnly)
 		}
 		return times
@@ -63,7 +63,7 @@ func TestNewTwinChangesNoOlderOne(t *testing.T) {
 	}
 	// A feed says of an insight what all feeds say of it.
 	set := build(t, load(t, fsys), testSite)
-	if e := parseAtom(t, document(t, set, "/feeds/leadership.atom").Body).Entries[0]; e.Updated.Format(time.TimeOnly) != "12:00:01" {
+	if e := parse(t, feeds.Atom, document(t, set, "/feeds/leadership.atom").Body).Entries[0]; e.Updated.Format(time.TimeOnly) != "12:00:01" {
 		t.Errorf("in its category it is updated %v", e.Updated)
 	}
 }

@@ -113,11 +113,15 @@ func (c *connection) handle(ctx context.Context, t Task) {
 	c.settle(ctx, result)
 	c.learn(outcome, now)
 	refused := outcome.Kind == Permanent || outcome.Kind == Temporary && result.State == Failed
-	if c.OnOutcome != nil && (outcome.Kind == Accepted || refused) {
-		if refused {
-			c.store(ctx) // before what it leads to
+	switch {
+	case c.Feedback == nil:
+	case refused:
+		c.store(ctx) // before what it leads to
+		if err := c.Feedback.HandleRefusal(ctx, t.Ref, outcome); err != nil {
+			c.Feedback.Log.ErrorContext(ctx, "a refusal could not be recorded", "mail", t.Ref, "error", err)
 		}
-		c.OnOutcome(ctx, t.Ref, outcome)
+	case outcome.Kind == Accepted && t.Ref.Digest != 0:
+		c.Feedback.NoteDelivered(t.Ref.Digest)
 	}
 	if outcome.Broken {
 		c.close()

@@ -30,9 +30,10 @@ type Worker struct {
 	// Wake, when set, returns a channel that is closed at the next change of the
 	// database, so that new work is seen at once rather than within a second.
 	Wake func() <-chan struct{}
-	// OnOutcome, when set, is told of each mail that a mail server took, refused for
-	// good, or put off until it was too late.
-	OnOutcome func(ctx context.Context, ref Ref, o Outcome)
+	// Feedback, when set, handles what mail servers say of each email in our own
+	// sessions: that they took it, refused it for good, or put it off until it was too
+	// late.
+	Feedback *Feedback
 	// OnDone, when set, is told of each digest that is done.
 	OnDone func(digest int64)
 }

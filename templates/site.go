@@ -6,52 +6,52 @@ import "github.com/scaledbydesign/insights/content"
 // from the section "site" of the configuration; [DefaultSite] has what stands
 // there when a key is left out.
 type Site struct {
-	BaseURL       string `yaml:"base_url"`       // absolute, no slash at its end
-	Title         string `yaml:"title"`          // of the site and of the feed of all insights
-	Heading       string `yaml:"heading"`        // of the index, and its name in the header
-	Description   string `yaml:"description"`    // one sentence
-	Language      string `yaml:"language"`       // BCP 47
-	TimeZone      string `yaml:"time_zone"`      // IANA name; of dates without a time
-	Author        string `yaml:"author"`         // of insights that name none
-	Owner         string `yaml:"owner"`          // who publishes, as in the header
-	OwnerURL      string `yaml:"owner_url"`      // their main site
-	Tagline       string `yaml:"tagline"`        // beside the owner's name in the footer
-	Contact       string `yaml:"contact"`        // e-mail address shown in the footer; may be empty
-	PostalAddress string `yaml:"postal_address"` // shown in mails; may be empty
-	Copyright     string `yaml:"copyright"`      // the footer's last line
-	Authority     string `yaml:"authority"`      // of feed ids, "example.com,2025" (RFC 4151); set once, never changed
+	BaseURL       string `yaml:"base_url" doc:"Address of the site, without a slash at its end; every link starts with it."`
+	Title         string `yaml:"title" doc:"Title of the site, and of the feed of all insights."`
+	Heading       string `yaml:"heading" doc:"Heading of the index, and its name in the header."`
+	Description   string `yaml:"description" doc:"One sentence about the site."`
+	Language      string `yaml:"language" doc:"Language of the site, as a BCP 47 tag."`
+	TimeZone      string `yaml:"time_zone" doc:"Time zone of the site, an IANA name: of dates without a time, and of times in emails."`
+	Author        string `yaml:"author" doc:"Author of insights that name none."`
+	Owner         string `yaml:"owner" doc:"Who publishes the site, as the header shows it."`
+	OwnerURL      string `yaml:"owner_url" doc:"Address of the owner's main site."`
+	Tagline       string `yaml:"tagline" doc:"What stands beside the owner's name in the footer."`
+	Contact       string `yaml:"contact" doc:"Email address in the footer. Empty: none."`
+	PostalAddress string `yaml:"postal_address" doc:"Postal address in emails, which many laws require. Empty: none."`
+	Copyright     string `yaml:"copyright" doc:"Last line of the footer."`
+	Authority     string `yaml:"authority" doc:"What the ids in feeds begin with (RFC 4151), such as example.com,2025. Set it once and never change it: feed readers would see every insight as new."`
 	Links         Links  `yaml:"links"`
 
-	Categories []content.Category `yaml:"categories"` // in the order shown
+	Categories []content.Category `yaml:"categories" doc:"Categories of insights, in the order in which they are shown."`
 }
 
 // Links are the ways from the site to the rest of the owner's.
 type Links struct {
-	Navigation []Link       `yaml:"navigation"`
+	Navigation []Link       `yaml:"navigation" doc:"Links in the header."`
 	Action     Link         `yaml:"action"`     // the button at the end of the navigation
-	Footer     []Column     `yaml:"footer"`     // columns of links
+	Footer     []Column     `yaml:"footer" doc:"Columns of links in the footer."`
 	AfterList  CallToAction `yaml:"after_list"` // under a list of insights and under an insight
 	Closing    CallToAction `yaml:"closing"`    // above the footer of every page
 }
 
 // Link is a label with where it leads: an absolute URL, or a path of this site.
 type Link struct {
-	Label string `yaml:"label"`
-	URL   string `yaml:"url"`
+	Label string `yaml:"label" doc:"What the link says."`
+	URL   string `yaml:"url" doc:"Where it leads: an absolute URL, or a path of this site."`
 }
 
 // Column is one titled group of links in the footer.
 type Column struct {
-	Title string `yaml:"title"`
-	Links []Link `yaml:"links"`
+	Title string `yaml:"title" doc:"Heading of the column."`
+	Links []Link `yaml:"links" doc:"Its links."`
 }
 
 // CallToAction asks the reader for one thing. Without a heading it is not shown.
 type CallToAction struct {
-	Heading string `yaml:"heading"`
-	Text    string `yaml:"text"`
-	Label   string `yaml:"label"` // of the button
-	URL     string `yaml:"url"`
+	Heading string `yaml:"heading" doc:"What the reader is asked; empty: it is not shown."`
+	Text    string `yaml:"text" doc:"A sentence under the heading."`
+	Label   string `yaml:"label" doc:"What the button says."`
+	URL     string `yaml:"url" doc:"Where the button leads."`
 }
 
 // DefaultSite is the site of ScaledByDesign, all but its BaseURL.

@@ -7,13 +7,13 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/scaledbydesign/insights/cmd/insights/internal/web"
+	"github.com/scaledbydesign/insights/cmd/insights/internal/app"
+	"github.com/scaledbydesign/insights/cmd/insights/internal/config"
+	"github.com/scaledbydesign/insights/cmd/insights/internal/console"
 	"github.com/scaledbydesign/insights/content"
-	"github.com/scaledbydesign/insights/feeds"
-	"github.com/scaledbydesign/insights/templates"
 )
 
-func (p *program) buildCommand() *cobra.Command {
+func buildCommand(p *program) *cobra.Command {
 	var combined, dryRun bool
 	cmd := &cobra.Command{
 		Use: "build DIR", Short: "Write the site and all feeds as static files", Args: cobra.ExactArgs(1),
@@ -24,17 +24,17 @@ needs site.base_url and nothing else; there is no sign-up and no digest in it.
 DIR is replaced in one step. It must be new, empty, or made by an earlier build;
 files that others put there stay. What is unchanged keeps its time.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := p.configHere(cmd.Context())
+			pub, err := p.publication(cmd.Context())
 			if err != nil {
 				return err
 			}
 			switch {
-			case c.followed:
-				p.out.note("links lead to %s, as insights dev in this folder has it; to publish, set INSIGHTS_SITE_BASE_URL", c.Site.BaseURL)
-			case c.explicit["site.base_url"] == byDefault:
-				return unusable(errors.New("site.base_url is not set, and every link needs it: INSIGHTS_SITE_BASE_URL=https://insights.example.com, or in insights.yaml"))
+			case pub.Followed:
+				p.out.Note("links lead to %s, as insights dev in this folder has it; to publish, set INSIGHTS_SITE_BASE_URL", pub.Config.Site.BaseURL)
+			case pub.Config.Origin("site.base_url") == config.ByDefault:
+				return &app.Unusable{Err: errors.New("site.base_url is not set, and every link needs it: INSIGHTS_SITE_BASE_URL=https://insights.example.com, or in insights.yaml")}
 			}
-			return p.build(cmd.Context(), &c, args[0], combined, dryRun)
+			return build(cmd.Context(), p.out, pub, args[0], combined, dryRun)
 		},
 	}
 	cmd.Flags().BoolVar(&combined, "combined", false, "feeds of several categories, too: every combination")
@@ -42,64 +42,26 @@ files that others put there stay. What is unchanged keeps its time.`,
 	return cmd
 }
 
-// maxCombined is of how many categories every combination is written: each more
-// doubles the number of feeds.
-const maxCombined = 12
-
-func (p *program) build(ctx context.Context, c *Config, dir string, combined, dryRun bool) error {
+func build(ctx context.Context, out *console.Console, pub *app.Publication, dir string, combined, dryRun bool) error {
 	began := time.Now()
-	lib, err := c.library(nil)
-	if err != nil {
-		return unreadable(err)
-	}
-	site, set, err := c.staticSite(lib)
+	lib, err := pub.Library()
 	if err != nil {
 		return err
 	}
-	if combined {
-		n := len(lib.Categories())
-		if n > maxCombined {
-			return usageError("%d categories have %s combinations; --combined writes those of %d at most", n, thousands(1<<n-n-1), maxCombined)
-		}
-		documents := len(set.Combinations())
-		p.out.note("feeds of several categories: %s in %s, and their archives", count(documents/len(feeds.Formats()), "combination"), count(documents, "document"))
+	if n := len(lib.Categories()); combined && n > app.MaxCombined {
+		return usageError("%d categories have %s combinations; --combined writes those of %d at most", n, console.Thousands(1<<n-n-1), app.MaxCombined)
 	}
-	folder, err := openBuildFolder(ctx, dir, dryRun, p.out.note)
+	b := app.Build{Dir: dir, Combined: combined, DryRun: dryRun, Note: out.Note, Combinations: func(combinations, documents int) {
+		out.Note("feeds of several categories: %s in %s, and their archives", console.Count(combinations, "combination"), console.Count(documents, "document"))
+	}}
+	report, err := pub.Build(ctx, lib, &b)
 	if err != nil {
-		return unwritable(dir, err)
+		return err
 	}
-	if err = site.Copy(ctx, combined, folder.add); err == nil {
-		err = folder.finish()
-	}
-	if err := errors.Join(err, folder.close()); err != nil {
-		return unwritable(dir, err)
-	}
-	return p.reportBuild(c, lib, folder, time.Since(began), dryRun)
+	return reportBuild(out, &pub.Config, lib, b.Dir, report, time.Since(began), dryRun)
 }
 
-// staticSite is the site with nothing behind it but files.
-func (c *Config) staticSite(lib *content.Library) (*web.Site, *feeds.Set, error) {
-	set, err := feeds.Build(lib, c.feedSite(), nil)
-	if err != nil {
-		return nil, nil, unusable(err)
-	}
-	set.Keep()
-	override, err := c.templatesFS()
-	if err != nil {
-		return nil, nil, err
-	}
-	pages, err := templates.NewPages(override)
-	if err != nil {
-		return nil, nil, unusable(err)
-	}
-	site, err := web.New(web.Config{
-		Site: c.Site, Pages: pages, FeedSite: c.feedSite(), Static: true,
-		Library: func() *content.Library { return lib }, Feeds: func() *feeds.Set { return set },
-	})
-	return site, set, err
-}
-
-func (p *program) reportBuild(c *Config, lib *content.Library, folder *buildFolder, took time.Duration, dryRun bool) error {
+func reportBuild(out *console.Console, c *config.Config, lib *content.Library, dir string, report app.BuildReport, took time.Duration, dryRun bool) error {
 	drafts, scheduled := 0, 0
 	for _, in := range lib.All() {
 		switch stateOf(lib, in) {
@@ -109,17 +71,16 @@ func (p *program) reportBuild(c *Config, lib *content.Library, folder *buildFold
 			scheduled++
 		}
 	}
-	report := folder.report
-	done, err := p.out.document(struct {
+	done, err := out.Document(struct {
 		Dir     string `json:"dir"`
 		BaseURL string `json:"base_url"`
-		buildReport
+		app.BuildReport
 		Drafts    int        `json:"drafts"`
 		Scheduled int        `json:"scheduled"`
 		Next      *time.Time `json:"next"` // when the first of those scheduled is due
 		Seconds   float64    `json:"seconds"`
 		DryRun    bool       `json:"dry_run"`
-	}{folder.dir, c.Site.BaseURL, report, drafts, scheduled, stamp(lib.Next()), took.Seconds(), dryRun})
+	}{dir, c.Site.BaseURL, report, drafts, scheduled, console.Stamp(lib.Next()), took.Seconds(), dryRun})
 	if done {
 		return err
 	}
@@ -127,14 +88,14 @@ func (p *program) reportBuild(c *Config, lib *content.Library, folder *buildFold
 	if dryRun {
 		wrote = "would write"
 	}
-	p.out.line("%s %s of %s\nat %s into %s in %.1f s:\n%s files, %s KB: %s new, %s changed, %s unchanged, %s removed, %s of others",
-		wrote, count(len(lib.Insights()), "insight"), c.Site.Title, c.Site.BaseURL, folder.dir, took.Seconds(), thousands(report.Files), thousands(int(report.Bytes+1023)/1024),
-		thousands(report.New), thousands(report.Changed), thousands(report.Unchanged), thousands(report.Removed), thousands(report.Kept))
+	out.Line("%s %s of %s\nat %s into %s in %.1f s:\n%s files, %s KB: %s new, %s changed, %s unchanged, %s removed, %s of others",
+		wrote, console.Count(len(lib.Insights()), "insight"), c.Site.Title, c.Site.BaseURL, dir, took.Seconds(), console.Thousands(report.Files), console.Thousands(int(report.Bytes+1023)/1024),
+		console.Thousands(report.New), console.Thousands(report.Changed), console.Thousands(report.Unchanged), console.Thousands(report.Removed), console.Thousands(report.Kept))
 	if drafts > 0 {
-		p.out.line("left out: %s", count(drafts, "draft"))
+		out.Line("left out: %s", console.Count(drafts, "draft"))
 	}
 	if scheduled > 0 {
-		p.out.line("left out: %s in the future; build again at %s, when the first is due", count(scheduled, "insight"), moment(lib.Next(), c.zone()))
+		out.Line("left out: %s in the future; build again at %s, when the first is due", console.Count(scheduled, "insight"), console.Moment(lib.Next(), c.Zone()))
 	}
 	return nil
 }

@@ -1,21 +1,17 @@
 package main
 
 import (
-	"bytes"
-	"context"
 	"fmt"
-	"mime"
-	"net/mail"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"github.com/scaledbydesign/insights/cmd/insights/internal/database"
-	"github.com/scaledbydesign/insights/cmd/insights/internal/web"
-	"github.com/scaledbydesign/insights/newsletter"
+	"github.com/scaledbydesign/insights/cmd/insights/internal/app"
+	"github.com/scaledbydesign/insights/cmd/insights/internal/config"
+	"github.com/scaledbydesign/insights/cmd/insights/internal/console"
 )
 
-func (p *program) devCommand() *cobra.Command {
+func devCommand(p *program) *cobra.Command {
 	return &cobra.Command{
 		Use: "dev", Short: "Try it out here: site, feeds, sign-up and an inbox page", Args: cobra.NoArgs,
 		Long: `Serve the site on loopback with live reload, and keep every mail in an inbox
@@ -27,24 +23,24 @@ in this folder. Its links lead to the address it listens on.`,
 			if err != nil {
 				return err
 			}
-			if c.explicit["site.base_url"] != byVariable {
+			if c.Origin("site.base_url") != config.InVariable {
 				c.Site.BaseURL = "http://" + c.Listen // the file's is for production
 			}
-			c.Limits = LimitsConfig{} // whoever tries it signs up again and again
-			return p.daemon(cmd.Context(), &c, database.Development)
+			c.Limits = config.Limits{} // whoever tries it signs up again and again
+			return runDaemon(cmd.Context(), p, c, app.Development, func(d *app.Daemon) { welcome(p.out, d) })
 		},
 	}
 }
 
 // welcome says on one screen where everything is.
-func (p *program) welcome(d *daemon) {
-	base := d.config.Site.BaseURL
+func welcome(out *console.Console, d *app.Daemon) {
+	a := d.App()
+	base := a.Config.Site.BaseURL
 	source := "inside the binary; for your own: INSIGHTS_CONTENT_DIR"
-	if dir := d.config.Content.Dir; dir != "" {
+	if dir := a.Config.Content.Dir; dir != "" {
 		source = "reloaded when a file is saved, from\n            " + dir
 	}
-	n := len(d.live.Current().Insights())
-	fmt.Fprintf(p.out.stderr, `
+	fmt.Fprintf(out.Err, `
 Insights %s is running.
 
   Site      %s/
@@ -62,41 +58,5 @@ A first digest: sign up, confirm in the inbox, then in a second terminal here:
 
 Not installed? Write: go run ./cmd/insights digest …     Ctrl-C stops it.
 
-`, version, base, base, base, base, count(n, "insight"), source, strings.TrimPrefix(d.db.String(), "sqlite:"))
-}
-
-// inbox shows the mails that development keeps.
-type inbox struct{ db *database.DB }
-
-func (i inbox) Messages(ctx context.Context) ([]web.InboxMessage, error) {
-	mails, err := i.db.InboxMails(ctx)
-	if err != nil {
-		return nil, err
-	}
-	messages := make([]web.InboxMessage, len(mails))
-	for n, m := range mails {
-		messages[n] = web.InboxMessage{ID: m.ID, To: m.Recipient, At: m.At, Subject: subjectOf(m.Message)}
-	}
-	return messages, nil
-}
-
-func (i inbox) Message(ctx context.Context, id int64) ([]byte, error) {
-	m, ok, err := i.db.InboxMail(ctx, id)
-	if err == nil && !ok {
-		err = fmt.Errorf("mail %d: %w", id, newsletter.ErrNotFound)
-	}
-	return m.Message, err
-}
-
-// subjectOf reads the subject from the start of a message.
-func subjectOf(message []byte) string {
-	m, err := mail.ReadMessage(bytes.NewReader(message))
-	if err != nil {
-		return ""
-	}
-	subject, err := new(mime.WordDecoder).DecodeHeader(m.Header.Get("Subject"))
-	if err != nil {
-		return m.Header.Get("Subject")
-	}
-	return subject
+`, app.Version, base, base, base, base, console.Count(d.Visible(), "insight"), source, strings.TrimPrefix(a.Database, "sqlite:"))
 }

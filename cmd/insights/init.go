@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	_ "embed"
 	"errors"
 	"fmt"
@@ -12,6 +13,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/scaledbydesign/insights/cmd/insights/internal/app"
+	"github.com/scaledbydesign/insights/cmd/insights/internal/config"
+	"github.com/scaledbydesign/insights/cmd/insights/internal/console"
 	"github.com/scaledbydesign/insights/content"
 	"github.com/scaledbydesign/insights/templates"
 )
@@ -19,7 +23,7 @@ import (
 //go:embed dist/insights.example.yaml
 var exampleConfig []byte
 
-func (p *program) initCommand() *cobra.Command {
+func initCommand(p *program) *cobra.Command {
 	var withTemplates, withDKIM, dryRun bool
 	cmd := &cobra.Command{
 		Use: "init [DIR]", Short: "Write a first insights.yaml and a folder of insights", Args: cobra.MaximumNArgs(1),
@@ -34,9 +38,9 @@ func (p *program) initCommand() *cobra.Command {
 				return err
 			}
 			if !withDKIM {
-				return p.writeNew(dir, files, dryRun)
+				return writeNew(p.out, dir, files, dryRun)
 			}
-			return p.initDKIM(dir, files, dryRun)
+			return initDKIM(p.out, dir, files, dryRun)
 		},
 	}
 	cmd.Flags().BoolVar(&withDKIM, "dkim", false, "also make keys that mails are signed with, and print their DNS records")
@@ -57,7 +61,7 @@ func initialFiles(withTemplates bool) ([]newFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	files := []newFile{{name: defaultConfigFile, data: exampleConfig}, {name: filepath.Join("content", name), data: draft}}
+	files := []newFile{{name: config.DefaultFile, data: exampleConfig}, {name: filepath.Join("content", name), data: draft}}
 	if !withTemplates {
 		return files, nil
 	}
@@ -74,7 +78,7 @@ func initialFiles(withTemplates bool) ([]newFile, error) {
 }
 
 // writeNew creates files in dir, all or none: it looks first whether one exists.
-func (p *program) writeNew(dir string, files []newFile, dryRun bool) error {
+func writeNew(out *console.Console, dir string, files []newFile, dryRun bool) error {
 	existing := ""
 	for _, f := range files {
 		if _, err := os.Lstat(filepath.Join(dir, f.name)); err == nil {
@@ -96,7 +100,7 @@ func (p *program) writeNew(dir string, files []newFile, dryRun bool) error {
 		}
 		written = append(written, path)
 	}
-	if done, err := p.out.document(map[string]any{"written": written, "dry_run": dryRun}); done {
+	if done, err := out.Document(map[string]any{"written": written, "dry_run": dryRun}); done {
 		return err
 	}
 	verb := "wrote"
@@ -104,8 +108,30 @@ func (p *program) writeNew(dir string, files []newFile, dryRun bool) error {
 		verb = "would write"
 	}
 	for _, path := range written {
-		p.out.line("%s %s", verb, path)
+		out.Line("%s %s", verb, path)
 	}
+	return nil
+}
+
+// initDKIM writes the first files, and keys beside them.
+func initDKIM(out *console.Console, dir string, files []newFile, dryRun bool) error {
+	c := config.Default()
+	c.Mail.From = "insights@example.com"
+	text, keys, err := app.NewSigningKeys(&c)
+	if err != nil {
+		return err
+	}
+	for i := range files {
+		if files[i].name == config.DefaultFile {
+			files[i].data = bytes.Replace(files[i].data, []byte("    # key: dkim.pem    #"), []byte("    key: dkim.pem      #"), 1)
+		}
+	}
+	if err := writeNew(out, dir, append(files, newFile{name: defaultKeyFile, data: text, mode: 0o600}), dryRun); err != nil || out.JSON || dryRun {
+		return err
+	}
+	out.Line("")
+	showRecords(out, keys)
+	out.Line("example.com stands for the domain of mail.from: once it is set, insights key list\nprints the records with it.")
 	return nil
 }
 

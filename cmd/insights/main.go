@@ -5,16 +5,17 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/signal"
 	"strings"
 	"syscall"
 	_ "time/tzdata" // time zones on machines that have none installed
 
-	"github.com/scaledbydesign/insights/cmd/insights/internal/database"
-	"github.com/scaledbydesign/insights/newsletter"
+	"github.com/scaledbydesign/insights/cmd/insights/internal/app"
+	"github.com/scaledbydesign/insights/cmd/insights/internal/config"
+	"github.com/scaledbydesign/insights/cmd/insights/internal/console"
 )
 
 func main() {
@@ -28,22 +29,23 @@ func main() {
 // The error has been shown to the user when run returns it.
 func run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	p := &program{
-		env: environment(environ), stdin: stdin, out: output{stdout: &result{Writer: stdout}, stderr: stderr},
+		env: environment(environ),
+		out: &console.Console{In: stdin, Out: &console.Output{Writer: stdout}, Err: stderr},
 	}
-	root := p.rootCommand()
+	root := rootCommand(p)
 	root.SetArgs(args)
 	root.SetIn(stdin)
-	root.SetOut(p.out.stdout)
+	root.SetOut(p.out.Out)
 	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
 	if err == nil {
-		err = p.out.stdout.err
+		err = p.out.Out.Failed
 	}
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
 		err = errors.New("interrupted")
 	}
-	if err != nil && !isSilent(err) {
-		p.out.problem("insights: %s", strings.TrimPrefix(err.Error(), "insights: "))
+	if err != nil && !isShown(err) {
+		p.out.Problem("insights: %s", strings.TrimPrefix(err.Error(), "insights: "))
 	}
 	return err
 }
@@ -51,63 +53,36 @@ func run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, s
 // program is what every command shares: its surroundings and its global flags.
 type program struct {
 	env        map[string]string
-	stdin      io.Reader
-	out        output
+	out        *console.Console
 	configFile string // --config
 }
 
-// Exit codes. Scripts rely on them.
-const (
-	exitFailed   = 1 // it was tried and failed
-	exitUsage    = 2 // wrong words, or it would have to ask and can't
-	exitProblems = 3 // a check found problems
-	exitPartly   = 4 // done in part, or needs a person
-	exitLocked   = 5 // another process holds what this needs
-	exitUnusable = 6 // configuration or database can't be used
-)
+// config reads the configuration.
+func (p *program) config() (config.Config, error) { return config.Read(p.configFile, p.env) }
 
-// coded is an error with the exit code it means.
-type coded struct {
-	error
-	code   int
-	silent bool // what is wrong has been shown already
+// publication opens what is published. It needs no database.
+func (p *program) publication(ctx context.Context) (*app.Publication, error) {
+	c, err := p.config()
+	if err != nil {
+		return nil, err
+	}
+	return app.OpenPublication(ctx, c)
 }
 
-func (c *coded) Unwrap() error { return c.error }
-
-func usageError(format string, args ...any) error {
-	return &coded{fmt.Errorf(format, args...), exitUsage, false}
-}
-
-func unusable(err error) error {
-	if err == nil {
-		return nil
+// withApp runs fn with an open App.
+func withApp(ctx context.Context, p *program, fn func(*app.App) error) error {
+	c, err := p.config()
+	if err != nil {
+		return err
 	}
-	return &coded{err, exitUnusable, false}
-}
-
-func isSilent(err error) bool {
-	c, ok := errors.AsType[*coded](err)
-	return ok && c.silent
-}
-
-// exitCode is the one place where errors become exit codes.
-func exitCode(err error) int {
-	if err == nil {
-		return 0
+	// For what happens beside a command's result.
+	log := slog.New(slog.NewTextHandler(p.out.Err, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	a, err := app.Open(ctx, c, log)
+	if err != nil {
+		return err
 	}
-	if c, ok := errors.AsType[*coded](err); ok {
-		return c.code
-	}
-	switch {
-	case errors.Is(err, database.ErrLocked):
-		return exitLocked
-	case errors.Is(err, database.ErrNewer), errors.Is(err, database.ErrOld):
-		return exitUnusable
-	case errors.Is(err, newsletter.ErrOtherLibrary):
-		return exitPartly
-	}
-	return exitFailed
+	defer a.Close()
+	return fn(a)
 }
 
 // environment turns "KEY=value" lines into a map.

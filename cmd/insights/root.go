@@ -1,15 +1,13 @@
 package main
 
 import (
-	"context"
-	"log/slog"
 	"strings"
 
 	"github.com/spf13/cobra"
 )
 
 // rootCommand is the tree of commands: nouns, then verbs.
-func (p *program) rootCommand() *cobra.Command {
+func rootCommand(p *program) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "insights",
 		Short:         "Publish a folder of articles as a site, feeds and e-mail digests",
@@ -18,7 +16,7 @@ func (p *program) rootCommand() *cobra.Command {
 		Args:          cobra.NoArgs,
 	}
 	root.PersistentFlags().StringVar(&p.configFile, "config", "", "configuration `file` (default insights.yaml, if there is one)")
-	root.PersistentFlags().BoolVar(&p.out.json, "json", false, "print one JSON document")
+	root.PersistentFlags().BoolVar(&p.out.JSON, "json", false, "print one JSON document")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError("%v; see: %s --help", err, cmd.CommandPath())
 	})
@@ -29,9 +27,9 @@ func (p *program) rootCommand() *cobra.Command {
 			root.AddCommand(c)
 		}
 	}
-	add("run", p.devCommand(), p.initCommand(), p.serveCommand(), p.buildCommand(), p.statusCommand())
-	add("staff", p.contentCommand(), p.feedCommand(), p.digestCommand(), p.deliveryCommand(), p.subscriberCommand(), p.suppressCommand(), p.bounceCommand())
-	add("operate", p.dbCommand(), p.configCommand(), p.keyCommand(), p.versionCommand())
+	add("run", devCommand(p), initCommand(p), serveCommand(p), buildCommand(p), statusCommand(p))
+	add("staff", contentCommand(p), feedCommand(p), digestCommand(p), deliveryCommand(p), subscriberCommand(p), suppressCommand(p), bounceCommand(p))
+	add("operate", dbCommand(p), configCommand(p), keyCommand(p), versionCommand(p))
 	root.SetCompletionCommandGroupID("operate")
 	root.SetHelpCommandGroupID("operate")
 	root.InitDefaultCompletionCmd()
@@ -74,7 +72,7 @@ func usageErrors(cmd *cobra.Command) {
 			for _, c := range cmd.Commands() {
 				names = append(names, c.Name())
 			}
-			return usageError("there is no command %q; see: %s --help%s", cmd.CommandPath()+" "+args[0], cmd.CommandPath(), suggestion(args[0], names))
+			return usageError("there is no command %q; see: %s --help%s", cmd.CommandPath()+" "+args[0], cmd.CommandPath(), didYouMean(args[0], names))
 		}
 	}
 	for _, c := range cmd.Commands() {
@@ -87,24 +85,4 @@ func noun(use, short string, verbs ...*cobra.Command) *cobra.Command {
 	cmd := &cobra.Command{Use: use, Short: short}
 	cmd.AddCommand(verbs...)
 	return cmd
-}
-
-// log is for what happens beside a command's result.
-func (p *program) log() *slog.Logger {
-	return slog.New(slog.NewTextHandler(p.out.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-}
-
-// daemonLog is for what a daemon does.
-func (p *program) daemonLog() *slog.Logger {
-	return slog.New(slog.NewTextHandler(p.out.stderr, nil))
-}
-
-// withNewsroom runs fn with an open newsroom.
-func (p *program) withNewsroom(ctx context.Context, fn func(*newsroom) error) error {
-	n, err := p.newsroom(ctx)
-	if err != nil {
-		return err
-	}
-	defer n.db.Close()
-	return fn(n)
 }

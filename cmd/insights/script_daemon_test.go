@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/scaledbydesign/insights/cmd/insights/internal/config"
 )
 
 // process is a daemon that a script has started.
@@ -83,9 +85,11 @@ func startDaemon(ts *testscript.TestScript, neg bool, args []string) {
 // environmentOf is the script's environment, as far as the program reads it.
 func environmentOf(ts *testscript.TestScript) []string {
 	env := []string{"PATH=" + os.Getenv("PATH"), "TZ=" + ts.Getenv("TZ"), "GOCOVERDIR=" + ts.Getenv("GOCOVERDIR")}
-	var c Config
-	for _, k := range keys(&c) {
-		for _, name := range []string{variable(k.path), variable(k.path) + "_FILE"} {
+	for _, k := range config.Keys() {
+		if k.Variable == "" {
+			continue
+		}
+		for _, name := range []string{k.Variable, k.Variable + "_FILE"} {
 			if value := ts.Getenv(name); value != "" {
 				env = append(env, name+"="+value)
 			}

@@ -5,12 +5,11 @@ import (
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"github.com/scaledbydesign/insights/cmd/insights/internal/app"
 )
 
-// version is the release. The build adds its commit.
-const version = "0.1.0"
-
-func (p *program) versionCommand() *cobra.Command {
+func versionCommand(p *program) *cobra.Command {
 	return &cobra.Command{
 		Use: "version", Short: "Show the version", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -22,13 +21,13 @@ func (p *program) versionCommand() *cobra.Command {
 					}
 				}
 			}
-			if done, err := p.out.document(map[string]string{"version": version, "commit": commit, "go": runtime.Version()}); done {
+			if done, err := p.out.Document(map[string]string{"version": app.Version, "commit": commit, "go": runtime.Version()}); done {
 				return err
 			}
 			if commit != "" {
 				commit = ", commit " + commit[:min(12, len(commit))]
 			}
-			p.out.line("insights %s%s, %s", version, commit, runtime.Version())
+			p.out.Line("insights %s%s, %s", app.Version, commit, runtime.Version())
 			return nil
 		},
 	}

@@ -242,13 +242,7 @@ func blockedMails(w *world) {
 		return accepted
 	}}
 	worker := w.worker(&s)
-	worker.OnOutcome = func(ctx context.Context, ref newsletter.Ref, o newsletter.Outcome) {
-		if o.Kind == newsletter.Accepted {
-			r.NoteDelivered(ref.Digest)
-			return
-		}
-		w.check(r.HandleRefusal(ctx, ref, o))
-	}
+	worker.Feedback = r
 	stop := w.start(worker)
 	time.Sleep(time.Minute)
 	stop()
@@ -405,11 +399,7 @@ func refusedInSession(w *world) {
 	}}
 	worker := w.worker(&s)
 	worker.Retry = newsletter.Retry{First: time.Second, Most: 4 * time.Second, Deadline: 30 * time.Second}
-	worker.OnOutcome = func(ctx context.Context, ref newsletter.Ref, o newsletter.Outcome) {
-		if o.Kind != newsletter.Accepted {
-			w.check(r.HandleRefusal(ctx, ref, o))
-		}
-	}
+	worker.Feedback = r
 	stop := w.start(worker)
 	time.Sleep(time.Minute)
 	stop()

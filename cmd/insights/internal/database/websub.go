@@ -149,25 +149,17 @@ func (w *WebSub) Recover(ctx context.Context) error {
 	})
 }
 
-// HubStatus is how a hub's subscriptions stand.
-type HubStatus struct {
-	Subscriptions int `json:"subscriptions"`
-	Requests      int `json:"requests"` // not verified yet
-	Behind        int `json:"behind"`   // subscriptions that lack the current content of their topic
-}
-
 // lacking is a subscription that lacks the current content of its topic.
 const lacking = "version <> target AND target <> ''"
 
-// Status reads how the hub's subscriptions stand.
-func (w *WebSub) Status(ctx context.Context) (s HubStatus, err error) {
+// Status implements websub.StatusStore.
+func (w *WebSub) Status(ctx context.Context) (s websub.HubStatus, err error) {
 	err = w.db.reader.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM websub_subscriptions WHERE expires_at > ?1), (SELECT count(*) FROM websub_requests),
 		(SELECT count(*) FROM websub_subscriptions WHERE expires_at > ?1 AND `+lacking+`)`, now()).Scan(&s.Subscriptions, &s.Requests, &s.Behind)
 	return s, explain(err)
 }
 
-// PushNow makes every subscription due that lacks the current content of its
-// topic, also those given up, and returns how many there are.
+// PushNow implements websub.StatusStore.
 func (w *WebSub) PushNow(ctx context.Context) (n int, err error) {
 	err = w.db.write(ctx, func(tx *sql.Tx) error {
 		changed, err := affected(tx.ExecContext(ctx, "UPDATE websub_subscriptions SET attempts = 0, due_at = ?1 WHERE expires_at > ?1 AND "+lacking, now()))

@@ -21,6 +21,7 @@ import (
 	"github.com/scaledbydesign/insights/cmd/insights/internal/web"
 	"github.com/scaledbydesign/insights/content"
 	"github.com/scaledbydesign/insights/feeds"
+	"github.com/scaledbydesign/insights/feeds/feedstest"
 	"github.com/scaledbydesign/insights/templates"
 )
 
@@ -326,5 +327,23 @@ func TestPagesAreEncodedToo(t *testing.T) {
 	private := f.get("/subscribe", "Accept-Encoding", "gzip")
 	if private.Header.Get("Content-Encoding") != "" || bytes.Contains([]byte(bodyOf(t, private)), []byte{0x1f, 0x8b}) {
 		t.Error("a page with a secret was encoded: its length would tell of it (BREACH)")
+	}
+}
+
+func TestServedDocumentsHaveNoFault(t *testing.T) {
+	f := newFixture(t, long(), nil)
+	f.sendDigest(1)
+	var documents []*feeds.Document
+	for _, path := range everyDocument(t, f.set) {
+		format, err := feeds.ParseFormat(strings.TrimPrefix(path[strings.LastIndex(path, "."):], "."))
+		if err != nil || strings.Count(path, "/") < 2 && !strings.HasPrefix(path, "/digests.") {
+			continue // the OPML file, and addresses that programs try, where a document has another path
+		}
+		documents = append(documents, &feeds.Document{Path: path, Format: format, Body: []byte(bodyOf(t, f.get(path)))})
+	}
+	for _, fault := range feedstest.Lint(base, documents) {
+		if !strings.Contains(fault, "names a document that does not exist: "+base+"/feeds/engineering+infrastructure/") { // the second and third archive
+			t.Error(fault)
+		}
 	}
 }

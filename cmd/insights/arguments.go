@@ -1,0 +1,159 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/scaledbydesign/insights/cmd/insights/internal/app"
+	"github.com/scaledbydesign/insights/cmd/insights/internal/config"
+	"github.com/scaledbydesign/insights/cmd/insights/internal/console"
+	"github.com/scaledbydesign/insights/content"
+	"github.com/scaledbydesign/insights/newsletter"
+	"github.com/scaledbydesign/insights/subscribers"
+)
+
+// parseAddress reads an address a person wrote.
+func parseAddress(word string) (subscribers.Address, error) {
+	a, err := subscribers.ParseAddress(word)
+	if err != nil {
+		return a, usageError("%q: %v", word, err)
+	}
+	return a, nil
+}
+
+// parseCategory turns the slug or name a person wrote into a slug; "" stays "".
+func parseCategory(c *config.Config, word string) (string, error) {
+	if word == "" {
+		return "", nil
+	}
+	for _, category := range c.Site.Categories {
+		if word == category.Slug || word == category.Name {
+			return category.Slug, nil
+		}
+	}
+	return "", usageError("there is no category %q%s", word, didYouMean(word, c.CategorySlugs()))
+}
+
+// parsePreferences reads what staff wrote; no category means all of them.
+func parsePreferences(c *config.Config, cadence string, categories []string) (subscribers.Preferences, error) {
+	parsed, err := subscribers.ParseCadence(cadence)
+	if err != nil {
+		return subscribers.Preferences{}, usageError("%v", err)
+	}
+	p := subscribers.Preferences{Cadence: parsed}
+	for _, word := range categories {
+		slug, err := parseCategory(c, strings.TrimSpace(word))
+		if err != nil {
+			return p, err
+		}
+		if slug != "" {
+			p.Categories = append(p.Categories, slug)
+		}
+	}
+	if len(p.Categories) == 0 {
+		p.Categories = c.CategorySlugs()
+	}
+	return p, nil
+}
+
+func parseFilter(c *config.Config, status, cadence, category string) (f subscribers.Filter, err error) {
+	if status != "" {
+		if f.Status, err = subscribers.ParseStatus(status); err != nil {
+			return f, usageError("%v", err)
+		}
+	}
+	if cadence != "" {
+		if f.Cadence, err = subscribers.ParseCadence(cadence); err != nil {
+			return f, usageError("%v", err)
+		}
+	}
+	f.Category, err = parseCategory(c, category)
+	return f, err
+}
+
+// parsePauseEnd reads until when a pause lasts: a day in the site's zone, or never.
+func parsePauseEnd(c *config.Config, word string) (time.Time, error) {
+	if word == "never" {
+		return time.Time{}, nil
+	}
+	at, err := time.ParseInLocation(time.DateOnly, word, c.Zone())
+	if err != nil || !at.After(time.Now()) {
+		return at, usageError("--pause-until %q: write a day to come, as 2027-01-31, or never", word)
+	}
+	return at, nil
+}
+
+// parseTime reads a time to come, as staff write it: by the site's clock unless it
+// names its zone.
+func parseTime(word string, zone *time.Location, now time.Time) (time.Time, error) {
+	if word == "" {
+		return time.Time{}, nil
+	}
+	t, err := time.Parse(time.RFC3339, word)
+	for _, layout := range []string{"2006-01-02 15:04", "2006-01-02T15:04"} {
+		if err != nil {
+			t, err = time.ParseInLocation(layout, word, zone)
+		}
+	}
+	switch {
+	case err != nil:
+		return t, usageError("--at %q is no time: write 2026-12-01 09:00, or with a zone 2026-12-01T09:00:00Z", word)
+	case !t.After(now):
+		return t, usageError("--at %s is past", console.Moment(t, zone))
+	}
+	return t, nil
+}
+
+// findDigest finds one by what a person wrote.
+func findDigest(ctx context.Context, a *app.App, word string) (newsletter.Digest, error) {
+	id, err := strconv.ParseInt(word, 10, 64)
+	if err != nil {
+		return newsletter.Digest{}, usageError("%q is no digest: give its number; see: insights digest list", word)
+	}
+	d, err := a.Digests.Digest(ctx, id)
+	if errors.Is(err, newsletter.ErrNotFound) {
+		return d, fmt.Errorf("there is no digest %d; see: insights digest list", id)
+	}
+	return d, err
+}
+
+// findSubscriber finds one by the address a person wrote.
+func findSubscriber(ctx context.Context, a *app.App, address string) (subscribers.Subscriber, error) {
+	key, err := parseAddress(address)
+	if err != nil {
+		return subscribers.Subscriber{}, err
+	}
+	s, err := a.Subscribers.ByKey(ctx, key.Key())
+	if errors.Is(err, subscribers.ErrNotFound) {
+		return s, unknown(ctx, a, key)
+	}
+	return s, err
+}
+
+// unknown says that an address is no subscriber's, and what is kept of it all the same.
+func unknown(ctx context.Context, a *app.App, who subscribers.Address) error {
+	kept, err := a.Registry.Kept(ctx, who)
+	switch {
+	case err != nil:
+		return err
+	case kept.Status == subscribers.Suppressed:
+		return fmt.Errorf("%s is no subscriber, and is suppressed since %s (%s: %s);\nto let mail go there again: insights suppress remove %[1]s",
+			who, console.Moment(kept.SuppressedAt, a.Config.Zone()), kept.Cause, kept.Reason)
+	case kept.Status == subscribers.Unsubscribed:
+		return fmt.Errorf("%s is no subscriber; they said no once, and were forgotten:\nonly they can sign up again", who)
+	}
+	return fmt.Errorf("%s is no subscriber; see: insights subscriber list", who)
+}
+
+// didYouMean is "; did you mean X?" when a known word is near, else "".
+func didYouMean(word string, known []string) string {
+	near := content.Nearest(word, known)
+	if near == "" {
+		return ""
+	}
+	return "; did you mean " + near + "?"
+}

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+
+	"github.com/spf13/cobra"
+
+	"github.com/scaledbydesign/insights/cmd/insights/internal/app"
+	"github.com/scaledbydesign/insights/cmd/insights/internal/config"
+	"github.com/scaledbydesign/insights/cmd/insights/internal/console"
+)
+
+func dbCommand(p *program) *cobra.Command {
+	return noun("db", "The database", dbMigrateCommand(p), dbStatusCommand(p))
+}
+
+func dbMigrateCommand(p *program) *cobra.Command {
+	var dryRun bool
+	cmd := &cobra.Command{
+		Use: "migrate", Short: "Create the database, or bring its schema up to date", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := p.config()
+			if err != nil {
+				return err
+			}
+			if dryRun {
+				return wouldMigrate(cmd.Context(), p.out, &c)
+			}
+			schema, steps, err := app.Migrate(cmd.Context(), &c)
+			if err != nil {
+				return err
+			}
+			if done, err := p.out.Document(map[string]any{"database": schema.Database, "schema": schema.Current, "steps": steps}); done {
+				return err
+			}
+			p.out.Line("%s has schema %d (%s taken)", schema.Database, schema.Current, console.Count(steps, "step"))
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would be done")
+	return cmd
+}
+
+func wouldMigrate(ctx context.Context, out *console.Console, c *config.Config) error {
+	schema, err := app.CheckSchema(ctx, c)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		if done, err := out.Document(map[string]any{"database": schema.Database, "exists": false, "dry_run": true}); done {
+			return err
+		}
+		out.Line("would create %s", schema.Database)
+		return nil
+	case err != nil:
+		return err
+	case schema.Current > schema.Latest:
+		return schema.Err
+	}
+	if done, err := out.Document(map[string]any{"database": schema.Database, "exists": true, "schema": schema.Current, "latest": schema.Latest, "dry_run": true}); done {
+		return err
+	}
+	if schema.Current == schema.Latest {
+		out.Line("%s has schema %d: nothing to do", schema.Database, schema.Current)
+	} else {
+		out.Line("would take %s from schema %d to %d", schema.Database, schema.Current, schema.Latest)
+	}
+	return nil
+}

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/scaledbydesign/insights/cmd/insights/internal/app"
+	"github.com/scaledbydesign/insights/cmd/insights/internal/console"
+	"github.com/scaledbydesign/insights/newsletter"
+	"github.com/scaledbydesign/insights/subscribers"
+)
+
+func digestExplainCommand(p *program) *cobra.Command {
+	var to, slug string
+	cmd := &cobra.Command{
+		Use: "explain --to ADDR", Short: "Say of each insight whether a reader gets it, and why", Args: cobra.NoArgs,
+		Long: "Say of each insight whether a reader has received it, gets it with their next\ndigest, or does not, and why. Nothing changes.",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if to == "" {
+				return usageError("--to ADDR says for whom")
+			}
+			return withApp(cmd.Context(), p, func(a *app.App) error { return explain(cmd.Context(), p.out, a, to, slug) })
+		},
+	}
+	cmd.Flags().StringVar(&to, "to", "", "the subscriber's `address`")
+	cmd.Flags().StringVar(&slug, "insight", "", "only this insight (its `slug`)")
+	return cmd
+}
+
+type explanationJSON struct {
+	Slug    string     `json:"slug"`
+	ID      string     `json:"id"`
+	Title   string     `json:"title"`
+	Verdict string     `json:"verdict"`
+	Reason  string     `json:"reason"`
+	Digest  *int64     `json:"digest"`
+	At      *time.Time `json:"at"`
+}
+
+func explain(ctx context.Context, out *console.Console, a *app.App, to, slug string) error {
+	reader, err := findSubscriber(ctx, a, to)
+	if err != nil {
+		return err
+	}
+	lib, err := a.Library()
+	if err != nil {
+		return err
+	}
+	now := time.Now()
+	explainer := newsletter.Explainer{Grace: a.Config.Content.EditGrace, Zone: a.Config.Zone()}
+	if err := explainer.Load(ctx, a.Explain, reader, a.Config.Schedules(), now); err != nil {
+		return err
+	}
+	documents := []explanationJSON{}
+	var rows [][]string
+	for _, in := range lib.All() {
+		if slug != "" && in.Slug != slug {
+			continue
+		}
+		e := explainer.Explain(in, now)
+		document := explanationJSON{Slug: in.Slug, ID: in.ID, Title: in.Title, Verdict: string(e.Standing), Reason: e.Reason, At: console.Stamp(e.At)}
+		if e.Digest != 0 {
+			document.Digest = &e.Digest
+		}
+		documents = append(documents, document)
+		rows = append(rows, []string{string(e.Standing), e.Reason, in.Slug})
+	}
+	if slug != "" && len(documents) == 0 {
+		return fmt.Errorf("there is no insight %q%s; see: insights content list", slug, didYouMean(slug, slugsOf(lib)))
+	}
+	if done, err := out.Document(documents); done {
+		return err
+	}
+	out.Line("%s, %s, %s\n", reader.Address, reader.Status, subscribers.Preferences{Cadence: reader.Cadence, Categories: reader.Categories})
+	out.Table([]string{"VERDICT", "WHY", "INSIGHT"}, rows)
+	return nil
+}

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/scaledbydesign/insights/cmd/insights/internal/app"
+	"github.com/scaledbydesign/insights/cmd/insights/internal/config"
+	"github.com/scaledbydesign/insights/cmd/insights/internal/console"
+	"github.com/scaledbydesign/insights/newsletter"
+	"github.com/scaledbydesign/insights/subscribers"
+)
+
+// Exit codes. Scripts rely on them.
+const (
+	exitFailed   = 1 // it was tried and failed
+	exitUsage    = 2 // wrong words, or it would have to ask and can't
+	exitProblems = 3 // a check found problems
+	exitPartly   = 4 // done in part, or needs a person
+	exitLocked   = 5 // another process holds what this needs
+	exitUnusable = 6 // configuration or database can't be used
+)
+
+// exitCode is the one place where errors become exit codes. What a command says of an
+// error comes before what it is.
+func exitCode(err error) int {
+	switch {
+	case err == nil:
+		return 0
+	case is[*problems](err):
+		return exitProblems
+	case is[*app.Partly](err):
+		return exitPartly
+	case is[*usage](err), is[*app.Invalid](err), is[*console.NotConfirmed](err), is[*subscribers.UnreadableList](err):
+		return exitUsage
+	case is[*app.Unusable](err), is[*config.Error](err):
+		return exitUnusable
+	case errors.Is(err, app.ErrLocked):
+		return exitLocked
+	case errors.Is(err, newsletter.ErrOtherLibrary):
+		return exitPartly
+	}
+	return exitFailed
+}
+
+func is[E error](err error) bool {
+	_, ok := errors.AsType[E](err)
+	return ok
+}
+
+// usage is an error about the words of a command.
+type usage struct{ error }
+
+func (e *usage) Unwrap() error { return e.error }
+
+func usageError(format string, args ...any) error { return &usage{fmt.Errorf(format, args...)} }
+
+// problems is an error of what was checked.
+type problems struct{ error }
+
+func (e *problems) Unwrap() error { return e.error }
+
+func partly(err error) error { return &app.Partly{Err: err} }
+
+// shown is an error that has been shown already.
+type shown struct{ error }
+
+func (e *shown) Unwrap() error { return e.error }
+
+func isShown(err error) bool { return is[*shown](err) }

@@ -1,0 +1,144 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/scaledbydesign/insights/cmd/insights/internal/app"
+	"github.com/scaledbydesign/insights/cmd/insights/internal/console"
+	"github.com/scaledbydesign/insights/feeds"
+)
+
+func feedCommand(p *program) *cobra.Command {
+	return noun("feed", "The feeds", feedListCommand(p), feedShowCommand(p), feedPingCommand(p))
+}
+
+func feedListCommand(p *program) *cobra.Command {
+	return &cobra.Command{
+		Use: "list", Short: "List every feed with its size and readers", Args: cobra.NoArgs,
+		Long: "List every feed with its size and an estimate of its readers.\n\nReaders are those that aggregators announce and the distinct other clients of a\nday; people behind one address are one, who follows two formats is two.\nThe daemon counts them.",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			pub, set, err := buildFeeds(cmd.Context(), p)
+			if err != nil {
+				return err
+			}
+			estimate, err := pub.FeedReaders(cmd.Context())
+			if err != nil { // feeds are there without a database
+				p.out.Note("the readers are not known: %v", err)
+			}
+			c := &pub.Config
+			documents, err := followed(set, estimate)
+			if err != nil {
+				return &app.Unusable{Err: err}
+			}
+			type feed struct {
+				Path        string `json:"path"`
+				URL         string `json:"url"`
+				Title       string `json:"title"`
+				Category    string `json:"category"`
+				ContentType string `json:"content_type"`
+				Items       int    `json:"items"`
+				Bytes       int    `json:"bytes"`
+				Archives    int    `json:"archives"`
+				Updated     any    `json:"updated"`
+
+				Readers    *int            `json:"readers"`
+				Readership *readershipJSON `json:"readership"`
+			}
+			list := []feed{}
+			var rows [][]string
+			var divided []string // feeds with archives, which are as many in every format
+			for _, d := range documents {
+				archives, err := set.ArchivesOf(d.Path)
+				if err != nil && !errors.Is(err, feeds.ErrNotFound) { // the OPML file has none
+					return err
+				}
+				if len(archives) > 0 && d.Format == feeds.Formats()[0] {
+					divided = append(divided, d.Feed+" ("+console.Thousands(len(archives))+")")
+				}
+				cell, total, how := readersOf(estimate, d)
+				list = append(list, feed{d.Path, c.Site.BaseURL + d.Path, d.Title, d.Category, d.ContentType, d.Items, len(d.Body), len(archives), console.Stamp(d.Updated), total, how})
+				rows = append(rows, []string{d.Path, fmt.Sprint(d.Items), console.Thousands((len(d.Body)+1023)/1024) + " KB", cell, console.Moment(d.Updated, c.Zone())})
+			}
+			if done, err := p.out.Document(list); done {
+				return err
+			}
+			p.out.Line("at %s\n", c.Site.BaseURL)
+			p.out.Table([]string{"FEED", "ITEMS", "SIZE", "READERS", "UPDATED"}, rows)
+			if divided != nil {
+				p.out.Line("\nolder insights are in archive documents: %s", strings.Join(divided, ", "))
+			}
+			return nil
+		},
+	}
+}
+
+// buildFeeds makes the feeds that are published.
+func buildFeeds(ctx context.Context, p *program) (*app.Publication, *feeds.Set, error) {
+	pub, err := p.publication(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	lib, err := pub.Library()
+	if err != nil {
+		return nil, nil, err
+	}
+	set, err := pub.Feeds(lib)
+	return pub, set, err
+}
+
+// readershipJSON is how a document's number of readers comes about.
+type readershipJSON struct {
+	Announced int           `json:"announced"`
+	Others    int           `json:"others"`
+	Services  []serviceJSON `json:"services"`
+	Day       *string       `json:"day"` // the last on which anybody asked
+}
+
+type serviceJSON struct {
+	Name    string `json:"name"`
+	Readers int    `json:"readers"`
+}
+
+// readersOf is a document's readers for people and for programs: "-" and null where
+// they are not known, or for a list of feeds, which nobody follows.
+func readersOf(estimate map[string]feeds.Readers, d *feeds.Document) (cell string, total *int, how *readershipJSON) {
+	if estimate == nil || d.Format == "" {
+		return "-", nil, nil
+	}
+	r := estimate[d.Path]
+	how = &readershipJSON{Announced: r.Announced, Others: r.Others, Services: []serviceJSON{}}
+	for _, s := range r.Services {
+		how.Services = append(how.Services, serviceJSON(s))
+	}
+	if r.Day != 0 {
+		how.Day = new(r.Day.String())
+	}
+	return console.Thousands(r.Total()), new(r.Total()), how
+}
+
+// followed are the documents of a set, and behind them those of several
+// categories that have readers.
+func followed(set *feeds.Set, estimate map[string]feeds.Readers) ([]*feeds.Document, error) {
+	documents := set.Documents()
+	for _, path := range slices.Sorted(maps.Keys(estimate)) {
+		if _, ok := set.Document(path); ok {
+			continue
+		}
+		d, err := set.Render(path)
+		if errors.Is(err, feeds.ErrNotFound) {
+			continue // of digests, which are not made of insights; or of a category that is no more
+		}
+		if err != nil {
+			return nil, err
+		}
+		documents = append(documents, d)
+	}
+	return documents, nil
+}

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/scaledbydesign/insights/cmd/insights/internal/app"
+	"github.com/scaledbydesign/insights/cmd/insights/internal/config"
+	"github.com/scaledbydesign/insights/cmd/insights/internal/console"
+)
+
+func feedPingCommand(p *program) *cobra.Command {
+	var dryRun bool
+	cmd := &cobra.Command{
+		Use: "ping", Short: "Have the feeds pushed to their subscribers now", Args: cobra.NoArgs,
+		Long: "Have the feeds pushed to their subscribers now.\n\nWith a hub elsewhere (websub.hub) it is told that every feed has changed. With\nthe site's own hub, subscribers that lack the newest content are tried at once,\nalso those that were given up. The daemon does both by itself after each change.",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := p.config()
+			if err != nil {
+				return err
+			}
+			switch c.WebSub.Hub {
+			case "":
+				return &app.Unusable{Err: errors.New("websub.hub is not set: INSIGHTS_WEBSUB_HUB=self for a hub of this site's own, or the address of another")}
+			case config.OwnHub:
+				return pushNow(cmd.Context(), p.out, &c, dryRun)
+			}
+			return pingHub(cmd.Context(), p, dryRun)
+		},
+	}
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would be done")
+	return cmd
+}
+
+// pushNow makes the pushes due that the daemon then makes.
+func pushNow(ctx context.Context, out *console.Console, c *config.Config, dryRun bool) error {
+	status, due, err := app.PushNow(ctx, c, dryRun)
+	if err != nil {
+		return err
+	}
+	if done, err := out.Document(map[string]any{"hub": c.HubURL(), "subscriptions": status.Subscriptions, "due": due, "dry_run": dryRun}); done {
+		return err
+	}
+	what := "due now"
+	if dryRun {
+		what = "that would be due now"
+	}
+	out.Line("pushes %s: %s of %s", what, console.Thousands(due), console.Count(status.Subscriptions, "subscription"))
+	return nil
+}
+
+// pingHub tells a hub elsewhere that every feed has changed.
+func pingHub(ctx context.Context, p *program, dryRun bool) error {
+	pub, set, err := buildFeeds(ctx, p)
+	if err != nil {
+		return err
+	}
+	type ping struct {
+		Topic string `json:"topic"`
+		OK    bool   `json:"ok"`
+		Error string `json:"error,omitempty"`
+	}
+	publisher, hub := pub.Publisher(set), pub.Config.HubURL()
+	pings := []ping{}
+	failed := 0
+	if dryRun {
+		for _, topic := range slices.Sorted(maps.Keys(publisher.Topics())) {
+			pings = append(pings, ping{Topic: topic})
+		}
+	} else {
+		for _, o := range publisher.PingAll(ctx) {
+			answer := ping{Topic: o.Topic, OK: o.Err == nil}
+			if o.Err != nil {
+				failed++
+				answer.Error = o.Err.Error()
+			}
+			pings = append(pings, answer)
+		}
+	}
+	done, err := p.out.Document(map[string]any{"hub": hub, "pings": pings, "failed": failed, "dry_run": dryRun})
+	if !done {
+		var rows [][]string
+		for _, answer := range pings {
+			said := answer.Error
+			switch {
+			case dryRun:
+				said = "would be told"
+			case answer.OK:
+				said = "taken"
+			}
+			rows = append(rows, []string{answer.Topic, said})
+		}
+		p.out.Line("hub %s\n", hub)
+		p.out.Table([]string{"FEED", "ANSWER"}, rows)
+	}
+	switch {
+	case err != nil:
+		return err
+	case failed == 0:
+		return nil
+	case failed < len(pings):
+		err = partly(errors.New("the hub did not take every feed"))
+	default:
+		err = errors.New("the hub took no feed")
+	}
+	if done {
+		return &shown{err}
+	}
+	return err
+}

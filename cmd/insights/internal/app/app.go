@@ -1,0 +1,161 @@
+// Package app opens what the configuration names and puts it together: an [App] for
+// commands, a [Daemon] for serve and dev. It knows every part of the program but the
+// terminal.
+package app
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"log/slog"
+	"os"
+
+	"github.com/scaledbydesign/insights/cmd/insights/internal/config"
+	"github.com/scaledbydesign/insights/cmd/insights/internal/database"
+	"github.com/scaledbydesign/insights/feeds/websub"
+	"github.com/scaledbydesign/insights/newsletter"
+	"github.com/scaledbydesign/insights/subscribers"
+)
+
+// Version is the release. The build adds its commit.
+const Version = "0.1.0"
+
+// App is the opened program: the publication, and the database as the domain sees it.
+type App struct {
+	Publication
+	Database string // its name, without secrets
+
+	Subscribers subscribers.Store
+	Insights    newsletter.LibraryStore
+	Digests     newsletter.DigestStore
+	Messages    newsletter.MessageStore
+	Status      newsletter.StatusStore
+	Explain     newsletter.ExplainStore
+	Tests       newsletter.TestStore
+	Bounces     newsletter.FeedbackStore
+	Hub         websub.StatusStore // nil: this site has no hub of its own
+
+	Registry *subscribers.Registry
+	Planner  *newsletter.Planner
+	Writer   *newsletter.Writer
+	Feedback *newsletter.Feedback
+	Preview  *newsletter.Previewer
+
+	db  *database.DB
+	log *slog.Logger
+}
+
+// Open opens the database, which must be there, and assembles an App on it.
+func Open(ctx context.Context, c config.Config, log *slog.Logger) (*App, error) {
+	db, err := openDatabase(ctx, &c)
+	if err != nil {
+		return nil, err
+	}
+	p := Publication{Config: c}
+	var a *App
+	if err = p.follow(ctx, db); err == nil {
+		a, err = assemble(p, db, log)
+	}
+	if err != nil {
+		db.Close()
+		return nil, err
+	}
+	return a, nil
+}
+
+// Close closes the database.
+func (a *App) Close() error { return a.db.Close() }
+
+func assemble(p Publication, db *database.DB, log *slog.Logger) (*App, error) {
+	c := &p.Config
+	keys, err := Keyring(c)
+	if err != nil {
+		return nil, err
+	}
+	emails, err := p.emails()
+	if err != nil {
+		return nil, err
+	}
+	refused, err := refusedDomains(c)
+	if err != nil {
+		return nil, err
+	}
+	a := &App{
+		Publication: p, Database: db.String(), db: db, log: log,
+		Subscribers: db, Insights: db, Digests: db, Messages: db, Status: db, Explain: db, Tests: db, Bounces: db,
+	}
+	if c.WebSub.Hub == config.OwnHub {
+		a.Hub = db.WebSub()
+	}
+	a.Registry = &subscribers.Registry{
+		Store: db, Keys: keys, Categories: c.CategorySlugs(), StartWith: c.Digests.StartWith,
+		Limits: c.SignUpLimits(), Refused: refused, Log: log,
+	}
+	a.Planner = &newsletter.Planner{Store: db, Log: log}
+	a.Feedback = &newsletter.Feedback{Store: db, Registry: a.Registry, Log: log, Pause: db.Pause, Complaints: c.Bounces.Complaints}
+	a.Writer = &newsletter.Writer{Renderer: emails, Registry: a.Registry, Identity: c.Identity()}
+	a.Preview = &newsletter.Previewer{Planner: a.Planner, Writer: a.Writer, StartWith: c.Digests.StartWith}
+	return a, nil
+}
+
+// refusedDomains are the domains that nobody can sign up from.
+func refusedDomains(c *config.Config) (subscribers.Domains, error) {
+	if c.Limits.Refused == "" {
+		return nil, nil
+	}
+	file, err := os.Open(c.Limits.Refused)
+	if err != nil {
+		return nil, unusable(fmt.Errorf("limits.refused: %w; it must be a file with a domain a line", err))
+	}
+	defer file.Close()
+	domains, err := subscribers.ParseDomains(file)
+	if err != nil {
+		return nil, unusable(fmt.Errorf("limits.refused: %s: %w", c.Limits.Refused, err))
+	}
+	return domains, nil
+}
+
+// Use is what a database is for.
+type Use = database.Use
+
+const (
+	Development = database.Development // emails stay in the inbox
+	Production  = database.Production  // emails go to the relay
+)
+
+// Use returns what the database is for.
+func (a *App) Use(ctx context.Context) (Use, error) { return a.db.Use(ctx) }
+
+// Running reports whether some process sends from the database.
+func (a *App) Running(ctx context.Context) bool {
+	sending, err := a.db.Sending(ctx)
+	return sending && err == nil
+}
+
+// MessagesOf makes every message of a planned digest.
+func (a *App) MessagesOf(ctx context.Context, d newsletter.Digest) (iter.Seq2[newsletter.Made, error], error) {
+	composer, err := a.Composer()
+	if err != nil {
+		return nil, err
+	}
+	return newsletter.Messages(ctx, a.Messages, a.Writer, composer, d), nil
+}
+
+// RenameCategories makes the choices of readers follow a category to its new slug.
+// Whatever gives a reader a category does it first: once readers have chosen the
+// new one, the two can't be made one.
+func (a *App) RenameCategories(ctx context.Context) { renameCategories(ctx, &a.Config, a.db, a.log) }
+
+func renameCategories(ctx context.Context, c *config.Config, db *database.DB, log *slog.Logger) {
+	for _, category := range c.Site.Categories {
+		for _, from := range category.Formerly {
+			renamed, err := db.RenameCategory(ctx, from, category.Slug)
+			if err != nil {
+				log.Error("readers of digests keep a category's old slug", "from", from, "to", category.Slug, "error", err)
+			}
+			if renamed {
+				log.Info("category renamed", "from", from, "to", category.Slug)
+			}
+		}
+	}
+}

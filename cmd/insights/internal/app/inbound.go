@@ -1,0 +1,46 @@
+package app
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"net/mail"
+
+	"github.com/scaledbydesign/insights/cmd/insights/internal/inbound"
+	"github.com/scaledbydesign/insights/newsletter"
+)
+
+// openInbound opens the ways by which emails come back to a daemon.
+func (d *Daemon) openInbound(_ context.Context, p *Publication) (err error) {
+	c := &p.Config
+	if c.Bounces.Listen != "" {
+		domain := cmp.Or(c.Mail.BounceDomain, newsletter.DomainOf(c.Mail.From))
+		if d.inbound, err = inbound.Listen(c.Bounces.Listen, domain, d.app.Feedback, d.log); err != nil {
+			return unusable(err)
+		}
+	}
+	if c.Bounces.Maildir != "" {
+		d.maildir = &inbound.Maildir{Path: c.Bounces.Maildir, Receiver: d.app.Feedback, Log: d.log}
+		if err := d.maildir.Check(); err != nil {
+			return unusable(fmt.Errorf("bounces.maildir: %w", err))
+		}
+	}
+	return nil
+}
+
+// Ingest acts on one email that came back, as newsletter.Feedback.HandleMessage does.
+// Whom it was delivered for is read from its headers where to is empty.
+func (a *App) Ingest(ctx context.Context, to []string, in io.Reader) (did string, err error) {
+	raw, err := io.ReadAll(io.LimitReader(in, newsletter.MaxInbound+1))
+	if err != nil {
+		return "", err
+	}
+	if len(to) == 0 {
+		if message, err := mail.ReadMessage(bytes.NewReader(raw)); err == nil {
+			to = inbound.Delivered(message.Header)
+		}
+	}
+	return a.Feedback.HandleMessage(ctx, to, bytes.NewReader(raw))
+}

@@ -1,0 +1,146 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/scaledbydesign/insights/cmd/insights/internal/config"
+	"github.com/scaledbydesign/insights/content"
+	"github.com/scaledbydesign/insights/feeds"
+	"github.com/scaledbydesign/insights/templates"
+)
+
+// Publication is what is published, as the configuration says. It needs no database.
+type Publication struct {
+	Config   config.Config
+	Followed bool // the base URL is that of insights dev in this folder
+}
+
+// OpenPublication is the publication of a configuration: beside insights dev, what that
+// serves; there need not be a development database.
+func OpenPublication(ctx context.Context, c config.Config) (*Publication, error) {
+	p := &Publication{Config: c}
+	if c.Origin("database.url") != config.ByDefault {
+		return p, nil
+	}
+	db, err := openDatabase(ctx, &c)
+	if err != nil {
+		return p, nil
+	}
+	defer db.Close()
+	return p, p.follow(ctx, db)
+}
+
+// Library reads the insights. An error of their files, a content.Faults, is an
+// [Unusable] one.
+func (p *Publication) Library() (*content.Library, error) {
+	lib, err := p.load(nil)
+	if err != nil {
+		return nil, unreadable(err)
+	}
+	return lib, nil
+}
+
+// load reads the insights, those of before being known.
+func (p *Publication) load(previous *content.Library) (*content.Library, error) {
+	c := &p.Config
+	fsys, err := p.insights()
+	if err != nil {
+		return nil, err
+	}
+	lib, err := content.Load(fsys, content.Options{Categories: c.Site.Categories, Location: c.Zone(), Previous: previous})
+	if faults, ok := errors.AsType[content.Faults](err); ok {
+		for i := range faults { // as an editor opens them
+			faults[i].File = filepath.Join(c.Content.Dir, faults[i].File)
+		}
+	}
+	if err == nil && len(lib.All()) == 0 && previous != nil && len(previous.All()) > 0 {
+		// More likely a folder that was unmounted than a site that was given up.
+		return nil, fmt.Errorf("%s holds no *.md file any more; restart if that is meant", c.Content.Dir)
+	}
+	return lib, err
+}
+
+// insights is the folder of insights: the configured one, or the embedded.
+func (p *Publication) insights() (fs.FS, error) {
+	if p.Config.Content.Dir == "" {
+		return content.Embedded(), nil
+	}
+	// A root keeps symbolic links from leading out of the folder.
+	root, err := os.OpenRoot(p.Config.Content.Dir)
+	if err != nil {
+		return nil, unusable(fmt.Errorf("content.dir: %w; it must be a folder with *.md files", err))
+	}
+	return root.FS(), nil
+}
+
+// Feeds makes every feed of a library.
+func (p *Publication) Feeds(lib *content.Library) (*feeds.Set, error) {
+	set, err := feeds.Build(lib, p.feedSite(), nil)
+	return set, unusable(err)
+}
+
+// feedSite is what feeds say of the site.
+func (p *Publication) feedSite() feeds.Site {
+	c := &p.Config
+	return feeds.Site{
+		BaseURL: c.Site.BaseURL, Title: c.Site.Title, Description: c.Site.Description, Language: c.Site.Language,
+		Author: c.Site.Author, Rights: c.Site.Copyright, Authority: c.Site.Authority,
+		Generator: feeds.Generator{Name: "Insights", Version: Version, URI: "https://github.com/scaledbydesign/insights"},
+		Icon:      c.Site.BaseURL + "/assets/icon.png",
+		Favicon:   c.Site.BaseURL + "/assets/favicon.png",
+		Logo:      c.Site.BaseURL + "/assets/logo.png",
+		Hub:       c.HubURL(),
+		OwnHub:    c.WebSub.Hub == config.OwnHub,
+	}
+}
+
+// override is the folder whose files replace embedded templates, or nil.
+func (p *Publication) override() (fs.FS, error) {
+	if p.Config.Templates.Dir == "" {
+		return nil, nil
+	}
+	root, err := os.OpenRoot(p.Config.Templates.Dir)
+	if err != nil {
+		return nil, unusable(fmt.Errorf("templates.dir: %w", err))
+	}
+	return root.FS(), nil
+}
+
+func (p *Publication) pages() (*templates.Pages, error) {
+	override, err := p.override()
+	if err != nil {
+		return nil, err
+	}
+	pages, err := templates.NewPages(override)
+	return pages, unusable(err)
+}
+
+func (p *Publication) emails() (*templates.Emails, error) {
+	override, err := p.override()
+	if err != nil {
+		return nil, err
+	}
+	emails, err := templates.NewEmails(p.Config.Site, override)
+	return emails, unusable(err)
+}
+
+// CheckFiles reports every fault of the files that a configuration names: templates, and
+// domains that nobody can sign up from.
+func CheckFiles(c config.Config) error {
+	p := &Publication{Config: c}
+	if _, err := p.override(); err != nil {
+		return err
+	}
+	_, pages := p.pages()
+	_, emails := p.emails()
+	if err := errors.Join(pages, emails); err != nil {
+		return err
+	}
+	_, err := refusedDomains(&c)
+	return err
+}

@@ -1,0 +1,62 @@
+package app
+
+import (
+	"context"
+
+	"github.com/scaledbydesign/insights/cmd/insights/internal/config"
+	"github.com/scaledbydesign/insights/cmd/insights/internal/database"
+)
+
+// Schema is how a database's schema stands.
+type Schema struct {
+	Database        string // its name, without secrets
+	Current, Latest int64  // 0 = empty; what this program needs
+	Err             error  // what keeps this program from using it, and what to do; nil = nothing
+}
+
+// CheckSchema reads how the schema stands and changes nothing. Its error wraps
+// fs.ErrNotExist where there is no database.
+func CheckSchema(ctx context.Context, c *config.Config) (Schema, error) {
+	db, err := database.Open(c.Database.URL, false)
+	if err != nil {
+		return Schema{Database: c.Database.URL}, unusable(err)
+	}
+	defer db.Close()
+	return schemaOf(ctx, db)
+}
+
+func schemaOf(ctx context.Context, db *database.DB) (Schema, error) {
+	status, err := db.SchemaStatus(ctx)
+	if err != nil {
+		return Schema{}, unusable(err)
+	}
+	return Schema{db.String(), status.Current, status.Latest, unusable(db.Check(ctx))}, nil
+}
+
+// Migrate creates the database, or brings its schema up to date, and returns how many
+// steps that took.
+func Migrate(ctx context.Context, c *config.Config) (s Schema, steps int, err error) {
+	db, err := database.Open(c.Database.URL, true)
+	if err != nil {
+		return s, 0, unusable(err)
+	}
+	defer db.Close()
+	if steps, err = db.Migrate(ctx); err != nil {
+		return s, steps, unusable(err)
+	}
+	s, err = schemaOf(ctx, db)
+	return s, steps, err
+}
+
+// openDatabase opens an existing database with the schema this program needs.
+func openDatabase(ctx context.Context, c *config.Config) (*database.DB, error) {
+	db, err := database.Open(c.Database.URL, false)
+	if err != nil {
+		return nil, unusable(err)
+	}
+	if err := db.Check(ctx); err != nil {
+		db.Close()
+		return nil, unusable(err)
+	}
+	return db, nil
+}

@@ -1,0 +1,65 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"testing/fstest"
+
+	"github.com/scaledbydesign/insights/cmd/insights/internal/config"
+	"github.com/scaledbydesign/insights/content"
+	"github.com/scaledbydesign/insights/feeds"
+	"github.com/scaledbydesign/insights/feeds/websub"
+)
+
+func TestTopicsAreTheFeedsOwnAddresses(t *testing.T) {
+	c := config.Default()
+	c.Site.BaseURL = "https://insights.example.com"
+	build := func(n int) *feeds.Set {
+		files := fstest.MapFS{}
+		for i := range n {
+			files[fmt.Sprintf("%d.md", i)] = &fstest.MapFile{Data: fmt.Appendf(nil,
+				"---\nid: 00000000-0000-4000-8000-%012d\ntitle: T%d\nsummary: S\ncategory: leadership\ndate: 2026-03-01\n---\n\nText.\n", i, i)}
+		}
+		library, err := content.Load(files, content.Options{Categories: c.Site.Categories})
+		if err != nil {
+			t.Fatal(err)
+		}
+		set, err := feeds.Build(library, (&Publication{Config: c}).feedSite(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return set
+	}
+	set := build(1)
+	topics := &feedTopics{base: c.Site.BaseURL, feeds: func() *feeds.Set { return set }}
+	const base = "https://insights.example.com/feeds/"
+	versions := make(map[string]string)
+	for _, topic := range []string{base + "all.atom", base + "leadership.json", base + "engineering+leadership.rss"} {
+		got, err := topics.Content(t.Context(), topic)
+		if !topics.Known(topic) {
+			t.Errorf("%s is not known", topic)
+		}
+		if err != nil || len(got.Body) == 0 || got.ContentType == "" || got.Version == "" {
+			t.Fatalf("%s: %+v, %v", topic, got, err)
+		}
+		versions[topic] = got.Version
+	}
+	for _, topic := range []string{
+		"", "all.atom", base + "all.atom?", base + "all.atom#a", base + "All.atom", "http://insights.example.com/feeds/all.atom", "https://insights.example.com.evil.example/feeds/all.atom",
+		base + "leadership+engineering.rss", base + "all+leadership.rss", base + "none.rss", base + "all/2026-03.atom", "https://insights.example.com/feeds.opml", "https://insights.example.com/atom.xml", "https://insights.example.com/",
+	} {
+		if topics.Known(topic) {
+			t.Errorf("%s is known", topic)
+		}
+		if _, err := topics.Content(t.Context(), topic); !errors.Is(err, websub.ErrUnknownTopic) {
+			t.Errorf("%s: %v; want ErrUnknownTopic", topic, err)
+		}
+	}
+	set = build(2)
+	for topic, version := range versions {
+		if got, err := topics.Content(t.Context(), topic); err != nil || got.Version == version {
+			t.Errorf("%s has not changed (%v)", topic, err)
+		}
+	}
+}

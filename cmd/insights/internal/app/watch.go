@@ -1,0 +1,108 @@
+package app
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+)
+
+const (
+	// settleFor lets an editor finish writing before the folder is read.
+	settleFor = 50 * time.Millisecond
+	// pollEvery finds changes on file systems that send no events.
+	pollEvery = 2 * time.Second
+)
+
+// watch reloads the insights when a file of content.dir changes. A broken file
+// keeps the last good insights in force and is reported once.
+func (d *Daemon) watch(ctx context.Context) error {
+	dir := d.app.Config.Content.Dir
+	if dir == "" {
+		return nil // inside the binary: they can't change
+	}
+	var events <-chan fsnotify.Event
+	if watcher, err := fsnotify.NewWatcher(); err != nil {
+		d.log.Warn("no file events here: looking for changes every few seconds", "error", err)
+	} else {
+		defer watcher.Close()
+		if err := watcher.Add(dir); err != nil {
+			d.log.Warn("no file events for the folder: looking for changes every few seconds", "error", err)
+		}
+		events = watcher.Events
+		go func() { // ends with Close
+			for err := range watcher.Errors {
+				d.log.Warn("file events were lost: the next look finds what changed", "error", err)
+			}
+		}()
+	}
+	poll := time.NewTicker(pollEvery)
+	defer poll.Stop()
+	var settled <-chan time.Time
+	var seen string
+	reported := ""
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case _, ok := <-events:
+			if !ok {
+				events = nil
+				continue
+			}
+			settled = time.After(settleFor)
+			continue
+		case <-poll.C:
+			now := folderState(dir)
+			if now == seen {
+				continue
+			}
+			seen = now
+		case <-settled:
+			settled = nil
+			seen = folderState(dir)
+		}
+		reported = d.reload(reported)
+	}
+}
+
+// reload reads the folder again and returns the fault it reported, if any.
+func (d *Daemon) reload(reported string) string {
+	err := d.live.Reload()
+	if err == nil {
+		d.reloaded.Store(time.Now().Unix())
+		if reported != "" {
+			d.log.Info("the insights are fine again")
+		}
+		return ""
+	}
+	if err.Error() != reported {
+		d.log.Error("the last good insights stay in force", "faults", strings.Count(err.Error(), "\n")+1)
+		d.report(err)
+	}
+	return err.Error()
+}
+
+// folderState changes when a file of a folder, or of its images, is added,
+// removed or written.
+func folderState(dir string) string {
+	h := sha256.New()
+	for _, d := range []string{dir, filepath.Join(dir, "images")} {
+		entries, err := os.ReadDir(d)
+		if err != nil {
+			fmt.Fprintln(h, d, err)
+			continue
+		}
+		for _, e := range entries {
+			if info, err := e.Info(); err == nil {
+				fmt.Fprintln(h, e.Name(), info.Size(), info.ModTime().UnixNano())
+			}
+		}
+	}
+	return string(h.Sum(nil))
+}

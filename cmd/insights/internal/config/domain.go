@@ -1,0 +1,84 @@
+package config
+
+import (
+	"cmp"
+	"strings"
+	"time"
+
+	"github.com/scaledbydesign/insights/newsletter"
+	"github.com/scaledbydesign/insights/subscribers"
+)
+
+func (s Schedule) schedule(zone *time.Location) newsletter.Schedule {
+	if s.TimeZone != "" {
+		if own, err := time.LoadLocation(s.TimeZone); err == nil {
+			zone = own
+		}
+	}
+	return newsletter.Schedule{
+		Name: s.Name, Cadence: subscribers.Cadence(s.Cadence), Cron: s.Cron, Zone: zone,
+		MinItems: s.MinInsights, MaxItems: s.MaxInsights,
+		Missed: newsletter.Missed(s.Missed), LateBy: s.LateAfter, Approve: s.Approve == "manual",
+	}
+}
+
+// Schedules are the configured schedules in the site's zone.
+func (c *Config) Schedules() []newsletter.Schedule {
+	var all []newsletter.Schedule
+	for _, s := range c.Digests.Schedules {
+		all = append(all, s.schedule(c.Zone()))
+	}
+	return all
+}
+
+// Zone is the site's time zone, checked when the configuration was read.
+func (c *Config) Zone() *time.Location {
+	if zone, err := time.LoadLocation(c.Site.TimeZone); err == nil {
+		return zone
+	}
+	return time.UTC
+}
+
+func (c *Config) Secrets() []string {
+	return strings.Fields(strings.ReplaceAll(c.Secret, ",", " "))
+}
+
+// CategorySlugs are the slugs that readers can choose.
+func (c *Config) CategorySlugs() []string {
+	slugs := make([]string, len(c.Site.Categories))
+	for i, category := range c.Site.Categories {
+		slugs[i] = category.Slug
+	}
+	return slugs
+}
+
+// SignUpLimits are those of sign-ups.
+func (c *Config) SignUpLimits() subscribers.Limits {
+	l := c.Limits
+	return subscribers.Limits{AddressEvery: l.AddressEvery, AddressADay: l.AddressDaily, Client: l.ClientHourly, Domain: l.DomainHourly, All: l.TotalHourly}
+}
+
+// HubURL is the address of the hub as the feeds link to it; "" = there is none.
+func (c *Config) HubURL() string {
+	if c.WebSub.Hub == OwnHub {
+		return c.Site.BaseURL + "/hub"
+	}
+	return c.WebSub.Hub
+}
+
+// HELO is the name this program gives itself: never the machine's own.
+func (c *Config) HELO() string { return cmp.Or(c.SMTP.HELO, newsletter.DomainOf(c.Mail.From)) }
+
+// DKIMDomain is the domain that signs.
+func (c *Config) DKIMDomain() string {
+	return cmp.Or(c.Mail.DKIM.Domain, newsletter.DomainOf(c.Mail.From))
+}
+
+// Identity is who our emails are from.
+func (c *Config) Identity() newsletter.Identity {
+	return newsletter.Identity{
+		BaseURL: c.Site.BaseURL, From: c.Mail.From, ConfirmFrom: c.Mail.ConfirmFrom, ReplyTo: c.Mail.ReplyTo,
+		ListID: c.Mail.ListID, ListName: c.Site.Title, BounceDomain: c.Mail.BounceDomain,
+		LeaveByMail: c.Bounces.Listen != "" || c.Bounces.Maildir != "", Zone: c.Zone(),
+	}
+}

@@ -1,0 +1,33 @@
+package console
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// NotConfirmed says that a person did not agree, or could not be asked.
+type NotConfirmed struct{ Err error }
+
+func (e *NotConfirmed) Error() string { return e.Err.Error() }
+func (e *NotConfirmed) Unwrap() error { return e.Err }
+
+// Confirm asks a question before something that can't be taken back, unless yes was
+// said already. Where nobody can be asked it asks for --yes, because of why. Its error
+// is a [NotConfirmed].
+func (c *Console) Confirm(question, why string, yes bool) error {
+	if yes {
+		return nil
+	}
+	if !isTerminal(c.In) {
+		return &NotConfirmed{fmt.Errorf("%s: add --yes to say that you mean it", why)}
+	}
+	fmt.Fprintf(c.Err, "%s [y/N] ", question)
+	answer, _ := bufio.NewReader(c.In).ReadString('\n') // an error is no yes
+	switch strings.ToLower(strings.TrimSpace(answer)) {
+	case "y", "yes":
+		return nil
+	}
+	return &NotConfirmed{errors.New("nothing was done")}
+}

@@ -1,0 +1,135 @@
+// Package console is how commands speak: results on standard output, everything else
+// on standard error. It is the only package that knows about terminals.
+package console
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/sys/unix"
+)
+
+// Console is the terminal, or the files, that a command talks to. Its fields are set
+// once.
+type Console struct {
+	In   io.Reader
+	Out  *Output
+	Err  io.Writer
+	JSON bool // one JSON document on Out, and no lines
+}
+
+// Output is standard output. It remembers whether something could not be written, so
+// that a result cut short does not count as success.
+type Output struct {
+	io.Writer
+	Failed error
+}
+
+func (o *Output) Write(b []byte) (int, error) {
+	n, err := o.Writer.Write(b)
+	if o.Failed == nil && err != nil {
+		o.Failed = fmt.Errorf("the result could not be written: %w", err)
+	}
+	return n, err
+}
+
+// Line writes a line of a command's result; nothing under --json.
+func (c *Console) Line(format string, args ...any) {
+	if !c.JSON {
+		fmt.Fprint(c.Out, plain(format, args))
+	}
+}
+
+// plain is lines for a person. Parts of them may be of a stranger's file or of
+// another server, and are not to steer the terminal.
+func plain(format string, args []any) string {
+	return strings.Map(func(r rune) rune {
+		if r == '\n' || r == '\t' {
+			return r
+		}
+		return printable(r)
+	}, fmt.Sprintf(format, args...)) + "\n"
+}
+
+// Note writes a line about what is going on.
+func (c *Console) Note(format string, args ...any) { fmt.Fprint(c.Err, plain(format, args)) }
+
+// Problem writes what went wrong.
+func (c *Console) Problem(format string, args ...any) { fmt.Fprint(c.Err, plain(format, args)) }
+
+// Item writes a label and what it stands for, beside it; on a terminal in as many
+// lines as that needs.
+func (c *Console) Item(label, text string) {
+	const indent = 9
+	room := max(c.Width()-indent-1, minColumn)
+	var line string
+	for _, word := range strings.Fields(strings.Map(printable, text)) {
+		if line != "" && c.Width() > 0 && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > room {
+			c.Line("%-*s%s", indent, label, line)
+			label, line = "", ""
+		}
+		line = strings.TrimSpace(line + " " + word)
+	}
+	c.Line("%-*s%s", indent, label, line)
+}
+
+// Document writes a command's result as JSON under --json and reports whether it
+// did.
+func (c *Console) Document(v any) (bool, error) {
+	if !c.JSON {
+		return false, nil
+	}
+	encoder := json.NewEncoder(c.Out)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	return true, encoder.Encode(v)
+}
+
+// Clear makes room for the next picture of something that is watched.
+func (c *Console) Clear() {
+	if isTerminal(c.Out.Writer) {
+		fmt.Fprint(c.Out, "\x1b[H\x1b[2J")
+	} else {
+		c.Line("")
+	}
+}
+
+// OneLine is what others wrote on one line, without what would steer the terminal.
+func OneLine(s string) string { return strings.Map(printable, s) }
+
+// printable keeps what others wrote, such as a server's answer, from steering the
+// terminal or the table.
+func printable(r rune) rune {
+	if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
+		return ' '
+	}
+	return r
+}
+
+// Width is the terminal's, or 0 when stdout is none: files and pipes get whole lines.
+func (c *Console) Width() int {
+	f, ok := c.Out.Writer.(*os.File)
+	if !ok {
+		return 0
+	}
+	size, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ)
+	if err != nil {
+		return 0
+	}
+	return int(size.Col)
+}
+
+// isTerminal reports whether a person can be asked.
+func isTerminal(r any) bool {
+	f, ok := r.(*os.File)
+	if !ok {
+		return false
+	}
+	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
+	return err == nil
+}

@@ -1,0 +1,96 @@
+package console
+
+import (
+	"fmt"
+	"time"
+)
+
+// Progress is how far something is that is waited for.
+type Progress struct {
+	Total, Ended, Failed int
+	Obstacle             string // why it does not go on; "" = it does
+	Done                 bool
+}
+
+const noticeEvery = 10 * time.Second // a line of progress where nobody watches
+
+// Meter shows progress: in place on a terminal, else a line now and then. What keeps
+// it from going on is said once.
+type Meter struct {
+	what     string
+	out      *Console
+	terminal bool
+
+	began, shown time.Time
+	before       int    // what had ended already when it began
+	said         string // the last obstacle
+}
+
+// Show shows how far it is now.
+func (m *Meter) Show(g Progress, now time.Time) {
+	if m.began.IsZero() {
+		m.began, m.before = now, g.Ended
+	}
+	if g.Obstacle != m.said {
+		m.said = g.Obstacle
+		if m.terminal {
+			fmt.Fprint(m.out.Err, "\r\x1b[K")
+		}
+		if g.Obstacle != "" {
+			m.out.Note("%s", g.Obstacle)
+		} else {
+			m.out.Note("%s goes on", m.what)
+		}
+	}
+	line := m.line(g, now)
+	switch {
+	case m.terminal && g.Done:
+		fmt.Fprintf(m.out.Err, "\r\x1b[K%s\n", line)
+	case m.terminal:
+		fmt.Fprintf(m.out.Err, "\r\x1b[K%s", line)
+	case !m.out.JSON && (g.Done || now.Sub(m.shown) >= noticeEvery):
+		m.out.Note("%s", line)
+		m.shown = now
+	}
+}
+
+// line is "digest 7: 1,200 of 20,000, 400 a second, 47s left, 3 failed".
+func (m *Meter) line(g Progress, now time.Time) string {
+	rate := float64(g.Ended-m.before) / max(now.Sub(m.began).Seconds(), 0.1)
+	line := fmt.Sprintf("%s: %s of %s, %.0f a second", m.what, Thousands(g.Ended), Thousands(g.Total), rate)
+	if left := g.Total - g.Ended; left > 0 && rate > 0 {
+		if span := time.Duration(float64(left) / rate * float64(time.Second)).Round(time.Second); span >= time.Second && span < 1000*time.Hour {
+			line += fmt.Sprintf(", %s left", span)
+		}
+	}
+	return line + fmt.Sprintf(", %s failed", Thousands(g.Failed))
+}
+
+// Meter returns a meter of something, such as "digest 7".
+func (c *Console) Meter(what string) *Meter {
+	return &Meter{what: what, out: c, terminal: isTerminal(c.Err)}
+}
+
+// Rows shows how many rows were read since it began: often on a terminal, else a line
+// now and then.
+type Rows struct {
+	out          *Console
+	began, shown time.Time
+}
+
+// Rows returns what shows the rows of a long file, from now on.
+func (c *Console) Rows() *Rows { return &Rows{out: c, began: time.Now(), shown: time.Now()} }
+
+// Show shows the number of rows read so far.
+func (r *Rows) Show(rows int) {
+	every, form := noticeEvery, "%s, %s a second\n"
+	if isTerminal(r.out.Err) {
+		every, form = 200*time.Millisecond, "\r\x1b[K%s, %s a second\r"
+	}
+	now := time.Now()
+	if now.Sub(r.shown) < every {
+		return
+	}
+	r.shown = now
+	fmt.Fprintf(r.out.Err, form, Count(rows, "row"), Thousands(int(float64(rows)/now.Sub(r.began).Seconds())))
+}

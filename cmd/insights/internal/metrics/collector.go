@@ -1,0 +1,154 @@
+package metrics
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/scaledbydesign/insights/feeds"
+	"github.com/scaledbydesign/insights/newsletter"
+	"github.com/scaledbydesign/insights/subscribers"
+)
+
+// Source is what a daemon tells when metrics are scraped.
+type Source interface {
+	// Insights says how many are visible, when they were last read without a fault, and
+	// whether that was the last time they were read.
+	Insights() (visible int, read time.Time, ok bool)
+	Schedules() []newsletter.Schedule
+	// Figures asks the database.
+	Figures(ctx context.Context) (Figures, error)
+}
+
+// Figures are what the database knows; each is one query.
+type Figures struct {
+	Outbox      map[newsletter.DeliveryState]int
+	Due         time.Time // since when the email that is most overdue waits; zero = none does
+	Subscribers map[subscribers.Status]int
+	Bounces     map[string]int // by class
+	Readers     map[string]feeds.Readers
+	Held        bool
+	Troubled    int             // workers
+	Paused      int             // digests
+	Overdue     map[string]bool // schedules with an overdue slot
+}
+
+const (
+	// figuresFor is how long figures of the database are shown before it is asked
+	// again, however many scrape.
+	figuresFor = 5 * time.Second
+	// figuresWithin bounds how long a scrape waits for the database.
+	figuresWithin = 3 * time.Second
+)
+
+// collector looks up how things are when it is scraped.
+type collector struct {
+	source Source
+	log    *slog.Logger
+
+	mu    sync.Mutex
+	at    time.Time
+	known Figures
+	err   error
+}
+
+var (
+	describe = prometheus.NewDesc
+
+	insightsDesc    = describe("insights_library_insights", "Insights that are visible now.", nil, nil)
+	reloadDesc      = describe("insights_library_last_reload_successful", "1 if the insights could be read when they were last read, else 0: then older ones are served.", nil, nil)
+	reloadedDesc    = describe("insights_library_last_reload_success_timestamp_seconds", "When the insights were last read without a fault.", nil, nil)
+	slotDesc        = describe("insights_next_slot_timestamp_seconds", "When a schedule makes its next digest.", []string{"schedule"}, nil)
+	databaseDesc    = describe("insights_database_up", "1 if the database answered; if it is 0, the figures from it are missing.", nil, nil)
+	outboxDesc      = describe("insights_outbox_deliveries", "Mails by state: of digests that have not ended, and all single mails.", []string{"state"}, nil)
+	dueDesc         = describe("insights_outbox_oldest_due_age_seconds", "How long the mail that is most overdue has waited; 0 = none is due.", nil, nil)
+	heldDesc        = describe("insights_sending_held", "1 while sending is held until staff release it.", nil, nil)
+	troubledDesc    = describe("insights_sending_troubled_workers", "Workers that can't reach the mail server just now.", nil, nil)
+	lateSlotDesc    = describe("insights_slots_overdue", "1 for a schedule whose last slot is due and on no record.", []string{"schedule"}, nil)
+	pausedDesc      = describe("insights_digests_paused", "Digests that are paused: nothing is sent of them until staff resume them.", nil, nil)
+	bouncesDesc     = describe("insights_bounces_30d", "Bounces and complaints of the last 30 days, by class.", []string{"class"}, nil)
+	subscribersDesc = describe("insights_subscribers", "Subscribers by status.", []string{"status"}, nil)
+	readersDesc     = describe("insights_feed_readers", "Estimate of how many follow a feed document: announced by aggregators, and other clients.", []string{"document", "kind"}, nil)
+)
+
+func (c *collector) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{insightsDesc, reloadDesc, reloadedDesc, slotDesc, databaseDesc, outboxDesc, dueDesc, heldDesc, troubledDesc, pausedDesc, lateSlotDesc, subscribersDesc, bouncesDesc, readersDesc} {
+		ch <- d
+	}
+}
+
+func (c *collector) Collect(ch chan<- prometheus.Metric) {
+	set := func(desc *prometheus.Desc, value float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
+	}
+	now := time.Now()
+	is := func(desc *prometheus.Desc, yes bool, labels ...string) {
+		value := 0.0
+		if yes {
+			value = 1
+		}
+		set(desc, value, labels...)
+	}
+	visible, read, ok := c.source.Insights()
+	set(insightsDesc, float64(visible))
+	is(reloadDesc, ok)
+	set(reloadedDesc, float64(read.Unix()))
+	for _, s := range c.source.Schedules() {
+		if slot, ok := s.Next(now); ok {
+			set(slotDesc, float64(slot.Due.Unix()), s.Name)
+		}
+	}
+	f, err := c.figures()
+	is(databaseDesc, err == nil)
+	if err != nil {
+		return
+	}
+	for _, state := range newsletter.DeliveryStates {
+		set(outboxDesc, float64(f.Outbox[state]), string(state))
+	}
+	set(dueDesc, f.overdue(now).Seconds())
+	is(heldDesc, f.Held)
+	set(troubledDesc, float64(f.Troubled))
+	set(pausedDesc, float64(f.Paused))
+	for _, s := range c.source.Schedules() {
+		is(lateSlotDesc, f.Overdue[s.Name], s.Name)
+	}
+	for _, status := range subscribers.Statuses {
+		set(subscribersDesc, float64(f.Subscribers[status]), string(status))
+	}
+	for class, n := range f.Bounces {
+		set(bouncesDesc, float64(n), class)
+	}
+	for document, r := range f.Readers {
+		set(readersDesc, float64(r.Announced), document, "announced")
+		set(readersDesc, float64(r.Others), document, "others")
+	}
+}
+
+// figures asks the database, or returns what it has said a moment ago.
+func (c *collector) figures() (Figures, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if time.Since(c.at) < figuresFor { // also for who waited while another asked
+		return c.known, c.err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), figuresWithin)
+	defer cancel()
+	c.known, c.err = c.source.Figures(ctx)
+	c.at = time.Now()
+	if c.err != nil {
+		c.log.Warn("metrics lack the figures of the database", "error", c.err)
+	}
+	return c.known, c.err
+}
+
+// overdue is how long the mail that is most overdue has waited.
+func (f Figures) overdue(now time.Time) time.Duration {
+	if f.Due.IsZero() {
+		return 0
+	}
+	return max(0, now.Sub(f.Due))
+}

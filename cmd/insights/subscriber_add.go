@@ -1,0 +1,82 @@
+package main
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/scaledbydesign/insights/cmd/insights/internal/app"
+	"github.com/scaledbydesign/insights/cmd/insights/internal/console"
+	"github.com/scaledbydesign/insights/subscribers"
+)
+
+func subscriberAddCommand(p *program) *cobra.Command {
+	var name, cadence, basis string
+	var categories []string
+	var confirmed, dryRun bool
+	cmd := &cobra.Command{
+		Use: "add ADDR", Short: "Add a reader: they get a confirmation mail, unless --confirmed", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if confirmed && strings.TrimSpace(basis) == "" {
+				return usageError("--confirmed needs --basis: on what ground may they be mailed? For example --basis \"signed up at the fair, 3 May\"")
+			}
+			return withApp(cmd.Context(), p, func(a *app.App) error {
+				preferences, err := parsePreferences(&a.Config, cadence, categories)
+				if err != nil {
+					return err
+				}
+				address, err := parseAddress(args[0])
+				if err != nil {
+					return err
+				}
+				signUp := subscribers.SignUp{Address: address, Name: name, Preferences: preferences, Source: "staff"}
+				if dryRun {
+					return wouldAdd(p.out, signUp, confirmed)
+				}
+				a.RenameCategories(cmd.Context())
+				s, added, err := a.Registry.Add(cmd.Context(), signUp, confirmed, basis)
+				if errors.Is(err, subscribers.ErrSuppressed) {
+					return partly(err)
+				}
+				if err != nil {
+					return err
+				}
+				if done, err := p.out.Document(editedJSON{subscriberJSON: subscriberDocument(s), Changed: added}); done {
+					return err
+				}
+				gets := subscribers.Preferences{Cadence: s.Cadence, Categories: s.Categories}
+				switch {
+				case !added:
+					p.out.Line("%s is %s already, %s: nothing was changed;\nto change what they get: insights subscriber set %[1]s", s.Address, s.Status, gets)
+				case s.Status == subscribers.Pending:
+					p.out.Line("%s is pending: a confirmation mail is queued", s.Address)
+				default:
+					p.out.Line("%s is %s, %s", s.Address, s.Status, gets)
+				}
+				return nil
+			})
+		},
+	}
+	cmd.Flags().StringVar(&name, "name", "", "their `name`")
+	cmd.Flags().StringVar(&cadence, "cadence", "weekly", "how often: instant, daily, weekly, monthly")
+	cmd.Flags().StringSliceVar(&categories, "categories", nil, "`slugs`, separated by commas (default: all)")
+	cmd.Flags().BoolVar(&confirmed, "confirmed", false, "they have agreed already; needs --basis")
+	cmd.Flags().StringVar(&basis, "basis", "", "the ground on which they may be mailed, kept as evidence")
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would be done")
+	completeCategories(p, cmd, "categories")
+	return cmd
+}
+
+func wouldAdd(out *console.Console, s subscribers.SignUp, confirmed bool) error {
+	status := subscribers.Pending
+	if confirmed {
+		status = subscribers.Confirmed
+	}
+	document := map[string]any{"email": s.Address, "status": status, "cadence": s.Cadence, "categories": s.Categories, "dry_run": true}
+	if done, err := out.Document(document); done {
+		return err
+	}
+	out.Line("would add %s as %s, %s", s.Address, status, s.Preferences)
+	return nil
+}

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"iter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/scaledbydesign/insights/cmd/insights/internal/app"
+	"github.com/scaledbydesign/insights/cmd/insights/internal/console"
+	"github.com/scaledbydesign/insights/subscribers"
+)
+
+func subscriberExportCommand(p *program) *cobra.Command {
+	var status, format string
+	cmd := &cobra.Command{
+		Use: "export", Short: "Write all subscribers as CSV or JSON, to be imported again", Args: cobra.NoArgs,
+		Long: `Write all subscribers to standard output, one a line: as CSV, or as JSON (JSON
+Lines; one array with --json). "subscriber import" reads each of them again, and
+makes the same subscribers of it in an empty database: status, cadence,
+categories, name, confirmed_at and source; of JSON also why somebody is
+suppressed, and when they unsubscribed. History, pauses and what they have
+received are in a backup alone, and so are suppressions of addresses that are no
+subscriber's.
+
+In CSV an apostrophe goes before each value that begins with = + - or @, so that
+a spreadsheet does not calculate a stranger's words; the import takes it away.`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if format != "csv" && format != "json" {
+				return usageError("--format %s: csv or json", format)
+			}
+			return withApp(cmd.Context(), p, func(a *app.App) error {
+				filter, err := parseFilter(&a.Config, status, "", "")
+				if err != nil {
+					return err
+				}
+				all := a.Subscribers.List(cmd.Context(), filter)
+				switch {
+				case p.out.JSON:
+					return exportArray(p.out, all)
+				case format == "json":
+					return exportLines(p.out, all)
+				}
+				return exportCSV(p.out, all)
+			})
+		},
+	}
+	cmd.Flags().StringVar(&format, "format", "csv", "`csv` or json: one object a line")
+	cmd.Flags().StringVar(&status, "status", "", "only this `status`: pending, confirmed, unsubscribed, suppressed")
+	return cmd
+}
+
+// exportedJSON is a subscriber as an import reads it.
+type exportedJSON struct {
+	Email        string     `json:"email"`
+	Status       string     `json:"status"`
+	Cadence      string     `json:"cadence"`
+	Categories   []string   `json:"categories"`
+	Name         string     `json:"name"`
+	ConfirmedAt  *time.Time `json:"confirmed_at"`
+	Source       string     `json:"source"`
+	Cause        string     `json:"cause,omitempty"`
+	Reason       string     `json:"reason,omitempty"`
+	Unsubscribed *time.Time `json:"unsubscribed_at,omitempty"`
+}
+
+func exported(s subscribers.Subscriber) exportedJSON {
+	return exportedJSON{
+		Email: s.Address.String(), Status: string(s.Status), Cadence: string(s.Cadence), Categories: s.Categories, Name: s.Name,
+		ConfirmedAt: console.Stamp(s.ConfirmedAt), Source: s.Source, Cause: string(s.Cause), Reason: s.Reason, Unsubscribed: console.Stamp(s.UnsubscribedAt),
+	}
+}
+
+func exportCSV(out *console.Console, all iter.Seq2[subscribers.Subscriber, error]) error {
+	w, err := subscribers.NewListWriter(out.Out)
+	if err != nil {
+		return err
+	}
+	for s, err := range all {
+		if err == nil {
+			err = w.Write(s)
+		}
+		if err != nil {
+			return errors.Join(err, w.Close())
+		}
+	}
+	return w.Close()
+}
+
+func exportLines(out *console.Console, all iter.Seq2[subscribers.Subscriber, error]) error {
+	w := bufio.NewWriter(out.Out)
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	for s, err := range all {
+		if err == nil {
+			err = encoder.Encode(exported(s))
+		}
+		if err != nil {
+			return errors.Join(err, w.Flush())
+		}
+	}
+	return w.Flush()
+}
+
+func exportArray(out *console.Console, all iter.Seq2[subscribers.Subscriber, error]) error {
+	l := out.List()
+	for s, err := range all {
+		if err != nil {
+			return err
+		}
+		l.Add(exported(s))
+		if l.Err != nil {
+			return l.Err
+		}
+	}
+	_, err := l.End()
+	return err
+}

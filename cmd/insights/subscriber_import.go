@@ -1,0 +1,196 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/scaledbydesign/insights/cmd/insights/internal/app"
+	"github.com/scaledbydesign/insights/cmd/insights/internal/console"
+	"github.com/scaledbydesign/insights/subscribers"
+)
+
+func subscriberImportCommand(p *program) *cobra.Command {
+	var basis string
+	var dryRun bool
+	cmd := &cobra.Command{
+		Use: "import FILE", Short: "Import readers from CSV or JSON; nobody is mailed", Args: cobra.ExactArgs(1),
+		Long: `Import subscribers from a file (- reads standard input). Nobody is mailed,
+pending ones neither.
+
+Our own: CSV with a header line, or JSON, an array of objects or one a line,
+with email and status, and if they are there cadence, categories (slugs, or *
+for all), name, confirmed_at, source, reason: what "subscriber export" writes.
+
+Of others, known by their columns: the CSV of listmonk, Mailchimp (also the zip
+of an audience), Buttondown and Ghost. Their readers get all categories,
+weekly. Only who surely agreed is confirmed: who unsubscribed there is
+unsubscribed, who bounced, complained or was blocked is suppressed, and whoever
+is left open is pending, unless --basis says on what ground they may be mailed.
+Who is pending and does not confirm is forgotten after a week, as with any
+sign-up.
+
+What is on record is never weakened: who unsubscribed or is suppressed stays
+so, and readers keep their own choices. Lines that can't be taken are named;
+the others are. To import the same file again changes nothing, so an import
+that was interrupted is made again from the start, and goes on where it was.`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return withApp(cmd.Context(), p, func(a *app.App) error {
+				return importFile(cmd.Context(), p.out, a, args[0], basis, dryRun)
+			})
+		},
+	}
+	cmd.Flags().StringVar(&basis, "basis", "", "the ground on which they may be mailed, kept as evidence (default: the file's name)")
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would be done")
+	cmd.Flags().Bool("yes", false, "not needed: an import asks nothing and mails nobody")
+	return cmd
+}
+
+// importJSON is what an import did.
+type importJSON struct {
+	Format    string        `json:"format,omitempty"` // whose export it is, if not our own
+	Rows      int           `json:"rows"`             // without the header
+	Added     int           `json:"added"`
+	Changed   int           `json:"changed"`
+	Unchanged int           `json:"unchanged"`
+	Kept      int           `json:"kept"` // what is on record holds against the file
+	Failed    int           `json:"failed"`
+	Unused    []string      `json:"unused_columns"`
+	Refused   []refusedJSON `json:"refused"` // the first thousand of the failed
+	DryRun    bool          `json:"dry_run,omitempty"`
+}
+
+type refusedJSON struct {
+	File   string `json:"file,omitempty"` // of a zip
+	Line   int    `json:"line"`
+	Email  string `json:"email"`
+	Reason string `json:"reason"`
+}
+
+const (
+	mostRefused  = 1000 // lines that are kept, for --json
+	shownRefused = 20
+)
+
+func importFile(ctx context.Context, out *console.Console, a *app.App, name, basis string, dryRun bool) error {
+	in, err := openImport(out, name)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	parts, err := subscribers.ReadParts(in, subscribers.ListOptions{Name: name, Vouched: strings.TrimSpace(basis) != ""})
+	if err != nil {
+		return usageError("import %s: %v", name, err)
+	}
+	a.RenameCategories(ctx)
+	result := importJSON{DryRun: dryRun, Unused: []string{}, Refused: []refusedJSON{}}
+	rows := out.Rows()
+	run := subscribers.ImportRun{
+		Registry: a.Registry, Basis: cmp.Or(basis, "import of "+filepath.Base(name)), DryRun: dryRun,
+		Refused: func(part string, row subscribers.Row, reason error) {
+			if len(result.Refused) < mostRefused {
+				result.Refused = append(result.Refused, refusedJSON{File: part, Line: row.Line, Email: row.Email, Reason: reason.Error()})
+			}
+		},
+		Stored: func(c subscribers.ImportCounts) { rows.Show(c.Rows) },
+	}
+	for part, err := range parts {
+		if err == nil {
+			err = importPart(ctx, out, &run, part, &result)
+		}
+		if err != nil {
+			return showImport(out, run.Counts, result, err)
+		}
+	}
+	return showImport(out, run.Counts, result, nil)
+}
+
+// importPart imports a part of a file, and says what it is.
+func importPart(ctx context.Context, out *console.Console, run *subscribers.ImportRun, part subscribers.ListPart, result *importJSON) error {
+	label, list := part.Name, part.List
+	if label != "" {
+		label += ": "
+	}
+	if list.Format() != "" {
+		result.Format = list.Format()
+		out.Note("%san export of %s", label, list.Format())
+	}
+	if doubt := list.Doubt(); doubt != "" {
+		out.Note("%s%s", label, doubt)
+	}
+	known := len(list.Unknown())
+	if known > 0 {
+		out.Note("%scolumns that are not used: %s", label, strings.Join(list.Unknown(), ", "))
+	}
+	err := run.Import(ctx, part.Name, list)
+	if more := list.Unknown()[known:]; len(more) > 0 {
+		out.Note("%sfields that are not used: %s", label, strings.Join(more, ", "))
+	}
+	for _, name := range list.Unknown() {
+		if !slices.Contains(result.Unused, name) {
+			result.Unused = append(result.Unused, name)
+		}
+	}
+	return err
+}
+
+func showImport(out *console.Console, n subscribers.ImportCounts, result importJSON, failure error) error {
+	result.Rows, result.Added, result.Changed, result.Unchanged, result.Kept, result.Failed = n.Rows, n.Added, n.Changed, n.Unchanged, n.Kept, n.Failed
+	if n.Pending > 0 && !result.DryRun {
+		out.Note("%s: an import mails nobody, and who does not confirm is forgotten after a week; to ask one: insights subscriber resend-confirm ADDR", console.Count(n.Pending, "pending reader"))
+	}
+	err := failure
+	switch {
+	case failure != nil && result.DryRun:
+		err = fmt.Errorf("the dry run ended early: %w", failure)
+	case failure != nil && result.Added+result.Changed > 0:
+		err = partly(fmt.Errorf("the import ended early; what came before is stored: import the same file again, and it goes on from there: %w", failure))
+	case failure != nil:
+		err = fmt.Errorf("the import ended early, and has stored nothing: %w", failure)
+	case result.Failed > 0 && result.DryRun:
+		err = &problems{fmt.Errorf("%s can't be taken", console.Count(result.Failed, "line"))}
+	case result.Failed > 0:
+		err = partly(fmt.Errorf("%s could not be taken; mend them and import the file again", console.Count(result.Failed, "line")))
+	}
+	if done, writeErr := out.Document(result); done {
+		return errors.Join(writeErr, err)
+	}
+	for i, r := range result.Refused {
+		if i == shownRefused {
+			out.Note("and %s more: --json lists them", console.Thousands(result.Failed-shownRefused))
+			break
+		}
+		file := ""
+		if r.File != "" {
+			file = console.OneLine(r.File) + ", "
+		}
+		out.Note("%sline %d: %s: %s", file, r.Line, console.OneLine(console.Dash(r.Email)), console.OneLine(r.Reason))
+	}
+	would := ""
+	if result.DryRun {
+		would = "would be: "
+	}
+	out.Line("%s%s: %s added, %s changed, %s unchanged, %s kept as on record, %s refused", would, console.Count(result.Rows, "row"),
+		console.Thousands(result.Added), console.Thousands(result.Changed), console.Thousands(result.Unchanged), console.Thousands(result.Kept), console.Thousands(result.Failed))
+	return err
+}
+
+// openImport opens a file to be imported; - is standard input.
+func openImport(out *console.Console, name string) (io.ReadCloser, error) {
+	if name == "-" {
+		return io.NopCloser(out.In), nil
+	}
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("import: %w", err)
+	}
+	return file, nil
+}

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/scaledbydesign/insights/cmd/insights/internal/app"
+	"github.com/scaledbydesign/insights/cmd/insights/internal/console"
+	"github.com/scaledbydesign/insights/subscribers"
+)
+
+func suppressImportCommand(p *program) *cobra.Command {
+	var reason string
+	var dryRun bool
+	cmd := &cobra.Command{
+		Use: "import FILE", Short: "Keep all mail from the addresses of a file", Args: cobra.ExactArgs(1),
+		Long: "Keep all mail from the addresses of a file (- reads standard input), one a line;\nwhat follows a comma, and lines that begin with #, are left aside.",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if subscribers.CheckReason(reason) != nil {
+				return usageError("--reason: one line, of 200 bytes at most")
+			}
+			return withApp(cmd.Context(), p, func(a *app.App) error {
+				in, err := openImport(p.out, args[0])
+				if err != nil {
+					return err
+				}
+				defer in.Close()
+				return importSuppressions(cmd.Context(), p.out, a, in, reason, dryRun)
+			})
+		},
+	}
+	cmd.Flags().StringVar(&reason, "reason", "imported", "why, in one line")
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would be done")
+	return cmd
+}
+
+// suppressedJSON is what an import of suppressions did.
+type suppressedJSON struct {
+	Rows      int           `json:"rows"`
+	Added     int           `json:"added"`
+	Unchanged int           `json:"unchanged"`
+	Failed    int           `json:"failed"`
+	Refused   []refusedJSON `json:"refused"`
+	DryRun    bool          `json:"dry_run,omitempty"`
+}
+
+func importSuppressions(ctx context.Context, out *console.Console, a *app.App, in io.Reader, reason string, dryRun bool) error {
+	result := suppressedJSON{Refused: []refusedJSON{}, DryRun: dryRun}
+	run := subscribers.SuppressionImport{Registry: a.Registry, Reason: reason, DryRun: dryRun}
+	run.Refused = func(line int, word string, reason error) {
+		if len(result.Refused) < mostRefused {
+			result.Refused = append(result.Refused, refusedJSON{Line: line, Email: word, Reason: reason.Error()})
+		}
+		if run.Failed <= shownRefused {
+			out.Note("line %d: %q: %v", line, word, reason)
+		}
+	}
+	err := run.Import(ctx, in)
+	_, stopped := errors.AsType[*subscribers.LineError](err)
+	switch {
+	case stopped && dryRun:
+		return fmt.Errorf("the dry run ended early: %w", err)
+	case stopped:
+		return fmt.Errorf("%w; what came before it is stored, and the same file can be imported again", err)
+	}
+	result.Rows, result.Added, result.Unchanged, result.Failed = run.Rows, run.Added, run.Unchanged, run.Failed
+	if result.Failed > shownRefused {
+		out.Note("and %s more: --json lists them", console.Thousands(result.Failed-shownRefused))
+	}
+	switch {
+	case err != nil && dryRun:
+		return err
+	case err != nil:
+		return fmt.Errorf("%w; what was read is stored", err)
+	}
+	failed := error(nil)
+	switch {
+	case result.Failed > 0 && dryRun:
+		failed = &problems{errors.New(console.Count(result.Failed, "line") + " can't be taken")}
+	case result.Failed > 0:
+		failed = partly(errors.New(console.Count(result.Failed, "line") + " can't be taken; the others are stored"))
+	}
+	if done, err := out.Document(result); done {
+		return errors.Join(err, failed)
+	}
+	if dryRun {
+		out.Line("would suppress %s more; %s are already", console.Thousands(result.Added), console.Thousands(result.Unchanged))
+		return failed
+	}
+	out.Line("suppressed %s more; %s were before", console.Thousands(result.Added), console.Thousands(result.Unchanged))
+	return failed
+}

@@ -1,0 +1,39 @@
+package newsletter
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+const (
+	maxIntro   = 16 << 10 // bytes: an email is to stay under 90 KB
+	maxSubject = 250      // bytes
+)
+
+// SetSubject gives the digest a subject of staff's, which is one line.
+func (r *Request) SetSubject(subject string) error {
+	odd := func(c rune) bool {
+		return unicode.IsControl(c) || unicode.Is(unicode.Bidi_Control, c) || c == '\u2028' || c == '\u2029'
+	}
+	if !utf8.ValidString(subject) || strings.ContainsFunc(subject, odd) || len(subject) > maxSubject {
+		return fmt.Errorf("a subject is one line of at most %d bytes, without control characters", maxSubject)
+	}
+	r.Subject = strings.TrimSpace(subject)
+	return nil
+}
+
+// SetIntro gives the digest a text that stands before its insights.
+func (r *Request) SetIntro(text []byte) error {
+	switch {
+	case len(text) > maxIntro:
+		return fmt.Errorf("has %d bytes; %d at most", len(text), maxIntro)
+	case !utf8.Valid(text) || bytes.ContainsRune(text, 0):
+		return errors.New("is not UTF-8 text")
+	}
+	r.Intro = strings.TrimSpace(string(text))
+	return nil
+}

@@ -1,0 +1,162 @@
+package subscribers
+
+import (
+	"context"
+	"errors"
+	"io"
+	"iter"
+)
+
+// ImportRun imports lists, in transactions of many rows. Its fields are set once.
+type ImportRun struct {
+	Registry *Registry
+	Basis    string // the ground on which they may be mailed
+	DryRun   bool   // store nothing
+	// Refused, when set, is told of each row that can't be taken, by the part of a file
+	// that it is in.
+	Refused func(part string, row Row, reason error)
+	// Stored, when set, is called after each transaction.
+	Stored func(ImportCounts)
+
+	Counts ImportCounts
+}
+
+// ImportCounts is what an import did.
+type ImportCounts struct {
+	Rows      int // without the header
+	Added     int
+	Changed   int
+	Unchanged int
+	Kept      int // what is on record holds against the file
+	Failed    int // could not be taken
+	Pending   int // among those added
+}
+
+// importChunk is how many rows are stored in one transaction.
+const importChunk = 20_000
+
+// Import imports a part of a file, "" if it is the only one. Rows are read while those
+// before them are stored. After an error what was stored before stays: rows that were
+// not stored are not counted.
+func (r *ImportRun) Import(ctx context.Context, part string, list *List) error {
+	for rows := range ahead(r.read(list)) {
+		r.Counts.Rows += rows.count
+		for _, row := range rows.refused {
+			r.Counts.Failed++
+			if r.Refused != nil {
+				r.Refused(part, row.Row, row.reason)
+			}
+		}
+		if err := errors.Join(r.store(ctx, rows.taken), rows.err); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// store stores rows, all of them or none.
+func (r *ImportRun) store(ctx context.Context, rows []Imported) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	outcomes, err := r.Registry.Import(ctx, rows, r.DryRun)
+	if err != nil && ctx.Err() != nil {
+		err = errors.New("interrupted")
+	}
+	if err != nil {
+		r.Counts.Rows -= len(rows) // they are as if never read
+		return err
+	}
+	for i, outcome := range outcomes {
+		switch outcome {
+		case Added:
+			r.Counts.Added++
+			if rows[i].Status == Pending {
+				r.Counts.Pending++
+			}
+		case Changed:
+			r.Counts.Changed++
+		case Unchanged:
+			r.Counts.Unchanged++
+		case Kept:
+			r.Counts.Kept++
+		}
+	}
+	if r.Stored != nil {
+		r.Stored(r.Counts)
+	}
+	return nil
+}
+
+// someRows are the rows of one transaction, as they were read.
+type someRows struct {
+	count   int
+	taken   []Imported
+	refused []refusedRow
+	err     error // why there are no more
+}
+
+type refusedRow struct {
+	Row
+	reason error
+}
+
+func (r *ImportRun) read(list *List) iter.Seq[someRows] {
+	return func(yield func(someRows) bool) {
+		for more := true; more; {
+			var rows someRows
+			if rows, more = r.readSome(list); !yield(rows) {
+				return
+			}
+		}
+	}
+}
+
+func (r *ImportRun) readSome(list *List) (rows someRows, more bool) {
+	for len(rows.taken) < importChunk && len(rows.refused) < importChunk {
+		row, err := list.Next()
+		if errors.Is(err, io.EOF) {
+			return rows, false
+		}
+		if fatal, ok := errors.AsType[*ListError](err); ok {
+			rows.err = fatal
+			return rows, false
+		}
+		rows.count++
+		if err == nil {
+			row.Basis = r.Basis
+			row.Imported, err = r.Registry.Check(row.Imported)
+		}
+		if err != nil {
+			rows.refused = append(rows.refused, refusedRow{row, err})
+			continue
+		}
+		rows.taken = append(rows.taken, row.Imported)
+	}
+	return rows, true
+}
+
+// ahead is a sequence whose next value is made while the one before is used. It ends
+// only after what makes them has.
+func ahead[T any](values iter.Seq[T]) iter.Seq[T] {
+	return func(yield func(T) bool) {
+		next, enough, ended := make(chan T), make(chan struct{}), make(chan struct{})
+		go func() {
+			defer close(ended)
+			defer close(next)
+			for v := range values {
+				select {
+				case next <- v:
+				case <-enough:
+					return
+				}
+			}
+		}()
+		defer func() { close(enough); <-ended }()
+		for v := range next {
+			if !yield(v) {
+				return
+			}
+		}
+	}
+}
