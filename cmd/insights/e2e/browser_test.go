@@ -35,7 +35,7 @@ func newDev(t testing.TB) (s *site, dir string) {
 // secondTerminal is another shell in the folder of a running `dev`: it knows
 // nothing of how that was started.
 func (s *site) secondTerminal() *site {
-	return &site{t: s.t, program: s.program, dir: s.dir, addr: s.addr, base: s.base, env: s.env[:3]}
+	return &site{t: s.t, program: s.program, server: s.server, dir: s.dir, addr: s.addr, base: s.base, env: s.env[:3]}
 }
 
 // newestOf are the newest insights of some categories as the site orders them.

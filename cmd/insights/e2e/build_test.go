@@ -29,6 +29,7 @@ type buildReport struct {
 // TestABuildIsWhatServeAnswers compares every file with what a daemon in
 // production answers over HTTP, in every coding.
 func TestABuildIsWhatServeAnswers(t *testing.T) {
+	t.Parallel()
 	s := newServe(t, "127.0.0.1:1", map[string]string{"SITE_AUTHOR": "Example Studio"})
 	s.start("serve")
 	dir := filepath.Join(s.dir, "out")
@@ -176,6 +177,7 @@ func hasAnyPrefix(s string, prefixes []string) bool {
 
 // TestAKilledBuildLeavesTheOldFolderOrTheNew kills a build at many moments.
 func TestAKilledBuildLeavesTheOldFolderOrTheNew(t *testing.T) {
+	t.Parallel()
 	folder := t.TempDir()
 	s := newSite(t, map[string]string{"CONTENT_DIR": folder, "SITE_BASE_URL": "https://example.com"})
 	write := func(edition int) {
@@ -234,6 +236,7 @@ func TestAKilledBuildLeavesTheOldFolderOrTheNew(t *testing.T) {
 //
 //	INSIGHTS_TEST_INSIGHTS=10000 go test ./cmd/insights/e2e -run ABuildOfMany -v
 func TestABuildOfManyInsights(t *testing.T) {
+	t.Parallel()
 	n := scale(t, "INSIGHTS_TEST_INSIGHTS", 300)
 	dir := t.TempDir()
 	random := rand.New(rand.NewPCG(1, 2))
@@ -242,7 +245,7 @@ func TestABuildOfManyInsights(t *testing.T) {
 			Category: allCategories()[i%7], Date: time.Now().Add(-time.Duration(n-i) * 6 * time.Hour), Body: prose(random, 5<<10)}.write(t, dir)
 	}
 	s := newSite(t, map[string]string{"CONTENT_DIR": dir, "SITE_BASE_URL": "https://example.com"})
-	s.program = plainProgram(t)
+	s.plain()
 	began := time.Now()
 	s.insights("content", "check")
 	t.Logf("%d insights checked in %v", n, time.Since(began).Round(time.Millisecond))

@@ -61,16 +61,23 @@ func (b *build) path(t failer) string {
 	return filepath.Join(b.dir, "insights")
 }
 
-// program is the path of the program, with the race detector in it if the tests have it.
-func program(t failer) string {
+// commands is the path of the program that runs commands: as people run it, since most
+// end at once. With INSIGHTS_TEST_FULL=1 they have the race detector if daemons have it.
+func commands(t failer) string {
+	if os.Getenv("INSIGHTS_TEST_FULL") == "1" {
+		return daemons(t)
+	}
+	return plainBuild.path(t)
+}
+
+// daemons is the path of the program that runs daemons, with the race detector in it if
+// the tests have it.
+func daemons(t failer) string {
 	if raceDetector {
 		return raceBuild.path(t)
 	}
 	return plainBuild.path(t)
 }
-
-// plainProgram is the path of the program as people run it, for tests that measure.
-func plainProgram(t failer) string { return plainBuild.path(t) }
 
 // failer is a test, or a story.
 type failer interface {
@@ -119,19 +126,18 @@ func scale(t testing.TB, variable string, otherwise int) int {
 	return n
 }
 
-// until looks again and again until done says so, and fails when that takes
-// longer than within.
+// until looks again and again until done says so, less often the longer it takes, and
+// fails when that is longer than within.
 func until(t failer, within time.Duration, what string, done func() bool) {
 	if t, ok := t.(testing.TB); ok {
 		t.Helper()
 	}
-	ticker := time.NewTicker(20 * time.Millisecond)
-	defer ticker.Stop()
-	for deadline := time.Now().Add(within); !done(); {
+	pause := 10 * time.Millisecond
+	for deadline := time.Now().Add(within); !done(); pause = min(pause*5/4, 100*time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("not within %v: %s", within, what)
 		}
-		<-ticker.C
+		time.Sleep(pause)
 	}
 }
 

@@ -44,7 +44,7 @@ func readersFile(t *testing.T, n int) string {
 func newImportSite(t *testing.T, url string) *site {
 	t.Helper()
 	s := newSite(t, map[string]string{"DATABASE_URL": url, "SECRET": secret})
-	s.program = plainProgram(t)
+	s.plain()
 	if out, err := s.importing("db", "migrate").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
@@ -132,6 +132,7 @@ func (c *lineCount) Write(b []byte) (int, error) {
 //
 // The figures are those of the plain program, without the race detector.
 func TestListsOfAnySizeComeInAndGoOut(t *testing.T) {
+	t.Parallel()
 	n := scale(t, "INSIGHTS_TEST_IMPORT", 20_000)
 	path := readersFile(t, n)
 	databasetest.OnEach(t, func(t *testing.T, url string) {
@@ -168,6 +169,7 @@ func TestListsOfAnySizeComeInAndGoOut(t *testing.T) {
 
 // An import that is cut anywhere leaves whole chunks, and made again goes on.
 func TestImportsThatAreCutGoOnWhereTheyWere(t *testing.T) {
+	t.Parallel()
 	const n = 65_000
 	path := readersFile(t, n)
 	for name, signal := range map[string]syscall.Signal{"killed": syscall.SIGKILL, "interrupted": syscall.SIGINT} {

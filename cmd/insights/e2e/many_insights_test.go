@@ -20,6 +20,7 @@ import (
 //
 // The figures are those of the plain program, without the race detector.
 func TestManyInsightsAreServedAndReloaded(t *testing.T) {
+	t.Parallel()
 	n := scale(t, "INSIGHTS_TEST_INSIGHTS", 300)
 	dir := t.TempDir()
 	random := rand.New(rand.NewPCG(1, 2))
@@ -34,7 +35,7 @@ func TestManyInsightsAreServedAndReloaded(t *testing.T) {
 		size += len(in.Body)
 	}
 	s := newSite(t, map[string]string{"CONTENT_DIR": dir})
-	s.program = plainProgram(t)
+	s.plain()
 	daemon := s.start("dev")
 	t.Logf("%d insights, %d MB: ready after %v", n, size>>20, daemon.ready.Round(time.Millisecond))
 	until(t, 2*time.Minute, "the insights are numbered", func() bool { return strings.Contains(daemon.log.String(), "insights numbered") })

@@ -50,6 +50,7 @@ func sample(families map[string]*dto.MetricFamily, name, label string) float64 {
 }
 
 func TestMetricsSayHowThingsStand(t *testing.T) {
+	t.Parallel()
 	metrics := freeAddress(t)
 	s := newSite(t, map[string]string{
 		"METRICS_LISTEN": metrics, "CONTENT_DIR": "content", "CONTENT_EDIT_GRACE": "0s",

@@ -16,11 +16,12 @@ import (
 //
 //	INSIGHTS_TEST_MILLION=1000000 go test ./cmd/insights/e2e -run TestAMillionReaders -v -timeout 60m
 func TestAMillionReaders(t *testing.T) {
+	t.Parallel()
 	n := scale(t, "INSIGHTS_TEST_MILLION", 5000)
 	to := newSink(t, nil)
 	to.misbehave(nil, sinkAll)
 	s := newLargeCrowd(t, n).site(t, nil, to, map[string]string{"SMTP_CONNECTIONS": "20"})
-	s.program = plainProgram(t)
+	s.plain()
 	s.long()
 	began := time.Now()
 	id, _ := s.plan("--cadence", "weekly")

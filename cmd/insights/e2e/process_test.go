@@ -62,7 +62,9 @@ func (p *process) awaitReady(t failer, addr string) {
 // ready.
 func (s *site) start(args ...string) *process {
 	s.t.Helper()
-	p := startProcess(s.t, s.command(args...))
+	cmd := exec.Command(s.server, args...)
+	cmd.Dir, cmd.Env = s.dir, s.env
+	p := startProcess(s.t, cmd)
 	s.daemon = p
 	s.t.Cleanup(func() {
 		p.kill()

@@ -22,7 +22,8 @@ import (
 // that runs there.
 type site struct {
 	t       testing.TB
-	program string
+	program string // that runs commands
+	server  string // that runs daemons
 	dir     string
 	addr    string // where the daemon listens
 	base    string // the site's address as the mails give it
@@ -37,7 +38,7 @@ const secret = "a-secret-for-tests-that-is-long-enough-to-be-one"
 // newSite makes a folder. Settings are INSIGHTS_ variables without that prefix.
 func newSite(t testing.TB, settings map[string]string) *site {
 	t.Helper()
-	s := &site{t: t, program: program(t), dir: t.TempDir(), addr: freeAddress(t)}
+	s := &site{t: t, program: commands(t), server: daemons(t), dir: t.TempDir(), addr: freeAddress(t)}
 	s.base = "http://" + s.addr
 	s.env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + s.dir, "TZ=UTC", "INSIGHTS_LISTEN=" + s.addr, "GORACE=" + endAtOnce}
 	// No digest by the clock: a test may run at nine on a Monday.
@@ -69,6 +70,12 @@ func (s *site) set(settings map[string]string) {
 	for key, value := range settings {
 		s.env = append(s.env, "INSIGHTS_"+key+"="+value)
 	}
+}
+
+// plain has the program without the race detector run daemons too, for what measures.
+func (s *site) plain() {
+	s.program = plainBuild.path(s.t)
+	s.server = s.program
 }
 
 // command is the program, run as somebody in the site's folder runs it.

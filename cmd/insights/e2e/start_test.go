@@ -11,7 +11,7 @@ import (
 
 func TestDevNeedsNothingConfiguredAndStartsWithinASecond(t *testing.T) {
 	s := newSite(t, nil)
-	s.program = plainProgram(t)
+	s.plain()
 	s.env = s.env[:4] // where to listen, and nothing else of ours
 	best := time.Hour
 	for range 3 {

@@ -24,14 +24,15 @@ var update = flag.Bool("update", false, "write what scripts compare with anew")
 
 // TestScripts runs the real program, one story a file.
 func TestScripts(t *testing.T) {
+	t.Parallel()
 	testscript.Run(t, testscript.Params{
-		Dir: "testdata/script", Setup: setUp, Cmds: commands, RequireUniqueNames: true, UpdateScripts: *update,
+		Dir: "testdata/script", Setup: setUp, Cmds: storyWords, RequireUniqueNames: true, UpdateScripts: *update,
 		Deadline: time.Now().Add(25 * time.Minute), // of all of them together, for a command that should have ended by itself
 	})
 }
 
-// commands are the words that the scripts have beside testscript's own.
-var commands = map[string]func(ts *testscript.TestScript, neg bool, args []string){
+// storyWords are those that the scripts have beside testscript's own.
+var storyWords = map[string]func(ts *testscript.TestScript, neg bool, args []string){
 	"insights":  insights,
 	"exits":     exits,
 	"until":     untilItSays,
@@ -77,7 +78,7 @@ func setUp(env *testscript.Env) error {
 	env.Setenv("LISTEN", listen)
 	env.Setenv("INSIGHTS_LISTEN", listen)
 	env.Setenv("SITE", "http://"+listen)
-	env.Setenv("PATH", filepath.Dir(program(s))+string(filepath.ListSeparator)+env.Getenv("PATH"))
+	env.Setenv("PATH", filepath.Dir(commands(s))+string(filepath.ListSeparator)+env.Getenv("PATH"))
 	env.Setenv("GORACE", endAtOnce)
 	return nil
 }

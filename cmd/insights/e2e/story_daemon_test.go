@@ -15,7 +15,7 @@ import (
 func startDaemon(ts *testscript.TestScript, neg bool, args []string) {
 	name, listen := args[0], ts.Getenv("LISTEN")
 	ts.Check(ts.Exec("env", "-0"))
-	cmd := exec.Command(program(ts), args[1:]...)
+	cmd := exec.Command(daemons(ts), args[1:]...)
 	cmd.Dir = ts.MkAbs(".")
 	cmd.Env = append(strings.Split(strings.TrimSuffix(ts.ReadFile("stdout"), "\x00"), "\x00"), "INSIGHTS_LISTEN="+listen)
 	p := startProcess(ts, cmd)

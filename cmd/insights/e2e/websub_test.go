@@ -210,6 +210,7 @@ func TestASavedInsightIsPushedWithinTwoSeconds(t *testing.T) {
 }
 
 func TestAKillLosesNoPushAndRepeatsNone(t *testing.T) {
+	t.Parallel()
 	s, folder := newHub(t, "self")
 	s.start("dev")
 	c := newCallback(t)
@@ -328,6 +329,7 @@ func (h *otherHub) told() []string {
 }
 
 func TestAHubElsewhereIsToldOnceOfWhatChanged(t *testing.T) {
+	t.Parallel()
 	h := newOtherHub(t)
 	s, folder := newHub(t, h.URL+"/")
 	s.start("dev")
@@ -374,6 +376,7 @@ func TestAHubElsewhereIsToldOnceOfWhatChanged(t *testing.T) {
 }
 
 func TestWithoutAHubPingSaysHowToHaveOne(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, map[string]string{"CONTENT_DIR": filepath.Join(t.TempDir())})
 	_, stderr, code := s.run("feed", "ping")
 	if code != 6 || !strings.Contains(stderr, "INSIGHTS_WEBSUB_HUB=self") {

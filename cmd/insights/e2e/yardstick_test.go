@@ -126,6 +126,7 @@ func startQuickSink(t *testing.T) int {
 // INSIGHTS_TEST_YARDSTICK is how many mails a turn has, INSIGHTS_TEST_ROUNDS how
 // many turns; medians are shown. It asserts nothing of speed: machines are noisy.
 func TestYardsticks(t *testing.T) {
+	t.Parallel()
 	mails, rounds := 200, 1
 	if n, err := strconv.Atoi(os.Getenv("INSIGHTS_TEST_YARDSTICK")); err == nil {
 		mails, rounds = n, 3
@@ -189,18 +190,18 @@ func smtpSource(t *testing.T, port, n int) time.Duration {
 	return time.Since(began)
 }
 
-// words is a renderer whose mails have 20 KB on the wire.
-type words struct{}
+// plainWords is a renderer whose mails have 20 KB on the wire.
+type plainWords struct{}
 
 var longText = strings.Repeat("Twenty words or so of a summary, as a digest has them, in a paragraph with its usual marks around it.\n", 60)
 
-func (words) Digest(e newsletter.DigestContent) (newsletter.Body, error) {
+func (plainWords) Digest(e newsletter.DigestContent) (newsletter.Body, error) {
 	text := longText + e.UnsubscribeURL + "\n" + e.PreferencesURL + "\n" + e.Address + " since " + e.Since + "\n"
 	html := "<p>" + strings.ReplaceAll(longText, "\n", "</p>\n<p style=\"margin:0 0 12px;color:#334155\">") + "</p><a href=\"" + e.UnsubscribeURL + "\">leave</a> <a href=\"" + e.PreferencesURL + "\">choose</a>"
 	return newsletter.Body{Subject: e.Subject, Text: text, HTML: html}, nil
 }
 
-func (words) Single(newsletter.SingleContent) (newsletter.Body, error) {
+func (plainWords) Single(newsletter.SingleContent) (newsletter.Body, error) {
 	return newsletter.Body{Subject: "s", Text: "t"}, nil
 }
 
@@ -264,7 +265,7 @@ func sendAll(t *testing.T, port, n, connections int, keys []smtp.SigningKey) tim
 	worker := newsletter.Worker{
 		Store: db, Composer: smtp.Composer{Keys: keys}, Connections: connections, Log: log, OnDone: func(int64) { cancel() },
 		Transport: &smtp.Relay{Host: "127.0.0.1", Port: port, TLS: smtp.TLSNone, HELO: "insights.example", MaxMessages: 100},
-		Writer:    &newsletter.Writer{Renderer: words{}, Registry: registry, Identity: newsletter.Identity{BaseURL: "https://insights.example", From: "Insights <news@insights.example>"}},
+		Writer:    &newsletter.Writer{Renderer: plainWords{}, Registry: registry, Identity: newsletter.Identity{BaseURL: "https://insights.example", From: "Insights <news@insights.example>"}},
 	}
 	began := time.Now()
 	if err := worker.Run(ctx); err != nil {
@@ -281,7 +282,7 @@ func sendAll(t *testing.T, port, n, connections int, keys []smtp.SigningKey) tim
 // hands it to go-mail, over connections that are kept.
 func plainLoop(t *testing.T, port, n, connections int) time.Duration {
 	t.Helper()
-	rendered, _ := words{}.Digest(newsletter.DigestContent{Subject: "One", UnsubscribeURL: "https://insights.example/unsubscribe/{{.Token}}", PreferencesURL: "https://insights.example/preferences/{{.Token}}", Address: "{{.To}}", Since: "{{.Since}}"})
+	rendered, _ := plainWords{}.Digest(newsletter.DigestContent{Subject: "One", UnsubscribeURL: "https://insights.example/unsubscribe/{{.Token}}", PreferencesURL: "https://insights.example/preferences/{{.Token}}", Address: "{{.To}}", Since: "{{.Since}}"})
 	page := htmltemplate.Must(htmltemplate.New("html").Parse(rendered.HTML))
 	text := htmltemplate.Must(htmltemplate.New("text").Parse(rendered.Text))
 	began := time.Now()
