@@ -19,6 +19,7 @@ import (
 // A server that lets no mail in at all costs no attempt, and nobody their digest:
 // the reason is listed, and once it is mended the mails go out.
 func TestAServerThatLetsNobodyInIsWaitedFor(t *testing.T) {
+	slow(t)
 	t.Parallel()
 	crowd := newSinkCrowd(t, faultReaders)
 	stranger := httptest.NewTLSServer(nil)
@@ -108,6 +109,7 @@ func atMail(to *sink, n int, do func()) func(moment) reply {
 // being recorded: no mail is begun then, and at most those on their way are
 // uncertain.
 func TestADiskThatIsFullInTheMiddleOfADigestLosesNobody(t *testing.T) {
+	slow(t)
 	t.Parallel()
 	if os.Getuid() != 0 {
 		if os.Getenv("CI") == "true" {
@@ -199,6 +201,7 @@ func fill(t *testing.T, file string) {
 // The test sets the records forward under the running daemon: to move the clock of
 // one process alone is not possible for a program that asks the kernel itself.
 func TestAClockSetBackInTheMiddleOfADigestNeitherLosesNorRepeats(t *testing.T) {
+	slow(t)
 	t.Parallel()
 	sqlite := needs(t, "sqlite3")
 	const readers = 200
@@ -256,6 +259,7 @@ func setForward(t *testing.T, sqlite, file string) {
 }
 
 func TestASecondDaemonOnTheFileIsRefusedInTheMiddleOfADigest(t *testing.T) {
+	slow(t)
 	t.Parallel()
 	crowd := newSinkCrowd(t, 60)
 	to := newSink(t, nil)
@@ -281,6 +285,7 @@ func TestASecondDaemonOnTheFileIsRefusedInTheMiddleOfADigest(t *testing.T) {
 // A copy of the database that was made before a digest and put back after it knows
 // nothing of the mails: nobody is mailed again until staff say so.
 func TestAnOlderDatabasePutBackMailsNobodyByItself(t *testing.T) {
+	slow(t)
 	t.Parallel()
 	crowd := newSinkCrowd(t, faultReaders)
 	to := newSink(t, nil)

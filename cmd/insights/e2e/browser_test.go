@@ -56,6 +56,7 @@ func newestOf(s *site, n int, categories ...string) (slugs []string) {
 }
 
 func TestAPersonSubscribesReadsADigestAndLeavesInABrowser(t *testing.T) {
+	slow(t)
 	t.Parallel()
 	for name, scripts := range map[string]bool{"with scripts": true, "without scripts": false} {
 		t.Run(name, func(t *testing.T) {
@@ -256,6 +257,7 @@ func openNewestMail(t *testing.T, s *site, tab *browserTab, subject string) {
 }
 
 func TestAPersonSubscribesWithTheKeyboardAlone(t *testing.T) {
+	slow(t)
 	t.Parallel()
 	s, _ := newDev(t)
 	tab := newTab(t, startBrowser(t))
@@ -338,6 +340,7 @@ func (tab *browserTab) tabTo(selector string, atMost int) (at focus) {
 }
 
 func TestEveryPageIsSoundOnPhonesAndInTheDark(t *testing.T) {
+	slow(t)
 	t.Parallel()
 	s, _ := newDev(t)
 	tab := newTab(t, startBrowser(t))
@@ -367,6 +370,7 @@ func TestEveryPageIsSoundOnPhonesAndInTheDark(t *testing.T) {
 }
 
 func TestTheCheckOfPagesFindsFaults(t *testing.T) {
+	slow(t)
 	t.Parallel()
 	tab := newTab(t, startBrowser(t))
 	tab.open("data:text/html," + url.PathEscape(`<!doctype html><title>x</title><body style="background:#fff;color:#000">

@@ -29,8 +29,10 @@ type buildReport struct {
 // TestABuildIsWhatServeAnswers compares every file with what a daemon in
 // production answers over HTTP, in every coding.
 func TestABuildIsWhatServeAnswers(t *testing.T) {
+	slow(t)
 	t.Parallel()
 	s := newServe(t, "127.0.0.1:1", map[string]string{"SITE_AUTHOR": "Example Studio"})
+	s.plain() // it compresses a great deal
 	s.start("serve")
 	dir := filepath.Join(s.dir, "out")
 	var report buildReport
@@ -177,6 +179,7 @@ func hasAnyPrefix(s string, prefixes []string) bool {
 
 // TestAKilledBuildLeavesTheOldFolderOrTheNew kills a build at many moments.
 func TestAKilledBuildLeavesTheOldFolderOrTheNew(t *testing.T) {
+	slow(t)
 	t.Parallel()
 	folder := t.TempDir()
 	s := newSite(t, map[string]string{"CONTENT_DIR": folder, "SITE_BASE_URL": "https://example.com"})
@@ -236,6 +239,7 @@ func TestAKilledBuildLeavesTheOldFolderOrTheNew(t *testing.T) {
 //
 //	INSIGHTS_TEST_INSIGHTS=10000 go test ./cmd/insights/e2e -run ABuildOfMany -v
 func TestABuildOfManyInsights(t *testing.T) {
+	slow(t)
 	t.Parallel()
 	n := scale(t, "INSIGHTS_TEST_INSIGHTS", 300)
 	dir := t.TempDir()

@@ -108,6 +108,7 @@ func (s *site) uncertain(digest string) (addresses []string) {
 }
 
 func TestEveryReaderGetsTheirOwnDigestOnceThroughABadMailServer(t *testing.T) {
+	slow(t)
 	t.Parallel()
 	var mu sync.Mutex
 	tried := make(map[string]bool)
@@ -232,6 +233,7 @@ func startStalled(t *testing.T) (s *site, relay *mailServer, stall *stalledServe
 }
 
 func TestADaemonKilledInTheMiddleOfADigestLosesNobody(t *testing.T) {
+	slow(t)
 	t.Parallel()
 	s, relay, stall, crowd, insights, id := startStalled(t)
 	s.daemon.kill()
@@ -260,6 +262,7 @@ func TestADaemonKilledInTheMiddleOfADigestLosesNobody(t *testing.T) {
 }
 
 func TestADaemonStoppedInTheMiddleOfADigestRepeatsNothing(t *testing.T) {
+	slow(t)
 	t.Parallel()
 	s, relay, stall, crowd, insights, id := startStalled(t)
 	s.daemon.terminate(t)

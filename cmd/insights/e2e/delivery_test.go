@@ -263,6 +263,7 @@ func checkNoHostName(t *testing.T, relay *mailServer) {
 }
 
 func TestAMailWithoutAnswerIsSentAgainWithTheSameBytes(t *testing.T) {
+	slow(t)
 	t.Parallel()
 	var once sync.Once
 	relay := newMailServer(t, func(r *mailServer, _ *gosmtp.Server) {
@@ -295,6 +296,7 @@ func TestAMailWithoutAnswerIsSentAgainWithTheSameBytes(t *testing.T) {
 }
 
 func TestInternationalAddressesReachTheMailServerInTheirProperForm(t *testing.T) {
+	slow(t)
 	t.Parallel()
 	for _, offers := range []bool{true, false} {
 		t.Run(fmt.Sprintf("SMTPUTF8=%v", offers), func(t *testing.T) {
@@ -334,6 +336,7 @@ func TestInternationalAddressesReachTheMailServerInTheirProperForm(t *testing.T)
 }
 
 func TestOneClickUnsubscribesAlsoFromADigestThatIsRunning(t *testing.T) {
+	slow(t)
 	t.Parallel()
 	for name, post := range map[string]func(s *site, link string) answer{
 		"urlencoded": func(s *site, link string) answer {

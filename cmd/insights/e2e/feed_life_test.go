@@ -17,6 +17,7 @@ import (
 // ids that stay, dates that move only when they are meant to, validators that move
 // whenever the content did.
 func TestFeedsFollowTheLifeOfAnInsight(t *testing.T) {
+	slow(t)
 	t.Parallel()
 	dir := t.TempDir()
 	s := newSite(t, map[string]string{"CONTENT_DIR": dir, "SITE_AUTHORITY": "example.com,2025"})

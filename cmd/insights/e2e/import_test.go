@@ -132,6 +132,7 @@ func (c *lineCount) Write(b []byte) (int, error) {
 //
 // The figures are those of the plain program, without the race detector.
 func TestListsOfAnySizeComeInAndGoOut(t *testing.T) {
+	slow(t)
 	t.Parallel()
 	n := scale(t, "INSIGHTS_TEST_IMPORT", 20_000)
 	path := readersFile(t, n)
@@ -169,6 +170,7 @@ func TestListsOfAnySizeComeInAndGoOut(t *testing.T) {
 
 // An import that is cut anywhere leaves whole chunks, and made again goes on.
 func TestImportsThatAreCutGoOnWhereTheyWere(t *testing.T) {
+	slow(t)
 	t.Parallel()
 	const n = 65_000
 	path := readersFile(t, n)

@@ -19,6 +19,7 @@ import (
 //
 // INSIGHTS_TEST_SEED repeats the moments of an earlier run.
 func TestKilledDaemonsLoseNobodyAndListWhoMayHaveGotItTwice(t *testing.T) {
+	slow(t)
 	t.Parallel()
 	kills, readers := scale(t, "INSIGHTS_TEST_KILLS", 6), scale(t, "INSIGHTS_TEST_READERS", 300)
 	seed := uint64(scale(t, "INSIGHTS_TEST_SEED", int(time.Now().UnixNano()&0x7fffffff)))

@@ -20,6 +20,7 @@ import (
 //
 // The figures are those of the plain program, without the race detector.
 func TestManyInsightsAreServedAndReloaded(t *testing.T) {
+	slow(t)
 	t.Parallel()
 	n := scale(t, "INSIGHTS_TEST_INSIGHTS", 300)
 	dir := t.TempDir()

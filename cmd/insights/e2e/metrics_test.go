@@ -50,6 +50,7 @@ func sample(families map[string]*dto.MetricFamily, name, label string) float64 {
 }
 
 func TestMetricsSayHowThingsStand(t *testing.T) {
+	slow(t)
 	t.Parallel()
 	metrics := freeAddress(t)
 	s := newSite(t, map[string]string{

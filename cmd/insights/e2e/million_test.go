@@ -16,6 +16,7 @@ import (
 //
 //	INSIGHTS_TEST_MILLION=1000000 go test ./cmd/insights/e2e -run TestAMillionReaders -v -timeout 60m
 func TestAMillionReaders(t *testing.T) {
+	slow(t)
 	t.Parallel()
 	n := scale(t, "INSIGHTS_TEST_MILLION", 5000)
 	to := newSink(t, nil)

@@ -11,6 +11,7 @@ import (
 // What a reader has received counts at their new address, too, and nobody is known by
 // the old one.
 func TestAReaderMovesToAnotherAddress(t *testing.T) {
+	slow(t)
 	t.Parallel()
 	relay := newMailServer(t, nil)
 	s := newServe(t, relay.addr, nil)

@@ -19,6 +19,7 @@ import (
 // A real Postfix between us and the readers' servers takes every mail, learns later
 // that some readers are unknown, and sends bounces of its own wording back.
 func TestARealPostfixThatBouncesSuspendsExactlyTheUnknown(t *testing.T) {
+	slow(t)
 	t.Parallel()
 	mailboxes := newMailServer(t, func(r *mailServer, _ *gosmtp.Server) {
 		r.onRecipient = func(to string) error {

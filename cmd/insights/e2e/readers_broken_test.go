@@ -26,6 +26,7 @@ var sound = map[feeds.Format]string{
 // TestEachJudgeRefusesWhatIsBroken shows that silence of a judge means something.
 // Each alteration replaces the first by the second, by nothing if there is none.
 func TestEachJudgeRefusesWhatIsBroken(t *testing.T) {
+	slow(t)
 	t.Parallel()
 	invalid := map[string][][2]string{
 		"jing": {

@@ -11,6 +11,7 @@ import (
 // TestReadersOfOthersReadEveryDocument has programs that people read feeds with,
 // and programs that judge them, read every document of a running daemon.
 func TestReadersOfOthersReadEveryDocument(t *testing.T) {
+	slow(t)
 	t.Parallel()
 	r := newReadersSite(t)
 	t.Run("readers", func(t *testing.T) {

@@ -86,6 +86,7 @@ var faults = []fault{
 }
 
 func TestEveryFaultOfAMailServerEndsAsItShould(t *testing.T) {
+	slow(t)
 	t.Parallel()
 	crowd := newSinkCrowd(t, faultReaders)
 	for _, pipelining := range []bool{true, false} {
@@ -163,6 +164,7 @@ func (f fault) run(t *testing.T, s *sinkSite, offered []string) {
 // A server that is shut down in the middle of a digest and comes back a moment
 // later has lost nothing; only what was on its way can be uncertain.
 func TestARelayThatRestartsInTheMiddleOfADigestLosesNobody(t *testing.T) {
+	slow(t)
 	t.Parallel()
 	const readers, connections = 200, 5
 	crowd := newSinkCrowd(t, readers)

@@ -9,6 +9,7 @@ import (
 )
 
 func TestAMailServerThatCannotBeReachedLosesNothing(t *testing.T) {
+	slow(t)
 	t.Parallel()
 	relay := newMailServer(t, nil)
 	gone := freeAddress(t)
@@ -33,6 +34,7 @@ func TestAMailServerThatCannotBeReachedLosesNothing(t *testing.T) {
 }
 
 func TestADigestThatCannotBeRenderedReachesNoMailServer(t *testing.T) {
+	slow(t)
 	t.Parallel()
 	// A template that is fine with what it is tried with at the start, and then is not.
 	source, err := os.ReadFile("../../../templates/email/digest.txt.tmpl")

@@ -19,6 +19,7 @@ import (
 // allowed to be as large as chance makes it once in some 10,000 times.
 // INSIGHTS_TEST_TRIES=1000 tries each kind a thousand times.
 func TestSignUpsTellNothingOfAnAddress(t *testing.T) {
+	slow(t)
 	t.Parallel()
 	tries := scale(t, "INSIGHTS_TEST_TRIES", 40)
 	relay := newMailServer(t, nil)

@@ -15,6 +15,7 @@ import (
 // smtp-sink is Postfix's own test server: another implementation of SMTP than the
 // one in the other tests.
 func TestADigestArrivesThroughSMTPSink(t *testing.T) {
+	slow(t)
 	t.Parallel()
 	sink := needs(t, "smtp-sink", "/usr/sbin/smtp-sink")
 	drop := t.TempDir()

@@ -10,6 +10,7 @@ import (
 )
 
 func TestDevNeedsNothingConfiguredAndStartsWithinASecond(t *testing.T) {
+	slow(t)
 	s := newSite(t, nil)
 	s.plain()
 	s.env = s.env[:4] // where to listen, and nothing else of ours

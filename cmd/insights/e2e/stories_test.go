@@ -22,11 +22,24 @@ import (
 
 var update = flag.Bool("update", false, "write what scripts compare with anew")
 
+// quickStories are those of the fast lane.
+var quickStories = []string{"quickstart", "reader", "staff", "import", "config"}
+
 // TestScripts runs the real program, one story a file.
 func TestScripts(t *testing.T) {
 	t.Parallel()
+	stories, err := filepath.Glob("testdata/script/*.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if testing.Short() {
+		stories = nil
+		for _, name := range quickStories {
+			stories = append(stories, filepath.Join("testdata", "script", name+".txtar"))
+		}
+	}
 	testscript.Run(t, testscript.Params{
-		Dir: "testdata/script", Setup: setUp, Cmds: storyWords, RequireUniqueNames: true, UpdateScripts: *update,
+		Files: stories, Setup: setUp, Cmds: storyWords, RequireUniqueNames: true, UpdateScripts: *update,
 		Deadline: time.Now().Add(25 * time.Minute), // of all of them together, for a command that should have ended by itself
 	})
 }

@@ -136,6 +136,7 @@ func (s *site) askHub(mode, feed, callback, secret string) {
 }
 
 func TestASavedInsightIsPushedWithinTwoSeconds(t *testing.T) {
+	slow(t)
 	s, folder := newHub(t, "self")
 	s.start("dev")
 	c := newCallback(t)
@@ -210,6 +211,7 @@ func TestASavedInsightIsPushedWithinTwoSeconds(t *testing.T) {
 }
 
 func TestAKillLosesNoPushAndRepeatsNone(t *testing.T) {
+	slow(t)
 	t.Parallel()
 	s, folder := newHub(t, "self")
 	s.start("dev")
@@ -255,6 +257,7 @@ func TestAKillLosesNoPushAndRepeatsNone(t *testing.T) {
 }
 
 func TestStaffHavePushesThatWereGivenUpTriedAgain(t *testing.T) {
+	slow(t)
 	s, folder := newHub(t, "self")
 	s.start("dev")
 	c := newCallback(t)
@@ -329,6 +332,7 @@ func (h *otherHub) told() []string {
 }
 
 func TestAHubElsewhereIsToldOnceOfWhatChanged(t *testing.T) {
+	slow(t)
 	t.Parallel()
 	h := newOtherHub(t)
 	s, folder := newHub(t, h.URL+"/")

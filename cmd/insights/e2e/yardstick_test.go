@@ -126,6 +126,7 @@ func startQuickSink(t *testing.T) int {
 // INSIGHTS_TEST_YARDSTICK is how many mails a turn has, INSIGHTS_TEST_ROUNDS how
 // many turns; medians are shown. It asserts nothing of speed: machines are noisy.
 func TestYardsticks(t *testing.T) {
+	slow(t)
 	t.Parallel()
 	mails, rounds := 200, 1
 	if n, err := strconv.Atoi(os.Getenv("INSIGHTS_TEST_YARDSTICK")); err == nil {
