@@ -195,7 +195,8 @@ func TestAKilledBuildLeavesTheOldFolderOrTheNew(t *testing.T) {
 	usual := time.Since(began)
 	whole := filesIn(t, dir)
 	outcomes := map[string]int{}
-	for i := range 12 {
+	kills := scale(t, "INSIGHTS_TEST_KILLS", 12)
+	for i := range kills {
 		write(i + 1)
 		cmd := exec.Command(s.program, "build", dir)
 		cmd.Dir, cmd.Env = s.dir, s.env
@@ -206,7 +207,7 @@ func TestAKilledBuildLeavesTheOldFolderOrTheNew(t *testing.T) {
 		go func() { _ = cmd.Wait(); close(ended) }() // killed or not
 		select {
 		case <-ended:
-		case <-time.After(usual * time.Duration(i+4) / 12):
+		case <-time.After(usual * time.Duration(i%12+4) / 12):
 			_ = cmd.Process.Kill() // it may have ended
 		}
 		<-ended
@@ -232,7 +233,7 @@ func TestAKilledBuildLeavesTheOldFolderOrTheNew(t *testing.T) {
 			t.Errorf("%s is left", e.Name())
 		}
 	}
-	t.Logf("killed %d times: %v", 12, outcomes)
+	t.Logf("killed %d times: %v", kills, outcomes)
 }
 
 // How a build and a check bear a large folder, by

@@ -172,10 +172,11 @@ func TestListsOfAnySizeComeInAndGoOut(t *testing.T) {
 func TestImportsThatAreCutGoOnWhereTheyWere(t *testing.T) {
 	slow(t)
 	t.Parallel()
-	const n = 65_000
+	n := scale(t, "INSIGHTS_TEST_IMPORT", 45_000)
 	path := readersFile(t, n)
 	for name, signal := range map[string]syscall.Signal{"killed": syscall.SIGKILL, "interrupted": syscall.SIGINT} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			databasetest.OnEach(t, func(t *testing.T, url string) {
 				s := newImportSite(t, url)
 				stored := 0

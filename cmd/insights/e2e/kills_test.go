@@ -21,7 +21,7 @@ import (
 func TestKilledDaemonsLoseNobodyAndListWhoMayHaveGotItTwice(t *testing.T) {
 	slow(t)
 	t.Parallel()
-	kills, readers := scale(t, "INSIGHTS_TEST_KILLS", 6), scale(t, "INSIGHTS_TEST_READERS", 300)
+	kills, readers := scale(t, "INSIGHTS_TEST_KILLS", 4), scale(t, "INSIGHTS_TEST_READERS", 200)
 	seed := uint64(scale(t, "INSIGHTS_TEST_SEED", int(time.Now().UnixNano()&0x7fffffff)))
 	t.Logf("INSIGHTS_TEST_SEED=%d", seed)
 	crowd := newSinkCrowd(t, readers)
