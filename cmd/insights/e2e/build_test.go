@@ -10,7 +10,6 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -198,8 +197,7 @@ func TestAKilledBuildLeavesTheOldFolderOrTheNew(t *testing.T) {
 	kills := scale(t, "INSIGHTS_TEST_KILLS", 12)
 	for i := range kills {
 		write(i + 1)
-		cmd := exec.Command(s.program, "build", dir)
-		cmd.Dir, cmd.Env = s.dir, s.env
+		cmd := s.command("build", dir)
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}

@@ -3,7 +3,6 @@ package e2e
 import (
 	"bytes"
 	"fmt"
-	"math/bits"
 	"slices"
 	"strings"
 	"sync"
@@ -11,9 +10,6 @@ import (
 	"time"
 
 	gosmtp "github.com/emersion/go-smtp"
-
-	"github.com/scaledbydesign/insights/cmd/insights/internal/database"
-	"github.com/scaledbydesign/insights/subscribers"
 )
 
 // crowdReader is a reader of a crowd.
@@ -22,42 +18,14 @@ type crowdReader struct {
 	categories []string
 }
 
-// addCrowd adds readers, one after the other in each of the 127 combinations of
-// categories. INSIGHTS_TEST_READERS says how many; the program's own command would
-// take a process for each.
+// addCrowd adds readers who have three insights unread. INSIGHTS_TEST_READERS says how
+// many; the program's own command would take a process for each.
 func addCrowd(t testing.TB, s *site) []crowdReader {
 	t.Helper()
 	until(t, 20*time.Second, "the insights are numbered", func() bool {
 		return strings.Contains(s.daemon.log.String(), "insights numbered")
 	})
-	db, err := database.Open("sqlite:"+s.dir+"/insights.db", false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	keys, err := subscribers.NewKeyring(secret)
-	if err != nil {
-		t.Fatal(err)
-	}
-	registry := &subscribers.Registry{Store: db, Keys: keys, Categories: allCategories(), StartWith: 3}
-	crowd := make([]crowdReader, scale(t, "INSIGHTS_TEST_READERS", 300))
-	for i := range crowd {
-		mask := uint(i%127 + 1)
-		categories := make([]string, 0, bits.OnesCount(mask))
-		for bit, slug := range allCategories() {
-			if mask&(1<<bit) != 0 {
-				categories = append(categories, slug)
-			}
-		}
-		crowd[i] = crowdReader{fmt.Sprintf("reader-%04d@example.com", i), categories}
-		_, _, err := registry.Add(t.Context(), subscribers.SignUp{
-			Address: crowd[i].email, Preferences: subscribers.Preferences{Cadence: subscribers.Weekly, Categories: categories}, Source: "staff",
-		}, true, "test")
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	return crowd
+	return addReaders(t, s.dir+"/insights.db", scale(t, "INSIGHTS_TEST_READERS", 300), 3)
 }
 
 // checkCrowd checks that each reader has got a digest with exactly the newest

@@ -45,16 +45,10 @@ func newImportSite(t *testing.T, url string) *site {
 	t.Helper()
 	s := newSite(t, map[string]string{"DATABASE_URL": url, "SECRET": secret})
 	s.plain()
-	if out, err := s.importing("db", "migrate").CombinedOutput(); err != nil {
+	if out, err := s.command("db", "migrate").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	return s
-}
-
-func (s *site) importing(args ...string) *exec.Cmd {
-	cmd := exec.Command(s.program, args...)
-	cmd.Dir, cmd.Env = s.dir, s.env
-	return cmd
 }
 
 // imported is what an import says of itself.
@@ -65,9 +59,9 @@ type imported struct {
 // measured runs a command to its end, and returns its peak of memory, as it stood in
 // its last moments: what the system says of a child that has ended is never less than
 // the peak of its parent.
-func (s *site) measured(stdout io.Writer, args ...string) (took time.Duration, peakMB int64) {
+func (s *site) measured(stdout io.Writer, args ...string) (took time.Duration, peakMB int) {
 	s.t.Helper()
-	cmd := s.importing(args...)
+	cmd := s.command(args...)
 	var problems bytes.Buffer
 	cmd.Stdout, cmd.Stderr = stdout, &problems
 	began := time.Now()
@@ -79,7 +73,7 @@ func (s *site) measured(stdout io.Writer, args ...string) (took time.Duration, p
 	for look := time.NewTicker(10 * time.Millisecond); ; {
 		select {
 		case <-look.C:
-			peakMB = max(peakMB, peakOf(cmd.Process.Pid))
+			peakMB = max(peakMB, memoryOf(cmd.Process.Pid, "VmHWM"))
 			continue
 		case err := <-ended:
 			if err != nil {
@@ -90,18 +84,7 @@ func (s *site) measured(stdout io.Writer, args ...string) (took time.Duration, p
 	}
 }
 
-// peakOf is the peak of a running process's memory in MB, 0 where /proc does not tell.
-func peakOf(pid int) (mb int64) {
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		return 0
-	}
-	_, after, _ := strings.Cut(string(status), "VmHWM:")
-	fmt.Sscan(after, &mb) // in kB
-	return mb >> 10
-}
-
-func (s *site) runImport(args ...string) (in imported, took time.Duration, peakMB int64) {
+func (s *site) runImport(args ...string) (in imported, took time.Duration, peakMB int) {
 	s.t.Helper()
 	var out bytes.Buffer
 	took, peakMB = s.measured(&out, append([]string{"subscriber", "import", "--json"}, args...)...)
@@ -138,7 +121,7 @@ func TestListsOfAnySizeComeInAndGoOut(t *testing.T) {
 	path := readersFile(t, n)
 	databasetest.OnEach(t, func(t *testing.T, url string) {
 		s := newImportSite(t, url)
-		report := func(what string, took time.Duration, peakMB int64) {
+		report := func(what string, took time.Duration, peakMB int) {
 			t.Logf("%s: %d rows in %v, %.0f rows/s, %d MB at the peak", what, n, took.Round(10*time.Millisecond), float64(n)/took.Seconds(), peakMB)
 			if peakMB > 150 {
 				t.Errorf("%s takes %d MB", what, peakMB)
@@ -182,7 +165,7 @@ func TestImportsThatAreCutGoOnWhereTheyWere(t *testing.T) {
 				stored := 0
 				for cut := 0; cut < 2 && stored < n; cut++ {
 					var problems bytes.Buffer
-					cmd := s.importing("subscriber", "import", path)
+					cmd := s.command("subscriber", "import", path)
 					cmd.Stderr = &problems
 					if err := cmd.Start(); err != nil {
 						t.Fatal(err)

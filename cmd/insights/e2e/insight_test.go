@@ -54,3 +54,35 @@ func linkedSlugs(base string, links []string) (slugs []string) {
 	}
 	return slugs
 }
+
+// insightsFolder makes a folder of insights, n in each category, newest last, with
+// words that are hard on encodings in their titles.
+func insightsFolder(t testing.TB, n int) (dir string, insights []insight) {
+	t.Helper()
+	dir = t.TempDir()
+	hard := []string{
+		`Über Größe: <Straße> & "Anführung"`, "🚀 Faster, with 👩‍👩‍👧 at hand", "نشر التطبيقات خطوة بخطوة", `It's <b>not</b> bold &amp; never was`,
+		"Plain words", "“Curly” – and a dash", "a=3D and =?utf-8?q?not_encoded?= and .", strings.Repeat("A long title that goes on ", 6),
+	}
+	start := time.Now().AddDate(-1, 0, 0).UTC().Truncate(24 * time.Hour)
+	for i := range n * len(allCategories()) {
+		category := allCategories()[i%len(allCategories())]
+		in := insight{
+			ID: insightID(i + 1), Slug: fmt.Sprintf("insight-%02d", i+1), Category: category, Date: start.AddDate(0, 0, i),
+			Title: strings.TrimSpace(fmt.Sprintf("%s %d", hard[i%len(hard)], i+1)),
+		}
+		in.write(t, dir)
+		insights = append(insights, in)
+	}
+	return dir, insights
+}
+
+// newestSlugs are the newest insights of some categories, newest first.
+func newestSlugs(insights []insight, n int, categories ...string) (slugs []string) {
+	for _, in := range slices.Backward(insights) {
+		if slices.Contains(categories, in.Category) && len(slugs) < n {
+			slugs = append(slugs, in.Slug)
+		}
+	}
+	return slugs
+}

@@ -6,9 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
-	"os"
-	"regexp"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -40,7 +37,7 @@ func TestManyInsightsAreServedAndReloaded(t *testing.T) {
 	daemon := s.start("dev")
 	t.Logf("%d insights, %d MB: ready after %v", n, size>>20, daemon.ready.Round(time.Millisecond))
 	until(t, 2*time.Minute, "the insights are numbered", func() bool { return strings.Contains(daemon.log.String(), "insights numbered") })
-	t.Logf("memory at its peak %s, now %s", memory(t, daemon.cmd.Process.Pid, "VmHWM"), memory(t, daemon.cmd.Process.Pid, "VmRSS"))
+	t.Logf("memory at its peak %d MB, now %d MB", daemon.memory("VmHWM"), daemon.memory("VmRSS"))
 
 	for _, path := range []string{"/", "/categories/engineering", "/feeds/all.atom", "/feeds/all.rss", "/feeds/all.json", "/feeds/engineering.atom", "/sitemap.xml", "/feeds.opml", "/insights/generated-00001"} {
 		began := time.Now()
@@ -68,7 +65,7 @@ func TestManyInsightsAreServedAndReloaded(t *testing.T) {
 		}
 		next.Title = "Saved once more"
 	}
-	t.Logf("memory at its peak %s, now %s", memory(t, daemon.cmd.Process.Pid, "VmHWM"), memory(t, daemon.cmd.Process.Pid, "VmRSS"))
+	t.Logf("memory at its peak %d MB, now %d MB", daemon.memory("VmHWM"), daemon.memory("VmRSS"))
 	began = time.Now()
 	daemon.stop(t)
 	t.Logf("stopped within %v", time.Since(began).Round(time.Millisecond))
@@ -139,22 +136,4 @@ func compressed(t *testing.T, text string) int {
 		t.Fatal(err)
 	}
 	return b.Len()
-}
-
-// memory is what the kernel says of a process, where it does.
-func memory(t *testing.T, pid int, field string) string {
-	t.Helper()
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		return "unknown here"
-	}
-	m := regexp.MustCompile(`(?m)^` + field + `:\s*(\d+) kB`).FindSubmatch(status)
-	if m == nil {
-		return "unknown"
-	}
-	kb, err := strconv.Atoi(string(m[1]))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return fmt.Sprintf("%d MB", kb>>10)
 }

@@ -94,6 +94,21 @@ func (p *process) processor() time.Duration {
 	return time.Duration(user+system) * time.Second / 100
 }
 
+// memory is what the daemon takes, in MB.
+func (p *process) memory(field string) int { return memoryOf(p.cmd.Process.Pid, field) }
+
+// memoryOf is what a process takes in MB: VmHWM at its peak, VmRSS now. It is 0 where
+// /proc does not tell.
+func memoryOf(pid int, field string) (mb int) {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0
+	}
+	_, after, _ := strings.Cut(string(status), field+":")
+	fmt.Sscan(after, &mb) // in kB
+	return mb >> 10
+}
+
 // kill ends the daemon as a power cut would.
 func (p *process) kill() {
 	_ = p.cmd.Process.Kill() // it may have ended

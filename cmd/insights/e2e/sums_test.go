@@ -3,7 +3,6 @@ package e2e
 import (
 	"fmt"
 	"maps"
-	"math/bits"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -88,13 +87,15 @@ func newSinkCrowd(t *testing.T, n int) *sinkCrowd {
 	})
 	s.daemon.stop(t)
 	c := &sinkCrowd{file: filepath.Join(s.dir, "insights.db"), content: s.content, written: s.written}
-	c.crowd = addReaders(t, c.file, n)
+	for _, reader := range addReaders(t, c.file, n, 0) {
+		c.crowd = append(c.crowd, reader.email)
+	}
 	return c
 }
 
-// addReaders adds n confirmed readers to a database, one after the other in each
-// of the combinations of categories.
-func addReaders(t testing.TB, file string, n int) (crowd []string) {
+// addReaders adds n confirmed readers to a database, one after the other in each of the
+// combinations of categories, with so many insights unread.
+func addReaders(t testing.TB, file string, n, unread int) (crowd []crowdReader) {
 	t.Helper()
 	db, err := database.Open("sqlite:"+file, false)
 	if err != nil {
@@ -105,22 +106,22 @@ func addReaders(t testing.TB, file string, n int) (crowd []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	registry := &subscribers.Registry{Store: db, Keys: keys, Categories: allCategories()}
+	registry := &subscribers.Registry{Store: db, Keys: keys, Categories: allCategories(), StartWith: unread}
 	for i := range n {
 		mask := uint(i%127 + 1)
-		categories := make([]string, 0, bits.OnesCount(mask))
+		reader := crowdReader{email: fmt.Sprintf("reader-%05d@example.com", i)}
 		for bit, slug := range allCategories() {
 			if mask&(1<<bit) != 0 {
-				categories = append(categories, slug)
+				reader.categories = append(reader.categories, slug)
 			}
 		}
-		crowd = append(crowd, fmt.Sprintf("reader-%05d@example.com", i))
 		_, _, err := registry.Add(t.Context(), subscribers.SignUp{
-			Address: crowd[i], Preferences: subscribers.Preferences{Cadence: subscribers.Weekly, Categories: categories}, Source: "staff",
+			Address: reader.email, Preferences: subscribers.Preferences{Cadence: subscribers.Weekly, Categories: reader.categories}, Source: "staff",
 		}, true, "test")
 		if err != nil {
 			t.Fatal(err)
 		}
+		crowd = append(crowd, reader)
 	}
 	return crowd
 }

@@ -1,27 +1,18 @@
 package e2e
 
 import (
-	"bufio"
-	"bytes"
 	"context"
-	"crypto"
 	"fmt"
-	htmltemplate "html/template"
 	"log/slog"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"testing/fstest"
 	"time"
-
-	gomail "github.com/wneessen/go-mail"
 
 	"github.com/scaledbydesign/insights/cmd/insights/internal/database"
 	"github.com/scaledbydesign/insights/content"
@@ -29,96 +20,6 @@ import (
 	"github.com/scaledbydesign/insights/newsletter/smtp"
 	"github.com/scaledbydesign/insights/subscribers"
 )
-
-// quickSink is a mail server that takes everything as fast as it can, in a process
-// of its own, so that its time is nobody else's. It writes its port.
-func quickSink() {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	fmt.Println(l.Addr().(*net.TCPAddr).Port)
-	go func() { // it ends with who started it
-		os.Stdin.Read(make([]byte, 1))
-		os.Exit(0)
-	}()
-	for {
-		conn, err := l.Accept()
-		if err != nil {
-			return
-		}
-		go takeEverything(conn)
-	}
-}
-
-func takeEverything(conn net.Conn) {
-	defer conn.Close()
-	r, w := bufio.NewReaderSize(conn, 64<<10), bufio.NewWriter(conn)
-	w.WriteString("220 sink\r\n")
-	w.Flush()
-	for {
-		line, err := r.ReadSlice('\n')
-		if err != nil {
-			return
-		}
-		switch verb := strings.ToUpper(string(line[:min(4, len(line))])); verb {
-		case "EHLO":
-			w.WriteString("250-sink\r\n250-PIPELINING\r\n250 8BITMIME\r\n")
-		case "QUIT":
-			w.WriteString("221 bye\r\n")
-			w.Flush()
-			return
-		case "DATA":
-			w.WriteString("354 go on\r\n")
-			w.Flush()
-			for string(line) != ".\r\n" {
-				if line, err = r.ReadSlice('\n'); err != nil {
-					return
-				}
-			}
-			w.WriteString("250 2.0.0 queued as 123456789\r\n")
-		default:
-			w.WriteString("250 ok\r\n")
-		}
-		if r.Buffered() == 0 {
-			w.Flush()
-		}
-	}
-}
-
-func startQuickSink(t *testing.T) int {
-	t.Helper()
-	self, err := exec.LookPath("quicksink")
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(self)
-	stdin, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		stdin.Close()
-		cmd.Wait()
-	})
-	line, err := bufio.NewReader(stdout).ReadString('\n')
-	if err != nil {
-		t.Fatal(err)
-	}
-	port, err := strconv.Atoi(strings.TrimSpace(line))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return port
-}
 
 // TestYardsticks measures the whole send, its ledger durable, against what else
 // there is, all into the same sink in the same run: Postfix's smtp-source, a plain
@@ -179,16 +80,6 @@ func TestYardsticks(t *testing.T) {
 		t.Logf("%-46s %8.0f a second  %5.2f of smtp-source", turn.name, median(turn.name), median(turn.name)/median(turns[0].name))
 	}
 	t.Logf("insights at 20 connections: %.1f times go-mail's loop; signed with RSA-2048: %.2f of the bare key", median(turns[1].name)/median(turns[3].name), median(turns[5].name)/median(turns[6].name))
-}
-
-func smtpSource(t *testing.T, port, n int) time.Duration {
-	t.Helper()
-	began := time.Now()
-	out, err := exec.Command("smtp-source", "-d", "-s", "20", "-l", "20000", "-m", strconv.Itoa(n), "-f", "a@insights.example", "-t", "b@reader.example", fmt.Sprintf("inet:127.0.0.1:%d", port)).CombinedOutput()
-	if err != nil {
-		t.Fatalf("smtp-source: %v: %s", err, out)
-	}
-	return time.Since(began)
 }
 
 // plainWords is a renderer whose mails have 20 KB on the wire.
@@ -277,76 +168,4 @@ func sendAll(t *testing.T, port, n, connections int, keys []smtp.SigningKey) tim
 		t.Fatalf("%v, %v", d.Counts, err)
 	}
 	return took
-}
-
-// plainLoop is what a program does that renders a template for each reader and
-// hands it to go-mail, over connections that are kept.
-func plainLoop(t *testing.T, port, n, connections int) time.Duration {
-	t.Helper()
-	rendered, _ := plainWords{}.Digest(newsletter.DigestContent{Subject: "One", UnsubscribeURL: "https://insights.example/unsubscribe/{{.Token}}", PreferencesURL: "https://insights.example/preferences/{{.Token}}", Address: "{{.To}}", Since: "{{.Since}}"})
-	page := htmltemplate.Must(htmltemplate.New("html").Parse(rendered.HTML))
-	text := htmltemplate.Must(htmltemplate.New("text").Parse(rendered.Text))
-	began := time.Now()
-	var loops sync.WaitGroup
-	fail := make(chan error, connections)
-	for c := range connections {
-		loops.Go(func() {
-			client, err := gomail.NewClient("127.0.0.1", gomail.WithPort(port), gomail.WithTLSPortPolicy(gomail.NoTLS), gomail.WithHELO("insights.example"), gomail.WithPort(port))
-			if err == nil {
-				err = client.DialWithContext(t.Context())
-			}
-			for i := c; err == nil && i < n; i += connections {
-				reader := map[string]string{"To": fmt.Sprintf("reader%d@d%d.example", i, i%50), "Token": "a1b2c3.abcdefghijklmnopqrst.ABCDEFGHIJKLMNOPQRSTUVWX", "Since": "March 3, 2026"}
-				var html, plain bytes.Buffer
-				m := gomail.NewMsg()
-				for _, step := range []func() error{
-					func() error { return m.From("news@insights.example") }, func() error { return m.To(reader["To"]) },
-					func() error { return page.Execute(&html, reader) }, func() error { return text.Execute(&plain, reader) },
-				} {
-					if err == nil {
-						err = step()
-					}
-				}
-				m.Subject("One")
-				m.SetGenHeader("List-Unsubscribe", "<https://insights.example/unsubscribe/"+reader["Token"]+">")
-				m.SetBodyString(gomail.TypeTextPlain, plain.String())
-				m.AddAlternativeString(gomail.TypeTextHTML, html.String())
-				if err == nil {
-					err = client.Send(m)
-				}
-			}
-			if err == nil {
-				err = client.Close()
-			}
-			fail <- err
-		})
-	}
-	loops.Wait()
-	took := time.Since(began)
-	for range connections {
-		if err := <-fail; err != nil {
-			t.Fatalf("go-mail: %v", err)
-		}
-	}
-	return took
-}
-
-// bareKey makes n signatures on every core and nothing else.
-func bareKey(t *testing.T, key crypto.Signer, n int) time.Duration {
-	t.Helper()
-	digest := bytes.Repeat([]byte{1}, 32)
-	cores := runtime.GOMAXPROCS(0)
-	began := time.Now()
-	var signing sync.WaitGroup
-	for c := range cores {
-		signing.Go(func() {
-			for i := c; i < n; i += cores {
-				if _, err := key.Sign(nil, digest, crypto.SHA256); err != nil {
-					t.Error(err)
-				}
-			}
-		})
-	}
-	signing.Wait()
-	return time.Since(began)
 }
