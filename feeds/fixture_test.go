@@ -3,6 +3,7 @@ package feeds_test
 import (
 	"fmt"
 	"io/fs"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -94,6 +95,15 @@ Words.
 `)},
 		"images/pipeline.svg": {Data: []byte(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 20 10"></svg>`)},
 	}
+}
+
+// sized is how much of something a test has: usual, and all of it with
+// INSIGHTS_TEST_FULL=1, as .ci/full runs it.
+func sized(usual, full int) int {
+	if os.Getenv("INSIGHTS_TEST_FULL") == "1" {
+		return full
+	}
+	return usual
 }
 
 func load(tb testing.TB, fsys fstest.MapFS) *content.Library {

@@ -81,6 +81,9 @@ func TestXMLLintFindsEveryDocumentWellFormed(t *testing.T) {
 // TestFeedparserReadsEveryInsight has Universal Feed Parser read the feeds, which
 // rss2email and many others are built on.
 func TestFeedparserReadsEveryInsight(t *testing.T) {
+	if testing.Short() {
+		t.Skip("left out of the fast lane")
+	}
 	program(t, python, "python3")
 	if exec.CommandContext(t.Context(), python, "-c", "import feedparser").Run() != nil {
 		missing(t, "feedparser", "python3-feedparser")
@@ -143,6 +146,9 @@ print(json.dumps({"bozo": bool(d.bozo), "version": d.version, "title": d.feed.ti
 // looks into its cache. Each format has a cache of its own: newsboat keeps articles by id alone,
 // and an insight's id is the same in both.
 func TestNewsboatReadsEveryInsight(t *testing.T) {
+	if testing.Short() {
+		t.Skip("left out of the fast lane")
+	}
 	newsboat := program(t, "newsboat", "newsboat")
 	program(t, python, "python3")
 	const script = `

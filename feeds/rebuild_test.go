@@ -27,7 +27,7 @@ func TestRebuildGivesWhatABuildGives(t *testing.T) {
 		fsys[name(n)] = article(n, date, categories[random.IntN(3)].Slug, prose(4000+random.IntN(5000)))
 		n++
 	}
-	for range 50 {
+	for range sized(25, 50) {
 		add()
 	}
 	any := func() (string, *fstest.MapFile) {
@@ -56,7 +56,7 @@ func TestRebuildGivesWhatABuildGives(t *testing.T) {
 	}
 	var before *feeds.Set
 	bodies, states := map[string]string{}, map[string]string{}
-	for round := range len(edits) + 4 {
+	for round := range sized(1, 3)*len(edits) + 4 {
 		edits[round%len(edits)]()
 		lib, err := content.Load(fsys, content.Options{Categories: named})
 		if err != nil {

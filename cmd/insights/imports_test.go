@@ -31,6 +31,7 @@ var mayImport = map[string][]string{
 	"cmd/insights/internal/inbound":               {"newsletter"},
 	"cmd/insights/internal/outbound":              {"feeds/websub"},
 	"cmd/insights/internal/web":                   {"content", "feeds", "feeds/websub", "newsletter", "subscribers", "templates"},
+	"cmd/insights/e2e":                            {}, // tests alone
 	"cmd/insights/internal/config":                {"content", "newsletter", "subscribers", "templates"},
 	"cmd/insights/internal/console":               {},
 	"cmd/insights/internal/metrics":               {"feeds", "newsletter", "subscribers"},

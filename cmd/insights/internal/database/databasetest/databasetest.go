@@ -27,9 +27,13 @@ func SQLite(t testing.TB) string {
 }
 
 // Postgres is the URL of a schema that is dropped with all it holds when the test
-// ends. Without a server the test is skipped, and fails where CI=true.
+// ends. Without a server the test is skipped, and fails where CI=true. The fast lane,
+// go test -short, has SQLite alone.
 func Postgres(t testing.TB) string {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("left out of the fast lane")
+	}
 	url, drop, err := Schema()
 	switch {
 	case errors.Is(err, ErrNoServer) && os.Getenv("CI") != "true":
