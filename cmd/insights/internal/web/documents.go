@@ -23,10 +23,8 @@ type documents struct {
 	current atomic.Pointer[publication]
 	mu      sync.Mutex // while one is being made
 	next    *publication
-	made    cache // archives and feeds of several categories, by set
+	made    cache // archives, feeds of several categories and pages that show documents, by set
 	making  chan struct{}
-
-	previews cache // by set
 }
 
 // publication is a set whose head documents are ready to be sent.
@@ -171,7 +169,7 @@ func missing(set *feeds.Set, path string) error {
 
 func (s *site) sendDocument(w http.ResponseWriter, r *http.Request, set *feeds.Set, path string, b *body) error {
 	if format := formatOf(path); format != "" && opensPage(r) {
-		page, err := s.documents.previews.get(set, path, func() (*body, error) {
+		page, err := s.documents.made.get(set, "page of "+path, func() (*body, error) {
 			feed, err := set.Feed(path)
 			if err != nil {
 				return nil, err
