@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/scaledbydesign/insights/subscribers"
+	"github.com/scaledbydesign/insights/subscribers/lists"
 )
 
 func (p *program) subscriberExportCommand() *cobra.Command {
@@ -73,7 +74,7 @@ func exported(s subscribers.Subscriber) exportedJSON {
 }
 
 func (p *program) exportCSV(all iter.Seq2[subscribers.Subscriber, error]) error {
-	w, err := subscribers.NewListWriter(p.out.stdout)
+	w, err := lists.NewWriter(p.out.stdout)
 	if err != nil {
 		return err
 	}

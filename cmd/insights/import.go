@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/scaledbydesign/insights/subscribers"
+	"github.com/scaledbydesign/insights/subscribers/lists"
 )
 
 func (p *program) subscriberImportCommand() *cobra.Command {
@@ -57,7 +58,7 @@ that was interrupted is made again from the start, and goes on where it was.`,
 // importPart is one list of what is imported: a zip may hold several.
 type importPart struct {
 	name string // "" = the only one
-	list *subscribers.List
+	list *lists.Reader
 }
 
 func (p *program) importFile(ctx context.Context, n *newsroom, name, basis string, dryRun bool) error {
@@ -66,7 +67,7 @@ func (p *program) importFile(ctx context.Context, n *newsroom, name, basis strin
 	if basis == "" {
 		run.basis = "import of " + filepath.Base(name)
 	}
-	parts, done, err := p.openList(name, subscribers.ListOptions{Name: name, Vouched: strings.TrimSpace(basis) != ""})
+	parts, done, err := p.openList(name, lists.Options{Name: name, Vouched: strings.TrimSpace(basis) != ""})
 	if err != nil {
 		return err
 	}
@@ -80,7 +81,7 @@ func (p *program) importFile(ctx context.Context, n *newsroom, name, basis strin
 }
 
 // openList opens a file of one list, or a zip of several.
-func (p *program) openList(name string, o subscribers.ListOptions) (parts func(func(importPart, error) bool), done func(), err error) {
+func (p *program) openList(name string, o lists.Options) (parts func(func(importPart, error) bool), done func(), err error) {
 	in, done := p.stdin, func() {}
 	if name != "-" {
 		file, err := os.Open(name)
@@ -99,7 +100,7 @@ func (p *program) openList(name string, o subscribers.ListOptions) (parts func(f
 		}
 		in = buffered
 	}
-	list, err := subscribers.ReadList(in, o)
+	list, err := lists.NewReader(in, o)
 	if err != nil {
 		done()
 		return nil, nil, usageError("import %s: %v", name, err)
@@ -171,7 +172,7 @@ type someRows struct {
 }
 
 type refusedRow struct {
-	subscribers.Row
+	lists.Row
 	reason error
 }
 
@@ -186,13 +187,13 @@ func (r *importRun) read(part importPart) iter.Seq[someRows] {
 	}
 }
 
-func (r *importRun) readSome(list *subscribers.List) (rows someRows, more bool) {
+func (r *importRun) readSome(list *lists.Reader) (rows someRows, more bool) {
 	for len(rows.taken) < importChunk && len(rows.refused) < importChunk {
-		row, err := list.Next()
+		row, err := list.Read()
 		if errors.Is(err, io.EOF) {
 			return rows, false
 		}
-		if fatal, ok := errors.AsType[*subscribers.ListError](err); ok {
+		if fatal, ok := errors.AsType[*lists.Error](err); ok {
 			rows.err = fatal
 			return rows, false
 		}

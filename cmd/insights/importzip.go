@@ -9,13 +9,13 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/scaledbydesign/insights/subscribers"
+	"github.com/scaledbydesign/insights/subscribers/lists"
 )
 
 // openZip reads the lists of a zip: Mailchimp exports an audience as one. Those of
 // readers who must not be mailed come first, so that nobody who is in two of them is
 // confirmed for a moment.
-func openZip(file *os.File, o subscribers.ListOptions) (func(func(importPart, error) bool), error) {
+func openZip(file *os.File, o lists.Options) (func(func(importPart, error) bool), error) {
 	info, err := file.Stat()
 	if err != nil {
 		return nil, err
@@ -47,13 +47,13 @@ func openZip(file *os.File, o subscribers.ListOptions) (func(func(importPart, er
 	}, nil
 }
 
-func openZipped(f *zip.File, o subscribers.ListOptions) (part importPart, done func(), err error) {
+func openZipped(f *zip.File, o lists.Options) (part importPart, done func(), err error) {
 	in, err := f.Open()
 	if err != nil {
 		return part, func() {}, fmt.Errorf("%s: %w", f.Name, err)
 	}
 	o.Name = f.Name
-	list, err := subscribers.ReadList(in, o)
+	list, err := lists.NewReader(in, o)
 	if err != nil {
 		err = usageError("%s: %v", f.Name, err)
 	}
