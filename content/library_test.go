@@ -201,7 +201,7 @@ func TestLibraryIsSafeForConcurrentUse(t *testing.T) {
 		readers.Go(func() {
 			for range 20 {
 				for _, in := range library.At(noon).Insights() {
-					_, _ = in.FullHTML(base), in.Text(base)
+					_ = in.FullHTML(base)
 				}
 				if got := library.Insights()[0].HTML(); got != want {
 					t.Error("renderings differ")

@@ -96,7 +96,7 @@ func (p *program) contentListCommand() *cobra.Command {
 
 func (p *program) contentShowCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "show SLUG", Short: "Show one insight as plain text", Args: cobra.ExactArgs(1),
+		Use: "show SLUG", Short: "Show one insight as its author wrote it", Args: cobra.ExactArgs(1),
 		ValidArgsFunction: p.completeSlugs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, lib, err := p.readLibrary(cmd.Context())
@@ -108,7 +108,7 @@ func (p *program) contentShowCommand() *cobra.Command {
 					continue
 				}
 				document := c.insightJSON(lib, in)
-				document.Text = in.Text(c.Site.BaseURL)
+				document.Text = in.Markdown()
 				if done, err := p.out.document(document); done {
 					return err
 				}
