@@ -1,11 +1,8 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"mime"
-	"net/mail"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -13,6 +10,7 @@ import (
 	"github.com/scaledbydesign/insights/cmd/insights/internal/database"
 	"github.com/scaledbydesign/insights/cmd/insights/internal/web"
 	"github.com/scaledbydesign/insights/newsletter"
+	"github.com/scaledbydesign/insights/newsletter/rfc5322"
 )
 
 func (p *program) devCommand() *cobra.Command {
@@ -88,15 +86,8 @@ func (i inbox) Message(ctx context.Context, id int64) ([]byte, error) {
 	return m.Message, err
 }
 
-// subjectOf reads the subject from the start of a message.
+// subjectOf reads the subject of a message.
 func subjectOf(message []byte) string {
-	m, err := mail.ReadMessage(bytes.NewReader(message))
-	if err != nil {
-		return ""
-	}
-	subject, err := new(mime.WordDecoder).DecodeHeader(m.Header.Get("Subject"))
-	if err != nil {
-		return m.Header.Get("Subject")
-	}
-	return subject
+	header, _ := rfc5322.ParseHeader(message)
+	return rfc5322.DecodeHeader(header.Get("Subject"))
 }
