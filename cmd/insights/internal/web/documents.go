@@ -3,7 +3,6 @@ package web
 import (
 	"errors"
 	"net/http"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -89,6 +88,7 @@ func (s *site) serve(doc *feeds.Document) *body {
 		varies:      documentVaries,
 		links:       s.links(doc.Path, doc.HomePath, doc.Hub),
 		followed:    doc.Archive == "" && doc.Feed != "",
+		format:      doc.Format,
 	}
 	b.changedAt(doc.Modified)
 	return b
@@ -149,16 +149,6 @@ func (s *site) document(w http.ResponseWriter, r *http.Request) error {
 	return s.sendDocument(w, r, p.set, path, made)
 }
 
-// formatOf returns the format of the document at a path; "" for the OPML file.
-func formatOf(path string) feeds.Format {
-	for _, format := range feeds.Formats() {
-		if strings.HasSuffix(path, "."+format.String()) {
-			return format
-		}
-	}
-	return ""
-}
-
 // missing tells readers of a feed that was taken down to stop asking.
 func missing(set *feeds.Set, path string) error {
 	if set.Gone(path) {
@@ -168,13 +158,13 @@ func missing(set *feeds.Set, path string) error {
 }
 
 func (s *site) sendDocument(w http.ResponseWriter, r *http.Request, set *feeds.Set, path string, b *body) error {
-	if format := formatOf(path); format != "" && opensPage(r) {
+	if b.format != "" && opensPage(r) {
 		page, err := s.documents.made.get(set, "page of "+path, func() (*body, error) {
 			feed, err := set.Feed(path)
 			if err != nil {
 				return nil, err
 			}
-			return s.preview(feed, format)
+			return s.preview(feed, b.format)
 		})
 		if err != nil {
 			return err
