@@ -63,7 +63,7 @@ func BenchmarkAtOf10000(b *testing.B) {
 
 func BenchmarkRender(b *testing.B) {
 	in := rich(b)
-	for name, render := range map[string]func() string{"HTML": in.HTML, "FullHTML": func() string { return in.FullHTML(base) }, "Text": func() string { return in.Text(base) }} {
+	for name, render := range map[string]func() string{"HTML": in.HTML, "FullHTML": func() string { return in.FullHTML(base) }} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
 				render()

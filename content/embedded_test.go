@@ -79,7 +79,6 @@ func TestEmbeddedInsightsRenderWell(t *testing.T) {
 		t.Run(in.Slug, func(t *testing.T) {
 			checkPage(t, in.HTML())
 			checkFull(t, in.FullHTML(base))
-			checkText(t, in.Text(base))
 		})
 	}
 }

@@ -80,6 +80,5 @@ func FuzzRender(f *testing.F) {
 		in, _ := library.ByID(uuid(1))
 		checkPage(t, in.HTML())
 		checkFull(t, in.FullHTML(base))
-		checkText(t, in.Text(base))
 	})
 }

@@ -18,7 +18,10 @@ import (
 // maxImage bounds a picture, in bytes.
 const maxImage = 8 << 20
 
-// imageTypes are the content types of pictures by the ending of their name.
+// ImageType returns the media type of a picture by the ending of its name, or "". The
+// types are named here, since those that the system knows differ by machine.
+func ImageType(name string) string { return imageTypes[strings.ToLower(path.Ext(name))] }
+
 var imageTypes = map[string]string{
 	".svg": "image/svg+xml", ".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg",
 	".gif": "image/gif", ".webp": "image/webp", ".avif": "image/avif",
@@ -52,16 +55,6 @@ func (l *Library) Image(name string) ([]byte, string, bool) {
 	return data, contentType, true
 }
 
-// HasImage reports whether [Library.Image] would return the picture. It reads none of
-// its bytes.
-func (l *Library) HasImage(name string) bool {
-	if _, ok := imageType(name); !ok {
-		return false
-	}
-	info, err := fs.Stat(l.folder.fsys, path.Join(imagesFolder, name))
-	return err == nil && info.Mode().IsRegular() && info.Size() <= maxImage
-}
-
 // openRegular opens a file that is one: to open a pipe would wait for a writer.
 func openRegular(fsys fs.FS, name string) (fs.File, error) {
 	info, err := fs.Stat(fsys, name)
@@ -79,8 +72,8 @@ func imageType(name string) (string, bool) {
 	if name == "" || name[0] == '.' || strings.ContainsAny(name, `/\`+"\x00") {
 		return "", false
 	}
-	contentType, ok := imageTypes[strings.ToLower(path.Ext(name))]
-	return contentType, ok
+	contentType := ImageType(name)
+	return contentType, contentType != ""
 }
 
 // imageProblem looks up a picture that an insight mentions, by its path in the

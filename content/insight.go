@@ -1,7 +1,7 @@
 // Package content owns the insights: it reads a folder of Markdown files with
 // YAML front matter into an immutable [Library], keeps the current one in a
-// [Live], and renders an insight for a page, for feeds and mail, and as plain
-// text. It knows nothing of HTTP, SQL or mail.
+// [Live], and renders an insight for its page and for feeds. It knows nothing of
+// HTTP, SQL or email.
 package content
 
 import (
@@ -59,8 +59,11 @@ type Insight struct {
 // of the insight, on every machine.
 func (in *Insight) Version() string { return hex.EncodeToString(in.digest[:8]) }
 
-// Size returns the length of the text as it was written, in bytes: a measure of the
-// insight that costs nothing.
+// Markdown returns the text as it was written, without the front matter; lines end in
+// \n.
+func (in *Insight) Markdown() string { return in.body }
+
+// Size returns the length of the Markdown, in bytes.
 func (in *Insight) Size() int { return len(in.body) }
 
 // Path returns the address of the insight's page under the site's base URL, such

@@ -19,13 +19,12 @@ import (
 // of it is visible at one time. It may be used by any number of goroutines.
 // Slices it returns are shared: callers must not change them.
 type Library struct {
-	folder      *folder
-	asOf        time.Time
-	visible     []*Insight
-	byCategory  map[string][]*Insight
-	next        time.Time
-	version     string
-	fingerprint string
+	folder     *folder
+	asOf       time.Time
+	visible    []*Insight
+	byCategory map[string][]*Insight
+	next       time.Time
+	version    string
 }
 
 // folder is what a library keeps of the files, whatever the time.
@@ -159,26 +158,16 @@ func (l *Library) AsOf() time.Time { return l.asOf }
 // categories. Equal content has equal versions on every machine.
 func (l *Library) Version() string { return l.version }
 
-// Fingerprint returns 16 hexadecimal digits that stand for which insights are
-// visible and in which categories, whatever they say.
-func (l *Library) Fingerprint() string { return l.fingerprint }
-
-// sum computes version and fingerprint.
+// sum computes the version.
 func (l *Library) sum() {
 	version := newDigest()
 	for _, c := range l.folder.categories {
 		version.add(c.Slug, c.Name, c.Description)
 	}
-	where := make([]string, len(l.visible))
-	for i, in := range l.visible {
+	for _, in := range l.visible {
 		version.add(string(in.digest[:]))
-		where[i] = in.ID + " " + in.Category.Slug
 	}
 	l.version = version.hex()
-	slices.Sort(where)
-	fingerprint := newDigest()
-	fingerprint.add(where...)
-	l.fingerprint = fingerprint.hex()
 }
 
 // unchanged returns what a new reading under the same circumstances may take over.

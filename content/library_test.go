@@ -86,8 +86,8 @@ func TestAtAnotherTime(t *testing.T) {
 	if _, ok := now.BySlug("soon"); ok {
 		t.Error("the first library changed")
 	}
-	if then.Version() == now.Version() || then.Fingerprint() == now.Fingerprint() {
-		t.Error("another insight, the same version or fingerprint")
+	if then.Version() == now.Version() {
+		t.Error("another insight, the same version")
 	}
 	if last := now.At(noon.AddDate(1, 0, 0)); !last.Next().IsZero() || last.At(noon).Version() != now.Version() {
 		t.Error("there and back again isn't the same")
@@ -100,25 +100,25 @@ func TestAtAnotherTime(t *testing.T) {
 func TestVersionFollowsWhatReadersSee(t *testing.T) {
 	base := load(t, shelf())
 	for _, c := range []struct {
-		name                 string
-		change               func(fstest.MapFS)
-		version, fingerprint bool
+		name    string
+		change  func(fstest.MapFS)
+		version bool
 	}{
-		{"nothing", func(fstest.MapFS) {}, false, false},
-		{"a word", func(f fstest.MapFS) { f["old.md"] = insight(1, "x", "date: 2025-01-01", "featured: true") }, true, false},
+		{"nothing", func(fstest.MapFS) {}, false},
+		{"a word", func(f fstest.MapFS) { f["old.md"] = insight(1, "x", "date: 2025-01-01", "featured: true") }, true},
 		{"a title", func(f fstest.MapFS) {
 			f["old.md"] = insight(1, "", "date: 2025-01-01", "featured: true", "title: x")
-		}, true, false},
+		}, true},
 		{"a category", func(f fstest.MapFS) {
 			f["old.md"] = insight(1, "", "date: 2025-01-01", "featured: true", "category: Leadership")
-		}, true, true},
-		{"a draft", func(f fstest.MapFS) { f["draft.md"] = insight(5, "x", "draft: true") }, false, false},
-		{"a future one", func(f fstest.MapFS) { f["later.md"] = insight(7, "x", "date: 2026-04-01") }, false, false},
-		{"a file's name", func(f fstest.MapFS) { f["2025-01-01-old.md"] = f["old.md"]; delete(f, "old.md") }, false, false},
-		{"one less", func(f fstest.MapFS) { delete(f, "old.md") }, true, true},
+		}, true},
+		{"a draft", func(f fstest.MapFS) { f["draft.md"] = insight(5, "x", "draft: true") }, false},
+		{"a future one", func(f fstest.MapFS) { f["later.md"] = insight(7, "x", "date: 2026-04-01") }, false},
+		{"a file's name", func(f fstest.MapFS) { f["2025-01-01-old.md"] = f["old.md"]; delete(f, "old.md") }, false},
+		{"one less", func(f fstest.MapFS) { delete(f, "old.md") }, true},
 		{"a comment", func(f fstest.MapFS) {
 			f["old.md"] = insight(1, "", "date: 2025-01-01 # long ago", "featured: true")
-		}, false, false},
+		}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			files := shelf()
@@ -127,18 +127,15 @@ func TestVersionFollowsWhatReadersSee(t *testing.T) {
 			if got := library.Version() != base.Version(); got != c.version {
 				t.Errorf("version changed: %v, want %v", got, c.version)
 			}
-			if got := library.Fingerprint() != base.Fingerprint(); got != c.fingerprint {
-				t.Errorf("fingerprint changed: %v, want %v", got, c.fingerprint)
-			}
 		})
 	}
 	opts := options()
 	opts.Categories = append([]content.Category{{Slug: "new", Name: "New"}}, categories...)
 	opts.Previous = base
-	if more, err := content.Load(shelf(), opts); err != nil || more.Version() == base.Version() || more.Fingerprint() != base.Fingerprint() {
+	if more, err := content.Load(shelf(), opts); err != nil || more.Version() == base.Version() {
 		t.Errorf("another category: %v", err)
 	}
-	if len(base.Version()) != 16 || len(base.Fingerprint()) != 16 {
+	if len(base.Version()) != 16 {
 		t.Error("not 16 characters")
 	}
 }
@@ -201,7 +198,7 @@ func TestLibraryIsSafeForConcurrentUse(t *testing.T) {
 		readers.Go(func() {
 			for range 20 {
 				for _, in := range library.At(noon).Insights() {
-					_, _ = in.FullHTML(base), in.Text(base)
+					_ = in.FullHTML(base)
 				}
 				if got := library.Insights()[0].HTML(); got != want {
 					t.Error("renderings differ")

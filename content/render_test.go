@@ -36,9 +36,8 @@ func TestRenderingsOfARichInsight(t *testing.T) {
 	in := rich(t)
 	golden(t, "rich.page.html", in.HTML())
 	golden(t, "rich.full.html", in.FullHTML(base))
-	golden(t, "rich.txt", in.Text(base))
 	again := rich(t)
-	if again.HTML() != in.HTML() || again.FullHTML(base) != in.FullHTML(base) || again.Text(base) != in.Text(base) {
+	if again.HTML() != in.HTML() || again.FullHTML(base) != in.FullHTML(base) {
 		t.Error("two renderings differ")
 	}
 }
@@ -173,30 +172,10 @@ func checkCharacters(t testing.TB, doc string) {
 	}
 }
 
-// checkText checks what holds for every plain text.
-func checkText(t testing.TB, text string) {
-	t.Helper()
-	if text != "" && !strings.HasSuffix(text, "\n") {
-		t.Error("the last line isn't ended")
-	}
-	checkCharacters(t, text)
-}
-
 func TestRichInsightIsSafeEverywhere(t *testing.T) {
 	in := rich(t)
 	checkPage(t, in.HTML())
 	checkFull(t, in.FullHTML(base))
-	checkText(t, in.Text(base))
-}
-
-func TestTextIsAtMost72ColumnsWide(t *testing.T) {
-	in := one(t, strings.Repeat("Some words of a paragraph that goes on and on. ", 20)+
-		"\n\n- "+strings.Repeat("an item that goes on ", 10)+"\n\n> "+strings.Repeat("a quote that goes on ", 10)+"\n")
-	for line := range strings.Lines(in.Text(base)) {
-		if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > 72 {
-			t.Errorf("%d columns: %s", n, line)
-		}
-	}
 }
 
 func TestURLs(t *testing.T) {

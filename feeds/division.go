@@ -89,12 +89,12 @@ func (s *Set) divide(of selection) (*division, error) {
 	for i, span := range spans {
 		fitting := 0
 		for n, in := range span.insights {
-			e, err := s.entries.get(in)
+			sizes, err := s.entries.get(in).sizes()
 			if err != nil {
 				return nil, err
 			}
-			divided.take(e.sizes)
-			whole.take(e.sizes)
+			divided.take(sizes)
+			whole.take(sizes)
 			last := i == len(spans)-1 && n == len(span.insights)-1
 			if !divided.left() && !(last && whole.left()) {
 				break

@@ -23,14 +23,12 @@ type entries struct {
 	mu     sync.Mutex
 	made   map[string]*madeEntry // by the insight's key
 	before map[string]*madeEntry // what the snapshot before had made
-	kept   map[string]Entry      // what list has made, if that is to be kept
+	keep   bool                  // also what only list asks for
 }
 
 type madeEntry struct {
-	once  sync.Once
-	entry Entry
-	sizes sizes // of the entry alone
-	err   error
+	entry func() Entry
+	sizes func() (sizes, error) // of the entry alone
 }
 
 // newEntries takes over what previous has made for the same site.
@@ -49,23 +47,21 @@ func newEntries(lib *content.Library, site Site, previous *Set) *entries {
 // the slug alone.
 func key(in *content.Insight) string { return in.Version() + " " + in.Category.Name }
 
-// get returns the entry of an insight and what it adds to a document, and keeps it.
-func (es *entries) get(in *content.Insight) (*madeEntry, error) {
+// get returns the entry of an insight, and keeps it. Whoever asks while it is being made
+// waits.
+func (es *entries) get(in *content.Insight) *madeEntry {
 	key := key(in)
 	es.mu.Lock()
+	defer es.mu.Unlock()
 	made := es.made[key]
 	if made == nil {
 		if made = es.before[key]; made == nil {
-			made = new(madeEntry)
+			made = &madeEntry{entry: sync.OnceValue(func() Entry { return entryOf(in, es.site) })}
+			made.sizes = sync.OnceValues(func() (sizes, error) { return es.cost(made.entry()) })
 		}
 		es.made[key] = made
 	}
-	es.mu.Unlock()
-	made.once.Do(func() { // waits for whoever is making it
-		made.entry = entryOf(in, es.site)
-		made.sizes, made.err = es.cost(made.entry)
-	})
-	return made, made.err
+	return made
 }
 
 // placeholder is an entry to measure with.
@@ -95,28 +91,16 @@ func (es *entries) list(insights []*content.Insight) []Entry {
 	list := make([]Entry, len(insights))
 	for i, in := range insights {
 		es.mu.Lock()
-		made := es.made[key(in)]
-		entry, kept := es.kept[key(in)]
+		_, made := es.made[key(in)]
 		es.mu.Unlock()
-		switch {
-		case made != nil:
-			entry = made.entry
-		case !kept:
-			entry = entryOf(in, es.site)
-			es.keep(in, entry)
+		if made || es.keep {
+			list[i] = es.get(in).entry()
+		} else {
+			list[i] = entryOf(in, es.site)
 		}
-		list[i] = entry
 		list[i].Updated = es.updated(in)
 	}
 	return list
-}
-
-func (es *entries) keep(in *content.Insight, e Entry) {
-	es.mu.Lock()
-	defer es.mu.Unlock()
-	if es.kept != nil {
-		es.kept[key(in)] = e
-	}
 }
 
 // updated returns when an insight last changed, apart from every other's.

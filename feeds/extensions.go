@@ -2,8 +2,8 @@ package feeds
 
 import (
 	"net/url"
-	"path"
-	"strings"
+
+	"github.com/scaledbydesign/insights/content"
 )
 
 // Namespaces of the extensions that Atom and RSS share.
@@ -53,26 +53,11 @@ func thumbnail(image string) *media {
 	return &media{URL: image}
 }
 
-// imageType returns the media type by the extension of the address, or "": the
-// types are named here, since those that the system knows differ by machine.
+// imageType returns the media type by the extension of the address, or "".
 func imageType(address string) string {
 	u, err := url.Parse(address)
 	if err != nil {
 		return ""
 	}
-	switch strings.ToLower(path.Ext(u.Path)) {
-	case ".svg":
-		return "image/svg+xml"
-	case ".png":
-		return "image/png"
-	case ".jpg", ".jpeg":
-		return "image/jpeg"
-	case ".gif":
-		return "image/gif"
-	case ".webp":
-		return "image/webp"
-	case ".avif":
-		return "image/avif"
-	}
-	return ""
+	return content.ImageType(u.Path)
 }

@@ -90,7 +90,7 @@ func Build(lib *content.Library, site Site, previous *Set) (*Set, error) {
 // Keep makes the set keep each insight's HTML when it has rendered it for an archive:
 // for a program that is to make every document once, and then ends. The set must
 // not be shared yet.
-func (s *Set) Keep() { s.entries.kept = map[string]Entry{} }
+func (s *Set) Keep() { s.entries.keep = true }
 
 // headFeeds returns the feed of all insights and then each category's, without
 // their entries.

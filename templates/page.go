@@ -6,6 +6,7 @@ import (
 
 	"github.com/scaledbydesign/insights/content"
 	"github.com/scaledbydesign/insights/newsletter"
+	"github.com/scaledbydesign/insights/newsletter/rfc5322"
 	"github.com/scaledbydesign/insights/subscribers"
 )
 
@@ -25,8 +26,6 @@ type Head struct {
 	Dev         bool   // served by the development command
 	Script      string // path of the script that reloads the page; development only
 }
-
-func (h *Head) head() *Head { return h }
 
 // CanonicalURL is the absolute address others should link to, or empty.
 func (h *Head) CanonicalURL() string {
@@ -326,7 +325,7 @@ type InboxMessage struct {
 type InboxMessagePage struct {
 	Head
 	Subject string
-	Headers []newsletter.Header
+	Headers rfc5322.Header
 	Text    []Span   // the text part
 	Links   []string // of the HTML part, in order, each once
 	Frame   string   // path of the HTML part; empty: there is none
@@ -393,6 +392,6 @@ func samples() []View {
 		&ErasePage{Head: head},
 		&NoticePage{Head: head, Paragraphs: []string{"Sample"}, Links: []Link{{"Sample", "/"}}},
 		&InboxPage{Head: head, Messages: []InboxMessage{{Path: "/sample"}}},
-		&InboxMessagePage{Head: head, Headers: []newsletter.Header{{Name: "To"}}, Text: []Span{{Text: "a"}, {URL: "b"}}, Links: []string{"c"}, Frame: "/sample"},
+		&InboxMessagePage{Head: head, Headers: rfc5322.Header{{Name: "To"}}, Text: []Span{{Text: "a"}, {URL: "b"}}, Links: []string{"c"}, Frame: "/sample"},
 	}
 }

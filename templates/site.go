@@ -28,7 +28,7 @@ type Site struct {
 // Links are the ways from the site to the rest of the owner's.
 type Links struct {
 	Navigation []Link       `yaml:"navigation" doc:"Links in the header."`
-	Action     Link         `yaml:"action"`     // the button at the end of the navigation
+	Action     Link         `yaml:"action"` // the button at the end of the navigation
 	Footer     []Column     `yaml:"footer" doc:"Columns of links in the footer."`
 	AfterList  CallToAction `yaml:"after_list"` // under a list of insights and under an insight
 	Closing    CallToAction `yaml:"closing"`    // above the footer of every page

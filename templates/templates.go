@@ -29,7 +29,6 @@ const layout = "site/_layout.tmpl"
 // in Page.
 type View interface {
 	template() string // the file's name in site/, without .tmpl
-	head() *Head
 }
 
 // Pages renders the site's pages. It is immutable and safe for concurrent use.

@@ -11,7 +11,7 @@ import (
 
 func contentShowCommand(p *program) *cobra.Command {
 	return &cobra.Command{
-		Use: "show SLUG", Short: "Show one insight as plain text", Args: cobra.ExactArgs(1),
+		Use: "show SLUG", Short: "Show one insight as its author wrote it", Args: cobra.ExactArgs(1),
 		ValidArgsFunction: completeSlugs(p),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, lib, err := readLibrary(cmd.Context(), p)
@@ -23,7 +23,7 @@ func contentShowCommand(p *program) *cobra.Command {
 					continue
 				}
 				document := insightDocument(c, lib, in)
-				document.Text = in.Text(c.Site.BaseURL)
+				document.Text = in.Markdown()
 				if done, err := p.out.Document(document); done {
 					return err
 				}

@@ -8,7 +8,7 @@ import (
 	"github.com/scaledbydesign/insights/cmd/insights/internal/config"
 	"github.com/scaledbydesign/insights/cmd/insights/internal/console"
 	"github.com/scaledbydesign/insights/newsletter"
-	"github.com/scaledbydesign/insights/subscribers"
+	"github.com/scaledbydesign/insights/subscribers/lists"
 )
 
 // Exit codes. Scripts rely on them.
@@ -31,7 +31,7 @@ func exitCode(err error) int {
 		return exitProblems
 	case is[*app.Partly](err):
 		return exitPartly
-	case is[*usage](err), is[*app.Invalid](err), is[*console.NotConfirmed](err), is[*subscribers.UnreadableList](err):
+	case is[*usage](err), is[*app.Invalid](err), is[*console.NotConfirmed](err), is[*lists.Unreadable](err):
 		return exitUsage
 	case is[*app.Unusable](err), is[*config.Error](err):
 		return exitUnusable

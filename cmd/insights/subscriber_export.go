@@ -12,6 +12,7 @@ import (
 	"github.com/scaledbydesign/insights/cmd/insights/internal/app"
 	"github.com/scaledbydesign/insights/cmd/insights/internal/console"
 	"github.com/scaledbydesign/insights/subscribers"
+	"github.com/scaledbydesign/insights/subscribers/lists"
 )
 
 func subscriberExportCommand(p *program) *cobra.Command {
@@ -75,7 +76,7 @@ func exported(s subscribers.Subscriber) exportedJSON {
 }
 
 func exportCSV(out *console.Console, all iter.Seq2[subscribers.Subscriber, error]) error {
-	w, err := subscribers.NewListWriter(out.Out)
+	w, err := lists.NewWriter(out.Out)
 	if err != nil {
 		return err
 	}

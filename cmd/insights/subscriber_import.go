@@ -15,7 +15,7 @@ import (
 
 	"github.com/scaledbydesign/insights/cmd/insights/internal/app"
 	"github.com/scaledbydesign/insights/cmd/insights/internal/console"
-	"github.com/scaledbydesign/insights/subscribers"
+	"github.com/scaledbydesign/insights/subscribers/lists"
 )
 
 func subscriberImportCommand(p *program) *cobra.Command {
@@ -86,21 +86,21 @@ func importFile(ctx context.Context, out *console.Console, a *app.App, name, bas
 		return err
 	}
 	defer in.Close()
-	parts, err := subscribers.ReadParts(in, subscribers.ListOptions{Name: name, Vouched: strings.TrimSpace(basis) != ""})
+	parts, err := lists.Open(in, lists.Options{Name: name, Vouched: strings.TrimSpace(basis) != ""})
 	if err != nil {
 		return usageError("import %s: %v", name, err)
 	}
 	a.RenameCategories(ctx)
 	result := importJSON{DryRun: dryRun, Unused: []string{}, Refused: []refusedJSON{}}
 	rows := out.Rows()
-	run := subscribers.ImportRun{
+	run := lists.Import{
 		Registry: a.Registry, Basis: cmp.Or(basis, "import of "+filepath.Base(name)), DryRun: dryRun,
-		Refused: func(part string, row subscribers.Row, reason error) {
+		Refused: func(part string, row lists.Row, reason error) {
 			if len(result.Refused) < mostRefused {
 				result.Refused = append(result.Refused, refusedJSON{File: part, Line: row.Line, Email: row.Email, Reason: reason.Error()})
 			}
 		},
-		Stored: func(c subscribers.ImportCounts) { rows.Show(c.Rows) },
+		Stored: func(c lists.Counts) { rows.Show(c.Rows) },
 	}
 	for part, err := range parts {
 		if err == nil {
@@ -114,7 +114,7 @@ func importFile(ctx context.Context, out *console.Console, a *app.App, name, bas
 }
 
 // importPart imports a part of a file, and says what it is.
-func importPart(ctx context.Context, out *console.Console, run *subscribers.ImportRun, part subscribers.ListPart, result *importJSON) error {
+func importPart(ctx context.Context, out *console.Console, run *lists.Import, part lists.Part, result *importJSON) error {
 	label, list := part.Name, part.List
 	if label != "" {
 		label += ": "
@@ -130,7 +130,7 @@ func importPart(ctx context.Context, out *console.Console, run *subscribers.Impo
 	if known > 0 {
 		out.Note("%scolumns that are not used: %s", label, strings.Join(list.Unknown(), ", "))
 	}
-	err := run.Import(ctx, part.Name, list)
+	err := run.Run(ctx, part.Name, list)
 	if more := list.Unknown()[known:]; len(more) > 0 {
 		out.Note("%sfields that are not used: %s", label, strings.Join(more, ", "))
 	}
@@ -142,7 +142,7 @@ func importPart(ctx context.Context, out *console.Console, run *subscribers.Impo
 	return err
 }
 
-func showImport(out *console.Console, n subscribers.ImportCounts, result importJSON, failure error) error {
+func showImport(out *console.Console, n lists.Counts, result importJSON, failure error) error {
 	result.Rows, result.Added, result.Changed, result.Unchanged, result.Kept, result.Failed = n.Rows, n.Added, n.Changed, n.Unchanged, n.Kept, n.Failed
 	if n.Pending > 0 && !result.DryRun {
 		out.Note("%s: an import mails nobody, and who does not confirm is forgotten after a week; to ask one: insights subscriber resend-confirm ADDR", console.Count(n.Pending, "pending reader"))

@@ -37,7 +37,7 @@ func judge(code int, status, text string) (Class, trust) {
 		return None, numbered
 	}
 	temporary := (code/100 == 4 || strings.HasPrefix(status, "4.")) && code/100 != 5
-	words := plainWords(text)
+	words := normalized(text)
 
 	class, sure := wordsSay(words, definite)
 	switch {
@@ -70,7 +70,7 @@ const maxJudged = 8 << 10 // octets of a text that are judged
 func wordsSay(words string, rules []rule) (Class, bool) {
 	for _, r := range rules {
 		for _, phrase := range r.phrases {
-			if says(words, phrase) {
+			if matches(words, phrase) {
 				return r.class, true
 			}
 		}

@@ -2,7 +2,10 @@ package bounce
 
 import (
 	"regexp"
+	"slices"
 	"strings"
+
+	"github.com/scaledbydesign/insights/newsletter/rfc5322"
 )
 
 // copyBegins are words on a line after which servers write the mail that came back.
@@ -68,14 +71,19 @@ func announces(line string) bool {
 
 // headerAmong finds the header of a mail within text: the first paragraph that is
 // made of fields.
-func headerAmong(text string) header {
+func headerAmong(text string) rfc5322.Header {
 	for range 5 {
 		text = strings.TrimLeft(text, "\n \t->|")
-		h, rest := readHeader([]byte(text))
-		if len(h) >= 2 || h.get("Message-Id") != "" || len(rest) == 0 {
+		h, rest := rfc5322.ParseHeader([]byte(text))
+		if hasTwo(h) || h.Get("Message-Id") != "" || len(rest) == 0 {
 			return h
 		}
 		text = string(rest)
 	}
 	return nil
+}
+
+// hasTwo reports whether a header has fields of two names.
+func hasTwo(h rfc5322.Header) bool {
+	return slices.ContainsFunc(h, func(f rfc5322.Field) bool { return !strings.EqualFold(f.Name, h[0].Name) })
 }

@@ -6,6 +6,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"github.com/scaledbydesign/insights/newsletter/rfc5322"
 )
 
 // ErrNoMessage means that what was read has no header.
@@ -15,15 +17,15 @@ var ErrNoMessage = errors.New("not a mail message")
 // no error; that it is none, or can't be read, is. It reads up to 1 MiB, and of that
 // 50 parts and 10 levels of MIME; the rest is passed over.
 func Parse(r io.Reader) (Report, error) {
-	raw, err := io.ReadAll(io.LimitReader(r, maxMessage))
+	raw, err := io.ReadAll(io.LimitReader(r, rfc5322.MaxSize))
 	if err != nil {
 		return Report{}, fmt.Errorf("read message: %w", err)
 	}
-	head, parts, ok := readMessage(raw)
+	head, parts, ok := rfc5322.Parse(raw)
 	if !ok {
 		return Report{}, ErrNoMessage
 	}
-	m := incoming{head: head, subject: strings.ToLower(oneLine(decodeHeader(head.get("Subject"))))}
+	m := incoming{head: head, subject: strings.ToLower(rfc5322.OneLine(rfc5322.DecodeHeader(head.Get("Subject"))))}
 	m.sort(parts)
 
 	report := Report{Kind: Other}
@@ -32,10 +34,10 @@ func Parse(r io.Reader) (Report, error) {
 		m.readFeedback(&report)
 	case m.status != nil:
 		m.readStatus(&report)
-	case m.original.get("X-Hmxmroriginalrecipient") != "":
+	case m.original.Get("X-Hmxmroriginalrecipient") != "":
 		// Outlook.com's programme for senders wraps the mail and says no more.
 		report.Kind, report.Feedback = Complaint, "abuse"
-		report.OriginalTo = bareAddress(m.original.get("X-Hmxmroriginalrecipient"))
+		report.OriginalTo = bareAddress(m.original.Get("X-Hmxmroriginalrecipient"))
 	case m.isAutoReply():
 		report.Kind = AutoReply
 	case m.isBounce():
@@ -45,43 +47,43 @@ func Parse(r io.Reader) (Report, error) {
 	}
 	m.identify(&report)
 	if report.Text == "" {
-		report.Text = oneLine(firstNonEmpty(m.said, decodeHeader(head.get("Subject"))))
+		report.Text = rfc5322.OneLine(firstNonEmpty(m.said, rfc5322.DecodeHeader(head.Get("Subject"))))
 	}
 	return report, nil
 }
 
 // incoming is a message, its leaves sorted by what they are for.
 type incoming struct {
-	head     header
-	subject  string // lower case
-	status   []byte // message/delivery-status
-	feedback []byte // message/feedback-report
-	original header // of the mail that came back
-	said     string // to people, without what follows of the mail that came back
+	head     rfc5322.Header
+	subject  string         // lower case
+	status   []byte         // message/delivery-status
+	feedback []byte         // message/feedback-report
+	original rfc5322.Header // of the mail that came back
+	said     string         // to people, without what follows of the mail that came back
 }
 
-func (m *incoming) sort(parts []part) {
+func (m *incoming) sort(parts []rfc5322.Part) {
 	var plain, page, whole string
 	for _, p := range parts {
-		switch p.kind {
+		switch p.Type {
 		case "message/delivery-status", "message/global-delivery-status":
 			if m.status == nil {
-				m.status = p.body
+				m.status = p.Body
 			}
 		case "message/feedback-report":
-			m.feedback = p.body
+			m.feedback = p.Body
 		case "message/rfc822", "message/global", "message/partial", "text/rfc822",
 			"text/rfc822-headers", "message/rfc822-headers", "message/global-headers":
 			if m.original == nil {
-				m.original, _ = readHeader(p.body)
+				m.original, _ = rfc5322.ParseHeader(p.Body)
 			}
 		case "text/plain", "text", "plain/text":
 			if len(plain) < maxSaid {
-				plain += toUTF8(p.params["charset"], cut(p.body, maxSaid)) + "\n"
+				plain += rfc5322.ToUTF8(p.Params["charset"], cut(p.Body, maxSaid)) + "\n"
 			}
 		case "text/html":
 			if page == "" {
-				page = fromHTML(toUTF8(p.params["charset"], cut(p.body, 4*maxSaid)))
+				page = fromHTML(rfc5322.ToUTF8(p.Params["charset"], cut(p.Body, 4*maxSaid)))
 			}
 		}
 	}
@@ -107,8 +109,8 @@ func cut(b []byte, limit int) []byte { return b[:min(len(b), limit)] }
 
 // readFeedback reads a report in the Abuse Reporting Format (RFC 5965).
 func (m *incoming) readFeedback(r *Report) {
-	fields, _ := readHeader(m.feedback)
-	r.Feedback = firstWord(strings.ToLower(fields.get("Feedback-Type")))
+	fields, _ := rfc5322.ParseHeader(m.feedback)
+	r.Feedback = firstWord(strings.ToLower(fields.Get("Feedback-Type")))
 	switch r.Feedback {
 	case "abuse", "fraud":
 		r.Kind = Complaint
@@ -116,20 +118,20 @@ func (m *incoming) readFeedback(r *Report) {
 		r.Kind = Unsubscribe
 	}
 	for _, name := range []string{"Original-Rcpt-To", "Removal-Recipient"} {
-		for _, value := range fields[name] {
+		for _, value := range fields.Values(name) {
 			if a := typedAddress(value); a != "" && len(r.Recipients) < maxRecipients {
 				r.Recipients = append(r.Recipients, Recipient{Address: a})
 				r.OriginalTo = firstNonEmpty(r.OriginalTo, a)
 			}
 		}
 	}
-	r.To = appendAddress(r.To, bareAddress(fields.get("Original-Mail-From")))
+	r.To = appendAddress(r.To, bareAddress(fields.Get("Original-Mail-From")))
 }
 
 // readStatus reads a delivery status notification (RFC 3464).
 func (m *incoming) readStatus(r *Report) {
 	whole, all := deliveryStatus(m.status)
-	r.MessageID = messageID(firstNonEmpty(whole.get("X-Original-Message-Id"), whole.get("Original-Message-Id")))
+	r.MessageID = messageID(firstNonEmpty(whole.Get("X-Original-Message-Id"), whole.Get("Original-Message-Id")))
 	if len(all) == 0 {
 		m.readWords(r)
 		return
@@ -156,7 +158,7 @@ func (m *incoming) readStatus(r *Report) {
 	}
 	r.Recipients = all
 	if r.Text == "" {
-		r.Text = oneLine(firstNonEmpty(quoted(m.said), m.said))
+		r.Text = rfc5322.OneLine(firstNonEmpty(quoted(m.said), m.said))
 	}
 }
 
@@ -190,7 +192,7 @@ func (m *incoming) judgeRecipient(r *Recipient, alone bool) {
 		if other, words, how := judgeWords(said); how > sure {
 			class, sure = other, how
 			if r.Diagnostic == "" {
-				r.Diagnostic = oneLine(words)
+				r.Diagnostic = rfc5322.OneLine(words)
 			}
 		}
 	}
@@ -200,7 +202,7 @@ func (m *incoming) judgeRecipient(r *Recipient, alone bool) {
 		}
 	}
 	if class == Hard {
-		class = stageOf(said).temper(class, r.Status, strings.ToLower(r.Diagnostic))
+		class = stageOf(said).soften(class, r.Status, strings.ToLower(r.Diagnostic))
 	}
 	// The status of a failure is never the 2.x.x that some write there.
 	if class == None {
@@ -211,7 +213,7 @@ func (m *incoming) judgeRecipient(r *Recipient, alone bool) {
 
 // isAutoReply reports whether a machine answers for a person (RFC 3834).
 func (m *incoming) isAutoReply() bool {
-	if m.head.get("X-Failed-Recipients") != "" {
+	if m.head.Get("X-Failed-Recipients") != "" {
 		return false
 	}
 	for _, start := range absent {
@@ -222,33 +224,33 @@ func (m *incoming) isAutoReply() bool {
 	if m.fromMachine() || m.bounceSubject() {
 		return false
 	}
-	if strings.HasPrefix(strings.ToLower(m.head.get("Auto-Submitted")), "auto-replied") {
+	if strings.HasPrefix(strings.ToLower(m.head.Get("Auto-Submitted")), "auto-replied") {
 		return true
 	}
 	for _, name := range []string{"X-Autoreply", "X-Autorespond", "X-Auto-Reply-From", "X-Autoreply-From", "X-Mail-Autoreply", "X-Autogenerated"} {
-		if m.head.get(name) != "" {
+		if m.head.Get(name) != "" {
 			return true
 		}
 	}
-	precedence := strings.ToLower(m.head.get("Precedence") + m.head.get("X-Precedence"))
+	precedence := strings.ToLower(m.head.Get("Precedence") + m.head.Get("X-Precedence"))
 	return strings.Contains(precedence, "auto_reply") || strings.Contains(precedence, "auto-reply")
 }
 
 // identify finds what tells which mail came back.
 func (m *incoming) identify(r *Report) {
 	for _, name := range []string{"To", "Delivered-To", "X-Original-To", "Envelope-To", "X-Envelope-To", "X-Delivered-To", "X-Rcpt-To", "Apparently-To"} {
-		for _, value := range m.head[name] {
+		for _, value := range m.head.Values(name) {
 			for _, a := range addressList(value) {
 				r.To = appendAddress(r.To, a)
 			}
 		}
 	}
 	for _, name := range []string{"Return-Path", "X-Envelope-From", "Errors-To"} {
-		r.To = appendAddress(r.To, bareAddress(m.original.get(name)))
+		r.To = appendAddress(r.To, bareAddress(m.original.Get(name)))
 	}
-	r.MessageID = firstNonEmpty(r.MessageID, messageID(m.original.get("Message-Id")), messageID(m.head.get("In-Reply-To")), messageID(m.head.get("References")))
+	r.MessageID = firstNonEmpty(r.MessageID, messageID(m.original.Get("Message-Id")), messageID(m.head.Get("In-Reply-To")), messageID(m.head.Get("References")))
 	if r.OriginalTo == "" {
-		if to := addressList(m.original.get("To")); len(to) > 0 {
+		if to := addressList(m.original.Get("To")); len(to) > 0 {
 			r.OriginalTo = to[0]
 		}
 	}
@@ -267,14 +269,14 @@ func appendAddress(all []string, a string) []string {
 func messageID(s string) string {
 	if end := strings.LastIndexByte(s, '>'); end > 0 {
 		if at := strings.LastIndexByte(s[:end], '<'); at >= 0 {
-			return oneLine(s[at+1 : end])
+			return rfc5322.OneLine(s[at+1 : end])
 		}
 	}
 	s = strings.TrimSpace(s)
 	if strings.ContainsAny(s, " \t") || !strings.Contains(s, "@") {
 		return ""
 	}
-	return oneLine(s)
+	return rfc5322.OneLine(s)
 }
 
 func firstNonEmpty(all ...string) string {

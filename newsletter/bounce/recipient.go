@@ -5,6 +5,8 @@ import (
 	"net/mail"
 	"regexp"
 	"strings"
+
+	"github.com/scaledbydesign/insights/newsletter/rfc5322"
 )
 
 const maxRecipients = 50 // of a report; each is looked for in the text
@@ -12,12 +14,12 @@ const maxRecipients = 50 // of a report; each is looked for in the text
 // deliveryStatus reads the recipients of a message/delivery-status (RFC 3464) or a
 // message/global-delivery-status (RFC 6533). The first block of fields is of the
 // message; some servers leave it out, or the empty line after it.
-func deliveryStatus(body []byte) (header, []Recipient) {
-	var whole header
+func deliveryStatus(body []byte) (rfc5322.Header, []Recipient) {
+	var whole rfc5322.Header
 	var all []Recipient
 	for body = bytes.TrimLeft(body, "\n \t"); len(body) > 0 && len(all) < maxRecipients; body = bytes.TrimLeft(body, "\n \t") {
-		var fields header
-		fields, body = readHeader(body)
+		var fields rfc5322.Header
+		fields, body = rfc5322.ParseHeader(body)
 		if whole == nil {
 			whole = fields
 		}
@@ -28,19 +30,19 @@ func deliveryStatus(body []byte) (header, []Recipient) {
 	return whole, all
 }
 
-func recipient(fields header) (Recipient, bool) {
-	address := typedAddress(fields.get("Original-Recipient"))
+func recipient(fields rfc5322.Header) (Recipient, bool) {
+	address := typedAddress(fields.Get("Original-Recipient"))
 	if address == "" {
-		address = typedAddress(fields.get("Final-Recipient"))
+		address = typedAddress(fields.Get("Final-Recipient"))
 	}
 	if address == "" {
-		address = typedAddress(fields.get("X-Actual-Recipient"))
+		address = typedAddress(fields.Get("X-Actual-Recipient"))
 	}
 	r := Recipient{
 		Address:    address,
-		Action:     firstWord(strings.ToLower(fields.get("Action"))),
-		Status:     firstStatus(fields.get("Status")),
-		Diagnostic: untyped(fields.get("Diagnostic-Code")),
+		Action:     firstWord(strings.ToLower(fields.Get("Action"))),
+		Status:     firstStatus(fields.Get("Status")),
+		Diagnostic: untyped(fields.Get("Diagnostic-Code")),
 	}
 	if r.Address == "" && r.Action == "" && r.Status == "" {
 		return Recipient{}, false
@@ -71,7 +73,7 @@ func bareAddress(s string) string {
 	if at, end := strings.LastIndexByte(s, '<'), strings.LastIndexByte(s, '>'); at >= 0 && end > at {
 		s = s[at+1 : end]
 	}
-	s = oneLine(strings.Trim(s, "<>\"' "))
+	s = rfc5322.OneLine(strings.Trim(s, "<>\"' "))
 	if len(s) > 320 || !strings.Contains(s, "@") || strings.ContainsAny(s, " ,;") {
 		return ""
 	}
@@ -84,12 +86,12 @@ func addressList(s string) []string {
 	var all []string
 	if list, err := mail.ParseAddressList(s); err == nil {
 		for _, a := range list {
-			all = append(all, oneLine(a.Address))
+			all = append(all, rfc5322.OneLine(a.Address))
 		}
 		return all
 	}
 	for _, a := range addresses.FindAllString(s, maxRecipients) {
-		all = append(all, oneLine(a))
+		all = append(all, rfc5322.OneLine(a))
 	}
 	return all
 }
@@ -132,12 +134,12 @@ func untyped(s string) string {
 	if kind, rest, ok := strings.Cut(s, ";"); ok && len(kind) <= 20 && !strings.ContainsAny(strings.TrimSpace(kind), " :.") {
 		s = rest
 	}
-	return oneLine(decodeHeader(s))
+	return rfc5322.OneLine(rfc5322.DecodeHeader(s))
 }
 
 func firstWord(s string) string {
 	if f := strings.FieldsFunc(s, func(r rune) bool { return (r < 'a' || r > 'z') && r != '-' }); len(f) > 0 {
-		return oneLine(f[0])
+		return rfc5322.OneLine(f[0])
 	}
 	return ""
 }

@@ -1,6 +1,6 @@
 package bounce
 
-// rule is phrases of one meaning, as plainWords writes them; a * stands for a few
+// rule is phrases of one meaning, as normalized writes them; a * stands for a few
 // words, a space at either end for the end of a word.
 type rule struct {
 	class   Class

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/scaledbydesign/insights/newsletter"
+	"github.com/scaledbydesign/insights/newsletter/rfc5322"
 )
 
 // command is one line of an envelope and the reply it wants: a code, or its
@@ -43,7 +44,7 @@ type localFault struct {
 }
 
 func (f localFault) outcome() newsletter.Outcome {
-	return newsletter.Outcome{Kind: newsletter.Permanent, Status: f.status, Text: oneLine(f.err.Error())}
+	return newsletter.Outcome{Kind: newsletter.Permanent, Status: f.status, Text: rfc5322.OneLine(f.err.Error())}
 }
 
 // prepare makes a submission.

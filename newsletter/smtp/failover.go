@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/scaledbydesign/insights/newsletter"
+	"github.com/scaledbydesign/insights/newsletter/rfc5322"
 )
 
 // Failover is several relays in the order in which they are wanted: the first that
@@ -86,6 +87,6 @@ func (f *Failover) set(ctx context.Context, i int, until time.Time, err error) {
 	case until.IsZero():
 		f.Log.InfoContext(ctx, "relay can be reached again", "relay", relay)
 	default:
-		f.Log.WarnContext(ctx, "relay can't be reached and is left out", "relay", relay, "error", oneLine(err.Error()))
+		f.Log.WarnContext(ctx, "relay can't be reached and is left out", "relay", relay, "error", rfc5322.OneLine(err.Error()))
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	gosmtp "github.com/wneessen/go-mail/smtp"
+
+	"github.com/scaledbydesign/insights/newsletter/rfc5322"
 )
 
 // login picks a mechanism when it sees what the server offers (RFC 4954). go-mail
@@ -65,8 +67,8 @@ func (e *noMechanism) Error() string {
 	case len(e.offered) == 0:
 		return "offers no login; unset INSIGHTS_SMTP_USER, or use its submission port"
 	case e.clear:
-		return fmt.Sprintf("offers only %s in clear, which would show the password; set INSIGHTS_SMTP_TLS to starttls or implicit", oneLine(strings.Join(e.offered, ", ")))
+		return fmt.Sprintf("offers only %s in clear, which would show the password; set INSIGHTS_SMTP_TLS to starttls or implicit", rfc5322.OneLine(strings.Join(e.offered, ", ")))
 	default:
-		return fmt.Sprintf("offers only %s to log in with; PLAIN, LOGIN, SCRAM and CRAM-MD5 are supported", oneLine(strings.Join(e.offered, ", ")))
+		return fmt.Sprintf("offers only %s to log in with; PLAIN, LOGIN, SCRAM and CRAM-MD5 are supported", rfc5322.OneLine(strings.Join(e.offered, ", ")))
 	}
 }

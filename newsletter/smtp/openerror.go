@@ -11,6 +11,8 @@ import (
 	"net/textproto"
 	"os"
 	"strings"
+
+	"github.com/scaledbydesign/insights/newsletter/rfc5322"
 )
 
 // openError is why no session came about, in words for the person who can mend
@@ -24,7 +26,7 @@ func (e *openError) Error() string { return "smtp: " + e.words }
 func (e *openError) Unwrap() error { return e.cause }
 
 func (r *Relay) because(cause error, format string, args ...any) error {
-	return &openError{words: oneLine(fmt.Sprintf(format, args...)), cause: cause}
+	return &openError{words: rfc5322.OneLine(fmt.Sprintf(format, args...)), cause: cause}
 }
 
 // connectError explains a connection, or implicit TLS, that failed.

@@ -2,10 +2,9 @@ package smtp
 
 import (
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/scaledbydesign/insights/newsletter"
+	"github.com/scaledbydesign/insights/newsletter/rfc5322"
 )
 
 // verb is a step of a transaction, as the words of an outcome name it.
@@ -43,7 +42,7 @@ func refused(at verb, code int, message string) newsletter.Outcome {
 		if at == verbDot {
 			o.Kind = newsletter.Unknown
 		}
-		o.Text = oneLine("unexpected reply to " + string(at) + ": " + o.Text)
+		o.Text = rfc5322.OneLine("unexpected reply to " + string(at) + ": " + o.Text)
 	}
 	o.Slow = asksForFewer(o)
 	return o
@@ -79,7 +78,7 @@ func splitStatus(code int, message string) (status, text string) {
 		}
 		lines = append(lines, line)
 	}
-	return status, oneLine(strings.Join(lines, " "))
+	return status, rfc5322.OneLine(strings.Join(lines, " "))
 }
 
 // isStatus reports whether s is class.subject.detail, with a class of 2, 4 or 5
@@ -92,26 +91,4 @@ func isStatus(s string) bool {
 
 func isNumber(s string) bool {
 	return len(s) >= 1 && len(s) <= 3 && strings.Trim(s, "0123456789") == ""
-}
-
-const maxText = 512 // octets of a server's words that are kept
-
-// oneLine makes words from outside fit for a log or a terminal: one line, no
-// control or formatting characters, valid UTF-8, at most maxText octets.
-func oneLine(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) {
-			return ' '
-		}
-		return r
-	}, strings.ToValidUTF8(s, "\uFFFD"))
-	s = strings.Join(strings.Fields(s), " ")
-	if len(s) <= maxText {
-		return s
-	}
-	end := maxText - len("…")
-	for !utf8.RuneStart(s[end]) {
-		end--
-	}
-	return s[:end] + "…"
 }

@@ -12,6 +12,7 @@ import (
 	gosmtp "github.com/wneessen/go-mail/smtp"
 
 	"github.com/scaledbydesign/insights/newsletter"
+	"github.com/scaledbydesign/insights/newsletter/rfc5322"
 )
 
 // session is one connection to a relay. It speaks on the connection go-mail has
@@ -281,7 +282,7 @@ func (s *session) broken(p *patience, at verb, err error) newsletter.Outcome {
 	} else if nonsense, ok := errors.AsType[textproto.ProtocolError](err); ok {
 		text = fmt.Sprintf("no SMTP reply to %s: %v", at, nonsense)
 	}
-	return newsletter.Outcome{Kind: newsletter.NotSent, Text: oneLine(text), Broken: true}
+	return newsletter.Outcome{Kind: newsletter.NotSent, Text: rfc5322.OneLine(text), Broken: true}
 }
 
 // unanswered is a connection lost, or given up, after the final dot.
@@ -294,7 +295,7 @@ func (s *session) unanswered(p *patience, err error) newsletter.Outcome {
 	} else if nonsense, ok := errors.AsType[textproto.ProtocolError](err); ok {
 		text = fmt.Sprintf("no SMTP reply to the message: %v", nonsense)
 	}
-	return newsletter.Outcome{Kind: newsletter.Unknown, Text: oneLine(text), Broken: true}
+	return newsletter.Outcome{Kind: newsletter.Unknown, Text: rfc5322.OneLine(text), Broken: true}
 }
 
 // write sends octets at once and says how many left for the connection, also

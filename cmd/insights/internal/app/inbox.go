@@ -1,11 +1,10 @@
 package app
 
 import (
-	"bytes"
+	"github.com/scaledbydesign/insights/newsletter/rfc5322"
+
 	"context"
 	"fmt"
-	"mime"
-	"net/mail"
 
 	"github.com/scaledbydesign/insights/cmd/insights/internal/database"
 	"github.com/scaledbydesign/insights/cmd/insights/internal/web"
@@ -35,15 +34,8 @@ func (i inbox) Message(ctx context.Context, id int64) ([]byte, error) {
 	return m.Message, err
 }
 
-// subjectOf reads the subject from the start of a message.
+// subjectOf reads the subject of a message.
 func subjectOf(message []byte) string {
-	m, err := mail.ReadMessage(bytes.NewReader(message))
-	if err != nil {
-		return ""
-	}
-	subject, err := new(mime.WordDecoder).DecodeHeader(m.Header.Get("Subject"))
-	if err != nil {
-		return m.Header.Get("Subject")
-	}
-	return subject
+	header, _ := rfc5322.ParseHeader(message)
+	return rfc5322.DecodeHeader(header.Get("Subject"))
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/scaledbydesign/insights/feeds"
 )
 
 // htmlType is the type of every page.
@@ -19,11 +21,12 @@ const htmlType = "text/html; charset=utf-8"
 type body struct {
 	*encodings
 	contentType  []string
-	lastModified []string  // none: unknown
-	modified     time.Time // what lastModified says
-	varies       []string  // Vary; none: it is sent in identity alone
-	links        []string  // Link
-	followed     bool      // it is a document that feed readers subscribe to
+	lastModified []string     // none: unknown
+	modified     time.Time    // what lastModified says
+	varies       []string     // Vary; none: it is sent in identity alone
+	links        []string     // Link
+	followed     bool         // it is a document that feed readers subscribe to
+	format       feeds.Format // of a feed document
 }
 
 // encodings are some bytes in every coding.

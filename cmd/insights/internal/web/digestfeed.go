@@ -5,7 +5,6 @@ import (
 	"html"
 	"net/http"
 	"strings"
-	"sync"
 
 	"github.com/scaledbydesign/insights/content"
 	"github.com/scaledbydesign/insights/feeds"
@@ -18,20 +17,6 @@ const digestsPath = "/digests"
 // digestsInFeed is how many of the newest digests their feed holds.
 const digestsInFeed = 50
 
-// digestFeeds keeps the documents of the newest digests as long as those stay
-// the same.
-type digestFeeds struct {
-	mu     sync.Mutex
-	of     string // names the digests and the snapshot they link to
-	bodies map[digestDocument]*body
-}
-
-// digestDocument is a document of the feed of digests, or the page that shows it.
-type digestDocument struct {
-	format feeds.Format
-	page   bool
-}
-
 func (s *site) digestsFeed(w http.ResponseWriter, r *http.Request) error {
 	format, err := feeds.ParseFormat(strings.TrimPrefix(r.URL.Path, "/digests."))
 	if err != nil {
@@ -41,48 +26,36 @@ func (s *site) digestsFeed(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return fmt.Errorf("list digests: %w", err)
 	}
-	asked := digestDocument{format, opensPage(r)}
-	b, err := s.digests.get(s, digests, s.Library(), asked)
+	library := s.Library()
+	var version strings.Builder // of the digests, and of the insights they link to
+	version.WriteString(library.Version())
+	for _, d := range digests {
+		fmt.Fprintf(&version, " %s %d", d.UID, sentAt(d).UnixMilli())
+	}
+	page := opensPage(r)
+	b, err := s.digests.get(version.String(), fmt.Sprint(format, page), func() (*body, error) {
+		return s.digestBody(s.digestFeed(digests, library), format, page)
+	})
 	if err != nil {
 		return fmt.Errorf("render feed of digests: %w", err)
 	}
-	if !asked.page {
+	if !page {
 		s.seen(r, r.URL.Path)
 	}
-	s.feedHeaders(w, s.links(r.URL.Path, digestsPath, ""), s.Library().Next())
+	s.feedHeaders(w, s.links(r.URL.Path, digestsPath, ""), library.Next())
 	return b.send(w, r)
 }
 
-func (c *digestFeeds) get(s *site, digests []newsletter.Digest, library *content.Library, asked digestDocument) (*body, error) {
-	var of strings.Builder
-	of.WriteString(library.Version())
-	for _, d := range digests {
-		fmt.Fprintf(&of, " %s %d", d.UID, sentAt(d).UnixMilli())
+// digestBody is a document of the feed of digests, or the page that shows it.
+func (s *site) digestBody(feed feeds.Feed, format feeds.Format, page bool) (*body, error) {
+	if page {
+		return s.preview(feed, format)
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.of != of.String() {
-		c.of, c.bodies = of.String(), make(map[digestDocument]*body)
-	}
-	if b, ok := c.bodies[asked]; ok {
-		return b, nil
-	}
-	b, err := s.digestBody(s.digestFeed(digests, library), asked)
-	if err == nil {
-		c.bodies[asked] = b
-	}
-	return b, err
-}
-
-func (s *site) digestBody(feed feeds.Feed, asked digestDocument) (*body, error) {
-	if asked.page {
-		return s.preview(feed, asked.format)
-	}
-	rendered, err := feeds.Render(feed, asked.format)
+	rendered, err := feeds.Render(feed, format)
 	if err != nil {
 		return nil, err
 	}
-	b := newBody(rendered, asked.format.ContentType())
+	b := newBody(rendered, format.ContentType())
 	b.changedAt(feed.Updated())
 	b.varies = documentVaries
 	return b, nil

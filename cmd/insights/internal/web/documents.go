@@ -3,7 +3,6 @@ package web
 import (
 	"errors"
 	"net/http"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,10 +22,8 @@ type documents struct {
 	current atomic.Pointer[publication]
 	mu      sync.Mutex // while one is being made
 	next    *publication
-	made    cache // archives and feeds of several categories, by set
+	made    cache // archives, feeds of several categories and pages that show documents, by set
 	making  chan struct{}
-
-	previews cache // by set
 }
 
 // publication is a set whose head documents are ready to be sent.
@@ -91,6 +88,7 @@ func (s *site) serve(doc *feeds.Document) *body {
 		varies:      documentVaries,
 		links:       s.links(doc.Path, doc.HomePath, doc.Hub),
 		followed:    doc.Archive == "" && doc.Feed != "",
+		format:      doc.Format,
 	}
 	b.changedAt(doc.Modified)
 	return b
@@ -151,16 +149,6 @@ func (s *site) document(w http.ResponseWriter, r *http.Request) error {
 	return s.sendDocument(w, r, p.set, path, made)
 }
 
-// formatOf returns the format of the document at a path; "" for the OPML file.
-func formatOf(path string) feeds.Format {
-	for _, format := range feeds.Formats() {
-		if strings.HasSuffix(path, "."+format.String()) {
-			return format
-		}
-	}
-	return ""
-}
-
 // missing tells readers of a feed that was taken down to stop asking.
 func missing(set *feeds.Set, path string) error {
 	if set.Gone(path) {
@@ -170,13 +158,13 @@ func missing(set *feeds.Set, path string) error {
 }
 
 func (s *site) sendDocument(w http.ResponseWriter, r *http.Request, set *feeds.Set, path string, b *body) error {
-	if format := formatOf(path); format != "" && opensPage(r) {
-		page, err := s.documents.previews.get(set, path, func() (*body, error) {
+	if b.format != "" && opensPage(r) {
+		page, err := s.documents.made.get(set, "page of "+path, func() (*body, error) {
 			feed, err := set.Feed(path)
 			if err != nil {
 				return nil, err
 			}
-			return s.preview(feed, format)
+			return s.preview(feed, b.format)
 		})
 		if err != nil {
 			return err

@@ -27,29 +27,29 @@ func (s *site) inbox(w http.ResponseWriter, r *http.Request) error {
 	return s.render(w, http.StatusOK, v)
 }
 
-func (s *site) readMail(r *http.Request) (mail, error) {
+func (s *site) readEmail(r *http.Request) (email, error) {
 	id, err := strconv.ParseInt(r.PathValue("id"), 10, 64)
 	if err != nil {
-		return mail{}, statusError(http.StatusNotFound)
+		return email{}, statusError(http.StatusNotFound)
 	}
 	raw, err := s.Inbox.Message(r.Context(), id)
 	if err != nil {
-		return mail{}, fmt.Errorf("read inbox: %w", err)
+		return email{}, fmt.Errorf("read inbox: %w", err)
 	}
-	m, err := parseMail(raw)
+	m, err := parseEmail(raw)
 	if err != nil {
-		return mail{}, fmt.Errorf("parse mail %d: %w", id, err)
+		return email{}, fmt.Errorf("parse message %d: %w", id, err)
 	}
 	return m, nil
 }
 
 func (s *site) letter(w http.ResponseWriter, r *http.Request) error {
-	m, err := s.readMail(r)
+	m, err := s.readEmail(r)
 	if err != nil {
 		return err
 	}
 	v := &templates.InboxMessagePage{
-		Head: s.readerHead(m.subject), Subject: m.subject, Headers: m.headers,
+		Head: s.readerHead(m.subject), Subject: m.subject, Headers: m.header,
 		Text: spans(m.text), Links: links(m.html),
 	}
 	if m.html != "" {
@@ -62,7 +62,7 @@ func (s *site) letter(w http.ResponseWriter, r *http.Request) error {
 // letterHTML is the HTML part alone, as a mail program would show it: its own
 // styles, nothing that acts.
 func (s *site) letterHTML(w http.ResponseWriter, r *http.Request) error {
-	m, err := s.readMail(r)
+	m, err := s.readEmail(r)
 	if err != nil {
 		return err
 	}

@@ -99,7 +99,7 @@ type site struct {
 	pages     cache // by library
 	assets    cache // by s.Pages
 	documents documents
-	digests   digestFeeds
+	digests   cache
 }
 
 // Site is the handler of the whole site.

@@ -31,11 +31,11 @@ func stageOf(text string) stage {
 	return stage(strings.Join(strings.Fields(strings.ToLower(m[1])), " "))
 }
 
-// temper softens what words say of an address where it is not the address that was
+// soften softens what words say of an address where it is not the address that was
 // refused. Before RCPT it can only be the sender. After it the address was taken, and
 // some servers call a user unknown whose filter does not like the text; who speaks of
 // an account has looked for it.
-func (s stage) temper(class Class, status, words string) Class {
+func (s stage) soften(class Class, status, words string) Class {
 	if class != Hard {
 		return class
 	}

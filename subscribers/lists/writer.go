@@ -1,28 +1,30 @@
-package subscribers
+package lists
 
 import (
 	"encoding/csv"
 	"io"
 	"strings"
 	"time"
+
+	"github.com/scaledbydesign/insights/subscribers"
 )
 
-// ListWriter writes subscribers as separated values that [ReadList] reads again.
-type ListWriter struct {
+// Writer writes subscribers as separated values that [Reader] reads again.
+type Writer struct {
 	csv    *csv.Writer
 	record []string
 }
 
 var writtenColumns = own.columns[:7]
 
-// NewListWriter writes the header line.
-func NewListWriter(w io.Writer) (*ListWriter, error) {
-	l := &ListWriter{csv: csv.NewWriter(w)}
+// NewWriter writes the header line.
+func NewWriter(w io.Writer) (*Writer, error) {
+	l := &Writer{csv: csv.NewWriter(w)}
 	return l, l.csv.Write(writtenColumns)
 }
 
 // Write writes a row. Rows may be held back until Close.
-func (l *ListWriter) Write(s Subscriber) error {
+func (l *Writer) Write(s subscribers.Subscriber) error {
 	confirmed := ""
 	if !s.ConfirmedAt.IsZero() {
 		confirmed = s.ConfirmedAt.UTC().Format(time.RFC3339Nano)
@@ -33,7 +35,7 @@ func (l *ListWriter) Write(s Subscriber) error {
 }
 
 // Close writes what is held back. It does not close what is written to.
-func (l *ListWriter) Close() error {
+func (l *Writer) Close() error {
 	l.csv.Flush()
 	return l.csv.Error()
 }

@@ -1,4 +1,4 @@
-package subscribers_test
+package lists_test
 
 import (
 	"archive/zip"
@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/scaledbydesign/insights/subscribers"
+	"github.com/scaledbydesign/insights/subscribers/lists"
 )
 
 func TestAZipGivesTheStrictestListsFirst(t *testing.T) {
@@ -36,7 +37,7 @@ func TestAZipGivesTheStrictestListsFirst(t *testing.T) {
 	if _, err := file.Seek(0, io.SeekStart); err != nil {
 		t.Fatal(err)
 	}
-	parts, err := subscribers.ReadParts(file, subscribers.ListOptions{Name: file.Name()})
+	parts, err := lists.Open(file, lists.Options{Name: file.Name()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +46,7 @@ func TestAZipGivesTheStrictestListsFirst(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if row, err := part.List.Next(); err != nil || row.Email != "ada@example.com" {
+		if row, err := part.List.Read(); err != nil || row.Email != "ada@example.com" {
 			t.Errorf("%s: %+v, %v", part.Name, row, err)
 		}
 		names = append(names, part.Name)
@@ -56,7 +57,7 @@ func TestAZipGivesTheStrictestListsFirst(t *testing.T) {
 }
 
 func TestAPartThatCanNotBeReadIsNamed(t *testing.T) {
-	if _, err := subscribers.ReadParts(strings.NewReader("neither\n"), subscribers.ListOptions{}); err == nil {
+	if _, err := subscribers.Open(strings.NewReader("neither\n"), lists.Options{}); err == nil {
 		t.Error("a file without addresses was taken")
 	}
 	file, err := os.Create(filepath.Join(t.TempDir(), "audience.zip"))
@@ -75,12 +76,12 @@ func TestAPartThatCanNotBeReadIsNamed(t *testing.T) {
 	if _, err := file.Seek(0, io.SeekStart); err != nil {
 		t.Fatal(err)
 	}
-	parts, err := subscribers.ReadParts(file, subscribers.ListOptions{})
+	parts, err := subscribers.Open(file, lists.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, err := range parts {
-		if _, ok := errors.AsType[*subscribers.UnreadableList](err); !ok || !strings.HasPrefix(err.Error(), "bad.csv: ") {
+		if _, ok := errors.AsType[*lists.Unreadable](err); !ok || !strings.HasPrefix(err.Error(), "bad.csv: ") {
 			t.Errorf("%v", err)
 		}
 	}

@@ -1,4 +1,4 @@
-package subscribers_test
+package lists_test
 
 import (
 	"bytes"
@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/scaledbydesign/insights/subscribers"
+	"github.com/scaledbydesign/insights/subscribers/lists"
 )
 
 func TestForeignStatusesAreMailedOnlyForCertain(t *testing.T) {
@@ -21,19 +22,19 @@ func TestForeignStatusesAreMailedOnlyForCertain(t *testing.T) {
 	subscribed := mailchimpHead + "LAST_CHANGED,LEID,EUID,NOTES,TAGS\nr@example.com,Reader,One,2,,,%s,,,1,e,,\n"
 	unsubscribed := mailchimpHead + "UNSUB_TIME,UNSUB_CAMPAIGN_TITLE,UNSUB_CAMPAIGN_ID,UNSUB_REASON,UNSUB_REASON_OTHER,LEID,EUID,NOTES,TAGS\nr@example.com,Reader,One,2,,,2024-01-01 09:05:00,,2024-02-03 10:00:00,,,%s,,1,e,,\n"
 	cleaned := mailchimpHead + "CLEAN_TIME,CLEAN_CAMPAIGN_TITLE,CLEAN_CAMPAIGN_ID,LEID,EUID,NOTES,TAGS\nr@example.com,Reader,One,2,,,2024-01-01 09:05:00,,2024-02-03 10:00:00,Spring,,1,e,,\n"
-	vouched := subscribers.ListOptions{Vouched: true}
-	named := func(name string) subscribers.ListOptions { return subscribers.ListOptions{Name: name} }
+	vouched := lists.Options{Vouched: true}
+	named := func(name string) lists.Options { return lists.Options{Name: name} }
 	for _, test := range []struct {
 		name, text string
-		options    subscribers.ListOptions
+		options    lists.Options
 		want       string // status, cause
 	}{
-		{"listmonk, enabled", listmonkHead + fmt.Sprintf(listmonkRow, "enabled"), subscribers.ListOptions{}, "pending"},
+		{"listmonk, enabled", listmonkHead + fmt.Sprintf(listmonkRow, "enabled"), lists.Options{}, "pending"},
 		{"listmonk, enabled, vouched for", listmonkHead + fmt.Sprintf(listmonkRow, "enabled"), vouched, "confirmed"},
 		{"listmonk, disabled", listmonkHead + fmt.Sprintf(listmonkRow, "disabled"), vouched, "unsubscribed"},
 		{"listmonk, blocklisted", listmonkHead + fmt.Sprintf(listmonkRow, "blocklisted"), vouched, "suppressed staff"},
 		{"listmonk, unconfirmed", "uuid,email,attributes,status,subscription_status\n1,r@example.com,{},enabled,unconfirmed\n", vouched, "pending"},
-		{"listmonk, confirmed", "uuid,email,attributes,status,subscription_status\n1,r@example.com,{},enabled,confirmed\n", subscribers.ListOptions{}, "confirmed"},
+		{"listmonk, confirmed", "uuid,email,attributes,status,subscription_status\n1,r@example.com,{},enabled,confirmed\n", lists.Options{}, "confirmed"},
 		{"listmonk, something else", listmonkHead + fmt.Sprintf(listmonkRow, "active"), vouched, "unknown status"},
 		{"Mailchimp, subscribed by name", fmt.Sprintf(subscribed, ""), named("dir/subscribed_members_export_1.csv"), "confirmed"},
 		{"Mailchimp, not subscribed by name", fmt.Sprintf(subscribed, "2024-01-01 09:05:00"), named("nonsubscribed_email_audience_export_1.csv"), "pending"},
@@ -44,15 +45,15 @@ func TestForeignStatusesAreMailedOnlyForCertain(t *testing.T) {
 		{"Mailchimp, unsubscribed by name", fmt.Sprintf(subscribed, "2024-01-01 09:05:00"), named("unsubscribed_members_export_1.csv"), "unsubscribed"},
 		{"Mailchimp, complained", fmt.Sprintf(unsubscribed, "ABUSE"), vouched, "suppressed complaint"},
 		{"Mailchimp, cleaned", cleaned, vouched, "suppressed bounce"},
-		{"Buttondown, regular", buttondown + "regular\n", subscribers.ListOptions{}, "confirmed"},
-		{"Buttondown, past due", buttondown + "past due\n", subscribers.ListOptions{}, "confirmed"},
+		{"Buttondown, regular", buttondown + "regular\n", lists.Options{}, "confirmed"},
+		{"Buttondown, past due", buttondown + "past due\n", lists.Options{}, "confirmed"},
 		{"Buttondown, unactivated", buttondown + "unactivated\n", vouched, "pending"},
 		{"Buttondown, unsubscribed", buttondown + "unsubscribed\n", vouched, "unsubscribed"},
 		{"Buttondown, removed", buttondown + "removed\n", vouched, "suppressed staff"},
 		{"Buttondown, spammy", buttondown + "spammy\n", vouched, "suppressed staff"},
 		{"Buttondown, of today", "id,email_address,type,creation_date,undeliverability_reason\n1,r@example.com,undeliverable,2023-05-01T12:00:00Z,mailbox gone\n", vouched, "suppressed bounce"},
 		{"Buttondown, something else", buttondown + "vip\n", vouched, "unknown type"},
-		{"Ghost, subscribed", ghost + "true,false,,2018-12-25T20:43:22.178Z,,,\n", subscribers.ListOptions{}, "confirmed"},
+		{"Ghost, subscribed", ghost + "true,false,,2018-12-25T20:43:22.178Z,,,\n", lists.Options{}, "confirmed"},
 		{"Ghost, not subscribed", ghost + "false,false,,2018-12-25T20:43:22.178Z,,,\n", vouched, "unsubscribed"},
 		{"Ghost, deleted", ghost + "true,false,,2018-12-25T20:43:22.178Z,2019-01-01T00:00:00.000Z,,\n", vouched, "unsubscribed"},
 		{"Ghost, not said", ghost + ",,,,,,\n", vouched, "pending"},
@@ -91,7 +92,7 @@ func TestWhatIsWrittenIsReadAgain(t *testing.T) {
 	}
 	want[0].ConfirmedAt, want[0].Source = time.Time{}, "form"
 	var file bytes.Buffer
-	w, err := subscribers.NewListWriter(&file)
+	w, err := lists.NewWriter(&file)
 	if err != nil {
 		t.Fatal(err)
 	}

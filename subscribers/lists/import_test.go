@@ -1,4 +1,4 @@
-package subscribers_test
+package lists_test
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/scaledbydesign/insights/subscribers"
+	"github.com/scaledbydesign/insights/subscribers/lists"
 )
 
 // interruptedStore is a store that somebody interrupts while it ends a transaction.
@@ -40,13 +41,13 @@ func TestAnInterruptedImportCountsWhatIsStored(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			ctx, interrupt := context.WithCancel(t.Context())
 			registry := &subscribers.Registry{Store: interruptedStore{interrupt: interrupt, err: c.err}, Categories: []string{"architecture"}}
-			list, err := subscribers.ReadList(strings.NewReader("email,status\nada@example.com,confirmed\nben@example.com,pending\n"), subscribers.ListOptions{Name: "readers.csv"})
+			list, err := lists.NewReader(strings.NewReader("email,status\nada@example.com,confirmed\nben@example.com,pending\n"), lists.Options{Name: "readers.csv"})
 			if err != nil {
 				t.Fatal(err)
 			}
-			run := subscribers.ImportRun{Registry: registry, Basis: "test"}
+			run := lists.Import{Registry: registry, Basis: "test"}
 			got := ""
-			if err := run.Import(ctx, "", list); err != nil {
+			if err := run.Run(ctx, "", list); err != nil {
 				got = err.Error()
 			}
 			if got != c.want || run.Counts.Rows != c.rows || run.Counts.Added != c.added || run.Counts.Pending != c.pending {

@@ -1,4 +1,6 @@
-package subscribers
+// Package lists reads the files that subscribers are imported from, our own and those of
+// listmonk, Mailchimp, Buttondown and Ghost, and writes the one they are exported to.
+package lists
 
 import (
 	"bytes"
@@ -9,25 +11,27 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/scaledbydesign/insights/subscribers"
 )
 
-// List reads subscribers from a file that somebody exported, a row at a time, and
+// Reader reads subscribers from a file that somebody exported, a row at a time, and
 // never holds more of it than the longest row that is taken. A file is comma-, semicolon-
 // or tab-separated values (RFC 4180) with a header line, or JSON: an array of objects,
 // or one object after the other (JSON Lines). It is UTF-8, or UTF-16 with a byte order
 // mark; lines end with LF, CRLF or CR.
 //
 // Whose export it is, is told by the names of its columns: see [Format].
-type List struct {
-	text    *text
-	options ListOptions
+type Reader struct {
+	input   *input
+	options Options
 	rows    source
 	format  *Format
 	unknown []string
 }
 
-// ListOptions say what a file alone does not.
-type ListOptions struct {
+// Options say what a file alone does not.
+type Options struct {
 	Name string // of the file: Mailchimp's tell there what status their readers have
 	// Vouched says that somebody answers for the consent of those whom the file calls
 	// active, where it does not say that they confirmed. They are pending else.
@@ -38,36 +42,36 @@ type ListOptions struct {
 type Row struct {
 	Line  int    // of the file, from 1, where the row begins
 	Email string // as it stands there
-	Imported
+	subscribers.Imported
 }
 
-// ListError ends the reading of a file: it can't be read any further.
-type ListError struct {
+// Error ends the reading of a file: it can't be read any further.
+type Error struct {
 	Line int
 	Err  error
 }
 
-func (e *ListError) Error() string { return fmt.Sprintf("line %d: %v", e.Line, e.Err) }
-func (e *ListError) Unwrap() error { return e.Err }
+func (e *Error) Error() string { return fmt.Sprintf("line %d: %v", e.Line, e.Err) }
+func (e *Error) Unwrap() error { return e.Err }
 
 // source gives the rows of a file as fields with names.
 type source interface {
-	// next reads a row. After a fault that is not a *ListError, and not io.EOF, the
+	// next reads a row. After a fault that is not a *Error, and not io.EOF, the
 	// next row can be read. The function is valid until then.
 	next() (line int, field func(name string) string, err error)
 }
 
-// mostRow is how many bytes a row may have. It bounds what an open quote can take.
-const mostRow = 64 << 10
+// maxRow is how many bytes a row may have. It bounds what an open quote can take.
+const maxRow = 64 << 10
 
-// ReadList reads as much as tells what the file is. Its error is fit to be shown.
-func ReadList(r io.Reader, o ListOptions) (*List, error) {
-	t, err := newText(r)
+// NewReader reads as much as tells what the file is. Its error is fit to be shown.
+func NewReader(r io.Reader, o Options) (*Reader, error) {
+	t, err := newInput(r)
 	if err != nil {
 		return nil, err
 	}
-	l := &List{text: t, options: o}
-	start := bytes.TrimLeft(t.window(), " \t\r\n")
+	l := &Reader{input: t, options: o}
+	start := bytes.TrimLeft(t.peek(), " \t\r\n")
 	switch {
 	case len(start) == 0 && t.err == nil:
 		return nil, errors.New("it is empty; it begins with a line such as email,status,cadence,categories")
@@ -75,7 +79,7 @@ func ReadList(r io.Reader, o ListOptions) (*List, error) {
 		return nil, t.err
 	case start[0] == '[', start[0] == '{':
 		l.format = &own
-		l.rows = &jsonRows{text: t, list: l}
+		l.rows = &jsonRows{input: t, list: l}
 		return l, nil
 	}
 	c, err := newCSV(t)
@@ -99,13 +103,13 @@ func ReadList(r io.Reader, o ListOptions) (*List, error) {
 }
 
 // Format is whose export the file is: "" = our own columns.
-func (l *List) Format() string { return l.format.name }
+func (l *Reader) Format() string { return l.format.name }
 
 // Unknown lists the columns that are not used; those of JSON as far as it is read.
-func (l *List) Unknown() []string { return l.unknown }
+func (l *Reader) Unknown() []string { return l.unknown }
 
 // Doubt is what the file leaves open, for a person, or "".
-func (l *List) Doubt() string {
+func (l *Reader) Doubt() string {
 	if l.format.doubt == nil {
 		return ""
 	}
@@ -113,16 +117,16 @@ func (l *List) Doubt() string {
 }
 
 // note adds a name to those that are not used.
-func (l *List) note(name string) {
+func (l *Reader) note(name string) {
 	const most = 100
 	if len(l.unknown) < most && !slices.Contains(l.unknown, name) {
 		l.unknown = append(l.unknown, name)
 	}
 }
 
-// Next reads a row. Its error is io.EOF at the end, a *ListError when no further row
+// Read reads a row. Its error is io.EOF at the end, a *Error when no further row
 // can be read, and else about this row alone.
-func (l *List) Next() (Row, error) {
+func (l *Reader) Read() (Row, error) {
 	line, field, err := l.rows.next()
 	row := Row{Line: line}
 	if err != nil {
@@ -143,7 +147,7 @@ func (l *List) Next() (Row, error) {
 	return row, err
 }
 
-// readable says what is wrong with a value that is no text.
+// readable says what is wrong with a value that is no input.
 func readable(value string) string {
 	if strings.IndexByte(value, 0) >= 0 {
 		return "it holds a NUL byte: save the file as UTF-8 text"

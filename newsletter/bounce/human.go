@@ -3,17 +3,19 @@ package bounce
 import (
 	"regexp"
 	"strings"
+
+	"github.com/scaledbydesign/insights/newsletter/rfc5322"
 )
 
 // fromMachine reports whether the sender is a mail server, by its name.
 func (m *incoming) fromMachine() bool {
-	from := strings.ToLower(decodeHeader(m.head.get("From")))
+	from := strings.ToLower(rfc5322.DecodeHeader(m.head.Get("From")))
 	for _, name := range senders {
 		if strings.Contains(from, name) {
 			return true
 		}
 	}
-	return strings.TrimSpace(m.head.get("Return-Path")) == "<>" && m.bounceSubject()
+	return strings.TrimSpace(m.head.Get("Return-Path")) == "<>" && m.bounceSubject()
 }
 
 func (m *incoming) bounceSubject() bool {
@@ -28,14 +30,14 @@ func (m *incoming) bounceSubject() bool {
 // isBounce reports whether a message without a report part is of a mail that
 // could not be delivered.
 func (m *incoming) isBounce() bool {
-	if m.head.get("X-Failed-Recipients") != "" || m.fromMachine() || m.bounceSubject() {
+	if m.head.Get("X-Failed-Recipients") != "" || m.fromMachine() || m.bounceSubject() {
 		return true
 	}
 	lower := strings.ToLower(m.said)
 	if strings.Contains(lower, "mail from:") && strings.Contains(lower, "rcpt to:") && anyReply.MatchString(m.said) {
 		return true
 	}
-	words := plainWords(cutString(m.said, 4<<10))
+	words := normalized(cutString(m.said, 4<<10))
 	for _, phrase := range undelivered {
 		if strings.Contains(words, phrase) {
 			return m.original != nil || anyReply.MatchString(m.said)
@@ -47,9 +49,9 @@ func (m *incoming) isBounce() bool {
 // readWords reads a bounce that is written for people alone.
 func (m *incoming) readWords(r *Report) {
 	r.Kind = Failure
-	words := plainWords(cutString(m.said, maxJudged))
+	words := normalized(cutString(m.said, maxJudged))
 	if m.delayed(words) {
-		r.Kind, r.Text = Delay, oneLine(firstNonEmpty(quoted(m.said), m.said))
+		r.Kind, r.Text = Delay, rfc5322.OneLine(firstNonEmpty(quoted(m.said), m.said))
 		return
 	}
 	class, said, sure := judgeWords(m.said)
@@ -61,7 +63,7 @@ func (m *incoming) readWords(r *Report) {
 	if class == None {
 		class = Soft
 	}
-	r.Class, r.Text = stageOf(m.said).temper(class, firstStatus(said), strings.ToLower(said)), oneLine(said)
+	r.Class, r.Text = stageOf(m.said).soften(class, firstStatus(said), strings.ToLower(said)), rfc5322.OneLine(said)
 	recipient := Recipient{Action: "failed", Diagnostic: r.Text, Class: r.Class}
 	recipient.Code, recipient.Status = numbers(0, "", said)
 	for _, a := range m.failed() {
@@ -78,7 +80,7 @@ func (m *incoming) delayed(words string) bool {
 		}
 	}
 	for _, phrase := range waiting {
-		if says(words, phrase) {
+		if matches(words, phrase) {
 			return true
 		}
 	}
@@ -89,7 +91,7 @@ func (m *incoming) delayed(words string) bool {
 // servers add, or the first in the text that is not of the mail's own sender.
 func (m *incoming) failed() []string {
 	var all []string
-	for _, value := range m.head["X-Failed-Recipients"] {
+	for _, value := range m.head.Values("X-Failed-Recipients") {
 		for _, a := range addressList(value) {
 			all = appendAddress(all, a)
 		}
@@ -98,10 +100,10 @@ func (m *incoming) failed() []string {
 		return all
 	}
 	own := strings.ToLower(strings.Join([]string{
-		m.head.get("From"), m.head.get("To"), m.head.get("Delivered-To"), m.head.get("X-Original-To"),
-		m.original.get("From"), m.original.get("Return-Path"), m.original.get("Reply-To"),
+		m.head.Get("From"), m.head.Get("To"), m.head.Get("Delivered-To"), m.head.Get("X-Original-To"),
+		m.original.Get("From"), m.original.Get("Return-Path"), m.original.Get("Reply-To"),
 	}, " "))
-	to := addressList(m.original.get("To"))
+	to := addressList(m.original.Get("To"))
 	if len(to) == 1 && strings.Contains(m.said, to[0]) {
 		return to
 	}
@@ -182,10 +184,10 @@ func judgeText(text string) (Class, string, trust) {
 	text = cutString(text, maxJudged)
 	class, sure := Soft, guessed
 	for i, rules := range [][]rule{definite, general} {
-		if c, ok := wordsSay(plainWords(text), rules); ok {
+		if c, ok := wordsSay(normalized(text), rules); ok {
 			class, sure = c, []trust{stated, hinted}[i]
 			for paragraph := range strings.SplitSeq(text, "\n\n") {
-				if c, ok := wordsSay(plainWords(paragraph), rules); ok && c == class {
+				if c, ok := wordsSay(normalized(paragraph), rules); ok && c == class {
 					return class, paragraph, sure
 				}
 			}

@@ -1,4 +1,7 @@
-package bounce
+// Package rfc5322 reads messages (RFC 5322, MIME), however badly they are made.
+// net/mail, mime/multipart and emersion/go-message give up at the first line that is not
+// as it should be, and many messages that bounce have one.
+package rfc5322
 
 import (
 	"bytes"
@@ -6,60 +9,75 @@ import (
 	"io"
 	"mime"
 	"mime/quotedprintable"
-	"net/textproto"
 	"strings"
 )
 
 // What of a message is read. What lies beyond is cut.
 const (
-	maxMessage = 1 << 20
-	maxHeader  = 64 << 10 // octets of one header
-	maxFields  = 500      // fields of one header
-	maxField   = 8 << 10  // octets of a field that goes on
-	maxDepth   = 10       // multiparts in each other
-	maxParts   = 50
+	MaxSize   = 1 << 20
+	maxHeader = 64 << 10 // octets of one header
+	maxFields = 500      // fields of one header
+	maxField  = 8 << 10  // octets of a field that goes on
+	maxDepth  = 10       // multiparts in each other
+	maxParts  = 50
 )
 
-// header is the fields of a message or a part, by canonical name. net/mail gives
-// up at the first line that is none; mails that come back have such lines.
-type header map[string][]string
+// Header is the fields of a message or of a part, in their order.
+type Header []Field
 
-func (h header) get(name string) string {
-	if v := h[name]; len(v) > 0 {
-		return v[0]
+// Field is one field of a Header, unfolded.
+type Field struct{ Name, Value string }
+
+// Get returns the first value of a field, or "".
+func (h Header) Get(name string) string {
+	for _, f := range h {
+		if strings.EqualFold(f.Name, name) {
+			return f.Value
+		}
 	}
 	return ""
 }
 
-// part is a leaf of the MIME tree, its transfer encoding undone. Enclosed
-// messages are leaves: what they hold is not said by who sends the report.
-type part struct {
-	kind   string // media type, lower case
-	params map[string]string
-	body   []byte
+// Values returns all values of a field.
+func (h Header) Values(name string) []string {
+	var values []string
+	for _, f := range h {
+		if strings.EqualFold(f.Name, name) {
+			values = append(values, f.Value)
+		}
+	}
+	return values
 }
 
-// readMessage splits a message into its header and its leaves. It reports false
-// for what begins with no header.
-func readMessage(raw []byte) (header, []part, bool) {
-	raw = bytes.ReplaceAll(raw, []byte("\r\n"), []byte("\n"))
+// Part is a leaf of the MIME tree. Enclosed messages are leaves: what they say is not
+// said by who sends the message.
+type Part struct {
+	Type   string // media type, lower case
+	Params map[string]string
+	Body   []byte // its transfer encoding undone
+}
+
+// Parse splits a message into its header and its leaves: of 1 MiB 50 parts and 10 levels
+// of MIME. It reports false if the message does not begin with a header.
+func Parse(raw []byte) (Header, []Part, bool) {
+	raw = bytes.ReplaceAll(cut(raw, MaxSize), []byte("\r\n"), []byte("\n"))
 	raw = bytes.ReplaceAll(raw, []byte("\r"), []byte("\n"))
 	raw = bytes.TrimLeft(raw, "\n")
-	head, body := readHeader(raw)
-	if len(head) == 0 {
+	header, body := ParseHeader(raw)
+	if len(header) == 0 {
 		return nil, nil, false
 	}
 	var w walker
-	w.walk(head, body, 0)
-	return head, w.parts, true
+	w.walk(header, body, 0)
+	return header, w.parts, true
 }
 
-// readHeader reads fields up to the first empty line. Lines that are no field are
+// ParseHeader reads fields up to the first empty line. Lines that are no field are
 // passed over, such as the "From " of a mailbox file.
-func readHeader(raw []byte) (header, []byte) {
-	h := header{}
-	var name string
-	read, fields := 0, 0
+func ParseHeader(raw []byte) (Header, []byte) {
+	h := Header{}
+	open := false // whether the last field may go on
+	read := 0
 	for len(raw) > 0 {
 		line, rest, _ := bytes.Cut(raw, []byte("\n"))
 		raw, read = rest, read+len(line)+1
@@ -67,22 +85,20 @@ func readHeader(raw []byte) (header, []byte) {
 			break
 		}
 		if read > maxHeader {
-			name = ""
+			open = false
 			continue
 		}
 		if line[0] == ' ' || line[0] == '\t' {
-			if values := h[name]; len(values) > 0 && len(values[len(values)-1]) < maxField {
-				values[len(values)-1] += " " + string(bytes.TrimSpace(line))
+			if open && len(h[len(h)-1].Value) < maxField {
+				h[len(h)-1].Value += " " + string(bytes.TrimSpace(line))
 			}
 			continue
 		}
 		key, value, ok := bytes.Cut(line, []byte(":"))
 		key = bytes.TrimRight(key, " \t")
-		name = ""
-		if ok && isFieldName(key) && fields < maxFields {
-			name = textproto.CanonicalMIMEHeaderKey(string(key))
-			h[name] = append(h[name], string(bytes.TrimSpace(value)))
-			fields++
+		open = ok && isFieldName(key) && len(h) < maxFields
+		if open {
+			h = append(h, Field{string(key), string(bytes.TrimSpace(value))})
 		}
 	}
 	return h, raw
@@ -98,14 +114,14 @@ func isFieldName(b []byte) bool {
 }
 
 type walker struct {
-	parts []part
+	parts []Part
 }
 
-func (w *walker) walk(h header, body []byte, depth int) {
+func (w *walker) walk(h Header, body []byte, depth int) {
 	if depth > maxDepth || len(w.parts) >= maxParts {
 		return
 	}
-	kind, params := mediaType(h.get("Content-Type"))
+	kind, params := mediaType(h.Get("Content-Type"))
 	if strings.HasPrefix(kind, "multipart/") {
 		all := splitParts(body, params["boundary"])
 		if len(all) == 0 {
@@ -113,9 +129,9 @@ func (w *walker) walk(h header, body []byte, depth int) {
 		}
 		for _, raw := range all {
 			// A part may begin with the empty line that ends its header.
-			inner, rest := header{}, bytes.TrimPrefix(raw, []byte("\n"))
+			inner, rest := Header(nil), bytes.TrimPrefix(raw, []byte("\n"))
 			if len(rest) == len(raw) {
-				inner, rest = readHeader(raw)
+				inner, rest = ParseHeader(raw)
 			}
 			w.walk(inner, rest, depth+1)
 		}
@@ -124,7 +140,7 @@ func (w *walker) walk(h header, body []byte, depth int) {
 		}
 		kind = "text/plain"
 	}
-	w.parts = append(w.parts, part{kind, params, decode(h.get("Content-Transfer-Encoding"), body)})
+	w.parts = append(w.parts, Part{kind, params, decode(h.Get("Content-Transfer-Encoding"), body)})
 }
 
 // mediaType reads a Content-Type. Of one that mime refuses it takes the type and
@@ -210,3 +226,5 @@ func decode(encoding string, body []byte) []byte {
 	}
 	return body
 }
+
+func cut(b []byte, limit int) []byte { return b[:min(len(b), limit)] }

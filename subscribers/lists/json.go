@@ -1,4 +1,4 @@
-package subscribers
+package lists
 
 import (
 	"bytes"
@@ -11,28 +11,28 @@ import (
 
 // jsonRows are JSON objects: in an array, or one after the other.
 type jsonRows struct {
-	text   *text
-	list   *List
+	input  *input
+	list   *Reader
 	values map[string]string
 }
 
 var (
-	errLongObject = fmt.Errorf("an object of more than %d KB: is a bracket or a quote left open?", mostRow>>10)
+	errLongObject = fmt.Errorf("an object of more than %d KB: is a bracket or a quote left open?", maxRow>>10)
 	errOpenObject = errors.New("a bracket or a quote is left open; it goes on with the next line that begins with {")
 	errNoObject   = errors.New(`this is no JSON object: write {"email": "…", "status": "…"}`)
 )
 
 func (j *jsonRows) next() (int, func(string) string, error) {
 	for {
-		w, whole := j.text.row()
+		w, whole := j.input.peekRow()
 		blank := len(w) - len(bytes.TrimLeft(w, " \t\r\n,[]"))
 		if blank > 0 {
-			j.text.consume(blank)
+			j.input.consume(blank)
 			continue
 		}
-		line := j.text.line
+		line := j.input.line
 		if len(w) == 0 {
-			return line, nil, j.text.end()
+			return line, nil, j.input.end()
 		}
 		if w[0] != '{' {
 			j.resync()
@@ -40,14 +40,14 @@ func (j *jsonRows) next() (int, func(string) string, error) {
 		}
 		n, err := object(w, whole)
 		if err != nil {
-			if errors.Is(err, errOpenObject) && whole && j.text.err != nil {
-				err = &ListError{line, j.text.err}
+			if errors.Is(err, errOpenObject) && whole && j.input.err != nil {
+				err = &Error{line, j.input.err}
 			}
 			j.resync()
 			return line, nil, err
 		}
 		err = j.parse(w[:n])
-		j.text.consume(n)
+		j.input.consume(n)
 		return line, func(name string) string { return j.values[name] }, err
 	}
 }
@@ -113,7 +113,7 @@ func (j *jsonRows) resync() {
 	s := jsonState{}
 	atStart := false // of a line, after its blanks and comma
 	for first := true; ; {
-		w := j.text.window()
+		w := j.input.peek()
 		if len(w) == 0 {
 			return
 		}
@@ -122,18 +122,18 @@ func (j *jsonRows) resync() {
 			case c == '\n' || c == '\r':
 				atStart = true
 			case c == '{' && !first && (atStart || s.depth == 0 && !s.inString):
-				j.text.consume(i)
+				j.input.consume(i)
 				return
 			case c != ' ' && c != '\t' && c != ',':
 				atStart = false
 			}
 			first = false
 			if s.next(c) && !s.broken {
-				j.text.consume(i + 1)
+				j.input.consume(i + 1)
 				return
 			}
 		}
-		j.text.consume(len(w))
+		j.input.consume(len(w))
 	}
 }
 

@@ -1,4 +1,4 @@
-package subscribers
+package lists
 
 import (
 	"archive/zip"
@@ -14,32 +14,32 @@ import (
 	"strings"
 )
 
-// ListPart is one list of a file: a zip may hold several.
-type ListPart struct {
+// Part is one list of a file: a zip may hold several.
+type Part struct {
 	Name string // "" = the only one
-	List *List
+	List *Reader
 }
 
-// ReadParts reads the lists of a file, which may be a zip of several, as Mailchimp
+// Open reads the lists of a file, which may be a zip of several, as Mailchimp
 // exports an audience. Those of readers who must not be mailed come first, so that
 // nobody who is in two of them is confirmed for a moment. A zip is known where in is an
 // *os.File; in stays open until the sequence has ended. Errors are fit to be shown: an
-// [UnreadableList] is about one part.
-func ReadParts(in io.Reader, o ListOptions) (iter.Seq2[ListPart, error], error) {
+// [Unreadable] is about one part.
+func Open(in io.Reader, o Options) (iter.Seq2[Part, error], error) {
 	buffered := bufio.NewReader(in)
 	if file, ok := in.(*os.File); ok {
 		if head, _ := buffered.Peek(4); bytes.Equal(head, []byte("PK\x03\x04")) {
 			return readZip(file, o)
 		}
 	}
-	list, err := ReadList(buffered, o)
+	list, err := NewReader(buffered, o)
 	if err != nil {
 		return nil, err
 	}
-	return func(yield func(ListPart, error) bool) { yield(ListPart{List: list}, nil) }, nil
+	return func(yield func(Part, error) bool) { yield(Part{List: list}, nil) }, nil
 }
 
-func readZip(file *os.File, o ListOptions) (iter.Seq2[ListPart, error], error) {
+func readZip(file *os.File, o Options) (iter.Seq2[Part, error], error) {
 	info, err := file.Stat()
 	if err != nil {
 		return nil, err
@@ -59,7 +59,7 @@ func readZip(file *os.File, o ListOptions) (iter.Seq2[ListPart, error], error) {
 		return nil, errors.New("it is a zip file without a CSV file, or a spreadsheet: save the sheet as CSV (UTF-8)")
 	}
 	slices.SortStableFunc(lists, func(a, b *zip.File) int { return strictness(a.Name) - strictness(b.Name) })
-	return func(yield func(ListPart, error) bool) {
+	return func(yield func(Part, error) bool) {
 		for _, f := range lists {
 			part, done, err := readZipped(f, o)
 			goOn := yield(part, err)
@@ -71,24 +71,24 @@ func readZip(file *os.File, o ListOptions) (iter.Seq2[ListPart, error], error) {
 	}, nil
 }
 
-func readZipped(f *zip.File, o ListOptions) (part ListPart, done func(), err error) {
+func readZipped(f *zip.File, o Options) (part Part, done func(), err error) {
 	in, err := f.Open()
 	if err != nil {
 		return part, func() {}, fmt.Errorf("%s: %w", f.Name, err)
 	}
 	o.Name = f.Name
-	list, err := ReadList(in, o)
+	list, err := NewReader(in, o)
 	if err != nil {
-		err = fmt.Errorf("%s: %w", f.Name, &UnreadableList{err})
+		err = fmt.Errorf("%s: %w", f.Name, &Unreadable{err})
 	}
-	return ListPart{path.Base(f.Name), list}, func() { in.Close() }, err
+	return Part{path.Base(f.Name), list}, func() { in.Close() }, err
 }
 
-// UnreadableList says that a file is no list that can be read.
-type UnreadableList struct{ Err error }
+// Unreadable says that a file is no list that can be read.
+type Unreadable struct{ Err error }
 
-func (e *UnreadableList) Error() string { return e.Err.Error() }
-func (e *UnreadableList) Unwrap() error { return e.Err }
+func (e *Unreadable) Error() string { return e.Err.Error() }
+func (e *Unreadable) Unwrap() error { return e.Err }
 
 // strictness orders Mailchimp's files, the strictest first.
 func strictness(name string) int {

@@ -1,4 +1,4 @@
-package subscribers_test
+package lists_test
 
 import (
 	"bytes"
@@ -12,25 +12,26 @@ import (
 	"unicode/utf16"
 
 	"github.com/scaledbydesign/insights/subscribers"
+	"github.com/scaledbydesign/insights/subscribers/lists"
 )
 
-func readAll(t *testing.T, text string) (rows []subscribers.Row, faults []string, fatal error) {
+func readAll(t *testing.T, text string) (rows []lists.Row, faults []string, fatal error) {
 	t.Helper()
-	return readNamed(t, text, subscribers.ListOptions{})
+	return readNamed(t, text, lists.Options{})
 }
 
-func readNamed(t *testing.T, text string, o subscribers.ListOptions) (rows []subscribers.Row, faults []string, fatal error) {
+func readNamed(t *testing.T, text string, o lists.Options) (rows []lists.Row, faults []string, fatal error) {
 	t.Helper()
-	l, err := subscribers.ReadList(strings.NewReader(text), o)
+	l, err := lists.NewReader(strings.NewReader(text), o)
 	if err != nil {
 		return nil, nil, err
 	}
 	for {
-		row, err := l.Next()
+		row, err := l.Read()
 		if errors.Is(err, io.EOF) {
 			return rows, faults, nil
 		}
-		if e, ok := errors.AsType[*subscribers.ListError](err); ok {
+		if e, ok := errors.AsType[*lists.Error](err); ok {
 			return rows, faults, e
 		}
 		if err != nil {
@@ -139,15 +140,15 @@ func TestFilesThatAreNoListSaySo(t *testing.T) {
 			t.Errorf("%.20q: %d rows, %v", text, len(rows), err)
 		}
 	}
-	l, err := subscribers.ReadList(io.MultiReader(strings.NewReader("email,status\na@example.com,confirmed\nb@exa"), broken{}), subscribers.ListOptions{})
+	l, err := lists.NewReader(io.MultiReader(strings.NewReader("email,status\na@example.com,confirmed\nb@exa"), broken{}), lists.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := l.Next(); err != nil {
+	if _, err := l.Read(); err != nil {
 		t.Error(err)
 	}
-	_, err = l.Next()
-	if _, ok := errors.AsType[*subscribers.ListError](err); !ok {
+	_, err = l.Read()
+	if _, ok := errors.AsType[*lists.Error](err); !ok {
 		t.Errorf("a file that can't be read on: %v", err)
 	}
 }
@@ -156,7 +157,7 @@ type broken struct{}
 
 func (broken) Read([]byte) (int, error) { return 0, errors.New("the disk is gone") }
 
-func FuzzList(f *testing.F) {
+func FuzzReader(f *testing.F) {
 	f.Add("email,status,cadence,categories\na@example.com,confirmed,daily,*\n")
 	f.Add("\xef\xbb\xbfemail;status\n\"a\"\"@example.com\";x\r\n")
 	f.Add("\xff\xfee\x00m\x00a\x00i\x00l\x00,\x00s\x00t\x00a\x00t\x00u\x00s\x00\n\x00")

@@ -1,28 +1,30 @@
-package subscribers
+package lists
 
 import (
 	"context"
 	"errors"
 	"io"
 	"iter"
+
+	"github.com/scaledbydesign/insights/subscribers"
 )
 
-// ImportRun imports lists, in transactions of many rows. Its fields are set once.
-type ImportRun struct {
-	Registry *Registry
+// Import imports lists, in transactions of many rows. Its fields are set once.
+type Import struct {
+	Registry *subscribers.Registry
 	Basis    string // the ground on which they may be mailed
 	DryRun   bool   // store nothing
 	// Refused, when set, is told of each row that can't be taken, by the part of a file
 	// that it is in.
 	Refused func(part string, row Row, reason error)
 	// Stored, when set, is called after each transaction.
-	Stored func(ImportCounts)
+	Stored func(Counts)
 
-	Counts ImportCounts
+	Counts Counts
 }
 
-// ImportCounts is what an import did.
-type ImportCounts struct {
+// Counts is what an import did.
+type Counts struct {
 	Rows      int // without the header
 	Added     int
 	Changed   int
@@ -38,7 +40,7 @@ const importChunk = 20_000
 // Import imports a part of a file, "" if it is the only one. Rows are read while those
 // before them are stored. After an error what was stored before stays: rows that were
 // not stored are not counted.
-func (r *ImportRun) Import(ctx context.Context, part string, list *List) error {
+func (r *Import) Run(ctx context.Context, part string, list *Reader) error {
 	for rows := range ahead(r.read(list)) {
 		r.Counts.Rows += rows.count
 		for _, row := range rows.refused {
@@ -55,7 +57,7 @@ func (r *ImportRun) Import(ctx context.Context, part string, list *List) error {
 }
 
 // store stores rows, all of them or none.
-func (r *ImportRun) store(ctx context.Context, rows []Imported) error {
+func (r *Import) store(ctx context.Context, rows []subscribers.Imported) error {
 	if len(rows) == 0 {
 		return nil
 	}
@@ -69,16 +71,16 @@ func (r *ImportRun) store(ctx context.Context, rows []Imported) error {
 	}
 	for i, outcome := range outcomes {
 		switch outcome {
-		case Added:
+		case subscribers.Added:
 			r.Counts.Added++
-			if rows[i].Status == Pending {
+			if rows[i].Status == subscribers.Pending {
 				r.Counts.Pending++
 			}
-		case Changed:
+		case subscribers.Changed:
 			r.Counts.Changed++
-		case Unchanged:
+		case subscribers.Unchanged:
 			r.Counts.Unchanged++
-		case Kept:
+		case subscribers.Kept:
 			r.Counts.Kept++
 		}
 	}
@@ -91,7 +93,7 @@ func (r *ImportRun) store(ctx context.Context, rows []Imported) error {
 // someRows are the rows of one transaction, as they were read.
 type someRows struct {
 	count   int
-	taken   []Imported
+	taken   []subscribers.Imported
 	refused []refusedRow
 	err     error // why there are no more
 }
@@ -101,7 +103,7 @@ type refusedRow struct {
 	reason error
 }
 
-func (r *ImportRun) read(list *List) iter.Seq[someRows] {
+func (r *Import) read(list *Reader) iter.Seq[someRows] {
 	return func(yield func(someRows) bool) {
 		for more := true; more; {
 			var rows someRows
@@ -112,13 +114,13 @@ func (r *ImportRun) read(list *List) iter.Seq[someRows] {
 	}
 }
 
-func (r *ImportRun) readSome(list *List) (rows someRows, more bool) {
+func (r *Import) readSome(list *Reader) (rows someRows, more bool) {
 	for len(rows.taken) < importChunk && len(rows.refused) < importChunk {
-		row, err := list.Next()
+		row, err := list.Read()
 		if errors.Is(err, io.EOF) {
 			return rows, false
 		}
-		if fatal, ok := errors.AsType[*ListError](err); ok {
+		if fatal, ok := errors.AsType[*Error](err); ok {
 			rows.err = fatal
 			return rows, false
 		}

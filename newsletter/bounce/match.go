@@ -1,0 +1,59 @@
+package bounce
+
+import (
+	"regexp"
+	"strings"
+	"unicode"
+)
+
+var (
+	addresses    = regexp.MustCompile(`[^\s<>"'(),;:\[\]]+@[^\s<>"'(),;:\[\]]+`)
+	doubts       = regexp.MustCompile(`(?i)\b(?:may|might)\s+(?:not\s+)?(?:be\s+|have\s+been\s+|have\s+|no\s+longer\s+)?\pL+|il se peut que[^.]{0,200}|存在しないか`)
+	continuation = regexp.MustCompile(`\b[245]\d\d[- ]#?[245]\.\d{1,3}\.\d{1,3}\b|\b[245]\d\d-`)
+)
+
+// normalized makes words comparable: lower case, single spaces, and no punctuation
+// but the stops and slashes within words. Addresses are left out, since they hold any
+// word; so are codes, which stand in the middle of sentences where a reply has several
+// lines, and what may be the reason or not.
+func normalized(s string) string {
+	s = continuation.ReplaceAllString(s, " ")
+	s = addresses.ReplaceAllString(s, " ")
+	s = doubts.ReplaceAllString(s, " ")
+	s = strings.Map(func(r rune) rune {
+		switch {
+		case r == '’' || r == '`':
+			return '\''
+		case r == '\'' || r == '.' || r == '/' || r == '=' || unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r):
+			return unicode.ToLower(r)
+		}
+		return ' '
+	}, s)
+	words := strings.Fields(s)
+	for i, w := range words {
+		words[i] = strings.Trim(w, ".'/=")
+	}
+	return " " + strings.Join(words, " ") + " "
+}
+
+const maxGap = 48 // octets that a * in a phrase stands for
+
+// matches reports whether words hold a phrase. A * in it stands for a few words.
+func matches(words, phrase string) bool {
+	first, rest, gap := strings.Cut(phrase, "*")
+	if !gap {
+		return strings.Contains(words, phrase)
+	}
+	for at := strings.Index(words, first); at >= 0; {
+		end := at + len(first)
+		if matches(words[end:min(len(words), end+maxGap+len(rest))], rest) {
+			return true
+		}
+		next := strings.Index(words[at+1:], first)
+		if next < 0 {
+			return false
+		}
+		at += 1 + next
+	}
+	return false
+}

@@ -1,0 +1,84 @@
+package lists
+
+import (
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/scaledbydesign/insights/subscribers"
+)
+
+var mailchimp = Format{
+	name: "mailchimp",
+	columns: []string{"email_address", "email", "first_name", "last_name", "name", "full_name", "optin_time", "confirm_time",
+		"unsub_time", "unsub_reason", "clean_time", "clean_campaign_title"},
+	has: func(column func(string) bool) bool {
+		marks := 0
+		for _, name := range []string{"member_rating", "optin_time", "confirm_time", "leid", "euid"} {
+			if column(name) {
+				marks++
+			}
+		}
+		return marks >= 2 && (column("email_address") || column("email"))
+	},
+}
+
+// mailchimpNames are how names of Mailchimp's files begin.
+var mailchimpNames = []string{"subscribed", "unsubscribed", "cleaned", "nonsubscribed"}
+
+func mailchimpName(file string) string {
+	name, _, _ := strings.Cut(strings.ToLower(path.Base(strings.ReplaceAll(file, `\`, "/"))), "_")
+	if slices.Contains(mailchimpNames, name) {
+		return name
+	}
+	return ""
+}
+
+// newMailchimp knows which of the columns there are: of an export of unsubscribed
+// readers all are, whatever their UNSUB_TIME.
+func newMailchimp(column func(string) bool) *Format {
+	f := mailchimp
+	unsubscribed, cleaned := column("unsub_time") || column("unsub_reason"), column("clean_time")
+	f.read = func(field func(string) string, o Options, row *Row) error {
+		name := first(strings.TrimSpace(field("first_name")+" "+field("last_name")), field("name"), field("full_name"))
+		said := evidence("OPTIN_TIME", field("optin_time"), "CONFIRM_TIME", field("confirm_time"), "UNSUB_TIME", field("unsub_time"), "UNSUB_REASON", field("unsub_reason"), "CLEAN_TIME", field("clean_time"))
+		err := row.foreign("mailchimp", first(field("email_address"), field("email")), name, said)
+		if err != nil {
+			return err
+		}
+		if row.ConfirmedAt, err = parseTime("CONFIRM_TIME", field("confirm_time")); err != nil {
+			return err
+		}
+		if row.UnsubscribedAt, err = parseTime("UNSUB_TIME", field("unsub_time")); err != nil {
+			return err
+		}
+		kind := mailchimpName(o.Name)
+		switch {
+		case complained(field("unsub_reason")):
+			row.as(subscribers.Suppressed, subscribers.Complained, "complained at Mailchimp")
+		case kind == "cleaned", field("clean_time") != "", kind == "" && cleaned && !unsubscribed:
+			row.as(subscribers.Suppressed, subscribers.Bounced, strings.TrimSuffix("cleaned by Mailchimp: "+field("clean_campaign_title"), ": "))
+		case kind == "unsubscribed", field("unsub_time") != "", field("unsub_reason") != "", kind == "" && unsubscribed && !cleaned:
+			row.as(subscribers.Unsubscribed, "", "")
+		case kind == "nonsubscribed":
+			row.as(subscribers.Pending, "", "")
+		case kind == "subscribed", !row.ConfirmedAt.IsZero(), o.Vouched:
+			row.as(subscribers.Confirmed, "", "")
+		default:
+			row.as(subscribers.Pending, "", "")
+		}
+		return nil
+	}
+	f.doubt = func(o Options) string {
+		if mailchimpName(o.Name) != "" || unsubscribed || cleaned || o.Vouched {
+			return ""
+		}
+		return "the file's name does not begin with subscribed_ or nonsubscribed_, as Mailchimp's do: who has no CONFIRM_TIME comes in as pending"
+	}
+	return &f
+}
+
+func complained(reason string) bool {
+	reason = strings.ToLower(reason)
+	return strings.Contains(reason, "abuse") || strings.Contains(reason, "spam") || strings.Contains(reason, "complain")
+}
