@@ -10,7 +10,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/scaledbydesign/insights/subscribers"
 	"github.com/scaledbydesign/insights/subscribers/lists"
 )
 
@@ -57,7 +56,7 @@ func TestAZipGivesTheStrictestListsFirst(t *testing.T) {
 }
 
 func TestAPartThatCanNotBeReadIsNamed(t *testing.T) {
-	if _, err := subscribers.Open(strings.NewReader("neither\n"), lists.Options{}); err == nil {
+	if _, err := lists.Open(strings.NewReader("neither\n"), lists.Options{}); err == nil {
 		t.Error("a file without addresses was taken")
 	}
 	file, err := os.Create(filepath.Join(t.TempDir(), "audience.zip"))
@@ -76,7 +75,7 @@ func TestAPartThatCanNotBeReadIsNamed(t *testing.T) {
 	if _, err := file.Seek(0, io.SeekStart); err != nil {
 		t.Fatal(err)
 	}
-	parts, err := subscribers.Open(file, lists.Options{})
+	parts, err := lists.Open(file, lists.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
