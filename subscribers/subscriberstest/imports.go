@@ -22,6 +22,7 @@ func imports(t *testing.T, open func(t *testing.T) subscribers.Store) {
 		{"one that is imported is as one that was added", asAdded},
 	} {
 		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
 			keys, err := subscribers.NewKeyring(strings.Repeat("k", 32))
 			if err != nil {
 				t.Fatal(err)

@@ -44,6 +44,7 @@ func registry(t *testing.T, open func(t *testing.T) subscribers.Store) {
 	}
 	for _, story := range slices.Concat(stories, suppressionStories, privacyStories, moveStories, keptStories) {
 		t.Run(story.name, func(t *testing.T) {
+			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				keys, err := subscribers.NewKeyring(secret)
 				if err != nil {

@@ -37,7 +37,10 @@ func Test(t *testing.T, open func(t *testing.T) subscribers.Store) {
 		{"a done context stops everything", doneContext},
 	}
 	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) { test.run(t, open(t)) })
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			test.run(t, open(t))
+		})
 	}
 	t.Run("Import", func(t *testing.T) { imports(t, open) })
 	t.Run("Registry", func(t *testing.T) { registry(t, open) })

@@ -89,22 +89,22 @@ func TestEveryReaderGetsTheirOwnDigestOnceThroughABadMailServer(t *testing.T) {
 	}
 	relay := newMailServer(t, func(r *mailServer, _ *gosmtp.Server) {
 		r.onRecipient = func(to string) error {
-			if strings.ContainsAny(to[len("reader-000"):len("reader-0000")], "05") && firstTime("busy", to) {
+			if strings.ContainsAny(to[len("reader-0000"):len("reader-00000")], "05") && firstTime("busy", to) {
 				return &gosmtp.SMTPError{Code: 451, EnhancedCode: gosmtp.EnhancedCode{4, 7, 1}, Message: "come back later"}
 			}
-			if to == "reader-0151@example.com" && firstTime("recipient", to) {
+			if to == "reader-00151@example.com" && firstTime("recipient", to) {
 				return errHangUp
 			}
 			return nil
 		}
 		r.onData = func(to string) error {
-			if to == "reader-0051@example.com" && firstTime("middle", to) {
+			if to == "reader-00051@example.com" && firstTime("middle", to) {
 				return errHangUp
 			}
 			return nil
 		}
 		r.onMessage = func(m arrival) error {
-			if m.To == "reader-0101@example.com" && firstTime("dot", m.To) {
+			if m.To == "reader-00101@example.com" && firstTime("dot", m.To) {
 				return errHangUp
 			}
 			return nil
@@ -129,14 +129,14 @@ func TestEveryReaderGetsTheirOwnDigestOnceThroughABadMailServer(t *testing.T) {
 	repeated := checkCrowd(t, s, relay, crowd, insights)
 	var want []string
 	if len(crowd) > 101 {
-		want = []string{"reader-0101@example.com"} // taken, but without an answer
+		want = []string{"reader-00101@example.com"} // taken, but without an answer
 	}
 	if !slices.Equal(repeated, want) {
 		t.Errorf("%q got it twice; want %q", repeated, want)
 	}
 	// A short message is on its way whole before a server that hangs up in its
 	// middle is heard of: whether it was taken can't be known then, either.
-	uncertain := slices.DeleteFunc(s.uncertain(id), func(email string) bool { return email == "reader-0051@example.com" })
+	uncertain := slices.DeleteFunc(s.uncertain(id), func(email string) bool { return email == "reader-00051@example.com" })
 	if !slices.Equal(uncertain, want) {
 		t.Errorf("listed as uncertain: %q; want %q", uncertain, want)
 	}

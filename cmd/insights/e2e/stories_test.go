@@ -44,7 +44,7 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// storyWords are those that the scripts have beside testscript's own.
+// storyWords are the commands that stories have beside testscript's own.
 var storyWords = map[string]func(ts *testscript.TestScript, neg bool, args []string){
 	"insights":  insights,
 	"exits":     exits,
