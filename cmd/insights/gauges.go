@@ -7,7 +7,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/scaledbydesign/insights/feeds"
+	"github.com/scaledbydesign/insights/feeds/readership"
 	"github.com/scaledbydesign/insights/newsletter"
 	"github.com/scaledbydesign/insights/subscribers"
 )
@@ -37,7 +37,7 @@ type figures struct {
 	due         time.Time
 	subscribers map[subscribers.Status]int
 	bounces     map[string]int
-	readers     map[string]feeds.Readers
+	readers     map[string]readership.Estimate
 	held        bool
 	troubled    int
 	paused      int

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/scaledbydesign/insights/cmd/insights/internal/database"
-	"github.com/scaledbydesign/insights/feeds"
+	"github.com/scaledbydesign/insights/feeds/readership"
 )
 
 func newMetrics(t testing.TB) *metrics {
@@ -106,7 +106,7 @@ func TestScrapesAskTheDatabaseNowAndThen(t *testing.T) {
 			}
 		}
 		wantReaders(0)
-		count := []feeds.ReaderCount{{Day: feeds.Today(), Document: "/feeds/all.rss", Source: feeds.Others, Readers: 3}}
+		count := []readership.Count{{Day: readership.Today(), Document: "/feeds/all.rss", Source: readership.Others, Readers: 3}}
 		if err := db.SaveReadership(t.Context(), count, 0); err != nil {
 			t.Fatal(err)
 		}

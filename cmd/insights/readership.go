@@ -9,6 +9,7 @@ import (
 
 	"github.com/scaledbydesign/insights/cmd/insights/internal/database"
 	"github.com/scaledbydesign/insights/feeds"
+	"github.com/scaledbydesign/insights/feeds/readership"
 )
 
 // readershipJSON is how a document's number of readers comes about.
@@ -26,22 +27,22 @@ type serviceJSON struct {
 
 // estimateReaders is the present estimate, by document; nil when nobody has asked
 // for a feed for a week, or nobody has counted.
-func estimateReaders(ctx context.Context, db *database.DB) (map[string]feeds.Readers, error) {
-	counts, err := db.Readership(ctx, feeds.Today()-feeds.WindowDays+1)
+func estimateReaders(ctx context.Context, db *database.DB) (map[string]readership.Estimate, error) {
+	counts, err := db.Readership(ctx, readership.Today()-readership.WindowDays+1)
 	if err != nil || len(counts) == 0 {
 		return nil, err
 	}
-	return feeds.EstimateReaders(counts), nil
+	return readership.Estimates(counts), nil
 }
 
 // feedReaders is the estimate of the configured database. Feeds are there without
 // a database, so what is wrong with it is only noted.
-func (p *program) feedReaders(ctx context.Context, c *Config) map[string]feeds.Readers {
+func (p *program) feedReaders(ctx context.Context, c *Config) map[string]readership.Estimate {
 	db, err := c.openDatabase(ctx)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	var estimate map[string]feeds.Readers
+	var estimate map[string]readership.Estimate
 	if err == nil {
 		defer db.Close()
 		estimate, err = estimateReaders(ctx, db)
@@ -54,7 +55,7 @@ func (p *program) feedReaders(ctx context.Context, c *Config) map[string]feeds.R
 
 // readersOf is a document's readers for people and for programs: "-" and null where
 // they are not known, or for a list of feeds, which nobody follows.
-func readersOf(estimate map[string]feeds.Readers, d *feeds.Document) (cell string, total *int, how *readershipJSON) {
+func readersOf(estimate map[string]readership.Estimate, d *feeds.Document) (cell string, total *int, how *readershipJSON) {
 	if estimate == nil || d.Format == "" {
 		return "-", nil, nil
 	}
@@ -71,7 +72,7 @@ func readersOf(estimate map[string]feeds.Readers, d *feeds.Document) (cell strin
 
 // followed are the documents of a set, and behind them those of several
 // categories that have readers.
-func followed(set *feeds.Set, estimate map[string]feeds.Readers) ([]*feeds.Document, error) {
+func followed(set *feeds.Set, estimate map[string]readership.Estimate) ([]*feeds.Document, error) {
 	documents := set.Documents()
 	for _, path := range slices.Sorted(maps.Keys(estimate)) {
 		if _, ok := set.Document(path); ok {
