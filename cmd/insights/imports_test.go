@@ -26,7 +26,7 @@ var mayImport = map[string][]string{
 	"newsletter/newslettertest":      {"content", "newsletter", "newsletter/bounce", "subscribers"},
 	"newsletter/smtp":                {"newsletter", "newsletter/rfc5322"},
 	"templates":                      {"content", "newsletter", "newsletter/rfc5322", "subscribers"},
-	"cmd/insights/internal/database": {"feeds/readership", "feeds/websub", "newsletter", "newsletter/bounce", "subscribers"},
+	"cmd/insights/internal/database": {"feeds", "feeds/readership", "feeds/websub", "newsletter", "newsletter/bounce", "subscribers"},
 	"cmd/insights/internal/database/databasetest": {"cmd/insights/internal/database"},
 	"cmd/insights/internal/inbound":               {"newsletter"},
 	"cmd/insights/internal/outbound":              {"feeds/websub"},
