@@ -146,7 +146,7 @@ func (s *Set) Feed(path string) (Feed, error) {
 // ArchivesOf returns the paths of the archive documents that the document at a
 // canonical path has, newest first, or ErrNotFound.
 func (s *Set) ArchivesOf(path string) ([]string, error) {
-	d, a, err := s.divisionAt(path)
+	d, a, err := s.feedAt(path)
 	if err != nil {
 		return nil, err
 	}
@@ -185,29 +185,29 @@ func (s *Set) Combinations() []string {
 	return paths
 }
 
-// divisionAt returns the division that a path speaks of, made anew unless it is
-// that of a head document.
-func (s *Set) divisionAt(path string) (*division, address, error) {
+// feedAt returns the feed that a path names; one of several categories is divided at
+// each call.
+func (s *Set) feedAt(path string) (*pagedFeed, address, error) {
 	a, ok := s.parse(path)
 	if !ok {
 		return nil, a, fmt.Errorf("%s: %w", path, ErrNotFound)
 	}
-	if d := s.division(nameOf(a.categories)); d != nil {
+	if d := s.pagedFeed(nameOf(a.categories)); d != nil {
 		return d, a, nil
 	}
-	d, err := s.divide(s.selection(a.categories))
+	d, err := s.paginate(s.selection(a.categories))
 	return d, a, err
 }
 
 func (s *Set) find(path string) (Feed, Format, error) {
-	d, a, err := s.divisionAt(path)
+	d, a, err := s.feedAt(path)
 	if err != nil {
 		return Feed{}, "", err
 	}
 	if a.archive == "" {
 		return d.headFeed(), a.format, nil
 	}
-	i := slices.IndexFunc(d.archives, func(s span) bool { return s.name == a.archive })
+	i := slices.IndexFunc(d.archives, func(s archivePage) bool { return s.name == a.archive })
 	if i < 0 {
 		return Feed{}, "", fmt.Errorf("%s: %w", path, ErrNotFound)
 	}

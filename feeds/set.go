@@ -42,7 +42,7 @@ type Set struct {
 	lib       *content.Library
 	site      Site
 	entries   *entries
-	divisions []*division // of all insights, and of each category
+	feeds     []*pagedFeed // of all insights, and of each category
 	changed   map[string]time.Time
 	documents []*Document
 	byPath    map[string]*Document
@@ -65,10 +65,10 @@ func Build(lib *content.Library, site Site, previous *Set) (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	if set.divisions, err = set.divideAll(feeds, previous); err != nil {
+	if set.feeds, err = set.renderFeeds(feeds, previous); err != nil {
 		return nil, err
 	}
-	for _, d := range set.divisions {
+	for _, d := range set.feeds {
 		for _, document := range d.documents {
 			set.add(document)
 		}
@@ -105,9 +105,9 @@ func (s *Set) headFeeds() ([]selection, error) {
 	return feeds, nil
 }
 
-// divideAll divides and renders every feed that is not as it was, feeds side by side.
-func (s *Set) divideAll(feeds []selection, previous *Set) ([]*division, error) {
-	divisions := make([]*division, len(feeds))
+// renderFeeds divides and renders every feed that is not as it was, feeds side by side.
+func (s *Set) renderFeeds(feeds []selection, previous *Set) ([]*pagedFeed, error) {
+	paged := make([]*pagedFeed, len(feeds))
 	faults := make([]error, len(feeds))
 	free := make(chan struct{}, runtime.GOMAXPROCS(0)) // bounds the memory that is in use at once
 	var rendering sync.WaitGroup
@@ -115,9 +115,9 @@ func (s *Set) divideAll(feeds []selection, previous *Set) ([]*division, error) {
 		rendering.Go(func() {
 			free <- struct{}{}
 			defer func() { <-free }()
-			d, err := s.divide(f)
+			d, err := s.paginate(f)
 			if err == nil {
-				old := previous.division(d.feed.Name)
+				old := previous.pagedFeed(d.feed.Name)
 				if old != nil && old.version == d.version {
 					d.documents = old.documents
 				} else {
@@ -125,16 +125,16 @@ func (s *Set) divideAll(feeds []selection, previous *Set) ([]*division, error) {
 					d.keep(old)
 				}
 			}
-			divisions[i], faults[i] = d, err
+			paged[i], faults[i] = d, err
 		})
 	}
 	rendering.Wait()
-	return divisions, errors.Join(faults...)
+	return paged, errors.Join(faults...)
 }
 
 // keep puts old documents in the place of equal ones: not every format shows every
 // change.
-func (d *division) keep(old *division) {
+func (d *pagedFeed) keep(old *pagedFeed) {
 	if old == nil {
 		return
 	}
@@ -145,11 +145,11 @@ func (d *division) keep(old *division) {
 	}
 }
 
-func (s *Set) division(name string) *division {
+func (s *Set) pagedFeed(name string) *pagedFeed {
 	if s == nil {
 		return nil
 	}
-	for _, d := range s.divisions {
+	for _, d := range s.feeds {
 		if d.feed.Name == name {
 			return d
 		}
@@ -201,11 +201,11 @@ func newDocument(body []byte, f Feed) *Document {
 
 // renderList makes the OPML file.
 func (s *Set) renderList() (*Document, error) {
-	feeds := make([]Feed, len(s.divisions))
-	for i, d := range s.divisions {
+	feeds := make([]Feed, len(s.feeds))
+	for i, d := range s.feeds {
 		feeds[i] = d.feed
 	}
-	updated := s.divisions[0].documents[0].Updated
+	updated := s.feeds[0].documents[0].Updated
 	body, err := renderOPML(feeds, updated)
 	if err != nil {
 		return nil, err
@@ -234,7 +234,7 @@ func (s *Set) Documents() []*Document { return slices.Clone(s.documents) }
 // feed's newest first.
 func (s *Set) Archives() []string {
 	var paths []string
-	for _, d := range s.divisions {
+	for _, d := range s.feeds {
 		for _, a := range d.archives {
 			for _, format := range Formats() {
 				paths = append(paths, documentPath(d.feed.Path, a.name)+"."+format.String())

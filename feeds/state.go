@@ -21,7 +21,7 @@ type State struct {
 // the dates of its insights don't say: one may be taken away, or appear late.
 func (s *Set) States() []State {
 	var states []State
-	for _, d := range s.divisions {
+	for _, d := range s.feeds {
 		var hashes []string
 		for _, document := range d.documents {
 			hashes = append(hashes, document.Hash)
@@ -56,7 +56,7 @@ func (s *Set) Gone(path string) bool {
 	if _, err := ParseFormat(match[3]); err != nil {
 		return false
 	}
-	if d := s.division(match[1]); d != nil && (match[2] == "" || slices.ContainsFunc(d.archives, func(a span) bool { return a.name == match[2] })) {
+	if d := s.pagedFeed(match[1]); d != nil && (match[2] == "" || slices.ContainsFunc(d.archives, func(a archivePage) bool { return a.name == match[2] })) {
 		return false
 	}
 	if strings.Contains(match[1], "+") {
@@ -91,8 +91,8 @@ func (s *Set) Dated(changed map[string]time.Time) *Set {
 	set := *s
 	set.changed = maps.Clone(changed)
 	set.byPath = make(map[string]*Document, len(s.byPath))
-	set.documents, set.divisions = nil, nil
-	for _, d := range s.divisions {
+	set.documents, set.feeds = nil, nil
+	for _, d := range s.feeds {
 		divided := *d
 		divided.documents = nil // the dated ones: the next Build takes them over
 		for _, document := range d.documents {
@@ -100,7 +100,7 @@ func (s *Set) Dated(changed map[string]time.Time) *Set {
 			divided.documents = append(divided.documents, dated)
 			set.add(dated)
 		}
-		set.divisions = append(set.divisions, &divided)
+		set.feeds = append(set.feeds, &divided)
 	}
 	set.add(set.dated(s.list()))
 	return &set

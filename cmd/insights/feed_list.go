@@ -13,6 +13,7 @@ import (
 	"github.com/scaledbydesign/insights/cmd/insights/internal/app"
 	"github.com/scaledbydesign/insights/cmd/insights/internal/console"
 	"github.com/scaledbydesign/insights/feeds"
+	"github.com/scaledbydesign/insights/feeds/readership"
 )
 
 func feedCommand(p *program) *cobra.Command {
@@ -108,7 +109,7 @@ type serviceJSON struct {
 
 // readersOf is a document's readers for people and for programs: "-" and null where
 // they are not known, or for a list of feeds, which nobody follows.
-func readersOf(estimate map[string]feeds.Readers, d *feeds.Document) (cell string, total *int, how *readershipJSON) {
+func readersOf(estimate map[string]readership.Estimate, d *feeds.Document) (cell string, total *int, how *readershipJSON) {
 	if estimate == nil || d.Format == "" {
 		return "-", nil, nil
 	}
@@ -125,7 +126,7 @@ func readersOf(estimate map[string]feeds.Readers, d *feeds.Document) (cell strin
 
 // followed are the documents of a set, and behind them those of several
 // categories that have readers.
-func followed(set *feeds.Set, estimate map[string]feeds.Readers) ([]*feeds.Document, error) {
+func followed(set *feeds.Set, estimate map[string]readership.Estimate) ([]*feeds.Document, error) {
 	documents := set.Documents()
 	for _, path := range slices.Sorted(maps.Keys(estimate)) {
 		if _, ok := set.Document(path); ok {

@@ -13,7 +13,7 @@ import (
 // Soft, since a living address that is called dead loses its mail, while a dead one
 // that is called Soft is only tried again.
 func Classify(code int, status, text string) Class {
-	class, _ := judge(code, status, text)
+	class, _ := classify(code, status, text)
 	return class
 }
 
@@ -28,9 +28,9 @@ const (
 	stated                // definite words
 )
 
-func judge(code int, status, text string) (Class, trust) {
-	if len(text) > maxJudged {
-		text = text[:maxJudged]
+func classify(code int, status, text string) (Class, trust) {
+	if len(text) > maxClassified {
+		text = text[:maxClassified]
 	}
 	code, status = numbers(code, status, text)
 	if code/100 == 2 || code/100 == 3 || code == 0 && strings.HasPrefix(status, "2.") {
@@ -65,7 +65,7 @@ func judge(code int, status, text string) (Class, trust) {
 	return Soft, guessed
 }
 
-const maxJudged = 8 << 10 // octets of a text that are judged
+const maxClassified = 8 << 10 // octets of a text that are classified
 
 func wordsSay(words string, rules []rule) (Class, bool) {
 	for _, r := range rules {

@@ -10,7 +10,7 @@ import (
 // fromMachine reports whether the sender is a mail server, by its name.
 func (m *incoming) fromMachine() bool {
 	from := strings.ToLower(rfc5322.DecodeHeader(m.head.Get("From")))
-	for _, name := range senders {
+	for _, name := range serverNames {
 		if strings.Contains(from, name) {
 			return true
 		}
@@ -46,24 +46,24 @@ func (m *incoming) isBounce() bool {
 	return false
 }
 
-// readWords reads a bounce that is written for people alone.
-func (m *incoming) readWords(r *Report) {
+// readHuman reads a bounce that is written for people alone.
+func (m *incoming) readHuman(r *Report) {
 	r.Kind = Failure
-	words := normalized(cutString(m.said, maxJudged))
+	words := normalized(cutString(m.said, maxClassified))
 	if m.delayed(words) {
 		r.Kind, r.Text = Delay, rfc5322.OneLine(firstNonEmpty(quoted(m.said), m.said))
 		return
 	}
-	class, said, sure := judgeWords(m.said)
+	class, said, sure := classifyText(m.said)
 	if sure < numbered {
-		if other, _, how := judgeText(m.subject); how == stated {
+		if other, _, how := classifyWhole(m.subject); how == stated {
 			class = other
 		}
 	}
 	if class == None {
 		class = Soft
 	}
-	r.Class, r.Text = stageOf(m.said).soften(class, firstStatus(said), strings.ToLower(said)), rfc5322.OneLine(said)
+	r.Class, r.Text = refusedStage(m.said).soften(class, firstStatus(said), strings.ToLower(said)), rfc5322.OneLine(said)
 	recipient := Recipient{Action: "failed", Diagnostic: r.Text, Class: r.Class}
 	recipient.Code, recipient.Status = numbers(0, "", said)
 	for _, a := range m.failed() {
@@ -107,7 +107,7 @@ func (m *incoming) failed() []string {
 	if len(to) == 1 && strings.Contains(m.said, to[0]) {
 		return to
 	}
-	for _, a := range addresses.FindAllString(cutString(m.said, maxJudged), maxRecipients) {
+	for _, a := range addresses.FindAllString(cutString(m.said, maxClassified), maxRecipients) {
 		a = bareAddress(strings.Trim(a, ".*-="))
 		name := strings.ToLower(a)
 		if a == "" || strings.Contains(own, name) || strings.Contains(name, "/") ||
@@ -133,7 +133,7 @@ func replies(text string) []string {
 	var all []string
 	for paragraph := range strings.SplitSeq(text, "\n\n") {
 		start, code := -1, ""
-		for _, at := range anyReply.FindAllStringSubmatchIndex(cutString(paragraph, maxJudged), 50) {
+		for _, at := range anyReply.FindAllStringSubmatchIndex(cutString(paragraph, maxClassified), 50) {
 			begins := strings.TrimSpace(strings.Replace(paragraph[at[2]:at[3]], "-", " ", 1))
 			if begins == code {
 				continue
@@ -157,15 +157,15 @@ func quoted(text string) string {
 	return ""
 }
 
-// judgeWords says what a text for people means, and which words of it say so: the
+// classifyText says what a text for people means, and which words of it say so: the
 // most serious reply of a server that is definite, else the text as a whole, else what
 // numbers the replies have.
-func judgeWords(text string) (Class, string, trust) {
+func classifyText(text string) (Class, string, trust) {
 	text = cutString(text, maxSaid)
 	var said string
 	class, sure := None, guessed
 	for _, reply := range replies(text) {
-		other, how := judge(0, "", reply)
+		other, how := classify(0, "", reply)
 		if how > sure || how == sure && other.weight() > class.weight() {
 			class, said, sure = other, reply, how
 		}
@@ -173,15 +173,15 @@ func judgeWords(text string) (Class, string, trust) {
 	if sure == stated {
 		return class, said, sure
 	}
-	if other, words, how := judgeText(text); how > sure {
+	if other, words, how := classifyWhole(text); how > sure {
 		return other, firstNonEmpty(said, words), how
 	}
 	return class, firstNonEmpty(said, text), sure
 }
 
-// judgeText judges a text by its words alone, and finds the paragraph that says it.
-func judgeText(text string) (Class, string, trust) {
-	text = cutString(text, maxJudged)
+// classifyWhole classifies a text by its words alone, and finds the paragraph that says it.
+func classifyWhole(text string) (Class, string, trust) {
+	text = cutString(text, maxClassified)
 	class, sure := Soft, guessed
 	for i, rules := range [][]rule{definite, general} {
 		if c, ok := wordsSay(normalized(text), rules); ok {

@@ -34,7 +34,7 @@ func splitOriginal(text string) (said, original string) {
 		next := at + len(line)
 		bare := strings.TrimLeft(line, " >|")
 		switch {
-		case announces(line) && at > 0:
+		case copyFollows(line) && at > 0:
 			return text[:at], text[next:]
 		case fieldLine.MatchString(line):
 			if fields++; fields == 1 {
@@ -51,9 +51,9 @@ func splitOriginal(text string) (said, original string) {
 	return text, ""
 }
 
-// announces reports whether a line says that the mail which came back follows. In a
+// copyFollows reports whether a line says that the mail which came back follows. In a
 // sentence it says something else of that mail.
-func announces(line string) bool {
+func copyFollows(line string) bool {
 	line = strings.ToLower(strings.TrimSpace(line))
 	if line == "" || len(line) > 120 {
 		return false

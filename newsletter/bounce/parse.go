@@ -41,7 +41,7 @@ func Parse(r io.Reader) (Report, error) {
 	case m.isAutoReply():
 		report.Kind = AutoReply
 	case m.isBounce():
-		m.readWords(&report)
+		m.readHuman(&report)
 	case strings.Trim(m.subject, " .!") == "unsubscribe":
 		report.Kind = Unsubscribe
 	}
@@ -133,12 +133,12 @@ func (m *incoming) readStatus(r *Report) {
 	whole, all := deliveryStatus(m.status)
 	r.MessageID = messageID(firstNonEmpty(whole.Get("X-Original-Message-Id"), whole.Get("Original-Message-Id")))
 	if len(all) == 0 {
-		m.readWords(r)
+		m.readHuman(r)
 		return
 	}
 	r.Kind = Delivered
 	for i := range all {
-		m.judgeRecipient(&all[i], len(all) == 1)
+		m.classifyRecipient(&all[i], len(all) == 1)
 		kind := Failure
 		switch all[i].Action {
 		case "delayed":
@@ -162,9 +162,9 @@ func (m *incoming) readStatus(r *Report) {
 	}
 }
 
-// judgeRecipient fills in what the fields of a recipient leave to be read from the
+// classifyRecipient fills in what the fields of a recipient leave to be read from the
 // diagnostic, and from what is said to people where that speaks of this one alone.
-func (m *incoming) judgeRecipient(r *Recipient, alone bool) {
+func (m *incoming) classifyRecipient(r *Recipient, alone bool) {
 	if r.Action == "" {
 		r.Action = "failed"
 		switch {
@@ -182,14 +182,14 @@ func (m *incoming) judgeRecipient(r *Recipient, alone bool) {
 	if strings.Trim(r.Diagnostic, "0123456789") == "" {
 		r.Diagnostic = "" // the exit status of a program
 	}
-	class, sure := judge(0, r.Status, r.Diagnostic)
+	class, sure := classify(0, r.Status, r.Diagnostic)
 	r.Code, _ = numbers(0, r.Status, r.Diagnostic)
 	said := m.said
 	if !alone {
 		said = around(m.said, r.Address)
 	}
 	if sure < numbered || sure == numbered && class != Hard && r.Diagnostic == "" {
-		if other, words, how := judgeWords(said); how > sure {
+		if other, words, how := classifyText(said); how > sure {
 			class, sure = other, how
 			if r.Diagnostic == "" {
 				r.Diagnostic = rfc5322.OneLine(words)
@@ -197,12 +197,12 @@ func (m *incoming) judgeRecipient(r *Recipient, alone bool) {
 		}
 	}
 	if sure < numbered {
-		if other, _, how := judgeText(m.subject); how == stated {
+		if other, _, how := classifyWhole(m.subject); how == stated {
 			class = other
 		}
 	}
 	if class == Hard {
-		class = stageOf(said).soften(class, r.Status, strings.ToLower(r.Diagnostic))
+		class = refusedStage(said).soften(class, r.Status, strings.ToLower(r.Diagnostic))
 	}
 	// The status of a failure is never the 2.x.x that some write there.
 	if class == None {

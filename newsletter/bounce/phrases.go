@@ -1,7 +1,7 @@
 package bounce
 
-// senders are words in the name or address of a mail server that writes.
-var senders = []string{
+// serverNames are words in the name or address of a mail server that writes.
+var serverNames = []string{
 	"mailer-daemon", "mailerdaemon", "mailer_daemon", "postmaster", "mail delivery", "mail-daemon", "maildaemon",
 	"mail daemon", "mail administrator", "mdaemon", "bounce", "mmdf", "delivery subsystem", "mail system",
 	"failure notice", "post_master", "post-master",

@@ -13,9 +13,9 @@ var (
 	showed    = regexp.MustCompile(`(?im)^[> ]*>>> *(rcpt|mail from|data|helo|ehlo)`)
 )
 
-// stageOf reads from a text for people what was refused, as Postfix, Exim and
+// refusedStage reads from a text for people what was refused, as Postfix, Exim and
 // Sendmail say it.
-func stageOf(text string) stage {
+func refusedStage(text string) stage {
 	m := inReplyTo.FindStringSubmatch(text)
 	if m == nil {
 		m = showed.FindStringSubmatch(text)

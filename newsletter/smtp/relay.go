@@ -130,7 +130,7 @@ func (r *Relay) connect(ctx context.Context) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	conn = &boundedConn{Conn: conn}
+	conn = &limitedConn{Conn: conn}
 	if r.TLS != TLSImplicit {
 		return conn, nil
 	}

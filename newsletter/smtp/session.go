@@ -52,7 +52,7 @@ func (s *session) Send(ctx context.Context, e newsletter.Envelope, message []byt
 	if fault != nil {
 		return fault.outcome()
 	}
-	p := newPatience(ctx, s.conn, s.relay.Grace)
+	p := newDeadline(ctx, s.conn, s.relay.Grace)
 	o := s.transact(p, mail)
 	p.settle()
 	s.transactions++
@@ -94,7 +94,7 @@ func (s *session) offers() extensions {
 	return extensions{eightBit: offered("8BITMIME"), utf8: offered("SMTPUTF8"), pipelining: offered("PIPELINING"), dsn: offered("DSN")}
 }
 
-func (s *session) transact(p *patience, mail submission) newsletter.Outcome {
+func (s *session) transact(p *deadline, mail submission) newsletter.Outcome {
 	begin := s.begin
 	if mail.pipelined {
 		begin = s.beginAtOnce
@@ -122,7 +122,7 @@ func (s *session) transact(p *patience, mail submission) newsletter.Outcome {
 
 // begin says the envelope command by command. It returns nil when the server
 // waits for the message.
-func (s *session) begin(p *patience, envelope []command) *newsletter.Outcome {
+func (s *session) begin(p *deadline, envelope []command) *newsletter.Outcome {
 	for _, c := range envelope {
 		code, text, err := s.exchange(p, c.line)
 		if err != nil {
@@ -143,7 +143,7 @@ func (s *session) begin(p *patience, envelope []command) *newsletter.Outcome {
 // beginAtOnce says the envelope in one go, to a server that offers PIPELINING (RFC
 // 2920), and reads the replies in their order: the first that is not the wanted
 // one decides.
-func (s *session) beginAtOnce(p *patience, envelope []command) *newsletter.Outcome {
+func (s *session) beginAtOnce(p *deadline, envelope []command) *newsletter.Outcome {
 	s.buffer = s.buffer[:0]
 	for _, c := range envelope {
 		s.buffer = append(s.buffer, c.line...)
@@ -193,7 +193,7 @@ func (s *session) beginAtOnce(p *patience, envelope []command) *newsletter.Outco
 // endEmpty ends a message that the server waits for although nobody is to get it
 // (RFC 2920, section 3.1). Where that is not sure, an empty message might be
 // delivered, and the session is given up instead.
-func (s *session) endEmpty(p *patience, refusedAt verb, o *newsletter.Outcome) {
+func (s *session) endEmpty(p *deadline, refusedAt verb, o *newsletter.Outcome) {
 	if refusedAt != verbRcpt {
 		o.Broken = true
 		return
@@ -204,7 +204,7 @@ func (s *session) endEmpty(p *patience, refusedAt verb, o *newsletter.Outcome) {
 }
 
 // exchange says one command and reads its reply.
-func (s *session) exchange(p *patience, line string) (code int, text string, err error) {
+func (s *session) exchange(p *deadline, line string) (code int, text string, err error) {
 	if err := p.allow(s.relay.Timeout); err != nil {
 		return 0, "", err
 	}
@@ -217,7 +217,7 @@ func (s *session) exchange(p *patience, line string) (code int, text string, err
 // sendData writes a message and the final dot. When it fails, the server can't
 // have seen the whole dot unless octets of it left the buffer: only then is the
 // mail's fate unknown.
-func (s *session) sendData(p *patience, data []byte) (o newsletter.Outcome, sent bool) {
+func (s *session) sendData(p *deadline, data []byte) (o newsletter.Outcome, sent bool) {
 	size, left := len(data)+len(finalDot), 0
 	for len(data) > 0 {
 		chunk := data[:min(len(data), dataChunk)]
@@ -248,7 +248,7 @@ const dataChunk = 64 << 10
 
 // cutShort is a message that could not be written to its end. A server that
 // stops reading may have said why.
-func (s *session) cutShort(p *patience, cause error) newsletter.Outcome {
+func (s *session) cutShort(p *deadline, cause error) newsletter.Outcome {
 	if p.allow(lastWordsTimeout) == nil {
 		if code, text, err := s.client.Text.ReadResponse(0); err == nil && code >= 400 {
 			o := refused(verbDot, code, text)
@@ -263,7 +263,7 @@ const lastWordsTimeout = time.Second
 
 // reset ends a refused transaction, so that strict servers take the next MAIL.
 // It may end the session but never changes what became of the mail.
-func (s *session) reset(p *patience, o *newsletter.Outcome) {
+func (s *session) reset(p *deadline, o *newsletter.Outcome) {
 	if o.Broken {
 		return
 	}
@@ -273,7 +273,7 @@ func (s *session) reset(p *patience, o *newsletter.Outcome) {
 }
 
 // broken is a connection lost, or given up, before the final dot.
-func (s *session) broken(p *patience, at verb, err error) newsletter.Outcome {
+func (s *session) broken(p *deadline, at verb, err error) newsletter.Outcome {
 	text := fmt.Sprintf("connection lost at %s: %v", at, err)
 	if cause := p.cause(); cause != nil {
 		text = fmt.Sprintf("stopped at %s: %v", at, cause)
@@ -286,7 +286,7 @@ func (s *session) broken(p *patience, at verb, err error) newsletter.Outcome {
 }
 
 // unanswered is a connection lost, or given up, after the final dot.
-func (s *session) unanswered(p *patience, err error) newsletter.Outcome {
+func (s *session) unanswered(p *deadline, err error) newsletter.Outcome {
 	text := fmt.Sprintf("connection lost before the answer to the message: %v", err)
 	if cause := p.cause(); cause != nil {
 		text = fmt.Sprintf("stopped waiting for the answer to the message: %v", cause)

@@ -18,6 +18,7 @@ import (
 	"github.com/scaledbydesign/insights/cmd/insights/internal/web"
 	"github.com/scaledbydesign/insights/content"
 	"github.com/scaledbydesign/insights/feeds"
+	"github.com/scaledbydesign/insights/feeds/readership"
 	"github.com/scaledbydesign/insights/feeds/websub"
 	"github.com/scaledbydesign/insights/newsletter"
 )
@@ -39,7 +40,7 @@ type Daemon struct {
 	pusher    pusher      // nil: nobody is told of new content
 	server    *http.Server
 	listener  net.Listener
-	readers   feeds.Readership
+	readers   readership.Counter
 	metrics   *metrics.Server  // nil: none
 	inbound   *inbound.Server  // nil: none
 	maildir   *inbound.Maildir // nil: none

@@ -6,12 +6,12 @@ import (
 	"io/fs"
 
 	"github.com/scaledbydesign/insights/cmd/insights/internal/database"
-	"github.com/scaledbydesign/insights/feeds"
+	"github.com/scaledbydesign/insights/feeds/readership"
 )
 
 // FeedReaders is the present estimate of who follows the feeds, by document; nil when
 // nobody has asked for a feed for a week, or nobody has counted.
-func (p *Publication) FeedReaders(ctx context.Context) (map[string]feeds.Readers, error) {
+func (p *Publication) FeedReaders(ctx context.Context) (map[string]readership.Estimate, error) {
 	db, err := openDatabase(ctx, &p.Config)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -23,12 +23,12 @@ func (p *Publication) FeedReaders(ctx context.Context) (map[string]feeds.Readers
 	return estimateReaders(ctx, db)
 }
 
-func estimateReaders(ctx context.Context, db *database.DB) (map[string]feeds.Readers, error) {
-	counts, err := db.Readership(ctx, feeds.Today()-feeds.WindowDays+1)
+func estimateReaders(ctx context.Context, db *database.DB) (map[string]readership.Estimate, error) {
+	counts, err := db.Readership(ctx, readership.Today()-readership.WindowDays+1)
 	if err != nil || len(counts) == 0 {
 		return nil, err
 	}
-	return feeds.EstimateReaders(counts), nil
+	return readership.Estimates(counts), nil
 }
 
 // KnownIDs are the ids of the insights that the database knows, by slug. Its error wraps

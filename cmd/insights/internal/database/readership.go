@@ -4,11 +4,11 @@ import (
 	"context"
 	"database/sql"
 
-	"github.com/scaledbydesign/insights/feeds"
+	"github.com/scaledbydesign/insights/feeds/readership"
 )
 
-// SaveReadership implements feeds.ReadershipStore.
-func (db *DB) SaveReadership(ctx context.Context, counts []feeds.ReaderCount, oldest feeds.Day) error {
+// SaveReadership implements readership.Store.
+func (db *DB) SaveReadership(ctx context.Context, counts []readership.Count, oldest readership.Day) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
 		save, err := tx.PrepareContext(ctx, `INSERT INTO readership (day, document, source, readers) VALUES (?1, ?2, ?3, ?4)
 			ON CONFLICT (day, document, source) DO UPDATE SET readers = excluded.readers WHERE excluded.readers > readership.readers`)
@@ -27,10 +27,10 @@ func (db *DB) SaveReadership(ctx context.Context, counts []feeds.ReaderCount, ol
 }
 
 // Readership returns what was counted on a day and since, in no order.
-func (db *DB) Readership(ctx context.Context, since feeds.Day) ([]feeds.ReaderCount, error) {
-	var counts []feeds.ReaderCount
+func (db *DB) Readership(ctx context.Context, since readership.Day) ([]readership.Count, error) {
+	var counts []readership.Count
 	err := each(ctx, db.reader, func(rows *sql.Rows) error {
-		var c feeds.ReaderCount
+		var c readership.Count
 		err := rows.Scan(&c.Day, &c.Document, &c.Source, &c.Readers)
 		counts = append(counts, c)
 		return err

@@ -14,7 +14,7 @@ import (
 
 	"github.com/scaledbydesign/insights/cmd/insights/internal/database"
 	"github.com/scaledbydesign/insights/cmd/insights/internal/database/databasetest"
-	"github.com/scaledbydesign/insights/feeds"
+	"github.com/scaledbydesign/insights/feeds/readership"
 )
 
 const (
@@ -22,15 +22,15 @@ const (
 	feedly = "Feedly/1.0 (+http://www.feedly.com/fetcher.html; 15 subscribers; like FeedFetcher-Google)"
 )
 
-func seen(readership *feeds.Readership, userAgents ...string) {
+func seen(counter *readership.Counter, userAgents ...string) {
 	for _, agent := range userAgents {
-		readership.Seen(allRSS, agent, netip.MustParseAddr("203.0.113.77"))
+		counter.Seen(allRSS, agent, netip.MustParseAddr("203.0.113.77"))
 	}
 }
 
-func flush(t *testing.T, readership *feeds.Readership) {
+func flush(t *testing.T, counter *readership.Counter) {
 	t.Helper()
-	if err := readership.Flush(t.Context()); err != nil {
+	if err := counter.Flush(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -38,18 +38,18 @@ func flush(t *testing.T, readership *feeds.Readership) {
 // estimate is what staff are shown of all.rss.
 func estimate(t *testing.T, db *database.DB) (announced, others int) {
 	t.Helper()
-	counts, err := db.Readership(t.Context(), feeds.Today()-feeds.WindowDays+1)
+	counts, err := db.Readership(t.Context(), readership.Today()-readership.WindowDays+1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := feeds.EstimateReaders(counts)[allRSS]
+	e := readership.Estimates(counts)[allRSS]
 	return e.Announced, e.Others
 }
 
 func wantEstimate(t *testing.T, db *database.DB, announced, others int) {
 	t.Helper()
 	if a, o := estimate(t, db); a != announced || o != others {
-		t.Errorf("%s: %d announced and %d others; want %d and %d", feeds.Today(), a, o, announced, others)
+		t.Errorf("%s: %d announced and %d others; want %d and %d", readership.Today(), a, o, announced, others)
 	}
 }
 
@@ -57,31 +57,31 @@ func TestReadersFromDayToDay(t *testing.T) {
 	databasetest.OnEach(t, func(t *testing.T, url string) {
 		synctest.Test(t, func(t *testing.T) { // it begins at midnight
 			db := openURL(t, url)
-			readership := &feeds.Readership{Store: db}
+			counter := &readership.Counter{Store: db}
 			wantEstimate(t, db, 0, 0)
 
-			seen(readership, feedly, "a", "b", "c")
-			flush(t, readership)
+			seen(counter, feedly, "a", "b", "c")
+			flush(t, counter)
 			wantEstimate(t, db, 15, 3)
 
 			// What was counted in a day's last minute is not lost with the day, and a
 			// new day does not begin at nothing.
 			time.Sleep(24*time.Hour - time.Second)
-			seen(readership, "d")
+			seen(counter, "d")
 			time.Sleep(time.Second)
-			seen(readership, "a", "e")
-			flush(t, readership)
+			seen(counter, "a", "e")
+			flush(t, counter)
 			wantEstimate(t, db, 15, 4)
-			counts, err := db.Readership(t.Context(), feeds.Today())
-			want := []feeds.ReaderCount{{Day: feeds.Today(), Document: allRSS, Source: feeds.Others, Readers: 2}}
+			counts, err := db.Readership(t.Context(), readership.Today())
+			want := []readership.Count{{Day: readership.Today(), Document: allRSS, Source: readership.Others, Readers: 2}}
 			if diff := cmp.Diff(want, counts); diff != "" || err != nil {
 				t.Errorf("of the second day (-want +got):\n%s%v", diff, err)
 			}
 
 			// The second day had two, and so has the third: the first is too far back.
 			time.Sleep(24 * time.Hour)
-			seen(readership, "a", "b")
-			flush(t, readership)
+			seen(counter, "a", "b")
+			flush(t, counter)
 			wantEstimate(t, db, 15, 2)
 
 			// Who has not asked for a week does not count any more.
@@ -93,9 +93,9 @@ func TestReadersFromDayToDay(t *testing.T) {
 			wantEstimate(t, db, 0, 0)
 
 			// Nor is it kept for ever.
-			time.Sleep(feeds.KeptDays * 24 * time.Hour)
-			seen(readership, "a")
-			flush(t, readership)
+			time.Sleep(readership.KeptDays * 24 * time.Hour)
+			seen(counter, "a")
+			flush(t, counter)
 			if counts, err = db.Readership(t.Context(), 0); len(counts) != 1 || err != nil {
 				t.Errorf("%v, %v", counts, err)
 			}
@@ -106,12 +106,12 @@ func TestReadersFromDayToDay(t *testing.T) {
 func TestReadersAfterARestartAreNotFewer(t *testing.T) {
 	databasetest.OnEach(t, func(t *testing.T, url string) {
 		db := openURL(t, url)
-		before := &feeds.Readership{Store: db}
+		before := &readership.Counter{Store: db}
 		seen(before, feedly, "a", "b", "c")
 		flush(t, before)
 
 		db = openURL(t, url)
-		after := &feeds.Readership{Store: db}
+		after := &readership.Counter{Store: db}
 		seen(after, "a", "Feedly/1.0 (2 subscribers)")
 		flush(t, after)
 		wantEstimate(t, db, 15, 3)
@@ -125,15 +125,15 @@ func TestRunStoresEveryMinuteAndAtTheEnd(t *testing.T) {
 	databasetest.OnEach(t, func(t *testing.T, url string) {
 		synctest.Test(t, func(t *testing.T) {
 			db := openURL(t, url)
-			readership := &feeds.Readership{Store: db}
+			counter := &readership.Counter{Store: db}
 			ctx, stop := context.WithCancel(t.Context())
 			ended := make(chan error)
-			go func() { ended <- readership.Run(ctx) }()
-			seen(readership, "a")
+			go func() { ended <- counter.Run(ctx) }()
+			seen(counter, "a")
 			time.Sleep(time.Minute + time.Second)
 			synctest.Wait()
 			wantEstimate(t, db, 0, 1)
-			seen(readership, "b")
+			seen(counter, "b")
 			stop()
 			if err := <-ended; err != nil {
 				t.Error(err)
@@ -146,9 +146,9 @@ func TestRunStoresEveryMinuteAndAtTheEnd(t *testing.T) {
 func TestNoAddressOfAReaderIsKept(t *testing.T) {
 	dir := t.TempDir()
 	db := openAt(t, filepath.Join(dir, "test.db"))
-	readership := &feeds.Readership{Store: db}
-	seen(readership, "Secretive/7.3 (Linux)", "Feedbin feed-id:8675309 - 10 subscribers")
-	flush(t, readership)
+	counter := &readership.Counter{Store: db}
+	seen(counter, "Secretive/7.3 (Linux)", "Feedbin feed-id:8675309 - 10 subscribers")
+	flush(t, counter)
 	wantEstimate(t, db, 10, 1)
 	files, err := filepath.Glob(filepath.Join(dir, "*"))
 	if err != nil || len(files) < 2 {

@@ -8,7 +8,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/scaledbydesign/insights/feeds"
+	"github.com/scaledbydesign/insights/feeds/readership"
 	"github.com/scaledbydesign/insights/newsletter"
 	"github.com/scaledbydesign/insights/subscribers"
 )
@@ -29,7 +29,7 @@ type Figures struct {
 	Due         time.Time // since when the email that is most overdue waits; zero = none does
 	Subscribers map[subscribers.Status]int
 	Bounces     map[string]int // by class
-	Readers     map[string]feeds.Readers
+	Readers     map[string]readership.Estimate
 	Held        bool
 	Troubled    int             // workers
 	Paused      int             // digests

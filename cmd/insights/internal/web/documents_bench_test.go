@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"github.com/scaledbydesign/insights/cmd/insights/internal/web"
-	"github.com/scaledbydesign/insights/feeds"
+	"github.com/scaledbydesign/insights/feeds/readership"
 )
 
 // BenchmarkDocument compares what an answer of the site costs with what the same
@@ -58,7 +58,7 @@ func TestDocumentAllocatesNothingOfItsOwn(t *testing.T) {
 // nothing is seen of a document that went well, is left out.
 func asServed(c *web.Config) {
 	c.Log = nil
-	c.Readers = new(feeds.Readership)
+	c.Readers = new(readership.Counter)
 	c.Observe = func(string, int, time.Duration) {}
 }
 

@@ -11,13 +11,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/scaledbydesign/insights/cmd/insights/internal/web"
-	"github.com/scaledbydesign/insights/feeds"
+	"github.com/scaledbydesign/insights/feeds/readership"
 )
 
 // counted takes what was counted.
 type counted map[string]int
 
-func (c counted) SaveReadership(_ context.Context, counts []feeds.ReaderCount, _ feeds.Day) error {
+func (c counted) SaveReadership(_ context.Context, counts []readership.Count, _ readership.Day) error {
 	for _, n := range counts {
 		c[n.Document+" "+n.Source] = n.Readers
 	}
@@ -26,7 +26,7 @@ func (c counted) SaveReadership(_ context.Context, counts []feeds.ReaderCount, _
 
 func TestReadersOfDocumentsAreCounted(t *testing.T) {
 	got := make(counted)
-	readers := &feeds.Readership{Store: got}
+	readers := &readership.Counter{Store: got}
 	f := newFixture(t, long(), func(c *web.Config) {
 		c.Readers = readers
 		c.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/scaledbydesign/insights/content"
 	"github.com/scaledbydesign/insights/feeds"
+	"github.com/scaledbydesign/insights/feeds/readership"
 	"github.com/scaledbydesign/insights/newsletter"
 	"github.com/scaledbydesign/insights/subscribers"
 	"github.com/scaledbydesign/insights/templates"
@@ -39,7 +40,7 @@ type Config struct {
 	Hub      Hub                   // nil: there is none here
 	Reports  Reports               // takes what a relay posts; nil: nothing does
 
-	Readers *feeds.Readership // counts who follows which feed; nil: nobody does
+	Readers *readership.Counter // counts who follows which feed; nil: nobody does
 	// Observe is told of each answer by its route, such as "GET /feeds/{document}",
 	// or "" when it was refused before one was found. It must be quick. May be nil.
 	Observe func(route string, status int, took time.Duration)

@@ -15,24 +15,24 @@ import (
 // itself makes a larger document.
 const MaxSize = 250_000
 
-// spanLimit bounds a span, in bytes of Markdown. Documents are about half as large
-// again, so a head keeps two thirds of what it may hold when a span leaves it
-// for the archives.
-const spanLimit = 50_000
+// pageLimit bounds an archive page, in bytes of Markdown. Documents are about half as large
+// again, so a head keeps two thirds of what it may hold when a page leaves it for
+// the archives.
+const pageLimit = 50_000
 
-// span is a run of insights that come into an archive together: those of one month,
+// archivePage holds the insights that come into an archive together: those of one month,
 // or a part of them.
-type span struct {
+type archivePage struct {
 	name     string             // "2026-03", or "2026-03-2" of the month's second part
 	insights []*content.Insight // newest first
 }
 
-// divide cuts a feed, newest insight first, into spans, newest span first. The
+// archivePages divides a feed, newest insight first, into pages, newest page first. The
 // parts of a month are filled from its oldest insight on, so that what is full
 // stays as it is when insights are added. It looks at nothing but the insights:
 // all machines and all formats divide alike.
-func divide(insights []*content.Insight) []span {
-	var spans []span
+func archivePages(insights []*content.Insight) []archivePage {
+	var pages []archivePage
 	month, part, size := "", 0, 0
 	for _, in := range slices.Backward(insights) {
 		cost := in.Size() + 1000 // names, dates and addresses
@@ -40,20 +40,20 @@ func divide(insights []*content.Insight) []span {
 		switch {
 		case this != month:
 			month, part, size = this, 1, 0
-			spans = append(spans, span{name: month})
-		case size+cost > spanLimit:
+			pages = append(pages, archivePage{name: month})
+		case size+cost > pageLimit:
 			part, size = part+1, 0
-			spans = append(spans, span{name: month + "-" + strconv.Itoa(part)})
+			pages = append(pages, archivePage{name: month + "-" + strconv.Itoa(part)})
 		}
 		size += cost
-		last := &spans[len(spans)-1]
+		last := &pages[len(pages)-1]
 		last.insights = append(last.insights, in)
 	}
-	for _, s := range spans {
+	for _, s := range pages {
 		slices.Reverse(s.insights)
 	}
-	slices.Reverse(spans)
-	return spans
+	slices.Reverse(pages)
+	return pages
 }
 
 // selection is a feed without its entries, and the insights they are made of.
@@ -62,53 +62,53 @@ type selection struct {
 	insights []*content.Insight // newest first
 }
 
-// division is a feed, divided into its head document and archives (RFC 5005). They
+// pagedFeed is a feed, divided into its head document and archives (RFC 5005). They
 // don't overlap: whoever follows the links sees each insight once.
-type division struct {
+type pagedFeed struct {
 	feed     Feed // without entries
 	entries  *entries
 	head     []*content.Insight
-	archives []span // newest first
-	version  string // stands for the head document's bytes
+	archives []archivePage // newest first
+	version  string        // stands for the head document's bytes
 
 	documents []*Document // the head documents, in the order of Formats
 }
 
-// divide divides a feed: its head takes the newest spans that fit, and at least one
-// insight. A newest span that does not fit, of articles full of tables or code, is
+// paginate divides a feed: its head takes the newest pages that fit, and at least one
+// insight. A newest page that does not fit, of articles full of tables or code, is
 // shared: until newer insights begin another, its older part is an archive that
 // still grows.
-func (s *Set) divide(of selection) (*division, error) {
-	d := &division{feed: of.feed, entries: s.entries}
+func (s *Set) paginate(of selection) (*pagedFeed, error) {
+	d := &pagedFeed{feed: of.feed, entries: s.entries}
 	d.feed.Total = len(of.insights)
-	spans := divide(of.insights)
-	divided, whole, err := s.entries.headRooms(of.feed)
+	pages := archivePages(of.insights)
+	divided, whole, err := s.entries.headBudgets(of.feed)
 	if err != nil {
 		return nil, err
 	}
-	for i, span := range spans {
+	for i, page := range pages {
 		fitting := 0
-		for n, in := range span.insights {
+		for n, in := range page.insights {
 			sizes, err := s.entries.get(in).sizes()
 			if err != nil {
 				return nil, err
 			}
 			divided.take(sizes)
 			whole.take(sizes)
-			last := i == len(spans)-1 && n == len(span.insights)-1
+			last := i == len(pages)-1 && n == len(page.insights)-1
 			if !divided.left() && !(last && whole.left()) {
 				break
 			}
 			fitting++
 		}
-		if fitting == len(span.insights) {
-			d.head = append(d.head, span.insights...)
+		if fitting == len(page.insights) {
+			d.head = append(d.head, page.insights...)
 			continue
 		}
-		d.archives = slices.Clone(spans[i:])
+		d.archives = slices.Clone(pages[i:])
 		if i == 0 {
 			fitting = max(fitting, 1)
-			d.head, d.archives[0].insights = span.insights[:fitting], span.insights[fitting:]
+			d.head, d.archives[0].insights = page.insights[:fitting], page.insights[fitting:]
 			if len(d.archives[0].insights) == 0 {
 				d.archives = d.archives[1:]
 			}
@@ -120,7 +120,7 @@ func (s *Set) divide(of selection) (*division, error) {
 }
 
 // headFeed returns the feed of the head document.
-func (d *division) headFeed() Feed {
+func (d *pagedFeed) headFeed() Feed {
 	f := d.feed
 	f.Complete = len(d.archives) == 0
 	if !f.Complete {
@@ -131,7 +131,7 @@ func (d *division) headFeed() Feed {
 }
 
 // archiveFeed returns the feed of the i-th archive document, the newest being 0.
-func (d *division) archiveFeed(i int) Feed {
+func (d *pagedFeed) archiveFeed(i int) Feed {
 	f := d.feed
 	f.Archive = d.archives[i].name
 	if i+1 < len(d.archives) {
@@ -142,7 +142,7 @@ func (d *division) archiveFeed(i int) Feed {
 }
 
 // sum stands for the bytes of the head document.
-func (d *division) sum() string {
+func (d *pagedFeed) sum() string {
 	previous := ""
 	if len(d.archives) > 0 {
 		previous = d.archives[0].name
@@ -165,11 +165,11 @@ func (es *entries) sum(f Feed, previous string, insights []*content.Insight) str
 type sizes [3]int
 
 // room is what a document can still take.
-type room sizes
+type budget sizes
 
 // headRooms returns the room for entries in a head document that has archives, and
 // in one that is complete.
-func (es *entries) headRooms(f Feed) (divided, whole room, err error) {
+func (es *entries) headBudgets(f Feed) (divided, whole budget, err error) {
 	// What a list of entries takes apart from them is seen in one that has an entry.
 	f.Entries = []Entry{placeholder}
 	alone, err := es.cost(placeholder)
@@ -177,7 +177,7 @@ func (es *entries) headRooms(f Feed) (divided, whole room, err error) {
 		return divided, whole, err
 	}
 	for _, of := range []struct {
-		room     *room
+		room     *budget
 		previous string
 		complete bool
 	}{{&divided, "0000-00-00000", false}, {&whole, "", true}} { // as long as any name
@@ -193,13 +193,13 @@ func (es *entries) headRooms(f Feed) (divided, whole room, err error) {
 	return divided, whole, nil
 }
 
-func (r *room) take(of sizes) {
+func (r *budget) take(of sizes) {
 	for i := range r {
 		r[i] -= of[i]
 	}
 }
 
-func (r room) left() bool { return slices.Min(r[:]) >= 0 }
+func (r budget) left() bool { return slices.Min(r[:]) >= 0 }
 
 // measure returns the length of a feed's documents.
 func measure(f Feed) (sizes, error) {

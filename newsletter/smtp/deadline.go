@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// patience bounds each step of one transaction in time and ends the transaction
+// deadline bounds each step of one transaction in time and ends the transaction
 // with its context. Once the final dot is out, the end of the context does not
 // end the wait for the answer: it shortens it to the grace.
-type patience struct {
+type deadline struct {
 	conn  net.Conn
 	grace time.Duration
 	stop  func() bool
@@ -22,14 +22,14 @@ type patience struct {
 	settled bool      // the transaction is over; the connection is another's
 }
 
-func newPatience(ctx context.Context, conn net.Conn, grace time.Duration) *patience {
-	p := &patience{conn: conn, grace: grace, ended: ctx.Err()}
+func newDeadline(ctx context.Context, conn net.Conn, grace time.Duration) *deadline {
+	p := &deadline{conn: conn, grace: grace, ended: ctx.Err()}
 	p.stop = context.AfterFunc(ctx, func() { p.end(context.Cause(ctx)) })
 	return p
 }
 
 // allow lets the next step take d. It fails when the context has ended.
-func (p *patience) allow(d time.Duration) error {
+func (p *deadline) allow(d time.Duration) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.ended != nil {
@@ -39,7 +39,7 @@ func (p *patience) allow(d time.Duration) error {
 }
 
 // allowAnswer lets the answer to the final dot take d.
-func (p *patience) allowAnswer(d time.Duration) error {
+func (p *deadline) allowAnswer(d time.Duration) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.dotOut = true
@@ -50,12 +50,12 @@ func (p *patience) allowAnswer(d time.Duration) error {
 }
 
 // wait sets the deadline; p.mu is held.
-func (p *patience) wait(d time.Duration) error {
+func (p *deadline) wait(d time.Duration) error {
 	p.until = time.Now().Add(d)
 	return p.conn.SetDeadline(p.until)
 }
 
-func (p *patience) end(cause error) {
+func (p *deadline) end(cause error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
@@ -72,14 +72,14 @@ func (p *patience) end(cause error) {
 }
 
 // cause is why the context ended, or nil.
-func (p *patience) cause() error {
+func (p *deadline) cause() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.ended
 }
 
 // settle ends the watch over the context.
-func (p *patience) settle() {
+func (p *deadline) settle() {
 	p.stop()
 	p.mu.Lock()
 	p.settled = true

@@ -1,8 +1,8 @@
-package feeds
+package readership
 
-// ParseAnnouncement lets a test read a User-Agent alone.
-func ParseAnnouncement(userAgent string) (service, id string, readers int, ok bool) {
-	a, ok := parseAnnouncement(userAgent)
+// ParseUserAgent lets a test read a User-Agent alone.
+func ParseUserAgent(userAgent string) (service, id string, readers int, ok bool) {
+	a, ok := parseUserAgent(userAgent)
 	return a.service, a.id, a.readers, ok
 }
 

@@ -1,18 +1,18 @@
-package feeds
+package readership
 
 import (
 	"slices"
 	"strings"
 )
 
-// announcement is what an aggregator says of itself in its User-Agent. There is no
+// aggregator is what one says of itself in its User-Agent. There is no
 // standard for it; what they have in common is a number and the word subscribers:
 //
 //	Feedly/1.0 (+http://www.feedly.com/fetcher.html; 15 subscribers; like FeedFetcher-Google)
 //	Mozilla/5.0 (compatible; theoldreader.com; 2 subscribers; feed-id=0719795c4d27)
 //	Feedbin feed-id:1373711 - 142 subscribers
 //	NewsBlur Feed Fetcher - 5 subscribers - https://www.newsblur.com/site/123/example (…)
-type announcement struct {
+type aggregator struct {
 	service string // a name of few bytes, without digits at its start
 	id      string // under which it keeps the document; "" = none is said
 	readers int    // maxAnnounced+1 stands for all that is more
@@ -22,11 +22,11 @@ type announcement struct {
 // like to announce a quarter of a million readers or a million.
 const maxAnnounced = 100_000
 
-// parseAnnouncement reads a User-Agent. It allocates nothing: the texts are parts
+// parseUserAgent reads a User-Agent. It allocates nothing: the texts are parts
 // of it.
-func parseAnnouncement(userAgent string) (a announcement, ok bool) {
+func parseUserAgent(userAgent string) (a aggregator, ok bool) {
 	if a.readers, ok = announcedReaders(userAgent); !ok {
-		return announcement{}, false
+		return aggregator{}, false
 	}
 	a.service = serviceName(userAgent)
 	a.id = feedID(userAgent)

@@ -1,14 +1,14 @@
-package feeds_test
+package readership_test
 
 import (
 	"strings"
 	"testing"
 
-	"github.com/scaledbydesign/insights/feeds"
+	"github.com/scaledbydesign/insights/feeds/readership"
 )
 
 func TestAggregatorsAnnounceTheirReaders(t *testing.T) {
-	const tooMany = feeds.MaxAnnounced + 1
+	const tooMany = readership.MaxAnnounced + 1
 	for _, test := range []struct {
 		userAgent, service, id string
 		readers                int
@@ -50,7 +50,7 @@ func TestAggregatorsAnnounceTheirReaders(t *testing.T) {
 		{"joe@example.com 5 subscribers", "joe", "", 5},
 		{strings.Repeat("x", 100) + "/1.0 (5 subscribers; feed-id=" + strings.Repeat("y", 100) + ")", strings.Repeat("x", 40), strings.Repeat("y", 64), 5},
 	} {
-		service, id, readers, ok := feeds.ParseAnnouncement(test.userAgent)
+		service, id, readers, ok := readership.ParseUserAgent(test.userAgent)
 		if !ok || service != test.service || id != test.id || readers != test.readers {
 			t.Errorf("%s\nis %q %q with %d readers, %v; want %q %q with %d", test.userAgent, service, id, readers, ok, test.service, test.id, test.readers)
 		}
@@ -68,30 +68,30 @@ func TestOthersAnnounceNothing(t *testing.T) {
 		"SomeReader/2.1 (subscribers: many)",
 		"ubscriber", "ubscribers 5", "subscriber", "subscribers:", ", subscribers",
 	} {
-		if service, _, readers, ok := feeds.ParseAnnouncement(userAgent); ok {
+		if service, _, readers, ok := readership.ParseUserAgent(userAgent); ok {
 			t.Errorf("%s: %q announces %d", userAgent, service, readers)
 		}
 	}
 }
 
-func FuzzParseAnnouncement(f *testing.F) {
+func FuzzParseUserAgent(f *testing.F) {
 	f.Add("Feedbin feed-id:1373711 - 142 subscribers")
 	f.Add("Mozilla/5.0 (compatible; theoldreader.com; 2 subscribers; feed-id=0719795c4d27)")
 	f.Add("NewsBlur Feed Fetcher - 5 subscribers - https://www.newsblur.com/site/123/example")
 	f.Add("PlainFeeder v0.0.1 (Subscriber Count: 45)")
 	f.Add("a v1 subscribers=9,9")
 	f.Fuzz(func(t *testing.T, userAgent string) {
-		service, id, readers, ok := feeds.ParseAnnouncement(userAgent)
+		service, id, readers, ok := readership.ParseUserAgent(userAgent)
 		if !ok {
 			return
 		}
-		if readers < 0 || readers > feeds.MaxAnnounced+1 {
+		if readers < 0 || readers > readership.MaxAnnounced+1 {
 			t.Errorf("%d readers", readers)
 		}
-		if service == "" || len(service) > feeds.MaxServiceName || service == feeds.Others || strings.Trim(service, letters+"0123456789.-_ ") != "" || !strings.Contains(letters, service[:1]) {
+		if service == "" || len(service) > readership.MaxServiceName || service == readership.Others || strings.Trim(service, letters+"0123456789.-_ ") != "" || !strings.Contains(letters, service[:1]) {
 			t.Errorf("service %q", service)
 		}
-		if len(id) > feeds.MaxFeedID || strings.Trim(id, letters+"0123456789.-_") != "" {
+		if len(id) > readership.MaxFeedID || strings.Trim(id, letters+"0123456789.-_") != "" {
 			t.Errorf("id %q", id)
 		}
 	})

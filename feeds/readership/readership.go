@@ -1,4 +1,6 @@
-package feeds
+// Package readership estimates how many people follow each feed document, from the
+// requests for it.
+package readership
 
 import (
 	"cmp"
@@ -11,7 +13,7 @@ import (
 	"time"
 )
 
-// Readership counts who follows which feed document, from the requests for it. A
+// Counter counts who follows which feed document, from the requests for it. A
 // subscription is to one document, so documents are what is counted, each format
 // of a feed by itself: whoever follows two counts in both.
 //
@@ -25,26 +27,26 @@ import (
 // at midnight UTC; what remains is one number for each day, document and source.
 //
 // The zero value with a Store is ready. Methods are safe for concurrent use.
-type Readership struct {
-	Store ReadershipStore
+type Counter struct {
+	Store Store
 	Log   *slog.Logger // nil: silent
 
-	today atomic.Pointer[tally]
+	today atomic.Pointer[dayCounter]
 
 	mu     sync.Mutex
-	closed []ReaderCount // of days that are over, until they are stored
+	closed []Count // of days that are over, until they are stored
 }
 
-// ReadershipStore keeps what was counted.
-type ReadershipStore interface {
+// Store keeps what was counted.
+type Store interface {
 	// SaveReadership keeps counts, all or none. A count that is kept for the same
 	// day, document and source is only ever raised: after a restart counting begins
 	// anew. Days before oldest are forgotten.
-	SaveReadership(ctx context.Context, counts []ReaderCount, oldest Day) error
+	SaveReadership(ctx context.Context, counts []Count, oldest Day) error
 }
 
-// ReaderCount is how many readers of a document one source stood for on a day.
-type ReaderCount struct {
+// Count is how many readers of a document one source stood for on a day.
+type Count struct {
 	Day      Day
 	Document string // its path, "/feeds/all.rss"
 	Source   string // an aggregator's name, or Others
@@ -66,7 +68,7 @@ const (
 
 // Run stores what was counted every minute, and once more when ctx is done. It
 // returns nil: a count that can't be stored now is stored later.
-func (r *Readership) Run(ctx context.Context) error {
+func (r *Counter) Run(ctx context.Context) error {
 	ticker := time.NewTicker(flushEvery)
 	defer ticker.Stop()
 	for {
@@ -82,7 +84,7 @@ func (r *Readership) Run(ctx context.Context) error {
 	}
 }
 
-func (r *Readership) flush(ctx context.Context) {
+func (r *Counter) flush(ctx context.Context) {
 	if err := r.Flush(ctx); err != nil && !errors.Is(err, context.Canceled) && r.Log != nil {
 		r.Log.WarnContext(ctx, "readers of feeds are not stored yet", "error", err)
 	}
@@ -90,8 +92,8 @@ func (r *Readership) flush(ctx context.Context) {
 
 // Flush stores what was counted since the last time. After an error it can be
 // called again; nothing is lost.
-func (r *Readership) Flush(ctx context.Context) error {
-	t := r.tally() // a day without requests ends too
+func (r *Counter) Flush(ctx context.Context) error {
+	t := r.day() // a day without requests ends too
 	r.mu.Lock()
 	closed := r.closed
 	r.closed = nil
@@ -110,8 +112,8 @@ func (r *Readership) Flush(ctx context.Context) error {
 	return err
 }
 
-// tally returns today's, and closes yesterday's when the day is new.
-func (r *Readership) tally() *tally {
+// day returns today's, and closes yesterday's when the day is new.
+func (r *Counter) day() *dayCounter {
 	day := Today()
 	if t := r.today.Load(); t != nil && t.day == day {
 		return t
@@ -125,15 +127,15 @@ func (r *Readership) tally() *tally {
 	if old != nil {
 		counts, _ := old.counts()
 		// A store that has failed for a week will not be missed for what was before.
-		r.closed = slices.DeleteFunc(append(r.closed, counts...), func(c ReaderCount) bool { return c.Day <= day-WindowDays })
+		r.closed = slices.DeleteFunc(append(r.closed, counts...), func(c Count) bool { return c.Day <= day-WindowDays })
 	}
-	t := newTally(day)
+	t := newDayCounter(day)
 	r.today.Store(t)
 	return t
 }
 
-// Readers is the estimate of how many people follow a document.
-type Readers struct {
+// Estimate is the estimate of how many people follow a document.
+type Estimate struct {
 	Announced int       // by aggregators
 	Others    int       // distinct other clients
 	Services  []Service // the aggregators, most readers first
@@ -147,29 +149,29 @@ type Service struct {
 }
 
 // Total returns all readers.
-func (r Readers) Total() int { return r.Announced + r.Others }
+func (r Estimate) Total() int { return r.Announced + r.Others }
 
 // WindowDays is how many days back a source counts that has not asked since: some
 // ask once a week for what seldom changes.
 const WindowDays = 7
 
-// EstimateReaders makes the estimate for each document from the counts of the last
+// Estimates makes the estimate for each document from the counts of the last
 // WindowDays days, in any order. Of each source the larger of its two newest
 // days counts: the newest may have just begun.
-func EstimateReaders(counts []ReaderCount) map[string]Readers {
+func Estimates(counts []Count) map[string]Estimate {
 	type source struct{ document, name string }
-	newest := make(map[source][]ReaderCount) // two at most
-	sorted := slices.SortedFunc(slices.Values(counts), func(a, b ReaderCount) int { return cmp.Compare(b.Day, a.Day) })
+	newest := make(map[source][]Count) // two at most
+	sorted := slices.SortedFunc(slices.Values(counts), func(a, b Count) int { return cmp.Compare(b.Day, a.Day) })
 	for _, c := range sorted {
 		if key := (source{c.Document, c.Source}); len(newest[key]) < 2 {
 			newest[key] = append(newest[key], c)
 		}
 	}
-	estimates := make(map[string]Readers)
+	estimates := make(map[string]Estimate)
 	for key, days := range newest {
 		e := estimates[key.document]
 		e.Day = max(e.Day, days[0].Day)
-		n := slices.MaxFunc(days, func(a, b ReaderCount) int { return cmp.Compare(a.Readers, b.Readers) }).Readers
+		n := slices.MaxFunc(days, func(a, b Count) int { return cmp.Compare(a.Readers, b.Readers) }).Readers
 		if key.name == Others {
 			e.Others = n
 		} else {

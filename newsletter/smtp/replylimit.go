@@ -13,14 +13,14 @@ const maxReply = 64 << 10
 
 var errLongReply = errors.New("the mail server's reply does not end within 64 KB")
 
-// boundedConn ends the reading of a reply that is too long, whoever reads it:
+// limitedConn ends the reading of a reply that is too long, whoever reads it:
 // textproto would gather an endless one in memory.
-type boundedConn struct {
+type limitedConn struct {
 	net.Conn
 	heard atomic.Int64 // since something was written
 }
 
-func (c *boundedConn) Read(into []byte) (int, error) {
+func (c *limitedConn) Read(into []byte) (int, error) {
 	if c.heard.Load() >= maxReply {
 		return 0, errLongReply
 	}
@@ -29,7 +29,7 @@ func (c *boundedConn) Read(into []byte) (int, error) {
 	return n, err
 }
 
-func (c *boundedConn) Write(octets []byte) (int, error) {
+func (c *limitedConn) Write(octets []byte) (int, error) {
 	c.heard.Store(0)
 	return c.Conn.Write(octets)
 }

@@ -1,4 +1,4 @@
-package feeds_test
+package readership_test
 
 import (
 	"context"
@@ -12,7 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/scaledbydesign/insights/feeds"
+	"github.com/scaledbydesign/insights/feeds/readership"
 )
 
 // saved is a store that only takes: what was counted is seen in it. How the real
@@ -23,7 +23,7 @@ type saved struct {
 	err    error
 }
 
-func (s *saved) SaveReadership(_ context.Context, counts []feeds.ReaderCount, _ feeds.Day) error {
+func (s *saved) SaveReadership(_ context.Context, counts []readership.Count, _ readership.Day) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.err != nil {
@@ -43,34 +43,34 @@ const (
 	app = "NetNewsWire (RSS Reader; https://netnewswire.com/)"
 )
 
-func wantCounted(t *testing.T, readership *feeds.Readership, want map[string]int) {
+func wantCounted(t *testing.T, counter *readership.Counter, want map[string]int) {
 	t.Helper()
-	if err := readership.Flush(t.Context()); err != nil {
+	if err := counter.Flush(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(want, readership.Store.(*saved).counts); diff != "" {
+	if diff := cmp.Diff(want, counter.Store.(*saved).counts); diff != "" {
 		t.Errorf("counted (-want +got):\n%s", diff)
 	}
 }
 
 func TestOneClientIsOneReader(t *testing.T) {
-	readership := &feeds.Readership{Store: &saved{}}
+	counter := &readership.Counter{Store: &saved{}}
 	for range 3 {
-		readership.Seen(all, app, home)
-		readership.Seen(all, app, netip.MustParseAddr("::ffff:192.0.2.1")) // the same
-		readership.Seen(all, "newsboat/2.21.0 (Linux x86_64)", home)
-		readership.Seen(all, app, netip.MustParseAddr("192.0.2.2"))
-		readership.Seen(all, app, netip.MustParseAddr("2001:db8:1:2::3"))
-		readership.Seen(all, app, netip.MustParseAddr("2001:db8:1:2:aaaa::4")) // the same household
-		readership.Seen(all, app, netip.MustParseAddr("2001:db8:1:3::3"))
-		readership.Seen(all, "", netip.Addr{}) // over a Unix socket
-		readership.Seen("/feeds/all.atom", app, home)
+		counter.Seen(all, app, home)
+		counter.Seen(all, app, netip.MustParseAddr("::ffff:192.0.2.1")) // the same
+		counter.Seen(all, "newsboat/2.21.0 (Linux x86_64)", home)
+		counter.Seen(all, app, netip.MustParseAddr("192.0.2.2"))
+		counter.Seen(all, app, netip.MustParseAddr("2001:db8:1:2::3"))
+		counter.Seen(all, app, netip.MustParseAddr("2001:db8:1:2:aaaa::4")) // the same household
+		counter.Seen(all, app, netip.MustParseAddr("2001:db8:1:3::3"))
+		counter.Seen(all, "", netip.Addr{}) // over a Unix socket
+		counter.Seen("/feeds/all.atom", app, home)
 	}
-	wantCounted(t, readership, map[string]int{"/feeds/all.rss others": 6, "/feeds/all.atom others": 1})
+	wantCounted(t, counter, map[string]int{"/feeds/all.rss others": 6, "/feeds/all.atom others": 1})
 }
 
 func TestAnnouncementsCountOncePerSubscription(t *testing.T) {
-	readership := &feeds.Readership{Store: &saved{}}
+	counter := &readership.Counter{Store: &saved{}}
 	for i, agent := range []string{
 		"Feedly/1.0 (+http://www.feedly.com/fetcher.html; 15 subscribers; like FeedFetcher-Google)",
 		"Feedly/1.0 (+http://www.feedly.com/fetcher.html; 14 subscribers; like FeedFetcher-Google)", // another of its machines
@@ -80,15 +80,15 @@ func TestAnnouncementsCountOncePerSubscription(t *testing.T) {
 		"NewsBlur Feed Fetcher - 1000000 subscribers",
 		"Inoreader/1.0 (0 subscribers)",
 	} {
-		readership.Seen(all, agent, netip.AddrFrom4([4]byte{192, 0, 2, byte(i)}))
+		counter.Seen(all, agent, netip.AddrFrom4([4]byte{192, 0, 2, byte(i)}))
 	}
-	readership.Seen("/feeds/all.json", "Feedbin feed-id:3 - 5 subscribers", home)
-	wantCounted(t, readership, map[string]int{"/feeds/all.rss Feedly": 15, "/feeds/all.rss Feedbin": 121, "/feeds/all.json Feedbin": 5})
+	counter.Seen("/feeds/all.json", "Feedbin feed-id:3 - 5 subscribers", home)
+	wantCounted(t, counter, map[string]int{"/feeds/all.rss Feedly": 15, "/feeds/all.rss Feedbin": 121, "/feeds/all.json Feedbin": 5})
 }
 
 func TestRobotsAreNoReaders(t *testing.T) {
 	store := &saved{}
-	readership := &feeds.Readership{Store: store}
+	counter := &readership.Counter{Store: store}
 	for _, agent := range []string{
 		"Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
 		"Mozilla/5.0+(compatible; UptimeRobot/2.0; http://www.uptimerobot.com/)",
@@ -97,28 +97,28 @@ func TestRobotsAreNoReaders(t *testing.T) {
 		"facebookexternalhit/1.1 (+http://www.facebook.com/externalhit_uatext.php)",
 		"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 HeadlessChrome/120.0.0.0 Safari/537.36",
 	} {
-		readership.Seen(all, agent, home)
+		counter.Seen(all, agent, home)
 	}
-	if err := readership.Flush(t.Context()); err != nil || store.counts != nil {
+	if err := counter.Flush(t.Context()); err != nil || store.counts != nil {
 		t.Errorf("%v, %v", store.counts, err)
 	}
-	readership.Seen(all, "g2reader-bot/1.0 (+http://www.g2reader.com; 2 subscribers)", home)
-	wantCounted(t, readership, map[string]int{"/feeds/all.rss g2reader-bot": 2})
+	counter.Seen(all, "g2reader-bot/1.0 (+http://www.g2reader.com; 2 subscribers)", home)
+	wantCounted(t, counter, map[string]int{"/feeds/all.rss g2reader-bot": 2})
 }
 
 func TestManyReadersAreEstimatedInBoundedMemory(t *testing.T) {
-	readership := &feeds.Readership{Store: &saved{}}
+	counter := &readership.Counter{Store: &saved{}}
 	count := func(document string, clients int) int {
 		for i := range clients {
-			readership.Seen(document, fmt.Sprintf("reader %d", i), home)
+			counter.Seen(document, fmt.Sprintf("reader %d", i), home)
 		}
-		if err := readership.Flush(t.Context()); err != nil {
+		if err := counter.Flush(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		return readership.Store.(*saved).counts[document+" others"]
+		return counter.Store.(*saved).counts[document+" others"]
 	}
-	if n := count(all, feeds.SampleSize); n != feeds.SampleSize {
-		t.Errorf("%d of %d", n, feeds.SampleSize)
+	if n := count(all, readership.SampleSize); n != readership.SampleSize {
+		t.Errorf("%d of %d", n, readership.SampleSize)
 	}
 	const many = 100_000
 	if n := count("/feeds/all.atom", many); n < many*85/100 || n > many*115/100 { // five times the standard error
@@ -128,34 +128,34 @@ func TestManyReadersAreEstimatedInBoundedMemory(t *testing.T) {
 
 func TestWhoeverAsksMemoryIsBounded(t *testing.T) {
 	store := &saved{}
-	readership := &feeds.Readership{Store: store}
-	for i := range 2 * feeds.MaxDocuments {
-		readership.Seen(fmt.Sprintf("/feeds/%d.rss", i), app, home)
+	counter := &readership.Counter{Store: store}
+	for i := range 2 * readership.MaxDocuments {
+		counter.Seen(fmt.Sprintf("/feeds/%d.rss", i), app, home)
 	}
-	for i := range 2 * feeds.MaxAnnouncements {
-		readership.Seen("/feeds/0.rss", fmt.Sprintf("Service%d/1.0 (1 subscriber)", i), home)
+	for i := range 2 * readership.MaxAnnouncements {
+		counter.Seen("/feeds/0.rss", fmt.Sprintf("Service%d/1.0 (1 subscriber)", i), home)
 	}
-	if err := readership.Flush(t.Context()); err != nil {
+	if err := counter.Flush(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if n := len(store.counts); n != feeds.MaxDocuments+feeds.MaxAnnouncements {
+	if n := len(store.counts); n != readership.MaxDocuments+readership.MaxAnnouncements {
 		t.Errorf("%d counts", n)
 	}
 }
 
 func TestNothingChangedNothingStored(t *testing.T) {
 	store := &saved{}
-	readership := &feeds.Readership{Store: store}
-	readership.Seen(all, app, home)
+	counter := &readership.Counter{Store: store}
+	counter.Seen(all, app, home)
 	store.err = errors.New("the disk is full")
-	if err := readership.Flush(t.Context()); !errors.Is(err, store.err) {
+	if err := counter.Flush(t.Context()); !errors.Is(err, store.err) {
 		t.Error(err)
 	}
 	store.err = nil
-	wantCounted(t, readership, map[string]int{"/feeds/all.rss others": 1}) // it was not lost
+	wantCounted(t, counter, map[string]int{"/feeds/all.rss others": 1}) // it was not lost
 	store.counts = nil
-	readership.Seen(all, app, home)
-	if err := readership.Flush(t.Context()); err != nil || store.counts != nil {
+	counter.Seen(all, app, home)
+	if err := counter.Flush(t.Context()); err != nil || store.counts != nil {
 		t.Errorf("%v, %v", store.counts, err)
 	}
 }
@@ -163,31 +163,31 @@ func TestNothingChangedNothingStored(t *testing.T) {
 func TestADayThatEndsWhileTheStoreFailsIsNotLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &saved{err: errors.New("the disk is full")}
-		readership := &feeds.Readership{Store: store}
-		readership.Seen(all, app, home)
-		if err := readership.Flush(t.Context()); err == nil {
+		counter := &readership.Counter{Store: store}
+		counter.Seen(all, app, home)
+		if err := counter.Flush(t.Context()); err == nil {
 			t.Error("no error")
 		}
 		time.Sleep(24 * time.Hour)
-		readership.Seen("/feeds/all.atom", app, home)
-		if err := readership.Flush(t.Context()); err == nil {
+		counter.Seen("/feeds/all.atom", app, home)
+		if err := counter.Flush(t.Context()); err == nil {
 			t.Error("no error")
 		}
 		store.err = nil
-		wantCounted(t, readership, map[string]int{"/feeds/all.rss others": 1, "/feeds/all.atom others": 1})
+		wantCounted(t, counter, map[string]int{"/feeds/all.rss others": 1, "/feeds/all.atom others": 1})
 	})
 }
 
 func TestSeenByManyAtOnce(t *testing.T) {
-	readership := &feeds.Readership{Store: &saved{}}
+	counter := &readership.Counter{Store: &saved{}}
 	var requests sync.WaitGroup
 	for range 8 {
 		requests.Go(func() {
 			for i := range 1000 {
-				readership.Seen(all, app, netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}))
-				readership.Seen(all, fmt.Sprintf("Feedbin feed-id:1 - %d subscribers", i), home)
+				counter.Seen(all, app, netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}))
+				counter.Seen(all, fmt.Sprintf("Feedbin feed-id:1 - %d subscribers", i), home)
 				if i%100 == 0 {
-					if err := readership.Flush(t.Context()); err != nil {
+					if err := counter.Flush(t.Context()); err != nil {
 						t.Error(err)
 					}
 				}
@@ -195,24 +195,24 @@ func TestSeenByManyAtOnce(t *testing.T) {
 		})
 	}
 	requests.Wait()
-	readership.Seen("/feeds/all.atom", app, home)
-	wantCounted(t, readership, map[string]int{"/feeds/all.rss others": 1000, "/feeds/all.rss Feedbin": 999, "/feeds/all.atom others": 1})
+	counter.Seen("/feeds/all.atom", app, home)
+	wantCounted(t, counter, map[string]int{"/feeds/all.rss others": 1000, "/feeds/all.rss Feedbin": 999, "/feeds/all.atom others": 1})
 }
 
 func TestEstimateIsTheFullerOfTwoDays(t *testing.T) {
-	const day = feeds.Day(20000)
-	got := feeds.EstimateReaders([]feeds.ReaderCount{
+	const day = readership.Day(20000)
+	got := readership.Estimates([]readership.Count{
 		{Day: day - 2, Document: all, Source: "Feedly", Readers: 90}, // a third day back does not count
 		{Day: day, Document: all, Source: "Feedly", Readers: 10},
 		{Day: day - 1, Document: all, Source: "Feedly", Readers: 12},
 		{Day: day - 6, Document: all, Source: "Inoreader", Readers: 30}, // asks once a week
 		{Day: day - 1, Document: all, Source: "BazQux", Readers: 30},
-		{Day: day - 1, Document: all, Source: feeds.Others, Readers: 40},
-		{Day: day, Document: all, Source: feeds.Others, Readers: 3}, // the day has just begun
-		{Day: day - 1, Document: "/digests.atom", Source: feeds.Others, Readers: 1},
+		{Day: day - 1, Document: all, Source: readership.Others, Readers: 40},
+		{Day: day, Document: all, Source: readership.Others, Readers: 3}, // the day has just begun
+		{Day: day - 1, Document: "/digests.atom", Source: readership.Others, Readers: 1},
 	})
-	want := map[string]feeds.Readers{
-		all: {Announced: 72, Others: 40, Day: day, Services: []feeds.Service{
+	want := map[string]readership.Estimate{
+		all: {Announced: 72, Others: 40, Day: day, Services: []readership.Service{
 			{Name: "BazQux", Readers: 30}, {Name: "Inoreader", Readers: 30}, {Name: "Feedly", Readers: 12},
 		}},
 		"/digests.atom": {Others: 1, Day: day - 1},
@@ -234,29 +234,29 @@ func BenchmarkSeen(b *testing.B) {
 		"aggregator": "Feedly/1.0 (+http://www.feedly.com/fetcher.html; 15 subscribers; like FeedFetcher-Google)",
 	} {
 		b.Run(name, func(b *testing.B) {
-			readership := &feeds.Readership{}
-			readership.Seen(all, agent, home)
+			counter := &readership.Counter{}
+			counter.Seen(all, agent, home)
 			b.ReportAllocs()
 			for b.Loop() {
-				readership.Seen(all, agent, home)
+				counter.Seen(all, agent, home)
 			}
 		})
 	}
 	b.Run("parallel", func(b *testing.B) {
-		readership := &feeds.Readership{}
+		counter := &readership.Counter{}
 		b.ReportAllocs()
 		b.RunParallel(func(pb *testing.PB) {
 			for pb.Next() {
-				readership.Seen(all, app, home)
+				counter.Seen(all, app, home)
 			}
 		})
 	})
 }
 
 func TestSeenBeforeAllocatesNothing(t *testing.T) {
-	readership := &feeds.Readership{}
+	counter := &readership.Counter{}
 	for _, agent := range []string{app, "Feedly/1.0 (+http://www.feedly.com/fetcher.html; 15 subscribers; like FeedFetcher-Google)"} {
-		if n := testing.AllocsPerRun(100, func() { readership.Seen(all, agent, home) }); n != 0 {
+		if n := testing.AllocsPerRun(100, func() { counter.Seen(all, agent, home) }); n != 0 {
 			t.Errorf("%s: %v allocations", agent, n)
 		}
 	}

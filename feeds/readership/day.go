@@ -1,4 +1,4 @@
-package feeds
+package readership
 
 import (
 	"hash/maphash"
@@ -14,8 +14,8 @@ const (
 	maxUserAgent     = 512  // bytes that are looked at
 )
 
-// tally is one day's counting.
-type tally struct {
+// dayCounter counts one day.
+type dayCounter struct {
 	day Day
 	// seed is the key under which clients are hashed. It exists in this memory
 	// alone, as do the hashes, and nobody outside can try addresses against them.
@@ -40,16 +40,16 @@ type readers struct {
 // document by several ids, each with readers of its own.
 type subscription struct{ service, id string }
 
-func newTally(day Day) *tally {
-	return &tally{day: day, seed: maphash.MakeSeed(), documents: make(map[string]*readers)}
+func newDayCounter(day Day) *dayCounter {
+	return &dayCounter{day: day, seed: maphash.MakeSeed(), documents: make(map[string]*readers)}
 }
 
 // Seen counts a request that was answered with a document, whole or as unchanged.
 // It keeps neither the User-Agent nor the client's address. For a client that was
 // seen before it allocates nothing.
-func (r *Readership) Seen(document, userAgent string, client netip.Addr) {
+func (r *Counter) Seen(document, userAgent string, client netip.Addr) {
 	userAgent = userAgent[:min(len(userAgent), maxUserAgent)]
-	t := r.tally()
+	t := r.day()
 	hash := t.hash(userAgent, client)
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -64,7 +64,7 @@ func (r *Readership) Seen(document, userAgent string, client netip.Addr) {
 	if _, settled := d.settled[hash]; settled || d.others.has(hash) {
 		return
 	}
-	a, announces := parseAnnouncement(userAgent)
+	a, announces := parseUserAgent(userAgent)
 	switch {
 	case announces:
 		t.announce(d, a)
@@ -80,7 +80,7 @@ func (r *Readership) Seen(document, userAgent string, client netip.Addr) {
 	}
 }
 
-func (t *tally) announce(d *readers, a announcement) {
+func (t *dayCounter) announce(d *readers, a aggregator) {
 	key := subscription{a.service, a.id}
 	before, known := d.services[key]
 	if a.readers > maxAnnounced || known && a.readers <= before {
@@ -99,7 +99,7 @@ func (t *tally) announce(d *readers, a announcement) {
 
 // hash stands for a client. The addresses of one IPv6 /64, usually one household's
 // whose machines change theirs daily, are one.
-func (t *tally) hash(userAgent string, client netip.Addr) uint64 {
+func (t *dayCounter) hash(userAgent string, client netip.Addr) uint64 {
 	client = client.Unmap()
 	address := client.As16()
 	if client.Is6() {
@@ -114,7 +114,7 @@ func (t *tally) hash(userAgent string, client netip.Addr) uint64 {
 
 // counts returns the day's numbers so far, and whether any has changed since the
 // last call.
-func (t *tally) counts() (counts []ReaderCount, changed bool) {
+func (t *dayCounter) counts() (counts []Count, changed bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for document, d := range t.documents {
@@ -125,7 +125,7 @@ func (t *tally) counts() (counts []ReaderCount, changed bool) {
 		bySource[Others] = d.others.count()
 		for source, n := range bySource {
 			if n > 0 {
-				counts = append(counts, ReaderCount{t.day, document, source, n})
+				counts = append(counts, Count{t.day, document, source, n})
 			}
 		}
 	}
@@ -134,7 +134,7 @@ func (t *tally) counts() (counts []ReaderCount, changed bool) {
 }
 
 // touch makes counts say that they have changed.
-func (t *tally) touch() {
+func (t *dayCounter) touch() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.changed = true

@@ -1,0 +1,116 @@
+package web
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/scaledbydesign/insights/subscribers"
+	"github.com/scaledbydesign/insights/templates"
+)
+
+// What a reader reaches by a link in an email is shown by GET, which mail scanners
+// send for every link, and done by POST alone.
+
+func (s *site) confirmPage(w http.ResponseWriter, r *http.Request) error {
+	token := r.PathValue("token")
+	sub, err := s.Registry.Lookup(r.Context(), subscribers.ConfirmToken, token)
+	if err != nil {
+		return fmt.Errorf("look up confirmation: %w", err)
+	}
+	switch sub.Status {
+	case subscribers.Confirmed:
+		if sub.Mailbox() == sub.Address { // it is no new address that waits
+			return s.showConfirmed(w, sub)
+		}
+	case subscribers.Suppressed:
+		return subscribers.ErrSuppressed
+	case subscribers.Unsubscribed: // a link from before they said no
+		return subscribers.ErrExpired
+	}
+	return s.render(w, http.StatusOK, &templates.ConfirmPage{
+		Head: s.readerHead("Confirm your subscription"), Action: "/confirm/" + token,
+		Email: sub.Mailbox().Masked(), Cadence: sub.Cadence, Categories: s.categoryNames(sub.Categories),
+	})
+}
+
+func (s *site) confirm(w http.ResponseWriter, r *http.Request) error {
+	sub, err := s.Registry.Confirm(r.Context(), r.PathValue("token"), s.client(r))
+	if err != nil {
+		return fmt.Errorf("confirm: %w", err)
+	}
+	return s.showConfirmed(w, sub)
+}
+
+func (s *site) showConfirmed(w http.ResponseWriter, sub subscribers.Subscriber) error {
+	return s.render(w, http.StatusOK, &templates.ConfirmedPage{
+		Head: s.readerHead("You are subscribed"), Cadence: sub.Cadence, Categories: s.categoryNames(sub.Categories),
+		Preferences: s.preferencesPath(sub),
+	})
+}
+
+// declinePage asks whoever got a confirmation that they did not ask for.
+func (s *site) declinePage(w http.ResponseWriter, r *http.Request) error {
+	token := r.PathValue("token")
+	sub, err := s.Registry.Lookup(r.Context(), subscribers.DeclineToken, token)
+	if err != nil {
+		return fmt.Errorf("look up what is declined: %w", err)
+	}
+	if sub.Status != subscribers.Pending {
+		return s.showDeclined(w, r, sub)
+	}
+	return s.render(w, http.StatusOK, &templates.DeclinePage{
+		Head: s.readerHead("Never write to this address?"), Action: "/decline/" + token, Email: sub.Address.Masked(),
+	})
+}
+
+// decline keeps all mail from an address that others entered.
+func (s *site) decline(w http.ResponseWriter, r *http.Request) error {
+	sub, err := s.Registry.Decline(r.Context(), r.PathValue("token"))
+	if err != nil {
+		return fmt.Errorf("decline all mail: %w", err)
+	}
+	return s.showDeclined(w, r, sub)
+}
+
+// showDeclined says how it is now. Who has confirmed meanwhile can unsubscribe.
+func (s *site) showDeclined(w http.ResponseWriter, r *http.Request, sub subscribers.Subscriber) error {
+	if sub.Status != subscribers.Suppressed {
+		http.Redirect(w, r, "/unsubscribe/"+s.Registry.Token(subscribers.UnsubscribeToken, sub), http.StatusSeeOther)
+		return nil
+	}
+	return s.render(w, http.StatusOK, &templates.NoticePage{
+		Head: s.readerHead("We never write to you again"), Heading: "We never write to you again",
+		Paragraphs: []string{sub.Address.Masked() + " gets no mail from here any more, whoever enters it. If you change your mind, ask us to take it back."},
+		Links:      []templates.Link{{Label: "Read insights", URL: "/"}},
+	})
+}
+
+func (s *site) readerHead(title string) templates.Head {
+	h := s.head(title, "")
+	h.NoIndex = true
+	return h
+}
+
+func (s *site) preferencesPath(sub subscribers.Subscriber) string {
+	return "/preferences/" + s.Registry.Token(subscribers.PreferencesToken, sub)
+}
+
+// dayOf is a day in the site's zone, in words.
+func (s *site) dayOf(t time.Time) string {
+	if zone, err := time.LoadLocation(s.Site.TimeZone); err == nil {
+		t = t.In(zone)
+	}
+	return t.Format("2 January 2006")
+}
+
+func (s *site) categoryNames(slugs []string) []string {
+	var names []string
+	for _, c := range s.Library().Categories() {
+		if slices.Contains(slugs, c.Slug) {
+			names = append(names, c.Name)
+		}
+	}
+	return names
+}

@@ -1,0 +1,81 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/scaledbydesign/insights/subscribers"
+	"github.com/scaledbydesign/insights/templates"
+)
+
+// move asks for a confirmation at a new address.
+func (s *site) move(w http.ResponseWriter, r *http.Request) error {
+	token := r.PathValue("token")
+	back := templates.Link{Label: "Back to what you receive", URL: "/preferences/" + token}
+	return s.askToMove(w, r, s.Registry.Move, []templates.Link{back}, func(fault templates.FieldError) error {
+		sub, err := s.Registry.Lookup(r.Context(), subscribers.PreferencesToken, token)
+		if err != nil {
+			return fmt.Errorf("look up preferences: %w", err)
+		}
+		form := templates.Form{Cadence: sub.Cadence, Categories: s.chosen(sub), Errors: []templates.FieldError{fault}}
+		return s.showPreferences(w, r, http.StatusUnprocessableEntity, sub, form, false)
+	})
+}
+
+// askToMove has the form's address asked for a confirmation, by ask, or shows what is
+// wrong with it. Like that of a sign-up, its answer says nothing of the address.
+func (s *site) askToMove(w http.ResponseWriter, r *http.Request, ask func(ctx context.Context, token string, to subscribers.Address, client string) (subscribers.Subscriber, error),
+	links []templates.Link, refuse func(templates.FieldError) error) error {
+	answerAt := time.Now().Add(signUpTakes)
+	if err := parseForm(r); err != nil {
+		return err
+	}
+	to, err := subscribers.ParseAddress(field(r, "email", 320))
+	if err != nil {
+		return refuse(templates.FieldError{Field: "email", Message: "Enter the e-mail address that you want your digests at."})
+	}
+	switch _, err := ask(r.Context(), r.PathValue("token"), to, s.client(r)); {
+	case errors.Is(err, subscribers.ErrDomain):
+		return refuse(domainRefused)
+	case err != nil:
+		return fmt.Errorf("change address: %w", err)
+	}
+	waitUntil(r.Context(), answerAt)
+	return s.render(w, http.StatusAccepted, &templates.NoticePage{
+		Head: s.readerHead("Check the other mailbox"), Heading: "Check the other mailbox",
+		Paragraphs: []string{
+			"We have sent a mail with a link to the new address. Open it there and press the button: from then on your digests go to it.",
+			"Until then they come as before. What you have received counts, wherever you received it.",
+		},
+		Links: append(links, templates.Link{Label: "Read insights", URL: "/"}),
+	})
+}
+
+// movedPage is for whoever reads a mailbox that a subscription has left, perhaps not
+// by their will.
+func (s *site) movedPage(w http.ResponseWriter, r *http.Request) error {
+	return s.showMoved(w, r, http.StatusOK)
+}
+
+func (s *site) showMoved(w http.ResponseWriter, r *http.Request, status int, faults ...templates.FieldError) error {
+	token := r.PathValue("token")
+	sub, err := s.Registry.Lookup(r.Context(), subscribers.ReturnToken, token)
+	if err != nil {
+		return fmt.Errorf("look up the way back: %w", err)
+	}
+	return s.render(w, status, &templates.MovedPage{
+		Head: s.readerHead("Take your digests back"), Email: sub.Address.Masked(),
+		Form:        templates.Form{Action: "/moved/" + token, Errors: faults},
+		Unsubscribe: "/unsubscribe/" + s.Registry.Token(subscribers.UnsubscribeToken, sub),
+	})
+}
+
+// callBack asks for a confirmation at the address that digests are to go to again.
+func (s *site) callBack(w http.ResponseWriter, r *http.Request) error {
+	return s.askToMove(w, r, s.Registry.Return, nil, func(fault templates.FieldError) error {
+		return s.showMoved(w, r, http.StatusUnprocessableEntity, fault)
+	})
+}

@@ -1,0 +1,135 @@
+package web
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/scaledbydesign/insights/subscribers"
+	"github.com/scaledbydesign/insights/templates"
+)
+
+func (s *site) preferencesPage(w http.ResponseWriter, r *http.Request) error {
+	sub, err := s.Registry.Lookup(r.Context(), subscribers.PreferencesToken, r.PathValue("token"))
+	if err != nil {
+		return fmt.Errorf("look up preferences: %w", err)
+	}
+	if sub.Status != subscribers.Confirmed {
+		return s.showNoDigests(w, http.StatusOK, sub, r.PathValue("token"))
+	}
+	form := templates.Form{Cadence: sub.Cadence, Categories: s.chosen(sub)}
+	return s.showPreferences(w, r, http.StatusOK, sub, form, false)
+}
+
+func (s *site) preferences(w http.ResponseWriter, r *http.Request) error {
+	if err := parseForm(r); err != nil {
+		return err
+	}
+	token := r.PathValue("token")
+	sub, err := s.Registry.Lookup(r.Context(), subscribers.PreferencesToken, token)
+	if err != nil {
+		return fmt.Errorf("look up preferences: %w", err)
+	}
+	if sub.Status != subscribers.Confirmed { // they left while the page was open
+		return s.showNoDigests(w, http.StatusGone, sub, token)
+	}
+	form := s.readForm(r)
+	if len(form.Errors) > 0 {
+		return s.showPreferences(w, r, http.StatusUnprocessableEntity, sub, form, false)
+	}
+	sub, err = s.Registry.Prefer(r.Context(), token, subscribers.Preferences{Cadence: form.Cadence, Categories: form.Chosen()})
+	if err != nil {
+		return fmt.Errorf("save preferences: %w", err)
+	}
+	form.Cadence, form.Categories = sub.Cadence, s.chosen(sub)
+	return s.showPreferences(w, r, http.StatusOK, sub, form, true)
+}
+
+func (s *site) showPreferences(w http.ResponseWriter, r *http.Request, status int, sub subscribers.Subscriber, form templates.Form, saved bool) error {
+	form.Action = "/preferences/" + r.PathValue("token")
+	page := &templates.PreferencesPage{
+		Head: s.readerHead("What you receive"), Email: sub.Address.Masked(), Form: form, Saved: saved,
+		Unsubscribe: "/unsubscribe/" + s.Registry.Token(subscribers.UnsubscribeToken, sub),
+	}
+	if sub.PausedUntil.After(time.Now()) {
+		page.PausedUntil = s.dayOf(sub.PausedUntil)
+	}
+	return s.render(w, status, page)
+}
+
+// showNoDigests is what stands where preferences were, for one who gets none: what is
+// kept of them is still theirs.
+func (s *site) showNoDigests(w http.ResponseWriter, status int, sub subscribers.Subscriber, token string) error {
+	path := "/preferences/" + token
+	return s.render(w, status, &templates.NoticePage{
+		Head: s.readerHead("You get no digests"), Heading: "You get no digests",
+		Paragraphs: []string{"No digests go to " + sub.Address.Masked() + ". You can subscribe again, take what is kept of you with you, or have it erased."},
+		Links: []templates.Link{
+			{Label: "Subscribe again", URL: "/subscribe"}, {Label: "Your data", URL: path + "/data"}, {Label: "Erase everything", URL: path + "/erase"},
+		},
+	})
+}
+
+// chosen are the categories with a subscriber's choice.
+func (s *site) chosen(sub subscribers.Subscriber) []templates.Choice {
+	return s.choices(func(slug string) bool { return slices.Contains(sub.Categories, slug) })
+}
+
+// pauses are how long a reader can pause, in days.
+var pauses = map[string]time.Duration{"30": 30 * 24 * time.Hour, "90": 90 * 24 * time.Hour, "0": 0}
+
+// pause keeps digests back for some days; 0 ends it.
+func (s *site) pause(w http.ResponseWriter, r *http.Request) error {
+	if err := parseForm(r); err != nil {
+		return err
+	}
+	length, ok := pauses[r.PostFormValue("days")]
+	if !ok {
+		return statusError(http.StatusBadRequest)
+	}
+	var until time.Time
+	if length > 0 {
+		until = time.Now().Add(length)
+	}
+	sub, err := s.Registry.Pause(r.Context(), r.PathValue("token"), until)
+	if err != nil {
+		return fmt.Errorf("pause: %w", err)
+	}
+	return s.showPreferences(w, r, http.StatusOK, sub, templates.Form{Cadence: sub.Cadence, Categories: s.chosen(sub)}, true)
+}
+
+// less is what the page that unsubscribes offers instead.
+func (s *site) less(w http.ResponseWriter, r *http.Request) error {
+	if err := parseForm(r); err != nil {
+		return err
+	}
+	var cadence subscribers.Cadence
+	var until time.Time
+	switch choice := r.PostFormValue("instead"); choice {
+	case "weekly", "monthly":
+		cadence = subscribers.Cadence(choice)
+	case "pause":
+		until = time.Now().Add(pauses["30"])
+	default:
+		return statusError(http.StatusBadRequest)
+	}
+	if _, err := s.Registry.Less(r.Context(), r.PathValue("token"), cadence, until); err != nil {
+		return fmt.Errorf("less mail: %w", err)
+	}
+	if cadence != "" {
+		return s.showLess(w, "Less mail from now on", fmt.Sprintf("We write to you once a %s from now on.", strings.TrimSuffix(string(cadence), "ly")))
+	}
+	return s.showLess(w, "Paused", "We write to you again from "+s.dayOf(until)+". What appears until then comes with your first digest after it.")
+}
+
+// showLess leads to no page of preferences: whoever holds a link to unsubscribe, which
+// stands in headers, too, must not get further by it.
+func (s *site) showLess(w http.ResponseWriter, heading, text string) error {
+	page := &templates.NoticePage{
+		Head: s.readerHead(heading), Heading: heading, Paragraphs: []string{text, "To change more, follow the link to your preferences in any of our mails."},
+		Links: []templates.Link{{Label: "Read insights", URL: "/"}},
+	}
+	return s.render(w, http.StatusOK, page)
+}

@@ -1,0 +1,136 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/scaledbydesign/insights/subscribers"
+	"github.com/scaledbydesign/insights/templates"
+)
+
+// ownDataJSON is what is kept of a reader, for them to keep.
+type ownDataJSON struct {
+	Email          string      `json:"email"`
+	NewEmail       string      `json:"new_email,omitempty"` // where they asked to move
+	Name           string      `json:"name"`
+	Status         string      `json:"status"`
+	Cadence        string      `json:"cadence"`
+	Categories     []string    `json:"categories"`
+	Source         string      `json:"source"`
+	CreatedAt      *time.Time  `json:"created_at"`
+	ConfirmedAt    *time.Time  `json:"confirmed_at"`
+	UnsubscribedAt *time.Time  `json:"unsubscribed_at"`
+	PausedUntil    *time.Time  `json:"paused_until"`
+	History        []eventJSON `json:"history"`
+	Mails          []mailJSON  `json:"mails"`
+	CameBack       []backJSON  `json:"came_back"`
+}
+
+type eventJSON struct {
+	At      time.Time `json:"at"`
+	What    string    `json:"what"`
+	Source  string    `json:"source"`
+	Client  string    `json:"client_hash,omitempty"`
+	Version string    `json:"form_version,omitempty"`
+	Detail  string    `json:"detail,omitempty"`
+}
+
+type mailJSON struct {
+	At        time.Time `json:"at"` // when its state last changed
+	Kind      string    `json:"kind"`
+	Digest    int64     `json:"digest,omitempty"`
+	To        string    `json:"to"`
+	State     string    `json:"state"`
+	Answer    string    `json:"answer,omitempty"` // of the mail server, or why it was not sent
+	MessageID string    `json:"message_id,omitempty"`
+}
+
+type backJSON struct {
+	At     time.Time `json:"at"`
+	Class  string    `json:"class"`
+	Status string    `json:"status,omitempty"` // RFC 3463
+	Text   string    `json:"text,omitempty"`
+}
+
+// data gives a reader what is kept of them.
+func (s *site) data(w http.ResponseWriter, r *http.Request) error {
+	sub, err := s.Registry.Lookup(r.Context(), subscribers.PreferencesToken, r.PathValue("token"))
+	if err != nil {
+		return fmt.Errorf("look up data: %w", err)
+	}
+	at := func(t time.Time) *time.Time {
+		if t.IsZero() {
+			return nil
+		}
+		return &t
+	}
+	own := ownDataJSON{
+		Email: sub.Address.String(), NewEmail: sub.NewAddress.String(), Name: sub.Name, Status: string(sub.Status), Cadence: string(sub.Cadence), Categories: sub.Categories, Source: sub.Source,
+		CreatedAt: at(sub.CreatedAt), ConfirmedAt: at(sub.ConfirmedAt), UnsubscribedAt: at(sub.UnsubscribedAt), PausedUntil: at(sub.PausedUntil),
+		History: []eventJSON{},
+	}
+	for e, err := range s.Registry.Store.History(r.Context(), sub.ID) {
+		if err != nil {
+			return fmt.Errorf("read history: %w", err)
+		}
+		own.History = append(own.History, eventJSON{e.At, e.What, e.Source, e.Client, e.Version, e.Detail})
+	}
+	if own.Mails, own.CameBack, err = s.mailsOf(r.Context(), sub.ID); err != nil {
+		return fmt.Errorf("read mails: %w", err)
+	}
+	w.Header().Set("Content-Disposition", `attachment; filename="insights-data.json"`)
+	return writeJSON(w, http.StatusOK, own)
+}
+
+func (s *site) mailsOf(ctx context.Context, subscriber int64) ([]mailJSON, []backJSON, error) {
+	mails, back := []mailJSON{}, []backJSON{}
+	if s.Mails == nil {
+		return mails, back, nil
+	}
+	all, err := s.Mails.MailsOf(ctx, subscriber)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, m := range all {
+		mails = append(mails, mailJSON{m.UpdatedAt, string(m.Kind), m.Ref.Digest, m.Email, string(m.State), string(m.Reason), m.MessageID})
+	}
+	bounces, err := s.Mails.BouncesOf(ctx, subscriber)
+	for _, b := range bounces {
+		back = append(back, backJSON{b.At, string(b.Class), b.Status, b.Text})
+	}
+	return mails, back, err
+}
+
+// erasePage asks for the press of a button.
+func (s *site) erasePage(w http.ResponseWriter, r *http.Request) error {
+	token := r.PathValue("token")
+	sub, err := s.Registry.Lookup(r.Context(), subscribers.PreferencesToken, token)
+	if err != nil {
+		return fmt.Errorf("look up erasure: %w", err)
+	}
+	return s.render(w, http.StatusOK, &templates.ErasePage{
+		Head: s.readerHead("Erase my data"), Action: "/preferences/" + token + "/erase",
+		Back: "/preferences/" + token, Email: sub.Address.Masked(),
+	})
+}
+
+// erase forgets a reader. Their link is worth nothing afterwards.
+func (s *site) erase(w http.ResponseWriter, r *http.Request) error {
+	switch err := s.Registry.ForgetBy(r.Context(), r.PathValue("token")); {
+	case errors.Is(err, subscribers.ErrTraces): // which are gone with what is written next
+		s.Log.WarnContext(r.Context(), "a reader is erased, traces of them not yet", "error", err)
+	case err != nil:
+		return fmt.Errorf("erase: %w", err)
+	}
+	return s.render(w, http.StatusOK, &templates.NoticePage{
+		Head: s.readerHead("Your data is erased"), Heading: "Your data is erased",
+		Paragraphs: []string{
+			"Your address and all that went with it is gone, and no more mail is sent to it.",
+			"What is kept is a number worked out from your address, so that nobody else can sign you up again by an old list. Nobody can read your address out of it.",
+		},
+		Links: []templates.Link{{Label: "Read insights", URL: "/"}, {Label: "Follow by feed", URL: "/feeds"}},
+	})
+}

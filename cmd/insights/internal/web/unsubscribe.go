@@ -1,0 +1,69 @@
+package web
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/scaledbydesign/insights/subscribers"
+	"github.com/scaledbydesign/insights/templates"
+)
+
+func (s *site) unsubscribePage(w http.ResponseWriter, r *http.Request) error {
+	token := r.PathValue("token")
+	sub, err := s.Registry.Lookup(r.Context(), subscribers.UnsubscribeToken, token)
+	if err != nil {
+		return fmt.Errorf("look up unsubscription: %w", err)
+	}
+	return s.showUnsubscribe(w, sub, token)
+}
+
+// unsubscribe ends all mail at once. A mailbox provider posts
+// List-Unsubscribe=One-Click in either encoding (RFC 8058); the button on the
+// page posts nothing.
+func (s *site) unsubscribe(w http.ResponseWriter, r *http.Request) error {
+	// A body that can't be read is no reason to go on sending.
+	oneClick := parseForm(r) == nil && r.PostFormValue("List-Unsubscribe") == "One-Click"
+	source := "link"
+	if oneClick {
+		source = "one_click"
+	}
+	token := r.PathValue("token")
+	sub, err := s.Registry.Unsubscribe(r.Context(), token, source)
+	if err != nil {
+		return fmt.Errorf("unsubscribe: %w", err)
+	}
+	if oneClick {
+		return plain(w, http.StatusOK, "You are unsubscribed.\n")
+	}
+	return s.showUnsubscribe(w, sub, token)
+}
+
+func (s *site) showUnsubscribe(w http.ResponseWriter, sub subscribers.Subscriber, token string) error {
+	v := &templates.UnsubscribePage{
+		Head: s.readerHead("Unsubscribe"), Action: "/unsubscribe/" + token, Email: sub.Address.Masked(),
+		Done: sub.Status == subscribers.Unsubscribed || sub.Status == subscribers.Suppressed,
+	}
+	switch {
+	case v.Done:
+		v.Title = "You are unsubscribed"
+		if sub.CanUndo(time.Now()) {
+			v.Undo = v.Action + "/undo"
+		}
+	case sub.Status == subscribers.Confirmed:
+		v.Less = v.Action + "/less"
+		v.Weekly = sub.Cadence == subscribers.Instant || sub.Cadence == subscribers.Daily
+		v.Monthly = sub.Cadence != subscribers.Monthly
+		v.Pause = sub.PausedUntil.Before(time.Now())
+	}
+	return s.render(w, http.StatusOK, v)
+}
+
+// undo takes back an unsubscription.
+func (s *site) undo(w http.ResponseWriter, r *http.Request) error {
+	token := r.PathValue("token")
+	if _, err := s.Registry.Undo(r.Context(), token); err != nil {
+		return fmt.Errorf("undo unsubscription: %w", err)
+	}
+	return s.showLess(w, "You are subscribed again", "Nothing is lost: what has appeared meanwhile comes with your next digest.")
+}
