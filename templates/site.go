@@ -15,7 +15,7 @@ type Site struct {
 	Author        string `yaml:"author" doc:"Author of insights that name none."`
 	Owner         string `yaml:"owner" doc:"Who publishes the site, as the header shows it."`
 	OwnerURL      string `yaml:"owner_url" doc:"Address of the owner's main site."`
-	Tagline       string `yaml:"tagline" doc:"What stands beside the owner's name in the footer."`
+	Tagline       string `yaml:"tagline" doc:"Text beside the owner's name in the footer."`
 	Contact       string `yaml:"contact" doc:"Email address in the footer. Empty: none."`
 	PostalAddress string `yaml:"postal_address" doc:"Postal address in emails, which many laws require. Empty: none."`
 	Copyright     string `yaml:"copyright" doc:"Last line of the footer."`

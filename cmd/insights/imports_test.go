@@ -42,7 +42,7 @@ var mayImport = map[string][]string{
 	"cmd/insights/internal/app": {"cmd/insights/internal/config", "cmd/insights/internal/database", "cmd/insights/internal/inbound", "cmd/insights/internal/metrics",
 		"cmd/insights/internal/outbound", "cmd/insights/internal/staticsite", "cmd/insights/internal/web",
 		"content", "feeds", "feeds/readership", "feeds/websub", "newsletter", "newsletter/rfc5322", "newsletter/smtp", "subscribers", "templates"},
-	"cmd/insights": {"cmd/insights/internal/app", "cmd/insights/internal/config", "cmd/insights/internal/console",
+	"cmd/insights": {"cmd/insights/docs", "cmd/insights/internal/app", "cmd/insights/internal/config", "cmd/insights/internal/console",
 		"content", "feeds", "feeds/readership", "feeds/websub", "newsletter", "subscribers", "subscribers/lists", "templates"},
 }
 

@@ -33,13 +33,11 @@ func rootCommand(p *program) *cobra.Command {
 	root.SetCompletionCommandGroupID("operate")
 	root.SetHelpCommandGroupID("operate")
 	root.InitDefaultCompletionCmd()
+	root.SetHelpCommand(helpCommand(p, root))
 	root.InitDefaultHelpCmd()
 	for _, c := range root.Commands() {
-		switch c.Name() {
-		case "completion":
+		if c.Name() == "completion" {
 			c.Short = "Print a completion script for bash, zsh, fish or powershell"
-		case "help":
-			c.Short = "Explain a command"
 		}
 	}
 	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages ", ".FlagUsagesWrapped 80 "))

@@ -141,7 +141,7 @@ type Limits struct {
 	ClientHourly int           `yaml:"client_hourly" doc:"Sign-ups from one client in an hour. 0: no limit."`
 	DomainHourly int           `yaml:"domain_hourly" doc:"Sign-ups of addresses under one domain in an hour. 0: no limit."`
 	TotalHourly  int           `yaml:"total_hourly" doc:"Sign-ups in all in an hour; beyond it confirmations are withheld and the log raises an alarm. 0: no limit."`
-	Refused      string        `yaml:"refused" doc:"File with domains that nobody can sign up from, one a line. Empty: none."`
+	Refused      string        `yaml:"refused" doc:"File with domains that nobody can sign up from, one on a line. Empty: none."`
 }
 
 // Templates is where templates are that replace embedded ones.
