@@ -2,7 +2,7 @@ module github.com/scaledbydesign/insights
 
 go 1.26.0
 
-// Each dependency has one home in the tree; the README's architecture page says more.
+// Each dependency has one home in the tree; cmd/insights/docs/architecture.md says more.
 require (
 	github.com/alecthomas/chroma/v2 v2.27.0 // content: syntax highlighting
 	github.com/andybalholm/brotli v1.2.8 // cmd/insights/internal/web: br

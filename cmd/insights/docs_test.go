@@ -55,9 +55,7 @@ func commandReference(root *cobra.Command) string {
 	walk = func(c *cobra.Command) {
 		if c.HasSubCommands() { // a noun
 			for _, sub := range c.Commands() {
-				if sub.Name() != "help" && sub.Name() != "completion" {
-					walk(sub)
-				}
+				walk(sub)
 			}
 			return
 		}
@@ -79,7 +77,13 @@ func commandReference(root *cobra.Command) string {
 		}
 		b.WriteString("```\n\n")
 	}
-	walk(root)
+	for _, group := range root.Groups() {
+		for _, c := range root.Commands() {
+			if c.GroupID == group.ID && c.Name() != "help" && c.Name() != "completion" {
+				walk(c)
+			}
+		}
+	}
 	return b.String()
 }
 
@@ -100,7 +104,7 @@ func keyReference(keys []config.Key) string {
 			notes = append(notes, "secret")
 		}
 		if k.Default != "" && k.Default != "[]" && len([]rune(k.Default)) <= 40 {
-			notes = append(notes, "`"+k.Default+"`")
+			notes = append(notes, "`"+strings.NewReplacer("h0m0s", "h", "m0s", "m").Replace(k.Default)+"`")
 		}
 		line := "- `" + k.Path + "`"
 		if notes != nil {
