@@ -8,6 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/scaledbydesign/insights/cmd/insights/internal/app"
+	"github.com/scaledbydesign/insights/cmd/insights/internal/config"
 	"github.com/scaledbydesign/insights/cmd/insights/internal/console"
 	"github.com/scaledbydesign/insights/newsletter"
 )
@@ -106,4 +108,111 @@ func countsLine(d newsletter.Digest) string {
 		}
 	}
 	return console.Dash(strings.Join(parts, ", "))
+}
+
+func digestListCommand(p *program) *cobra.Command {
+	var limit int
+	cmd := &cobra.Command{
+		Use: "list", Short: "List digests, newest first", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return withApp(cmd.Context(), p, func(a *app.App) error {
+				digests, err := a.Digests.Digests(cmd.Context(), limit)
+				if err != nil {
+					return err
+				}
+				documents := []digestJSON{}
+				var rows [][]string
+				for _, d := range digests {
+					documents = append(documents, digestDocument(d))
+					from := "staff"
+					if d.Schedule != "" {
+						from = d.Schedule + " " + d.Slot
+					}
+					rows = append(rows, []string{strconv.FormatInt(d.ID, 10), string(d.State), from, console.Thousands(d.Readers), console.Thousands(d.Counts[newsletter.Sent]), console.Moment(d.CreatedAt, a.Config.Zone()), d.MainSubject()})
+				}
+				if done, err := p.out.Document(documents); done {
+					return err
+				}
+				if len(rows) == 0 {
+					p.out.Line("no digest yet; see: insights digest plan --help")
+					return nil
+				}
+				p.out.Table([]string{"ID", "STATE", "FROM", "READERS", "SENT", "PLANNED", "SUBJECT"}, rows)
+				return nil
+			})
+		},
+	}
+	cmd.Flags().IntVar(&limit, "limit", 20, "at most this `number`")
+	return cmd
+}
+
+func digestNextCommand(p *program) *cobra.Command {
+	return &cobra.Command{
+		Use: "next", Short: "Show when each schedule makes its next digest", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := p.config()
+			if err != nil {
+				return err
+			}
+			documents, rows := nextSlots(&c, time.Now())
+			if done, err := p.out.Document(documents); done {
+				return err
+			}
+			p.out.Table([]string{"SCHEDULE", "CADENCE", "NEXT"}, rows)
+			return nil
+		},
+	}
+}
+
+type nextSlotJSON struct {
+	Schedule string     `json:"schedule"`
+	Cadence  string     `json:"cadence"`
+	Slot     string     `json:"slot"`
+	Due      *time.Time `json:"due"`
+}
+
+func nextSlots(c *config.Config, now time.Time) ([]nextSlotJSON, [][]string) {
+	documents := []nextSlotJSON{}
+	var rows [][]string
+	for _, s := range c.Schedules() {
+		next := nextSlotJSON{Schedule: s.Name, Cadence: string(s.Cadence)}
+		when := "as soon as an insight appears"
+		if c.Content.EditGrace > 0 {
+			when = console.Duration(c.Content.EditGrace) + " after an insight appears"
+		}
+		if slot, ok := s.Next(now); ok {
+			next.Slot, next.Due = slot.Key, console.Stamp(slot.Due)
+			when = console.Moment(slot.Due, s.Zone)
+		}
+		documents = append(documents, next)
+		rows = append(rows, []string{s.Name, string(s.Cadence), when})
+	}
+	return documents, rows
+}
+
+func digestShowCommand(p *program) *cobra.Command {
+	return &cobra.Command{
+		Use: "show ID", Short: "Show a digest: what it carries, to how many, and what became of it", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return withApp(cmd.Context(), p, func(a *app.App) error {
+				d, err := findDigest(cmd.Context(), a, args[0])
+				if err != nil {
+					return err
+				}
+				if done, err := p.out.Document(digestDocument(d)); done {
+					return err
+				}
+				showPlan(p.out, d)
+				zone := a.Config.Zone()
+				p.out.Line("\nstate     %s", strings.TrimSpace(string(d.State)+" "+string(d.Reason)))
+				p.out.Line("subject   %s", d.MainSubject())
+				if !d.NotBefore.IsZero() {
+					p.out.Line("goes out  %s, once approved", console.Moment(d.NotBefore, zone))
+				}
+				p.out.Line("planned   %s\napproved  %s\ndone      %s", console.Moment(d.PlannedAt, zone), console.Moment(d.ApprovedAt, zone), console.Moment(d.DoneAt, zone))
+				p.out.Line("mails     %s", countsLine(d))
+				return nil
+			})
+		},
+	}
 }

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/scaledbydesign/insights/cmd/insights/internal/app"
 	"github.com/scaledbydesign/insights/cmd/insights/internal/console"
 	"github.com/scaledbydesign/insights/subscribers"
 )
@@ -43,5 +45,121 @@ func subscriberDocument(s subscribers.Subscriber) subscriberJSON {
 	return subscriberJSON{
 		Email: s.Address.String(), Name: s.Name, Status: string(s.Status), Reason: s.Reason, Cadence: string(s.Cadence), Categories: s.Categories,
 		PausedUntil: console.Stamp(s.PausedUntil), CreatedAt: console.Stamp(s.CreatedAt), ConfirmedAt: console.Stamp(s.ConfirmedAt), Unsubscribed: console.Stamp(s.UnsubscribedAt), Source: s.Source,
+	}
+}
+
+func subscriberListCommand(p *program) *cobra.Command {
+	var status, cadence, category string
+	cmd := &cobra.Command{
+		Use: "list", Short: "List subscribers", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return withApp(cmd.Context(), p, func(a *app.App) error {
+				filter, err := parseFilter(&a.Config, status, cadence, category)
+				if err != nil {
+					return err
+				}
+				documents := []subscriberJSON{}
+				var rows [][]string
+				for s, err := range a.Subscribers.List(cmd.Context(), filter) {
+					if err != nil {
+						return err
+					}
+					documents = append(documents, subscriberDocument(s))
+					rows = append(rows, []string{s.Address.String(), string(s.Status), string(s.Cadence), strings.Join(s.Categories, ",")})
+				}
+				if done, err := p.out.Document(documents); done {
+					return err
+				}
+				if len(rows) == 0 {
+					p.out.Line("no subscriber matches")
+					return nil
+				}
+				p.out.Table([]string{"EMAIL", "STATUS", "CADENCE", "CATEGORIES"}, rows)
+				return nil
+			})
+		},
+	}
+	cmd.Flags().StringVar(&status, "status", "", "only this `status`: pending, confirmed, unsubscribed, suppressed")
+	cmd.Flags().StringVar(&cadence, "cadence", "", "only this `cadence`: instant, daily, weekly, monthly")
+	cmd.Flags().StringVar(&category, "category", "", "only readers of this `category`")
+	completeCategories(p, cmd, "category")
+	return cmd
+}
+
+func subscriberShowCommand(p *program) *cobra.Command {
+	return &cobra.Command{
+		Use: "show ADDR", Short: "Show one subscriber with their history", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return withApp(cmd.Context(), p, func(a *app.App) error {
+				s, err := findSubscriber(cmd.Context(), a, args[0])
+				if err != nil {
+					return err
+				}
+				document := subscriberDocument(s)
+				position, err := a.Explain.PositionOf(cmd.Context(), s.ID)
+				if err != nil {
+					return err
+				}
+				document.Position = position
+				for e, err := range a.Subscribers.History(cmd.Context(), s.ID) {
+					if err != nil {
+						return err
+					}
+					document.History = append(document.History, eventJSON{console.Stamp(e.At), e.What, e.Source, e.Detail})
+				}
+				if done, err := p.out.Document(document); done {
+					return err
+				}
+				showSubscriber(p.out, a.Config.Zone(), s, document)
+				return nil
+			})
+		},
+	}
+}
+
+func showSubscriber(out *console.Console, zone *time.Location, s subscribers.Subscriber, document subscriberJSON) {
+	out.Line("%s  %s", s.Address, strings.TrimSpace(string(s.Status)+" "+s.Reason))
+	if s.Name != "" {
+		out.Line("name        %s", s.Name)
+	}
+	out.Line("cadence     %s\ncategories  %s", s.Cadence, strings.Join(s.Categories, ", "))
+	if !s.PausedUntil.IsZero() {
+		out.Line("paused      until %s", console.Moment(s.PausedUntil, zone))
+	}
+	out.Line("confirmed   %s", console.Moment(s.ConfirmedAt, zone))
+	out.Line("")
+	for _, e := range document.History {
+		out.Line("%s  %s by %s", console.Moment(*e.At, zone), e.What, e.Source)
+		if e.Detail != "" {
+			out.Line("    %s", e.Detail)
+		}
+	}
+}
+
+func subscriberHistoryCommand(p *program) *cobra.Command {
+	return &cobra.Command{
+		Use: "history ADDR", Short: "Show what happened to a reader, and how they consented", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return withApp(cmd.Context(), p, func(a *app.App) error {
+				s, err := findSubscriber(cmd.Context(), a, args[0])
+				if err != nil {
+					return err
+				}
+				events := []eventJSON{}
+				var rows [][]string
+				for e, err := range a.Subscribers.History(cmd.Context(), s.ID) {
+					if err != nil {
+						return err
+					}
+					events = append(events, eventJSON{console.Stamp(e.At), e.What, e.Source, e.Detail})
+					rows = append(rows, []string{console.Moment(e.At, a.Config.Zone()), e.What, e.Source, e.Detail})
+				}
+				if done, err := p.out.Document(events); done {
+					return err
+				}
+				p.out.Table([]string{"WHEN", "WHAT", "BY", "DETAIL"}, rows)
+				return nil
+			})
+		},
 	}
 }

@@ -2,11 +2,15 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/scaledbydesign/insights/cmd/insights/internal/app"
+	"github.com/scaledbydesign/insights/cmd/insights/internal/console"
 	"github.com/scaledbydesign/insights/subscribers"
 )
 
@@ -61,4 +65,142 @@ func editCommand(p *program, e edit) *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would be done")
 	return cmd
+}
+
+func subscriberSetCommand(p *program) *cobra.Command {
+	var cadence, pause string
+	var categories []string
+	cmd := editCommand(p, edit{
+		unchanged: "gets just that already",
+		use:       "set ADDR", short: "Change what a reader receives, as they asked", would: "change what is sent to",
+		long: "Change a reader's cadence or categories, or pause their digests, because they\nasked for it. Nobody is mailed.",
+		do: func(ctx context.Context, a *app.App, who subscribers.Address) (subscribers.Subscriber, string, error) {
+			var wanted subscribers.Preferences
+			var until *time.Time
+			if cadence == "" && categories == nil && pause == "" {
+				return subscribers.Subscriber{}, "", usageError("say what to change: --cadence, --categories or --pause-until")
+			}
+			if categories != nil && strings.TrimSpace(strings.Join(categories, "")) == "" {
+				return subscribers.Subscriber{}, "", usageError("--categories is empty: name one or more; to end all mail: insights subscriber unsubscribe %s", who)
+			}
+			parsed, err := parsePreferences(&a.Config, orWeekly(cadence), categories)
+			if err != nil {
+				return subscribers.Subscriber{}, "", err
+			}
+			if cadence != "" {
+				wanted.Cadence = parsed.Cadence
+			}
+			if categories != nil {
+				wanted.Categories = parsed.Categories
+			}
+			if pause != "" {
+				at, err := parsePauseEnd(&a.Config, pause)
+				if err != nil {
+					return subscribers.Subscriber{}, "", err
+				}
+				until = &at
+			}
+			a.RenameCategories(ctx)
+			sub, changed, err := a.Registry.StaffPrefer(ctx, who, wanted, until)
+			if err != nil || !changed {
+				return sub, "", err
+			}
+			said := fmt.Sprintf("%s gets %s", sub.Address, subscribers.Preferences{Cadence: sub.Cadence, Categories: sub.Categories})
+			switch {
+			case sub.Status != subscribers.Confirmed:
+				said = fmt.Sprintf("%s is %s and gets nothing; once confirmed: %s", sub.Address, sub.Status, subscribers.Preferences{Cadence: sub.Cadence, Categories: sub.Categories})
+			case sub.PausedUntil.After(time.Now()):
+				said += ", from " + console.Moment(sub.PausedUntil, a.Config.Zone())
+			}
+			return sub, said, nil
+		},
+	})
+	cmd.Flags().StringVar(&cadence, "cadence", "", "how often: instant, daily, weekly, monthly")
+	cmd.Flags().StringSliceVar(&categories, "categories", nil, "`slugs`, separated by commas")
+	cmd.Flags().StringVar(&pause, "pause-until", "", "no digests before this `day`, as 2027-01-31; \"never\" = end the pause")
+	completeCategories(p, cmd, "categories")
+	return cmd
+}
+
+func orWeekly(cadence string) string {
+	if cadence == "" {
+		return string(subscribers.Weekly)
+	}
+	return cadence
+}
+
+func subscriberUnsubscribeCommand(p *program) *cobra.Command {
+	cmd := editCommand(p, edit{
+		use: "unsubscribe ADDR", short: "End all mail to a reader, as they asked", would: "unsubscribe",
+		long: "End all mail to a reader, because they asked for it. Only they can subscribe\nagain. Nobody is mailed.",
+		do: func(ctx context.Context, a *app.App, who subscribers.Address) (subscribers.Subscriber, string, error) {
+			sub, changed, err := a.Registry.StaffUnsubscribe(ctx, who)
+			if err != nil || !changed {
+				return sub, "", err
+			}
+			return sub, fmt.Sprintf("%s is unsubscribed", sub.Address), nil
+		},
+	})
+	cmd.Flags().Bool("yes", false, "not needed: it asks nothing")
+	return cmd
+}
+
+func subscriberResendCommand(p *program) *cobra.Command {
+	return editCommand(p, edit{
+		use: "resend-confirm ADDR", short: "Send a reader who has not confirmed a new link", would: "send a new confirmation mail to",
+		do: func(ctx context.Context, a *app.App, who subscribers.Address) (subscribers.Subscriber, string, error) {
+			sub, err := a.Registry.Resend(ctx, who)
+			return sub, fmt.Sprintf("a confirmation mail to %s is queued; earlier links end", who), err
+		},
+	})
+}
+
+func subscriberForgetCommand(p *program) *cobra.Command {
+	var yes, dryRun bool
+	cmd := &cobra.Command{
+		Use: "forget ADDR", Short: "Erase all that is known of an address", Args: cobra.ExactArgs(1),
+		Long: `Erase all that is known of an address, because its owner asked for it: the
+subscriber, their history, mails that wait, and the address in mails that were
+sent, which stay as numbers. Afterwards no file of the database holds it.
+
+What is kept is a keyed hash of the address, so that no import and nobody but
+its owner can sign it up again. Backups and logs of mail servers are not
+reached: delete, or let expire, those that hold it.`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return withApp(cmd.Context(), p, func(a *app.App) error { return forget(cmd.Context(), p.out, a, args[0], yes, dryRun) })
+		},
+	}
+	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would be done")
+	return cmd
+}
+
+func forget(ctx context.Context, out *console.Console, a *app.App, word string, yes, dryRun bool) error {
+	who, err := parseAddress(word)
+	if err != nil {
+		return err
+	}
+	if _, err := findSubscriber(ctx, a, word); err != nil && dryRun {
+		return err
+	}
+	words := fmt.Sprintf("would erase all that is known of %s", who)
+	if !dryRun {
+		if err := out.Confirm(fmt.Sprintf("Erase all that is known of %s? It can't be undone.", who), "this can't be undone", yes); err != nil {
+			return err
+		}
+		switch err := a.Registry.Forget(ctx, who); {
+		case errors.Is(err, subscribers.ErrTraces):
+			return partly(err)
+		case errors.Is(err, subscribers.ErrNotFound):
+			return fmt.Errorf("%s is no subscriber; see: insights subscriber list", who)
+		case err != nil:
+			return err
+		}
+		words = fmt.Sprintf("%s is forgotten; backups made before still hold it", who)
+	}
+	if done, err := out.Document(map[string]any{"forgotten": !dryRun, "dry_run": dryRun}); done {
+		return err
+	}
+	out.Line("%s", words)
+	return nil
 }

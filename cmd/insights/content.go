@@ -2,6 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -100,4 +105,91 @@ func readLibrary(ctx context.Context, p *program) (*config.Config, *content.Libr
 	}
 	lib, err := pub.Library()
 	return &pub.Config, lib, err
+}
+
+func contentShowCommand(p *program) *cobra.Command {
+	return &cobra.Command{
+		Use: "show SLUG", Short: "Show one insight as its author wrote it", Args: cobra.ExactArgs(1),
+		ValidArgsFunction: completeSlugs(p),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, lib, err := readLibrary(cmd.Context(), p)
+			if err != nil {
+				return err
+			}
+			for _, in := range lib.All() {
+				if in.Slug != args[0] && in.ID != args[0] {
+					continue
+				}
+				document := insightDocument(c, lib, in)
+				document.Text = in.Markdown()
+				if done, err := p.out.Document(document); done {
+					return err
+				}
+				p.out.Line("%s\n\n%s · %s · %s · %s\n%s\nid %s, %s\n\n%s\n\n%s", in.Title,
+					in.Category.Name, console.Moment(in.Date, c.Zone()), console.Count(in.Minutes, "minute"), document.State,
+					document.URL, in.ID, in.File, in.Summary, document.Text)
+				return nil
+			}
+			return fmt.Errorf("there is no insight %q; see: insights content list%s", args[0], didYouMean(args[0], slugsOf(lib)))
+		},
+	}
+}
+
+func slugsOf(lib *content.Library) []string {
+	var slugs []string
+	for _, in := range lib.All() {
+		slugs = append(slugs, in.Slug)
+	}
+	return slugs
+}
+
+func contentNewCommand(p *program) *cobra.Command {
+	var category string
+	var dryRun bool
+	cmd := &cobra.Command{
+		Use: "new TITLE", Short: "Write a new draft into content.dir", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			pub, err := p.publication(cmd.Context())
+			if err != nil {
+				return err
+			}
+			c := &pub.Config
+			slug, err := parseCategory(c, category)
+			if err != nil {
+				return err
+			}
+			if slug == "" {
+				slug = c.Site.Categories[0].Slug
+			}
+			if c.Content.Dir == "" {
+				return usageError("content.dir is not set, so there is no folder to write to: INSIGHTS_CONTENT_DIR=content, or run: insights init")
+			}
+			data, name, err := content.New(args[0], content.NewOptions{Category: slug, Date: time.Now().In(c.Zone())})
+			if err != nil {
+				return usageError("%v", err)
+			}
+			path := filepath.Join(c.Content.Dir, name)
+			if !dryRun {
+				if _, err := os.Stat(c.Content.Dir); errors.Is(err, fs.ErrNotExist) {
+					return fmt.Errorf("the folder %s does not exist: create it, or set content.dir", c.Content.Dir)
+				}
+				err := writeFileNew(path, data, 0)
+				if errors.Is(err, fs.ErrExist) {
+					return fmt.Errorf("%s exists: choose another title", path)
+				}
+				if err != nil {
+					return fmt.Errorf("write the draft: %w", err)
+				}
+			}
+			if done, err := p.out.Document(map[string]any{"file": path, "dry_run": dryRun}); done {
+				return err
+			}
+			p.out.Line("%s", path)
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&category, "category", "", "its `category`")
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would be written")
+	completeCategories(p, cmd, "category")
+	return cmd
 }

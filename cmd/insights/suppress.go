@@ -1,0 +1,142 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/scaledbydesign/insights/cmd/insights/internal/app"
+	"github.com/scaledbydesign/insights/cmd/insights/internal/console"
+	"github.com/scaledbydesign/insights/subscribers"
+)
+
+func suppressCommand(p *program) *cobra.Command {
+	return noun("suppress", "Addresses that must not be written to", suppressListCommand(p), suppressAddCommand(p), suppressRemoveCommand(p), suppressImportCommand(p))
+}
+
+// suppressionJSON is a suppression as programs see it.
+type suppressionJSON struct {
+	Email  string     `json:"email"` // "" = kept as a hash alone
+	Hash   string     `json:"hash"`
+	Status string     `json:"status"`
+	Cause  string     `json:"cause"`
+	Reason string     `json:"reason"`
+	At     *time.Time `json:"at"`
+}
+
+func suppressListCommand(p *program) *cobra.Command {
+	return &cobra.Command{
+		Use: "list", Short: "List the addresses that must not be written to", Args: cobra.NoArgs,
+		Long: "List the addresses that must not be written to, and those that were forgotten.\nOf one that is no subscriber's only the hash is kept.",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return withApp(cmd.Context(), p, func(a *app.App) error {
+				documents := []suppressionJSON{}
+				var rows [][]string
+				for s, err := range a.Subscribers.Suppressions(cmd.Context()) {
+					if err != nil {
+						return err
+					}
+					documents = append(documents, suppressionJSON{s.Email, s.Hash, string(s.Status), string(s.Cause), s.Reason, console.Stamp(s.At)})
+					who, cause := s.Email, string(s.Cause)
+					if who == "" {
+						who = "(hash " + s.Hash[:12] + ")"
+					}
+					if cause == "" {
+						cause = string(s.Status)
+					}
+					rows = append(rows, []string{who, cause, console.Moment(s.At, a.Config.Zone()), s.Reason})
+				}
+				if done, err := p.out.Document(documents); done {
+					return err
+				}
+				if len(rows) == 0 {
+					p.out.Line("no address is suppressed")
+					return nil
+				}
+				p.out.Table([]string{"WHO", "CAUSE", "SINCE", "REASON"}, rows)
+				return nil
+			})
+		},
+	}
+}
+
+func suppressAddCommand(p *program) *cobra.Command {
+	var reason string
+	var dryRun bool
+	cmd := &cobra.Command{
+		Use: "add ADDR", Short: "Keep all mail from an address, subscriber or not", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if strings.TrimSpace(reason) == "" || subscribers.CheckReason(reason) != nil {
+				return usageError("--reason: say why in one line, of 200 bytes at most, for whoever looks at it later")
+			}
+			return withApp(cmd.Context(), p, func(a *app.App) error {
+				who, err := parseAddress(args[0])
+				if err != nil {
+					return err
+				}
+				words, changed := fmt.Sprintf("would keep all mail from %s", who), false
+				if !dryRun {
+					if changed, err = a.Registry.Suppress(cmd.Context(), who, subscribers.BlockedHere, reason, "staff"); err != nil {
+						return err
+					}
+					words = fmt.Sprintf("%s is suppressed; undo it with: insights suppress remove %[1]s", who)
+					if !changed {
+						words = fmt.Sprintf("%s was suppressed before", who)
+					}
+				}
+				if done, err := p.out.Document(map[string]any{"email": who.String(), "changed": changed, "dry_run": dryRun}); done {
+					return err
+				}
+				p.out.Line("%s", words)
+				return nil
+			})
+		},
+	}
+	cmd.Flags().StringVar(&reason, "reason", "", "why, in one line")
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would be done")
+	return cmd
+}
+
+func suppressRemoveCommand(p *program) *cobra.Command {
+	var dryRun bool
+	cmd := &cobra.Command{
+		Use: "remove ADDR", Short: "Let mail go to an address again", Args: cobra.ExactArgs(1),
+		Long: "Let mail go to an address again. A reader who was suppressed over bounces, or\nby staff, receives digests as before; who complained, or said no, must sign up\nagain.",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return withApp(cmd.Context(), p, func(a *app.App) error {
+				who, err := parseAddress(args[0])
+				if err != nil {
+					return err
+				}
+				if dryRun {
+					if done, err := p.out.Document(map[string]any{"email": who.String(), "status": "", "dry_run": true}); done {
+						return err
+					}
+					p.out.Line("would let mail go to %s again, if it is suppressed", who)
+					return nil
+				}
+				sub, err := a.Registry.Lift(cmd.Context(), who, "staff")
+				if errors.Is(err, subscribers.ErrNotFound) {
+					return fmt.Errorf("%s is not suppressed; see: insights suppress list", who)
+				}
+				if err != nil {
+					return err
+				}
+				if done, err := p.out.Document(map[string]any{"email": who.String(), "status": string(sub.Status), "dry_run": false}); done {
+					return err
+				}
+				if sub.Status == "" {
+					p.out.Line("%s is not suppressed any more; it is no subscriber's", who)
+				} else {
+					p.out.Line("%s is %s again", who, sub.Status)
+				}
+				return nil
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would be done")
+	return cmd
+}
