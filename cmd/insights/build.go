@@ -64,10 +64,10 @@ func build(ctx context.Context, out *console.Console, pub *app.Publication, dir 
 func reportBuild(out *console.Console, c *config.Config, lib *content.Library, dir string, report app.BuildReport, took time.Duration, dryRun bool) error {
 	drafts, scheduled := 0, 0
 	for _, in := range lib.All() {
-		switch stateOf(lib, in) {
-		case "draft":
+		switch lib.State(in) {
+		case content.Draft:
 			drafts++
-		case "scheduled":
+		case content.Scheduled:
 			scheduled++
 		}
 	}

@@ -49,18 +49,8 @@ func insightDocument(c *config.Config, lib *content.Library, in *content.Insight
 	return insightJSON{
 		ID: in.ID, Slug: in.Slug, Title: in.Title, Summary: in.Summary, Category: in.Category.Slug,
 		Date: console.Stamp(in.Date), Updated: console.Stamp(in.Updated), Author: in.Author, Tags: tags, Featured: in.Featured, Email: in.Email,
-		State: stateOf(lib, in), Words: in.Words, Minutes: in.Minutes, URL: c.Site.BaseURL + in.Path(), File: in.File,
+		State: string(lib.State(in)), Words: in.Words, Minutes: in.Minutes, URL: c.Site.BaseURL + in.Path(), File: in.File,
 	}
-}
-
-func stateOf(lib *content.Library, in *content.Insight) string {
-	switch {
-	case in.Draft:
-		return "draft"
-	case in.Date.After(lib.AsOf()):
-		return "scheduled"
-	}
-	return "visible"
 }
 
 func contentListCommand(p *program) *cobra.Command {
@@ -82,7 +72,7 @@ func contentListCommand(p *program) *cobra.Command {
 					continue
 				}
 				documents = append(documents, insightDocument(c, lib, in))
-				rows = append(rows, []string{in.Date.In(c.Zone()).Format(time.DateOnly), stateOf(lib, in), in.Category.Slug, in.Title})
+				rows = append(rows, []string{in.Date.In(c.Zone()).Format(time.DateOnly), string(lib.State(in)), in.Category.Slug, in.Title})
 			}
 			if done, err := p.out.Document(documents); done {
 				return err

@@ -92,11 +92,9 @@ func reportFaults(out *console.Console, where string, lib *content.Library, faul
 // tooLarge notes each insight that is too large for feeds by itself.
 func tooLarge(c *config.Config, lib *content.Library) content.Faults {
 	var notes content.Faults
-	for _, in := range lib.All() {
-		if n := len(in.FullHTML(c.Site.BaseURL)); n > feeds.MaxSize && !in.Draft {
-			notes = append(notes, content.Fault{File: in.File, Message: fmt.Sprintf(
-				"%s bytes of HTML: feed readers and caches are slow with documents of more than %s", console.Thousands(n), console.Thousands(feeds.MaxSize))})
-		}
+	for in, n := range feeds.TooLarge(lib, c.Site.BaseURL) {
+		notes = append(notes, content.Fault{File: in.File, Message: fmt.Sprintf(
+			"%s bytes of HTML: feed readers and caches are slow with documents of more than %s", console.Thousands(n), console.Thousands(feeds.MaxSize))})
 	}
 	return notes
 }

@@ -88,13 +88,7 @@ func plan(ctx context.Context, out *console.Console, a *app.App, request newslet
 	if err != nil {
 		return err
 	}
-	if !request.DryRun {
-		// Staff who plan by hand mean what is visible now: no edit grace.
-		if _, _, err := a.Insights.Number(ctx, newsletter.VisibleIn(lib), newsletter.Numbering{}); err != nil {
-			return otherLibrary(err)
-		}
-	}
-	d, err := a.Planner.Plan(ctx, lib, request)
+	d, err := a.Planner.PlanByHand(ctx, lib, request)
 	if err != nil {
 		return otherLibrary(err)
 	}

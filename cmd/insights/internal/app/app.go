@@ -26,7 +26,6 @@ type App struct {
 	Database string // its name, without secrets
 
 	Subscribers subscribers.Store
-	Insights    newsletter.LibraryStore
 	Digests     newsletter.DigestStore
 	Messages    newsletter.MessageStore
 	Status      newsletter.StatusStore
@@ -82,7 +81,7 @@ func assemble(p Publication, db *database.DB, log *slog.Logger) (*App, error) {
 	}
 	a := &App{
 		Publication: p, Database: db.String(), db: db, log: log,
-		Subscribers: db, Insights: db, Digests: db, Messages: db, Status: db, Explain: db, Tests: db, Bounces: db,
+		Subscribers: db, Digests: db, Messages: db, Status: db, Explain: db, Tests: db, Bounces: db,
 	}
 	if c.WebSub.Hub == config.OwnHub {
 		a.Hub = db.WebSub()
