@@ -14,10 +14,10 @@ import (
 // ready. Commands that the story runs beside it don't learn the address.
 func startDaemon(ts *testscript.TestScript, neg bool, args []string) {
 	name, listen := args[0], ts.Getenv("LISTEN")
-	ts.Check(ts.Exec("env", "-0"))
+	ts.Check(ts.Exec("env"))
 	cmd := exec.Command(daemons(ts), args[1:]...)
 	cmd.Dir = ts.MkAbs(".")
-	cmd.Env = append(strings.Split(strings.TrimSuffix(ts.ReadFile("stdout"), "\x00"), "\x00"), "INSIGHTS_LISTEN="+listen)
+	cmd.Env = append(strings.Split(strings.TrimSuffix(ts.ReadFile("stdout"), "\n"), "\n"), "INSIGHTS_LISTEN="+listen)
 	p := startProcess(ts, cmd)
 	storyOf(ts).daemons[name] = p
 	p.awaitReady(ts, listen)
