@@ -101,14 +101,14 @@ func (s *site) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if isJSON(r) { // a script asked
 		err := showFaults(w, p.status, templates.Form{Errors: []templates.FieldError{{Message: p.heading + ". " + p.paragraphs[0]}}})
 		if err != nil {
-			s.Log.ErrorContext(r.Context(), "error answer failed", "error", err)
+			s.Log.ErrorContext(r.Context(), "cannot send error answer", "error", err)
 		}
 		return
 	}
 	page := &templates.NoticePage{Head: s.head(p.heading, ""), Heading: p.heading, Paragraphs: p.paragraphs, Links: p.links}
 	page.NoIndex = true
 	if err := s.render(w, p.status, page); err != nil {
-		s.Log.ErrorContext(r.Context(), "error page failed", "error", err)
+		s.Log.ErrorContext(r.Context(), "cannot render error page", "error", err)
 		http.Error(w, p.heading, p.status)
 	}
 }

@@ -121,7 +121,7 @@ func (s *site) erasePage(w http.ResponseWriter, r *http.Request) error {
 func (s *site) erase(w http.ResponseWriter, r *http.Request) error {
 	switch err := s.Registry.ForgetBy(r.Context(), r.PathValue("token")); {
 	case errors.Is(err, subscribers.ErrTraces): // which are gone with what is written next
-		s.Log.WarnContext(r.Context(), "a reader is erased, traces of them not yet", "error", err)
+		s.Log.WarnContext(r.Context(), "subscriber erased, but the SQLite WAL could not be truncated yet", "error", err)
 	case err != nil:
 		return fmt.Errorf("erase: %w", err)
 	}
