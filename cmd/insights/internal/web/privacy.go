@@ -128,7 +128,7 @@ func (s *site) erase(w http.ResponseWriter, r *http.Request) error {
 	return s.render(w, http.StatusOK, &templates.NoticePage{
 		Head: s.readerHead("Your data is erased"), Heading: "Your data is erased",
 		Paragraphs: []string{
-			"Your address and all that went with it is gone, and no more mail is sent to it.",
+			"Your address and all that went with it is gone, and no more emails are sent to it.",
 			"What is kept is a number worked out from your address, so that nobody else can sign you up again by an old list. Nobody can read your address out of it.",
 		},
 		Links: []templates.Link{{Label: "Read insights", URL: "/"}, {Label: "Follow by feed", URL: "/feeds"}},
