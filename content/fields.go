@@ -163,7 +163,7 @@ func machinery(value *yaml.Node) string {
 // text returns a scalar as it is written: 2026, no and 2026-01-01 are texts here.
 func (f *fields) text(line int, name string, value *yaml.Node) (string, bool) {
 	if value.Kind != yaml.ScalarNode {
-		f.fault(line, "%s: must be a text, not a list or a group", name)
+		f.fault(line, "%s: must be text, not a list or a mapping", name)
 		return "", false
 	}
 	return strings.TrimSpace(value.Value), true
@@ -239,7 +239,7 @@ func (f *fields) time(line int, name string, value *yaml.Node) time.Time {
 		t, err = time.ParseInLocation(time.DateOnly, s, f.location)
 	}
 	if err != nil || t.Year() < 1900 || t.UTC().Year() > lastYear {
-		f.fault(line, "%s: %q is no date; write a day such as 2026-02-27 or a time such as 2026-02-27T09:30:00+01:00", name, shorten(s))
+		f.fault(line, "%s: %q is not a date; write a day such as 2026-02-27 or a time such as 2026-02-27T09:30:00+01:00", name, shorten(s))
 		return time.Time{}
 	}
 	return t.Truncate(time.Second).In(f.location)
@@ -294,7 +294,7 @@ func (f *fields) tags(line int, value *yaml.Node) []string {
 	var tags []string
 	for _, item := range value.Content {
 		if item.Kind != yaml.ScalarNode {
-			f.fault(item.Line, "tags: each must be a text")
+			f.fault(item.Line, "tags: each must be text")
 			continue
 		}
 		tag := strings.TrimSpace(item.Value)
@@ -330,7 +330,7 @@ func (f *fields) address(line int, name string, value *yaml.Node) string {
 		return ""
 	}
 	if !isWebAddress(s) {
-		f.fault(line, "%s: %q is no absolute address such as https://example.com/article", name, shorten(s))
+		f.fault(line, "%s: %q is not an absolute URL such as https://example.com/article", name, shorten(s))
 		return ""
 	}
 	return s

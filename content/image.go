@@ -81,10 +81,10 @@ func imageType(name string) (string, bool) {
 func imageProblem(fsys fs.FS, name string) (image, string) {
 	bare, inside := strings.CutPrefix(name, imagesFolder+"/")
 	if !inside || strings.Contains(bare, "/") {
-		return image{}, "pictures lie directly in the folder " + imagesFolder + "/"
+		return image{}, "pictures must be directly in the folder " + imagesFolder + "/"
 	}
 	if _, ok := imageType(bare); !ok {
-		return image{}, "a picture's name ends in .svg, .png, .jpg, .jpeg, .gif, .webp or .avif"
+		return image{}, "a picture's name must end in .svg, .png, .jpg, .jpeg, .gif, .webp or .avif"
 	}
 	if !fs.ValidPath(name) {
 		return image{}, "no such file"

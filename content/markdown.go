@@ -90,7 +90,7 @@ func tooIntricate(body string) (line int, problem string) {
 	links, rows, columns := 0, 0, 0
 	for l := range strings.Lines(body) {
 		if depth := nesting(l); depth > maxNesting {
-			return line, fmt.Sprintf("lists and quotes nested %d levels deep; at most %d", depth, maxNesting)
+			return line, fmt.Sprintf("lists and quotes nested %d levels deep; the limit is %d", depth, maxNesting)
 		}
 		links += strings.Count(l, "](") + strings.Count(l, "[^")
 		if strings.HasPrefix(strings.TrimLeft(l, " "), "[") && strings.Contains(l, "]:") {
@@ -102,7 +102,7 @@ func tooIntricate(body string) (line int, problem string) {
 		if bars := strings.Count(l, "|"); bars > 0 {
 			rows, columns = rows+1, max(columns, bars)
 			if rows*columns > maxCells {
-				return line, fmt.Sprintf("tables with room for more than %d cells", maxCells)
+				return line, fmt.Sprintf("tables with more than %d cells", maxCells)
 			}
 		}
 		line++

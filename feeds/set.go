@@ -98,7 +98,7 @@ func (s *Set) headFeeds() ([]selection, error) {
 	feeds := []selection{s.selection(nil)}
 	for _, c := range s.lib.Categories() {
 		if c.Slug == nameOfAll || c.Slug == nameOfDigests {
-			return nil, fmt.Errorf("category %q: the slug %q is taken by a feed of that name; give the category another", c.Name, c.Slug)
+			return nil, fmt.Errorf("category %q: the slug %q is reserved for a feed of that name; choose another", c.Name, c.Slug)
 		}
 		feeds = append(feeds, s.selection([]content.Category{c}))
 	}

@@ -83,7 +83,7 @@ func (s Site) Validate() error {
 		faults = append(faults, fmt.Errorf("base URL %q: write it as https://example.com, with no slash at the end", s.BaseURL))
 	}
 	if strings.TrimSpace(s.Title) == "" {
-		faults = append(faults, errors.New("title: every feed needs one"))
+		faults = append(faults, errors.New("title is missing: every feed needs one"))
 	}
 	if _, err := s.since(); err != nil {
 		faults = append(faults, err)
@@ -94,7 +94,7 @@ func (s Site) Validate() error {
 		}
 	}
 	if err := errors.Join(faults...); err != nil {
-		return fmt.Errorf("site of the feeds: %w", err)
+		return fmt.Errorf("feeds: invalid site: %w", err)
 	}
 	return nil
 }
@@ -109,5 +109,5 @@ func (s Site) since() (time.Time, error) {
 			return t, nil
 		}
 	}
-	return time.Time{}, fmt.Errorf("authority %q: write a domain of yours and a year in which it was, such as example.com,2025", s.Authority)
+	return time.Time{}, fmt.Errorf("authority %q: write a domain you own and a year in which you owned it, such as example.com,2025", s.Authority)
 }

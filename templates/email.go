@@ -67,7 +67,7 @@ func (m *Emails) Digest(e newsletter.DigestContent) (newsletter.Body, error) {
 func (m *Emails) Single(n newsletter.SingleContent) (newsletter.Body, error) {
 	t, ok := m.mails[n.Kind]
 	if !ok || n.Kind == newsletter.DigestEmail {
-		return newsletter.Body{}, fmt.Errorf("templates: there is no notice of kind %q", n.Kind)
+		return newsletter.Body{}, fmt.Errorf("templates: unknown email kind %q", n.Kind)
 	}
 	view := m.singleView(n)
 	markup, err := t.html(view)
@@ -102,7 +102,7 @@ func (m *Emails) try() error {
 		for _, part := range []struct{ name, words string }{{"html", r.HTML}, {"txt", r.Text}} {
 			for _, link := range links {
 				if !strings.Contains(part.words, link) {
-					faults = append(faults, fmt.Errorf("templates: email/%s.%s.tmpl: leaves out a link that this mail must have, such as %s", kind, part.name, link))
+					faults = append(faults, fmt.Errorf("templates: email/%s.%s.tmpl: lacks a link that this email must have, such as %s", kind, part.name, link))
 				}
 			}
 		}

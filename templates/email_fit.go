@@ -38,7 +38,7 @@ func (m *Emails) fit(v digestView) (markup string, shown digestView, err error) 
 	most := len(v.Items) + v.Count
 	cuts := 1 + sort.Search(most-1, func(i int) bool { return render(i + 1) })
 	if fits := render(cuts); err == nil && !fits {
-		err = fmt.Errorf("templates: email/digest.html.tmpl: %d bytes of HTML without any insight, and mail programs cut a mail off after %d; shorten the edition text", len(markup), maxMailHTML)
+		err = fmt.Errorf("templates: email/digest.html.tmpl: %d bytes of HTML without any insight, and email programs cut an email off after %d; shorten the edition text", len(markup), maxMailHTML)
 	}
 	return markup, shown, err
 }

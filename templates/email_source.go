@@ -40,7 +40,7 @@ func parseMails(override fs.FS) (map[newsletter.MessageKind]mailTemplate, error)
 				faults = append(faults, fmt.Errorf("templates: %w", err))
 			case !slices.Contains(names, name):
 				// A misspelt name would otherwise be ignored in silence.
-				faults = append(faults, fmt.Errorf("templates: %s: no mail uses this file; those used are %s", name, strings.Join(names, ", ")))
+				faults = append(faults, fmt.Errorf("templates: %s: no email uses this file; the files used are %s", name, strings.Join(names, ", ")))
 			default:
 				sources[name] = string(b)
 			}

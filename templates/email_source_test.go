@@ -42,9 +42,9 @@ func TestBrokenOwnSourceIsAnErrorThatNamesTheFile(t *testing.T) {
 		"unknown field":         {"email/digest.txt.tmpl", "{{define \"body\"}}\n{{.Nonsense}}{{end}}{{define \"footer\"}}{{end}}", "email/digest.txt.tmpl:2"},
 		"unknown function":      {"email/confirm.html.tmpl", `{{define "body"}}{{shout .Address}}{{end}}`, "email/confirm.html.tmpl:1"},
 		"nothing defined":       {"email/already.html.tmpl", `hello`, "email/already.html.tmpl"},
-		"no unsubscribe link":   {"email/digest.txt.tmpl", `{{define "body"}}{{range .Items}}{{.URL}} {{end}}{{.WebURL}}{{end}}{{define "footer"}}{{.PreferencesURL}}{{end}}`, "email/digest.txt.tmpl: leaves out"},
-		"no confirmation link":  {"email/confirm.txt.tmpl", `{{define "body"}}Hello.{{end}}{{define "footer"}}{{end}}`, "email/confirm.txt.tmpl: leaves out"},
-		"misspelt name":         {"email/digets.html.tmpl", "", "email/digets.html.tmpl: no mail uses this file"},
+		"no unsubscribe link":   {"email/digest.txt.tmpl", `{{define "body"}}{{range .Items}}{{.URL}} {{end}}{{.WebURL}}{{end}}{{define "footer"}}{{.PreferencesURL}}{{end}}`, "email/digest.txt.tmpl: lacks a link"},
+		"no confirmation link":  {"email/confirm.txt.tmpl", `{{define "body"}}Hello.{{end}}{{define "footer"}}{{end}}`, "email/confirm.txt.tmpl: lacks a link"},
+		"misspelt name":         {"email/digets.html.tmpl", "", "email/digets.html.tmpl: no email uses this file"},
 		"broken in the layout":  {"email/layout.html.tmpl", `{{template "body" .}}{{if}}`, "email/layout.html.tmpl:1"},
 		"unclosed in attribute": {"email/already.html.tmpl", `{{define "body"}}<a href="{{.PreferencesURL}}>x</a>{{end}}{{define "footer"}}{{end}}`, "email/already.html.tmpl"},
 	} {

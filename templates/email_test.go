@@ -289,7 +289,7 @@ func TestConfirmationSaysWhatIsAskedAndHasItsLinksAlone(t *testing.T) {
 	for part, said := range map[string]string{"html": words(t, r.HTML), "text": strings.Join(strings.Fields(r.Text), " ")} {
 		for _, want := range []string{
 			"reader@example.org", "a weekly digest of insights on Architecture, Split Testing & Tracking and AI & Automation",
-			"on January 5, 2026 at 09:30 UTC", "until January 8, 2026 at 09:30 UTC", "ignore this mail", "Sent by ScaledByDesign", "1 Example Street",
+			"on January 5, 2026 at 09:30 UTC", "until January 8, 2026 at 09:30 UTC", "ignore this email", "Sent by ScaledByDesign", "1 Example Street",
 		} {
 			if !strings.Contains(said, want) {
 				t.Errorf("the %s part does not say %q", part, want)
@@ -301,7 +301,7 @@ func TestConfirmationSaysWhatIsAskedAndHasItsLinksAlone(t *testing.T) {
 func TestNoticesSayEveryCadence(t *testing.T) {
 	m := newMail(t, mailSite())
 	for cadence, want := range map[string]string{
-		"instant": "a mail for each new insight on Leadership", "daily": "a daily digest of insights on Leadership",
+		"instant": "an email for each new insight on Leadership", "daily": "a daily digest of insights on Leadership",
 		"weekly": "a weekly digest of insights on Leadership", "monthly": "a monthly digest of insights on Leadership",
 		"": "insights on Leadership",
 	} {

@@ -167,7 +167,7 @@ func (m *Emails) minute(t time.Time) string {
 
 func (m *Emails) singleView(n newsletter.SingleContent) singleView {
 	title := oneLine(m.site.Title)
-	subject, preheader := "Please confirm your subscription to "+title, "One press of a button confirms that you asked for it. If you did not, ignore this mail."
+	subject, preheader := "Please confirm your subscription to "+title, "One press of a button confirms that you asked for it. If you did not, ignore this email."
 	switch n.Kind {
 	case newsletter.MovedEmail:
 		subject, preheader = title+" goes to another address now", "If you asked for that, there is nothing to do. If not, you can take it back."
@@ -192,7 +192,7 @@ func (m *Emails) what(n newsletter.SingleContent) string {
 	what := "a " + n.Cadence + " digest of insights"
 	switch n.Cadence {
 	case "instant":
-		what = "a mail for each new insight"
+		what = "an email for each new insight"
 	case "":
 		what = "insights"
 	}

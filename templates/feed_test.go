@@ -107,7 +107,7 @@ func TestAnEmptyFeedSaysThatItIs(t *testing.T) {
 	v.Entries, v.Total, v.Description, v.Mail, v.Others, v.Digests = nil, 0, "", "", nil, true
 	page := render(t, v)
 	wantWords(t, page, `>No digests yet</h2>`, `every new digest appears`, `the first digest appears`)
-	wantNone(t, page, `<ol class="insights">`, "Updated", `class="lede"`, "by e-mail", "another format", `href=""`)
+	wantNone(t, page, `<ol class="insights">`, "Updated", `class="lede"`, "by email", "another format", `href=""`)
 }
 
 func TestFeedsShowNoHeadingOutOfOrder(t *testing.T) {

@@ -86,7 +86,7 @@ func (r *Counter) Run(ctx context.Context) error {
 
 func (r *Counter) flush(ctx context.Context) {
 	if err := r.Flush(ctx); err != nil && !errors.Is(err, context.Canceled) && r.Log != nil {
-		r.Log.WarnContext(ctx, "readers of feeds are not stored yet", "error", err)
+		r.Log.WarnContext(ctx, "cannot store feed readership; retrying", "error", err)
 	}
 }
 

@@ -58,7 +58,7 @@ func (h *Hub) deliver(ctx context.Context, p Push) {
 		h.Log.WarnContext(ctx, "push failed", "topic", p.Topic, "callback_host", host, "status", status, "error", err, "attempts", p.Attempts+1, "again_in", wait.Round(time.Second))
 	default:
 		h.settled(ctx, h.Store.RetryPush(ctx, p, time.Time{}, true))
-		h.Log.WarnContext(ctx, "push given up until there is newer content", "topic", p.Topic, "callback_host", host, "status", status, "error", err, "attempts", p.Attempts+1)
+		h.Log.WarnContext(ctx, "push abandoned until there is newer content", "topic", p.Topic, "callback_host", host, "status", status, "error", err, "attempts", p.Attempts+1)
 	}
 }
 

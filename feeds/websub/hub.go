@@ -70,13 +70,13 @@ func (h *Hub) Accept(ctx context.Context, form url.Values) error {
 		return refuse("hub.callback: %v", err)
 	}
 	if err := h.Store.Ask(ctx, r, h.limits(), time.Now()); err != nil {
-		return fmt.Errorf("keep a request of %s: %w", r.Host, err)
+		return fmt.Errorf("store a request from %s: %w", r.Host, err)
 	}
 	h.asked.ring()
 	return nil
 }
 
-var errUnknown = refuse("hub.topic is no feed of this site: send the address that the feed's rel=self link says, to the letter")
+var errUnknown = refuse("hub.topic is not a feed of this site: send exactly the URL of the feed's rel=self link")
 
 func (h *Hub) content(ctx context.Context, topic string) (Content, error) {
 	c, err := h.Topics.Content(ctx, topic)
@@ -97,7 +97,7 @@ func (h *Hub) Run(ctx context.Context) error {
 		if err == nil {
 			break
 		}
-		h.trouble(ctx, "give back what was claimed", err)
+		h.trouble(ctx, "release claims", err)
 		pause(ctx, troubleWaits)
 	}
 	calls, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -127,7 +127,7 @@ func (h *Hub) Run(ctx context.Context) error {
 func (h *Hub) follow(ctx context.Context) {
 	for ctx.Err() == nil {
 		if err := h.markAll(ctx); err != nil {
-			h.trouble(ctx, "look for new content", err)
+			h.trouble(ctx, "find new content", err)
 			pause(ctx, troubleWaits)
 			continue
 		}
@@ -195,7 +195,7 @@ func work[T any](ctx context.Context, h *Hub, l lane[T]) {
 			}
 			switch {
 			case err != nil:
-				h.trouble(ctx, "look for what is due", err)
+				h.trouble(ctx, "find due pushes", err)
 				due = time.After(troubleWaits)
 			case !next.IsZero():
 				// What is due and was not claimed waits for its host's turn.
@@ -232,7 +232,7 @@ func (h *Hub) limits() Limits {
 // since what could not be done stays due.
 func (h *Hub) trouble(ctx context.Context, what string, err error) {
 	if ctx.Err() == nil {
-		h.Log.ErrorContext(ctx, "the hub failed", "at", what, "error", err)
+		h.Log.ErrorContext(ctx, "hub operation failed", "operation", what, "error", err)
 	}
 }
 

@@ -67,7 +67,7 @@ func (p *Publisher) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		told, err := p.catchUp(ctx)
 		if told > 0 {
-			p.Log.InfoContext(ctx, "the hub was told of changes", "hub", hostOf(p.Hub), "topics", told)
+			p.Log.InfoContext(ctx, "notified the hub of changes", "hub", hostOf(p.Hub), "topics", told)
 			failures = 0
 		}
 		var again <-chan time.Time
@@ -78,7 +78,7 @@ func (p *Publisher) Run(ctx context.Context) error {
 			failures++
 			wait := backoff(failures, pingFirst, pingLongest)
 			again = time.After(wait)
-			p.Log.WarnContext(ctx, "the hub could not be told of changes", "hub", hostOf(p.Hub), "error", err, "again_in", wait.Round(time.Second))
+			p.Log.WarnContext(ctx, "cannot notify the hub of changes", "hub", hostOf(p.Hub), "error", err, "again_in", wait.Round(time.Second))
 		}
 		select {
 		case <-ctx.Done():

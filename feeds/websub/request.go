@@ -40,17 +40,17 @@ func parse(form url.Values) (Request, error) {
 	r := Request{Challenge: rand.Text()}
 	for name, value := range map[string]*string{"hub.topic": &r.Topic, "hub.callback": &r.Callback, "hub.secret": &r.Secret} {
 		if len(form[name]) > 1 {
-			return r, refuse("%s stands twice", name)
+			return r, refuse("duplicate %s", name)
 		}
 		*value = form.Get(name)
 	}
 	switch r.Mode = Mode(form.Get("hub.mode")); {
 	case len(form["hub.mode"]) > 1:
-		return r, refuse("hub.mode stands twice")
+		return r, refuse("duplicate hub.mode")
 	case r.Mode != Subscribe && r.Mode != Unsubscribe:
 		return r, refuse("hub.mode must be subscribe or unsubscribe")
 	case r.Topic == "":
-		return r, refuse("hub.topic is missing: send the address of a feed, as its rel=self link says it")
+		return r, refuse("hub.topic is missing: send the URL of a feed's rel=self link")
 	case len(r.Topic) > maxAddress:
 		return r, refuse("hub.topic is longer than %d bytes", maxAddress)
 	case len(r.Secret) > maxSecret:
@@ -58,7 +58,7 @@ func parse(form url.Values) (Request, error) {
 	case !utf8.ValidString(r.Topic):
 		return r, refuse("hub.topic is not UTF-8")
 	case strings.ContainsRune(r.Secret, 0) || !utf8.ValidString(r.Secret):
-		return r, refuse("hub.secret is no text in UTF-8")
+		return r, refuse("hub.secret is not UTF-8")
 	}
 	var err error
 	if r.Host, err = callbackHost(r.Callback); err != nil {
@@ -78,24 +78,24 @@ func callbackHost(callback string) (string, error) {
 		return "", refuse("hub.callback is longer than %d bytes", maxAddress)
 	}
 	if !utf8.ValidString(callback) || strings.ContainsFunc(callback, func(r rune) bool { return unicode.IsControl(r) || unicode.IsSpace(r) }) {
-		return "", refuse("hub.callback holds blanks or control characters")
+		return "", refuse("hub.callback contains spaces or control characters")
 	}
 	u, err := url.Parse(callback)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" {
-		return "", refuse("hub.callback must be an http or https address")
+		return "", refuse("hub.callback must be an http or https URL")
 	}
 	host := strings.ToLower(strings.TrimRight(u.Hostname(), "."))
 	switch {
 	case host == "":
-		return "", refuse("hub.callback names no host")
+		return "", refuse("hub.callback has no host")
 	case u.User != nil:
-		return "", refuse("hub.callback must not hold a user name")
+		return "", refuse("hub.callback must not contain a user name")
 	case strings.Contains(callback, "#"):
-		return "", refuse("hub.callback must not hold a fragment")
+		return "", refuse("hub.callback must not contain a fragment")
 	}
 	if port := u.Port(); port != "" || strings.HasSuffix(u.Host, ":") {
 		if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {
-			return "", refuse("hub.callback names no port between 1 and 65535")
+			return "", refuse("hub.callback must have a port from 1 to 65535")
 		}
 	}
 	return host, nil
@@ -103,7 +103,7 @@ func callbackHost(callback string) (string, error) {
 
 func lease(given []string) (time.Duration, error) {
 	if len(given) > 1 {
-		return 0, refuse("hub.lease_seconds stands twice")
+		return 0, refuse("duplicate hub.lease_seconds")
 	}
 	if len(given) == 0 || given[0] == "" {
 		return DefaultLease, nil

@@ -56,7 +56,7 @@ func (h *Hub) verified(ctx context.Context, r Request, version string) {
 	}
 	now := time.Now()
 	if err := h.Store.Grant(ctx, r, version, now, now.Add(r.Lease)); err != nil {
-		h.trouble(ctx, "keep a subscription", err)
+		h.trouble(ctx, "store a subscription", err)
 		return
 	}
 	h.Log.InfoContext(ctx, "push subscription confirmed", "topic", r.Topic, "callback_host", r.Host, "lease", r.Lease)

@@ -11,7 +11,7 @@ import (
 )
 
 // ErrNoMessage means that what was read has no header.
-var ErrNoMessage = errors.New("not a mail message")
+var ErrNoMessage = errors.New("not an email message")
 
 // Parse reads one message. Whatever the message says, or how badly it is made, is
 // no error; that it is none, or can't be read, is. It reads up to 1 MiB, and of that

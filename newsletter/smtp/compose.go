@@ -41,19 +41,19 @@ func (c Composer) Compose(m newsletter.Message) ([]byte, error) {
 	b := builder{letter: m}
 	msg := b.build()
 	if len(b.faults) > 0 {
-		return nil, fmt.Errorf("compose mail: %w", errors.Join(b.faults...))
+		return nil, fmt.Errorf("compose email: %w", errors.Join(b.faults...))
 	}
 	var raw bytes.Buffer
 	raw.Grow(2*(len(m.Text)+len(m.HTML)) + 2048)
 	if _, err := msg.WriteTo(&raw); err != nil {
-		return nil, fmt.Errorf("compose mail: %w", err)
+		return nil, fmt.Errorf("compose email: %w", err)
 	}
 	message, err := layOut(raw.Bytes(), b.boundary)
 	if err != nil {
-		return nil, fmt.Errorf("compose mail: %w", err)
+		return nil, fmt.Errorf("compose email: %w", err)
 	}
 	if message, err = sign(c.Keys, message); err != nil {
-		return nil, fmt.Errorf("compose mail: %w", err)
+		return nil, fmt.Errorf("compose email: %w", err)
 	}
 	return message, nil
 }
@@ -81,7 +81,7 @@ func (b *builder) build() *gomail.Msg {
 	b.checkMessageID()
 	msg.SetMessageIDWithValue(m.MessageID)
 	if year := m.Date.Year(); year < 1900 || year > 9999 {
-		b.fault("Date", "the year %d can't stand in a mail", year)
+		b.fault("Date", "the year %d is not possible in an email", year)
 	}
 	msg.SetDateWithValue(m.Date)
 	b.headers(msg)
@@ -107,7 +107,7 @@ func (b *builder) check(field, value string, required bool) {
 	case !utf8.ValidString(value):
 		b.fault(field, "is not valid UTF-8")
 	case strings.ContainsAny(value, "\r\n\x00"):
-		b.fault(field, "holds a line break or NUL")
+		b.fault(field, "contains a line break or NUL")
 	}
 }
 
@@ -132,7 +132,7 @@ func (b *builder) mailbox(field, value string) *mail.Address {
 	}
 	parsed, err := mail.ParseAddress(value)
 	if err != nil {
-		b.fault(field, "is no mailbox: %w", err)
+		b.fault(field, "is not a mailbox: %w", err)
 		return nil
 	}
 	return b.address(field, parsed.Name, parsed.Address)
@@ -151,7 +151,7 @@ func (b *builder) address(field, name, addr string) *mail.Address {
 		return nil
 	}
 	if strings.ContainsFunc(name, isControl) {
-		b.fault(field, "the display name holds a control character")
+		b.fault(field, "the display name contains a control character")
 		return nil
 	}
 	return m.named(strings.Join(strings.Fields(name), " "))
@@ -161,7 +161,7 @@ func (b *builder) checkMessageID() {
 	id := b.letter.MessageID
 	left, right, found := strings.Cut(id, "@")
 	if !found || left == "" || right == "" || strings.Contains(right, "@") || len(id) > 250 || strings.ContainsFunc(id, notIDRune) {
-		b.fault("MessageID", "has the form left@right, in printable ASCII without blanks or angle brackets")
+		b.fault("MessageID", "must have the form left@right, in printable ASCII without spaces or angle brackets")
 	}
 }
 
@@ -191,13 +191,13 @@ func (b *builder) headers(msg *gomail.Msg) {
 		name := strings.ToLower(h.Name)
 		switch {
 		case !isFieldName(h.Name):
-			b.fault("Headers", "%q is no field name", h.Name)
+			b.fault("Headers", "%q is not a field name", h.Name)
 			continue
 		case isComposed(name):
-			b.fault("Headers", "%s is not for a letter to set", h.Name)
+			b.fault("Headers", "%s is set by the program itself", h.Name)
 			continue
 		case seen[name]:
-			b.fault("Headers", "%s stands there twice", h.Name)
+			b.fault("Headers", "%s occurs twice", h.Name)
 			continue
 		}
 		seen[name] = true

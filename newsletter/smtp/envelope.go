@@ -73,7 +73,7 @@ func prepare(e newsletter.Envelope, message []byte, offered extensions) (submiss
 	switch {
 	case sender.international() || recipient.international() || !ascii && !isASCII(header):
 		if !offered.utf8 {
-			return submission{}, &localFault{"5.6.7", errors.New("the mail server takes no address with letters outside ASCII before the @ (SMTPUTF8)")}
+			return submission{}, &localFault{"5.6.7", errors.New("the mail server does not accept addresses with non-ASCII letters before the @ (SMTPUTF8)")}
 		}
 		ofMail = " SMTPUTF8"
 		if !ascii && offered.eightBit {
@@ -81,7 +81,7 @@ func prepare(e newsletter.Envelope, message []byte, offered extensions) (submiss
 		}
 	case !ascii:
 		if !offered.eightBit {
-			return submission{}, &localFault{"5.6.3", errors.New("the message has octets outside ASCII and the mail server doesn't take them (8BITMIME)")}
+			return submission{}, &localFault{"5.6.3", errors.New("the message has non-ASCII bytes, which the mail server does not accept (8BITMIME)")}
 		}
 		ofMail = " BODY=8BITMIME"
 	}
@@ -157,7 +157,7 @@ func stuff(message []byte) ([]byte, error) {
 			ends, length = ends+1, end-1
 		}
 		if length > maxLine {
-			return nil, errors.New("the message has a line of more than 998 octets")
+			return nil, errors.New("the message has a line of more than 998 bytes")
 		}
 		rest = rest[min(end+1, len(rest)):]
 		dots = dots || len(rest) > 0 && rest[0] == '.'

@@ -32,7 +32,7 @@ const leftOut = time.Minute
 // Open implements newsletter.Transport. Its error joins what each relay said.
 func (f *Failover) Open(ctx context.Context) (newsletter.Session, error) {
 	if len(f.Relays) == 0 {
-		return nil, errors.New("smtp: no mail server is named; set INSIGHTS_SMTP_HOST")
+		return nil, errors.New("smtp: no mail server is configured; set INSIGHTS_SMTP_HOST")
 	}
 	var faults []error
 	for _, i := range f.order() {
@@ -85,8 +85,8 @@ func (f *Failover) set(ctx context.Context, i int, until time.Time, err error) {
 	switch relay := net.JoinHostPort(f.Relays[i].Host, strconv.Itoa(f.Relays[i].Port)); {
 	case f.Log == nil || was.IsZero() == until.IsZero():
 	case until.IsZero():
-		f.Log.InfoContext(ctx, "relay can be reached again", "relay", relay)
+		f.Log.InfoContext(ctx, "relay reachable again", "relay", relay)
 	default:
-		f.Log.WarnContext(ctx, "relay can't be reached and is left out", "relay", relay, "error", rfc5322.OneLine(err.Error()))
+		f.Log.WarnContext(ctx, "relay unreachable; skipping it", "relay", relay, "error", rfc5322.OneLine(err.Error()))
 	}
 }

@@ -52,7 +52,7 @@ func TestTheSecondRelayTakesOver(t *testing.T) {
 		if tries != 2 || len(first.accepted()) != 1 {
 			t.Errorf("back again, the first was tried %d times and took %d mails", tries, len(first.accepted()))
 		}
-		if said := log.String(); strings.Count(said, "left out") != 1 || strings.Count(said, "can be reached again") != 1 {
+		if said := log.String(); strings.Count(said, "skipping it") != 1 || strings.Count(said, "reachable again") != 1 {
 			t.Errorf("the log says\n%s", said)
 		}
 		down = errors.New("connection refused")

@@ -49,7 +49,7 @@ func checkValue(value string) error {
 		case r == '>':
 			inside = false
 		case inside && r >= utf8.RuneSelf:
-			return fmt.Errorf("holds %q within angle brackets; write it in ASCII (percent-encoded, A-labels)", r)
+			return fmt.Errorf("contains %q within angle brackets; write it in ASCII (percent-encoded, A-labels)", r)
 		}
 	}
 	return nil
@@ -151,7 +151,7 @@ func layOut(message []byte, boundary string) ([]byte, error) {
 		}
 		for line := range bytes.SplitSeq(field, []byte("\r\n")) {
 			if len(line) > maxLine {
-				return nil, fmt.Errorf("%s: a line of %d octets; a mail's have %d at most", name, len(line), maxLine)
+				return nil, fmt.Errorf("%s: a line of %d bytes; the limit is %d", name, len(line), maxLine)
 			}
 		}
 		out = append(append(out, field...), "\r\n"...)

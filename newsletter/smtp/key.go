@@ -32,11 +32,11 @@ const (
 func NewKeys() ([]byte, error) {
 	rsaKey, err := rsa.GenerateKey(rand.Reader, ownBits)
 	if err != nil {
-		return nil, fmt.Errorf("make an RSA key: %w", err)
+		return nil, fmt.Errorf("generate an RSA key: %w", err)
 	}
 	_, edKey, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
-		return nil, fmt.Errorf("make an Ed25519 key: %w", err)
+		return nil, fmt.Errorf("generate an Ed25519 key: %w", err)
 	}
 	var out []byte
 	for _, key := range []any{rsaKey, edKey} {
@@ -65,13 +65,13 @@ func ParseKeys(text []byte) ([]crypto.Signer, error) {
 		}
 		kind := kindOf(key)
 		if kinds[kind] {
-			return nil, fmt.Errorf("there are two %s keys; keep one of a kind", kind)
+			return nil, fmt.Errorf("two %s keys; keep one of each kind", kind)
 		}
 		kinds[kind] = true
 		keys = append(keys, key)
 	}
 	if len(keys) == 0 {
-		return nil, errors.New("there is no private key in it; make one: insights key new")
+		return nil, errors.New("it contains no private key; generate one: insights key new")
 	}
 	return keys, nil
 }
@@ -85,7 +85,7 @@ func parseKey(block *pem.Block) (crypto.Signer, error) {
 		return checkRSA(key)
 	}
 	if block.Type != "PRIVATE KEY" {
-		return nil, fmt.Errorf("a block %q is no private key as DKIM needs it; make one: insights key new", block.Type)
+		return nil, fmt.Errorf("a block %q is not a private key that DKIM can use; generate one: insights key new", block.Type)
 	}
 	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
 	if err != nil {
@@ -97,12 +97,12 @@ func parseKey(block *pem.Block) (crypto.Signer, error) {
 	case ed25519.PrivateKey:
 		return key, nil
 	}
-	return nil, fmt.Errorf("a key of kind %T can't sign mails; RSA and Ed25519 can", parsed)
+	return nil, fmt.Errorf("a key of type %T can't sign emails; use RSA or Ed25519", parsed)
 }
 
 func checkRSA(key *rsa.PrivateKey) (crypto.Signer, error) {
 	if bits := key.N.BitLen(); bits < leastBits {
-		return nil, fmt.Errorf("an RSA key of %d bits is too short for mail servers to accept; make one of %d: insights key new", bits, ownBits)
+		return nil, fmt.Errorf("an RSA key of %d bits is too short for mail servers to accept; generate one of %d: insights key new", bits, ownBits)
 	}
 	return key, nil
 }

@@ -28,11 +28,11 @@ func parseMailbox(s string) (mailbox, error) {
 	}
 	local, domain := s[:at], s[at+1:]
 	if len(local) > 64 {
-		return mailbox{}, errors.New("the local part is longer than 64 octets")
+		return mailbox{}, errors.New("the local part is longer than 64 bytes")
 	}
 	for _, r := range local {
 		if unicode.IsControl(r) || unicode.IsSpace(r) || strings.ContainsRune(`<>()[]\,;:"@`, r) {
-			return mailbox{}, fmt.Errorf("the local part holds %q", r)
+			return mailbox{}, fmt.Errorf("the local part contains %q", r)
 		}
 	}
 	domain, err := asciiDomain(domain)
@@ -40,7 +40,7 @@ func parseMailbox(s string) (mailbox, error) {
 		return mailbox{}, err
 	}
 	if len(local)+1+len(domain) > 254 {
-		return mailbox{}, errors.New("the address is longer than 254 octets")
+		return mailbox{}, errors.New("the address is longer than 254 bytes")
 	}
 	return mailbox{local, domain}, nil
 }
@@ -49,13 +49,13 @@ func asciiDomain(domain string) (string, error) {
 	if !isASCII(domain) {
 		ascii, err := idna.Lookup.ToASCII(domain)
 		if err != nil {
-			return "", fmt.Errorf("the domain is no internationalized domain name: %w", err)
+			return "", fmt.Errorf("the domain is not an internationalized domain name: %w", err)
 		}
 		domain = ascii
 	}
 	for i := range len(domain) {
 		if c := domain[i]; !isAlphanumeric(c) && c != '-' && c != '.' && c != '_' {
-			return "", fmt.Errorf("the domain holds %q", c)
+			return "", fmt.Errorf("the domain contains %q", c)
 		}
 	}
 	if strings.HasPrefix(domain, ".") || strings.HasSuffix(domain, ".") || strings.Contains(domain, "..") {

@@ -35,10 +35,10 @@ func (r *Relay) connectError(err error) error {
 		return r.because(err, "%s", words)
 	}
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) {
-		return r.because(err, "%s does not answer within %v; check INSIGHTS_SMTP_HOST and INSIGHTS_SMTP_PORT, and that outgoing connections are let through", r.address(), r.ConnectTimeout)
+		return r.because(err, "%s does not answer within %v; check INSIGHTS_SMTP_HOST and INSIGHTS_SMTP_PORT, and that the firewall allows outgoing connections", r.address(), r.ConnectTimeout)
 	}
 	if dns, ok := errors.AsType[*net.DNSError](err); ok && dns.IsNotFound {
-		return r.because(err, "no host is called %s; check INSIGHTS_SMTP_HOST", r.Host)
+		return r.because(err, "unknown host %s; check INSIGHTS_SMTP_HOST", r.Host)
 	}
 	return r.because(err, "can't connect to %s: %v; check INSIGHTS_SMTP_HOST and INSIGHTS_SMTP_PORT", r.address(), err)
 }
@@ -56,9 +56,9 @@ func (r *Relay) logInError(auth *login, err error) error {
 	}
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return r.because(err, "%s is connected but does not answer within %v; check that INSIGHTS_SMTP_PORT and INSIGHTS_SMTP_TLS belong together", r.address(), r.Timeout)
+		return r.because(err, "%s is connected but does not answer within %v; check that INSIGHTS_SMTP_PORT and INSIGHTS_SMTP_TLS match", r.address(), r.Timeout)
 	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
-		return r.because(err, "%s ended the connection before the login; check that INSIGHTS_SMTP_PORT and INSIGHTS_SMTP_TLS belong together", r.address())
+		return r.because(err, "%s ended the connection before the login; check that INSIGHTS_SMTP_PORT and INSIGHTS_SMTP_TLS match", r.address())
 	case strings.Contains(err.Error(), "does not support STARTTLS"): // go-mail has no error value for it
 		return r.because(err, "%s offers no STARTTLS; set INSIGHTS_SMTP_TLS to implicit (port 465), or to none for a relay on this machine", r.address())
 	}

@@ -24,7 +24,7 @@ func (c Composer) Prepare(m newsletter.Message) (newsletter.Prepared, error) {
 	b := builder{letter: plain}
 	b.build()
 	if len(b.faults) > 0 {
-		return nil, fmt.Errorf("compose mail: %w", errors.Join(b.faults...))
+		return nil, fmt.Errorf("compose email: %w", errors.Join(b.faults...))
 	}
 	plain.Text, plain.HTML = textStandIn, ""
 	if m.HTML != "" {
@@ -38,7 +38,7 @@ func (c Composer) Prepare(m newsletter.Message) (newsletter.Prepared, error) {
 	s := &prepared{keys: c.Keys}
 	header, body, _ := bytes.Cut(message, []byte("\r\n\r\n"))
 	if err := s.addHeader(header); err != nil {
-		return nil, fmt.Errorf("compose mail: %w", err)
+		return nil, fmt.Errorf("compose email: %w", err)
 	}
 	before, rest, _ := bytes.Cut(body, []byte(textStandIn+"\r\n"))
 	s.addStatic(before)
@@ -132,7 +132,7 @@ func (s *prepared) addHeader(header []byte) error {
 		case string(name) == "Message-ID":
 			flush(idField)
 		case marked != nothing && bytes.Contains(field, []byte("=?")):
-			return fmt.Errorf("%s: a mark can't stand in a field with words outside ASCII", name)
+			return fmt.Errorf("%s: a placeholder is not possible in a field with non-ASCII words", name)
 		case marked != nothing:
 			if isSigned {
 				flush(signedStart)
@@ -223,13 +223,13 @@ func (s *prepared) Append(dst []byte, c newsletter.Copy) ([]byte, error) {
 	b.checkMessageID()
 	b.check("Copy", c.Since, false)
 	if strings.ContainsFunc(c.Unsubscribe, notIDRune) || strings.ContainsFunc(c.Preferences, notIDRune) {
-		b.fault("Copy", "a token holds more than printable ASCII")
+		b.fault("Copy", "a token contains more than printable ASCII")
 	}
 	if s.worded && (!isASCII(c.To) || !isASCII(c.Since) || checkValue(c.Since) != nil) {
-		b.fault("Copy", "a value for a header field holds more than printable ASCII")
+		b.fault("Copy", "a value for a header field contains more than printable ASCII")
 	}
 	if len(b.faults) > 0 {
-		return nil, fmt.Errorf("compose mail: %w", errors.Join(b.faults...))
+		return nil, fmt.Errorf("compose email: %w", errors.Join(b.faults...))
 	}
 	dst = slices.Grow(dst, s.size)
 	if len(s.keys) == 0 {
@@ -248,7 +248,7 @@ func (s *prepared) Append(dst []byte, c newsletter.Copy) ([]byte, error) {
 	}
 	signatures, err := signAll(s.keys, signed, s.hashBody(c))
 	if err != nil {
-		return nil, fmt.Errorf("compose mail: %w", err)
+		return nil, fmt.Errorf("compose email: %w", err)
 	}
 	dst = append(append(dst, signatures...), header...)
 	return s.appendBody(dst, c), nil
@@ -258,7 +258,7 @@ func checkLines(header []byte) error {
 	for line := range bytes.Lines(header) {
 		if len(line) > maxLine+len("\r\n") {
 			name, _, _ := bytes.Cut(line, []byte(":"))
-			return fmt.Errorf("compose mail: %s: a line of %d octets; a mail's have %d at most", name, len(line)-2, maxLine)
+			return fmt.Errorf("compose email: %s: a line of %d bytes; the limit is %d", name, len(line)-2, maxLine)
 		}
 	}
 	return nil

@@ -205,12 +205,12 @@ func TestACopyIsRefusedRatherThanRepaired(t *testing.T) {
 		t.Fatal(err)
 	}
 	for field, spoil := range map[string]func(*newsletter.Copy){
-		"To":               func(c *newsletter.Copy) { c.To = "a@b.example\r\nBcc: x@y.example" },
-		"ToName":           func(c *newsletter.Copy) { c.ToName = "Ada\r\nX: y" },
-		"MessageID":        func(c *newsletter.Copy) { c.MessageID = "a b@c" },
-		"Copy":             func(c *newsletter.Copy) { c.Unsubscribe = "t>\r\nX: y" },
-		"compose mail: To": func(c *newsletter.Copy) { c.ToName = strings.Repeat("x", 1000) },
-		"List-Unsubscribe": func(c *newsletter.Copy) { c.Unsubscribe = strings.Repeat("x", 1000) },
+		"To":                func(c *newsletter.Copy) { c.To = "a@b.example\r\nBcc: x@y.example" },
+		"ToName":            func(c *newsletter.Copy) { c.ToName = "Ada\r\nX: y" },
+		"MessageID":         func(c *newsletter.Copy) { c.MessageID = "a b@c" },
+		"Copy":              func(c *newsletter.Copy) { c.Unsubscribe = "t>\r\nX: y" },
+		"compose email: To": func(c *newsletter.Copy) { c.ToName = strings.Repeat("x", 1000) },
+		"List-Unsubscribe":  func(c *newsletter.Copy) { c.Unsubscribe = strings.Repeat("x", 1000) },
 	} {
 		c := adasCopy()
 		spoil(&c)

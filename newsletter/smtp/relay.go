@@ -92,11 +92,11 @@ func (r *Relay) withDefaults() (Relay, error) {
 	port := map[TLSMode]int{TLSNone: 25, TLSStartTLS: 587, TLSImplicit: 465}[relay.TLS]
 	switch {
 	case relay.Host == "":
-		return relay, errors.New("smtp: no mail server is named; set INSIGHTS_SMTP_HOST")
+		return relay, errors.New("smtp: no mail server is configured; set INSIGHTS_SMTP_HOST")
 	case port == 0:
-		return relay, fmt.Errorf("smtp: %q is no way to protect a connection; set INSIGHTS_SMTP_TLS to starttls, implicit or none", relay.TLS)
+		return relay, fmt.Errorf("smtp: unknown TLS mode %q; set INSIGHTS_SMTP_TLS to starttls, implicit or none", relay.TLS)
 	case relay.Port < 0 || relay.Port > 65535:
-		return relay, fmt.Errorf("smtp: %d is no port; set INSIGHTS_SMTP_PORT to 1 to 65535", relay.Port)
+		return relay, fmt.Errorf("smtp: invalid port %d; set INSIGHTS_SMTP_PORT to 1 to 65535", relay.Port)
 	}
 	relay.Port = cmp.Or(relay.Port, port)
 	relay.HELO = cmp.Or(relay.HELO, "localhost")
@@ -117,7 +117,7 @@ func (r *Relay) withDefaults() (Relay, error) {
 }
 
 func (r *Relay) stopped(ctx context.Context) error {
-	return fmt.Errorf("smtp: stopped before %s let mail in: %w", r.address(), context.Cause(ctx))
+	return fmt.Errorf("smtp: stopped before %s accepted a session: %w", r.address(), context.Cause(ctx))
 }
 
 func (r *Relay) address() string { return net.JoinHostPort(r.Host, strconv.Itoa(r.Port)) }

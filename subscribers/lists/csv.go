@@ -25,9 +25,9 @@ type csvRows struct {
 }
 
 var (
-	errLongRow   = fmt.Errorf("a row of more than %d KB: is a quote left open?", maxRow>>10)
-	errOpenQuote = errors.New("a quote is left open; the next line is taken for a row of its own")
-	errQuote     = errors.New(`a quote (") stands where none may: put the value in quotes, and double those inside`)
+	errLongRow   = fmt.Errorf("a row of more than %d KB: is a quote not closed?", maxRow>>10)
+	errOpenQuote = errors.New("a quote is not closed; reading continues with the next line")
+	errQuote     = errors.New(`a quote (") is in the wrong place: put the value in quotes, and double those inside`)
 )
 
 // separators are tried in this order; the first wins of those as frequent.

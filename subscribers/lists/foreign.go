@@ -57,7 +57,7 @@ var listmonk = Format{
 		if o.Vouched {
 			return ""
 		}
-		return `listmonk's export does not say who confirmed: who is enabled there comes in as pending; if all of them did, say so with --basis "…" and they are confirmed`
+		return `listmonk's export does not say who confirmed: enabled readers are imported as pending; if all of them confirmed, say so with --basis "…"`
 	},
 }
 

@@ -51,7 +51,7 @@ func formatOf(c *csvRows) (*Format, error) {
 	if c.has("email") {
 		missing = "status"
 	}
-	return nil, fmt.Errorf("line 1: there is no column %q; it begins with a line such as email,status,cadence,categories, or is an export of listmonk, Mailchimp, Buttondown or Ghost", missing)
+	return nil, fmt.Errorf("line 1: missing column %q; the first line must look like email,status,cadence,categories, or is an export of listmonk, Mailchimp, Buttondown or Ghost", missing)
 }
 
 var own = Format{
@@ -78,7 +78,7 @@ func readOwn(field func(string) string, _ Options, row *Row) (err error) {
 		row.Source = "import"
 	}
 	if len(row.Source) > 100 || strings.ContainsFunc(row.Source, func(r rune) bool { return unicode.IsControl(r) || unicode.In(r, unicode.Zl, unicode.Zp) }) {
-		return errors.New("the source is longer than 100 bytes, or holds a line break")
+		return errors.New("the source is longer than 100 bytes or contains a line break")
 	}
 	if row.Cause = subscribers.Cause(strings.ToLower(field("cause"))); row.Cause != "" && !slices.Contains(subscribers.Causes[:], row.Cause) {
 		return fmt.Errorf("unknown cause %q: one of bounce, complaint, owner, staff", row.Cause)

@@ -32,7 +32,7 @@ func newInput(r io.Reader) (*input, error) {
 	case bytes.HasPrefix(head, []byte("PK\x03\x04")):
 		return nil, errors.New("it is a zip file or a spreadsheet: name the zip file itself, or save the sheet as CSV (UTF-8)")
 	case bytes.IndexByte(first, 0) >= 0:
-		return nil, errors.New("it holds NUL bytes where its columns should be named: save it as UTF-8 text, or as UTF-16 with a byte order mark")
+		return nil, errors.New("it contains NUL bytes in its first line: save it as UTF-8 text, or as UTF-16 with a byte order mark")
 	}
 	return t, nil
 }

@@ -17,9 +17,9 @@ type jsonRows struct {
 }
 
 var (
-	errLongObject = fmt.Errorf("an object of more than %d KB: is a bracket or a quote left open?", maxRow>>10)
-	errOpenObject = errors.New("a bracket or a quote is left open; it goes on with the next line that begins with {")
-	errNoObject   = errors.New(`this is no JSON object: write {"email": "…", "status": "…"}`)
+	errLongObject = fmt.Errorf("an object of more than %d KB: is a bracket or a quote not closed?", maxRow>>10)
+	errOpenObject = errors.New("a bracket or a quote is not closed; reading continues with the next line that begins with {")
+	errNoObject   = errors.New(`this is not a JSON object: write {"email": "…", "status": "…"}`)
 )
 
 func (j *jsonRows) next() (int, func(string) string, error) {
@@ -140,14 +140,14 @@ func (j *jsonRows) resync() {
 func (j *jsonRows) parse(object []byte) error {
 	fields := make(map[string]any)
 	if err := json.Unmarshal(object, &fields); err != nil {
-		return fmt.Errorf("this is no JSON object: %w", err)
+		return fmt.Errorf("this is not a JSON object: %w", err)
 	}
 	j.values = make(map[string]string, len(fields))
 	seen := make(map[string]bool, len(fields))
 	for name, value := range fields {
 		known := strings.ToLower(strings.TrimSpace(name))
 		if seen[known] {
-			return fmt.Errorf("%q stands there twice, in capitals and not: which is meant?", known)
+			return fmt.Errorf("duplicate key %q, which differs only in case", known)
 		}
 		seen[known] = true
 		if !slices.Contains(own.columns, known) {
@@ -165,13 +165,13 @@ func (j *jsonRows) parse(object []byte) error {
 			for i, word := range value {
 				text, ok := word.(string)
 				if known != "categories" || !ok {
-					return fmt.Errorf("%s is no text", known)
+					return fmt.Errorf("%s is not text", known)
 				}
 				words[i] = text
 			}
 			j.values[known] = strings.Join(words, ";")
 		default:
-			return fmt.Errorf("%s is no text", known)
+			return fmt.Errorf("%s is not text", known)
 		}
 	}
 	return nil

@@ -73,7 +73,7 @@ func newMailchimp(column func(string) bool) *Format {
 		if mailchimpName(o.Name) != "" || unsubscribed || cleaned || o.Vouched {
 			return ""
 		}
-		return "the file's name does not begin with subscribed_ or nonsubscribed_, as Mailchimp's do: who has no CONFIRM_TIME comes in as pending"
+		return "the file's name does not begin with subscribed_ or nonsubscribed_, as Mailchimp's do: those without a CONFIRM_TIME are imported as pending"
 	}
 	return &f
 }

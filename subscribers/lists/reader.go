@@ -74,7 +74,7 @@ func NewReader(r io.Reader, o Options) (*Reader, error) {
 	start := bytes.TrimLeft(t.peek(), " \t\r\n")
 	switch {
 	case len(start) == 0 && t.err == nil:
-		return nil, errors.New("it is empty; it begins with a line such as email,status,cadence,categories")
+		return nil, errors.New("it is empty; the first line must look like email,status,cadence,categories")
 	case len(start) == 0:
 		return nil, t.err
 	case start[0] == '[', start[0] == '{':
@@ -93,7 +93,7 @@ func NewReader(r io.Reader, o Options) (*Reader, error) {
 	for i, name := range c.header {
 		used := slices.Contains(l.format.columns, name)
 		if used && slices.Index(c.header, name) < i {
-			return nil, fmt.Errorf("line 1: the column %q stands there twice", name)
+			return nil, fmt.Errorf("line 1: duplicate column %q", name)
 		}
 		if !used && name != "" {
 			l.unknown = append(l.unknown, c.shown[i])
@@ -150,7 +150,7 @@ func (l *Reader) Read() (Row, error) {
 // readable says what is wrong with a value that is no input.
 func readable(value string) string {
 	if strings.IndexByte(value, 0) >= 0 {
-		return "it holds a NUL byte: save the file as UTF-8 text"
+		return "it contains a NUL byte: save the file as UTF-8 text"
 	}
 	if !utf8.ValidString(value) {
 		return "it is not UTF-8 text: save the file as UTF-8"
@@ -169,7 +169,7 @@ func parseTime(name, s string) (time.Time, error) {
 	for _, form := range timeForms {
 		if t, err := time.Parse(form, s); err == nil {
 			if t.After(time.Now().Add(farthestZone)) || t.Year() < 1990 {
-				return t, fmt.Errorf("%s %q is no time at which somebody can have agreed", name, s)
+				return t, fmt.Errorf("%s %q is not a possible time of consent", name, s)
 			}
 			return t, nil
 		}

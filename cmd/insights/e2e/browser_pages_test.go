@@ -27,7 +27,7 @@ func TestAPersonSubscribesWithTheKeyboardAlone(t *testing.T) {
 	tab.tabTo(`.signup a[href^="/subscribe"], main a[href^="/subscribe"]`, 200)
 	opened := time.Now()
 	tab.follow(chromedp.KeyEvent(kb.Enter))
-	tab.heading("Subscribe by e-mail")
+	tab.heading("Subscribe by email")
 	tab.tabTo("#email", 30)
 	tab.run(chromedp.KeyEvent("keys@example.com"))
 	for _, slug := range allCategories()[2:] {

@@ -150,7 +150,7 @@ func TestAMailThatIsTooLargeIsRefused(t *testing.T) {
 			t.Errorf("a mail of %d lines: %v, want %q", lines, err, want)
 		}
 	}
-	if got := log.String(); strings.Count(got, "it is too large") != 2 || strings.Contains(got, "level=ERROR") {
+	if got := log.String(); strings.Count(got, "too large") != 2 || strings.Contains(got, "level=ERROR") {
 		t.Errorf("the log says %s", got)
 	}
 }
@@ -164,7 +164,7 @@ func TestAMailThatIsTooLargeForAMaildirIsLeftAside(t *testing.T) {
 	}
 	run(t, &m)
 	waitFor(t, "moved", func() bool { return slices.Equal(files(t, dir, "cur"), []string{"1.large.host:2,S"}) })
-	if got := log.String(); !strings.Contains(got, "left aside") || !strings.Contains(got, "1.large.host") || !strings.Contains(got, "larger than 1 MB") {
+	if got := log.String(); !strings.Contains(got, "skipped an incoming message") || !strings.Contains(got, "1.large.host") || !strings.Contains(got, "larger than 1 MB") {
 		t.Errorf("the log says %s", got)
 	}
 }
@@ -191,7 +191,7 @@ func TestAClientThatHangsUpIsNoError(t *testing.T) {
 	io.WriteString(body, "Subject: a\r\n\r\nhalf a li")
 	client.Text.W.Flush()
 	conn.Close()
-	waitFor(t, "noted", func() bool { return strings.Contains(log.String(), "went away") })
+	waitFor(t, "noted", func() bool { return strings.Contains(log.String(), "disconnected") })
 	if got := log.String(); !strings.Contains(got, "level=INFO") || strings.Contains(got, "level=ERROR") {
 		t.Errorf("the log says %s", got)
 	}
@@ -325,7 +325,7 @@ func TestMailsThatFailAreLoggedTogether(t *testing.T) {
 	stop := run(t, &m)
 	waitFor(t, "logged", func() bool { return strings.Contains(log.String(), "level=ERROR") })
 	stop()
-	if got := log.String(); strings.Count(got, "level=ERROR") != 1 || !strings.Contains(got, "2 of them, the first: 1.bad: who knows") {
+	if got := log.String(); strings.Count(got, "level=ERROR") != 1 || !strings.Contains(got, "2 messages, the first: 1.bad: who knows") {
 		t.Errorf("the log says %s", got)
 	}
 	if got := files(t, dir, "cur"); !slices.Equal(got, []string{"3.good:2,S"}) {

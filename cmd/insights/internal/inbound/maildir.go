@@ -32,7 +32,7 @@ func (m *Maildir) Check() error {
 			return fmt.Errorf("maildir: %w", err)
 		}
 		if !info.IsDir() {
-			return fmt.Errorf("maildir: %s/%s is no folder", m.Path, name)
+			return fmt.Errorf("maildir: %s/%s is not a folder", m.Path, name)
 		}
 	}
 	return nil
@@ -46,7 +46,7 @@ func (m *Maildir) Run(ctx context.Context) error {
 	}
 	for {
 		if err := m.look(ctx); err != nil && ctx.Err() == nil {
-			m.Log.Error("mails that came back could not be read", "maildir", m.Path, "error", err)
+			m.Log.Error("cannot read bounces", "maildir", m.Path, "error", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -76,7 +76,7 @@ func (m *Maildir) look(ctx context.Context) error {
 		}
 	}
 	if failed > 1 {
-		err = fmt.Errorf("%d of them, the first: %w", failed, err)
+		err = fmt.Errorf("%d messages, the first: %w", failed, err)
 	}
 	return err
 }
@@ -99,13 +99,13 @@ func (m *Maildir) take(ctx context.Context, name string) error {
 	did, err := m.Receiver.HandleMessage(ctx, to, f)
 	switch {
 	case errors.Is(err, newsletter.ErrNotOurs):
-		m.Log.Info("a mail came in that is about none of ours", "file", name, "error", err)
+		m.Log.Info("ignored a message unrelated to anything we sent", "file", name, "error", err)
 	case errors.Is(err, newsletter.ErrTooLarge): // it will not get smaller
-		m.Log.Warn("a mail that came in is left aside", "file", name, "error", err)
+		m.Log.Warn("skipped an incoming message", "file", name, "error", err)
 	case err != nil:
 		return err
 	default:
-		m.Log.Info("a mail came in", "file", name, "did", did)
+		m.Log.Info("handled an incoming message", "file", name, "did", did)
 	}
 	base, _, _ := strings.Cut(name, ":")
 	return os.Rename(path, filepath.Join(m.Path, "cur", base+":2,S"))

@@ -60,7 +60,7 @@ func Listen(address, domain string, receiver Receiver, log *slog.Logger) (*Serve
 	}
 	listener, err := net.Listen(network, address)
 	if err != nil {
-		return nil, fmt.Errorf("listen for mails that come back: %w", err)
+		return nil, fmt.Errorf("listen for bounces: %w", err)
 	}
 	s := &Server{receiver: receiver, log: log, listener: netutil.LimitListener(newFairListener(listener, mostOfOneClient, longestSession), mostConnections)}
 	s.server = smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) { return &session{server: s}, nil }))
@@ -80,7 +80,7 @@ func removeStale(path string) error {
 	}
 	if conn, err := net.DialTimeout("unix", path, time.Second); err == nil {
 		conn.Close()
-		return fmt.Errorf("listen for mails that come back: another process listens on %s", path)
+		return fmt.Errorf("listen for bounces: another process is listening on %s", path)
 	}
 	return os.Remove(path)
 }
@@ -120,7 +120,7 @@ func (c *session) Mail(string, *smtp.MailOptions) error { return nil }
 
 func (c *session) Rcpt(to string, _ *smtp.RcptOptions) error {
 	if !c.server.receiver.Takes(to) {
-		return &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 1, 1}, Message: "nobody here has this address"}
+		return &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 1, 1}, Message: "no such recipient here"}
 	}
 	c.to = append(c.to, to)
 	return nil
@@ -133,18 +133,18 @@ func (c *session) Data(r io.Reader) error {
 	did, err := c.server.receiver.HandleMessage(ctx, c.to, incoming)
 	switch {
 	case errors.Is(err, smtp.ErrDataTooLarge), errors.Is(err, newsletter.ErrTooLarge): // whoever sees it first
-		c.server.log.Warn("a mail that came in was refused: it is too large", "recipients", len(c.to), "most_bytes", newsletter.MaxInbound)
+		c.server.log.Warn("refused an incoming message: too large", "recipients", len(c.to), "most_bytes", newsletter.MaxInbound)
 		return smtp.ErrDataTooLarge
 	case errors.Is(err, newsletter.ErrNotOurs): // taken all the same: its sender could do nothing about it
-		c.server.log.Info("a mail came in that is about none of ours", "error", err)
+		c.server.log.Info("ignored a message unrelated to anything we sent", "error", err)
 	case incoming.err != nil:
-		c.server.log.Info("a client went away before its mail was whole", "error", incoming.err)
+		c.server.log.Info("client disconnected during DATA", "error", incoming.err)
 		return incoming.err
 	case err != nil:
-		c.server.log.Error("a mail that came in could not be handled; its server tries again", "error", err)
+		c.server.log.Error("cannot handle an incoming message; its server retries", "error", err)
 		return &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 3, 0}, Message: "try again later"}
 	default:
-		c.server.log.Info("a mail came in", "did", did)
+		c.server.log.Info("handled an incoming message", "did", did)
 	}
 	return nil
 }

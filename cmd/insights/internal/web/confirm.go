@@ -82,7 +82,7 @@ func (s *site) showDeclined(w http.ResponseWriter, r *http.Request, sub subscrib
 	}
 	return s.render(w, http.StatusOK, &templates.NoticePage{
 		Head: s.readerHead("We never write to you again"), Heading: "We never write to you again",
-		Paragraphs: []string{sub.Address.Masked() + " gets no mail from here any more, whoever enters it. If you change your mind, ask us to take it back."},
+		Paragraphs: []string{sub.Address.Masked() + " gets no more emails from here, no matter who enters it. If you change your mind, ask us to take it back."},
 		Links:      []templates.Link{{Label: "Read insights", URL: "/"}},
 	})
 }

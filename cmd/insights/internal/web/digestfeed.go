@@ -69,7 +69,7 @@ func (s *site) digestFeed(digests []newsletter.Digest, library *content.Library)
 		Site:        site,
 		Name:        "digests",
 		Title:       s.Site.Title + " digests",
-		Description: "What subscribers of " + s.Site.Title + " have received by mail.",
+		Description: "What subscribers of " + s.Site.Title + " have received by email.",
 		Path:        digestsPath,
 		HomePath:    digestsPath,
 	}

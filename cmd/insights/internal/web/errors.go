@@ -38,20 +38,20 @@ func (s *site) problemOf(err error) problem {
 	switch {
 	case errors.Is(err, subscribers.ErrToken):
 		return problem{http.StatusNotFound, "This link is not valid",
-			[]string{"Part of it may be missing: mail programs sometimes break long links in two. Copy the whole link from the mail into the address bar, or use the button in the mail.",
-				"Or it is an older one: links go with the address that you had then, and newer mails hold newer links."},
+			[]string{"Part of it may be missing: email programs sometimes break long links in two. Copy the whole link from the email into the address bar, or use the button in the email.",
+				"Or it is an older one: links go with the address that you had then, and newer emails have newer links."},
 			[]templates.Link{home}}
 	case errors.Is(err, subscribers.ErrExpired):
 		return problem{http.StatusGone, "This link has expired",
-			[]string{"It is too old, or a newer mail has replaced it. Subscribe again, and you get a fresh one within minutes."},
+			[]string{"It is too old, or a newer email has replaced it. Subscribe again, and you get a fresh one within minutes."},
 			[]templates.Link{again, home}}
 	case errors.Is(err, subscribers.ErrSuppressed):
 		return problem{http.StatusForbidden, "We can't write to this address",
-			[]string{"Mail to it was refused before, or its owner asked us never to write. If that is wrong, write to us" + s.contact() + "."},
+			[]string{"Emails to it were refused before, or its owner asked us never to write. If that is wrong, write to us" + s.contact() + "."},
 			[]templates.Link{{Label: "Follow by feed", URL: "/feeds"}, home}}
 	case errors.Is(err, subscribers.ErrTaken):
 		return problem{http.StatusConflict, "That address is subscribed already",
-			[]string{"Digests go to it by a subscription of its own. If you want no more mail at the other address, unsubscribe there: each mail has a link for it."},
+			[]string{"Digests go to it by a subscription of its own. If you want no more emails at the other address, unsubscribe there: each email has a link for it."},
 			[]templates.Link{home}}
 	case errors.Is(err, subscribers.ErrTooMany):
 		return problem{http.StatusTooManyRequests, "Please try again later",
@@ -69,7 +69,7 @@ func (s *site) problemOf(err error) problem {
 	case http.StatusBadRequest:
 		return problem{status, "That could not be read", []string{"The form arrived damaged. Please go back and send it again."}, []templates.Link{home}}
 	case http.StatusForbidden:
-		return problem{status, "Please use the form on this site", []string{"This form was sent from another site, which we do not accept."}, []templates.Link{{Label: "Subscribe by e-mail", URL: "/subscribe"}}}
+		return problem{status, "Please use the form on this site", []string{"This form was sent from another site, which we do not accept."}, []templates.Link{{Label: "Subscribe by email", URL: "/subscribe"}}}
 	case http.StatusMethodNotAllowed:
 		return problem{status, "That can't be done here", []string{"This address does not take such a request."}, []templates.Link{home}}
 	case http.StatusRequestEntityTooLarge:
@@ -101,14 +101,14 @@ func (s *site) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if isJSON(r) { // a script asked
 		err := showFaults(w, p.status, templates.Form{Errors: []templates.FieldError{{Message: p.heading + ". " + p.paragraphs[0]}}})
 		if err != nil {
-			s.Log.ErrorContext(r.Context(), "error answer failed", "error", err)
+			s.Log.ErrorContext(r.Context(), "cannot send error answer", "error", err)
 		}
 		return
 	}
 	page := &templates.NoticePage{Head: s.head(p.heading, ""), Heading: p.heading, Paragraphs: p.paragraphs, Links: p.links}
 	page.NoIndex = true
 	if err := s.render(w, p.status, page); err != nil {
-		s.Log.ErrorContext(r.Context(), "error page failed", "error", err)
+		s.Log.ErrorContext(r.Context(), "cannot render error page", "error", err)
 		http.Error(w, p.heading, p.status)
 	}
 }

@@ -35,7 +35,7 @@ func (s *site) askToMove(w http.ResponseWriter, r *http.Request, ask func(ctx co
 	}
 	to, err := subscribers.ParseAddress(field(r, "email", 320))
 	if err != nil {
-		return refuse(templates.FieldError{Field: "email", Message: "Enter the e-mail address that you want your digests at."})
+		return refuse(templates.FieldError{Field: "email", Message: "Enter the email address to which your digests should go."})
 	}
 	switch _, err := ask(r.Context(), r.PathValue("token"), to, s.client(r)); {
 	case errors.Is(err, subscribers.ErrDomain):
@@ -47,7 +47,7 @@ func (s *site) askToMove(w http.ResponseWriter, r *http.Request, ask func(ctx co
 	return s.render(w, http.StatusAccepted, &templates.NoticePage{
 		Head: s.readerHead("Check the other mailbox"), Heading: "Check the other mailbox",
 		Paragraphs: []string{
-			"We have sent a mail with a link to the new address. Open it there and press the button: from then on your digests go to it.",
+			"We have sent an email with a link to the new address. Open it there and press the button: from then on your digests go to it.",
 			"Until then they come as before. What you have received counts, wherever you received it.",
 		},
 		Links: append(links, templates.Link{Label: "Read insights", URL: "/"}),

@@ -119,7 +119,7 @@ func (s *site) less(w http.ResponseWriter, r *http.Request) error {
 		return fmt.Errorf("less mail: %w", err)
 	}
 	if cadence != "" {
-		return s.showLess(w, "Less mail from now on", fmt.Sprintf("We write to you once a %s from now on.", strings.TrimSuffix(string(cadence), "ly")))
+		return s.showLess(w, "Fewer emails from now on", fmt.Sprintf("We write to you once a %s from now on.", strings.TrimSuffix(string(cadence), "ly")))
 	}
 	return s.showLess(w, "Paused", "We write to you again from "+s.dayOf(until)+". What appears until then comes with your first digest after it.")
 }
@@ -128,7 +128,7 @@ func (s *site) less(w http.ResponseWriter, r *http.Request) error {
 // stands in headers, too, must not get further by it.
 func (s *site) showLess(w http.ResponseWriter, heading, text string) error {
 	page := &templates.NoticePage{
-		Head: s.readerHead(heading), Heading: heading, Paragraphs: []string{text, "To change more, follow the link to your preferences in any of our mails."},
+		Head: s.readerHead(heading), Heading: heading, Paragraphs: []string{text, "To change more, follow the link to your preferences in any of our emails."},
 		Links: []templates.Link{{Label: "Read insights", URL: "/"}},
 	}
 	return s.render(w, http.StatusOK, page)

@@ -121,14 +121,14 @@ func (s *site) erasePage(w http.ResponseWriter, r *http.Request) error {
 func (s *site) erase(w http.ResponseWriter, r *http.Request) error {
 	switch err := s.Registry.ForgetBy(r.Context(), r.PathValue("token")); {
 	case errors.Is(err, subscribers.ErrTraces): // which are gone with what is written next
-		s.Log.WarnContext(r.Context(), "a reader is erased, traces of them not yet", "error", err)
+		s.Log.WarnContext(r.Context(), "subscriber erased, but the SQLite WAL could not be truncated yet", "error", err)
 	case err != nil:
 		return fmt.Errorf("erase: %w", err)
 	}
 	return s.render(w, http.StatusOK, &templates.NoticePage{
 		Head: s.readerHead("Your data is erased"), Heading: "Your data is erased",
 		Paragraphs: []string{
-			"Your address and all that went with it is gone, and no more mail is sent to it.",
+			"Your address and all that went with it is gone, and no more emails are sent to it.",
 			"What is kept is a number worked out from your address, so that nobody else can sign you up again by an old list. Nobody can read your address out of it.",
 		},
 		Links: []templates.Link{{Label: "Read insights", URL: "/"}, {Label: "Follow by feed", URL: "/feeds"}},

@@ -44,8 +44,8 @@ func (s *site) report(w http.ResponseWriter, r *http.Request) error {
 		return answerInText(w, http.StatusBadRequest, "The report can't be read.")
 	}
 	if err := s.signed(raw, r.Header); err != nil {
-		s.Log.WarnContext(r.Context(), "a report of a relay was refused", "error", err)
-		return answerInText(w, http.StatusUnauthorized, "It is not signed as bounces.webhook_secret and the clock here say.")
+		s.Log.WarnContext(r.Context(), "refused a relay's report", "error", err)
+		return answerInText(w, http.StatusUnauthorized, "The signature does not match bounces.webhook_secret, or the clocks differ.")
 	}
 	var posted reportJSON
 	if err := json.Unmarshal(raw, &posted); err != nil {

@@ -35,7 +35,7 @@ func (s *site) subscribeForm(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *site) showSubscribe(w http.ResponseWriter, status int, form templates.Form) error {
-	v := &templates.SubscribePage{Head: s.head("Subscribe by e-mail", "/subscribe"), Form: form}
+	v := &templates.SubscribePage{Head: s.head("Subscribe by email", "/subscribe"), Form: form}
 	v.Description = "Insights in your mailbox: the categories you choose, as often as you choose."
 	v.Form.Stamp = s.stamp(time.Now())
 	if len(form.Errors) > 0 {
@@ -65,7 +65,7 @@ func (s *site) subscribe(w http.ResponseWriter, r *http.Request) error {
 		form.Errors = append([]templates.FieldError{{Field: "name", Message: fault}}, form.Errors...)
 	}
 	if strings.TrimSpace(form.Email) == "" {
-		form.Errors = append([]templates.FieldError{{Field: "email", Message: "Enter an e-mail address."}}, form.Errors...)
+		form.Errors = append([]templates.FieldError{{Field: "email", Message: "Enter an email address."}}, form.Errors...)
 	}
 	if r.PostFormValue(trap) != "" {
 		form.Errors = append(form.Errors, templates.FieldError{Message: "The field that should stay empty was filled in. Please send the form again."})
@@ -92,8 +92,8 @@ func (s *site) subscribe(w http.ResponseWriter, r *http.Request) error {
 		Head:    s.head("Check your mailbox", ""),
 		Heading: "Check your mailbox",
 		Paragraphs: []string{
-			"We have sent you a mail with a link. Open it and press the button: only then are you subscribed.",
-			"Nothing there after a few minutes? Look among your spam, and whether the address had a slip in it. To the same address we send another mail after a quarter of an hour at the earliest.",
+			"We have sent you an email with a link. Open it and press the button: only then are you subscribed.",
+			"Nothing there after a few minutes? Look among your spam, and whether the address had a slip in it. We send another email to the same address after a quarter of an hour at the earliest.",
 		},
 		Links: []templates.Link{{Label: "Read insights", URL: "/"}, {Label: "Sign up again", URL: "/subscribe"}},
 	})
