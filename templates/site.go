@@ -2,9 +2,9 @@ package templates
 
 import "github.com/scaledbydesign/insights/content"
 
-// Site is what every page and every mail says about whose they are. It is filled
-// from the section "site" of the configuration; [DefaultSite] has what stands
-// there when a key is left out.
+// Site is what every page and every email says about whose they are. It is filled
+// from the section "site" of the configuration; [DefaultSite] has the values
+// of missing keys.
 type Site struct {
 	BaseURL       string `yaml:"base_url"`       // absolute, no slash at its end
 	Title         string `yaml:"title"`          // of the site and of the feed of all insights
@@ -16,8 +16,8 @@ type Site struct {
 	Owner         string `yaml:"owner"`          // who publishes, as in the header
 	OwnerURL      string `yaml:"owner_url"`      // their main site
 	Tagline       string `yaml:"tagline"`        // beside the owner's name in the footer
-	Contact       string `yaml:"contact"`        // e-mail address shown in the footer; may be empty
-	PostalAddress string `yaml:"postal_address"` // shown in mails; may be empty
+	Contact       string `yaml:"contact"`        // email address shown in the footer; may be empty
+	PostalAddress string `yaml:"postal_address"` // shown in emails; may be empty
 	Copyright     string `yaml:"copyright"`      // the footer's last line
 	Authority     string `yaml:"authority"`      // of feed ids, "example.com,2025" (RFC 4151); set once, never changed
 	Links         Links  `yaml:"links"`
