@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Fault is one thing wrong with one file, told so that its author can mend it.
+// Fault is one thing wrong with one file, worded so that its author can correct it.
 type Fault struct {
 	File    string // its name in the folder
 	Line    int    // counted from 1; 0 when no line can be named

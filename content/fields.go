@@ -11,7 +11,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// The lengths, in characters, that a page and a mail can show.
+// The lengths, in characters, that a page and an email can show.
 const (
 	maxTitle   = 200
 	maxSummary = 1000
@@ -63,7 +63,7 @@ func (f *fields) decode(key, value *yaml.Node) {
 	}
 	f.lines[name] = line
 	if value.Kind == yaml.ScalarNode && (value.ShortTag() == "!!null" || value.Value == "") {
-		return // "summary:" with nothing behind is as good as left out
+		return // an empty "summary:" counts as missing
 	}
 	f.given[name] = true
 	if bad := machinery(value); bad != "" {
@@ -105,7 +105,7 @@ func (f *fields) decode(key, value *yaml.Node) {
 	}
 }
 
-// complete fills in what may be left out and notes what may not.
+// complete fills in optional fields and reports missing ones.
 func (f *fields) complete() {
 	in := &f.insight
 	for _, name := range []string{"id", "title", "summary", "category", "date"} {

@@ -20,7 +20,7 @@ const (
 	maxLexing      = 3 * time.Second
 )
 
-// A role is a part that a token plays in code. Few roles keep feeds and mails
+// A role is a part that a token plays in code. Few roles keep feeds and emails
 // small, where each carries its colour along.
 type role struct {
 	class       string // one of chroma's

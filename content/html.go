@@ -20,13 +20,13 @@ import (
 // left, center and right, so that no inline style is needed. Addresses within the
 // site begin with a slash. Ids of headings have no upper-case ASCII letter and no
 // underscore, those of footnotes begin with fn_ or fnref_: a page that keeps its
-// own ids clear of both has no id twice. Rendered anew at each call.
+// own ids clear of both has no id twice. Rendered at each call.
 func (in *Insight) HTML() string { return in.render("", false) }
 
-// FullHTML renders the insight's text to stand anywhere, in feeds and in mail:
+// FullHTML renders the insight's text for anywhere outside its page, such as feeds:
 // every URL is absolute under base, the site's root without a trailing slash; no
 // ids, classes, scripts, style sheets or forms; colours and alignment inline. It
-// has no characters that XML 1.0 forbids. Rendered anew at each call.
+// has no characters that XML 1.0 forbids. Rendered at each call.
 func (in *Insight) FullHTML(base string) string { return in.render(base, true) }
 
 func (in *Insight) render(base string, full bool) string {
@@ -188,7 +188,7 @@ func (p *page) autoLink(w util.BufWriter, source []byte, node ast.Node) {
 	_, _ = w.WriteString(label)
 }
 
-// autoDestination returns where <https://example.com>, a bare URL or a bare mail
+// autoDestination returns where <https://example.com>, a bare URL or a bare email
 // address points to.
 func autoDestination(n *ast.AutoLink, source []byte) destination {
 	to := string(util.URLEscape(n.URL(source), false))
@@ -222,7 +222,7 @@ func (p *page) image(w util.BufWriter, source []byte, node ast.Node) {
 	}
 }
 
-// altText returns what stands for a picture where it can't be seen.
+// altText returns the text in place of a picture.
 func altText(n ast.Node, source []byte) string {
 	return strings.TrimSpace(plain(n, source))
 }

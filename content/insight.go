@@ -55,7 +55,7 @@ type Insight struct {
 	digest [sha256.Size]byte // of everything above but File: what a reader can see
 }
 
-// Version returns 16 hexadecimal digits that stand for everything a reader can see
+// Version returns 16 hexadecimal digits that identify everything a reader can see
 // of the insight, on every machine.
 func (in *Insight) Version() string { return hex.EncodeToString(in.digest[:8]) }
 

@@ -153,7 +153,7 @@ func (l *Library) Next() time.Time { return l.next }
 // AsOf returns the time for which the library tells what is visible.
 func (l *Library) AsOf() time.Time { return l.asOf }
 
-// Version returns 16 hexadecimal digits that stand for everything a reader can
+// Version returns 16 hexadecimal digits that identify everything a reader can
 // see: the visible insights with their text, the sizes of their pictures, and the
 // categories. Equal content has equal versions on every machine.
 func (l *Library) Version() string { return l.version }

@@ -31,7 +31,7 @@ type reading struct {
 }
 
 // Load reads the insights of a folder: the *.md files at its root, README.md,
-// hidden and editors' temporary files left out, and the pictures in images/. The
+// hidden and editors' temporary files excluded, and the pictures in images/. The
 // files are read in parallel. When any has faults it returns all of them as
 // [Faults] and no library; other errors mean that the folder or the options
 // can't be used. An empty folder is an empty library.
@@ -107,7 +107,7 @@ func list(fsys fs.FS) ([]string, error) {
 }
 
 // parseAll reads and parses the files in parallel. Files that vanish meanwhile
-// are left out: editors replace a file by renaming another.
+// are skipped: editors replace a file by renaming another.
 func parseAll(fsys fs.FS, names []string, read *reading, previous map[string]*document) []*document {
 	documents := make([]*document, len(names))
 	var next atomic.Int64

@@ -155,7 +155,7 @@ func countWords(s string) int {
 }
 
 // plain returns the text of a node's inline children: one line, without marks,
-// pictures left out.
+// without pictures.
 func plain(n ast.Node, source []byte) string {
 	var b strings.Builder
 	writePlain(&b, n, source)

@@ -11,7 +11,7 @@ import (
 // suffix behind, stays within the 255 bytes of common file systems.
 const maxSlug = 200
 
-// Slugify returns the form of a title that stands in addresses and file names:
+// Slugify returns the form of a title for addresses and file names:
 // lower-case ASCII letters and digits with single hyphens between them.
 // "A/B Testing: It's $2M" gives "ab-testing-its-2m". An ampersand becomes "and",
 // Latin, Greek and Cyrillic letters are transliterated, other letters dropped; a
@@ -73,7 +73,7 @@ func slugify(title string, keepLetters bool) string {
 	return slug
 }
 
-// abbreviation reports whether the slash at i stands between two single letters.
+// abbreviation reports whether the slash at i is between two single letters.
 func abbreviation(runes []rune, i int) bool {
 	single := func(j, beyond int) bool {
 		return j >= 0 && j < len(runes) && unicode.IsLetter(runes[j]) &&

@@ -108,7 +108,7 @@ func (s *Set) parse(path string) (address, bool) {
 }
 
 // Canonical returns the one path of the document that a path asks for: the
-// categories of a combined feed stand in the order of their slugs, each once and by
+// categories of a combined feed are in the order of their slugs, each once and by
 // its present slug. It reports whether such a feed can be; an archive of it need
 // not exist.
 func (s *Set) Canonical(path string) (string, bool) {
@@ -123,7 +123,7 @@ func (s *Set) Canonical(path string) (string, bool) {
 }
 
 // Render makes the document at a canonical path that [Set.Document] does not have:
-// an archive, or a feed of several categories. It works anew each time it is
+// an archive, or a feed of several categories. It renders each time it is
 // called; its caller keeps what it makes. ErrNotFound: there is no such document.
 func (s *Set) Render(path string) (*Document, error) {
 	f, format, err := s.find(path)
@@ -157,7 +157,7 @@ func (s *Set) ArchivesOf(path string) ([]string, error) {
 	return paths, nil
 }
 
-// Combinations returns the paths of the documents, archives left out, of every
+// Combinations returns the paths of the documents, without archives, of every
 // feed of several categories: of n categories 2ⁿ-n-1 feeds, fewest categories first.
 func (s *Set) Combinations() []string {
 	slugs := slugsOf(s.lib.Categories())

@@ -63,13 +63,13 @@ type selection struct {
 }
 
 // pagedFeed is a feed, divided into its head document and archives (RFC 5005). They
-// don't overlap: whoever follows the links sees each insight once.
+// don't overlap: a reader that follows the links sees each insight once.
 type pagedFeed struct {
 	feed     Feed // without entries
 	entries  *entries
 	head     []*content.Insight
 	archives []archivePage // newest first
-	version  string        // stands for the head document's bytes
+	version  string        // identifies the head document's bytes
 
 	documents []*Document // the head documents, in the order of Formats
 }
@@ -141,7 +141,7 @@ func (d *pagedFeed) archiveFeed(i int) Feed {
 	return f
 }
 
-// sum stands for the bytes of the head document.
+// sum identifies the bytes of the head document.
 func (d *pagedFeed) sum() string {
 	previous := ""
 	if len(d.archives) > 0 {

@@ -47,7 +47,7 @@ func newEntries(lib *content.Library, site Site, previous *Set) *entries {
 // the slug alone.
 func key(in *content.Insight) string { return in.Version() + " " + in.Category.Name }
 
-// get returns the entry of an insight, and keeps it. Whoever asks while it is being made
+// get returns the entry of an insight, and keeps it. A call while it is being made
 // waits.
 func (es *entries) get(in *content.Insight) *madeEntry {
 	key := key(in)

@@ -45,7 +45,7 @@ func picture(image string) *media {
 	return &media{URL: image, Type: imageType(image), Medium: "image"}
 }
 
-// thumbnail returns what stands for the entry in lists, or nil.
+// thumbnail returns the picture that represents the entry in lists, or nil.
 func thumbnail(image string) *media {
 	if image == "" {
 		return nil

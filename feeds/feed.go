@@ -178,7 +178,7 @@ func (e Entry) changed() time.Time {
 }
 
 // Render returns the feed's document in that format, in UTF-8. Equal feeds give
-// equal bytes. Characters that XML 1.0 does not allow are left out, of every
+// equal bytes. Characters that XML 1.0 does not allow are removed from every
 // format, so that all three say the same. It fails when the site, the feed or an
 // entry lacks what a valid document needs.
 func Render(f Feed, format Format) ([]byte, error) {

@@ -33,7 +33,7 @@ type opmlFeed struct {
 	Description string `xml:"description,attr"`
 }
 
-// renderOPML lists the feeds, the first being the site's. Each stands once, as
+// renderOPML lists the feeds, the first being the site's. Each is listed once, as
 // RSS: a list of all formats would subscribe people to everything three times.
 func renderOPML(feeds []Feed, updated time.Time) ([]byte, error) {
 	all := feeds[0].clean()

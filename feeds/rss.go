@@ -45,7 +45,7 @@ type rssItem struct {
 	Link  string `xml:"link"`
 	*gorilla.RssItem
 	Updated     string   `xml:"atom:updated"` // RSS has no word for it
-	Author      *markup  `xml:"author"`       // never: it would be an e-mail address
+	Author      *markup  `xml:"author"`       // never: it would be an email address
 	Creator     markup   `xml:"dc:creator"`
 	Category    []markup `xml:"category"`
 	Description markup   `xml:"description"` // before content:encoded, as the profile asks; never absent

@@ -268,5 +268,5 @@ func version(documents []*Document) string {
 // Names of feeds that are no category's.
 const (
 	nameOfAll     = "all"
-	nameOfDigests = "digests" // made by whoever knows the digests; kept free for them
+	nameOfDigests = "digests" // made by package web; reserved here
 )

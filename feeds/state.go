@@ -9,7 +9,7 @@ import (
 	"github.com/scaledbydesign/insights/content"
 )
 
-// State stands for what the documents at a path hold at present.
+// State identifies what the documents at a path contain at present.
 type State struct {
 	Path    string    // without the format's extension; "/feeds.opml" is whole
 	Version string    // changes when a document's bytes do
@@ -47,7 +47,7 @@ func (s *Set) States() []State {
 }
 
 // Gone reports whether there was a document at a path, by what Dated was told, and
-// is none any more.
+// does not exist any more.
 func (s *Set) Gone(path string) bool {
 	match := documentAddress.FindStringSubmatch(path)
 	if match == nil {

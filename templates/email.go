@@ -12,32 +12,32 @@ import (
 	"github.com/scaledbydesign/insights/newsletter"
 )
 
-// Mail renders the mails of the newsletter: the digest, the request to confirm a
+// Emails renders the emails of the newsletter: the digest, the request to confirm a
 // sign-up, and the answer to somebody who is subscribed already. It implements
 // [newsletter.Renderer]; it is immutable and safe for concurrent use. Equal
-// arguments give equal mails.
+// arguments give equal emails.
 type Emails struct {
-	site  Site
-	zone  *time.Location
-	mails map[newsletter.MessageKind]mailTemplate
+	site      Site
+	zone      *time.Location
+	templates map[newsletter.MessageKind]emailTemplate
 }
 
 var _ newsletter.Renderer = (*Emails)(nil)
 
 // NewMail parses the embedded sources. Files of override, which may be nil,
-// replace those of the same name: email/digest.html.tmpl. Each mail is tried once,
+// replace those of the same name: email/digest.html.tmpl. Each email is tried once,
 // so that a source that can't be parsed, asks for something there is not, or
-// leaves out a link that the mail must have is an error that names the file.
+// lacks a link that the email must have is an error that names the file.
 func NewEmails(site Site, override fs.FS) (*Emails, error) {
 	zone, err := time.LoadLocation(site.TimeZone)
 	if err != nil {
 		return nil, fmt.Errorf("templates: time zone of the site: %w; use an IANA name such as Europe/Berlin", err)
 	}
-	mails, err := parseMails(override)
+	emails, err := parseEmails(override)
 	if err != nil {
 		return nil, err
 	}
-	m := &Emails{site: site, zone: zone, mails: mails}
+	m := &Emails{site: site, zone: zone, templates: emails}
 	if err := m.try(); err != nil {
 		return nil, err
 	}
@@ -45,7 +45,7 @@ func NewEmails(site Site, override fs.FS) (*Emails, error) {
 }
 
 // Digest renders one variant of a digest. Where the HTML part would grow past
-// what mail programs show whole, the last insights lose their summaries, then
+// what email programs show whole, the last insights lose their summaries, then
 // the last titles give way to their number and a link to the digest on the web;
 // both parts always show the same.
 func (m *Emails) Digest(e newsletter.DigestContent) (newsletter.Body, error) {
@@ -54,18 +54,18 @@ func (m *Emails) Digest(e newsletter.DigestContent) (newsletter.Body, error) {
 	if err != nil {
 		return newsletter.Body{}, err
 	}
-	text, err := m.mails[newsletter.DigestEmail].text(shown)
+	text, err := m.templates[newsletter.DigestEmail].text(shown)
 	if err != nil {
 		return newsletter.Body{}, err
 	}
 	return newsletter.Body{Subject: view.Subject, HTML: markup, Text: text}, nil
 }
 
-// Notice renders a mail that is no digest. It never shows the subscriber's name:
-// whoever signs somebody else's address up chooses that name, and would have
+// Notice renders an email that is not a digest. It never shows the subscriber's name:
+// a person who signs up somebody else's address chooses that name, and would have
 // their words carried to a stranger.
 func (m *Emails) Single(n newsletter.SingleContent) (newsletter.Body, error) {
-	t, ok := m.mails[n.Kind]
+	t, ok := m.templates[n.Kind]
 	if !ok || n.Kind == newsletter.DigestEmail {
 		return newsletter.Body{}, fmt.Errorf("templates: unknown email kind %q", n.Kind)
 	}
@@ -81,7 +81,7 @@ func (m *Emails) Single(n newsletter.SingleContent) (newsletter.Body, error) {
 	return newsletter.Body{Subject: view.Subject, HTML: markup, Text: text}, nil
 }
 
-// try renders a sample of each mail and looks for the links it must have.
+// try renders a sample of each email and looks for the links it must have.
 func (m *Emails) try() error {
 	const (
 		webURL      = "https://insights.invalid/digests/1"
@@ -130,15 +130,15 @@ func (m *Emails) try() error {
 	return errors.Join(faults...)
 }
 
-// mailTemplate is one mail in its two parts.
-type mailTemplate struct {
+// emailTemplate is one email in its two parts.
+type emailTemplate struct {
 	name           string // of the files in email/, without their endings
 	markup, letter interface {
 		Execute(w io.Writer, data any) error
 	}
 }
 
-func (t mailTemplate) html(view any) (string, error) {
+func (t emailTemplate) html(view any) (string, error) {
 	var b bytes.Buffer
 	if err := t.markup.Execute(&b, view); err != nil {
 		return "", fmt.Errorf("templates: email/%s.html.tmpl: %w", t.name, err)
@@ -146,7 +146,7 @@ func (t mailTemplate) html(view any) (string, error) {
 	return b.String(), nil
 }
 
-func (t mailTemplate) text(view any) (string, error) {
+func (t emailTemplate) text(view any) (string, error) {
 	var b bytes.Buffer
 	if err := t.letter.Execute(&b, view); err != nil {
 		return "", fmt.Errorf("templates: email/%s.txt.tmpl: %w", t.name, err)

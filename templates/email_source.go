@@ -12,9 +12,9 @@ import (
 	"github.com/scaledbydesign/insights/newsletter"
 )
 
-// parseMails parses what surrounds every mail and the two parts of each, from
+// parseEmails parses what surrounds every email and the two parts of each, from
 // override where it has the file. All faults are returned at once.
-func parseMails(override fs.FS) (map[newsletter.MessageKind]mailTemplate, error) {
+func parseEmails(override fs.FS) (map[newsletter.MessageKind]emailTemplate, error) {
 	names, err := fs.Glob(embedded, "email/*.tmpl")
 	if err != nil {
 		return nil, fmt.Errorf("templates: %w", err)
@@ -46,32 +46,32 @@ func parseMails(override fs.FS) (map[newsletter.MessageKind]mailTemplate, error)
 			}
 		}
 	}
-	mails := make(map[newsletter.MessageKind]mailTemplate)
+	emails := make(map[newsletter.MessageKind]emailTemplate)
 	for _, kind := range []newsletter.MessageKind{newsletter.DigestEmail, newsletter.ConfirmEmail, newsletter.AlreadyEmail, newsletter.MovedEmail} {
 		t, err := parseMail(sources, string(kind))
 		faults = append(faults, err)
-		mails[kind] = t
+		emails[kind] = t
 	}
-	return mails, errors.Join(faults...)
+	return emails, errors.Join(faults...)
 }
 
-func parseMail(sources map[string]string, name string) (mailTemplate, error) {
+func parseMail(sources map[string]string, name string) (emailTemplate, error) {
 	const layoutHTML, layoutText = "email/layout.html.tmpl", "email/layout.txt.tmpl"
 	bodyHTML, bodyText := "email/"+name+".html.tmpl", "email/"+name+".txt.tmpl"
 
 	markup := htmltemplate.New("").Funcs(htmltemplate.FuncMap{"outlook": outlook, "filler": filler})
 	for _, file := range []string{layoutHTML, bodyHTML} {
 		if _, err := markup.New(file).Parse(sources[file]); err != nil {
-			return mailTemplate{}, fmt.Errorf("templates: %w", err) // names the file and the line
+			return emailTemplate{}, fmt.Errorf("templates: %w", err) // names the file and the line
 		}
 	}
 	letter := template.New("")
 	for _, file := range []string{layoutText, bodyText} {
 		if _, err := letter.New(file).Parse(sources[file]); err != nil {
-			return mailTemplate{}, fmt.Errorf("templates: %w", err)
+			return emailTemplate{}, fmt.Errorf("templates: %w", err)
 		}
 	}
-	return mailTemplate{name, markup.Lookup(layoutHTML), letter.Lookup(layoutText)}, nil
+	return emailTemplate{name, markup.Lookup(layoutHTML), letter.Lookup(layoutText)}, nil
 }
 
 // outlook wraps markup in a comment that only Outlook for Windows reads. It has to
@@ -81,7 +81,7 @@ func outlook(markup string) htmltemplate.HTML {
 }
 
 // filler is invisible and follows the preheader, so that a mailbox list does not
-// go on with whatever the mail begins with.
+// go on with whatever the email begins with.
 func filler() htmltemplate.HTML {
 	return htmltemplate.HTML(strings.Repeat("&#847;&zwnj;&nbsp;", 70))
 }

@@ -98,7 +98,7 @@ func sampleMails(t testing.TB) map[string]newsletter.Body {
 	}
 	staff := edition("", engineering[:2], engineering[2:])
 	staff.Category = "Engineering"
-	mails := make(map[string]newsletter.Body)
+	emails := make(map[string]newsletter.Body)
 	for name, e := range map[string]newsletter.DigestContent{
 		"digest-instant": edition("instant", published[:1], nil),
 		"digest-weekly":  weekly,
@@ -111,16 +111,16 @@ func sampleMails(t testing.TB) map[string]newsletter.Body {
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		mails[name] = r
+		emails[name] = r
 	}
 	for _, kind := range []newsletter.MessageKind{newsletter.ConfirmEmail, newsletter.AlreadyEmail, newsletter.MovedEmail} {
 		r, err := m.Single(notice(kind))
 		if err != nil {
 			t.Fatalf("%s: %v", kind, err)
 		}
-		mails[string(kind)] = r
+		emails[string(kind)] = r
 	}
-	return mails
+	return emails
 }
 
 func TestMailsReadAsBefore(t *testing.T) {

@@ -12,8 +12,8 @@ import (
 	"github.com/scaledbydesign/insights/newsletter"
 )
 
-// mailHead is what the sources of every mail may ask for.
-type mailHead struct {
+// emailHead is what the sources of every email may ask for.
+type emailHead struct {
 	Site      Site
 	Sender    string   // who sends
 	Postal    []string // lines of the postal address; none if the site has none
@@ -26,7 +26,7 @@ type mailHead struct {
 
 // digestView is what email/digest.*.tmpl may ask for besides mailHead.
 type digestView struct {
-	mailHead
+	emailHead
 	Edition        string // "Weekly digest"
 	Date           string
 	Count          int // of all insights, shown or not
@@ -50,7 +50,7 @@ type mailInsight struct {
 // noticeView is what email/confirm.*.tmpl, already.*.tmpl and moved.*.tmpl may ask for
 // besides mailHead.
 type singleView struct {
-	mailHead
+	emailHead
 	Address        string
 	MovedTo        string // masked; of email/moved.*.tmpl
 	What           string // "a weekly digest of insights on Architecture and Leadership"
@@ -63,8 +63,8 @@ type singleView struct {
 	UnsubscribeURL string
 }
 
-func (m *Emails) head(subject string) mailHead {
-	h := mailHead{
+func (m *Emails) head(subject string) emailHead {
+	h := emailHead{
 		Site:      m.site,
 		Sender:    oneLine(cmp.Or(m.site.Owner, m.site.Author, m.site.Title)),
 		Subject:   oneLine(subject),
@@ -87,14 +87,14 @@ func (m *Emails) head(subject string) mailHead {
 
 func (m *Emails) digestView(e newsletter.DigestContent) digestView {
 	v := digestView{
-		mailHead: m.head(cmp.Or(e.Subject, newsletter.SubjectFor(e.Items, ""))),
-		Edition:  editionName(e),
-		Date:     m.day(e.Date),
-		Count:    len(e.Items) + len(e.More),
-		Intro:    paragraphs(e.Intro),
-		Items:    m.insights(e.Items),
-		More:     m.insights(e.More),
-		Cadence:  e.Cadence, UnsubscribeURL: e.UnsubscribeURL, PreferencesURL: e.PreferencesURL,
+		emailHead: m.head(cmp.Or(e.Subject, newsletter.SubjectFor(e.Items, ""))),
+		Edition:   editionName(e),
+		Date:      m.day(e.Date),
+		Count:     len(e.Items) + len(e.More),
+		Intro:     paragraphs(e.Intro),
+		Items:     m.insights(e.Items),
+		More:      m.insights(e.More),
+		Cadence:   e.Cadence, UnsubscribeURL: e.UnsubscribeURL, PreferencesURL: e.PreferencesURL,
 		Address: e.Address, Since: e.Since,
 	}
 	if e.Cadence == "instant" {
@@ -175,18 +175,18 @@ func (m *Emails) singleView(n newsletter.SingleContent) singleView {
 		subject, preheader = "You are subscribed to "+title+" already", "Nothing has changed. You can look at what you get, change it, or unsubscribe."
 	}
 	v := singleView{
-		mailHead: m.head(subject),
-		Address:  oneLine(n.Address),
-		MovedTo:  oneLine(n.MovedTo),
-		What:     m.what(n),
-		AskedOn:  m.minute(n.AskedAt), Expires: m.minute(n.ExpiresAt),
+		emailHead: m.head(subject),
+		Address:   oneLine(n.Address),
+		MovedTo:   oneLine(n.MovedTo),
+		What:      m.what(n),
+		AskedOn:   m.minute(n.AskedAt), Expires: m.minute(n.ExpiresAt),
 		ConfirmURL: n.ConfirmURL, DeclineURL: n.DeclineURL, ReturnURL: n.ReturnURL, PreferencesURL: n.PreferencesURL, UnsubscribeURL: n.UnsubscribeURL,
 	}
 	v.Preheader = preheader
 	return v
 }
 
-// what says what was asked for, as part of a sentence. Categories stand in the
+// what says what was asked for, as part of a sentence. Categories are in the
 // site's order.
 func (m *Emails) what(n newsletter.SingleContent) string {
 	what := "a " + n.Cadence + " digest of insights"

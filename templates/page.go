@@ -51,7 +51,7 @@ type Section struct {
 	Count int // of its visible insights
 }
 
-// Pager says where a page stands in a row of pages.
+// Pager says where a page is in a row of pages.
 type Pager struct {
 	Page, Pages int    // from 1
 	Newer       string // path of the page before; empty on the first
@@ -252,7 +252,7 @@ type ConfirmedPage struct {
 	Preferences string   // path
 }
 
-// UnsubscribePage asks for the press of a button that ends all mail, or says that
+// UnsubscribePage asks for the press of a button that ends all emails, or says that
 // it has ended.
 type UnsubscribePage struct {
 	Head
@@ -260,12 +260,12 @@ type UnsubscribePage struct {
 	Email  string // masked
 	Done   bool
 	Undo   string // where it is taken back; empty: too late
-	// Less is where less mail is chosen instead; empty: there is no choice.
+	// Less is where fewer emails are chosen instead; empty: there is no choice.
 	Less                   string
 	Weekly, Monthly, Pause bool // what can be chosen
 }
 
-// DeclinePage asks for the press of a button that keeps all mail from an address that
+// DeclinePage asks for the press of a button that keeps all emails from an address that
 // others entered.
 type DeclinePage struct {
 	Head
@@ -299,7 +299,7 @@ type ErasePage struct {
 	Email  string // masked
 }
 
-// NoticePage says one thing: that a mail is on its way, that a page is missing.
+// NoticePage says one thing: that an email is on its way, that a page is missing.
 type NoticePage struct {
 	Head
 	Heading    string
@@ -307,7 +307,7 @@ type NoticePage struct {
 	Links      []Link
 }
 
-// InboxPage lists the mails that development has not sent.
+// InboxPage lists the emails that development has not sent.
 type InboxPage struct {
 	Head
 	Messages []InboxMessage
@@ -321,7 +321,7 @@ type InboxMessage struct {
 	At      time.Time
 }
 
-// LetterPage is one such mail.
+// LetterPage is one such email.
 type InboxMessagePage struct {
 	Head
 	Subject string

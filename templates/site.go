@@ -2,9 +2,9 @@ package templates
 
 import "github.com/scaledbydesign/insights/content"
 
-// Site is what every page and every mail says about whose they are. It is filled
-// from the section "site" of the configuration; [DefaultSite] has what stands
-// there when a key is left out.
+// Site is what every page and every email says about whose they are. It is filled
+// from the section "site" of the configuration; [DefaultSite] has the values
+// of missing keys.
 type Site struct {
 	BaseURL       string `yaml:"base_url" doc:"Address of the site, without a slash at its end; every link starts with it."`
 	Title         string `yaml:"title" doc:"Title of the site, and of the feed of all insights."`

@@ -1,5 +1,5 @@
 // Package templates turns what the site has to say into words: HTML pages for
-// the browser and the mails of the newsletter. Its sources are embedded and
+// the browser and the emails of the newsletter. Its sources are embedded and
 // parsed once; a folder of one's own may replace any of them. It decides
 // nothing: what a page shows is in the view it is given.
 package templates

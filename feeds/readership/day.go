@@ -7,7 +7,7 @@ import (
 	"sync"
 )
 
-// Bounds of what a day keeps in memory, whoever asks for what.
+// Bounds of what a day keeps in memory.
 const (
 	maxDocuments     = 256
 	maxAnnouncements = 1024 // of all documents together
@@ -97,7 +97,7 @@ func (t *dayCounter) announce(d *readers, a aggregator) {
 	t.changed = true
 }
 
-// hash stands for a client. The addresses of one IPv6 /64, usually one household's
+// hash identifies a client. The addresses of one IPv6 /64, usually one household's
 // whose machines change theirs daily, are one.
 func (t *dayCounter) hash(userAgent string, client netip.Addr) uint64 {
 	client = client.Unmap()

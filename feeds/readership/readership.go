@@ -15,7 +15,7 @@ import (
 
 // Counter counts who follows which feed document, from the requests for it. A
 // subscription is to one document, so documents are what is counted, each format
-// of a feed by itself: whoever follows two counts in both.
+// of a feed by itself: a person who follows two counts in both.
 //
 // Two kinds of client ask. An aggregator asks once for all of its readers and
 // says how many those are; the largest number it announced on a day counts, for
@@ -41,7 +41,7 @@ type Counter struct {
 type Store interface {
 	// SaveReadership keeps counts, all or none. A count that is kept for the same
 	// day, document and source is only ever raised: after a restart counting begins
-	// anew. Days before oldest are forgotten.
+	// from zero. Days before oldest are deleted.
 	SaveReadership(ctx context.Context, counts []Count, oldest Day) error
 }
 
@@ -53,7 +53,7 @@ type Count struct {
 	Readers  int
 }
 
-// Others is the source of readers that no aggregator stands for.
+// Others is the source of readers without an aggregator.
 const Others = "others"
 
 // KeptDays is for how many days counts are kept.
@@ -191,7 +191,7 @@ func Estimates(counts []Count) map[string]Estimate {
 // Day is a day of UTC, counted from 1970.
 type Day int
 
-// Today returns the day that it is.
+// Today returns the present day.
 func Today() Day { return Day(time.Now().Unix() / secondsPerDay) }
 
 const secondsPerDay = 24 * 60 * 60

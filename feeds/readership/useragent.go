@@ -15,7 +15,7 @@ import (
 type aggregator struct {
 	service string // a name of few bytes, without digits at its start
 	id      string // under which it keeps the document; "" = none is said
-	readers int    // maxAnnounced+1 stands for all that is more
+	readers int    // maxAnnounced+1 means any number above maxAnnounced
 }
 
 // maxAnnounced is what is believed of one aggregator. Scrapers that pass for one

@@ -35,7 +35,7 @@ func refuse(format string, args ...any) error {
 }
 
 // parse reads a form that was posted to a hub. Parameters it does not know are
-// ignored, as the Recommendation wants; one it knows must not stand twice.
+// ignored, as the Recommendation wants; a known one must not occur twice.
 func parse(form url.Values) (Request, error) {
 	r := Request{Challenge: rand.Text()}
 	for name, value := range map[string]*string{"hub.topic": &r.Topic, "hub.callback": &r.Callback, "hub.secret": &r.Secret} {

@@ -1,4 +1,4 @@
-// Package websub pushes feeds to whoever subscribes to them, as the W3C
+// Package websub pushes feeds to their subscribers, as the W3C
 // Recommendation WebSub says. A [Hub] is a hub of our own: it verifies that a
 // subscription is wanted, keeps it for a lease and delivers each new content to
 // it. A [Publisher] is the other way: it tells a hub elsewhere what has changed.
@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// ErrUnknownTopic says that an address is none of a document that can be
+// ErrUnknownTopic says that an address is not that of a document that can be
 // subscribed to.
 var ErrUnknownTopic = errors.New("unknown topic")
 
@@ -131,7 +131,7 @@ type Store interface {
 	// Topics returns every topic that has a subscription, the most wanted first.
 	Topics(ctx context.Context) ([]string, error)
 	// Mark makes due, at now, the subscriptions of a topic that lack its version.
-	// What was due for another version no longer is. The version "" stands for a
+	// What was due for another version no longer is. The version "" means a
 	// topic that is gone.
 	Mark(ctx context.Context, topic, version string, now time.Time) error
 	// ClaimPushes claims pushes that are due, and removes subscriptions that have

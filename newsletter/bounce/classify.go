@@ -10,7 +10,7 @@ import (
 // none), an enhanced status (RFC 3463, or ""), and the words that came with it.
 // Words that say something definite count for more than numbers, which many servers
 // choose at random; among numbers the precise ones count. What stays in doubt is
-// Soft, since a living address that is called dead loses its mail, while a dead one
+// Soft, since a living address that is called dead gets no more emails, while a dead one
 // that is called Soft is only tried again.
 func Classify(code int, status, text string) Class {
 	class, _ := classify(code, status, text)

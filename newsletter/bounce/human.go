@@ -27,7 +27,7 @@ func (m *incoming) bounceSubject() bool {
 	return false
 }
 
-// isBounce reports whether a message without a report part is of a mail that
+// isBounce reports whether a message without a report part is about one that
 // could not be delivered.
 func (m *incoming) isBounce() bool {
 	if m.head.Get("X-Failed-Recipients") != "" || m.fromMachine() || m.bounceSubject() {
@@ -72,7 +72,7 @@ func (m *incoming) readHuman(r *Report) {
 	}
 }
 
-// delayed reports whether the mail is still being tried.
+// delayed reports whether the message is still being tried.
 func (m *incoming) delayed(words string) bool {
 	for _, phrase := range gaveUp {
 		if strings.Contains(words, phrase) {
@@ -88,7 +88,7 @@ func (m *incoming) delayed(words string) bool {
 }
 
 // failed is the addresses that a bounce for people names: by the header that some
-// servers add, or the first in the text that is not of the mail's own sender.
+// servers add, or the first in the text that is not of the message's own sender.
 func (m *incoming) failed() []string {
 	var all []string
 	for _, value := range m.head.Values("X-Failed-Recipients") {

@@ -13,8 +13,8 @@ var (
 )
 
 // normalized makes words comparable: lower case, single spaces, and no punctuation
-// but the stops and slashes within words. Addresses are left out, since they hold any
-// word; so are codes, which stand in the middle of sentences where a reply has several
+// but the stops and slashes within words. Addresses are removed, since they contain any
+// word; so are codes, which are in the middle of sentences where a reply has several
 // lines, and what may be the reason or not.
 func normalized(s string) string {
 	s = continuation.ReplaceAllString(s, " ")
@@ -36,9 +36,9 @@ func normalized(s string) string {
 	return " " + strings.Join(words, " ") + " "
 }
 
-const maxGap = 48 // octets that a * in a phrase stands for
+const maxGap = 48 // bytes that a * in a phrase matches
 
-// matches reports whether words hold a phrase. A * in it stands for a few words.
+// matches reports whether words hold a phrase. A * in it matches a few words.
 func matches(words, phrase string) bool {
 	first, rest, gap := strings.Cut(phrase, "*")
 	if !gap {

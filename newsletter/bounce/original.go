@@ -8,7 +8,7 @@ import (
 	"github.com/scaledbydesign/insights/newsletter/rfc5322"
 )
 
-// copyBegins are words on a line after which servers write the mail that came back.
+// copyBegins are words on a line after which servers write the message that came back.
 var copyBegins = []string{
 	"below this line is", "this is a copy of", "is a copy of the message", "is a copy of your message",
 	"a copy of the original", "is the original message", "original message follows", "original message header",
@@ -26,7 +26,7 @@ var copyBegins = []string{
 var fieldLine = regexp.MustCompile(`^[ >|]*(?:Received|Return-Path|From|To|Subject|Date|Message-I[dD]|MIME-Version|` +
 	`Delivered-To|DKIM-Signature|Content-Type|X-[A-Za-z-]+|Reply-To|Sender): `)
 
-// splitOriginal cuts a text where the mail that came back begins: at a line that says
+// splitOriginal cuts a text where the message that came back begins: at a line that says
 // so, at the first of three fields in a row, or at a field that only a header has.
 func splitOriginal(text string) (said, original string) {
 	at, start, fields := 0, 0, 0
@@ -51,8 +51,8 @@ func splitOriginal(text string) (said, original string) {
 	return text, ""
 }
 
-// copyFollows reports whether a line says that the mail which came back follows. In a
-// sentence it says something else of that mail.
+// copyFollows reports whether a line says that the message which came back follows. In a
+// sentence it says something else of that message.
 func copyFollows(line string) bool {
 	line = strings.ToLower(strings.TrimSpace(line))
 	if line == "" || len(line) > 120 {
@@ -69,7 +69,7 @@ func copyFollows(line string) bool {
 	return false
 }
 
-// headerAmong finds the header of a mail within text: the first paragraph that is
+// headerAmong finds the header of a message within text: the first paragraph that is
 // made of fields.
 func headerAmong(text string) rfc5322.Header {
 	for range 5 {

@@ -13,8 +13,8 @@ import (
 // ErrNoMessage means that what was read has no header.
 var ErrNoMessage = errors.New("not an email message")
 
-// Parse reads one message. Whatever the message says, or how badly it is made, is
-// no error; that it is none, or can't be read, is. It reads up to 1 MiB, and of that
+// Parse reads one message, however badly it is made. It returns an error only if r
+// fails or the input is not a message. It reads up to 1 MiB, and of that
 // 50 parts and 10 levels of MIME; the rest is passed over.
 func Parse(r io.Reader) (Report, error) {
 	raw, err := io.ReadAll(io.LimitReader(r, rfc5322.MaxSize))
@@ -35,7 +35,7 @@ func Parse(r io.Reader) (Report, error) {
 	case m.status != nil:
 		m.readStatus(&report)
 	case m.original.Get("X-Hmxmroriginalrecipient") != "":
-		// Outlook.com's programme for senders wraps the mail and says no more.
+		// Outlook.com's programme for senders wraps the message and says no more.
 		report.Kind, report.Feedback = Complaint, "abuse"
 		report.OriginalTo = bareAddress(m.original.Get("X-Hmxmroriginalrecipient"))
 	case m.isAutoReply():
@@ -58,8 +58,8 @@ type incoming struct {
 	subject  string         // lower case
 	status   []byte         // message/delivery-status
 	feedback []byte         // message/feedback-report
-	original rfc5322.Header // of the mail that came back
-	said     string         // to people, without what follows of the mail that came back
+	original rfc5322.Header // of the message that came back
+	said     string         // to people, without what follows of the message that came back
 }
 
 func (m *incoming) sort(parts []rfc5322.Part) {
@@ -236,7 +236,7 @@ func (m *incoming) isAutoReply() bool {
 	return strings.Contains(precedence, "auto_reply") || strings.Contains(precedence, "auto-reply")
 }
 
-// identify finds what tells which mail came back.
+// identify finds what tells which message came back.
 func (m *incoming) identify(r *Report) {
 	for _, name := range []string{"To", "Delivered-To", "X-Original-To", "Envelope-To", "X-Envelope-To", "X-Delivered-To", "X-Rcpt-To", "Apparently-To"} {
 		for _, value := range m.head.Values(name) {

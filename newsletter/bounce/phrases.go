@@ -7,7 +7,7 @@ var serverNames = []string{
 	"failure notice", "post_master", "post-master",
 }
 
-// subjects are words in the subject of a mail about one that was not delivered.
+// subjects are words in the subject of a message about one that was not delivered.
 var subjects = []string{
 	"undeliver", "undelivrable", "non-deliver", "nondeliver", "not deliver", "delivery status", "delivery fail",
 	"delivery notification", "delivery report", "delivery problem", "delivery error", "delivery delay",
@@ -22,7 +22,7 @@ var subjects = []string{
 	"届きません", "退信",
 }
 
-// undelivered are phrases in the text of such a mail.
+// undelivered are phrases in the text of such a message.
 var undelivered = []string{
 	"could not be delivered", "was not delivered", "unable to deliver", "not able to deliver",
 	"delivery to the following recipients failed", "returned to sender", "undeliverable", "delivery failed",

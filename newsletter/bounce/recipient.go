@@ -51,7 +51,7 @@ func recipient(fields rfc5322.Header) (Recipient, bool) {
 }
 
 // typedAddress reads "rfc822;address" and "utf-8;address" (RFC 3464, RFC 6533). An
-// address may be in brackets, and one with the type left out stands alone.
+// address may be in brackets, and one without its type is also read.
 func typedAddress(s string) string {
 	kind, address, ok := strings.Cut(s, ";")
 	if !ok {
@@ -146,7 +146,7 @@ func firstWord(s string) string {
 
 func firstStatus(s string) string { return anyStatus.FindString(s) }
 
-// statusAmong finds the fields of a delivery status in a text: some servers leave out
+// statusAmong finds the fields of a delivery status in a text: some servers omit
 // the part around them, and people forward bounces. They end where a header begins.
 func statusAmong(text string) []byte {
 	text = quoteMarks.ReplaceAllString(text, "")

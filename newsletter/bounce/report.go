@@ -1,10 +1,10 @@
 package bounce
 
-// Kind says what sort of mail a Report was read from.
+// Kind says what sort of message a Report was read from.
 type Kind string
 
 const (
-	Failure     Kind = "failure"     // a mail was not delivered, and will not be tried again
+	Failure     Kind = "failure"     // a message was not delivered, and will not be tried again
 	Delay       Kind = "delay"       // it is still being tried
 	Delivered   Kind = "delivered"   // it arrived, or was handed on to a server that reports nothing
 	Complaint   Kind = "complaint"   // a reader marked it as spam or fraud
@@ -36,14 +36,14 @@ func (c Class) weight() int {
 	return 0
 }
 
-// Report is what one mail says. All text in it is valid UTF-8, in one line, and
+// Report is what one message says. All text in it is valid UTF-8, in one line, and
 // without control characters.
 type Report struct {
 	Kind  Kind
 	Class Class // the most serious one of the recipients
 
-	// Recipients are those that the mail names. Without a delivery-status part
-	// there may be none, although the mail speaks of one.
+	// Recipients are those that the message names. Without a delivery-status part
+	// there may be none, although the message speaks of one.
 	Recipients []Recipient
 
 	// Text is what was said, for staff: a server's words if there are any.
@@ -53,19 +53,19 @@ type Report struct {
 	// in lower case: abuse, fraud, not-spam, …
 	Feedback string
 
-	// MessageID is that of the mail which came back, without the brackets.
+	// MessageID is that of the message which came back, without the brackets.
 	MessageID string
 
-	// To holds the addresses that could be the return path of the mail which came
+	// To holds the addresses that could be the return path of the message which came
 	// back: where this one was sent, and what is left of the other's envelope.
 	To []string
 
-	// OriginalTo is whom the mail which came back was for, by its own header or
+	// OriginalTo is whom the message which came back was for, by its own header or
 	// the report's.
 	OriginalTo string
 }
 
-// Recipient is one address, and what became of a mail to it (RFC 3464).
+// Recipient is one address, and what became of a message to it (RFC 3464).
 type Recipient struct {
 	Address    string // as the sender wrote it where that is known
 	Action     string // failed, delayed, delivered, relayed, expanded

@@ -1,6 +1,6 @@
 package bounce
 
-// rule is phrases of one meaning, as normalized writes them; a * stands for a few
+// rule is phrases of one meaning, as normalized writes them; a * matches a few
 // words, a space at either end for the end of a word.
 type rule struct {
 	class   Class
@@ -135,7 +135,7 @@ var definite = []rule{
 		"empfänger * nicht mehr", "n'est plus valide", "n'est plus acti", "n'est plus utilis", "desactivad",
 		"cuenta * cancelad", "conta * cancelad", "disattivat", "отключен",
 	}},
-	// No such domain, or one without mail.
+	// No such domain, or one that receives no email.
 	{Hard, []string{
 		"domain not found", "domain * not found", "domain does not exist", "domain doesn't exist", "domain * not exist",
 		"unknown domain", "domain unknown", "host unknown", "unknown host", "host not found", "host * not found",

@@ -19,7 +19,7 @@ import (
 // 998 octets, header fields in ASCII (RFC 2047) and in one order, bodies in
 // quoted-printable UTF-8. A message with HTML becomes multipart/alternative, text
 // first. Equal messages give equal bytes, in every process. The one exception to
-// ASCII is an address whose local part is not: it stands in UTF-8 (RFC 6532).
+// ASCII is an address whose local part is not: it is written in UTF-8 (RFC 6532).
 //
 // The zero value is ready to use. It is safe for concurrent use.
 type Composer struct {

@@ -15,13 +15,13 @@ import (
 )
 
 // Signatures are made here and not by go-msgauth, which the tests check them with:
-// it reads a whole message anew for each signature, while a prepared message knows the
+// it reads a whole message again for each signature, while a prepared message knows the
 // canonical form of all but a few tokens. For 20 KB that is 0.2 ms beside the
-// 1 ms that an RSA key takes whoever uses it.
+// 1 ms that an RSA key takes in any case.
 
 // signedFields are the header fields that a signature covers, in this order (RFC
 // 6376, section 5.4.1; RFC 8058, section 4). Those marked are named once more than
-// they stand there, so that nobody can add another.
+// they occur, so that nobody can add another.
 var signedFields = []struct {
 	name string
 	over bool

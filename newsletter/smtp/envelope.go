@@ -12,7 +12,7 @@ import (
 )
 
 // command is one line of an envelope and the reply it wants: a code, or its
-// first digits (25 stands for 250 to 259).
+// first digits (25 means 250 to 259).
 type command struct {
 	verb verb
 	line string // with CRLF
@@ -26,7 +26,7 @@ func (c command) accepts(code int) bool {
 	return code == c.want
 }
 
-// submission is a mail as it goes over the wire.
+// submission is a message as it goes over the wire.
 type submission struct {
 	envelope  []command
 	pipelined bool   // the envelope may go out in one write
@@ -36,7 +36,7 @@ type submission struct {
 // extensions is what a server offers beyond RFC 5321's minimum.
 type extensions struct{ eightBit, utf8, pipelining, dsn bool }
 
-// localFault is a mail that can't be sent to this server at all, seen without
+// localFault is a message that can't be sent to this server at all, seen without
 // asking it.
 type localFault struct {
 	status string // RFC 3463

@@ -14,15 +14,15 @@ import (
 )
 
 // Failover is several relays in the order in which they are wanted: the first that
-// can be opened takes the mail. One that could not be opened is left out for a
+// can be opened takes the message. One that could not be opened is skipped for a
 // minute, so that its time-out does not hold up every session; after it, one Open
 // at a time finds out whether it is back. It is safe for concurrent use.
 type Failover struct {
 	Relays []*Relay
-	Log    *slog.Logger // is told when one is left out and when it is back; nil = nobody
+	Log    *slog.Logger // logs when one is skipped and when it is back; nil = silent
 
 	mu   sync.Mutex
-	down []time.Time // until when each is left out; zero: it is not
+	down []time.Time // until when each is skipped; zero: it is not
 }
 
 var _ newsletter.Transport = (*Failover)(nil)
@@ -50,8 +50,8 @@ func (f *Failover) Open(ctx context.Context) (newsletter.Session, error) {
 	return nil, errors.Join(faults...)
 }
 
-// order is which relays to try: those that are left out come last, since a mail
-// that waits gains nothing by it. Whoever is to try one that was left out keeps the
+// order is which relays to try: those that are skipped come last, since a message
+// that waits gains nothing by it. A goroutine that tries a skipped one keeps the
 // others from it meanwhile.
 func (f *Failover) order() (order []int) {
 	f.mu.Lock()

@@ -14,7 +14,7 @@ import (
 // section 2.1.1).
 const maxLine = 998
 
-// isFieldName reports whether a name may stand before the colon (RFC 5322,
+// isFieldName reports whether a name may come before the colon (RFC 5322,
 // section 3.6.8).
 func isFieldName(name string) bool {
 	for i := range len(name) {
@@ -37,7 +37,7 @@ func isComposed(name string) bool {
 }
 
 // checkValue refuses control characters, and words outside ASCII where no
-// encoded word may stand: within angle brackets.
+// encoded word is allowed: within angle brackets.
 func checkValue(value string) error {
 	inside := false
 	for _, r := range value {
@@ -127,7 +127,7 @@ func encodeQ(s string) string {
 }
 
 // layOut puts the header fields of a rendered message into their final form. A
-// message's own fields and the Message-ID stand on one line each: relays are known
+// message's own fields and the Message-ID are on one line each: relays are known
 // to break signatures over a List-Unsubscribe that is folded after its name, and
 // people search for the line that has a Message-ID. Subject and addresses are
 // folded as usual, though not before the first word, and so is whatever has

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/net/idna"
 )
 
-// mailbox is an address that can stand in an envelope and in a header field.
+// mailbox is an address for the envelope and for a header field.
 // Its domain is in A-labels (IDNA 2008); its local part may be UTF-8 (RFC 6531).
 type mailbox struct{ local, domain string }
 

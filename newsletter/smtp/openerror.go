@@ -15,7 +15,7 @@ import (
 	"github.com/scaledbydesign/insights/newsletter/rfc5322"
 )
 
-// openError is why no session came about, in words for the person who can mend
+// openError is why no session was opened, in words for the person who can fix
 // it, over a cause for programs. The words alone may leave the cause out.
 type openError struct {
 	words string

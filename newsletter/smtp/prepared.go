@@ -54,7 +54,7 @@ func (c Composer) Prepare(m newsletter.Message) (newsletter.Prepared, error) {
 	return s, nil
 }
 
-// What stands for the bodies while the rest is composed. No boundary can hold it.
+// Placeholders for the bodies while the rest is composed. No boundary can contain them.
 const (
 	textStandIn = "(text)"
 	htmlStandIn = "(html)"

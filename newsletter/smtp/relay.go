@@ -45,7 +45,7 @@ type Relay struct {
 	Timeout        time.Duration // for the greeting, for the login, for each command and each 64 KB of a message; 0 = 30 s
 	DotTimeout     time.Duration // for the answer to the final dot; 0 = 10 min (RFC 5321, section 4.5.3.2.6)
 	Grace          time.Duration // for that answer once the context has ended; 0 = 20 s
-	MaxMessages    int           // mails to a session before it calls itself broken; 0 = any number
+	MaxMessages    int           // messages to a session before it calls itself broken; 0 = any number
 
 	// TLSConfig may hold other roots. Its ServerName defaults to Host, its
 	// MinVersion to TLS 1.2.
@@ -142,7 +142,7 @@ func (r *Relay) connect(ctx context.Context) (net.Conn, error) {
 	return secured, nil
 }
 
-// logIn goes from the greeting to a session that takes mail.
+// logIn goes from the greeting to a session that accepts messages.
 func (r *Relay) logIn(ctx context.Context, conn net.Conn) (*session, error) {
 	options := []gomail.Option{
 		gomail.WithHELO(r.HELO),

@@ -21,7 +21,7 @@ const (
 //
 //   - 421 at any step: the server is closing. Nothing was taken.
 //   - 4xx: not now.
-//   - 5xx about the session: no mail would pass, so none is at fault; this one
+//   - 5xx about the session: no message would pass, so none is at fault; this one
 //     was not sent.
 //   - any other 5xx: this sender, recipient or message is refused for good.
 //   - anything else: the two sides no longer understand each other.
@@ -49,10 +49,10 @@ func refused(at verb, code int, message string) newsletter.Outcome {
 }
 
 // aboutSession reports whether a 5xx speaks of the connection rather than of the
-// mail: commands unknown or out of order (502, 503, and 500 to those that are the
-// same for every mail), a server that takes no mail (521, RFC 7504), and a login
+// message: commands unknown or out of order (502, 503, and 500 to those that are the
+// same for every message), a server that takes no messages (521, RFC 7504), and a login
 // or TLS that is missing, failed or too weak (530, 534, 535, 538, RFC 4954). A
-// refused MAIL is about the sender, who is the same for every mail, or how much they
+// refused MAIL is about the sender, who is the same for every message, or how much they
 // have sent, unless it says that the message is too big (552, 5.3.4) or of a kind
 // that the server does not take (5.6).
 func aboutSession(at verb, code int, status string) bool {

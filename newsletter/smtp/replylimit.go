@@ -13,7 +13,7 @@ const maxReply = 64 << 10
 
 var errLongReply = errors.New("the mail server's reply does not end within 64 KB")
 
-// limitedConn ends the reading of a reply that is too long, whoever reads it:
+// limitedConn ends the reading of a reply that is too long:
 // textproto would gather an endless one in memory.
 type limitedConn struct {
 	net.Conn

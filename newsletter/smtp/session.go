@@ -18,7 +18,7 @@ import (
 // session is one connection to a relay. It speaks on the connection go-mail has
 // dialled, but in its own words: go-mail's Send takes seven round trips, leaves
 // a refused DATA without RSET, and tells a lost connection from a refusal, or a
-// delivered mail from one that was not, only with care.
+// delivered message from one that was not, only with care.
 type session struct {
 	client *gosmtp.Client
 	conn   net.Conn // below TLS: deadlines reach it while a read is under way
@@ -27,8 +27,8 @@ type session struct {
 	offered      extensions
 	buffer       []byte // what is written at once
 	transactions int
-	taken        bool   // a mail was accepted
-	over         string // why no mail may be sent any more, or ""
+	taken        bool   // a message was accepted
+	over         string // why no more messages may be sent, or ""
 	lost         bool   // over, and not even QUIT can be said
 }
 
@@ -39,9 +39,9 @@ var _ newsletter.Session = (*session)(nil)
 // ended with a dot. Each step may take the relay's Timeout, the answer to the
 // final dot its DotTimeout.
 //
-// When ctx ends before the final dot, the mail is NotSent and the session
+// When ctx ends before the final dot, the message is NotSent and the session
 // broken. When it ends after, Send still waits for the answer for the relay's
-// Grace: to turn away then makes an accepted mail Unknown.
+// Grace: to turn away then makes an accepted message Unknown.
 //
 // The words of the outcome are the server's and may hold addresses.
 func (s *session) Send(ctx context.Context, e newsletter.Envelope, message []byte) newsletter.Outcome {
@@ -216,7 +216,7 @@ func (s *session) exchange(p *deadline, line string) (code int, text string, err
 
 // sendData writes a message and the final dot. When it fails, the server can't
 // have seen the whole dot unless octets of it left the buffer: only then is the
-// mail's fate unknown.
+// message's fate unknown.
 func (s *session) sendData(p *deadline, data []byte) (o newsletter.Outcome, sent bool) {
 	size, left := len(data)+len(finalDot), 0
 	for len(data) > 0 {
@@ -262,7 +262,7 @@ func (s *session) cutShort(p *deadline, cause error) newsletter.Outcome {
 const lastWordsTimeout = time.Second
 
 // reset ends a refused transaction, so that strict servers take the next MAIL.
-// It may end the session but never changes what became of the mail.
+// It may end the session but never changes what became of the message.
 func (s *session) reset(p *deadline, o *newsletter.Outcome) {
 	if o.Broken {
 		return

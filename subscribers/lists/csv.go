@@ -128,7 +128,7 @@ func (c *csvRows) parse(w []byte, whole bool) (n int, err error) {
 }
 
 // split writes the first record of w, which ends at the first line end outside quotes,
-// for csv to read. Blanks around its values are left out, which csv would not allow
+// for csv to read. Spaces around its values are removed, which csv would not allow
 // after a quote. closed says that every quote has its other one.
 func (c *csvRows) split(w []byte) (n int, closed bool) {
 	c.record.Reset()

@@ -25,7 +25,7 @@ import (
 //   - Buttondown: subscriber_type, or type with creation_date. Types that are mailed
 //     are confirmed, unactivated and those that would have to pay first are pending.
 //   - Ghost (the members' CSV): subscribed_to_emails. true is confirmed, since members
-//     sign up by a link in a mail; false, and who was deleted, is unsubscribed.
+//     sign up by a link in an email; false, and who was deleted, is unsubscribed.
 type Format struct {
 	name    string
 	columns []string // that are used

@@ -41,7 +41,7 @@ type Options struct {
 // Row is one row of a list.
 type Row struct {
 	Line  int    // of the file, from 1, where the row begins
-	Email string // as it stands there
+	Email string // as the file has it
 	subscribers.Imported
 }
 

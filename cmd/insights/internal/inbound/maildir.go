@@ -15,7 +15,7 @@ import (
 	"github.com/scaledbydesign/insights/newsletter"
 )
 
-// Maildir takes mails out of the maildir that a mail server delivers to: those in
+// Maildir takes messages out of the maildir that a mail server delivers to: those in
 // new/ are handled and then moved to cur/, marked as seen.
 type Maildir struct {
 	Path     string
@@ -38,7 +38,7 @@ func (m *Maildir) Check() error {
 	return nil
 }
 
-// Run takes mails until ctx is done.
+// Run takes messages until ctx is done.
 func (m *Maildir) Run(ctx context.Context) error {
 	every := m.Every
 	if every == 0 {
@@ -81,7 +81,7 @@ func (m *Maildir) look(ctx context.Context) error {
 	return err
 }
 
-// take handles one mail. What can't be handled now stays where it is.
+// take handles one message. What can't be handled now stays where it is.
 func (m *Maildir) take(ctx context.Context, name string) error {
 	path := filepath.Join(m.Path, "new", name)
 	f, err := os.Open(path)
@@ -111,7 +111,7 @@ func (m *Maildir) take(ctx context.Context, name string) error {
 	return os.Rename(path, filepath.Join(m.Path, "cur", base+":2,S"))
 }
 
-// delivered is whom a mail server says that it delivered a mail for.
+// delivered is whom a mail server says that it delivered a message for.
 func delivered(f *os.File) (to []string) {
 	message, err := mail.ReadMessage(f)
 	if err != nil {
@@ -120,8 +120,8 @@ func delivered(f *os.File) (to []string) {
 	return Delivered(message.Header)
 }
 
-// Delivered is whom a mail was delivered for, by what mail servers write at its top:
-// whoever hands on a mail through a pipe or a folder leaves the envelope there.
+// Delivered is whom a message was delivered for, by what mail servers write at its top:
+// a program that passes a message on through a pipe or a folder leaves the envelope there.
 func Delivered(header mail.Header) (to []string) {
 	for _, name := range []string{"Delivered-To", "X-Original-To", "Envelope-To"} {
 		for _, value := range header[name] {

@@ -1,4 +1,4 @@
-// Package inbound takes in mails that come back, or that readers write in order to
+// Package inbound takes in messages that come back, or that readers write in order to
 // leave: over SMTP and LMTP, and from a maildir. It knows nothing of what they mean.
 package inbound
 
@@ -19,17 +19,17 @@ import (
 	"github.com/scaledbydesign/insights/newsletter"
 )
 
-// Receiver is where mails go. It is safe for concurrent use.
+// Receiver is where messages go. It is safe for concurrent use.
 type Receiver interface {
-	// Takes reports whether mail to an address is for here.
+	// Takes reports whether this service receives messages for an address.
 	Takes(address string) bool
-	// HandleMessage acts on one mail. An error that wraps newsletter.ErrNotOurs or ErrTooLarge
-	// is about the mail, any other about what keeps it from being handled now.
+	// HandleMessage acts on one message. An error that wraps newsletter.ErrNotOurs or ErrTooLarge
+	// is about the message, any other about what keeps it from being handled now.
 	HandleMessage(ctx context.Context, to []string, message io.Reader) (did string, err error)
 }
 
-// Server takes mails over SMTP (RFC 5321), or LMTP (RFC 2033) on a socket or where
-// its address says so. It answers nobody by mail: who is not known here is refused at
+// Server takes messages over SMTP (RFC 5321), or LMTP (RFC 2033) on a socket or where
+// its address says so. It never replies by message: an unknown recipient is refused at
 // RCPT, so that nothing bounces back and forth.
 type Server struct {
 	receiver Receiver
@@ -67,7 +67,7 @@ func Listen(address, domain string, receiver Receiver, log *slog.Logger) (*Serve
 	s.server.LMTP, s.server.Domain = lmtp, domain
 	s.server.MaxRecipients, s.server.MaxMessageBytes, s.server.MaxLineLength = mostRecipients, newsletter.MaxInbound, 4000
 	s.server.ReadTimeout, s.server.WriteTimeout = patience, patience
-	s.server.EnableSMTPUTF8 = true // or bounces of such mails are lost
+	s.server.EnableSMTPUTF8 = true // or bounces of such messages are lost
 	s.server.ErrorLog = slog.NewLogLogger(log.Handler(), slog.LevelDebug)
 	return s, nil
 }
@@ -88,7 +88,7 @@ func removeStale(path string) error {
 // Addr is where it listens.
 func (s *Server) Addr() net.Addr { return s.listener.Addr() }
 
-// Run takes mails until ctx is done.
+// Run takes messages until ctx is done.
 func (s *Server) Run(ctx context.Context) error {
 	defer context.AfterFunc(ctx, func() {
 		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)

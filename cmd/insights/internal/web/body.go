@@ -105,7 +105,7 @@ func compressible(contentType string) bool {
 }
 
 // send answers with b, or with 304 when the client has it (RFC 9110, section 13).
-// Headers set before stand in both answers.
+// Headers set before are in both answers.
 func (b *body) send(w http.ResponseWriter, r *http.Request) error {
 	c := identity
 	h := w.Header()

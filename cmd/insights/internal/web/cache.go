@@ -40,7 +40,7 @@ func (c *cache) get(snapshot any, path string, render func() (*body, error)) (*b
 	c.mu.Unlock()
 
 	page.once.Do(func() {
-		page.err = statusError(http.StatusInternalServerError) // stands if render panics
+		page.err = statusError(http.StatusInternalServerError) // in case render panics
 		page.body, page.err = render()
 		c.keep(snapshot, path, page)
 	})

@@ -12,7 +12,7 @@ import (
 // all of which is usually one household's.
 func (s *site) client(r *http.Request) string {
 	addr := s.clientAddr(r)
-	if !addr.IsValid() || addr.IsLoopback() { // a proxy on this machine that is not declared, or whoever tries it
+	if !addr.IsValid() || addr.IsLoopback() { // an undeclared proxy on this machine, or a person trying it out
 		return ""
 	}
 	if addr.Is6() {
@@ -23,7 +23,7 @@ func (s *site) client(r *http.Request) string {
 }
 
 // clientAddr walks X-Forwarded-For back from our own proxies to the first
-// address that is not one of them. What stands before that is hearsay.
+// address that is not one of them. What comes before that is not trustworthy.
 func (s *site) clientAddr(r *http.Request) netip.Addr {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {

@@ -50,7 +50,7 @@ func (s *site) showConfirmed(w http.ResponseWriter, sub subscribers.Subscriber) 
 	})
 }
 
-// declinePage asks whoever got a confirmation that they did not ask for.
+// declinePage asks a person who got a confirmation that they did not request.
 func (s *site) declinePage(w http.ResponseWriter, r *http.Request) error {
 	token := r.PathValue("token")
 	sub, err := s.Registry.Lookup(r.Context(), subscribers.DeclineToken, token)
@@ -65,7 +65,7 @@ func (s *site) declinePage(w http.ResponseWriter, r *http.Request) error {
 	})
 }
 
-// decline keeps all mail from an address that others entered.
+// decline keeps all emails from an address that others entered.
 func (s *site) decline(w http.ResponseWriter, r *http.Request) error {
 	sub, err := s.Registry.Decline(r.Context(), r.PathValue("token"))
 	if err != nil {

@@ -82,7 +82,7 @@ func (s *site) uncached(w http.ResponseWriter, r *http.Request, v templates.View
 	return newUnkeptBody(b, htmlType).send(w, r)
 }
 
-// currentPath is where an insight of a digest stands today, or empty.
+// currentPath is the present path of a digest's insight, or empty.
 func currentPath(library *content.Library, item newsletter.Item) string {
 	in, ok := library.ByID(item.InsightID)
 	if !ok {

@@ -17,7 +17,7 @@ var documentAge = newMaxAge(int(feeds.Refresh / time.Second))
 // documentVaries: a browser gets a page for people instead (see preview).
 var documentVaries = []string{"Accept-Encoding, Sec-Fetch-Dest"}
 
-// documents serves the documents of the set in force from memory.
+// documents serves the documents of the current set from memory.
 type documents struct {
 	current atomic.Pointer[publication]
 	mu      sync.Mutex // while one is being made
@@ -32,7 +32,7 @@ type publication struct {
 	heads map[string]*body // by path
 }
 
-// Prepare encodes the documents of a set that is about to come into force, so that no
+// Prepare encodes the documents of a set that is about to become current, so that no
 // reader waits for it. What did not change is not encoded again.
 func (s *Site) Prepare(set *feeds.Set) {
 	d := &s.site.documents
@@ -45,7 +45,7 @@ func (s *Site) Prepare(set *feeds.Set) {
 	d.mu.Unlock()
 }
 
-// publication returns the documents of the set in force. A reader never sees the
+// publication returns the documents of the current set. A reader never sees the
 // validators of one set with the bytes of another.
 func (s *site) publication() *publication {
 	d := &s.documents
@@ -132,7 +132,7 @@ func (s *site) document(w http.ResponseWriter, r *http.Request) error {
 		return moved(path)(w, r)
 	}
 	made, err := s.documents.made.get(p.set, path, func() (*body, error) {
-		s.documents.making <- struct{}{} // whoever asks for many at once shall not have all the memory
+		s.documents.making <- struct{}{} // bounds the memory that one client can make us use
 		defer func() { <-s.documents.making }()
 		doc, err := p.set.Render(path)
 		if err != nil {

@@ -104,6 +104,6 @@ func writeJSON(w http.ResponseWriter, status int, document any) error {
 	}
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(status)
-	_, _ = w.Write(append(text, '\n')) // whoever asked may have gone
+	_, _ = w.Write(append(text, '\n')) // the client may have gone
 	return nil
 }

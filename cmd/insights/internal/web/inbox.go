@@ -10,7 +10,7 @@ import (
 	"github.com/scaledbydesign/insights/templates"
 )
 
-// The inbox of development: every mail that would have been sent. Looking at it
+// The inbox of development: every email that would have been sent. Looking at it
 // changes nothing.
 
 func (s *site) inbox(w http.ResponseWriter, r *http.Request) error {
@@ -59,7 +59,7 @@ func (s *site) letter(w http.ResponseWriter, r *http.Request) error {
 	return s.render(w, http.StatusOK, v)
 }
 
-// letterHTML is the HTML part alone, as a mail program would show it: its own
+// letterHTML is the HTML part alone, as an email program would show it: its own
 // styles, nothing that acts.
 func (s *site) letterHTML(w http.ResponseWriter, r *http.Request) error {
 	m, err := s.readEmail(r)

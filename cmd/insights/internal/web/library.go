@@ -59,7 +59,7 @@ func (s *site) index(w http.ResponseWriter, r *http.Request) error {
 	featured := library.Featured()
 	insights := library.Insights()
 	if featured != nil {
-		// It stands above the list and counts in no page of it.
+		// It is shown above the list and is on no page of it.
 		insights = slices.DeleteFunc(slices.Clone(insights), func(in *content.Insight) bool { return in == featured })
 	}
 	shown, pager, err := paginate(w, r, insights, "/")

@@ -54,7 +54,7 @@ func (s *site) askToMove(w http.ResponseWriter, r *http.Request, ask func(ctx co
 	})
 }
 
-// movedPage is for whoever reads a mailbox that a subscription has left, perhaps not
+// movedPage is for a person who reads the mailbox that a subscription has left, perhaps not
 // by their will.
 func (s *site) movedPage(w http.ResponseWriter, r *http.Request) error {
 	return s.showMoved(w, r, http.StatusOK)

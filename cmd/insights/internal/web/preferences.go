@@ -59,7 +59,7 @@ func (s *site) showPreferences(w http.ResponseWriter, r *http.Request, status in
 	return s.render(w, status, page)
 }
 
-// showNoDigests is what stands where preferences were, for one who gets none: what is
+// showNoDigests replaces the preferences of a reader who gets no digests: what is
 // kept of them is still theirs.
 func (s *site) showNoDigests(w http.ResponseWriter, status int, sub subscribers.Subscriber, token string) error {
 	path := "/preferences/" + token
@@ -124,8 +124,8 @@ func (s *site) less(w http.ResponseWriter, r *http.Request) error {
 	return s.showLess(w, "Paused", "We write to you again from "+s.dayOf(until)+". What appears until then comes with your first digest after it.")
 }
 
-// showLess leads to no page of preferences: whoever holds a link to unsubscribe, which
-// stands in headers, too, must not get further by it.
+// showLess does not link to the preferences: a person with a link to unsubscribe, which
+// is also in headers, must not get further by it.
 func (s *site) showLess(w http.ResponseWriter, heading, text string) error {
 	page := &templates.NoticePage{
 		Head: s.readerHead(heading), Heading: heading, Paragraphs: []string{text, "To change more, follow the link to your preferences in any of our emails."},

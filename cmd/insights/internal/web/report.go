@@ -12,7 +12,7 @@ import (
 	"github.com/scaledbydesign/insights/newsletter"
 )
 
-// Reports takes what a relay says of mails.
+// Reports takes what a relay says of messages.
 type Reports interface {
 	// HandleWebhook acts on a report and says what it did. newsletter.ErrReport,
 	// newsletter.ErrNotOurs.
@@ -23,7 +23,7 @@ type Reports interface {
 type reportJSON struct {
 	Type string `json:"type"` // bounce, complaint or unsubscribe; others are ignored
 	Data struct {
-		ReturnPath string `json:"return_path"` // which mail, or
+		ReturnPath string `json:"return_path"` // of the message, or
 		MessageID  string `json:"message_id"`
 		Class      string `json:"class"` // hard, soft, blocked; "" = by what follows
 		Code       int    `json:"code"`
@@ -32,7 +32,7 @@ type reportJSON struct {
 	} `json:"data"`
 }
 
-// report takes a relay's report of a mail. What can never be used is refused with
+// report takes a relay's report of a message. What can never be used is refused with
 // 4xx; what is taken, of no use, or known already is answered with 2xx, so that the
 // relay does not send it again.
 func (s *site) report(w http.ResponseWriter, r *http.Request) error {

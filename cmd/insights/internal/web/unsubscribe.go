@@ -18,7 +18,7 @@ func (s *site) unsubscribePage(w http.ResponseWriter, r *http.Request) error {
 	return s.showUnsubscribe(w, sub, token)
 }
 
-// unsubscribe ends all mail at once. A mailbox provider posts
+// unsubscribe ends all emails at once. A mailbox provider posts
 // List-Unsubscribe=One-Click in either encoding (RFC 8058); the button on the
 // page posts nothing.
 func (s *site) unsubscribe(w http.ResponseWriter, r *http.Request) error {

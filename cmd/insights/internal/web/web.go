@@ -29,13 +29,13 @@ import (
 type Config struct {
 	Site     templates.Site
 	Pages    *templates.Pages
-	Library  func() *content.Library // the snapshot in force
+	Library  func() *content.Library // the current snapshot
 	Feeds    func() *feeds.Set       // the documents of that snapshot
 	FeedSite feeds.Site              // what the feed of digests says of the site
 
-	Registry *subscribers.Registry // nil: nobody can sign up, no link in a mail works
+	Registry *subscribers.Registry // nil: nobody can sign up, no link in an email works
 	Archive  Archive               // nil: there is no archive of digests
-	Mails    Mails                 // nil: readers' data says nothing of their mails
+	Mails    Mails                 // nil: readers' data says nothing of their emails
 	Inbox    Inbox                 // nil outside development
 	Hub      Hub                   // nil: there is none here
 	Reports  Reports               // takes what a relay posts; nil: nothing does
@@ -57,7 +57,7 @@ type Config struct {
 	TrustedOrigins []string       // "https://www.example.com": may embed the sign-up form
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
 	Log            *slog.Logger   // nil: silent
-	Dev            bool           // served to whoever writes, on loopback
+	Dev            bool           // for an author, on loopback
 	Static         bool           // answers are kept as files: nothing in them depends on the time
 }
 
@@ -70,13 +70,13 @@ type Archive interface {
 	SentDigest(ctx context.Context, id int64) (newsletter.Digest, error)
 }
 
-// Mails is what went to a reader, for them to know; oldest first.
+// Mails is what was sent to a reader, for them to see; oldest first.
 type Mails interface {
 	MailsOf(ctx context.Context, subscriber int64) ([]newsletter.Delivery, error)
 	BouncesOf(ctx context.Context, subscriber int64) ([]newsletter.Bounce, error)
 }
 
-// Inbox is the mails that development keeps instead of sending them.
+// Inbox is the emails that development keeps instead of sending them.
 type Inbox interface {
 	// Messages returns all of them, newest first.
 	Messages(ctx context.Context) ([]InboxMessage, error)
@@ -85,7 +85,7 @@ type Inbox interface {
 	Message(ctx context.Context, id int64) (raw []byte, err error)
 }
 
-// InboxMessage is one mail in the list of them.
+// InboxMessage is one email in the list of them.
 type InboxMessage struct {
 	ID      int64
 	To      string
@@ -143,7 +143,7 @@ func (s *site) crossOrigin(origins ...string) (*http.CrossOriginProtection, erro
 			return nil, fmt.Errorf("web: trusted origin %q: %w", o, err)
 		}
 	}
-	// The token alone gives the right to leave, wherever the button stands: a
+	// The token alone gives the right to unsubscribe, wherever the button is: a
 	// mailbox provider's page may post it from the browser (RFC 8058).
 	protection.AddInsecureBypassPattern("POST /unsubscribe/{token}")
 	// Programs post there, in nobody's name.
