@@ -6,7 +6,7 @@ import (
 	"github.com/scaledbydesign/insights/subscribers"
 )
 
-// Audience chooses readers: confirmed, not paused, and as the fields say.
+// Audience selects confirmed readers who are not paused, narrowed by its fields.
 type Audience struct {
 	Cadence    subscribers.Cadence // "" = any
 	Subscriber int64               // 0 = all
@@ -19,10 +19,10 @@ func (a Audience) Includes(s subscribers.Subscriber, now time.Time) bool {
 		(a.Subscriber == 0 || s.ID == a.Subscriber)
 }
 
-// StartPosition is where a new reader of some categories begins: before the newest n
-// of their insights, or at the end of the sequence if n is 0. sequence holds the
-// numbered insights that are not withdrawn, the newest first; head is the highest
-// number ever given.
+// StartPosition is where a new reader of these categories starts: before their newest
+// n insights, or at the end of the sequence if n is 0. sequence holds the numbered
+// insights that are not withdrawn, newest first; head is the highest number ever
+// assigned.
 func StartPosition(sequence []Numbered, head int64, categories []string, n int) Position {
 	at := head
 	if n > 0 {

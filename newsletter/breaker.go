@@ -5,41 +5,41 @@ import (
 	"time"
 )
 
-// breaker is the circuit breaker of a worker: while the mail server can't be reached
-// nothing is claimed, and one mail at a time finds out whether it can be again. A
-// server that answers about a mail, be it to refuse it, is there.
+// breaker is a worker's circuit breaker. While it is open, because the mail server is
+// unreachable, nothing is claimed; after the wait one email at a time probes the
+// server. Any answer about an email, even a refusal, closes it.
 type breaker struct {
-	patience int             // failures in a row that shut it while connections are open
-	changed  func(t Trouble) // told when it shuts and when it opens again
+	patience int             // consecutive failures that open it while connections work
+	changed  func(t Trouble) // called when it opens and when it closes
 
 	mu       sync.Mutex
-	working  int // open connections on which a mail was answered
-	failures int // in a row, since the last answer
+	working  int // connections on which the server has answered
+	failures int // consecutive, since the last answer
 	trouble  Trouble
-	wait     time.Duration // how long it was last shut; 0 = it is open
+	wait     time.Duration // how long it was last open; 0 = closed
 }
 
-// mostShut is the longest that a worker waits before it tries the server again.
+// maxOpen is the longest wait before the server is tried again.
 const maxOpen = time.Minute
 
-// shut is until when nothing is to be sent, and why. trial says that the time is
-// over and that no mail has been answered yet.
-func (b *breaker) open(now time.Time) (t Trouble, shut, trial bool) {
+// state returns whether the breaker is open, why and until when. halfOpen says that
+// the wait is over but the server has not answered yet.
+func (b *breaker) state(now time.Time) (t Trouble, isOpen, halfOpen bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	shut = now.Before(b.trouble.Until)
-	return b.trouble, shut, !shut && b.wait > 0
+	isOpen = now.Before(b.trouble.Until)
+	return b.trouble, isOpen, !isOpen && b.wait > 0
 }
 
-// fail takes note that a connection could not be opened, or was lost before a mail
-// was answered on it.
+// failure records that a connection could not be opened, or was lost before the server
+// answered on it.
 func (b *breaker) failure(now time.Time, reason Reason) {
 	b.mu.Lock()
 	b.failures++
 	enough := b.failures >= b.patience || b.working == 0
 	if !enough || now.Before(b.trouble.Until) {
 		b.mu.Unlock()
-		return // others still get through, or it is shut already
+		return // others still get through, or it is already open
 	}
 	b.wait = min(max(2*b.wait, time.Second), maxOpen)
 	if b.trouble.Since.IsZero() {
@@ -51,7 +51,7 @@ func (b *breaker) failure(now time.Time, reason Reason) {
 	b.changed(t)
 }
 
-// answer takes note that the server answered about a mail.
+// success records that the server answered about an email.
 func (b *breaker) success() {
 	b.mu.Lock()
 	b.failures = 0
@@ -63,7 +63,7 @@ func (b *breaker) success() {
 	}
 }
 
-// connected counts connections on which mails are answered.
+// connected adjusts the number of connections on which the server has answered.
 func (b *breaker) connected(change int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -16,7 +16,7 @@ import (
 	"github.com/scaledbydesign/insights/subscribers"
 )
 
-// Identity is who writes: the same for every mail of a site.
+// Identity is the sender, the same for every email of a site.
 type Identity struct {
 	BaseURL     string // of the site, no trailing slash
 	From        string // of digests, RFC 5322 mailbox
@@ -24,16 +24,16 @@ type Identity struct {
 	ReplyTo     string
 	ListID      string // RFC 2919, such as "insights.example.com"; "" = the From domain
 	ListName    string // the site's title
-	// BounceDomain is where mails that can't be delivered come back to, each by an
-	// address of its own; "" = to From.
+	// BounceDomain is the domain of the return paths, one address per email; "" =
+	// bounces go to From.
 	BounceDomain string
-	// LeaveByMail says that mail to the bounce domain is received, so that readers can
-	// unsubscribe by mail as well.
-	LeaveByMail bool
-	Zone        *time.Location
+	// UnsubscribeByEmail says that messages to BounceDomain are received, so that readers
+	// can unsubscribe by email too.
+	UnsubscribeByEmail bool
+	Zone               *time.Location
 }
 
-// Writer makes messages: it renders a variant once and puts in each reader's own
+// Writer builds messages: it renders a variant once and fills in each reader's own
 // links. Its fields are set once; it is safe for concurrent use.
 type Writer struct {
 	Renderer Renderer
@@ -41,11 +41,11 @@ type Writer struct {
 	Identity Identity
 }
 
-// Render renders one variant of a digest, with placeholders where a reader's own words
-// belong. It fails if the body lacks one of the links a mail must have.
+// Render renders one variant of a digest, with placeholders for each reader's own
+// values. It fails if the body lacks a mandatory link.
 func (w *Writer) Render(d Digest, v Variant) (Body, error) {
 	items := d.ItemsOf(v)
-	edition := DigestContent{
+	content := DigestContent{
 		Subject: SubjectFor(items, d.Subject), Intro: d.Intro, Items: items, Cadence: string(d.Cadence),
 		WebURL:         fmt.Sprintf("%s/digests/%d", w.Identity.BaseURL, d.ID),
 		UnsubscribeURL: w.Identity.BaseURL + "/unsubscribe/" + PlaceholderUnsubscribe,
@@ -54,25 +54,25 @@ func (w *Writer) Render(d Digest, v Variant) (Body, error) {
 		Date: d.CreatedAt,
 	}
 	if d.MaxItems > 0 && len(items) > d.MaxItems {
-		edition.Items, edition.More = items[:d.MaxItems], items[d.MaxItems:]
+		content.Items, content.More = items[:d.MaxItems], items[d.MaxItems:]
 	}
 	if d.Category != "" && len(items) > 0 {
-		edition.Category = items[0].CategoryName
+		content.Category = items[0].CategoryName
 	}
-	rendered, err := w.Renderer.Digest(edition)
+	rendered, err := w.Renderer.Digest(content)
 	if err != nil {
 		return Body{}, fmt.Errorf("render digest %d, variant %d: %w", d.ID, v.Number, err)
 	}
-	for _, mark := range []string{PlaceholderUnsubscribe, PlaceholderPreferences} {
-		if !strings.Contains(rendered.HTML, mark) || !strings.Contains(rendered.Text, mark) {
-			return Body{}, fmt.Errorf("render digest %d: the mail template leaves out the link that ends in %s; both parts need it", d.ID, mark)
+	for _, placeholder := range []string{PlaceholderUnsubscribe, PlaceholderPreferences} {
+		if !strings.Contains(rendered.HTML, placeholder) || !strings.Contains(rendered.Text, placeholder) {
+			return Body{}, fmt.Errorf("render digest %d: the email template lacks the link that ends in %s; both parts need it", d.ID, placeholder)
 		}
 	}
 	return rendered, nil
 }
 
-// Message is the message of which every reader of a variant gets a copy, with marks
-// where a reader's own words belong. Equal arguments give equal letters.
+// Message returns the message of which every reader of a variant gets a copy, with
+// placeholders for their own values. Equal arguments give equal messages.
 func (w *Writer) Message(d Digest, variant int, r StoredBody) Message {
 	stream := "staff"
 	if d.Cadence != "" {
@@ -98,16 +98,16 @@ func (w *Writer) Message(d Digest, variant int, r StoredBody) Message {
 	}
 }
 
-// unsubscribe is the ways to leave that mail programs offer (RFC 2369, RFC 8058).
+// unsubscribe is the value of List-Unsubscribe (RFC 2369, RFC 8058).
 func (w *Writer) unsubscribe(r StoredBody) string {
 	ways := "<" + r.BaseURL + "/unsubscribe/" + PlaceholderUnsubscribe + ">"
-	if w.Identity.LeaveByMail && w.Identity.BounceDomain != "" {
+	if w.Identity.UnsubscribeByEmail && w.Identity.BounceDomain != "" {
 		ways += ", <mailto:unsubscribe+" + PlaceholderUnsubscribe + "@" + w.Identity.BounceDomain + "?subject=unsubscribe>"
 	}
 	return ways
 }
 
-// Copy is what one reader's copy of the digest with this UID holds. Equal arguments
+// Copy returns one reader's own values in the digest with this UID. Equal arguments
 // give equal copies.
 func (w *Writer) Copy(uid string, sub subscribers.Subscriber) Copy {
 	return Copy{
@@ -120,7 +120,7 @@ func (w *Writer) Copy(uid string, sub subscribers.Subscriber) Copy {
 	}
 }
 
-// Envelope is what the mail server is told of a mail.
+// Envelope returns the SMTP envelope of an email.
 func (w *Writer) Envelope(from, to string, ref Ref) Envelope {
 	e := Envelope{From: from, To: to, ID: ref.String()}
 	if w.Identity.BounceDomain != "" {
@@ -129,7 +129,7 @@ func (w *Writer) Envelope(from, to string, ref Ref) Envelope {
 	return e
 }
 
-// With is the message with one copy's words in it, as a person may read it.
+// With returns the message with one copy's values filled in, for people to read.
 func (m Message) With(c Copy) Message {
 	text := strings.NewReplacer(PlaceholderUnsubscribe, c.Unsubscribe, PlaceholderPreferences, c.Preferences, PlaceholderAddress, c.To, PlaceholderSince, c.Since)
 	markup := strings.NewReplacer(PlaceholderUnsubscribe, html.EscapeString(c.Unsubscribe), PlaceholderPreferences, html.EscapeString(c.Preferences), PlaceholderAddress, html.EscapeString(c.To), PlaceholderSince, html.EscapeString(c.Since))
@@ -142,13 +142,14 @@ func (m Message) With(c Copy) Message {
 	return m
 }
 
-// automatic keeps vacation responders silent (RFC 3834 and what Exchange reads).
+// automatic keeps vacation responders silent (RFC 3834, and Exchange's own header).
 var automatic = []Header{
 	{"Auto-Submitted", "auto-generated"},
 	{"X-Auto-Response-Suppress", "OOF, AutoReply"},
 }
 
-// Single makes a mail that is no digest. A test mail's words are its payload.
+// SingleMessage builds an email that is not part of a digest. A test email's body is
+// its payload.
 func (w *Writer) SingleMessage(t Task) (Message, error) {
 	from := w.Identity.ConfirmFrom
 	if from == "" {
@@ -159,19 +160,19 @@ func (w *Writer) SingleMessage(t Task) (Message, error) {
 	case ConfirmEmail:
 		to = t.Subscriber.Mailbox()
 	case MovedEmail:
-		to, _ = subscribers.ParseAddress(t.To) // without it, the mail ends by itself
+		to, _ = subscribers.ParseAddress(t.To) // without an address, sending it fails
 	}
 	message := Message{
 		MessageID: w.MessageID("m"+itoa(int(t.Ref.Message)), fmt.Sprint(t.Created.UnixNano(), t.Subscriber.PublicID, to)),
 		Date:      t.Created.UTC().Truncate(time.Second),
 		From:      from, ReplyTo: w.Identity.ReplyTo,
-		To:       to.String(), // no name: whoever signed up chose it, perhaps for somebody else
+		To:       to.String(), // no name: the person who signed up chose it, perhaps for someone else
 		Boundary: fmt.Sprintf("=_m%d-%d", t.Ref.Message, t.Created.Unix()),
 		Headers:  automatic,
 	}
 	rendered, err := w.singleBody(t, to)
 	if err != nil {
-		return Message{}, fmt.Errorf("render %s mail: %w", t.Kind, err)
+		return Message{}, fmt.Errorf("render %s email: %w", t.Kind, err)
 	}
 	message.Subject, message.Text, message.HTML = rendered.Subject, rendered.Text, rendered.HTML
 	return message, nil
@@ -186,12 +187,12 @@ func (w *Writer) singleBody(t Task, to subscribers.Address) (r Body, err error) 
 	unsubscribe := base + "/unsubscribe/" + w.Registry.Token(subscribers.UnsubscribeToken, sub)
 	preferences := base + "/preferences/" + w.Registry.Token(subscribers.PreferencesToken, sub)
 	if t.Kind == MovedEmail {
-		preferences = "" // they went with the reader
+		preferences = "" // they moved with the reader
 	}
 	decline := ""
 	if t.Kind == ConfirmEmail {
 		unsubscribe = ""
-		if to == sub.Address { // else it is not yet known whose it is
+		if to == sub.Address { // else its owner has not confirmed it yet
 			decline = base + "/decline/" + w.Registry.Token(subscribers.DeclineToken, sub)
 		}
 	}
@@ -207,15 +208,15 @@ func (w *Writer) singleBody(t Task, to subscribers.Address) (r Body, err error) 
 	})
 }
 
-// MessageID is stable for one digest and one reader, tells nothing about the
+// MessageID is stable for one digest and one reader, reveals nothing about the
 // reader, and stays under 60 characters for domains of up to 30.
 func (w *Writer) MessageID(unit, reader string) string {
 	sum := sha256.Sum256([]byte(unit + "\x00" + reader))
 	return strings.ToLower(base32.StdEncoding.EncodeToString(sum[:10])) + "." + unit + "@" + DomainOf(w.Identity.From)
 }
 
-// ParseMessageID returns what an identifier that MessageID made is about: a digest by
-// its UID, or a single message by its number.
+// ParseMessageID returns what an identifier made by MessageID refers to: a digest by
+// its UID, or a single email by its number.
 func ParseMessageID(id string) (uid string, message int64) {
 	local, _, _ := strings.Cut(id, "@")
 	_, unit, _ := strings.Cut(local, ".")
@@ -259,7 +260,7 @@ func senderID(domain string) string {
 	return id
 }
 
-// DomainOf is the domain of a configured mailbox, checked when it was configured.
+// DomainOf returns the domain of a mailbox that was validated with the configuration.
 func DomainOf(mailbox string) string {
 	if a, err := mail.ParseAddress(mailbox); err == nil {
 		mailbox = a.Address
@@ -267,7 +268,7 @@ func DomainOf(mailbox string) string {
 	return mailbox[strings.LastIndexByte(mailbox, '@')+1:]
 }
 
-// bare is the address of a configured mailbox, for the envelope.
+// bare returns the address of a configured mailbox, for the envelope.
 func bare(mailbox string) string {
 	if a, err := mail.ParseAddress(mailbox); err == nil {
 		return a.Address
@@ -275,8 +276,8 @@ func bare(mailbox string) string {
 	return mailbox
 }
 
-// body returns the variant as it was first rendered, rendering it if it is
-// the first time.
+// storedBody returns a variant's body as it was first rendered, rendering it now if it
+// never was.
 func (w *Writer) storedBody(ctx context.Context, store OutboxStore, d Digest, v Variant) (StoredBody, error) {
 	r, ok, err := store.Body(ctx, d.ID, v.Number)
 	if err != nil || ok {
@@ -291,8 +292,8 @@ func (w *Writer) storedBody(ctx context.Context, store OutboxStore, d Digest, v 
 	})
 }
 
-// renderError is a fault of what is to be said, or of its templates, and not of
-// the store: it does not go away by trying again.
+// renderError is a fault of the content or its templates, not of the store: retrying
+// does not help.
 type renderError struct{ error }
 
 func (e *renderError) Unwrap() error { return e.error }

@@ -14,18 +14,18 @@ const (
 	ActionDrop     Action = iota // nothing: another worker has it
 	ActionSend                   // it is sent
 	ActionReplan                 // it becomes pending again, with fewer insights
-	ActionWait                   // it becomes pending again, for later
-	ActionGiveBack               // it becomes pending again: nothing is sent of its digest now
+	ActionWait                   // it becomes pending again, until later
+	ActionGiveBack               // it becomes pending again: its digest, or all sending, has stopped
 	ActionSkip                   // it is not sent; what it carried stays unread
 )
 
-// Decision is an Action with what it needs.
+// Decision is an Action with its details.
 type Decision struct {
 	Action Action
 	Reason Reason    // of ActionWait and ActionSkip
-	At     time.Time // of ActionWait: when it is looked at again
-	Seqs   []int64   // of ActionReplan: the insights that are left, as the variant lists them
-	Target Position  // of ActionSend: where it takes the reader, unless that is as planned
+	At     time.Time // of ActionWait: when to decide again
+	Seqs   []int64   // of ActionReplan: the remaining insights, in the variant's order
+	Target Position  // of ActionSend: the reader's position afterwards, if not as planned
 }
 
 // Facts are what the decision about a claimed delivery depends on. Those about the
@@ -33,11 +33,11 @@ type Decision struct {
 type Facts struct {
 	Now    time.Time
 	Digest DigestState
-	Held   bool   // all sending is held
-	Reader Reader // the zero Reader is gone
+	Held   bool // all sending is held
+	Reader Reader
 
-	// What was planned: the categories and the position that the reader had, and the
-	// position that the delivery takes them to.
+	// What was planned: the reader's categories and position at the time, and their
+	// position after the delivery.
 	Categories   []string // sorted
 	Base, Target Position
 	Items        []Item // of the delivery's variant
@@ -45,20 +45,21 @@ type Facts struct {
 	Others []OtherDelivery
 }
 
-// Reader is what a decision about an email has to know of its reader.
+// Reader is what a decision about an email needs to know about its reader. The zero
+// Reader is gone.
 type Reader struct {
 	Status      subscribers.Status
 	PausedUntil time.Time
 	Categories  []string // sorted
 	Position    Position
-	Moving      bool // they have asked to get their emails at another address
+	Moving      bool // they have asked to change their address
 }
 
-// OtherDelivery is another digest's delivery to the same reader that may still
-// bring its insights: see OnTheWay.
+// OtherDelivery is another digest's delivery to the same reader that is on its way:
+// see OnTheWay.
 type OtherDelivery struct {
 	State      DeliveryState
-	Unanswered bool // an earlier attempt's final dot was never answered
+	Unanswered bool // the server never answered the final dot of an earlier attempt
 	Earlier    bool // it was planned before this one
 	Target     Position
 }
@@ -75,16 +76,16 @@ const waitForOther = time.Minute
 const (
 	ReasonGone         Reason = "the subscriber is gone"
 	ReasonPaused       Reason = "paused"
-	ReasonOtherInDoubt Reason = "waits for another mail to this reader"
-	ReasonOtherEarlier Reason = "waits for an earlier mail to this reader"
-	ReasonOtherFailed  Reason = "an earlier mail did not arrive; what it carried comes with the next digest"
-	ReasonNothingLeft  Reason = "received meanwhile, or no longer chosen"
+	ReasonOtherInDoubt Reason = "waiting for another email to this reader"
+	ReasonOtherEarlier Reason = "waiting for an earlier email to this reader"
+	ReasonOtherFailed  Reason = "an earlier email did not arrive; its insights come with the next digest"
+	ReasonNothingLeft  Reason = "already received, or no longer chosen"
 	ReasonNotNeeded    Reason = "no longer needed"
 )
 
 // AsPlanned reports whether nothing has changed since the delivery was planned, and
 // no other email to its reader is in doubt. It is the usual case, for which a store
-// may mark the delivery without reading the rest.
+// may begin the delivery without reading the rest.
 func (f *Facts) AsPlanned() bool {
 	return f.Digest == DigestSending && !f.Held &&
 		f.Reader.Status == subscribers.Confirmed && !f.Reader.PausedUntil.After(f.Now) &&
@@ -113,7 +114,7 @@ func Decide(f *Facts) Decision {
 	earlier := false
 	for _, o := range f.Others {
 		switch {
-		case o.State == Uncertain: // nobody follows it up: it counts as arrived
+		case o.State == Uncertain: // its outcome stays unknown: it counts as arrived
 			current = current.Merge(o.Target)
 			continue
 		case o.inDoubt():
@@ -136,7 +137,7 @@ func Decide(f *Facts) Decision {
 	return Decision{Action: ActionSend, Target: f.Reader.Position.Merge(f.carried(left))}
 }
 
-// unread is the delivery's insights that the reader lacks and still wants.
+// unread returns the delivery's insights that the reader lacks and still wants.
 func (f *Facts) unread(at Position) (left []Item) {
 	for _, item := range f.Items {
 		if at[item.Category] < item.Seq && slices.Contains(f.Reader.Categories, item.Category) {
@@ -146,8 +147,8 @@ func (f *Facts) unread(at Position) (left []Item) {
 	return left
 }
 
-// carried is how far insights take the reader, in their own categories alone: in any
-// other, the target may stand for what another delivery was to bring.
+// carried returns how far insights advance the reader, in the insights' own categories
+// only: in others, the target may include what another delivery was to bring.
 func (f *Facts) carried(items []Item) Position {
 	to := Position{}
 	for _, item := range items {
@@ -174,11 +175,11 @@ func seqsOf(items []Item) []int64 {
 type MessageFacts struct {
 	Kind   MessageKind
 	Held   bool
-	Reader Reader // the zero Reader is gone, or there is none
+	Reader Reader // zero also if the email has none
 }
 
 // DecideMessage says what happens to a claimed single email right before it is sent:
-// it goes out if its reader still is in the state that asked for it.
+// it is sent if its reader is still in the state that it was queued for.
 func DecideMessage(f MessageFacts) Decision {
 	switch {
 	case f.Held:

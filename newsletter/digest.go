@@ -1,9 +1,9 @@
-// Package newsletter owns the digests: when one is due, which unread insights it
-// carries to whom, and its way into each mailbox. Everything it decides is kept
-// in rows, so that it survives being killed: a [Planner] freezes a [Digest] with
-// one [Delivery] a reader, a [Worker] sends what the outbox holds, a [Scheduler]
-// makes the slots. It knows nothing of SQL, templates or SMTP: the stores, the
-// [Renderer], the [Composer] and the [Transport] are its ports.
+// Package newsletter owns digests: when one is due, which unread insights it carries
+// to whom, and how it reaches each mailbox. Every decision is stored, so that it
+// survives a crash: a [Planner] freezes a [Digest] with one [Delivery] per reader, a
+// [Worker] sends what the outbox holds, a [Scheduler] plans each slot. It knows
+// nothing about SQL, templates or SMTP: the stores, the [Renderer], the [Composer]
+// and the [Transport] are its ports.
 package newsletter
 
 import (
@@ -18,16 +18,16 @@ import (
 // Errors that callers tell apart.
 var (
 	ErrNotFound  = errors.New("no such digest")
-	ErrSlotTaken = errors.New("this slot is already on record")
+	ErrSlotTaken = errors.New("this slot is already recorded")
 	ErrState     = errors.New("the digest's state does not allow this")
 )
 
-// DigestState is where a digest stands.
+// DigestState is the state of a digest.
 type DigestState string
 
 const (
 	DigestPlanning  DigestState = "planning"  // rows are being written; discarded if abandoned
-	DigestPlanned   DigestState = "planned"   // frozen, waits for approval
+	DigestPlanned   DigestState = "planned"   // frozen, waiting for approval
 	DigestApproved  DigestState = "approved"  // a worker may start
 	DigestSending   DigestState = "sending"   // a worker has started
 	DigestPaused    DigestState = "paused"    // no delivery starts
@@ -60,12 +60,12 @@ type Digest struct {
 	Only     int64               // made for this one subscriber; 0 = for all
 	Schedule string              // "" = planned by staff
 	Slot     string              // the key of its slot, "" = none
-	Subject  string              // staff's; "" = made from the first title
-	Intro    string              // edition text, plain paragraphs
+	Subject  string              // chosen by staff; "" = made from the first title
+	Intro    string              // plain paragraphs
 	Cutoff   int64               // highest sequence number considered
-	MaxItems int                 // how many a mail shows in full; 0 = all
-	Hash     string              // of what was planned, for whoever approves it
-	Items    []Item              // every insight some variant carries, newest first
+	MaxItems int                 // insights that an email shows in full; 0 = all
+	Hash     string              // of the plan, for the person who approves it
+	Items    []Item              // every insight that any variant carries, newest first
 	Variants []Variant
 	Readers  int
 	Counts   map[DeliveryState]int // deliveries by state
@@ -76,7 +76,7 @@ type Digest struct {
 	CreatedAt, PlannedAt, ApprovedAt, DoneAt time.Time
 }
 
-// Opens is when the first mail of an approved digest may go out.
+// Opens is when the first email of an approved digest may go out.
 func (d *Digest) Opens() time.Time {
 	if d.NotBefore.After(d.ApprovedAt) {
 		return d.NotBefore
@@ -84,7 +84,7 @@ func (d *Digest) Opens() time.Time {
 	return d.ApprovedAt
 }
 
-// Variant is what the readers with the same unread insights receive.
+// Variant is what readers with the same unread insights receive.
 type Variant struct {
 	Number  int
 	Seqs    []int64 // of its insights, newest first
@@ -106,7 +106,7 @@ func (d *Digest) ItemsOf(v Variant) []Item {
 	return items
 }
 
-// DeliveryState is where one mail stands.
+// DeliveryState is the state of one email.
 type DeliveryState string
 
 const (
@@ -116,25 +116,25 @@ const (
 	Sent      DeliveryState = "sent"      // accepted by the mail server
 	Deferred  DeliveryState = "deferred"  // to be tried again
 	Failed    DeliveryState = "failed"    // refused for good, or too late
-	Skipped   DeliveryState = "skipped"   // not wanted any more; still unread
-	Uncertain DeliveryState = "uncertain" // the final dot went out and no answer came back
+	Skipped   DeliveryState = "skipped"   // no longer wanted; still unread
+	Uncertain DeliveryState = "uncertain" // the server never answered the final dot
 )
 
-// DeliveryStates lists every DeliveryState, in the order of a mail's life.
+// DeliveryStates lists every DeliveryState, in the order of an email's life.
 var DeliveryStates = [...]DeliveryState{Pending, Claimed, Sending, Deferred, Sent, Failed, Skipped, Uncertain}
 
-// Terminal reports whether nothing more happens by itself.
+// Terminal reports whether nothing more happens automatically.
 func (s DeliveryState) Terminal() bool {
 	return s == Sent || s == Failed || s == Skipped || s == Uncertain
 }
 
-// Ref names one mail in the outbox: a delivery of a digest, or a single message.
+// Ref identifies one email in the outbox: a delivery of a digest, or a single email.
 type Ref struct {
 	Digest, Subscriber int64
 	Message            int64
 }
 
-// String names the mail for staff: "12.345" of a digest, "m7" alone.
+// String is the form that staff see: "12.345" for a delivery, "m7" for a single email.
 func (r Ref) String() string {
 	if r.Message != 0 {
 		return "m" + strconv.FormatInt(r.Message, 10)
@@ -142,7 +142,7 @@ func (r Ref) String() string {
 	return strconv.FormatInt(r.Digest, 10) + "." + strconv.FormatInt(r.Subscriber, 10)
 }
 
-// Delivery is one mail in the outbox as staff see it.
+// Delivery is one email in the outbox as staff see it.
 type Delivery struct {
 	Ref       Ref
 	Kind      MessageKind
@@ -155,12 +155,12 @@ type Delivery struct {
 	MessageID string // without angle brackets
 	NextAt    time.Time
 	UpdatedAt time.Time
-	// UncertainAt is when this mail was last found without an answer, also when
-	// it was sent again afterwards. Zero: never.
+	// UncertainAt is when an attempt at this email last went unanswered, even if it was
+	// sent again afterwards; zero = never.
 	UncertainAt time.Time
 }
 
-// MessageKind says what a mail is.
+// MessageKind says what an email is for.
 type MessageKind string
 
 const (
@@ -171,7 +171,8 @@ const (
 	TestEmail    MessageKind = "test"
 )
 
-// SubjectFor front-loads the first title, since phones show about 40 characters.
+// SubjectFor returns the subject chosen by staff, or one that starts with the first
+// title, since phones show about 40 characters.
 func SubjectFor(items []Item, staff string) string {
 	if staff != "" || len(items) == 0 {
 		return staff
@@ -186,7 +187,7 @@ func SubjectFor(items []Item, staff string) string {
 	return shorten(items[0].Title, 90-len(more)) + more
 }
 
-// shorten cuts at a word when a text has more than limit characters.
+// shorten cuts text longer than limit characters, at a word if it can.
 func shorten(s string, limit int) string {
 	runes := []rune(s)
 	if len(runes) <= limit {

@@ -13,19 +13,19 @@ import (
 type Standing string
 
 const (
-	StandingIncluded  Standing = "included"
-	StandingReceived  Standing = "received"
-	StandingOnTheWay  Standing = "on_the_way"
-	StandingUncertain Standing = "uncertain"  // nobody knows whether it arrived
-	StandingNotChosen Standing = "not_chosen" // not one of their categories
-	StandingTooNew    Standing = "too_new"    // its edit grace is not over
-	StandingBefore    Standing = "before"     // from before they began, or chose the category
-	StandingHidden    Standing = "hidden"     // a draft, or dated in the future
-	StandingNotMailed Standing = "not_mailed" // email: false
-	StandingNoMail    Standing = "no_mail"    // the reader gets none now
+	StandingIncluded   Standing = "included"
+	StandingReceived   Standing = "received"
+	StandingOnTheWay   Standing = "on_the_way"
+	StandingUncertain  Standing = "uncertain"  // it is unknown whether it arrived
+	StandingNotChosen  Standing = "not_chosen" // not one of their categories
+	StandingTooNew     Standing = "too_new"    // its edit grace is not over
+	StandingBefore     Standing = "before"     // published before they subscribed or chose the category
+	StandingHidden     Standing = "hidden"     // a draft, or dated in the future
+	StandingNotEmailed Standing = "not_mailed" // email: false
+	StandingNoEmail    Standing = "no_mail"    // the reader gets no digests now
 )
 
-// Carried is a mail to a reader with the insights it carried.
+// Carried is a digest email to a reader with the insights it carried.
 type Carried struct {
 	Digest      int64
 	DigestState DigestState
@@ -34,16 +34,16 @@ type Carried struct {
 	Seqs        []int64
 }
 
-// Explanation says of one insight what becomes of it for one reader.
+// Explanation says what happens to one insight for one reader.
 type Explanation struct {
 	Insight  *content.Insight
 	Standing Standing
-	Reason   string    // in words
+	Reason   string    // for staff
 	Digest   int64     // that carried it, 0 = none
-	At       time.Time // when it was received, or can be sent; zero: not said
+	At       time.Time // when it was received, or can be sent; zero = unknown
 }
 
-// Explainer has what explanations are made from.
+// Explainer holds the facts that explanations are made from.
 type Explainer struct {
 	Reader    subscribers.Subscriber
 	Position  Position
@@ -55,13 +55,13 @@ type Explainer struct {
 	Zone      *time.Location
 }
 
-// Explain says of an insight what becomes of it for the reader, now.
+// Explain says what happens to an insight for the reader, as of now.
 func (e *Explainer) Explain(in *content.Insight, now time.Time) Explanation {
 	explained := func(v Standing, digest int64, at time.Time, format string, args ...any) Explanation {
 		return Explanation{Insight: in, Standing: v, Digest: digest, At: at, Reason: fmt.Sprintf(format, args...)}
 	}
 	n, numbered := e.Sequence[in.ID]
-	for _, c := range slices.Backward(e.Carried) { // what came last counts
+	for _, c := range slices.Backward(e.Carried) { // the latest counts
 		if !numbered || !slices.Contains(c.Seqs, n.Seq) {
 			continue
 		}
@@ -69,7 +69,7 @@ func (e *Explainer) Explain(in *content.Insight, now time.Time) Explanation {
 		case c.State == Sent:
 			return explained(StandingReceived, c.Digest, c.At, "received on %s with digest %d", e.day(c.At), c.Digest)
 		case c.State == Uncertain:
-			return explained(StandingUncertain, c.Digest, c.At, "sent on %s with digest %d, and nobody knows whether it arrived", e.day(c.At), c.Digest)
+			return explained(StandingUncertain, c.Digest, c.At, "sent on %s with digest %d; it is unknown whether it arrived", e.day(c.At), c.Digest)
 		case !c.State.Terminal() && c.DigestState != DigestPlanned:
 			return explained(StandingOnTheWay, c.Digest, time.Time{}, "on its way with digest %d, which is %s", c.Digest, c.DigestState)
 		}
@@ -80,16 +80,16 @@ func (e *Explainer) Explain(in *content.Insight, now time.Time) Explanation {
 	case in.Date.After(now):
 		return explained(StandingHidden, 0, in.Date, "appears on %s", e.day(in.Date))
 	case !in.Email:
-		return explained(StandingNotMailed, 0, time.Time{}, "not for digests: its file says email: false")
+		return explained(StandingNotEmailed, 0, time.Time{}, "excluded from digests: its file says email: false")
 	case !numbered:
 		return e.tooNew(in, now, explained)
 	case !slices.Contains(e.Reader.Categories, n.Category):
 		return explained(StandingNotChosen, 0, time.Time{}, "not one of their categories (%s)", n.Category)
 	case e.Position[n.Category] >= n.Seq:
-		return explained(StandingBefore, 0, time.Time{}, "from before they began, or chose %s", n.Category)
+		return explained(StandingBefore, 0, time.Time{}, "published before they subscribed or chose %s", n.Category)
 	}
-	if why := e.noMail(now); why != "" {
-		return explained(StandingNoMail, 0, time.Time{}, "%s", why)
+	if why := e.noEmail(now); why != "" {
+		return explained(StandingNoEmail, 0, time.Time{}, "%s", why)
 	}
 	if e.Next == nil {
 		return explained(StandingIncluded, 0, time.Time{}, "comes with their next digest")
@@ -104,13 +104,13 @@ func (e *Explainer) tooNew(in *content.Insight, now time.Time, explained func(St
 	}
 	ready := seen.Add(e.Grace)
 	if ready.Before(now) {
-		return explained(StandingTooNew, 0, time.Time{}, "its edit grace is over; a running daemon numbers it next")
+		return explained(StandingTooNew, 0, time.Time{}, "its edit grace is over; a running daemon numbers it shortly")
 	}
 	return explained(StandingTooNew, 0, ready, "its edit grace lasts until %s", ready.In(e.Zone).Format("15:04 MST"))
 }
 
-// noMail is why the reader gets no digest at all, or "".
-func (e *Explainer) noMail(now time.Time) string {
+// noEmail returns why the reader gets no digest at all, or "".
+func (e *Explainer) noEmail(now time.Time) string {
 	switch {
 	case e.Reader.Status == subscribers.Pending:
 		return "unread, but they have not confirmed"

@@ -42,17 +42,17 @@ func TestEachInsightIsExplained(t *testing.T) {
 		{"never seen", "unheard", nil, nil, newsletter.StandingTooNew},
 		{"a draft", "new", nil, func(in *content.Insight) { in.Draft = true }, newsletter.StandingHidden},
 		{"to come", "new", nil, func(in *content.Insight) { in.Date = day(1) }, newsletter.StandingHidden},
-		{"email: false", "new", nil, func(in *content.Insight) { in.Email = false }, newsletter.StandingNotMailed},
+		{"email: false", "new", nil, func(in *content.Insight) { in.Email = false }, newsletter.StandingNotEmailed},
 		{"received", "new", carried(newsletter.Sent, newsletter.DigestDone), nil, newsletter.StandingReceived},
 		{"received, and a draft since", "new", carried(newsletter.Sent, newsletter.DigestDone), func(in *content.Insight) { in.Draft = true }, newsletter.StandingReceived},
 		{"deferred", "new", carried(newsletter.Deferred, newsletter.DigestSending), nil, newsletter.StandingOnTheWay},
 		{"uncertain", "new", carried(newsletter.Uncertain, newsletter.DigestDone), nil, newsletter.StandingUncertain},
 		{"failed", "new", carried(newsletter.Failed, newsletter.DigestDone), nil, newsletter.StandingIncluded},
 		{"in a plan that nobody has approved", "new", carried(newsletter.Pending, newsletter.DigestPlanned), nil, newsletter.StandingIncluded},
-		{"pending", "new", status(subscribers.Pending), nil, newsletter.StandingNoMail},
-		{"unsubscribed", "new", status(subscribers.Unsubscribed), nil, newsletter.StandingNoMail},
-		{"suppressed", "new", status(subscribers.Suppressed), nil, newsletter.StandingNoMail},
-		{"paused", "new", func(e *newsletter.Explainer) { e.Reader.PausedUntil = day(1) }, nil, newsletter.StandingNoMail},
+		{"pending", "new", status(subscribers.Pending), nil, newsletter.StandingNoEmail},
+		{"unsubscribed", "new", status(subscribers.Unsubscribed), nil, newsletter.StandingNoEmail},
+		{"suppressed", "new", status(subscribers.Suppressed), nil, newsletter.StandingNoEmail},
+		{"paused", "new", func(e *newsletter.Explainer) { e.Reader.PausedUntil = day(1) }, nil, newsletter.StandingNoEmail},
 	} {
 		e, in := base, insight(test.id)
 		if test.change != nil {

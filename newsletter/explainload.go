@@ -7,20 +7,20 @@ import (
 	"github.com/scaledbydesign/insights/subscribers"
 )
 
-// ExplainStore is what explanations are made from.
+// ExplainStore provides the facts for explanations.
 type ExplainStore interface {
-	// PositionOf is how far a subscriber has received, by category.
+	// PositionOf returns how far a subscriber has received insights, by category.
 	PositionOf(ctx context.Context, subscriber int64) (Position, error)
-	// CarriedTo is every email of a digest to one subscriber with what it carried, the
-	// oldest digest first.
+	// CarriedTo returns every digest email to one subscriber with what it carried, oldest
+	// digest first.
 	CarriedTo(ctx context.Context, subscriber int64) ([]Carried, error)
 	// Sequence returns every numbered insight that is not withdrawn, by number.
 	Sequence(ctx context.Context) ([]Numbered, error)
-	// FirstSeen is when each insight that is not numbered yet was first seen.
+	// FirstSeen returns when each insight that is not numbered yet was first seen.
 	FirstSeen(ctx context.Context) (map[string]time.Time, error)
 }
 
-// Load fills an Explainer, whose Grace and Zone are set, for a reader. Next is the
+// Load fills an Explainer, whose Grace and Zone are set, for a reader. Next becomes the
 // first slot after now of the schedules for the reader's cadence.
 func (e *Explainer) Load(ctx context.Context, store ExplainStore, reader subscribers.Subscriber, schedules []Schedule, now time.Time) (err error) {
 	e.Reader, e.Next = reader, NextSlot(schedules, reader.Cadence, now)
@@ -42,8 +42,8 @@ func (e *Explainer) Load(ctx context.Context, store ExplainStore, reader subscri
 	return err
 }
 
-// NextSlot is the first slot after t of the schedules for a cadence; nil if there is
-// none, as for instant.
+// NextSlot returns the first slot after t of the schedules for a cadence, or nil if
+// there is none, as for instant.
 func NextSlot(schedules []Schedule, cadence subscribers.Cadence, t time.Time) *Slot {
 	var next *Slot
 	for i := range schedules {

@@ -18,83 +18,84 @@ import (
 	"github.com/scaledbydesign/insights/subscribers"
 )
 
-// ErrNotOurs says that a mail which came in is about none that was sent from here.
-var ErrNotOurs = errors.New("it is about no mail that was sent from here")
+// ErrNotOurs says that an incoming message is not about an email that we sent.
+var ErrNotOurs = errors.New("it is not about an email sent from here")
 
-// ErrTooLarge says that a mail which came in has more than MaxInbound bytes. It is not
-// acted upon: what is cut may say something else than the whole.
+// ErrTooLarge says that an incoming message exceeds MaxInbound. It is not acted on: a
+// truncated message may mean something else.
 var ErrTooLarge = fmt.Errorf("it is larger than %d MB", MaxInbound>>20)
 
-// Bounce is a mail that came back, a refusal by a mail server, or a complaint.
+// Bounce is an email that came back, a refusal by a mail server, or a complaint.
 type Bounce struct {
 	ID         int64
 	At         time.Time
-	Ref        Ref   // the mail it is about
-	Subscriber int64 // 0 = forgotten since
+	Ref        Ref   // the email it is about
+	Subscriber int64 // 0 = erased since
 	Email      string
 	Kind       bounce.Kind
 	Class      bounce.Class
 	Code       int    // of the SMTP reply, 0 = none
 	Status     string // RFC 3463
 	Text       string
-	Hash       string // tells the same one again
+	Hash       string // identifies repeats
 }
 
-// SoftCount are a reader's soft bounces since a mail last arrived.
+// SoftCount counts a reader's soft bounces since an email last arrived.
 type SoftCount struct {
-	Mails int // that came back
-	Since time.Time
+	Emails int // that bounced
+	Since  time.Time
 }
 
-// FeedbackStore keeps what came back.
+// FeedbackStore stores bounces and complaints.
 type FeedbackStore interface {
-	// SentMail returns a mail with the address that it was sent to and its reader,
-	// who is the zero Subscriber if they are gone. ErrNotFound.
-	SentMail(ctx context.Context, ref Ref) (to string, reader subscribers.Subscriber, err error)
-	// ByMessageID finds a mail that was sent. ErrNotFound.
+	// SentEmail returns the address that an email was sent to and its reader, who is
+	// the zero Subscriber if they are gone. ErrNotFound.
+	SentEmail(ctx context.Context, ref Ref) (to string, reader subscribers.Subscriber, err error)
+	// ByMessageID finds an email that was sent. ErrNotFound.
 	ByMessageID(ctx context.Context, id string) (Ref, error)
-	// RecordBounce records one, unless it is on record: then known is true, and past
-	// says that its reader confirmed, moved or had a suppression lifted since.
+	// RecordBounce records a bounce, unless it is already recorded: then known is true,
+	// and past says that its reader has since confirmed, moved or had a suppression
+	// lifted.
 	RecordBounce(ctx context.Context, b Bounce) (known, past bool, err error)
-	// SoftBounces counts those of a reader since they last confirmed, moved or had a
-	// suppression lifted. A mail arrived if none came back of it for settled.
+	// SoftBounces counts a reader's soft bounces since they last confirmed, moved or had
+	// a suppression lifted. An email that has not bounced within settled has arrived.
 	SoftBounces(ctx context.Context, subscriber int64, settled time.Duration) (SoftCount, error)
-	// Bounces yields them, the newest first.
+	// Bounces yields all bounces, newest first.
 	Bounces(ctx context.Context) iter.Seq2[Bounce, error]
 }
 
-// Feedback handles what comes back of mails, and what readers write to the addresses
-// made for that. Its fields are set once; it is safe for concurrent use.
+// Feedback handles bounces, complaints and unsubscribe emails. Its fields are set once;
+// it is safe for concurrent use.
 type Feedback struct {
 	Store    FeedbackStore
 	Registry *subscribers.Registry
 	Log      *slog.Logger
-	// Complaints is an address that providers report complaints to; "" = none.
+	// Complaints is the address that providers report complaints to; "" = none.
 	Complaints string
-	// Pause, when set, stops a digest whose mails are blocked.
+	// Pause, when set, pauses a digest whose emails are blocked.
 	Pause func(ctx context.Context, digest int64, reason Reason) (changed bool, err error)
 
 	blocks blockWatch
 }
 
-// What it takes for soft bounces to end a subscription: so many mails in a row that
-// came back, over so long. A mail has arrived when none came back for a while.
+// Soft bounces suppress a reader when softEmails emails in a row bounced over at least
+// softOver. An email that has not bounced within settledAfter has arrived.
 const (
-	softMails   = 5
-	softOver    = 14 * 24 * time.Hour
-	softSettles = 3 * 24 * time.Hour
+	softEmails   = 5
+	softOver     = 14 * 24 * time.Hour
+	settledAfter = 3 * 24 * time.Hour
 )
 
-// FreshStarts are the three events after which what came back of a reader's emails
-// before says nothing any more: they have confirmed, or moved to another address, or
-// staff have lifted their suppression.
+// FreshStarts returns the three events after which a reader's earlier bounces no longer
+// count: they confirmed, they moved to another address, or staff lifted their
+// suppression.
 func FreshStarts() [3]string { return [3]string{"confirmed", "lifted", "moved"} }
 
-// MaxInbound bounds a mail that comes in, in bytes.
+// MaxInbound is the largest accepted incoming message, in bytes.
 const MaxInbound = 1 << 20
 
-// Takes reports whether mail to an address is for here: the return path of a mail,
-// or an unsubscription, which nobody else can make, or the address for complaints.
+// Takes reports whether messages to an address are for us: a return path or an
+// unsubscribe address, which only we can make, or the address for complaints.
 func (r *Feedback) Takes(address string) bool {
 	if r.Complaints != "" && strings.EqualFold(address, r.Complaints) {
 		return true
@@ -107,25 +108,25 @@ func (r *Feedback) Takes(address string) bool {
 	return ok
 }
 
-// HandleMessage acts on a mail that came in for the addresses in to, which may be empty
-// where they are not known. It returns what it did in a few words, fit for staff.
-// ErrNotOurs: nothing is known of it. ErrTooLarge: it is larger than MaxInbound. Any
-// other error is the message's, or the store's, and the mail should be kept.
+// HandleMessage acts on an incoming message for the addresses in to, which may be empty
+// if they are unknown. It returns a short summary of what it did, for staff.
+// ErrNotOurs: it is not about an email that we sent. ErrTooLarge: it exceeds MaxInbound.
+// After any other error, the message's or the store's, the message should be kept.
 func (r *Feedback) HandleMessage(ctx context.Context, to []string, message io.Reader) (did string, err error) {
 	raw, err := io.ReadAll(io.LimitReader(message, MaxInbound+1))
 	if err != nil {
-		return "", fmt.Errorf("read a mail that came back: %w", err)
+		return "", fmt.Errorf("read incoming message: %w", err)
 	}
 	if len(raw) > MaxInbound {
 		return "", ErrTooLarge
 	}
 	var all []string
-	var failed error // the first: the mail is kept, and what was done is harmless to repeat
+	var failed error // the first: the message is kept, and repeating what succeeded is harmless
 	note := func(did string, err error) {
 		switch {
 		case err == nil:
 			all = append(all, did)
-		case failed == nil && !errors.Is(err, ErrNotOurs): // what else it is about may be ours
+		case failed == nil && !errors.Is(err, ErrNotOurs): // another address may be ours
 			failed = err
 		}
 	}
@@ -149,7 +150,7 @@ func (r *Feedback) HandleMessage(ctx context.Context, to []string, message io.Re
 	return strings.Join(all, "; "), nil
 }
 
-// report acts on what a mail reports of each mail that it came back for.
+// report acts on a bounce or complaint message, for each email that it is about.
 func (r *Feedback) report(ctx context.Context, to []string, raw []byte) (did string, err error) {
 	report, err := bounce.Parse(bytes.NewReader(raw))
 	if err != nil {
@@ -186,8 +187,8 @@ func (r *Feedback) report(ctx context.Context, to []string, raw []byte) (did str
 	return strings.Join(all, "; "), nil
 }
 
-// HandleRefusal acts on a refusal in our own session with a mail server, which counts as a
-// bounce does.
+// HandleRefusal acts on a refusal in our own session with a mail server, which counts as
+// a bounce.
 func (r *Feedback) HandleRefusal(ctx context.Context, ref Ref, o Outcome) error {
 	sum := sha256.Sum256([]byte(ref.String() + "\x00" + o.Text))
 	b := Bounce{
@@ -195,17 +196,17 @@ func (r *Feedback) HandleRefusal(ctx context.Context, ref Ref, o Outcome) error 
 		Text: oneLine(o.Text), Hash: "s" + hex.EncodeToString(sum[:16]),
 	}
 	_, err := r.act(ctx, b, "")
-	if errors.Is(err, ErrNotOurs) { // it was a test mail, or its reader is gone
+	if errors.Is(err, ErrNotOurs) { // it was a test email, or its reader is gone
 		return nil
 	}
 	return err
 }
 
-// NoteDelivered takes note that a mail server took a mail of a digest.
+// NoteDelivered records that a mail server accepted an email of a digest.
 func (r *Feedback) NoteDelivered(digest int64) { r.blocks.note(digest, false) }
 
-// mailsOf finds the mails that a report is about: by the addresses it came back to,
-// which prove it, else by the Message-ID in it.
+// refsOf finds the emails that a report is about: by the return paths it was sent to,
+// which are proof, else by the Message-ID in it.
 func (r *Feedback) refsOf(ctx context.Context, to []string, report bounce.Report) (refs []Ref, err error) {
 	for _, address := range to {
 		if ref, ok := r.ofReturnPath(address); ok && !slices.Contains(refs, ref) {
@@ -238,10 +239,10 @@ func (r *Feedback) unsubscribe(ctx context.Context, token string) (string, error
 	if err != nil {
 		return "", err
 	}
-	return "unsubscribed, as they asked by mail", nil
+	return "unsubscribed by email", nil
 }
 
-// act records a bounce and does what it asks for.
+// act records a bounce and carries out what follows from it.
 func (r *Feedback) act(ctx context.Context, b Bounce, feedback string) (string, error) {
 	if b.Kind == bounce.Unsubscribe {
 		return r.optOut(ctx, b.Ref)
@@ -249,7 +250,7 @@ func (r *Feedback) act(ctx context.Context, b Bounce, feedback string) (string, 
 	if b.Kind != bounce.Failure && b.Kind != bounce.Complaint || b.Kind == bounce.Failure && b.Class == bounce.None {
 		return fmt.Sprintf("%s: nothing to do", b.Kind), nil
 	}
-	to, reader, err := r.Store.SentMail(ctx, b.Ref)
+	to, reader, err := r.Store.SentEmail(ctx, b.Ref)
 	if errors.Is(err, ErrNotFound) {
 		return "", ErrNotOurs
 	}
@@ -261,11 +262,11 @@ func (r *Feedback) act(ctx context.Context, b Bounce, feedback string) (string, 
 		b.Subscriber = reader.ID
 	}
 	if b.Subscriber == 0 {
-		b.Text = "" // words may hold the address that was forgotten, or left
+		b.Text = "" // the text may contain the erased or former address
 	}
 	known, past, err := r.Store.RecordBounce(ctx, b)
 	if err != nil {
-		return "", fmt.Errorf("record a bounce: %w", err)
+		return "", fmt.Errorf("record bounce: %w", err)
 	}
 	if b.Class == bounce.Blocked && !known && b.Ref.Digest != 0 {
 		r.blocked(ctx, b)
@@ -278,16 +279,16 @@ func (r *Feedback) act(ctx context.Context, b Bounce, feedback string) (string, 
 		if b.Class != bounce.None {
 			what = string(b.Class) + " bounce"
 		}
-		return what + " of an address that nobody has any more", nil
+		return what + " for an address that no longer has a subscriber", nil
 	case past:
-		return "known already, and taken back since", nil
+		return "already known, and superseded since", nil
 	}
 	return r.suppress(ctx, b, reader, feedback)
 }
 
-// optOut unsubscribes the reader of a mail: they, or their provider, say so.
+// optOut unsubscribes the reader of an email, as they or their provider asked.
 func (r *Feedback) optOut(ctx context.Context, ref Ref) (string, error) {
-	_, reader, err := r.Store.SentMail(ctx, ref)
+	_, reader, err := r.Store.SentEmail(ctx, ref)
 	if errors.Is(err, ErrNotFound) || err == nil && reader.ID == 0 {
 		return "", ErrNotOurs
 	}
@@ -297,55 +298,55 @@ func (r *Feedback) optOut(ctx context.Context, ref Ref) (string, error) {
 	return r.unsubscribe(ctx, r.Registry.Token(subscribers.UnsubscribeToken, reader))
 }
 
-// suspend suppresses a reader if a bounce asks for it.
+// suppress suppresses a reader if a bounce is grave enough.
 func (r *Feedback) suppress(ctx context.Context, b Bounce, reader subscribers.Subscriber, feedback string) (string, error) {
-	cause, words := subscribers.Bounced, ""
+	cause, detail := subscribers.Bounced, ""
 	switch {
 	case b.Kind == bounce.Complaint:
-		cause, words = subscribers.Complained, "reported as "+feedback
+		cause, detail = subscribers.Complained, "reported as "+feedback
 	case b.Class == bounce.Hard:
-		words = "hard bounce: " + b.said()
+		detail = "hard bounce: " + b.said()
 	case b.Class == bounce.Soft:
-		count, err := r.Store.SoftBounces(ctx, reader.ID, softSettles)
+		count, err := r.Store.SoftBounces(ctx, reader.ID, settledAfter)
 		if err != nil {
 			return "", fmt.Errorf("count soft bounces: %w", err)
 		}
-		if count.Mails < softMails || b.At.Sub(count.Since) < softOver {
-			return fmt.Sprintf("soft bounce, %d in a row", count.Mails), nil
+		if count.Emails < softEmails || b.At.Sub(count.Since) < softOver {
+			return fmt.Sprintf("soft bounce, %d in a row", count.Emails), nil
 		}
-		words = fmt.Sprintf("%d soft bounces since %s, the last: %s", count.Mails, count.Since.UTC().Format(time.DateOnly), b.said())
+		detail = fmt.Sprintf("%d soft bounces since %s, the last: %s", count.Emails, count.Since.UTC().Format(time.DateOnly), b.said())
 	default:
-		return "blocked: our sending is refused, the address is not at fault", nil
+		return "blocked: the server refuses our sending; the address is not at fault", nil
 	}
-	changed, err := r.Registry.Suppress(ctx, reader.Address, cause, words, string(cause))
+	changed, err := r.Registry.Suppress(ctx, reader.Address, cause, detail, string(cause))
 	if err != nil {
-		return "", fmt.Errorf("suppress a reader: %w", err)
+		return "", fmt.Errorf("suppress reader: %w", err)
 	}
 	if changed {
-		r.Log.InfoContext(ctx, "reader suppressed", "subscriber", reader.ID, "cause", cause, "mail", b.Ref)
-		return fmt.Sprintf("suppressed over a %s", cause), nil
+		r.Log.InfoContext(ctx, "reader suppressed", "subscriber", reader.ID, "cause", cause, "ref", b.Ref)
+		return fmt.Sprintf("suppressed after a %s", cause), nil
 	}
-	return fmt.Sprintf("%s of a reader who is suppressed already", cause), nil
+	return fmt.Sprintf("%s from a reader who is already suppressed", cause), nil
 }
 
-// suspendLeft suppresses an address that its reader has left. Whoever complains there may
-// be them, so no more mail goes to them either, until they sign up again.
+// suppressFormer suppresses a reader's former address. The complaint may still be theirs,
+// so they are unsubscribed too, until they sign up again.
 func (r *Feedback) suppressFormer(ctx context.Context, b Bounce, to string, reader subscribers.Subscriber, feedback string) (string, error) {
 	if _, err := r.unsubscribe(ctx, r.Registry.Token(subscribers.UnsubscribeToken, reader)); err != nil && !errors.Is(err, ErrNotOurs) {
 		return "", err
 	}
 	left, err := subscribers.ParseAddress(to)
 	if err != nil {
-		return "unsubscribed over a complaint about an older mail", nil
+		return "unsubscribed after a complaint about an older email", nil
 	}
 	if _, err := r.Registry.Suppress(ctx, left, subscribers.Complained, "reported as "+feedback, string(subscribers.Complained)); err != nil {
-		return "", fmt.Errorf("suppress an address that was left: %w", err)
+		return "", fmt.Errorf("suppress former address: %w", err)
 	}
-	r.Log.InfoContext(ctx, "reader unsubscribed, and the address suppressed that they have left", "subscriber", reader.ID, "cause", subscribers.Complained, "mail", b.Ref)
-	return "unsubscribed over a complaint, and the address suppressed that was left", nil
+	r.Log.InfoContext(ctx, "complaint: reader unsubscribed; their former address suppressed", "subscriber", reader.ID, "cause", subscribers.Complained, "ref", b.Ref)
+	return "unsubscribed after a complaint; their former address suppressed", nil
 }
 
-// said is a bounce in short. It never holds an address.
+// said summarises a bounce, without addresses.
 func (b Bounce) said() string {
 	text := withoutAddresses(b.Text)
 	if b.Status != "" && !strings.Contains(text, b.Status) {
@@ -362,18 +363,18 @@ func sameMailbox(to string, a subscribers.Address) bool {
 	return err == nil && sent.Key() == a.Key()
 }
 
-// blocked counts a mail that was blocked, and stops its digest when they are many.
+// blocked counts a blocked email, and pauses its digest when there are too many.
 func (r *Feedback) blocked(ctx context.Context, b Bounce) {
 	share, many := r.blocks.note(b.Ref.Digest, true)
 	if !many || r.Pause == nil {
 		return
 	}
-	reason := Reason(fmt.Sprintf("%.0f %% of the last mails were blocked, the last with: %s", 100*share, b.said()))
+	reason := Reason(fmt.Sprintf("%.0f%% of recent messages were blocked: %s", 100*share, b.said()))
 	paused, err := r.Pause(ctx, b.Ref.Digest, reason)
 	switch {
 	case err != nil:
-		r.Log.ErrorContext(ctx, "pausing a digest that is blocked failed", "digest", b.Ref.Digest, "error", err)
+		r.Log.ErrorContext(ctx, "cannot pause blocked digest", "digest", b.Ref.Digest, "error", err)
 	case paused:
-		r.Log.ErrorContext(ctx, "digest paused: its mails are blocked", "digest", b.Ref.Digest, "said", b.said())
+		r.Log.ErrorContext(ctx, "digest paused: its messages are blocked", "digest", b.Ref.Digest, "said", b.said())
 	}
 }

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// feed claims mails with claim and hands them to the senders until ctx is done. It
-// looks again at each change, and when bell rings.
+// feed claims emails with claim and passes them to the senders until ctx is done. It
+// looks again at each change, and when bell receives.
 func (r *attachment) feed(ctx context.Context, claim func(ctx context.Context, limit int) (worked bool, err error), bell <-chan struct{}) {
 	for ctx.Err() == nil {
 		// Taken before looking, so that a change in between is not missed.
@@ -16,8 +16,8 @@ func (r *attachment) feed(ctx context.Context, claim func(ctx context.Context, l
 		if r.Wake != nil {
 			wake = r.Wake()
 		}
-		trouble, shut, trial := r.breaker.open(time.Now())
-		if shut {
+		trouble, isOpen, halfOpen := r.breaker.state(time.Now())
+		if isOpen {
 			select {
 			case <-ctx.Done():
 			case <-time.After(time.Until(trouble.Until)):
@@ -25,7 +25,7 @@ func (r *attachment) feed(ctx context.Context, claim func(ctx context.Context, l
 			continue
 		}
 		limit := r.ahead()
-		if trial {
+		if halfOpen {
 			limit = 1
 			if err := r.pauseLate(ctx); err != nil && ctx.Err() == nil {
 				r.Log.ErrorContext(ctx, "outbox failed", "error", err)
@@ -35,11 +35,11 @@ func (r *attachment) feed(ctx context.Context, claim func(ctx context.Context, l
 		if err != nil && ctx.Err() == nil {
 			r.Log.ErrorContext(ctx, "outbox failed", "error", err)
 		}
-		if worked && err == nil && !trial {
+		if worked && err == nil && !halfOpen {
 			continue
 		}
-		wait := idleFor // a trial takes a moment; what is due beside it waits
-		if !trial {
+		wait := idleFor // a probe takes a moment, during which everything else waits
+		if !halfOpen {
 			wait = r.idle(ctx)
 		}
 		select {
@@ -60,7 +60,7 @@ func (r *attachment) idle(ctx context.Context) time.Duration {
 	return wait
 }
 
-// feedSingle claims mails that stand alone.
+// feedSingle claims single emails.
 func (r *attachment) feedSingle(ctx context.Context, limit int) (worked bool, err error) {
 	for overdue := true; overdue && ctx.Err() == nil; worked = true {
 		tasks, err := r.Store.ClaimMessages(ctx, r.id, min(limit, 50))
@@ -72,18 +72,18 @@ func (r *attachment) feedSingle(ctx context.Context, limit int) (worked bool, er
 		}
 		for i := range tasks {
 			tasks[i].Deadline = r.Retry.deadline(tasks[i].Created)
-			overdue = overdue && tasks[i].overdue(time.Now()) // which says nothing of the server
+			overdue = overdue && tasks[i].overdue(time.Now()) // which does not probe the server
 		}
 		r.hand(ctx, r.single, tasks)
 	}
 	return worked, nil
 }
 
-// feedDigests claims mails of the digests that are ready.
+// feedDigests claims emails of the digests that are ready.
 func (r *attachment) feedDigests(ctx context.Context, limit int) (worked bool, err error) {
 	digests, err := r.Store.Ready(ctx)
 	if err != nil {
-		return false, fmt.Errorf("look for digests: %w", err)
+		return false, fmt.Errorf("list ready digests: %w", err)
 	}
 	for _, d := range digests {
 		claimed, err := r.feedDigest(ctx, d, limit)
@@ -97,10 +97,10 @@ func (r *attachment) feedDigests(ctx context.Context, limit int) (worked bool, e
 	return worked, nil
 }
 
-// turnLasts is how long one digest is fed before the worker looks at all again.
+// turnLasts is how long one digest is fed before the worker looks at all of them again.
 const turnLasts = time.Second
 
-// feedDigest claims mails of one digest for a while, or ends it.
+// feedDigest claims emails of one digest for a while, or finishes it.
 func (r *attachment) feedDigest(ctx context.Context, d Digest, limit int) (worked bool, err error) {
 	r.prepared.Begin(d)
 	if d.State == DigestApproved {
@@ -122,7 +122,7 @@ func (r *attachment) feedDigest(ctx context.Context, d Digest, limit int) (worke
 		if len(tasks) == 0 {
 			break
 		}
-		if limit > 1 { // a trial says only that it was tried
+		if limit > 1 { // a probe may not get through
 			if err := r.touch(ctx, d.ID); err != nil {
 				return worked, err
 			}
@@ -138,8 +138,8 @@ func (r *attachment) feedDigest(ctx context.Context, d Digest, limit int) (worke
 	return worked, r.finish(ctx, d)
 }
 
-// claimFailed ends the attachment: mails may be claimed all the same, and its end gives
-// them back.
+// claimFailed ends the attachment: emails may have been claimed despite the error, and
+// detaching releases them.
 func (r *attachment) claimFailed(ctx context.Context, err error) error {
 	if ctx.Err() == nil {
 		r.fail(err)
@@ -150,7 +150,7 @@ func (r *attachment) claimFailed(ctx context.Context, err error) error {
 // touchEvery is how often a digest's last activity is recorded.
 const touchEvery = time.Minute
 
-// touch records, now and then, that a digest goes out.
+// touch records, at most once per touchEvery, that a digest is going out.
 func (r *attachment) touch(ctx context.Context, digest int64) error {
 	if time.Since(r.touched[digest]) < touchEvery {
 		return nil
@@ -162,8 +162,8 @@ func (r *attachment) touch(ctx context.Context, digest int64) error {
 	return nil
 }
 
-// deadline is when mails of a digest are given up: after the time of Retry, or
-// when the next digest of its schedule, which brings the same insights, is due.
+// deadline is when a digest's emails are given up: after Retry's time, or when the next
+// digest of its schedule is due, which carries the same insights.
 func (r *attachment) deadline(d Digest) time.Time {
 	deadline := r.Retry.deadline(d.Opens())
 	for i := range r.Schedules {
@@ -197,18 +197,19 @@ func (r *attachment) hand(ctx context.Context, to chan<- Task, tasks []Task) {
 		select {
 		case to <- t:
 		case <-ctx.Done():
-			return // Detach gives back the rest
+			return // Detach releases the rest
 		}
 	}
 }
 
-// render renders every variant of a digest, or ends the digest if one can't be.
+// render renders every variant of a digest, or fails the digest if one can't be
+// rendered.
 func (r *attachment) render(ctx context.Context, d Digest) error {
 	for _, v := range d.Variants {
 		_, _, _, err := r.prepared.of(ctx, d.ID, v.Number)
 		if _, broken := errors.AsType[*renderError](err); broken {
 			if failErr := r.Store.FailDigest(ctx, d.ID, Reason(oneLine(err.Error()))); failErr != nil {
-				return fmt.Errorf("end digest %d: %w", d.ID, failErr)
+				return fmt.Errorf("fail digest %d: %w", d.ID, failErr)
 			}
 		}
 		if err != nil {

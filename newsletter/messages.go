@@ -8,11 +8,11 @@ import (
 	"github.com/scaledbydesign/insights/subscribers"
 )
 
-// MessageStore is what the messages of a planned digest are made from.
+// MessageStore provides what the messages of a planned digest are made from.
 type MessageStore interface {
 	OutboxStore
 	Deliveries(ctx context.Context, f DeliveryFilter) iter.Seq2[Delivery, error]
-	// ByID is a subscriber by the store's own id, or subscribers.ErrNotFound.
+	// ByID returns a subscriber by the store's own id, or subscribers.ErrNotFound.
 	ByID(ctx context.Context, id int64) (subscribers.Subscriber, error)
 }
 
@@ -22,8 +22,8 @@ type Made struct {
 	Message []byte
 }
 
-// Messages makes every message of a planned digest: the bytes that will be sent, but for
-// the time in a signature. It ends with the first error.
+// Messages builds every message of a planned digest: the bytes that will be sent, except
+// for the time in a signature. It ends with the first error.
 func Messages(ctx context.Context, store MessageStore, w *Writer, composer Composer, d Digest) iter.Seq2[Made, error] {
 	return func(yield func(Made, error) bool) {
 		cache := NewPreparedCache(store, w, composer)
@@ -43,7 +43,7 @@ func Messages(ctx context.Context, store MessageStore, w *Writer, composer Compo
 func messageOf(ctx context.Context, store MessageStore, w *Writer, cache *PreparedCache, d Digest, delivery Delivery) ([]byte, error) {
 	reader, err := store.ByID(ctx, delivery.Ref.Subscriber)
 	if err != nil {
-		return nil, fmt.Errorf("mail %s: %w", delivery.Ref, err)
+		return nil, fmt.Errorf("email %s: %w", delivery.Ref, err)
 	}
 	prepared, err := cache.Of(ctx, d.ID, delivery.Variant)
 	if err != nil {
@@ -51,7 +51,7 @@ func messageOf(ctx context.Context, store MessageStore, w *Writer, cache *Prepar
 	}
 	message, err := prepared.Append(nil, w.Copy(d.UID, reader))
 	if err != nil {
-		return nil, fmt.Errorf("mail %s: %w", delivery.Ref, err)
+		return nil, fmt.Errorf("email %s: %w", delivery.Ref, err)
 	}
 	return message, nil
 }

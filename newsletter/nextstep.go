@@ -2,7 +2,7 @@ package newsletter
 
 import "time"
 
-// NextStep is what happens to an email from here.
+// NextStep is what happens to an email next.
 type NextStep string
 
 const (
@@ -15,12 +15,12 @@ const (
 	NextAnswer     NextStep = "answer"     // the server's answer is awaited
 	NextNone       NextStep = "none"       // it was accepted
 	NextSkipped    NextStep = "skipped"    // what it carried and is still wanted comes with the next digest
-	NextFailed     NextStep = "failed"     // nothing by itself; staff can retry one of a digest
-	NextUncertain  NextStep = "uncertain"  // nothing by itself: nobody knows whether it arrived
+	NextFailed     NextStep = "failed"     // nothing automatically; staff can retry one of a digest
+	NextUncertain  NextStep = "uncertain"  // nothing automatically: it is unknown whether it arrived
 )
 
-// Next says what happens to an email at now, by itself or by staff. digest is the state
-// of its digest, "" for a single email; held says that all sending is held.
+// Next says what happens next to an email, as of now. digest is the state of its
+// digest, "" for a single email; held says that all sending is held.
 func (d *Delivery) Next(digest DigestState, held bool, now time.Time) NextStep {
 	switch d.State {
 	case Pending, Deferred:

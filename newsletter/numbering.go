@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Known is an insight as the store has it on record.
+// Known is an insight as it is stored.
 type Known struct {
 	Seq       int64 // 0 = not numbered yet
 	FirstSeen time.Time
@@ -16,14 +16,14 @@ type Known struct {
 	Email     bool
 }
 
-// Renumbering is what a library changes in the record of insights.
+// Renumbering is what a library changes in the stored insights.
 type Renumbering struct {
 	Withdraw []string  // ids
 	Add      []Visible // first seen now
-	Update   []Visible // on record with other words, or withdrawn
+	Update   []Visible // stored with other values, or withdrawn
 	Number   []Visible // get the next numbers, in this order
 	First    bool      // these are the first numbers ever
-	Next     time.Time // when the next edit grace ends; zero: none waits
+	Next     time.Time // when the next edit grace ends; zero = none waits
 }
 
 // Empty reports whether there is nothing to store.
@@ -31,7 +31,7 @@ func (r *Renumbering) Empty() bool {
 	return len(r.Withdraw)+len(r.Add)+len(r.Update)+len(r.Number) == 0
 }
 
-// Renumber compares what a library shows with what is on record. It returns
+// Renumber compares what a library shows with what is stored. It returns
 // ErrOtherLibrary if the library lacks an insight and is not the site's.
 func Renumber(known map[string]Known, visible []Visible, how Numbering, now time.Time) (Renumbering, error) {
 	r := Renumbering{First: len(known) == 0}

@@ -10,16 +10,15 @@ import (
 type Overdue struct {
 	Schedule *Schedule
 	Slot     Slot
-	Reason   Reason // why its plan failed, if anybody tried
+	Reason   Reason // why planning it failed, if it was tried
 }
 
-// overdueAfter is how long after a slot was due it counts as overdue.
+// overdueAfter is how long after its due time a slot counts as overdue.
 const overdueAfter = time.Minute
 
-// Overdue is the schedule's oldest slot that is overdue at now. since is when its
-// newest slot on record was due, or when it began; zero is a schedule that was never
-// seen: the next daemon begins with now. recorded looks up a slot by its key; its error
-// is returned as it is.
+// Overdue returns the schedule's oldest slot that is overdue at now. since is when its
+// newest recorded slot was due, or when the schedule started; zero means that no daemon
+// has seen it yet. recorded looks up a slot by its key; its error is returned unchanged.
 func (s *Schedule) Overdue(since, now time.Time, recorded func(key string) (r SlotRecord, ok bool, err error)) (Overdue, bool, error) {
 	if since.IsZero() {
 		return Overdue{}, false, nil
@@ -30,24 +29,24 @@ func (s *Schedule) Overdue(since, now time.Time, recorded func(key string) (r Sl
 			return Overdue{}, false, err
 		}
 		if known && r.Outcome != SlotFailing {
-			continue // by the clocks of a zone that the schedule had before
+			continue // recorded in the schedule's former time zone
 		}
 		return Overdue{s, slot, r.Reason}, true, nil
 	}
 	return Overdue{}, false, nil
 }
 
-// OverdueStore is what overdue slots are told by.
+// OverdueStore provides what is known about slots.
 type OverdueStore interface {
-	// LastSlot returns the due time of the schedule's newest slot on record that is not
-	// failing, or when the schedule began, whichever is later; zero for one that was
-	// never seen.
+	// LastSlot returns the due time of the schedule's newest recorded slot that is not
+	// failing, or when the schedule started, whichever is later; zero if it was never
+	// seen.
 	LastSlot(ctx context.Context, schedule string) (time.Time, error)
-	// Slot returns one slot; ok is false when it is not on record.
+	// Slot returns one slot; ok is false when it is not recorded.
 	Slot(ctx context.Context, schedule, key string) (r SlotRecord, ok bool, err error)
 }
 
-// LoadOverdue lists, of each schedule, the oldest slot that is overdue.
+// LoadOverdue lists each schedule's oldest slot that is overdue.
 func LoadOverdue(ctx context.Context, store OverdueStore, schedules []Schedule, now time.Time) ([]Overdue, error) {
 	var all []Overdue
 	for i := range schedules {

@@ -19,9 +19,9 @@ import (
 
 // ErrOtherLibrary says that the caller's insights are not those the database
 // knows, so nothing new was numbered.
-var ErrOtherLibrary = errors.New("these insights are not those the database knows")
+var ErrOtherLibrary = errors.New("these insights are not the ones this database knows")
 
-// Planner freezes digests. Its fields are set once; it may be used concurrently.
+// Planner plans digests. Its fields are set once; it is safe for concurrent use.
 type Planner struct {
 	Store PlanStore
 	Log   *slog.Logger
@@ -35,8 +35,8 @@ type Request struct {
 	Subject   string
 	Intro     string
 	MinItems  int       // a reader with fewer unread gets nothing this time
-	MaxItems  int       // how many a mail shows in full; 0 = all
-	Approved  bool      // plan it ready to be sent
+	MaxItems  int       // insights that an email shows in full; 0 = all
+	Approved  bool      // it needs no approval
 	NotBefore time.Time // when it may go out at the earliest; zero = once approved
 	Slot      *Slot     // nil = planned by staff
 	DryRun    bool      // store nothing
@@ -50,9 +50,9 @@ const (
 )
 
 // Plan works out who has what unread and freezes that as a digest. When nobody
-// has anything unread nothing is stored, the digest has no ID and Reason says
-// why. ErrSlotTaken means that somebody else has planned the slot,
-// ErrOtherLibrary that lib lacks insights which readers are still to receive.
+// has anything unread, nothing is stored, the digest has no ID and Reason says
+// why. ErrSlotTaken means that another process has planned the slot,
+// ErrOtherLibrary that lib lacks insights that readers have yet to receive.
 func (p *Planner) Plan(ctx context.Context, lib *content.Library, req Request) (Digest, error) {
 	unread, err := p.numbered(ctx, lib, req.Category, req.DryRun)
 	if err != nil {
@@ -67,9 +67,9 @@ func (p *Planner) Plan(ctx context.Context, lib *content.Library, req Request) (
 	for _, g := range groups {
 		draft.addGroup(g)
 	}
-	for b, err := range p.Store.Busy(ctx, audience) {
+	for b, err := range p.Store.BusyReaders(ctx, audience) {
 		if err != nil {
-			return Digest{}, fmt.Errorf("read readers with mail on its way: %w", err)
+			return Digest{}, fmt.Errorf("list readers with emails on their way: %w", err)
 		}
 		draft.addBusy(b)
 	}
@@ -97,7 +97,7 @@ func (p *Planner) store(ctx context.Context, req Request, d Digest, draft *draft
 	}
 	frozen, err := p.fill(ctx, req, d, draft, audience)
 	if err != nil {
-		// Whatever stopped the plan must not stop its removal.
+		// A cancelled context must not prevent the cleanup.
 		if discardErr := p.Store.Discard(context.WithoutCancel(ctx), d.ID); discardErr != nil {
 			err = errors.Join(err, fmt.Errorf("discard digest %d: %w", d.ID, discardErr))
 		}
@@ -132,8 +132,8 @@ func (p *Planner) fill(ctx context.Context, req Request, d Digest, draft *draft,
 	return p.Store.Freeze(ctx, d, slot)
 }
 
-// numbered is the scope's insights that can stand in a digest, newest first. With
-// ahead it counts those that lib shows and nobody has numbered yet, as they will be.
+// numbered returns the insights in scope that a digest can carry, newest first. With
+// ahead it includes those that lib shows and that are not numbered yet.
 func (p *Planner) numbered(ctx context.Context, lib *content.Library, category string, ahead bool) ([]Item, error) {
 	sequence, err := p.Store.Sequence(ctx)
 	if err != nil {
@@ -148,7 +148,7 @@ func (p *Planner) numbered(ctx context.Context, lib *content.Library, category s
 			continue
 		}
 		in, ok := lib.ByID(n.InsightID)
-		if !ok { // leaving it out would take every reader past it unread
+		if !ok { // a digest without it would move every reader past it unread
 			return nil, fmt.Errorf("insight %s is not visible here: %w", n.InsightID, ErrOtherLibrary)
 		}
 		name := n.Category
@@ -164,10 +164,10 @@ func (p *Planner) numbered(ctx context.Context, lib *content.Library, category s
 	return items, nil
 }
 
-// beyond is above every sequence number and position that will ever be.
+// beyond is above every sequence number and position there will ever be.
 const beyond = 1 << 40
 
-// unnumbered is what a library shows beyond the sequence, numbered for show.
+// unnumbered returns what a library shows beyond the sequence, with provisional numbers.
 func unnumbered(lib *content.Library, sequence []Numbered) []Numbered {
 	known := make(map[string]bool, len(sequence))
 	for _, n := range sequence {
@@ -208,7 +208,7 @@ type draft struct {
 	groups   []PlannedGroup
 	busy     map[GroupKey]*PlannedReaders // without readers: they receive nothing
 	seen     int
-	few      bool // somebody has something unread, but not enough
+	few      bool // someone has unread insights, but too few
 }
 
 func newDraft(req Request, unread []Item) *draft {
@@ -226,7 +226,7 @@ func (d *draft) addGroup(g Group) {
 	}
 }
 
-func (d *draft) addBusy(b Busy) {
+func (d *draft) addBusy(b BusyReader) {
 	d.seen++
 	planned, known := d.busy[b.Key]
 	if !known {
@@ -243,7 +243,7 @@ func (d *draft) addBusy(b Busy) {
 	}
 }
 
-// choose finds the variant of readers with these categories at this position.
+// choose finds or adds the variant for readers with these categories at this position.
 func (d *draft) choose(categories []string, base Position, readers int) (variant int, target Position, ok bool) {
 	if d.req.Category != "" {
 		if !slices.Contains(categories, d.req.Category) {
@@ -272,7 +272,7 @@ func (d *draft) choose(categories []string, base Position, readers int) (variant
 	return variant, base.Advance(d.cutoff, categories), true
 }
 
-// digest is the draft's outcome, not yet stored.
+// digest returns the drafted digest, not yet stored.
 func (d *draft) digest() Digest {
 	used := make(map[int64]bool)
 	digest := Digest{
@@ -298,7 +298,7 @@ func (d *draft) digest() Digest {
 	return digest
 }
 
-// hash names exactly what would be sent: the same plan made again has the same one.
+// hash identifies what would be sent: equal plans have equal hashes.
 func (d *Digest) hash() string {
 	h := sha256.New()
 	fmt.Fprintf(h, "%s\x00%s\x00%s\x00%s\x00%d\n", d.Cadence, d.Category, d.Subject, d.Intro, d.MaxItems)

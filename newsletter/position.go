@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// Position says how far a reader is: for each category (by slug) the sequence
-// number up to which they have received its insights. "New for me" is everything
-// above it. A Position is a value: methods return new ones.
+// Position says how far a reader has read: for each category (by slug) the sequence
+// number up to which they have received its insights. Everything above it is new to
+// them. A Position is a value: methods return new ones.
 type Position map[string]int64
 
 // ParsePosition reads what String wrote.
@@ -27,7 +27,7 @@ func ParsePosition(s string) (Position, error) {
 	return p, nil
 }
 
-// String is the canonical text: equal positions have equal texts.
+// String is the canonical form: equal positions have equal strings.
 func (p Position) String() string {
 	var b strings.Builder
 	for _, category := range slices.Sorted(maps.Keys(p)) {
@@ -39,7 +39,7 @@ func (p Position) String() string {
 	return b.String()
 }
 
-// Merge is the maximum of both in every category: what either received.
+// Merge returns the maximum of both in every category: what either received.
 func (p Position) Merge(other Position) Position {
 	merged := maps.Clone(p)
 	if merged == nil {
@@ -51,7 +51,7 @@ func (p Position) Merge(other Position) Position {
 	return merged
 }
 
-// Advance is p moved to seq in the given categories, never back.
+// Advance returns p moved forward to seq in the given categories, never back.
 func (p Position) Advance(seq int64, categories []string) Position {
 	to := Position{}
 	for _, category := range categories {

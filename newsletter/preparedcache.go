@@ -6,16 +6,16 @@ import (
 	"sync"
 )
 
-// PreparedCache makes the prepared messages of digests and keeps them, in bounded memory. The
-// words of a variant are stored when they are first made, so that every copy of it
-// says the same. It is safe for concurrent use.
+// PreparedCache builds the prepared messages of digests and caches them in bounded
+// memory. A variant's body is stored when it is first rendered, so that every copy of
+// it says the same. It is safe for concurrent use.
 type PreparedCache struct {
 	store    OutboxStore
 	writer   *Writer
 	composer Composer
 
 	mu      sync.Mutex
-	digests map[int64]Digest // those begun and not ended
+	digests map[int64]Digest // begun and not ended
 	made    map[preparedKey]*preparedEntry
 	size    int
 }
@@ -25,15 +25,15 @@ type preparedKey struct {
 	variant int
 }
 
-// preparedEntry is made by whoever needs it first; others wait for it.
+// preparedEntry is built by the first goroutine that needs it; others wait for it.
 type preparedEntry struct {
 	once     sync.Once
 	prepared Prepared
-	from     string // the envelope's, bare
+	from     string // of the envelope, bare
 	err      error
 }
 
-// maxPreparedBytes bounds the bytes of prepared messages in memory. Mails are claimed by
+// maxPreparedBytes bounds the prepared messages in memory. Emails are claimed by
 // variant, so few are needed at a time.
 const maxPreparedBytes = 24 << 20
 
@@ -49,7 +49,7 @@ func (s *PreparedCache) Begin(d Digest) {
 	s.digests[d.ID] = d
 }
 
-// End lets go of a digest.
+// End drops a digest's prepared messages.
 func (s *PreparedCache) End(id int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -68,14 +68,14 @@ func (s *PreparedCache) drop(key preparedKey, e *preparedEntry) {
 	}
 }
 
-// Of is the prepared message of one variant of a digest that was begun.
+// Of returns the prepared message of one variant of a digest that was begun.
 func (s *PreparedCache) Of(ctx context.Context, digest int64, variant int) (Prepared, error) {
 	prepared, _, _, err := s.of(ctx, digest, variant)
 	return prepared, err
 }
 
-// of is the prepared message of one variant, with the address that stands as its sender and
-// the digest's UID. A renderError will not go away by trying again.
+// of returns the prepared message of one variant, with its envelope sender and the
+// digest's UID. Retrying does not help against a renderError.
 func (s *PreparedCache) of(ctx context.Context, digest int64, variant int) (prepared Prepared, from, uid string, err error) {
 	key := preparedKey{digest, variant}
 	s.mu.Lock()
@@ -92,9 +92,9 @@ func (s *PreparedCache) of(ctx context.Context, digest int64, variant int) (prep
 		defer s.mu.Unlock()
 		e.prepared, e.from, e.err = prepared, from, err
 		switch {
-		case s.made[key] != e: // the digest has ended meanwhile
+		case s.made[key] != e: // dropped meanwhile
 		case err != nil:
-			delete(s.made, key) // the next who asks tries again
+			delete(s.made, key) // the next call tries again
 		default:
 			s.size += prepared.Size()
 			s.makeRoom(e)
@@ -103,7 +103,8 @@ func (s *PreparedCache) of(ctx context.Context, digest int64, variant int) (prep
 	return e.prepared, e.from, d.UID, e.err
 }
 
-// makeRoom drops others than the newest while there are too many; s.mu is held.
+// makeRoom drops entries other than the newest while they use too much memory; s.mu is
+// held.
 func (s *PreparedCache) makeRoom(newest *preparedEntry) {
 	for key, e := range s.made {
 		if s.size <= maxPreparedBytes {
@@ -138,7 +139,7 @@ func (s *PreparedCache) variant(ctx context.Context, d Digest, number int) (Vari
 			return v, nil
 		}
 	}
-	// One that was added since: a reader received some of it meanwhile.
+	// It was added since, for readers who received some of their insights meanwhile.
 	v, err := s.store.Variant(ctx, d.ID, number)
 	if err != nil {
 		return Variant{}, fmt.Errorf("read variant %d of digest %d: %w", number, d.ID, err)

@@ -8,7 +8,7 @@ import (
 	"github.com/scaledbydesign/insights/content"
 )
 
-// Sample is the digest that a new reader of all categories (or of one) would get
+// Sample returns the digest that a new reader of all categories (or of one) would get
 // first: the newest n insights. Nothing is stored.
 func (p *Planner) Sample(ctx context.Context, lib *content.Library, category string, n int) (Digest, error) {
 	items, err := p.numbered(ctx, lib, category, true)
@@ -23,8 +23,8 @@ func (p *Planner) Sample(ctx context.Context, lib *content.Library, category str
 	return Digest{UID: "sample", Category: category, Items: items, Variants: []Variant{variant}, CreatedAt: time.Now()}, nil
 }
 
-// PreviewBody is a body for nobody in particular: the links that are a
-// reader's own lead nowhere.
+// PreviewBody fills in a body for no reader in particular: personal links lead
+// nowhere.
 func PreviewBody(r Body, address string) Body {
 	fill := strings.NewReplacer(PlaceholderUnsubscribe, "preview", PlaceholderPreferences, "preview", PlaceholderAddress, address, PlaceholderSince, "a date of their own")
 	return Body{Subject: r.Subject, HTML: fill.Replace(r.HTML), Text: fill.Replace(r.Text)}

@@ -10,9 +10,9 @@ import (
 )
 
 // ErrNothingPublished says that no insight has been numbered yet.
-var ErrNothingPublished = errors.New("no insight has appeared yet")
+var ErrNothingPublished = errors.New("no insight has been published yet")
 
-// Previewer makes emails that nobody is sent. It stores and numbers nothing.
+// Previewer builds emails without sending them. It stores and numbers nothing.
 type Previewer struct {
 	Planner   *Planner
 	Writer    *Writer
@@ -27,11 +27,13 @@ type Preview struct {
 	Copy    Copy
 }
 
-// OfDigest is what most readers of a digest get, for nobody in particular.
-func (p *Previewer) OfDigest(d Digest) (Preview, error) { return p.make(d, d.Largest(), somebody()) }
+// OfDigest returns what most readers of a digest get, addressed to an example reader.
+func (p *Previewer) OfDigest(d Digest) (Preview, error) {
+	return p.make(d, d.Largest(), exampleReader())
+}
 
-// ForNew is what a new reader of all categories, or of one, would get first. It returns
-// ErrNothingPublished where there is nothing.
+// ForNew returns what a new reader of all categories, or of one, would get first, or
+// ErrNothingPublished.
 func (p *Previewer) ForNew(ctx context.Context, lib *content.Library, category string) (Preview, error) {
 	d, err := p.Planner.Sample(ctx, lib, category, p.StartWith)
 	if err != nil {
@@ -43,8 +45,8 @@ func (p *Previewer) ForNew(ctx context.Context, lib *content.Library, category s
 	return p.OfDigest(d)
 }
 
-// For is what a reader would get now. Its Digest has no Readers, and a Reason, and there
-// is no Message, when that is nothing.
+// For returns what a reader would get now. If that is nothing, there is no Message, and
+// the Digest has a Reason and no Readers.
 func (p *Previewer) For(ctx context.Context, lib *content.Library, reader subscribers.Subscriber, category string) (Preview, error) {
 	d, err := p.Planner.Plan(ctx, lib, Request{Only: reader.ID, Category: category, DryRun: true})
 	if err != nil || d.Readers == 0 {
@@ -62,14 +64,14 @@ func (p *Previewer) make(d Digest, v Variant, reader subscribers.Subscriber) (Pr
 	return Preview{d, v, p.Writer.Message(d, v.Number, stored), p.Writer.Copy(d.UID, reader)}, nil
 }
 
-// somebody is a reader who does not exist.
-func somebody() subscribers.Subscriber {
+// exampleReader returns a reader who does not exist.
+func exampleReader() subscribers.Subscriber {
 	reader := subscribers.Subscriber{PublicID: "preview", ConfirmedAt: time.Now()}
-	reader.Address, _ = subscribers.ParseAddress("reader@example.com") // it is one
+	reader.Address, _ = subscribers.ParseAddress("reader@example.com") // always valid
 	return reader
 }
 
-// Largest is the variant that most readers get; the zero one where there is none.
+// Largest returns the variant that most readers get, or the zero Variant.
 func (d *Digest) Largest() Variant {
 	var largest Variant
 	for _, v := range d.Variants {

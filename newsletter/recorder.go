@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// recorder is the group-commit writer: marks and results of all connections go
-// through one goroutine, which takes one, drains what else waits, stores them in
-// one durable transaction and then wakes those who wait. Alone an entry costs one
-// commit; under load many share it.
+// recorder is the group-commit writer: the entries of all connections go through one
+// goroutine, which takes one, drains the others that wait, stores them in one durable
+// transaction and then answers them. A lone entry costs one commit; under load many
+// share it.
 type recorder struct {
 	store   OutboxStore
 	worker  string
@@ -19,7 +19,7 @@ type recorder struct {
 	// refused with the same error.
 	failed func(error)
 	err    error
-	// quiet is called when everything handed in is stored.
+	// quiet is called when every submitted entry is stored.
 	quiet func()
 }
 
@@ -33,19 +33,19 @@ type answer struct {
 	err    error
 }
 
-// batch is how many entries share a transaction at most.
+// maxEntries is how many entries share a transaction at most.
 const maxEntries = 200
 
 func newRecorder(store OutboxStore, worker string, failed func(error), quiet func()) *recorder {
 	return &recorder{store: store, worker: worker, entries: make(chan pending, maxEntries), failed: failed, quiet: quiet}
 }
 
-// run stores entries until the channel is closed. ctx must outlive the senders:
-// what was sent is to be recorded even while the program shuts down.
+// run stores entries until the channel is closed. ctx must outlive the senders: what
+// was sent must be recorded even while the program shuts down.
 func (r *recorder) run(ctx context.Context) {
 	for first := range r.entries {
 		waiting := []pending{first}
-		runtime.Gosched() // whoever is about to hand in an entry does it first
+		runtime.Gosched() // let goroutines that are about to submit do so first
 	drain:
 		for len(waiting) < maxEntries {
 			select {
@@ -80,9 +80,9 @@ func (r *recorder) commit(ctx context.Context, waiting []pending) {
 	}
 }
 
-// write stores entries, patiently: an outcome that is not stored is a mail sent
-// twice. After some ten seconds of refusals, or a minute and a half of silence, the
-// recorder counts as failed.
+// write stores entries with retries: a result that is lost is an email sent twice.
+// After some ten seconds of errors, or 90 seconds of timeouts, the recorder counts as
+// failed.
 func (r *recorder) write(ctx context.Context, entries []Entry) []Action {
 	if r.err != nil {
 		return nil
@@ -96,7 +96,7 @@ func (r *recorder) write(ctx context.Context, entries []Entry) []Action {
 			err = fmt.Errorf("the outbox answered %d of %d entries", len(actions), len(entries))
 		}
 		if wait > 10*time.Second {
-			r.err = fmt.Errorf("record what became of mails: %w", err)
+			r.err = fmt.Errorf("record results: %w", err)
 			r.failed(r.err)
 			return nil
 		}
@@ -105,13 +105,13 @@ func (r *recorder) write(ctx context.Context, entries []Entry) []Action {
 }
 
 func (r *recorder) record(ctx context.Context, entries []Entry) ([]Action, error) {
-	ctx, stop := context.WithTimeout(ctx, storeAnswers)
+	ctx, stop := context.WithTimeout(ctx, storeTimeout)
 	defer stop()
 	return r.store.Record(ctx, r.worker, entries)
 }
 
-// submit hands in an entry and returns where its answer comes when it is durable.
-// Entries are stored in the order in which they are handed in.
+// submit queues an entry and returns a channel for its answer, sent when it is durable.
+// Entries are stored in the order of submission.
 func (r *recorder) submit(e Entry) <-chan answer {
 	done := make(chan answer, 1)
 	r.entries <- pending{e, done}

@@ -2,17 +2,16 @@ package newsletter
 
 import "time"
 
-// ReasonWorkerEnded is why an email is uncertain that a dead worker left in flight.
-const ReasonWorkerEnded Reason = "the program ended while this mail was in flight"
+// ReasonWorkerDied is why an email that a dead worker left in flight is uncertain.
+const ReasonWorkerDied Reason = "the worker died while this email was in flight"
 
-// Recover says what becomes of an email that a dead worker left in a state, Claimed
-// or Sending; stopped says that it is of a digest that has been stopped. A claimed
-// one was not started. Of one in flight nobody knows whether it arrived: the policy
-// decides.
+// Recover returns the result for an email that a dead worker left Claimed or Sending;
+// stopped says that its digest was stopped. A claimed email was not started. Whether one
+// in flight arrived is unknown: the policy decides.
 func (p OnUncertain) Recover(state DeliveryState, stopped bool, now time.Time) Result {
 	r := Result{State: Pending}
 	if state == Sending {
-		r = Result{State: Uncertain, Uncertain: true, Reason: ReasonWorkerEnded}
+		r = Result{State: Uncertain, Uncertain: true, Reason: ReasonWorkerDied}
 		switch p {
 		case Resend:
 			r.State, r.NextAt = Deferred, now
@@ -26,8 +25,8 @@ func (p OnUncertain) Recover(state DeliveryState, stopped bool, now time.Time) R
 	return r
 }
 
-// IfStopped is the result of a delivery whose digest has the given state by now:
-// nothing of a stopped one is tried again.
+// IfStopped returns the result of a delivery whose digest now has the given state:
+// deliveries of a stopped digest are not retried.
 func (r Result) IfStopped(digest DigestState) Result {
 	if digest.Stopped() && !r.State.Terminal() {
 		r.State, r.Reason = Skipped, Reason(digest)
@@ -35,12 +34,12 @@ func (r Result) IfStopped(digest DigestState) Result {
 	return r
 }
 
-// Open reports whether a delivery with this result may still bring its insights.
+// Open reports whether a delivery in this state may still arrive.
 func (s DeliveryState) Open() bool { return !s.Terminal() || s == Uncertain }
 
 // OnTheWay reports whether a delivery may still bring its insights to its reader, so
-// that they are not planned again. A digest that nobody has approved is no promise
-// yet.
+// that they are not planned again. Until a digest is approved, its deliveries do not
+// count.
 func OnTheWay(delivery DeliveryState, digest DigestState) bool {
 	return delivery == Uncertain || delivery.Open() && (digest.Active() || digest == DigestPaused)
 }

@@ -8,9 +8,9 @@ import (
 
 // ParseRef reads what Ref.String wrote.
 func ParseRef(s string) (Ref, error) {
-	bad := fmt.Errorf("%q names no email: write 12.345 or m7", s)
+	bad := fmt.Errorf("%q is not the id of an email: write it like 12.345 or m7", s)
 	number := func(digits string) int64 {
-		if strings.Trim(digits, "0123456789") != "" { // signs, which ParseInt reads
+		if strings.Trim(digits, "0123456789") != "" { // ParseInt would accept a sign
 			return 0
 		}
 		n, err := strconv.ParseInt(digits, 10, 64)

@@ -10,11 +10,11 @@ import (
 )
 
 const (
-	maxIntro   = 16 << 10 // bytes: an email is to stay under 90 KB
+	maxIntro   = 16 << 10 // bytes: keeps an email under 90 KB
 	maxSubject = 250      // bytes
 )
 
-// SetSubject gives the digest a subject of staff's, which is one line.
+// SetSubject sets the subject chosen by staff, a single line.
 func (r *Request) SetSubject(subject string) error {
 	odd := func(c rune) bool {
 		return unicode.IsControl(c) || unicode.Is(unicode.Bidi_Control, c) || c == '\u2028' || c == '\u2029'
@@ -26,7 +26,7 @@ func (r *Request) SetSubject(subject string) error {
 	return nil
 }
 
-// SetIntro gives the digest a text that stands before its insights.
+// SetIntro sets the text before the insights.
 func (r *Request) SetIntro(text []byte) error {
 	switch {
 	case len(text) > maxIntro:

@@ -5,16 +5,16 @@ import (
 	"time"
 )
 
-// Retry says how often and how long a mail is tried that the server put off.
+// Retry says how often and for how long a deferred email is retried.
 type Retry struct {
 	First    time.Duration // before the second attempt, doubling from there; 0 = 10 s
 	Most     time.Duration // between two attempts; 0 = 1 hour
-	Deadline time.Duration // after the mail was queued or approved; 0 = 72 hours
+	Deadline time.Duration // after the email was queued or approved; 0 = 72 hours
 }
 
-// next is when to try again after the given number of attempts. Up to half as
-// much again is added at random, so that what was put off together does not come
-// back together. ok is false when that is past the deadline.
+// next returns when to try again after the given number of attempts. Up to half the
+// wait is added at random, so that emails deferred together do not come back together.
+// ok is false when that is past the deadline.
 func (r Retry) next(now, deadline time.Time, attempts int) (at time.Time, ok bool) {
 	first, most := r.First, r.Most
 	if first <= 0 {
@@ -32,7 +32,7 @@ func (r Retry) next(now, deadline time.Time, attempts int) (at time.Time, ok boo
 	return at, at.Before(deadline)
 }
 
-// deadline is when a mail that was queued or approved at a time is given up.
+// deadline is when an email queued or approved at the given time is given up.
 func (r Retry) deadline(created time.Time) time.Time {
 	if r.Deadline > 0 {
 		return created.Add(r.Deadline)

@@ -8,11 +8,10 @@ import (
 	"github.com/scaledbydesign/insights/subscribers"
 )
 
-// ReturnPath is the address that a mail which can't be delivered comes back to:
-// bounce+ID.MAC@DOMAIN, an address of its own for each mail (VERP), so that a
-// bounce names its mail whatever it says. It is lower-case letters and digits, at
-// most 64 octets before the @, since mail servers change and cut others, and
-// nobody but the keys' owner can make one.
+// ReturnPath is the address that bounces of an email go to: bounce+ID.MAC@DOMAIN,
+// unique to each email (VERP), so that a bounce identifies its email whatever it says.
+// Its local part is lower-case letters and digits, at most 64 octets, since mail servers
+// change or truncate others. Only the owner of the keys can make one.
 func (w *Writer) ReturnPath(ref Ref) string {
 	kind := byte('d')
 	id := binary.AppendUvarint(nil, uint64(ref.Digest))
@@ -25,8 +24,8 @@ func (w *Writer) ReturnPath(ref Ref) string {
 	return "bounce+" + lower32(append(kid, id...)) + "." + lower32(mac[:returnMAC]) + "@" + w.Identity.BounceDomain
 }
 
-// ofReturnPath is the mail that ReturnPath made an address for. Servers may have
-// changed the case of its letters.
+// ofReturnPath returns the email that ReturnPath made an address for. Servers may have
+// changed its case.
 func (r *Feedback) ofReturnPath(address string) (ref Ref, ok bool) {
 	local, _, _ := strings.Cut(strings.ToLower(address), "@")
 	local, found := strings.CutPrefix(local, "bounce+")
@@ -54,11 +53,11 @@ func (r *Feedback) ofReturnPath(address string) (ref Ref, ok bool) {
 	return Ref{Digest: int64(first), Subscriber: int64(second)}, n > 0
 }
 
-// returnMAC is how many bytes of a MAC stand in a return path.
+// returnMAC is the length of the truncated MAC in a return path, in bytes.
 const returnMAC = 8
 
-// unsubscribeToken is the token in an address that readers write to in order to
-// leave: unsubscribe+TOKEN@DOMAIN (RFC 2369).
+// unsubscribeToken returns the token of an unsubscribe address,
+// unsubscribe+TOKEN@DOMAIN (RFC 2369).
 func unsubscribeToken(address string) (token string, ok bool) {
 	local, _, _ := strings.Cut(address, "@")
 	return strings.CutPrefix(local, "unsubscribe+")

@@ -94,7 +94,7 @@ func TestLate(t *testing.T) {
 			t.Errorf("%s: %v (%s)", test.name, late, reason)
 		}
 	}
-	if reason, _ := (newsletter.Activity{Approved: at(-25)}).Late(now, 24*time.Hour); reason != "nothing was sent of it for 25h0m0s: it waits for staff" {
+	if reason, _ := (newsletter.Activity{Approved: at(-25)}).Late(now, 24*time.Hour); reason != "nothing was sent for 25h0m0s; paused until someone resumes it" {
 		t.Errorf("reason %q", reason)
 	}
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/scaledbydesign/insights/subscribers"
 )
 
-// Schedule makes digests by itself for the readers of one cadence.
+// Schedule says when digests are planned automatically for the readers of one cadence.
 type Schedule struct {
 	Name     string
 	Cadence  subscribers.Cadence
@@ -20,7 +20,7 @@ type Schedule struct {
 	Zone     *time.Location // in which Cron is read
 	MinItems int
 	MaxItems int
-	Missed   Missed        // what a slot is due that passed while nothing ran
+	Missed   Missed        // what happens to a slot that passed while no daemon ran
 	LateBy   time.Duration // a slot later than this is recorded, not sent; 0 = 24 hours
 	Approve  bool          // true: staff approve each digest before it is sent
 }
@@ -29,16 +29,15 @@ type Schedule struct {
 type Missed string
 
 const (
-	MissedSend Missed = "send" // the newest one is planned, if not too late
+	MissedSend Missed = "send" // the newest slot is planned, if not too late
 	MissedSkip Missed = "skip"
 )
 
-// Slot is one occurrence of a schedule: a time on a clock on the wall, not a
-// moment. A time that comes twice, because clocks go back, is due the first time
-// alone. One that never comes, because they go forward, is due as much later as
-// they jumped; where another slot is due at that moment, they are one, that of the
-// earlier key. When the zone of a schedule is changed, a time on record by its key
-// is not due again.
+// Slot is one occurrence of a schedule: a wall-clock time, not an instant. A time that
+// occurs twice, because clocks go back, is due only the first time. One that never
+// occurs, because they go forward, is due as much later as they jumped; if another slot
+// is due at that instant, the two are one, with the earlier key. When the zone of a
+// schedule changes, a time whose key is recorded is not due again.
 type Slot struct {
 	Schedule string
 	// Key is the wall time without offset, or "seq:N" for the instant cadence.
@@ -59,17 +58,17 @@ func (s *Schedule) Check() error {
 	switch {
 	case err != nil:
 	case strings.Contains(s.Cron, "TZ="):
-		err = errors.New("the zone is set by time_zone")
+		err = errors.New("time_zone sets the zone")
 	case strings.HasPrefix(s.Cron, "@every"):
-		err = errors.New("a slot is a time of day")
+		err = errors.New("a schedule needs times of day")
 	}
 	if err != nil {
-		return fmt.Errorf("schedule %q: cron %q: %w; it has five fields, for example \"0 9 * * 1\"", s.Name, s.Cron, err)
+		return fmt.Errorf("schedule %q: cron %q: %w; write five fields, for example \"0 9 * * 1\"", s.Name, s.Cron, err)
 	}
 	return nil
 }
 
-// times says when slots are due, so that a change of it is noticed.
+// times identifies when slots are due, so that a change is noticed.
 func (s *Schedule) times() string {
 	if s.Cadence == subscribers.Instant {
 		return string(s.Cadence)
@@ -77,8 +76,8 @@ func (s *Schedule) times() string {
 	return s.Cron + " " + s.zone().String()
 }
 
-// Next is the first slot after t. ok is false for the instant cadence and for a
-// line that never comes true.
+// Next returns the first slot after t. ok is false for the instant cadence and for a
+// cron line that never matches.
 func (s *Schedule) Next(t time.Time) (slot Slot, ok bool) {
 	if s.Cadence == subscribers.Instant {
 		return Slot{}, false
@@ -88,14 +87,14 @@ func (s *Schedule) Next(t time.Time) (slot Slot, ok bool) {
 		return Slot{}, false
 	}
 	zone := s.zone()
-	// The line is read on a clock without a zone, so that each wall time comes
-	// once a day, whatever the zone's clocks do.
+	// The line is evaluated without a zone, so that each wall time occurs once a
+	// day, whatever the zone's clocks do.
 	var until time.Time
 	for wall := line.Next(lastWall(t, zone)); !wall.IsZero() && (!ok || wall.Before(until)); wall = line.Next(wall) {
 		due := fromWall(wall, zone)
 		if due.After(t) && (!ok || due.Before(slot.Due)) {
 			slot, ok = Slot{Schedule: s.Name, Key: wall.Format(wallTime), Due: due}, true
-			// If clocks skip it, what they show when it is due may be due before.
+			// If clocks skip it, a slot at the time they show instead may be due first.
 			until = onWall(due, zone)
 		}
 	}
@@ -105,14 +104,14 @@ func (s *Schedule) Next(t time.Time) (slot Slot, ok bool) {
 // wallTime is the form of a slot's key.
 const wallTime = "2006-01-02T15:04"
 
-// onWall is what a clock on the wall shows at t, written as if it were UTC.
+// onWall returns what a wall clock shows at t, as if it were UTC.
 func onWall(t time.Time, zone *time.Location) time.Time {
 	_, offset := t.In(zone).Zone()
 	return t.UTC().Add(time.Duration(offset) * time.Second)
 }
 
-// lastWall is the wall time after which slots may be due after t: what clocks show,
-// or would show while times that they have just skipped are still due.
+// lastWall returns the wall time after which slots may be due after t: what clocks
+// show, or would have shown while times that they just skipped are still due.
 func lastWall(t time.Time, zone *time.Location) time.Time {
 	wall := onWall(t, zone)
 	if start, _ := t.In(zone).ZoneBounds(); !start.IsZero() {
@@ -124,10 +123,10 @@ func lastWall(t time.Time, zone *time.Location) time.Time {
 	return wall
 }
 
-// fromWall is when a slot at this wall time is due: see Slot.
+// fromWall returns when a slot at this wall time is due: see Slot.
 func fromWall(wall time.Time, zone *time.Location) time.Time {
 	var skipped time.Time
-	// No zone is further than 14 hours from UTC, so this offset was in force before.
+	// No zone is more than 14 hours from UTC, so this is an offset from before.
 	for at := wall.Add(-26 * time.Hour).In(zone); ; {
 		_, offset := at.Zone()
 		start, end := at.ZoneBounds()
@@ -166,6 +165,6 @@ func (s *Schedule) lateBy() time.Duration {
 	return 24 * time.Hour
 }
 
-// Restarts reports whether a schedule whose times on record were before begins now,
-// because they have changed to times. "" = they were not recorded, by an older version.
+// Restarts reports whether a schedule starts from now because its recorded times,
+// before, have changed to times. "" = not recorded, by an older version.
 func Restarts(before, times string) bool { return before != "" && before != times }

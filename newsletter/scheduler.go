@@ -13,10 +13,9 @@ import (
 	"github.com/scaledbydesign/insights/subscribers"
 )
 
-// Scheduler plans a digest for each slot of its schedules. Any number of
-// processes may run one over the same database: slots are rows, unique by
-// schedule and wall time, and whoever is first plans it. Its fields are set once; Run
-// is called once.
+// Scheduler plans a digest for each slot of its schedules. Any number of processes may
+// run one on the same database: slots are unique by schedule and wall time, and the
+// first process to plan one wins. Its fields are set once; Run is called once.
 type Scheduler struct {
 	Planner   *Planner
 	Slots     SlotStore
@@ -28,14 +27,14 @@ type Scheduler struct {
 	// the library, so that new insights are numbered at once.
 	Changed func() <-chan struct{}
 
-	defined int // so many of Schedules are recorded as they are
+	defined int // how many of Schedules have been recorded
 }
 
-// every is how often the scheduler looks, beside the exact times of its slots.
+// every is how often the scheduler looks, in addition to the times of its slots.
 const every = 30 * time.Second
 
 // Run numbers insights and plans due slots until ctx is done. gocron only wakes
-// it: what is due is worked out from the slots on record, so a missed tick or a
+// it: what is due is worked out from the recorded slots, so a missed tick or a
 // restart changes nothing.
 func (s *Scheduler) Run(ctx context.Context) error {
 	cron, err := gocron.NewScheduler(gocron.WithLogger(gocron.NewLogger(gocron.LogLevelError)))
@@ -46,7 +45,7 @@ func (s *Scheduler) Run(ctx context.Context) error {
 	ring := gocron.NewTask(func() {
 		select {
 		case wake <- struct{}{}:
-		default: // a tick is waiting already
+		default: // a tick is already waiting
 		}
 	})
 	if _, err := cron.NewJob(gocron.DurationJob(every), ring); err != nil {
@@ -66,7 +65,7 @@ func (s *Scheduler) Run(ctx context.Context) error {
 		}
 	}
 	cron.Start()
-	defer cron.Shutdown() // only rings a bell: nothing to wait for
+	defer cron.Shutdown() // its jobs only wake the loop: nothing to wait for
 
 	for {
 		var changed <-chan struct{}
@@ -84,14 +83,14 @@ func (s *Scheduler) Run(ctx context.Context) error {
 	}
 }
 
-// tick does what is due and returns a channel that fires when the next insight
-// has been visible for its grace (nil = none waits).
+// tick does what is due and returns a channel that fires when the next edit grace
+// ends (nil = none waits).
 func (s *Scheduler) tick(ctx context.Context) <-chan time.Time {
 	lib := s.Library()
 	numbered, next, err := s.Planner.Store.Number(ctx, VisibleIn(lib), Numbering{Grace: s.Grace, Authority: true})
 	if err != nil {
 		if ctx.Err() == nil {
-			s.Log.ErrorContext(ctx, "numbering insights failed", "error", err)
+			s.Log.ErrorContext(ctx, "cannot number insights", "error", err)
 		}
 		return nil
 	}
@@ -100,13 +99,13 @@ func (s *Scheduler) tick(ctx context.Context) <-chan time.Time {
 	}
 	if err := s.define(ctx); err != nil {
 		if ctx.Err() == nil {
-			s.Log.ErrorContext(ctx, "recording schedules failed", "error", err)
+			s.Log.ErrorContext(ctx, "cannot record schedules", "error", err)
 		}
 		return nil
 	}
 	for i := range s.Schedules {
 		if err := s.run(ctx, lib, &s.Schedules[i]); err != nil && ctx.Err() == nil {
-			s.Log.ErrorContext(ctx, "schedule failed", "schedule", s.Schedules[i].Name, "error", err)
+			s.Log.ErrorContext(ctx, "cannot run schedule", "schedule", s.Schedules[i].Name, "error", err)
 		}
 	}
 	if next.IsZero() {
@@ -115,7 +114,8 @@ func (s *Scheduler) tick(ctx context.Context) <-chan time.Time {
 	return time.After(time.Until(next))
 }
 
-// define lets schedules that are new, or have other times than before, begin now.
+// define records schedules that are new or whose times have changed: they start from
+// now.
 func (s *Scheduler) define(ctx context.Context) error {
 	for ; s.defined < len(s.Schedules); s.defined++ {
 		schedule := &s.Schedules[s.defined]
@@ -124,13 +124,13 @@ func (s *Scheduler) define(ctx context.Context) error {
 			return fmt.Errorf("schedule %q: %w", schedule.Name, err)
 		}
 		if changed {
-			s.Log.InfoContext(ctx, "schedule has other times and begins anew", "schedule", schedule.Name, "times", schedule.times())
+			s.Log.InfoContext(ctx, "schedule changed; starting from now", "schedule", schedule.Name, "times", schedule.times())
 		}
 	}
 	return nil
 }
 
-// run plans what is due of one schedule.
+// run plans the newest due slot of one schedule and records the others as missed.
 func (s *Scheduler) run(ctx context.Context, lib *content.Library, schedule *Schedule) error {
 	now := time.Now()
 	since, err := s.Slots.Since(ctx, schedule.Name, now)
@@ -176,7 +176,7 @@ func (s *Scheduler) runInstant(ctx context.Context, lib *content.Library, schedu
 	return s.runSlot(ctx, lib, schedule, Slot{Schedule: schedule.Name, Key: fmt.Sprintf("seq:%d", sequence[len(sequence)-1].Seq), Due: now}, now)
 }
 
-// runSlot plans a slot that is due, unless it is on record. One whose plan failed
+// runSlot plans a slot that is due, unless it is recorded. One whose plan failed
 // is planned again at each tick until it is late.
 func (s *Scheduler) runSlot(ctx context.Context, lib *content.Library, schedule *Schedule, slot Slot, now time.Time) error {
 	record, known, err := s.Slots.Slot(ctx, slot.Schedule, slot.Key)
@@ -191,9 +191,9 @@ func (s *Scheduler) runSlot(ctx context.Context, lib *content.Library, schedule 
 	late := now.Sub(slot.Due)
 	switch {
 	case late > schedule.lateBy():
-		return s.Slots.RecordSlots(ctx, slot.record(SlotLate, Reason(fmt.Sprintf("%s late; what is unread comes with the next slot", late.Round(time.Minute)))))
+		return s.Slots.RecordSlots(ctx, slot.record(SlotLate, Reason(fmt.Sprintf("%s late; unread insights come with the next slot", late.Round(time.Minute)))))
 	case late > 2*every && schedule.Missed == MissedSkip && !known:
-		return s.Slots.RecordSlots(ctx, slot.record(SlotMissed, "nothing was running, and missed is skip"))
+		return s.Slots.RecordSlots(ctx, slot.record(SlotMissed, "no daemon was running, and missed is skip"))
 	}
 	return s.plan(ctx, lib, schedule, slot)
 }

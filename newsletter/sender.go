@@ -10,19 +10,19 @@ import (
 	"github.com/scaledbydesign/insights/subscribers"
 )
 
-// connection is one of a worker's connections: it takes mails one by one, and
-// opens a session when it has one to send.
+// connection is one of a worker's connections: it takes emails one by one, and opens a
+// session when it has one to send.
 type connection struct {
 	*attachment
 	session  Session
-	answered bool    // a mail was answered on this session
-	failures int     // to open a session, in a row
-	outcome  *Result // of the last mail, until it is stored
-	buffer   []byte  // of the message that is sent
+	answered bool    // the server has answered on this session
+	failures int     // to open a session, consecutive
+	result   *Result // of the last email, until it is stored
+	buffer   []byte  // of the message being sent
 }
 
-// sessionIdle is how long a session is kept without a mail: servers end idle ones;
-// be first.
+// sessionIdle is how long an idle session is kept: servers close idle ones; close
+// first.
 const sessionIdle = 20 * time.Second
 
 func (r *attachment) send(ctx context.Context) {
@@ -40,8 +40,8 @@ func (r *attachment) send(ctx context.Context) {
 	}
 }
 
-// next waits for a mail; one that stands alone goes first. ok is false when no new
-// mail is to be started.
+// next waits for an email; single ones go first. ok is false when no new email may be
+// started.
 func (c *connection) next(ctx context.Context) (t Task, ok bool) {
 	select {
 	case <-c.stopping:
@@ -75,25 +75,25 @@ func (c *connection) next(ctx context.Context) (t Task, ok bool) {
 	}
 }
 
-// handle makes one mail, marks it, transmits it and settles it. An outcome is stored
-// with the mark of the next mail, in one entry of the recorder, unless there is
-// something to wait for before that.
+// handle builds one message, begins it, transmits it and keeps its result. The result is
+// stored with the Begin of the next email, in one entry of the recorder, unless there
+// is something to wait for before that.
 func (c *connection) handle(ctx context.Context, t Task) {
 	if t.Subscriber.Address == (subscribers.Address{}) {
-		c.settle(ctx, Result{Ref: t.Ref, State: Skipped, Reason: ReasonGone})
+		c.keep(ctx, Result{Ref: t.Ref, State: Skipped, Reason: ReasonGone})
 		return
 	}
 	if t.Kind != DigestEmail && t.overdue(time.Now()) {
-		c.settle(ctx, Result{Ref: t.Ref, State: Failed, Reason: Reason(fmt.Sprintf("given up after %d attempts: it was to be sent by %s", t.Attempts, t.Deadline.UTC().Format(time.DateTime+" UTC")))})
+		c.keep(ctx, Result{Ref: t.Ref, State: Failed, Reason: Reason(fmt.Sprintf("given up after %d attempts: its deadline was %s", t.Attempts, t.Deadline.UTC().Format(time.DateTime+" UTC")))})
 		return
 	}
-	if trouble, shut, _ := c.breaker.open(time.Now()); shut {
+	if trouble, isOpen, _ := c.breaker.state(time.Now()); isOpen {
 		c.giveBack(ctx, t, trouble.Until, trouble.Reason)
 		return
 	}
-	envelope, begin, message, err := c.mail(ctx, t)
+	envelope, begin, message, err := c.build(ctx, t)
 	if err != nil {
-		c.unmade(ctx, t, err)
+		c.buildFailed(ctx, t, err)
 		return
 	}
 	if !c.awaitTurn(ctx, t, envelope.To) || !c.open(ctx, t) {
@@ -101,7 +101,7 @@ func (c *connection) handle(ctx context.Context, t Task) {
 	}
 	action, err := c.record(ctx, &begin)
 	if err != nil {
-		c.Log.ErrorContext(ctx, "marking a mail failed", "mail", t.Ref, "error", err)
+		c.Log.ErrorContext(ctx, "cannot begin email", "ref", t.Ref, "error", err)
 		return
 	}
 	if action != ActionSend {
@@ -109,16 +109,16 @@ func (c *connection) handle(ctx context.Context, t Task) {
 	}
 	outcome := c.session.Send(ctx, envelope, message)
 	now := time.Now()
-	result := c.settlement(t, outcome, now)
-	c.settle(ctx, result)
+	result := c.resultOf(t, outcome, now)
+	c.keep(ctx, result)
 	c.learn(outcome, now)
 	refused := outcome.Kind == Permanent || outcome.Kind == Temporary && result.State == Failed
 	switch {
 	case c.Feedback == nil:
 	case refused:
-		c.store(ctx) // before what it leads to
+		c.store(ctx) // before acting on it
 		if err := c.Feedback.HandleRefusal(ctx, t.Ref, outcome); err != nil {
-			c.Feedback.Log.ErrorContext(ctx, "a refusal could not be recorded", "mail", t.Ref, "error", err)
+			c.Feedback.Log.ErrorContext(ctx, "cannot record refusal", "ref", t.Ref, "error", err)
 		}
 	case outcome.Kind == Accepted && t.Ref.Digest != 0:
 		c.Feedback.NoteDelivered(t.Ref.Digest)
@@ -128,8 +128,8 @@ func (c *connection) handle(ctx context.Context, t Task) {
 	}
 }
 
-// mail makes a task's mail. A renderError will not go away by trying again.
-func (c *connection) mail(ctx context.Context, t Task) (e Envelope, m Begin, message []byte, err error) {
+// build builds a task's message. Retrying does not help against a renderError.
+func (c *connection) build(ctx context.Context, t Task) (e Envelope, m Begin, message []byte, err error) {
 	m.Ref = t.Ref
 	if t.Kind != DigestEmail {
 		single, err := c.Writer.SingleMessage(t)
@@ -146,7 +146,7 @@ func (c *connection) mail(ctx context.Context, t Task) (e Envelope, m Begin, mes
 	if err != nil {
 		return e, m, nil, err
 	}
-	if t.To != "" { // frozen by an earlier attempt; its links go with the mailbox
+	if t.To != "" { // frozen by an earlier attempt; its links belong to that address
 		if t.Subscriber.Address, err = subscribers.ParseAddress(t.To); err != nil {
 			return e, m, nil, &renderError{err}
 		}
@@ -160,12 +160,12 @@ func (c *connection) mail(ctx context.Context, t Task) (e Envelope, m Begin, mes
 	return c.Writer.Envelope(from, own.To, t.Ref), m, message, nil
 }
 
-// awaitTurn keeps to the rates. It is false when the mail has to wait for long, or
-// no new mail is to be started.
+// awaitTurn keeps to the rates. It returns false when the email has to wait for long, or
+// when no new email may be started.
 func (c *connection) awaitTurn(ctx context.Context, t Task, to string) bool {
 	wait, back := c.throttle.next(time.Now(), strings.ToLower(to[strings.LastIndexByte(to, '@')+1:]))
 	if !back.IsZero() {
-		c.giveBack(ctx, t, back, "waits for its turn: the rate to its domain is limited")
+		c.giveBack(ctx, t, back, "waiting: the rate to its domain is limited")
 		return false
 	}
 	if wait <= 0 {
@@ -174,14 +174,14 @@ func (c *connection) awaitTurn(ctx context.Context, t Task, to string) bool {
 	c.store(ctx)
 	select {
 	case <-c.stopping:
-		return false // Detach gives it back
+		return false // Detach releases it
 	case <-time.After(wait):
 		return true
 	}
 }
 
-// open makes sure that there is a session, or gives the mail back and keeps this
-// connection from trying again for a while.
+// open makes sure that there is a session, or gives the email back and blocks this
+// connection for a while.
 func (c *connection) open(ctx context.Context, t Task) bool {
 	if c.session != nil {
 		return true
@@ -197,8 +197,8 @@ func (c *connection) open(ctx context.Context, t Task) bool {
 	reason := Reason(oneLine(err.Error()))
 	c.breaker.failure(time.Now(), reason)
 	next := time.Now()
-	if trouble, shut, _ := c.breaker.open(next); shut {
-		c.failures, wait, next = 0, 0, trouble.Until // the breaker keeps all of them
+	if trouble, isOpen, _ := c.breaker.state(next); isOpen {
+		c.failures, wait, next = 0, 0, trouble.Until // the breaker holds all connections back
 	}
 	c.giveBack(ctx, t, next, reason)
 	c.store(ctx)
@@ -221,7 +221,7 @@ func (c *connection) close() {
 	c.session, c.answered = nil, false
 }
 
-// learn takes from an outcome how the server is.
+// learn tells the throttle and the breaker how the server is doing.
 func (c *connection) learn(o Outcome, now time.Time) {
 	if o.Slow {
 		c.throttle.slower(now)
@@ -240,8 +240,8 @@ func (c *connection) learn(o Outcome, now time.Time) {
 	}
 }
 
-// result is what an outcome means for a mail.
-func (c *connection) settlement(t Task, o Outcome, now time.Time) Result {
+// resultOf returns what an outcome means for an email.
+func (c *connection) resultOf(t Task, o Outcome, now time.Time) Result {
 	s := Result{Ref: t.Ref, Change: t.Change, Code: o.Code, Reason: Reason(answerText(o))}
 	switch o.Kind {
 	case Accepted:
@@ -262,7 +262,7 @@ func (c *connection) settlement(t Task, o Outcome, now time.Time) Result {
 	return s
 }
 
-// retryOrFail defers a mail, or ends it in the given state after its deadline.
+// retryOrFail defers an email, or ends it in the given state after its deadline.
 func (c *connection) retryOrFail(s *Result, t Task, now time.Time, end DeliveryState) {
 	at, ok := c.Retry.next(now, t.Deadline, t.Attempts+1)
 	if !ok {
@@ -273,60 +273,60 @@ func (c *connection) retryOrFail(s *Result, t Task, now time.Time, end DeliveryS
 	s.State, s.NextAt = Deferred, at
 }
 
-// giveBack returns a mail unattempted.
+// giveBack returns an email unattempted.
 func (c *connection) giveBack(ctx context.Context, t Task, next time.Time, reason Reason) {
-	c.settle(ctx, Result{Ref: t.Ref, State: Pending, NextAt: next, Reason: reason})
+	c.keep(ctx, Result{Ref: t.Ref, State: Pending, NextAt: next, Reason: reason})
 }
 
-// unmade settles a mail that could not be made: for good if its words are at
-// fault, else it is tried again.
-func (c *connection) unmade(ctx context.Context, t Task, err error) {
+// buildFailed fails an email whose message could not be built if its content is at
+// fault; otherwise the email is tried again.
+func (c *connection) buildFailed(ctx context.Context, t Task, err error) {
 	s := Result{Ref: t.Ref, State: Failed, Reason: Reason(oneLine(err.Error()))}
 	if _, broken := errors.AsType[*renderError](err); !broken {
-		s.State, s.NextAt = Pending, time.Now().Add(unmadeWaits)
+		s.State, s.NextAt = Pending, time.Now().Add(buildRetryAfter)
 	}
-	c.Log.ErrorContext(ctx, "mail can't be made", "mail", t.Ref, "state", s.State, "error", err)
-	c.settle(ctx, s)
+	c.Log.ErrorContext(ctx, "cannot build message", "ref", t.Ref, "state", s.State, "error", err)
+	c.keep(ctx, s)
 }
 
-// unmadeWaits is how long a mail waits when the store could not be read.
-const unmadeWaits = 10 * time.Second
+// buildRetryAfter is how long an email waits when the store could not be read.
+const buildRetryAfter = 10 * time.Second
 
-// settle keeps an outcome, to be stored with what comes next.
-func (c *connection) settle(ctx context.Context, s Result) {
+// keep keeps a result, to be stored with the next entry.
+func (c *connection) keep(ctx context.Context, s Result) {
 	c.store(ctx)
-	c.outcome = &s
+	c.result = &s
 }
 
-// store waits until the last outcome is durable.
+// store waits until the last result is durable.
 func (c *connection) store(ctx context.Context) {
-	if c.outcome != nil {
+	if c.result != nil {
 		c.record(ctx, nil)
 	}
 }
 
-// record waits until a mail's mark, if there is one, and the outcome of the mail
-// before are durable.
+// record waits until an email's Begin, if there is one, and the result of the previous
+// email are durable.
 func (c *connection) record(ctx context.Context, m *Begin) (Action, error) {
-	outcome := c.outcome
-	c.outcome = nil
-	a := <-c.recorder.submit(Entry{Result: outcome, Begin: m})
-	if a.err != nil && outcome != nil {
-		// The row stays in flight and is found uncertain later: listed, not lost.
-		c.Log.ErrorContext(ctx, "recording an outcome failed", "mail", outcome.Ref, "state", outcome.State, "error", a.err)
+	result := c.result
+	c.result = nil
+	a := <-c.recorder.submit(Entry{Result: result, Begin: m})
+	if a.err != nil && result != nil {
+		// The email stays in flight and becomes uncertain later: listed, not lost.
+		c.Log.ErrorContext(ctx, "cannot record result", "ref", result.Ref, "state", result.State, "error", a.err)
 	}
 	return a.action, a.err
 }
 
-// withoutAddresses is a server's answer as logs may hold it.
+// withoutAddresses returns a server's answer in a form fit for logs.
 func withoutAddresses(text string) string {
-	words := strings.Fields(text)
-	for i, word := range words {
-		if strings.Contains(word, "@") {
-			words[i] = "…"
+	fields := strings.Fields(text)
+	for i, field := range fields {
+		if strings.Contains(field, "@") {
+			fields[i] = "…"
 		}
 	}
-	return strings.Join(words, " ")
+	return strings.Join(fields, " ")
 }
 
 func answerText(o Outcome) string {

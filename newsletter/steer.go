@@ -5,10 +5,10 @@ import (
 )
 
 // What staff and workers may do to a digest in each state. Each method returns the
-// state that the digest gets, whether that is another one, and ErrState if the
-// state does not allow it.
+// digest's new state, whether that is a change, and ErrState if the state does not
+// allow it.
 
-// Approve lets a planned digest go out. One that was approved before is left alone.
+// Approve lets a planned digest go out. One that is already approved does not change.
 func (s DigestState) Approve() (to DigestState, changed bool, err error) {
 	switch s {
 	case DigestPlanned:
@@ -19,7 +19,7 @@ func (s DigestState) Approve() (to DigestState, changed bool, err error) {
 	return s, false, ErrState
 }
 
-// Pause stops a digest that goes out.
+// Pause stops a digest that is going out.
 func (s DigestState) Pause() (to DigestState, changed bool, err error) {
 	switch {
 	case s.Active():
@@ -30,7 +30,7 @@ func (s DigestState) Pause() (to DigestState, changed bool, err error) {
 	return s, false, ErrState
 }
 
-// Resume lets a paused digest go on.
+// Resume lets a paused digest continue.
 func (s DigestState) Resume() (to DigestState, changed bool, err error) {
 	switch {
 	case s == DigestPaused:
@@ -52,8 +52,8 @@ func (s DigestState) Cancel() (to DigestState, changed bool, err error) {
 	return s, false, ErrState
 }
 
-// Retry lets deliveries of a digest be sent again. One that is done goes on: it has
-// a page, to which its emails lead.
+// Retry lets deliveries of a digest be sent again. A digest that is done goes back to
+// Sending: it keeps its page, which its emails link to.
 func (s DigestState) Retry() (to DigestState, changed bool, err error) {
 	switch {
 	case s == DigestDone:
@@ -64,11 +64,11 @@ func (s DigestState) Retry() (to DigestState, changed bool, err error) {
 	return s, false, ErrState
 }
 
-// Active reports whether a digest goes out, or will once it may.
+// Active reports whether a digest is going out, or will when it may.
 func (s DigestState) Active() bool { return s == DigestApproved || s == DigestSending }
 
-// Stopped reports whether a digest has ended before all of it was sent: nothing of it
-// is tried again.
+// Stopped reports whether a digest ended before all of it was sent: its deliveries are
+// not retried.
 func (s DigestState) Stopped() bool { return s == DigestCancelled || s == DigestFailed }
 
 // Why deliveries of a stopped digest are skipped.
@@ -78,25 +78,25 @@ const (
 )
 
 // SkippedByStop reports whether a delivery in this state is skipped when its digest
-// is stopped. What is in flight ends by itself.
+// is stopped. Those in flight are left to finish.
 func (s DeliveryState) SkippedByStop() bool {
 	return s == Pending || s == Claimed || s == Deferred
 }
 
-// RetriedBy reports whether a delivery in this state is sent again when staff ask for
+// RetriedBy reports whether a delivery in this state is sent again when staff retry
 // the failed or the uncertain ones.
 func (s DeliveryState) RetriedBy(failed, uncertain bool) bool {
 	return s == Failed && failed || s == Uncertain && uncertain
 }
 
-// Activity is when a digest that goes out last did something.
+// Activity is when a digest last made progress.
 type Activity struct {
 	Approved, NotBefore time.Time
-	Sent                time.Time // something of it went out: see OutboxStore.Touch
+	Sent                time.Time // when part of it last went out: see OutboxStore.Touch
 }
 
-// Late reports that nothing of a digest went out for longer than after, and for how
-// long. Staff are to look at it before it goes on.
+// Late reports whether nothing of a digest went out for longer than after, and for how
+// long. It is paused until staff have looked at it.
 func (a Activity) Late(now time.Time, after time.Duration) (reason Reason, late bool) {
 	last := a.Approved
 	for _, t := range []time.Time{a.NotBefore, a.Sent} {

@@ -9,13 +9,13 @@ import (
 
 // TestStore queues test emails.
 type TestStore interface {
-	// QueueTest queues a test email to each address, all or none. The payload is what a
-	// Task brings back.
+	// QueueTest queues a test email to each address, all or none. The payload becomes
+	// its Task's.
 	QueueTest(ctx context.Context, to []subscribers.Address, payload string) ([]Ref, error)
 }
 
-// TestBody is a digest's body as a test email has it: its links that are a reader's own
-// lead nowhere, and its subject says that it is a test.
+// TestBody returns a digest's body for a test email: personal links lead nowhere, and
+// the subject says that it is a test.
 func (w *Writer) TestBody(d Digest, v Variant) (Body, error) {
 	body, err := w.Render(d, v)
 	if err != nil {

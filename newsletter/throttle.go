@@ -7,10 +7,10 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// throttle keeps a worker to its rates: mails a second in all and to each recipient
-// domain, and below both for as long as the server asks for fewer.
+// throttle keeps a worker to its rates: emails per second in all and to each recipient
+// domain, and below both while the server asks for less.
 type throttle struct {
-	most      rate.Limit // in all; rate.Inf = none
+	most      rate.Limit // in all; rate.Inf = no limit
 	perDomain rate.Limit
 
 	mu      sync.Mutex
@@ -18,26 +18,26 @@ type throttle struct {
 	domains map[string]*domainThrottle
 
 	// What the server has asked for.
-	slowed  time.Time // when it last asked; zero: it does not mind
+	slowed  time.Time // when it last asked; zero = it is content
 	changed time.Time // when the rate was last changed for it
 	ceiling rate.Limit
-	window  time.Time // in which accepted mails are counted
+	window  time.Time // in which accepted emails are counted
 	count   int
-	before  float64 // mails a second in the window before
+	before  float64 // emails per second in the previous window
 }
 
 type domainThrottle struct {
 	limiter *rate.Limiter
-	last    time.Time // when the last of those that were put off comes back
+	last    time.Time // when the last postponed email comes back
 }
 
 const (
 	throttleWindow = 5 * time.Second
 	slowAgain      = 5 * time.Second  // within which several requests to slow down are one
 	fasterAfter    = 10 * time.Second // without one
-	slowest        = rate.Limit(0.2)  // mails a second
-	mostDomains    = 10_000
-	mostWait       = 200 * time.Millisecond // for a domain; whoever must wait longer comes back
+	slowest        = rate.Limit(0.2)  // emails per second
+	maxDomains     = 10_000
+	maxWait        = 200 * time.Millisecond // for a domain; an email that must wait longer comes back
 )
 
 func newThrottle(all, perDomain float64) *throttle {
@@ -53,7 +53,7 @@ func limit(perSecond float64) rate.Limit {
 	return rate.Limit(perSecond)
 }
 
-// burst lets a fast rate be kept by timers that are not exact.
+// burst keeps up a fast rate with inexact timers.
 func burst(l rate.Limit) int {
 	if l == rate.Inf {
 		return 1
@@ -61,24 +61,24 @@ func burst(l rate.Limit) int {
 	return max(1, int(l/50))
 }
 
-// next says how long to wait before a mail to this domain is sent, or, where that
-// would hold up others, when it is to come back.
+// next returns how long to wait before sending an email to this domain or, if that
+// would hold up others, when the email should come back.
 func (t *throttle) next(now time.Time, domain string) (wait time.Duration, back time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.perDomain != rate.Inf {
 		d := t.domains[domain]
 		if d == nil {
-			if len(t.domains) >= mostDomains {
+			if len(t.domains) >= maxDomains {
 				clear(t.domains)
 			}
 			d = &domainThrottle{limiter: rate.NewLimiter(t.perDomain, burst(t.perDomain))}
 			t.domains[domain] = d
 		}
 		r := d.limiter.ReserveN(now, 1)
-		if wait = r.DelayFrom(now); wait > mostWait {
+		if wait = r.DelayFrom(now); wait > maxWait {
 			r.CancelAt(now)
-			// One after the other, as the rate allows, so that none comes in vain.
+			// One after the other, as the rate allows, so that none comes back too early.
 			back = now.Add(wait)
 			if turn := d.last.Add(time.Duration(float64(time.Second) / float64(t.perDomain))); turn.After(back) {
 				back = turn
@@ -90,8 +90,8 @@ func (t *throttle) next(now time.Time, domain string) (wait time.Duration, back 
 	return max(wait, t.all.ReserveN(now, 1).DelayFrom(now)), time.Time{}
 }
 
-// accepted counts a mail that the server took, and lets the rate rise again when
-// the server has not minded for a while.
+// accepted counts an email that the server accepted, and raises the rate again when
+// the server has been content for a while.
 func (t *throttle) accepted(now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -108,7 +108,7 @@ func (t *throttle) accepted(now time.Time) {
 	t.set(now, next)
 }
 
-// slower halves the rate at which mails were going out.
+// slower halves the rate at which emails were going out.
 func (t *throttle) slower(now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -132,7 +132,7 @@ func (t *throttle) set(now time.Time, l rate.Limit) {
 	t.all.SetBurstAt(now, burst(l))
 }
 
-// turn begins a new window when one is over.
+// turn starts a new window when the current one is over.
 func (t *throttle) turn(now time.Time) {
 	since := now.Sub(t.window)
 	if since < throttleWindow {

@@ -12,25 +12,25 @@ import (
 	"github.com/scaledbydesign/insights/newsletter/bounce"
 )
 
-// RelayReport is what a relay says of a mail that it took from here. It is believed:
-// whoever passes one on has made sure that the relay wrote it.
+// RelayReport is what a relay reports about an email that it accepted from us. It is
+// trusted: the caller has authenticated the relay.
 type RelayReport struct {
-	ID         string // tells the same one again
-	Type       string // bounce, complaint, unsubscribe; of others nothing is made
-	ReturnPath string // of the mail; with "" it is found by MessageID
+	ID         string // identifies repeats
+	Type       string // bounce, complaint, unsubscribe; others are ignored
+	ReturnPath string // of the email; "" = it is found by MessageID
 	MessageID  string
-	Class      string // of a bounce: hard, soft, blocked; "" = by what follows
+	Class      string // of a bounce: hard, soft, blocked; "" = by the fields below
 	Code       int    // of the SMTP reply, 0 = none
 	Status     string // RFC 3463
 	Text       string
 }
 
-// ErrReport says that a report can't be acted on. Its error is fit to be shown.
+// ErrReport says that a report can't be acted on. Its text is fit to be shown.
 var ErrReport = errors.New("the report can't be used")
 
-// HandleWebhook acts on what a relay reports, as HandleMessage does on what comes by mail.
-// ErrReport; ErrNotOurs: nothing is known of the mail. Any other error is the store's,
-// and the relay should report again.
+// HandleWebhook acts on a relay's report, as HandleMessage does on a message. ErrReport;
+// ErrNotOurs: it is not about an email that we sent. After any other error, which is the
+// store's, the relay should report again.
 func (r *Feedback) HandleWebhook(ctx context.Context, report RelayReport) (did string, err error) {
 	sum := sha256.Sum256([]byte(report.ID))
 	b := Bounce{At: time.Now(), Code: report.Code, Status: report.Status, Text: oneLine(report.Text), Hash: "r" + hex.EncodeToString(sum[:16])}
@@ -45,7 +45,7 @@ func (r *Feedback) HandleWebhook(ctx context.Context, report RelayReport) (did s
 	case "unsubscribe":
 		b.Kind = bounce.Unsubscribe
 	default:
-		return "nothing to do: its type is none of bounce, complaint, unsubscribe", nil
+		return "nothing to do: its type is not bounce, complaint or unsubscribe", nil
 	}
 	var to []string
 	if report.ReturnPath != "" {
@@ -59,17 +59,18 @@ func (r *Feedback) HandleWebhook(ctx context.Context, report RelayReport) (did s
 	return r.act(ctx, b, "spam")
 }
 
-// class is what a bounce means, by the relay's word, or by the mail server's.
+// class returns the class of a bounce, given by the relay or derived from the mail
+// server's answer.
 func (report RelayReport) class() (bounce.Class, error) {
 	switch class := bounce.Class(report.Class); class {
 	case bounce.Hard, bounce.Soft, bounce.Blocked:
 		return class, nil
 	case bounce.None:
 	default:
-		return bounce.None, fmt.Errorf("%w: class is none of hard, soft, blocked", ErrReport)
+		return bounce.None, fmt.Errorf("%w: class must be hard, soft or blocked", ErrReport)
 	}
 	if report.Code == 0 && report.Status == "" && report.Text == "" {
-		return bounce.None, fmt.Errorf("%w: a bounce has a class, or a code, status or text that tells it", ErrReport)
+		return bounce.None, fmt.Errorf("%w: a bounce needs a class, or a code, status or text to derive it from", ErrReport)
 	}
 	return bounce.Classify(report.Code, report.Status, report.Text), nil
 }

@@ -19,22 +19,22 @@ type Worker struct {
 	Composer    Composer
 	Transport   Transport
 	Connections int           // 0 = 4
-	Rate        float64       // mails a second in all; 0 = no limit
-	PerDomain   float64       // mails a second to each recipient domain; 0 = no limit
-	Retry       Retry         // of mails the server put off
+	Rate        float64       // emails per second in all; 0 = no limit
+	PerDomain   float64       // emails per second to each recipient domain; 0 = no limit
+	Retry       Retry         // of deferred emails
 	Schedules   []Schedule    // a digest is given up when the next of its schedule is due
 	OnUncertain OnUncertain   // "" = Resend
-	Grace       time.Duration // for what is in flight when Run is told to stop; 0 = 30 s
+	Grace       time.Duration // for emails in flight when Run is told to stop; 0 = 30 s
 	Log         *slog.Logger
 
 	// Wake, when set, returns a channel that is closed at the next change of the
 	// database, so that new work is seen at once rather than within a second.
 	Wake func() <-chan struct{}
-	// Feedback, when set, handles what mail servers say of each email in our own
-	// sessions: that they took it, refused it for good, or put it off until it was too
-	// late.
+	// Feedback, when set, handles what mail servers say about each email in our own
+	// sessions: that they accepted it, refused it for good, or deferred it until it was
+	// too late.
 	Feedback *Feedback
-	// OnDone, when set, is told of each digest that is done.
+	// OnDone, when set, is called for each digest that is done.
 	OnDone func(digest int64)
 }
 
@@ -42,21 +42,20 @@ const (
 	heartbeatEvery = 2 * time.Second
 	deadAfter      = 15 * time.Second
 	// SilentAfter is after how long without a heartbeat a worker no longer counts as
-	// running. What it has is taken over a little later.
+	// running. Its emails are taken over a little later.
 	SilentAfter = 10 * time.Second
-	idleFor     = time.Second // between two looks, also without a Wake
+	idleFor     = time.Second // between two looks, even without a Wake
 
-	// storeAnswers is how long the store may take for what must not hang: without it,
-	// a database server that vanished would hold on to a worker for as long as the
-	// system keeps its connections.
-	storeAnswers = 20 * time.Second
+	// storeTimeout is for calls that must not hang: without it, a database server that
+	// vanished would block a worker for as long as the system keeps its connections.
+	storeTimeout = 20 * time.Second
 )
 
-// Run sends until ctx is done, then finishes what is in flight and gives back the
-// rest. Mails that stand alone go before digests, older digests before newer.
+// Run sends until ctx is done, then finishes what is in flight and releases the rest.
+// Single emails go before digests, older digests before newer ones.
 //
-// When the store fails for longer than a moment, Run lets go of everything and
-// begins anew, as another process would after a crash, until the store is back.
+// When the store fails for longer than a moment, Run detaches and attaches again, as
+// another process would after a crash, until the store is back.
 func (w *Worker) Run(ctx context.Context) error {
 	wait := time.Second
 	for {
@@ -87,7 +86,7 @@ func (w *Worker) runAttached(ctx context.Context) error {
 	ring := func() {
 		select {
 		case quiet <- struct{}{}:
-		default: // it rings already
+		default: // already signalled
 		}
 	}
 	r := &attachment{
@@ -107,18 +106,18 @@ func (w *Worker) runAttached(ctx context.Context) error {
 	return r.run(ctx)
 }
 
-// attachment is one attachment of a Worker.
+// attachment is one attachment of a Worker to the outbox.
 type attachment struct {
 	*Worker
 	id       string
 	recorder *recorder
-	single   chan Task       // mails that stand alone
-	digests  chan Task       // mails of digests; some are claimed ahead
-	quiet    <-chan struct{} // rings when all outcomes are stored: a digest may be done
-	stopping <-chan struct{} // closed when no new mail is to be started
+	single   chan Task       // single emails
+	digests  chan Task       // emails of digests; some are claimed ahead
+	quiet    <-chan struct{} // receives when all results are stored: a digest may be done
+	stopping <-chan struct{} // closed when no new email may be started
 	end      func()          // ends the attachment, as ctx does
 	failed   sync.Once
-	fault    error               // why the attachment ended, if not by ctx; to be read when all have ended
+	fault    error               // why the attachment ended, if not by ctx; read it when all goroutines have ended
 	touched  map[int64]time.Time // when the activity of a digest was last recorded
 	prepared *PreparedCache
 	breaker  *breaker
@@ -137,7 +136,7 @@ func (r *attachment) run(ctx context.Context) error {
 	recovered, err := r.attach(ctx)
 	switch {
 	case err != nil && ctx.Err() != nil:
-		return nil // told to stop before it began
+		return nil // stopped before it started
 	case err != nil:
 		return fmt.Errorf("attach to the outbox: %w", err)
 	}
@@ -145,23 +144,23 @@ func (r *attachment) run(ctx context.Context) error {
 	if err := r.pauseLate(ctx); err != nil {
 		return errors.Join(err, r.detach(ctx))
 	}
-	// Senders may finish what they began: their context outlives ctx by the grace.
+	// Senders may finish what they started: their context outlives ctx by the grace.
 	sending, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	grace := context.AfterFunc(ctx, func() { time.AfterFunc(r.grace(), stop) })
 	defer grace()
 
-	var ledger, senders, feeders, beats sync.WaitGroup
-	ledger.Go(func() { r.recorder.run(context.WithoutCancel(ctx)) })
+	var recorder, senders, feeders, heartbeat sync.WaitGroup
+	recorder.Go(func() { r.recorder.run(context.WithoutCancel(ctx)) })
 	for range r.connections() {
 		senders.Go(func() { r.send(sending) })
 	}
-	// Beats go on until the last answer is recorded, however long that takes.
-	beating, endBeats := context.WithCancel(context.WithoutCancel(ctx))
-	beats.Go(func() { r.heartbeat(beating) })
+	// The heartbeat goes on until the last result is recorded, however long that takes.
+	alive, endHeartbeat := context.WithCancel(context.WithoutCancel(ctx))
+	heartbeat.Go(func() { r.heartbeat(alive) })
 
 	feeders.Go(func() {
-		// What stands alone goes first, also what was there before the worker.
+		// Single emails go first, including those queued before the worker started.
 		if _, err := r.feedSingle(ctx, r.ahead()); err != nil && ctx.Err() == nil {
 			r.Log.ErrorContext(ctx, "outbox failed", "error", err)
 		}
@@ -171,21 +170,21 @@ func (r *attachment) run(ctx context.Context) error {
 	feeders.Wait()
 	senders.Wait()
 	close(r.recorder.entries)
-	ledger.Wait()
-	endBeats()
-	beats.Wait()
+	recorder.Wait()
+	endHeartbeat()
+	heartbeat.Wait()
 	return errors.Join(r.fault, r.detach(ctx))
 }
 
 func (r *attachment) attach(ctx context.Context) (Recovered, error) {
-	ctx, stop := context.WithTimeout(ctx, storeAnswers)
+	ctx, stop := context.WithTimeout(ctx, storeTimeout)
 	defer stop()
 	return r.Store.Attach(ctx, r.id, deadAfter, r.onUncertain())
 }
 
-// detach gives back what is claimed, also when ctx is done.
+// detach releases what is claimed, even when ctx is done.
 func (r *attachment) detach(ctx context.Context) error {
-	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), storeAnswers)
+	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 	defer stop()
 	if err := r.Store.Detach(ctx, r.id); err != nil {
 		return fmt.Errorf("detach from the outbox: %w", err)
@@ -193,19 +192,19 @@ func (r *attachment) detach(ctx context.Context) error {
 	return nil
 }
 
-// pauseLate leaves to staff what should have gone out long ago.
+// pauseLate pauses digests that should have gone out long ago.
 func (r *attachment) pauseLate(ctx context.Context) error {
 	late, err := r.Store.PauseLate(ctx, r.lateAfter)
 	if err != nil {
-		return fmt.Errorf("look for late digests: %w", err)
+		return fmt.Errorf("pause overdue digests: %w", err)
 	}
 	for _, id := range late {
-		r.Log.WarnContext(ctx, "digest is late and waits for staff", "digest", id)
+		r.Log.WarnContext(ctx, "digest is overdue; paused until someone resumes it", "digest", id)
 	}
 	return nil
 }
 
-// lateAfter is how long a digest may lie before it waits for staff.
+// lateAfter returns how long a digest may make no progress before it is paused.
 func (r *attachment) lateAfter(schedule string) time.Duration {
 	for i := range r.Schedules {
 		if s := &r.Schedules[i]; s.Name == schedule {
@@ -237,21 +236,21 @@ func (r *attachment) heartbeat(ctx context.Context) {
 
 func (r *attachment) tellRecovered(ctx context.Context, recovered Recovered) {
 	if recovered != (Recovered{}) {
-		r.Log.WarnContext(ctx, "took over mails of a worker that ended", "claimed", recovered.Claimed, "uncertain", recovered.Uncertain)
+		r.Log.WarnContext(ctx, "recovered messages from a dead worker", "claimed", recovered.Claimed, "uncertain", recovered.Uncertain)
 	}
 }
 
-// troubled records and says that the mail server can't be reached, or can again.
+// troubled records and logs that the mail server is unreachable, or reachable again.
 func (r *attachment) troubled(ctx context.Context, t Trouble) {
 	if err := r.Store.Trouble(ctx, r.id, t); err != nil {
-		r.Log.ErrorContext(ctx, "recording trouble failed", "error", err)
+		r.Log.ErrorContext(ctx, "cannot record delivery problem", "error", err)
 	}
 	wait := time.Until(t.Until).Round(time.Second)
 	switch {
 	case t == (Trouble{}):
-		r.Log.InfoContext(ctx, "mail server answers again")
-	case wait == time.Second || wait == maxOpen: // neither each time nor never
-		r.Log.WarnContext(ctx, "mail server can't be reached", "error", t.Reason, "since", t.Since, "again_in", wait)
+		r.Log.InfoContext(ctx, "mail server is reachable again")
+	case wait == time.Second || wait == maxOpen: // only the first and the longest waits are logged
+		r.Log.WarnContext(ctx, "mail server is unreachable", "error", t.Reason, "since", t.Since, "again_in", wait)
 	}
 }
 
@@ -262,7 +261,7 @@ func (w *Worker) connections() int {
 	return 4
 }
 
-// ahead is how many mails of digests are claimed while others are being sent.
+// ahead is how many emails of digests are claimed while others are being sent.
 func (w *Worker) ahead() int { return min(max(40, 10*w.connections()), 500) }
 
 func (w *Worker) grace() time.Duration {

@@ -137,7 +137,7 @@ func markReceivedMeanwhile(w *world) {
 	w.publish("engineering", "e2")
 	a, b = w.overlap(newsletter.Request{Category: "engineering"}, newsletter.Request{})
 	w.arrive(b.ID, "e2")
-	w.drop(a.ID, newsletter.Skipped, "received meanwhile")
+	w.drop(a.ID, newsletter.Skipped, "already received")
 }
 
 func markWaits(w *world) {
@@ -147,7 +147,7 @@ func markWaits(w *world) {
 	w.publish("engineering", "e2")
 	b := w.sending()
 	w.wantPlanned(b, "e2 ×1")
-	w.drop(b.ID, newsletter.Pending, "earlier mail")
+	w.drop(b.ID, newsletter.Pending, "earlier email")
 	w.arrive(a.ID, "e1")
 	time.Sleep(time.Minute)
 	w.arrive(b.ID, "e2")
@@ -209,7 +209,7 @@ func markChainFails(w *world) {
 	c := w.sending()
 	w.wantPlanned(c, "e3 ×1")
 	w.refuse(a.ID)
-	w.drop(c.ID, newsletter.Pending, "earlier mail")
+	w.drop(c.ID, newsletter.Pending, "earlier email")
 	w.drop(b.ID, newsletter.Skipped, "did not arrive")
 	time.Sleep(time.Minute)
 	w.drop(c.ID, newsletter.Skipped, "did not arrive")
@@ -224,10 +224,10 @@ func markSameInFlight(w *world) {
 	if action != newsletter.ActionSend {
 		w.Fatal("not marked")
 	}
-	w.drop(b.ID, newsletter.Pending, "another mail")
+	w.drop(b.ID, newsletter.Pending, "another email")
 	w.settle("w", t, newsletter.Result{State: newsletter.Sent})
 	time.Sleep(time.Minute)
-	w.drop(b.ID, newsletter.Skipped, "received meanwhile")
+	w.drop(b.ID, newsletter.Skipped, "already received")
 }
 
 func markSameUncertain(w *world) {
@@ -251,9 +251,9 @@ func markOneInDoubt(w *world) {
 	a, b := w.overlap(newsletter.Request{Category: "engineering"}, newsletter.Request{Category: "leadership"})
 	t, _ := w.step(b.ID)
 	w.settle("w", t, newsletter.Result{State: newsletter.Deferred, NextAt: time.Now().Add(time.Minute), Uncertain: true})
-	w.drop(a.ID, newsletter.Pending, "another mail")
+	w.drop(a.ID, newsletter.Pending, "another email")
 	time.Sleep(time.Minute)
-	w.drop(a.ID, newsletter.Pending, "another mail")
+	w.drop(a.ID, newsletter.Pending, "another email")
 	w.arrive(b.ID, "l1")
 	time.Sleep(time.Minute)
 	w.arrive(a.ID, "e1")

@@ -59,7 +59,7 @@ func unreachableForLong(w *world) {
 	w.wantState(d.ID, newsletter.DigestSending)
 	time.Sleep(5 * time.Minute)
 	w.wantState(d.ID, newsletter.DigestPaused)
-	if got := w.digest(d.ID); !strings.HasPrefix(string(got.Reason), "nothing was sent of it for 1") {
+	if got := w.digest(d.ID); !strings.HasPrefix(string(got.Reason), "nothing was sent for 1") {
 		w.Errorf("reason %q", got.Reason)
 	}
 	s.setDown(nil)
@@ -98,7 +98,7 @@ func overdueMessage(w *world) {
 		w.Errorf("%+v", mails)
 	}
 	failed := collect(w, w.store.Deliveries(w.Context(), newsletter.DeliveryFilter{State: newsletter.Failed}))
-	if len(failed) != 3 || !strings.Contains(string(failed[0].Reason), "it was to be sent by") || failed[0].Attempts != 0 {
+	if len(failed) != 3 || !strings.Contains(string(failed[0].Reason), "its deadline was") || failed[0].Attempts != 0 {
 		w.Errorf("%+v", failed)
 	}
 }

@@ -163,7 +163,7 @@ func busyReaders(w *world) {
 	w.join("engineering", "ada", "ben")
 	busy := func() string {
 		text := ""
-		for _, b := range collect(w, w.store.Busy(w.Context(), newsletter.Audience{})) {
+		for _, b := range collect(w, w.store.BusyReaders(w.Context(), newsletter.Audience{})) {
 			text += fmt.Sprintf("%s→%s ", b.Position, b.OnTheWay)
 		}
 		return text

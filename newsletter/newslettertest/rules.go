@@ -120,7 +120,7 @@ type RecoverRow struct {
 
 // RecoverRows returns the table, as of now.
 func RecoverRows(now time.Time) (rows []RecoverRow) {
-	const ended = newsletter.ReasonWorkerEnded
+	const ended = newsletter.ReasonWorkerDied
 	sending := map[newsletter.OnUncertain]newsletter.Result{
 		newsletter.Resend: {State: newsletter.Deferred, NextAt: now, Uncertain: true, Reason: ended},
 		newsletter.Hold:   {State: newsletter.Uncertain, Uncertain: true, Reason: ended},

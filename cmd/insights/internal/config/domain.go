@@ -79,6 +79,6 @@ func (c *Config) Identity() newsletter.Identity {
 	return newsletter.Identity{
 		BaseURL: c.Site.BaseURL, From: c.Mail.From, ConfirmFrom: c.Mail.ConfirmFrom, ReplyTo: c.Mail.ReplyTo,
 		ListID: c.Mail.ListID, ListName: c.Site.Title, BounceDomain: c.Mail.BounceDomain,
-		LeaveByMail: c.Bounces.Listen != "" || c.Bounces.Maildir != "", Zone: c.Zone(),
+		UnsubscribeByEmail: c.Bounces.Listen != "" || c.Bounces.Maildir != "", Zone: c.Zone(),
 	}
 }

@@ -48,7 +48,7 @@ func TestAnOlderDatabaseSendsNothingByItself(t *testing.T) {
 	if n := send(t, restored, again.ID); n != 0 {
 		t.Errorf("%d mails were sent from a database that is older than what was sent from it", n)
 	}
-	if reason, err := restored.Setting(t.Context(), "held"); err != nil || !strings.Contains(reason, "older than what was sent") {
+	if reason, err := restored.Setting(t.Context(), "held"); err != nil || !strings.Contains(reason, "older than the last email sent") {
 		t.Errorf("held because of %q, %v", reason, err)
 	}
 	if d, err := restored.Digest(t.Context(), first.ID); err != nil || d.State != newsletter.DigestDone {

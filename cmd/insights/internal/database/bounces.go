@@ -13,7 +13,7 @@ import (
 )
 
 // SentMail implements newsletter.FeedbackStore.
-func (db *DB) SentMail(ctx context.Context, ref newsletter.Ref) (to string, reader subscribers.Subscriber, err error) {
+func (db *DB) SentEmail(ctx context.Context, ref newsletter.Ref) (to string, reader subscribers.Subscriber, err error) {
 	id := ref.Subscriber
 	if ref.Message != 0 {
 		var subscriber sql.NullInt64
@@ -91,7 +91,7 @@ func (db *DB) SoftBounces(ctx context.Context, subscriber int64, settled time.Du
 	}
 	if err == nil {
 		err = db.reader.QueryRowContext(ctx, `SELECT count(*), coalesce(min(first), 0) FROM (SELECT min(at) AS first FROM bounces
-			WHERE subscriber_id = ?1 AND class = 'soft' AND at > ?2 GROUP BY digest_id, message_id) mails`, subscriber, arrived).Scan(&count.Mails, &since)
+			WHERE subscriber_id = ?1 AND class = 'soft' AND at > ?2 GROUP BY digest_id, message_id) mails`, subscriber, arrived).Scan(&count.Emails, &since)
 	}
 	count.Since = fromMillis(since)
 	return count, explain(err)

@@ -30,24 +30,24 @@ const (
 )
 
 // Busy implements newsletter.PlanStore.
-func (db *DB) Busy(ctx context.Context, a newsletter.Audience) iter.Seq2[newsletter.Busy, error] {
-	return func(yield func(newsletter.Busy, error) bool) {
+func (db *DB) BusyReaders(ctx context.Context, a newsletter.Audience) iter.Seq2[newsletter.BusyReader, error] {
+	return func(yield func(newsletter.BusyReader, error) bool) {
 		b, err := readBits(ctx, db.reader)
 		if err != nil {
-			yield(newsletter.Busy{}, explain(err))
+			yield(newsletter.BusyReader{}, explain(err))
 			return
 		}
 		rows, err := db.reader.QueryContext(ctx, busyQuery, now(), string(a.Cadence), a.Subscriber)
 		if err != nil {
-			yield(newsletter.Busy{}, explain(err))
+			yield(newsletter.BusyReader{}, explain(err))
 			return
 		}
 		defer rows.Close()
-		reading := busyReading{bits: b, known: make(map[newsletter.GroupKey]newsletter.Busy)}
+		reading := busyReading{bits: b, known: make(map[newsletter.GroupKey]newsletter.BusyReader)}
 		for rows.Next() {
 			var next busyRow
 			if err := rows.Scan(&next.subscriber, &next.mask, &next.position, &next.at, &next.target, &next.takesTo); err != nil {
-				yield(newsletter.Busy{}, explain(err))
+				yield(newsletter.BusyReader{}, explain(err))
 				return
 			}
 			if len(reading.rows) > 0 && reading.rows[0].subscriber != next.subscriber && !yield(reading.reader()) {
@@ -56,7 +56,7 @@ func (db *DB) Busy(ctx context.Context, a newsletter.Audience) iter.Seq2[newslet
 			reading.rows = append(reading.rows, next)
 		}
 		if err := rows.Err(); err != nil {
-			yield(newsletter.Busy{}, explain(err))
+			yield(newsletter.BusyReader{}, explain(err))
 		} else if len(reading.rows) > 0 {
 			yield(reading.reader())
 		}
@@ -74,11 +74,11 @@ type busyRow struct {
 type busyReading struct {
 	bits  bits
 	rows  []busyRow // of one reader
-	known map[newsletter.GroupKey]newsletter.Busy
+	known map[newsletter.GroupKey]newsletter.BusyReader
 }
 
 // reader is whose rows have been read.
-func (r *busyReading) reader() (newsletter.Busy, error) {
+func (r *busyReading) reader() (newsletter.BusyReader, error) {
 	rows := r.rows
 	r.rows = r.rows[:0]
 	var way []byte
@@ -88,7 +88,7 @@ func (r *busyReading) reader() (newsletter.Busy, error) {
 	key := newsletter.GroupKey{Mask: rows[0].mask, Position: rows[0].position, OnTheWay: string(way)}
 	reader, known := r.known[key]
 	if !known {
-		reader = newsletter.Busy{Key: key, Categories: r.bits.slugs(key.Mask)}
+		reader = newsletter.BusyReader{Key: key, Categories: r.bits.slugs(key.Mask)}
 		var err error
 		if reader.Position, err = newsletter.ParsePosition(rows[0].at); err != nil {
 			return reader, err

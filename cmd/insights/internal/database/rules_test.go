@@ -128,7 +128,7 @@ func TestOnTheWayStored(t *testing.T) {
 			s.digest(id, row.Digest, nil)
 			s.delivery(newsletter.Ref{Digest: id, Subscriber: 1}, "w", row.Delivery, false, []string{"a"}, nil, nil)
 			busy := false
-			for _, err := range s.db.Busy(t.Context(), newsletter.Audience{}) {
+			for _, err := range s.db.BusyReaders(t.Context(), newsletter.Audience{}) {
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -25,7 +25,7 @@ type reported struct {
 
 func (r *reported) HandleWebhook(_ context.Context, report newsletter.RelayReport) (string, error) {
 	r.last = report
-	return "suppressed over a bounce", r.err
+	return "suppressed after a bounce", r.err
 }
 
 // relaySigned is a post that a key signed at some time.
@@ -60,7 +60,7 @@ func TestAReportOfARelayIsTakenIfItIsSigned(t *testing.T) {
 	for _, key := range []string{"the key of today", "the key of tomorrow"} {
 		taken.last = newsletter.RelayReport{}
 		r := f.send(relaySigned(t, key, "msg_1", time.Now(), body))
-		if text := bodyOf(t, r); r.StatusCode != 202 || text != "suppressed over a bounce\n" {
+		if text := bodyOf(t, r); r.StatusCode != 202 || text != "suppressed after a bounce\n" {
 			t.Errorf("%d %q", r.StatusCode, text)
 		}
 		want := newsletter.RelayReport{ID: "msg_1", Type: "bounce", ReturnPath: "bounce+x.y@example.com", MessageID: "1.2@example.com", Class: "hard", Code: 550, Status: "5.1.1", Text: "unknown"}
@@ -102,7 +102,7 @@ func TestAReportOfARelayIsAnsweredByWhatBecomesOfIt(t *testing.T) {
 	}{
 		{`{"type": "complaint", "data": {"class": "hard"}}`, nil, 202, "suppressed"},
 		{`{"type": "bounce", "data": {}}`, fmt.Errorf("%w: no class", newsletter.ErrReport), 422, "no class"},
-		{`{"type": "bounce", "data": {"class": "hard"}}`, newsletter.ErrNotOurs, 202, "no mail that was sent from here"},
+		{`{"type": "bounce", "data": {"class": "hard"}}`, newsletter.ErrNotOurs, 202, "not about an email sent from here"},
 		{`{"type": "bounce", "data": {"class": "hard"}}`, errors.New("the disk is full"), 500, "try again"},
 		{`{"type": "bounce", "data": {"code": "550"}}`, nil, 400, "not of the form"},
 		{`bounce`, nil, 400, "not of the form"},
