@@ -19,13 +19,11 @@ func (db *DB) Count(ctx context.Context, a subscribers.Attempt, admit func(subsc
 		if err != nil {
 			return err
 		}
-		var last int64
 		err = tx.QueryRowContext(ctx, `SELECT count(CASE WHEN address = ?3 THEN 1 END), coalesce(max(CASE WHEN address = ?3 THEN at END), 0), count(CASE WHEN address <> ?3 THEN 1 END)
-			FROM attempts WHERE inbox = ?2 AND at > ?1`, millis(a.MailboxSince()), inbox, address).Scan(&c.Address, &last, &c.Inbox)
+			FROM attempts WHERE inbox = ?2 AND at > ?1`, millis(a.MailboxSince()), inbox, address).Scan(&c.Address, instant(&c.AddressLast), &c.Inbox)
 		if err != nil {
 			return err
 		}
-		c.AddressLast = fromMillis(last)
 		err = tx.QueryRowContext(ctx, `SELECT count(*), coalesce(sum(CASE WHEN client = ?2 THEN 1 ELSE 0 END), 0), coalesce(sum(CASE WHEN domain = ?3 THEN 1 ELSE 0 END), 0)
 			FROM attempts WHERE at > ?1`, millis(a.Since()), a.Client, a.Address.Domain()).Scan(&c.All, &c.Client, &c.Domain)
 		if err != nil || !admit(c) {

@@ -79,7 +79,7 @@ func freshStarts() (args []any) {
 
 // SoftBounces implements newsletter.FeedbackStore.
 func (db *DB) SoftBounces(ctx context.Context, subscriber int64, settled time.Duration) (count newsletter.SoftCount, err error) {
-	var arrived, since int64
+	var arrived int64
 	at := now()
 	err = db.reader.QueryRowContext(ctx, `SELECT coalesce(max(o.updated_at), 0) FROM digests d JOIN deliveries o ON o.digest_id = d.id AND o.subscriber_id = ?1
 		WHERE o.state = 'sent' AND o.updated_at < ?2 AND NOT EXISTS (SELECT 1 FROM bounces b WHERE b.subscriber_id = ?1 AND b.digest_id = o.digest_id)`,
@@ -91,9 +91,8 @@ func (db *DB) SoftBounces(ctx context.Context, subscriber int64, settled time.Du
 	}
 	if err == nil {
 		err = db.reader.QueryRowContext(ctx, `SELECT count(*), coalesce(min(first), 0) FROM (SELECT min(at) AS first FROM bounces
-			WHERE subscriber_id = ?1 AND class = 'soft' AND at > ?2 GROUP BY digest_id, message_id) mails`, subscriber, arrived).Scan(&count.Emails, &since)
+			WHERE subscriber_id = ?1 AND class = 'soft' AND at > ?2 GROUP BY digest_id, message_id) mails`, subscriber, arrived).Scan(&count.Emails, instant(&count.Since))
 	}
-	count.Since = fromMillis(since)
 	return count, explain(err)
 }
 
@@ -101,9 +100,7 @@ const bounceColumns = `b.id, b.at, b.digest_id, b.message_id, b.subscriber_id, c
 	FROM bounces b LEFT JOIN subscribers s ON s.id = b.subscriber_id`
 
 func scanBounce(rows *sql.Rows) (b newsletter.Bounce, err error) {
-	var at int64
-	err = rows.Scan(&b.ID, &at, &b.Ref.Digest, &b.Ref.Message, &b.Subscriber, &b.Email, &b.Kind, &b.Class, &b.Code, &b.Status, &b.Text)
-	b.At = fromMillis(at)
+	err = rows.Scan(&b.ID, instant(&b.At), &b.Ref.Digest, &b.Ref.Message, &b.Subscriber, &b.Email, &b.Kind, &b.Class, &b.Code, &b.Status, &b.Text)
 	if b.Ref.Message == 0 {
 		b.Ref.Subscriber = b.Subscriber
 	}
@@ -112,23 +109,7 @@ func scanBounce(rows *sql.Rows) (b newsletter.Bounce, err error) {
 
 // Bounces implements newsletter.FeedbackStore.
 func (db *DB) Bounces(ctx context.Context) iter.Seq2[newsletter.Bounce, error] {
-	return func(yield func(newsletter.Bounce, error) bool) {
-		rows, err := db.reader.QueryContext(ctx, "SELECT "+bounceColumns+" ORDER BY b.id DESC")
-		if err != nil {
-			yield(newsletter.Bounce{}, explain(err))
-			return
-		}
-		defer rows.Close()
-		for rows.Next() {
-			b, err := scanBounce(rows)
-			if !yield(b, err) || err != nil {
-				return
-			}
-		}
-		if err := rows.Err(); err != nil {
-			yield(newsletter.Bounce{}, explain(err))
-		}
-	}
+	return stream(ctx, db.reader, scanBounce, "SELECT "+bounceColumns+" ORDER BY b.id DESC")
 }
 
 // BouncedSince counts what came back since a time: by class, and complaints.

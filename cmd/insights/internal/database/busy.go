@@ -2,6 +2,7 @@ package database
 
 import (
 	"context"
+	"database/sql"
 	"iter"
 	"strconv"
 
@@ -29,25 +30,21 @@ const (
 		ORDER BY s.id`
 )
 
-// Busy implements newsletter.PlanStore.
+// BusyReaders implements newsletter.PlanStore.
 func (db *DB) BusyReaders(ctx context.Context, a newsletter.Audience) iter.Seq2[newsletter.BusyReader, error] {
+	b, err := readBits(ctx, db.reader)
+	if err != nil {
+		return failed[newsletter.BusyReader](err)
+	}
+	rows := stream(ctx, db.reader, func(rows *sql.Rows) (r busyRow, err error) {
+		err = rows.Scan(&r.subscriber, &r.mask, &r.position, &r.at, &r.target, &r.takesTo)
+		return r, err
+	}, busyQuery, now(), string(a.Cadence), a.Subscriber)
 	return func(yield func(newsletter.BusyReader, error) bool) {
-		b, err := readBits(ctx, db.reader)
-		if err != nil {
-			yield(newsletter.BusyReader{}, explain(err))
-			return
-		}
-		rows, err := db.reader.QueryContext(ctx, busyQuery, now(), string(a.Cadence), a.Subscriber)
-		if err != nil {
-			yield(newsletter.BusyReader{}, explain(err))
-			return
-		}
-		defer rows.Close()
 		reading := busyReading{bits: b, known: make(map[newsletter.GroupKey]newsletter.BusyReader)}
-		for rows.Next() {
-			var next busyRow
-			if err := rows.Scan(&next.subscriber, &next.mask, &next.position, &next.at, &next.target, &next.takesTo); err != nil {
-				yield(newsletter.BusyReader{}, explain(err))
+		for next, err := range rows {
+			if err != nil {
+				yield(newsletter.BusyReader{}, err)
 				return
 			}
 			if len(reading.rows) > 0 && reading.rows[0].subscriber != next.subscriber && !yield(reading.reader()) {
@@ -55,9 +52,7 @@ func (db *DB) BusyReaders(ctx context.Context, a newsletter.Audience) iter.Seq2[
 			}
 			reading.rows = append(reading.rows, next)
 		}
-		if err := rows.Err(); err != nil {
-			yield(newsletter.BusyReader{}, explain(err))
-		} else if len(reading.rows) > 0 {
+		if len(reading.rows) > 0 {
 			yield(reading.reader())
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"iter"
 	"math/rand/v2"
 	"strings"
 	"sync"
@@ -186,6 +187,22 @@ func (db *DB) bookkeep(ctx context.Context, fn func(tx *sql.Tx) error) error {
 	}
 }
 
+// exec runs one statement as write does.
+func (db *DB) exec(ctx context.Context, statement string, args ...any) error {
+	return db.write(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, statement, args...)
+		return err
+	})
+}
+
+// execQuietly runs one statement as bookkeep does.
+func (db *DB) execQuietly(ctx context.Context, statement string, args ...any) error {
+	return db.bookkeep(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, statement, args...)
+		return err
+	})
+}
+
 // record is bookkeep for the transactions that sending waits for.
 func (db *DB) record(ctx context.Context, fn func(ctx context.Context, tx *sql.Tx) error) error {
 	inside := db.engine.inside(ctx)
@@ -231,6 +248,28 @@ func each(ctx context.Context, q querier, scan func(*sql.Rows) error, query stri
 	return rows.Err()
 }
 
+// stream yields what scan makes of every row of a query, and ends with the first error.
+func stream[T any](ctx context.Context, q querier, scan func(*sql.Rows) (T, error), query string, args ...any) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		stopped := errors.New("the caller has seen enough")
+		err := each(ctx, q, func(rows *sql.Rows) error {
+			value, err := scan(rows)
+			if err == nil && !yield(value, nil) {
+				err = stopped
+			}
+			return err
+		}, query, args...)
+		if err != nil && err != stopped {
+			yield(*new(T), explain(err))
+		}
+	}
+}
+
+// failed yields an error alone.
+func failed[T any](err error) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) { yield(*new(T), explain(err)) }
+}
+
 // affected is how many rows a statement changed.
 func affected(result sql.Result, err error) (int64, error) {
 	if err != nil {
@@ -252,6 +291,20 @@ func fromMillis(ms int64) time.Time {
 		return time.Time{}
 	}
 	return time.UnixMilli(ms).UTC()
+}
+
+// instant scans a stored time into t.
+func instant(t *time.Time) sql.Scanner { return (*scanTime)(t) }
+
+type scanTime time.Time
+
+func (t *scanTime) Scan(value any) error {
+	ms, ok := value.(int64)
+	if !ok {
+		return fmt.Errorf("a time is stored as a %T", value)
+	}
+	*(*time.Time)(t) = fromMillis(ms)
+	return nil
 }
 
 // Booleans are stored as 0 and 1.

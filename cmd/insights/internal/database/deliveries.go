@@ -20,10 +20,10 @@ const (
 )
 
 func scanDelivery(scan func(...any) error) (d newsletter.Delivery, err error) {
-	var next, updated, uncertain int64
+	var next int64
 	err = scan(&d.Ref.Digest, &d.Ref.Subscriber, &d.Ref.Message, &d.Kind, &d.Email,
-		&d.State, &d.Attempts, &d.Variant, &d.Code, &d.Reason, &d.MessageID, &next, &updated, &uncertain)
-	d.NextAt, d.UpdatedAt, d.UncertainAt = fromMillis(max(next, 0)), fromMillis(updated), fromMillis(uncertain)
+		&d.State, &d.Attempts, &d.Variant, &d.Code, &d.Reason, &d.MessageID, &next, instant(&d.UpdatedAt), instant(&d.UncertainAt))
+	d.NextAt = fromMillis(max(next, 0))
 	return d, err
 }
 
@@ -43,8 +43,8 @@ func (db *DB) Delivery(ctx context.Context, ref newsletter.Ref) (newsletter.Deli
 // Deliveries implements newsletter.DigestStore: mails of digests, the newest digest
 // first, then single ones, the newest first.
 func (db *DB) Deliveries(ctx context.Context, f newsletter.DeliveryFilter) iter.Seq2[newsletter.Delivery, error] {
+	const wanted = "(CAST(?2 AS TEXT) = '' OR o.state = ?2 OR ?2 = 'uncertain' AND o.uncertain_at > 0)"
 	return func(yield func(newsletter.Delivery, error) bool) {
-		const wanted = "(CAST(?2 AS TEXT) = '' OR o.state = ?2 OR ?2 = 'uncertain' AND o.uncertain_at > 0)"
 		for _, query := range []string{
 			"SELECT " + deliveryColumns + ` FROM deliveries d LEFT JOIN subscribers s ON s.id = d.subscriber_id
 				WHERE (CAST(?1 AS BIGINT) = 0 OR d.digest_id = ?1) AND ` + strings.ReplaceAll(wanted, "o.", "d.") + ` AND (CAST(?3 AS TEXT) = '' OR s.email_key = ?3)
@@ -52,21 +52,10 @@ func (db *DB) Deliveries(ctx context.Context, f newsletter.DeliveryFilter) iter.
 			"SELECT " + messageColumns + " FROM messages m WHERE CAST(?1 AS BIGINT) = 0 AND " + strings.ReplaceAll(wanted, "o.", "m.") + ` AND (CAST(?3 AS TEXT) = '' OR lower(m.email) = ?3)
 				ORDER BY m.id DESC`,
 		} {
-			rows, err := db.reader.QueryContext(ctx, query, f.Digest, string(f.State), f.Email)
-			if err != nil {
-				yield(newsletter.Delivery{}, explain(err))
-				return
-			}
-			defer rows.Close()
-			for rows.Next() {
-				d, err := scanDelivery(rows.Scan)
+			for d, err := range stream(ctx, db.reader, func(rows *sql.Rows) (newsletter.Delivery, error) { return scanDelivery(rows.Scan) }, query, f.Digest, string(f.State), f.Email) {
 				if !yield(d, err) || err != nil {
 					return
 				}
-			}
-			if err := rows.Err(); err != nil {
-				yield(newsletter.Delivery{}, explain(err))
-				return
 			}
 		}
 	}
@@ -98,12 +87,10 @@ func (db *DB) MailsOf(ctx context.Context, subscriber int64) (mails []newsletter
 func (db *DB) CarriedTo(ctx context.Context, subscriber int64) (carried []newsletter.Carried, err error) {
 	err = each(ctx, db.reader, func(rows *sql.Rows) error {
 		var c newsletter.Carried
-		var at int64
 		var seqs string
-		if err := rows.Scan(&c.Digest, &c.DigestState, &c.State, &at, &seqs); err != nil {
+		if err := rows.Scan(&c.Digest, &c.DigestState, &c.State, instant(&c.At), &seqs); err != nil {
 			return err
 		}
-		c.At = fromMillis(at)
 		carried = append(carried, c)
 		return json.Unmarshal([]byte(seqs), &carried[len(carried)-1].Seqs)
 	}, `SELECT g.id, g.state, d.state, d.updated_at, v.seqs FROM digests g

@@ -16,14 +16,11 @@ const digestColumns = `d.id, d.uid, d.state, d.reason, d.cadence, d.category, d.
 func scanDigest(scan func(...any) error) (newsletter.Digest, error) {
 	var d newsletter.Digest
 	var items string
-	var notBefore, created, planned, approved, done int64
 	err := scan(&d.ID, &d.UID, &d.State, &d.Reason, &d.Cadence, &d.Category, &d.Only, &d.Schedule, &d.Slot, &d.Subject, &d.Intro, &d.Cutoff, &d.MaxItems, &d.Hash, &items, &d.Readers,
-		&notBefore, &created, &planned, &approved, &done)
+		instant(&d.NotBefore), instant(&d.CreatedAt), instant(&d.PlannedAt), instant(&d.ApprovedAt), instant(&d.DoneAt))
 	if err != nil {
 		return d, err
 	}
-	d.NotBefore = fromMillis(notBefore)
-	d.CreatedAt, d.PlannedAt, d.ApprovedAt, d.DoneAt = fromMillis(created), fromMillis(planned), fromMillis(approved), fromMillis(done)
 	if err := json.Unmarshal([]byte(items), &d.Items); err != nil {
 		return d, fmt.Errorf("read the insights of digest %d: %w", d.ID, err)
 	}

@@ -125,16 +125,9 @@ func (e *editing) load(ctx context.Context, part []int, all []string) (map[strin
 	keys = slices.Compact(keys)
 	found := make(map[string]storedSubscriber)
 	err := find(ctx, e.db, e.tx, &readersByKey, nil, keys, word, func(rows *sql.Rows) error {
-		var s storedSubscriber
-		var times times
-		if err := rows.Scan(s.fields(&times)...); err != nil {
-			return err
-		}
-		if err := s.finish(e.bits, times); err != nil {
-			return err
-		}
+		s, err := scanSubscriber(rows.Scan, e.bits)
 		found[s.Address.Key()] = s
-		return nil
+		return err
 	})
 	if err != nil {
 		return nil, err

@@ -189,9 +189,7 @@ func (db *DB) Tidy(ctx context.Context, before time.Time) (forgotten int, err er
 			var readers []reader
 			err := each(ctx, tx, func(rows *sql.Rows) error {
 				var r reader
-				var no int64
-				err := rows.Scan(&r.ID, &r.email, &r.key, &no, &r.Cause)
-				r.UnsubscribedAt = fromMillis(no)
+				err := rows.Scan(&r.ID, &r.email, &r.key, instant(&r.UnsubscribedAt), &r.Cause)
 				readers = append(readers, r)
 				return err
 			}, "SELECT id, email, email_key, unsubscribed_at, cause FROM subscribers WHERE status = 'pending' AND nonce_expires_at < ?1 ORDER BY id LIMIT ?2 /*pg FOR UPDATE */", millis(before), eraseChunk)

@@ -57,11 +57,9 @@ func (db *DB) InboxMails(ctx context.Context) ([]InboxMail, error) {
 
 // InboxMail is one mail whole. ok is false for an unknown one.
 func (db *DB) InboxMail(ctx context.Context, id int64) (m InboxMail, ok bool, err error) {
-	var at int64
-	err = db.reader.QueryRowContext(ctx, "SELECT id, at, recipient, message FROM inbox WHERE id = ?1", id).Scan(&m.ID, &at, &m.Recipient, &m.Message)
+	err = db.reader.QueryRowContext(ctx, "SELECT id, at, recipient, message FROM inbox WHERE id = ?1", id).Scan(&m.ID, instant(&m.At), &m.Recipient, &m.Message)
 	if errors.Is(err, sql.ErrNoRows) {
 		return m, false, nil
 	}
-	m.At = fromMillis(at)
 	return m, err == nil, explain(err)
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
+	"errors"
 	"slices"
 
 	"github.com/scaledbydesign/insights/newsletter"
@@ -36,14 +37,11 @@ func readersOfMessages(ctx context.Context, q querier, worker string) (map[int64
 	}
 	found := make(map[int64]subscribers.Subscriber)
 	err = each(ctx, q, func(rows *sql.Rows) error {
-		var s storedSubscriber
-		var times times
-		if err := rows.Scan(s.fields(&times)...); err != nil {
-			return err
+		s, err := scanSubscriber(rows.Scan, b)
+		if found[s.ID] = s.Subscriber; errors.Is(err, errUnreadable) {
+			err = nil // without an address an email ends by itself; the others go on
 		}
-		_ = s.finish(b, times) // without an address a mail ends by itself; the others go on
-		found[s.ID] = s.Subscriber
-		return nil
+		return err
 	}, "SELECT "+subscriberColumns+" FROM subscribers s WHERE s.id IN (SELECT subscriber_id FROM messages WHERE state IN ('claimed', 'sending') AND owner = ?1)", worker)
 	return found, err
 }
@@ -64,9 +62,7 @@ func (db *DB) ClaimMessages(ctx context.Context, worker string, limit int) ([]ne
 		}
 		err := each(ctx, tx, func(rows *sql.Rows) error {
 			var t newsletter.Task
-			var created int64
-			err := rows.Scan(&t.Ref.Message, &t.Ref.Subscriber, &t.Kind, &t.To, &t.Payload, &t.Attempts, &created)
-			t.Created = fromMillis(created)
+			err := rows.Scan(&t.Ref.Message, &t.Ref.Subscriber, &t.Kind, &t.To, &t.Payload, &t.Attempts, instant(&t.Created))
 			tasks = append(tasks, t)
 			return err
 		}, `WITH due AS MATERIALIZED (SELECT id FROM messages WHERE state IN ('pending', 'deferred') AND next_at <= ?1 ORDER BY next_at, id LIMIT ?2 /*pg FOR UPDATE SKIP LOCKED */)

@@ -32,10 +32,7 @@ func (db *DB) Ready(ctx context.Context) ([]newsletter.Digest, error) {
 
 // Start implements newsletter.OutboxStore.
 func (db *DB) Start(ctx context.Context, digest int64) error {
-	return db.write(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, "UPDATE digests SET state = 'sending' WHERE id = ?1 AND state = 'approved'", digest)
-		return err
-	})
+	return db.exec(ctx, "UPDATE digests SET state = 'sending' WHERE id = ?1 AND state = 'approved'", digest)
 }
 
 // dueDeliveries are due mails of digest ?1 with what their messages need. It is run
@@ -136,8 +133,5 @@ func (db *DB) NextDue(ctx context.Context) (time.Time, error) {
 
 // Touch implements newsletter.OutboxStore.
 func (db *DB) Touch(ctx context.Context, digest int64) error {
-	return db.bookkeep(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, "UPDATE digests SET active_at = ?2 WHERE id = ?1", digest, now())
-		return err
-	})
+	return db.execQuietly(ctx, "UPDATE digests SET active_at = ?2 WHERE id = ?1", digest, now())
 }

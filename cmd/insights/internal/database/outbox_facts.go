@@ -63,13 +63,12 @@ func (r *recording) facts(ctx context.Context, begins []begin) (map[newsletter.R
 	err = find(ctx, r.db, r.tx, &factsQuery, []any{r.worker}, begins, ref, func(rows *sql.Rows) error {
 		f := deliveryFacts{Facts: newsletter.Facts{Now: fromMillis(r.at), Held: holds}}
 		var key newsletter.Ref
-		var planned, pausedUntil int64
+		var planned int64
 		var base, target, seqs, position string
 		if err := rows.Scan(&key.Digest, &key.Subscriber, &f.state, &f.reason, &f.variant, &planned, &base, &target, &seqs, &f.Digest,
-			&f.Reader.Status, &pausedUntil, &f.readerMask, &f.readerAt, &position); err != nil {
+			&f.Reader.Status, instant(&f.Reader.PausedUntil), &f.readerMask, &f.readerAt, &position); err != nil {
 			return err
 		}
-		f.Reader.PausedUntil = fromMillis(pausedUntil)
 		f.Categories, f.Reader.Categories = bits.slugs(planned), bits.slugs(f.readerMask)
 		for _, p := range []struct {
 			into *newsletter.Position

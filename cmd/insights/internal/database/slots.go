@@ -95,9 +95,7 @@ func recordSlot(ctx context.Context, tx *sql.Tx, r newsletter.SlotRecord) (recor
 const slotColumns = "SELECT schedule, key, due_at, outcome, reason, coalesce(digest_id, 0), at FROM slots "
 
 func scanSlot(row interface{ Scan(...any) error }) (r newsletter.SlotRecord, err error) {
-	var due, at int64
-	err = row.Scan(&r.Schedule, &r.Key, &due, &r.Outcome, &r.Reason, &r.Digest, &at)
-	r.Due, r.At = fromMillis(due), fromMillis(at)
+	err = row.Scan(&r.Schedule, &r.Key, instant(&r.Due), &r.Outcome, &r.Reason, &r.Digest, instant(&r.At))
 	return r, err
 }
 

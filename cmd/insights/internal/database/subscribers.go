@@ -15,9 +15,6 @@ const subscriberColumns = `s.id, s.public_id, s.email, s.name, s.status, s.reaso
 	s.paused_until, s.nonce, s.nonce_expires_at, s.notified_at, s.created_at, s.confirmed_at, s.unsubscribed_at, s.source,
 	s.cause, s.suppressed_at, s.asked, s.asked_since, s.new_email`
 
-// times are the columns of a subscriber that hold one.
-type times [8]int64
-
 // storedSubscriber is a row of subscribers.
 type storedSubscriber struct {
 	subscribers.Subscriber
@@ -27,15 +24,15 @@ type storedSubscriber struct {
 	position int64
 }
 
-// fields are where Scan puts the columns; finish turns them into a Subscriber.
-func (s *storedSubscriber) fields(times *times) []any {
-	return []any{&s.ID, &s.PublicID, &s.email, &s.Name, &s.Status, &s.Reason, &s.Cadence, &s.mask, &s.position,
-		&times[0], &s.Nonce, &times[1], &times[2], &times[3], &times[4], &times[5], &s.Source,
-		&s.Cause, &times[6], &s.Asked, &times[7], &s.newEmail}
-}
-
-func (s *storedSubscriber) finish(b bits, times times) error {
-	var err error
+// scanSubscriber reads the columns of subscriberColumns. With errUnreadable it has read
+// everything but the address.
+func scanSubscriber(scan func(...any) error, b bits) (s storedSubscriber, err error) {
+	err = scan(&s.ID, &s.PublicID, &s.email, &s.Name, &s.Status, &s.Reason, &s.Cadence, &s.mask, &s.position,
+		instant(&s.PausedUntil), &s.Nonce, instant(&s.NonceExpires), instant(&s.NotifiedAt), instant(&s.CreatedAt), instant(&s.ConfirmedAt), instant(&s.UnsubscribedAt), &s.Source,
+		&s.Cause, instant(&s.SuppressedAt), &s.Asked, instant(&s.AskedSince), &s.newEmail)
+	if err != nil {
+		return s, err
+	}
 	if s.Address, err = subscribers.ParseAddress(s.email); err != nil {
 		err = fmt.Errorf("subscriber %d %w: %w", s.ID, errUnreadable, err)
 	}
@@ -43,10 +40,7 @@ func (s *storedSubscriber) finish(b bits, times times) error {
 		s.Nonce = "" // they ask again; somebody else may have the link
 	}
 	s.Categories = b.slugs(s.mask)
-	s.PausedUntil, s.NonceExpires, s.NotifiedAt = fromMillis(times[0]), fromMillis(times[1]), fromMillis(times[2])
-	s.CreatedAt, s.ConfirmedAt, s.UnsubscribedAt = fromMillis(times[3]), fromMillis(times[4]), fromMillis(times[5])
-	s.SuppressedAt, s.AskedSince = fromMillis(times[6]), fromMillis(times[7])
-	return err
+	return s, err
 }
 
 // storedAddress is an address as it is stored: the zero Address where there is none, or
@@ -61,16 +55,11 @@ func storedAddress(email string) subscribers.Address {
 var errUnreadable = errors.New("has an unreadable address")
 
 func subscriber(ctx context.Context, q querier, b bits, where string, args ...any) (storedSubscriber, error) {
-	var s storedSubscriber
-	var times times
-	err := q.QueryRowContext(ctx, "SELECT "+subscriberColumns+" FROM subscribers s WHERE "+where, args...).Scan(s.fields(&times)...)
+	s, err := scanSubscriber(q.QueryRowContext(ctx, "SELECT "+subscriberColumns+" FROM subscribers s WHERE "+where, args...).Scan, b)
 	if errors.Is(err, sql.ErrNoRows) {
 		return s, subscribers.ErrNotFound
 	}
-	if err != nil {
-		return s, explain(err)
-	}
-	return s, s.finish(b, times)
+	return s, explain(err)
 }
 
 // ByKey implements subscribers.Store.
@@ -112,67 +101,32 @@ func (db *DB) PositionOf(ctx context.Context, subscriber int64) (newsletter.Posi
 
 // List implements subscribers.Store.
 func (db *DB) List(ctx context.Context, f subscribers.Filter) iter.Seq2[subscribers.Subscriber, error] {
-	return func(yield func(subscribers.Subscriber, error) bool) {
-		b, err := readBits(ctx, db.reader)
-		if err != nil {
-			yield(subscribers.Subscriber{}, explain(err))
-			return
-		}
-		var mask int64
-		if f.Category != "" {
-			bit, ok := b[f.Category]
-			if !ok {
-				return // nobody has chosen it yet
-			}
-			mask = 1 << bit
-		}
-		rows, err := db.reader.QueryContext(ctx, "SELECT "+subscriberColumns+` FROM subscribers s
-			WHERE (CAST(?1 AS TEXT) = '' OR s.status = ?1) AND (CAST(?2 AS TEXT) = '' OR s.cadence = ?2) AND (CAST(?3 AS BIGINT) = 0 OR s.categories & ?3 <> 0) ORDER BY s.id`,
-			string(f.Status), string(f.Cadence), mask)
-		if err != nil {
-			yield(subscribers.Subscriber{}, explain(err))
-			return
-		}
-		defer rows.Close()
-		for rows.Next() {
-			var s storedSubscriber
-			var times times
-			err := rows.Scan(s.fields(&times)...)
-			if err == nil {
-				err = s.finish(b, times)
-			}
-			if !yield(s.Subscriber, err) || err != nil {
-				return
-			}
-		}
-		if err := rows.Err(); err != nil {
-			yield(subscribers.Subscriber{}, explain(err))
-		}
+	b, err := readBits(ctx, db.reader)
+	if err != nil {
+		return failed[subscribers.Subscriber](err)
 	}
+	var mask int64
+	if f.Category != "" {
+		bit, ok := b[f.Category]
+		if !ok { // nobody has chosen it yet
+			return func(func(subscribers.Subscriber, error) bool) {}
+		}
+		mask = 1 << bit
+	}
+	return stream(ctx, db.reader, func(rows *sql.Rows) (subscribers.Subscriber, error) {
+		s, err := scanSubscriber(rows.Scan, b)
+		return s.Subscriber, err
+	}, "SELECT "+subscriberColumns+` FROM subscribers s
+		WHERE (CAST(?1 AS TEXT) = '' OR s.status = ?1) AND (CAST(?2 AS TEXT) = '' OR s.cadence = ?2) AND (CAST(?3 AS BIGINT) = 0 OR s.categories & ?3 <> 0) ORDER BY s.id`,
+		string(f.Status), string(f.Cadence), mask)
 }
 
 // History implements subscribers.Store.
 func (db *DB) History(ctx context.Context, id int64) iter.Seq2[subscribers.Event, error] {
-	return func(yield func(subscribers.Event, error) bool) {
-		rows, err := db.reader.QueryContext(ctx, "SELECT at, what, source, client, version, detail FROM events WHERE subscriber_id = ?1 ORDER BY id", id)
-		if err != nil {
-			yield(subscribers.Event{}, explain(err))
-			return
-		}
-		defer rows.Close()
-		for rows.Next() {
-			var e subscribers.Event
-			var at int64
-			err := rows.Scan(&at, &e.What, &e.Source, &e.Client, &e.Version, &e.Detail)
-			e.At = fromMillis(at)
-			if !yield(e, err) || err != nil {
-				return
-			}
-		}
-		if err := rows.Err(); err != nil {
-			yield(subscribers.Event{}, explain(err))
-		}
-	}
+	return stream(ctx, db.reader, func(rows *sql.Rows) (e subscribers.Event, err error) {
+		err = rows.Scan(instant(&e.At), &e.What, &e.Source, &e.Client, &e.Version, &e.Detail)
+		return e, err
+	}, "SELECT at, what, source, client, version, detail FROM events WHERE subscriber_id = ?1 ORDER BY id", id)
 }
 
 func isNotFound(err error) bool { return errors.Is(err, subscribers.ErrNotFound) }

@@ -106,44 +106,23 @@ func (db *DB) suppress(ctx context.Context, tx *sql.Tx, key string, s subscriber
 
 // Suppressions implements subscribers.Store.
 func (db *DB) Suppressions(ctx context.Context) iter.Seq2[subscribers.Suppression, error] {
-	return func(yield func(subscribers.Suppression, error) bool) {
-		fail := func(err error) { yield(subscribers.Suppression{}, explain(err)) }
-		secret, err := db.suppressionKey(ctx, db.reader)
-		if err != nil {
-			fail(err)
-			return
-		}
-		emails := make(map[string]string) // of those that are subscribers', by hash
-		err = each(ctx, db.reader, func(rows *sql.Rows) error {
-			var email, key string
-			err := rows.Scan(&email, &key)
-			emails[hashOf(secret, key)] = email
-			return err
-		}, "SELECT email, email_key FROM subscribers WHERE status = 'suppressed' OR cause <> ''")
-		if err != nil {
-			fail(err)
-			return
-		}
-		rows, err := db.reader.QueryContext(ctx, "SELECT hash, status, cause, reason, at, unsubscribed_at FROM suppressions ORDER BY at DESC, hash")
-		if err != nil {
-			fail(err)
-			return
-		}
-		defer rows.Close()
-		for rows.Next() {
-			var s subscribers.Suppression
-			var at, no int64
-			if err := rows.Scan(&s.Hash, &s.Status, &s.Cause, &s.Reason, &at, &no); err != nil {
-				fail(err)
-				return
-			}
-			s.At, s.UnsubscribedAt, s.Email = fromMillis(at), fromMillis(no), emails[s.Hash]
-			if !yield(s, nil) {
-				return
-			}
-		}
-		if err := rows.Err(); err != nil {
-			fail(err)
-		}
+	secret, err := db.suppressionKey(ctx, db.reader)
+	if err != nil {
+		return failed[subscribers.Suppression](err)
 	}
+	emails := make(map[string]string) // of those that are subscribers', by hash
+	err = each(ctx, db.reader, func(rows *sql.Rows) error {
+		var email, key string
+		err := rows.Scan(&email, &key)
+		emails[hashOf(secret, key)] = email
+		return err
+	}, "SELECT email, email_key FROM subscribers WHERE status = 'suppressed' OR cause <> ''")
+	if err != nil {
+		return failed[subscribers.Suppression](err)
+	}
+	return stream(ctx, db.reader, func(rows *sql.Rows) (s subscribers.Suppression, err error) {
+		err = rows.Scan(&s.Hash, &s.Status, &s.Cause, &s.Reason, instant(&s.At), instant(&s.UnsubscribedAt))
+		s.Email = emails[s.Hash]
+		return s, err
+	}, "SELECT hash, status, cause, reason, at, unsubscribed_at FROM suppressions ORDER BY at DESC, hash")
 }

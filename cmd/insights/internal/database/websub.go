@@ -33,12 +33,9 @@ func (w *WebSub) Mark(ctx context.Context, topic, version string, at time.Time) 
 	if err != nil || !stale {
 		return explain(err)
 	}
-	return w.db.write(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `UPDATE websub_subscriptions SET target = ?2, attempts = 0,
+	return w.db.exec(ctx, `UPDATE websub_subscriptions SET target = ?2, attempts = 0,
 			due_at = CASE WHEN ?2 = '' OR version = ?2 THEN 0 ELSE CAST(?3 AS BIGINT) END
 			WHERE topic = ?1 AND target <> ?2`, topic, version, millis(at))
-		return err
-	})
 }
 
 // claimTurns is the claim of rows of one of the hub's tables. What a host has
@@ -76,9 +73,7 @@ func (w *WebSub) ClaimPushes(ctx context.Context, c websub.Claim) (pushes []webs
 		}
 		return each(ctx, tx, func(rows *sql.Rows) error {
 			var p websub.Push
-			var expires, claimed int64
-			err := rows.Scan(&p.Topic, &p.Callback, &p.Secret, &expires, &p.Version, &p.Target, &p.Attempts, &claimed)
-			p.Expires, p.Claimed = fromMillis(expires), fromMillis(claimed)
+			err := rows.Scan(&p.Topic, &p.Callback, &p.Secret, instant(&p.Expires), &p.Version, &p.Target, &p.Attempts, instant(&p.Claimed))
 			pushes = append(pushes, p)
 			return err
 		}, claimPushesStatement, millis(c.Now), millis(c.Until), c.Limit, c.PerHost)
@@ -88,31 +83,22 @@ func (w *WebSub) ClaimPushes(ctx context.Context, c websub.Claim) (pushes []webs
 
 // Delivered implements websub.Store.
 func (w *WebSub) Delivered(ctx context.Context, p websub.Push, version string, again time.Time) error {
-	return w.db.bookkeep(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `UPDATE websub_subscriptions SET version = ?4, attempts = 0, claimed_until = 0,
+	return w.db.execQuietly(ctx, `UPDATE websub_subscriptions SET version = ?4, attempts = 0, claimed_until = 0,
 			due_at = CASE WHEN target = ?4 THEN 0 ELSE CAST(?5 AS BIGINT) END
 			WHERE topic = ?1 AND callback = ?2 AND claimed_until = ?3`, p.Topic, p.Callback, millis(p.Claimed), version, millis(again))
-		return err
-	})
 }
 
 // RetryPush implements websub.Store.
 func (w *WebSub) RetryPush(ctx context.Context, p websub.Push, at time.Time, failed bool) error {
-	return w.db.bookkeep(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `UPDATE websub_subscriptions SET claimed_until = 0,
+	return w.db.execQuietly(ctx, `UPDATE websub_subscriptions SET claimed_until = 0,
 			due_at = CASE WHEN target = ?4 THEN ?5 ELSE due_at END,
 			attempts = CASE WHEN target = ?4 THEN attempts + ?6 ELSE attempts END
 			WHERE topic = ?1 AND callback = ?2 AND claimed_until = ?3`, p.Topic, p.Callback, millis(p.Claimed), p.Target, millis(at), oneIf(failed))
-		return err
-	})
 }
 
 // End implements websub.Store.
 func (w *WebSub) End(ctx context.Context, p websub.Push) error {
-	return w.db.bookkeep(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, "DELETE FROM websub_subscriptions WHERE topic = ?1 AND callback = ?2 AND claimed_until = ?3", p.Topic, p.Callback, millis(p.Claimed))
-		return err
-	})
+	return w.db.execQuietly(ctx, "DELETE FROM websub_subscriptions WHERE topic = ?1 AND callback = ?2 AND claimed_until = ?3", p.Topic, p.Callback, millis(p.Claimed))
 }
 
 // NextPush implements websub.Store.
@@ -183,8 +169,5 @@ func (w *WebSub) Pinged(ctx context.Context, hub string) (map[string]string, err
 
 // SetPinged implements websub.PingStore.
 func (w *WebSub) SetPinged(ctx context.Context, hub, topic, version string) error {
-	return w.db.bookkeep(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, "INSERT INTO websub_pings (hub, topic, version) VALUES (?1, ?2, ?3) ON CONFLICT (hub, topic) DO UPDATE SET version = excluded.version", hub, topic, version)
-		return err
-	})
+	return w.db.execQuietly(ctx, "INSERT INTO websub_pings (hub, topic, version) VALUES (?1, ?2, ?3) ON CONFLICT (hub, topic) DO UPDATE SET version = excluded.version", hub, topic, version)
 }

@@ -107,11 +107,8 @@ func (w *WebSub) Remove(ctx context.Context, r websub.Request) error {
 
 // RetryRequest implements websub.Store.
 func (w *WebSub) RetryRequest(ctx context.Context, r websub.Request, at time.Time) error {
-	return w.db.bookkeep(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `UPDATE websub_requests SET attempts = attempts + 1, due_at = ?4, claimed_until = 0
+	return w.db.execQuietly(ctx, `UPDATE websub_requests SET attempts = attempts + 1, due_at = ?4, claimed_until = 0
 			WHERE topic = ?1 AND callback = ?2 AND challenge = ?3`, r.Topic, r.Callback, r.Challenge, millis(at))
-		return err
-	})
 }
 
 // Drop implements websub.Store.

@@ -149,10 +149,7 @@ func (db *DB) Detach(ctx context.Context, worker string) error {
 
 // Trouble implements newsletter.OutboxStore.
 func (db *DB) Trouble(ctx context.Context, worker string, t newsletter.Trouble) error {
-	return db.bookkeep(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, "UPDATE workers SET trouble = ?2, trouble_since = ?3, trouble_until = ?4 WHERE id = ?1", worker, string(t.Reason), millis(t.Since), millis(t.Until))
-		return err
-	})
+	return db.execQuietly(ctx, "UPDATE workers SET trouble = ?2, trouble_since = ?3, trouble_until = ?4 WHERE id = ?1", worker, string(t.Reason), millis(t.Since), millis(t.Until))
 }
 
 // isAttached reports whether a worker still counts as alive, and keeps others from
@@ -170,9 +167,7 @@ func isAttached(ctx context.Context, tx *sql.Tx, worker string) (attached bool, 
 func (db *DB) Troubles(ctx context.Context) (troubles []newsletter.Trouble, err error) {
 	err = each(ctx, db.reader, func(rows *sql.Rows) error {
 		var t newsletter.Trouble
-		var since, until int64
-		err := rows.Scan(&t.Reason, &since, &until)
-		t.Since, t.Until = fromMillis(since), fromMillis(until)
+		err := rows.Scan(&t.Reason, instant(&t.Since), instant(&t.Until))
 		troubles = append(troubles, t)
 		return err
 	}, "SELECT trouble, trouble_since, trouble_until FROM workers WHERE trouble <> '' AND (beat_at > ?1 OR trouble_until > ?2) ORDER BY trouble_since",
