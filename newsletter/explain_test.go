@@ -35,7 +35,7 @@ func TestEachInsightIsExplained(t *testing.T) {
 		want     newsletter.Standing
 	}{
 		{"unread", "new", nil, nil, newsletter.StandingIncluded},
-		{"from before", "old", nil, nil, newsletter.StandingBefore},
+		{"published before", "old", nil, nil, newsletter.StandingBefore},
 		{"another category", "other", nil, nil, newsletter.StandingNotChosen},
 		{"in its grace", "fresh", nil, nil, newsletter.StandingTooNew},
 		{"not numbered yet", "late", nil, nil, newsletter.StandingTooNew},
@@ -48,7 +48,7 @@ func TestEachInsightIsExplained(t *testing.T) {
 		{"deferred", "new", carried(newsletter.Deferred, newsletter.DigestSending), nil, newsletter.StandingOnTheWay},
 		{"uncertain", "new", carried(newsletter.Uncertain, newsletter.DigestDone), nil, newsletter.StandingUncertain},
 		{"failed", "new", carried(newsletter.Failed, newsletter.DigestDone), nil, newsletter.StandingIncluded},
-		{"in a plan that nobody has approved", "new", carried(newsletter.Pending, newsletter.DigestPlanned), nil, newsletter.StandingIncluded},
+		{"in a plan that is not approved", "new", carried(newsletter.Pending, newsletter.DigestPlanned), nil, newsletter.StandingIncluded},
 		{"pending", "new", status(subscribers.Pending), nil, newsletter.StandingNoEmail},
 		{"unsubscribed", "new", status(subscribers.Unsubscribed), nil, newsletter.StandingNoEmail},
 		{"suppressed", "new", status(subscribers.Suppressed), nil, newsletter.StandingNoEmail},

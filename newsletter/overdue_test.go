@@ -34,10 +34,10 @@ func TestTheOldestSlotThatIsNotPlannedIsOverdue(t *testing.T) {
 		{"it may take a minute", "America/New_York", subscribers.Weekly, began, "2026-11-23 14:00:59", nil, "", ""},
 		{"not planned", "America/New_York", subscribers.Weekly, began, "2026-11-23 14:01:00", nil, first, ""},
 		{"its plan failed", "America/New_York", subscribers.Weekly, began, "2026-11-23 15:00:00", failing, first, "disk full"},
-		{"since when, not the last one", "America/New_York", subscribers.Weekly, began, "2026-12-05 15:00:00", failing, first, "disk full"},
+		{"the first one that failed, not the last", "America/New_York", subscribers.Weekly, began, "2026-12-05 15:00:00", failing, first, "disk full"},
 		{"planned", "America/New_York", subscribers.Weekly, "2026-11-23 14:00:00", "2026-11-23 15:00:00", planned, "", ""},
 		{"the next one", "America/New_York", subscribers.Weekly, "2026-11-23 14:00:00", "2026-11-30 14:02:00", planned, "2026-11-30T09:00", ""},
-		{"on record by the clocks of another zone", "America/Los_Angeles", subscribers.Weekly, "2026-11-23 14:00:00", "2026-11-23 18:00:00", planned, "", ""},
+		{"recorded in another zone", "America/Los_Angeles", subscribers.Weekly, "2026-11-23 14:00:00", "2026-11-23 18:00:00", planned, "", ""},
 		{"never seen", "America/New_York", subscribers.Weekly, "", "2026-12-05 15:00:00", nil, "", ""},
 		{"instant", "America/New_York", subscribers.Instant, began, "2026-12-05 15:00:00", nil, "", ""},
 	} {

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-func TestRetriesGrowUpToTheMost(t *testing.T) {
+func TestRetriesGrowUpToALimit(t *testing.T) {
 	now := time.Unix(0, 0)
 	for _, first := range []time.Duration{0, time.Second, 3 * time.Hour, 1 << 62} {
 		r := Retry{First: first}

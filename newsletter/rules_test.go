@@ -140,7 +140,7 @@ func TestSlotRecordAfter(t *testing.T) {
 		{record("failing", "down"), record("missed", "a later slot was due as well"), record("failed", "down; a later slot was due as well"), true},
 		{record("failing", "down"), record("late", "25h late"), record("failed", "down; 25h late"), true},
 	} {
-		test.then.Due = now.Add(time.Hour) // the slot is due when it was due
+		test.then.Due = now.Add(time.Hour) // the slot keeps its due time
 		got, changed := test.then.After(test.before)
 		if got != test.want || changed != test.changed {
 			t.Errorf("%s after %s: %+v, %v", test.then.Outcome, test.before.Outcome, got, changed)

@@ -13,38 +13,38 @@ import (
 	"github.com/scaledbydesign/insights/subscribers"
 )
 
-var returnTests = []test{
-	{"a hard bounce suspends exactly one reader", hardBounce},
-	{"a forged bounce suspends nobody", forgedBounce},
-	{"a bounce that names only the Message-ID", bounceByMessageID},
-	{"soft bounces suspend when they go on", softBounces},
-	{"a mail that arrives between soft bounces", softBounceBetween},
-	{"bounces of before a suppression was lifted", bouncesOfBefore},
-	{"a block suspends nobody, and many stop the digest", blockedMails},
-	{"a complaint ends all mail", complaint},
-	{"an unsubscription by mail", mailedUnsubscription},
-	{"one mail for several addresses", mailForSeveral},
-	{"a store that fails for one of several", mailThatFailsForOne},
-	{"a mail without end", endlessMail},
+var feedbackTests = []test{
+	{"a hard bounce suppresses exactly one reader", hardBounce},
+	{"a forged bounce suppresses nobody", forgedBounce},
+	{"a bounce with nothing but the Message-ID", bounceByMessageID},
+	{"soft bounces suppress when they continue", softBounces},
+	{"an email that arrives between soft bounces", softBounceBetween},
+	{"bounces from before a suppression was lifted", bouncesOfBefore},
+	{"a block suppresses nobody, and many pause the digest", blockedEmails},
+	{"a complaint ends all emails", complaint},
+	{"an unsubscribe email", unsubscribeByEmail},
+	{"one message for several addresses", severalAddresses},
+	{"a store that fails for one of several", oneAddressFails},
+	{"a message that is too large", tooLargeMessage},
 	{"a refusal in our own session counts the same", refusedInSession},
-	{"a bounce of an address that was changed since", movedAddress},
-	{"what a relay reports counts the same, once", relayReports},
-	{"of who was forgotten no words are kept", bounceOfForgotten},
+	{"a bounce from an address that was changed since", movedAddress},
+	{"a relay's report counts the same, once", relayReports},
+	{"no text is kept of an erased reader's bounce", bounceOfErased},
 }
 
-func (w *world) returns() *newsletter.Feedback {
+func (w *world) feedback() *newsletter.Feedback {
 	return &newsletter.Feedback{Store: w.store, Registry: w.registry, Log: w.log, Pause: w.store.Pause}
 }
 
-// path is the return path of a mail.
+// path is the return path of an email.
 func (w *world) path(digest int64, name string) string {
 	writer := w.writer()
 	writer.Identity.BounceDomain = "bounces.example.com"
 	return writer.ReturnPath(newsletter.Ref{Digest: digest, Subscriber: w.reader(name).ID})
 }
 
-// leaving is the address that a reader writes to in order to leave.
-func (w *world) leaving(name string) string {
+// unsubscribeAddress returns the address that unsubscribes a reader.
+func (w *world) unsubscribeAddress(name string) string {
 	return "unsubscribe+" + w.registry.Token(subscribers.UnsubscribeToken, w.reader(name)) + "@bounces.example.com"
 }
 
@@ -110,10 +110,10 @@ func (w *world) sent(insight string) newsletter.Digest {
 func hardBounce(w *world) {
 	w.join("engineering", "ada", "ben")
 	d := w.sent("e1")
-	r := w.returns()
+	r := w.feedback()
 	path := w.path(d.ID, "ada")
 	if !r.Takes(path) || !r.Takes(strings.ToUpper(path)) || r.Takes("bounce+aaaaa.aaaaa@bounces.example.com") || r.Takes("news@example.com") {
-		w.Error("it takes other addresses than it made")
+		w.Error("it takes addresses that it did not make")
 	}
 	for range 2 {
 		did := w.receive(r, strings.ToUpper(path), notification("5.1.1", unknownUser, ""))
@@ -128,14 +128,14 @@ func hardBounce(w *world) {
 	}
 	all := collect(w, w.store.Bounces(w.Context()))
 	if len(all) != 1 || all[0].Class != bounce.Hard || all[0].Code != 550 || all[0].Status != "5.1.1" || all[0].Email != address("ada") {
-		w.Errorf("on record: %+v", all)
+		w.Errorf("recorded: %+v", all)
 	}
 }
 
 func forgedBounce(w *world) {
 	w.join("engineering", "ada")
 	d := w.sent("e1")
-	r := w.returns()
+	r := w.feedback()
 	path := w.path(d.ID, "ada")
 	at := strings.IndexByte(path, '@')
 	for _, forged := range []string{
@@ -156,10 +156,10 @@ func bounceByMessageID(w *world) {
 	w.join("engineering", "ada", "ben")
 	d := w.sent("e1")
 	id := w.delivery(d.ID, "ada").MessageID
-	w.receive(w.returns(), "bounces@example.com", notification("5.1.1", unknownUser, "Message-ID: <"+id+">\n"))
+	w.receive(w.feedback(), "bounces@example.com", notification("5.1.1", unknownUser, "Message-ID: <"+id+">\n"))
 	w.wantStatus("ada", subscribers.Suppressed)
 	w.wantStatus("ben", subscribers.Confirmed)
-	_, err := w.returns().HandleMessage(w.Context(), nil, strings.NewReader(notification("5.1.1", unknownUser, "Message-ID: <x.y@example.com>\n")))
+	_, err := w.feedback().HandleMessage(w.Context(), nil, strings.NewReader(notification("5.1.1", unknownUser, "Message-ID: <x.y@example.com>\n")))
 	if !errors.Is(err, newsletter.ErrNotOurs) {
 		w.Errorf("a Message-ID of nobody: %v", err)
 	}
@@ -167,11 +167,11 @@ func bounceByMessageID(w *world) {
 
 func softBounces(w *world) {
 	w.join("engineering", "ada")
-	r := w.returns()
+	r := w.feedback()
 	for i := range 6 {
 		w.wantStatus("ada", subscribers.Confirmed)
 		d := w.sent(fmt.Sprint("e", i))
-		for range 2 { // two of one mail are one
+		for range 2 { // two for one email count once
 			w.receive(r, w.path(d.ID, "ada"), notification("4.2.2", "452 4.2.2 mailbox full", fmt.Sprintf("X-N: %d\n", time.Now().UnixNano())))
 			time.Sleep(time.Minute)
 		}
@@ -183,11 +183,11 @@ func softBounces(w *world) {
 	w.wantStatus("ada", subscribers.Suppressed)
 }
 
-// bouncesOfBefore are those that came back before staff lifted a suppression: they
-// neither come again, nor count.
+// bouncesOfBefore: those from before staff lifted a suppression are neither recorded
+// again nor counted.
 func bouncesOfBefore(w *world) {
 	w.join("engineering", "ada", "ben")
-	r := w.returns()
+	r := w.feedback()
 	lift := func(name string) {
 		w.Helper()
 		w.wantStatus(name, subscribers.Suppressed)
@@ -220,7 +220,7 @@ func bouncesOfBefore(w *world) {
 
 func softBounceBetween(w *world) {
 	w.join("engineering", "ada")
-	r := w.returns()
+	r := w.feedback()
 	for i := range 10 {
 		d := w.sent(fmt.Sprint("e", i))
 		if i%4 != 3 { // every fourth arrives
@@ -231,10 +231,10 @@ func softBounceBetween(w *world) {
 	w.wantStatus("ada", subscribers.Confirmed)
 }
 
-func blockedMails(w *world) {
+func blockedEmails(w *world) {
 	w.readers(60)
 	d := w.plan(newsletter.Request{})
-	r := w.returns()
+	r := w.feedback()
 	s := server{takes: time.Second, answer: func(to string, n int) newsletter.Outcome {
 		if strings.HasPrefix(to, "reader3") || strings.HasPrefix(to, "reader4") { // 22 of them
 			return newsletter.Outcome{Kind: newsletter.Permanent, Code: 550, Status: "5.7.1", Text: "blocked: your network is on a blocklist"}
@@ -252,7 +252,7 @@ func blockedMails(w *world) {
 	}
 	w.wantStatus("reader3", subscribers.Confirmed)
 	if n := len(s.received()); n > 37 || s.tried() > 50 {
-		w.Errorf("%d mails before it was stopped", n)
+		w.Errorf("%d emails before it was stopped", n)
 	}
 }
 
@@ -286,29 +286,29 @@ Subject: Weekly digest
 --b--
 `, kind), "\n", "\r\n")
 	}
-	r := w.returns()
+	r := w.feedback()
 	r.Complaints = "abuse@bounces.example.com"
-	if !r.Takes("Abuse@bounces.example.com") || r.Takes("abuse@example.com") || w.returns().Takes("") {
-		w.Error("it takes other mail than complaints")
+	if !r.Takes("Abuse@bounces.example.com") || r.Takes("abuse@example.com") || w.feedback().Takes("") {
+		w.Error("it takes messages other than complaints")
 	}
-	w.receive(w.returns(), w.path(d.ID, "ben"), report("not-spam"))
+	w.receive(w.feedback(), w.path(d.ID, "ben"), report("not-spam"))
 	w.wantStatus("ben", subscribers.Confirmed)
-	w.receive(w.returns(), w.path(d.ID, "ben"), report("opt-out"))
+	w.receive(w.feedback(), w.path(d.ID, "ben"), report("opt-out"))
 	w.wantStatus("ben", subscribers.Unsubscribed)
-	w.receive(w.returns(), w.path(d.ID, "ada"), report("abuse"))
+	w.receive(w.feedback(), w.path(d.ID, "ada"), report("abuse"))
 	w.wantStatus("ada", subscribers.Suppressed)
 	if sub := w.reader("ada"); sub.Cause != subscribers.Complained || sub.UnsubscribedAt.IsZero() {
 		w.Errorf("%+v", sub)
 	}
 }
 
-func mailedUnsubscription(w *world) {
+func unsubscribeByEmail(w *world) {
 	w.join("engineering", "ada")
-	to := w.leaving("ada")
+	to := w.unsubscribeAddress("ada")
 	if local, _, _ := strings.Cut(to, "@"); len(local) > 64 {
 		w.Errorf("%s has %d octets before the @", to, len(local))
 	}
-	r := w.returns()
+	r := w.feedback()
 	if !r.Takes(to) {
 		w.Error("it does not take its own address")
 	}
@@ -318,12 +318,12 @@ func mailedUnsubscription(w *world) {
 	w.wantStatus("ada", subscribers.Unsubscribed)
 }
 
-// mailForSeveral is one mail that is delivered for several of our addresses: each counts.
-func mailForSeveral(w *world) {
+// XXmailForSeveral is one email that is delivered for several of our addresses: each counts.
+func severalAddresses(w *world) {
 	w.join("engineering", "ada", "ben", "cal", "dot")
 	d := w.sent("e1")
-	r := w.returns()
-	to := []string{"unsubscribe+forged@bounces.example.com", w.leaving("ada"), w.leaving("ben"), w.path(d.ID, "cal"), w.path(d.ID, "dot")}
+	r := w.feedback()
+	to := []string{"unsubscribe+forged@bounces.example.com", w.unsubscribeAddress("ada"), w.unsubscribeAddress("ben"), w.path(d.ID, "cal"), w.path(d.ID, "dot")}
 	_, err := r.HandleMessage(w.Context(), to, strings.NewReader(notification("5.1.1", unknownUser, "")))
 	w.check(err)
 	for name, want := range map[string]subscribers.Status{
@@ -332,7 +332,7 @@ func mailForSeveral(w *world) {
 		w.wantStatus(name, want)
 	}
 	if all := collect(w, w.store.Bounces(w.Context())); len(all) != 2 {
-		w.Errorf("on record: %+v", all)
+		w.Errorf("recorded: %+v", all)
 	}
 	_, err = r.HandleMessage(w.Context(), to[:1], strings.NewReader(""))
 	if !errors.Is(err, newsletter.ErrNotOurs) {
@@ -340,14 +340,14 @@ func mailForSeveral(w *world) {
 	}
 }
 
-// mailThatFailsForOne is a mail for several of whom the store fails for the first: it
-// holds up no other, and the mail is kept.
-func mailThatFailsForOne(w *world) {
+// XXmailThatFailsForOne is an email for several of whom the store fails for the first: it
+// does not stop the others, and the message is kept.
+func oneAddressFails(w *world) {
 	w.join("engineering", "ada", "ben", "cal")
 	d := w.sent("e1")
-	r := w.returns()
+	r := w.feedback()
 	r.Registry = &subscribers.Registry{Store: failsFor{w.registry.Store, address("ada")}, Keys: w.registry.Keys}
-	to := []string{w.leaving("ada"), w.leaving("ben"), w.path(d.ID, "cal")}
+	to := []string{w.unsubscribeAddress("ada"), w.unsubscribeAddress("ben"), w.path(d.ID, "cal")}
 	_, err := r.HandleMessage(w.Context(), to, strings.NewReader(notification("5.1.1", unknownUser, "")))
 	if !errors.Is(err, errDisk) {
 		w.Errorf("the store's error is %v", err)
@@ -372,20 +372,20 @@ func (f failsFor) Edit(ctx context.Context, key string, change func(*subscribers
 	return f.Store.Edit(ctx, key, change)
 }
 
-func endlessMail(w *world) {
+func tooLargeMessage(w *world) {
 	w.join("engineering", "ada")
 	d := w.sent("e1")
-	mail := notification("5.1.1", unknownUser, "") + strings.Repeat("x", newsletter.MaxInbound)
-	_, err := w.returns().HandleMessage(w.Context(), []string{w.path(d.ID, "ada")}, strings.NewReader(mail))
+	message := notification("5.1.1", unknownUser, "") + strings.Repeat("x", newsletter.MaxInbound)
+	_, err := w.feedback().HandleMessage(w.Context(), []string{w.path(d.ID, "ada")}, strings.NewReader(message))
 	if !errors.Is(err, newsletter.ErrTooLarge) || errors.Is(err, newsletter.ErrNotOurs) || !strings.Contains(err.Error(), "larger than 1 MB") {
-		w.Errorf("a mail of more than a megabyte: %v", err)
+		w.Errorf("a message of more than a megabyte: %v", err)
 	}
 	w.wantStatus("ada", subscribers.Confirmed)
 }
 
 func refusedInSession(w *world) {
 	w.join("engineering", "ada", "ben", "cal")
-	r := w.returns()
+	r := w.feedback()
 	w.publish("engineering", "e1")
 	d := w.plan(newsletter.Request{})
 	s := server{answer: func(to string, n int) newsletter.Outcome {
@@ -414,7 +414,7 @@ func refusedInSession(w *world) {
 	}
 	slices.Sort(classes)
 	if !slices.Equal(classes, []bounce.Class{bounce.Hard, bounce.Soft}) {
-		w.Errorf("on record: %q", classes)
+		w.Errorf("recorded: %q", classes)
 	}
 }
 
@@ -423,30 +423,30 @@ func movedAddress(w *world) {
 	d := w.sent("e1")
 	path := w.path(d.ID, "ada")
 	w.edit("ada", func(s *subscribers.Subscriber) { s.Address, _ = subscribers.ParseAddress("moved@example.com") })
-	w.receive(w.returns(), path, notification("5.1.1", unknownUser, ""))
+	w.receive(w.feedback(), path, notification("5.1.1", unknownUser, ""))
 	w.wantStatus("moved", subscribers.Confirmed)
 	if all := collect(w, w.store.Bounces(w.Context())); len(all) != 1 || all[0].Subscriber != 0 || all[0].Text != "" {
-		w.Errorf("on record: %+v", all)
+		w.Errorf("recorded: %+v", all)
 	}
-	_, err := w.returns().HandleWebhook(w.Context(), newsletter.RelayReport{ID: "msg_1", Type: "complaint", ReturnPath: path})
+	_, err := w.feedback().HandleWebhook(w.Context(), newsletter.RelayReport{ID: "msg_1", Type: "complaint", ReturnPath: path})
 	w.check(err)
-	w.wantStatus("moved", subscribers.Unsubscribed) // it is their mail all the same
+	w.wantStatus("moved", subscribers.Unsubscribed) // it was still their email
 	suppressed := collect(w, w.store.Suppressions(w.Context()))
 	if len(suppressed) != 1 || suppressed[0].Status != subscribers.Suppressed || suppressed[0].Cause != subscribers.Complained || suppressed[0].Email != "" {
 		w.Errorf("suppressions: %+v", suppressed)
 	}
 }
 
-func bounceOfForgotten(w *world) {
+func bounceOfErased(w *world) {
 	w.join("engineering", "ada")
 	d := w.sent("e1")
 	path := w.path(d.ID, "ada")
 	a, _ := subscribers.ParseAddress(address("ada"))
 	w.check(w.registry.Forget(w.Context(), a))
-	w.receive(w.returns(), path, notification("5.1.1", unknownUser, ""))
+	w.receive(w.feedback(), path, notification("5.1.1", unknownUser, ""))
 	for _, b := range collect(w, w.store.Bounces(w.Context())) {
 		if b.Text != "" || b.Email != "" || b.Subscriber != 0 {
-			w.Errorf("on record: %+v", b)
+			w.Errorf("recorded: %+v", b)
 		}
 	}
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/scaledbydesign/insights/newsletter"
 )
 
-// mortal is a store, and a mail server, as one process sees them: after its death
-// nothing it does has any effect.
+// mortal is the store and the mail server of one process: after the process is killed,
+// nothing that it does has any effect.
 type mortal struct {
 	newsletter.OutboxStore
 	s    *season

@@ -1,7 +1,7 @@
-// Package newslettertest says what the stores of package newsletter must do, as
-// tests that every implementation runs: each method's contract, and what readers
-// are promised when planners, workers and schedulers work over the store
-// together. Time is synctest's, the mail server is scripted, all else is real.
+// Package newslettertest is the conformance suite for the stores of package newsletter:
+// each method's contract, and what readers are promised when planners, workers and
+// schedulers use a store together. Time is synctest's, the mail server is scripted, all
+// else is real.
 package newslettertest
 
 import (
@@ -25,7 +25,7 @@ import (
 	"github.com/scaledbydesign/insights/subscribers"
 )
 
-// Store is all that a newsletter is kept in.
+// Store is everything that package newsletter stores.
 type Store interface {
 	newsletter.PlanStore
 	newsletter.SlotStore
@@ -35,10 +35,10 @@ type Store interface {
 	subscribers.Store
 }
 
-// Test runs all of it on stores made by open, which must be empty and independent
-// of each other. Plans should be written in chunks of few readers, so that their
-// boundaries are met. open is called inside synctest bubbles. The promise is tried in
-// so many seasons for each policy, or in INSIGHTS_TEST_SEASONS.
+// Test runs the suite on stores made by open, which must be empty and independent of
+// each other. Plans should be written in chunks of few readers, so that chunk
+// boundaries are tested. open is called inside synctest bubbles. The promise is tested
+// in this many seasons for each policy, or in INSIGHTS_TEST_SEASONS.
 func Test(t *testing.T, seasons int, open func(t *testing.T) Store) {
 	parts := []struct {
 		name  string
@@ -48,12 +48,12 @@ func Test(t *testing.T, seasons int, open func(t *testing.T) Store) {
 		{"Planning", planningTests},
 		{"Slots", slotTests},
 		{"Outbox", outboxTests},
-		{"Notices", noticeTests},
-		{"Marks", markTests},
+		{"Single", singleTests},
+		{"Decisions", decisionTests},
 		{"Planner", plannerTests},
 		{"Worker", workerTests},
 		{"Outage", outageTests},
-		{"Returns", returnTests},
+		{"Feedback", feedbackTests},
 		{"Relay", relayTests},
 		{"Scheduler", schedulerTests},
 		{"Schedules", scheduleTests},
@@ -76,7 +76,7 @@ type test struct {
 	run  func(*world)
 }
 
-// world is a site with its readers: a store, a library, and who works on them.
+// world is a site with its readers: a store, a library, and what works on them.
 type world struct {
 	*testing.T
 	store    Store
@@ -116,7 +116,7 @@ func (w *world) check(err error) {
 	}
 }
 
-// write puts an insight into the folder; it is not numbered yet.
+// write adds an insight to the folder; it is not numbered yet.
 func (w *world) write(name, category string, date time.Time) {
 	w.Helper()
 	text := fmt.Sprintf("---\nid: %s\ntitle: Insight %s\nsummary: About %s.\ncategory: %s\ndate: %s\n---\n\nWords.\n", id(name), name, name, category, date.UTC().Format(time.RFC3339))
@@ -187,7 +187,7 @@ func (w *world) joinAs(cadence subscribers.Cadence, chosen, name string) {
 
 func address(name string) string { return name + "@example.com" }
 
-// parsed is an address that is known to be one.
+// parsed parses an address that is known to be valid.
 func parsed(email string) subscribers.Address {
 	a, err := subscribers.ParseAddress(email)
 	if err != nil {
@@ -323,7 +323,7 @@ func collect[V any](w *world, seq iter.Seq2[V, error]) []V {
 	return all
 }
 
-// renderer writes the ids of what a mail carries, one a line.
+// renderer writes the ids of what an email carries, one per line.
 type renderer struct {
 	fail func(newsletter.DigestContent) error
 }
@@ -351,13 +351,13 @@ type composer struct{}
 
 func (c composer) Prepare(m newsletter.Message) (newsletter.Prepared, error) { return prepared{m}, nil }
 
-type prepared struct{ letter newsletter.Message }
+type prepared struct{ message newsletter.Message }
 
 func (s prepared) Append(dst []byte, c newsletter.Copy) ([]byte, error) {
-	message, err := composer{}.Compose(s.letter.With(c))
+	message, err := composer{}.Compose(s.message.With(c))
 	return append(dst, message...), err
 }
-func (s prepared) Size() int { return len(s.letter.Text) + len(s.letter.HTML) }
+func (s prepared) Size() int { return len(s.message.Text) + len(s.message.HTML) }
 
 func (composer) Compose(m newsletter.Message) ([]byte, error) {
 	if m.To == "refused@example.com" {
@@ -397,7 +397,7 @@ func (w *world) send(server newsletter.Transport, d time.Duration) {
 	w.wantListed()
 }
 
-// wantListed checks that the list of digests counts what is counted one by one.
+// wantListed checks that the list of digests has the same counts as each digest.
 func (w *world) wantListed() {
 	w.Helper()
 	all, err := w.store.Digests(w.Context(), 100)

@@ -14,11 +14,11 @@ var numberingTests = []test{
 	{"a back-dated insight is new", backDated},
 	{"withdrawn and back keeps its number", withdrawnAndBack},
 	{"withdrawn during its grace", withdrawnInGrace},
-	{"numbers are never given twice", neverTwice},
+	{"numbers are never reused", neverTwice},
 	{"the category is frozen with the number", frozenCategory},
 	{"another library numbers nothing", otherLibrary},
 	{"concurrent numbering agrees", concurrentNumbering},
-	{"an insight kept out of mail keeps its number", keptOutOfMail},
+	{"an insight kept out of emails keeps its number", keptOutOfMail},
 }
 
 func visible(name string, date int) newsletter.Visible {

@@ -14,11 +14,11 @@ import (
 // What fails around a worker: the mail server, or its store.
 var outageTests = []test{
 	{"an unreachable server costs no attempt", unreachable},
-	{"what lay too long behind an unreachable server waits for staff", unreachableForLong},
-	{"a single mail that could not be sent in time has failed", overdueMessage},
+	{"a digest that an unreachable server held up for too long is paused", unreachableForLong},
+	{"a single email that could not be sent in time has failed", overdueMessage},
 	{"a store that fails for a while loses nothing", storeFails},
-	{"a claim whose answer was lost is given back", claimLost},
-	{"outcomes share transactions", groupCommit},
+	{"a claim whose answer was lost is released", claimLost},
+	{"results share transactions", groupCommit},
 }
 
 func unreachable(w *world) {
@@ -36,7 +36,7 @@ func unreachable(w *world) {
 	time.Sleep(3 * time.Minute)
 	stop()
 	if n := len(s.received()); n != 5 {
-		w.Errorf("%d mails to 5 readers", n)
+		w.Errorf("%d emails to 5 readers", n)
 	}
 	if row := w.delivery(d.ID, "reader0"); row.Attempts != 1 {
 		w.Errorf("%+v", row)
@@ -65,14 +65,14 @@ func unreachableForLong(w *world) {
 	s.setDown(nil)
 	time.Sleep(5 * time.Minute)
 	if n := len(s.received()); n > 0 {
-		w.Errorf("%d mails of a digest that waits for staff", n)
+		w.Errorf("%d emails of a paused digest", n)
 	}
 	_, err := w.store.Resume(w.Context(), d.ID)
 	w.check(err)
 	time.Sleep(5 * time.Minute)
 	stop()
 	if n := len(s.received()); n != 5 {
-		w.Errorf("%d mails to 5 readers", n)
+		w.Errorf("%d emails to 5 readers", n)
 	}
 	w.wantState(d.ID, newsletter.DigestDone)
 }
@@ -94,8 +94,8 @@ func overdueMessage(w *world) {
 	s.setDown(nil)
 	time.Sleep(5 * time.Minute)
 	stop()
-	if mails := s.received(); len(mails) != 1 || mails[0].To != address("dora") {
-		w.Errorf("%+v", mails)
+	if emails := s.received(); len(emails) != 1 || emails[0].To != address("dora") {
+		w.Errorf("%+v", emails)
 	}
 	failed := collect(w, w.store.Deliveries(w.Context(), newsletter.DeliveryFilter{State: newsletter.Failed}))
 	if len(failed) != 3 || !strings.Contains(string(failed[0].Reason), "its deadline was") || failed[0].Attempts != 0 {
@@ -103,20 +103,20 @@ func overdueMessage(w *world) {
 	}
 }
 
-// shaky is a store whose Record fails while broken is set, and is slow. The answers
-// to its first claims are lost.
-type shaky struct {
+// flaky is a store whose Record is slow, and fails while broken is set. The answers to
+// its first claims are lost.
+type flaky struct {
 	newsletter.OutboxStore
-	takes time.Duration
-	loses int // answers to claims
+	takes       time.Duration
+	lostAnswers int // of claims
 
 	mu      sync.Mutex
 	broken  error
 	commits int
-	words   int // marks and results
+	stored  int // begins and results
 }
 
-func (s *shaky) Record(ctx context.Context, worker string, entries []newsletter.Entry) ([]newsletter.Action, error) {
+func (s *flaky) Record(ctx context.Context, worker string, entries []newsletter.Entry) ([]newsletter.Action, error) {
 	time.Sleep(s.takes)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -126,16 +126,16 @@ func (s *shaky) Record(ctx context.Context, worker string, entries []newsletter.
 	s.commits++
 	for _, e := range entries {
 		if e.Begin != nil {
-			s.words++
+			s.stored++
 		}
 		if e.Result != nil {
-			s.words++
+			s.stored++
 		}
 	}
 	return s.OutboxStore.Record(ctx, worker, entries)
 }
 
-func (s *shaky) set(err error) {
+func (s *flaky) set(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.broken = err
@@ -145,7 +145,7 @@ func storeFails(w *world) {
 	w.readers(40)
 	d := w.plan(newsletter.Request{})
 	s := server{takes: time.Second}
-	store := &shaky{OutboxStore: w.store}
+	store := &flaky{OutboxStore: w.store}
 	worker := w.worker(&s)
 	worker.Store = store
 	stop := w.start(worker)
@@ -167,10 +167,10 @@ func storeFails(w *world) {
 	w.wantState(d.ID, newsletter.DigestDone)
 }
 
-func (s *shaky) ClaimDeliveries(ctx context.Context, worker string, digest int64, limit int) ([]newsletter.Task, error) {
+func (s *flaky) ClaimDeliveries(ctx context.Context, worker string, digest int64, limit int) ([]newsletter.Task, error) {
 	tasks, err := s.OutboxStore.ClaimDeliveries(ctx, worker, digest, limit)
-	if s.loses > 0 && len(tasks) > 0 {
-		s.loses--
+	if s.lostAnswers > 0 && len(tasks) > 0 {
+		s.lostAnswers--
 		return nil, errors.New("the connection was lost")
 	}
 	return tasks, err
@@ -181,11 +181,11 @@ func claimLost(w *world) {
 	d := w.plan(newsletter.Request{})
 	var s server
 	worker := w.worker(&s)
-	worker.Store = &shaky{OutboxStore: w.store, loses: 2}
+	worker.Store = &flaky{OutboxStore: w.store, lostAnswers: 2}
 	stop := w.start(worker)
 	time.Sleep(time.Minute)
 	if n := len(s.received()); n != 60 {
-		w.Errorf("%d mails to 60 readers", n)
+		w.Errorf("%d emails to 60 readers", n)
 	}
 	w.wantState(d.ID, newsletter.DigestDone)
 	stop()
@@ -195,13 +195,13 @@ func groupCommit(w *world) {
 	w.readers(60)
 	w.plan(newsletter.Request{})
 	s := server{takes: time.Millisecond}
-	store := &shaky{OutboxStore: w.store, takes: 50 * time.Millisecond}
+	store := &flaky{OutboxStore: w.store, takes: 50 * time.Millisecond}
 	worker := w.worker(&s)
 	worker.Store, worker.Connections = store, 20
 	stop := w.start(worker)
 	time.Sleep(time.Minute)
 	stop()
-	if len(s.received()) != 60 || store.words != 120 || store.commits > 30 {
-		w.Errorf("%d mails, %d marks and settlements in %d transactions", len(s.received()), store.words, store.commits)
+	if len(s.received()) != 60 || store.stored != 120 || store.commits > 30 {
+		w.Errorf("%d emails, %d begins and results in %d transactions", len(s.received()), store.stored, store.commits)
 	}
 }

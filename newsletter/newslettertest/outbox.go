@@ -11,19 +11,19 @@ import (
 )
 
 var outboxTests = []test{
-	{"many claimants, each mail once", eachClaimedOnce},
+	{"many claimants, each email once", eachClaimedOnce},
 	{"what is not due is not claimed", notDue},
 	{"only approved digests are ready", ready},
-	{"a worker that was taken over is fenced", fenced},
-	{"detaching gives back what was not started", detaching},
+	{"a worker whose emails were taken over is fenced", fenced},
+	{"detaching releases what was not started", detaching},
 	{"what a dead worker left in flight, by policy", recovery},
 	{"what a worker left in flight is found after it detached", leftInFlight},
-	{"a digest is done when all is terminal", finishing},
-	{"the first rendition is kept", renditions},
+	{"a digest is done when all deliveries are terminal", finishing},
+	{"the first body is kept", bodies},
 	{"pause, resume, cancel", pausing},
-	{"a cancelled digest tries nothing again", cancelledInFlight},
+	{"a cancelled digest retries nothing", cancelledInFlight},
 	{"a digest that can't be rendered skips all", failingDigest},
-	{"sent moves the position, to the maximum of both", settling},
+	{"sent moves the position, to the maximum of both", positionAfterSent},
 }
 
 // sending plans for all weekly readers and starts the digest.
@@ -55,12 +55,12 @@ func (w *world) record(worker string, e newsletter.Entry) newsletter.Action {
 	return actions[0]
 }
 
-func (w *world) mark(worker string, t newsletter.Task) newsletter.Action {
+func (w *world) begin(worker string, t newsletter.Task) newsletter.Action {
 	w.Helper()
 	return w.record(worker, newsletter.Entry{Begin: &newsletter.Begin{Ref: t.Ref, To: t.Subscriber.Address.String(), MessageID: fmt.Sprint("m", t.Ref)}})
 }
 
-func (w *world) settle(worker string, t newsletter.Task, s newsletter.Result) {
+func (w *world) finish(worker string, t newsletter.Task, s newsletter.Result) {
 	w.Helper()
 	s.Ref, s.Change = t.Ref, t.Change
 	s.Received = s.State == newsletter.Sent
@@ -119,12 +119,12 @@ func notDue(w *world) {
 	if t.Kind != newsletter.DigestEmail || t.Attempts != 0 || t.To != "" || t.Subscriber.Address.String() != address("reader0") {
 		w.Errorf("claimed %+v", t)
 	}
-	if w.mark("w1", t) != newsletter.ActionSend {
-		w.Fatal("not marked")
+	if w.begin("w1", t) != newsletter.ActionSend {
+		w.Fatal("not begun")
 	}
 	w.edit("reader0", func(s *subscribers.Subscriber) { s.Address, _ = subscribers.ParseAddress("Reader0@example.com") })
 	at := time.Now().Add(10 * time.Second)
-	w.settle("w1", t, newsletter.Result{State: newsletter.Deferred, NextAt: at, Code: 451, Reason: "later"})
+	w.finish("w1", t, newsletter.Result{State: newsletter.Deferred, NextAt: at, Code: 451, Reason: "later"})
 	w.wantDelivery(d.ID, "reader0", newsletter.Deferred, "later")
 	if due, err := w.store.NextDue(w.Context()); err != nil || !due.Equal(at) {
 		w.Errorf("next due %v, %v", due, err)
@@ -185,34 +185,34 @@ func fenced(w *world) {
 	d := w.sending()
 	w.attach("slow", newsletter.Hold)
 	tasks := w.claim("slow", d.ID, 3)
-	if w.mark("slow", tasks[0]) != newsletter.ActionSend {
-		w.Fatal("not marked")
+	if w.begin("slow", tasks[0]) != newsletter.ActionSend {
+		w.Fatal("not begun")
 	}
 	time.Sleep(16 * time.Second)
 	if got := w.attach("quick", newsletter.Hold); got != (newsletter.Recovered{Claimed: 2, Uncertain: 1}) {
 		w.Errorf("recovered %+v", got)
 	}
-	if w.mark("slow", tasks[1]) != newsletter.ActionDrop {
-		w.Error("a worker that was taken over may send")
+	if w.begin("slow", tasks[1]) != newsletter.ActionDrop {
+		w.Error("a worker whose emails were taken over may send")
 	}
 	if late := w.claim("slow", d.ID, 3); len(late) > 0 {
-		w.Errorf("a worker that counts as dead claimed %+v", late)
+		w.Errorf("a dead worker claimed %+v", late)
 	}
 	again := w.claim("quick", d.ID, 3)
-	if len(again) != 2 || w.mark("slow", tasks[1]) != newsletter.ActionDrop || w.mark("quick", again[0]) != newsletter.ActionSend {
+	if len(again) != 2 || w.begin("slow", tasks[1]) != newsletter.ActionDrop || w.begin("quick", again[0]) != newsletter.ActionSend {
 		w.Errorf("claimed again: %+v", again)
 	}
-	w.settle("slow", tasks[0], newsletter.Result{State: newsletter.Sent})
-	w.settle("slow", again[0], newsletter.Result{State: newsletter.Failed, Reason: "by a stranger"})
+	w.finish("slow", tasks[0], newsletter.Result{State: newsletter.Sent})
+	w.finish("slow", again[0], newsletter.Result{State: newsletter.Failed, Reason: "by a stranger"})
 	counts := w.digest(d.ID).Counts
 	if counts[newsletter.Uncertain] != 1 || counts[newsletter.Sending] != 1 || counts[newsletter.Claimed] != 1 {
 		w.Errorf("counts %v", counts)
 	}
-	if w.mark("quick", again[0]) != newsletter.ActionSend {
-		w.Error("a mark that comes again, since its answer was lost, is refused")
+	if w.begin("quick", again[0]) != newsletter.ActionSend {
+		w.Error("a Begin that is repeated because its answer was lost is refused")
 	}
-	if w.mark("slow", again[0]) != newsletter.ActionDrop {
-		w.Error("a mail was started by two")
+	if w.begin("slow", again[0]) != newsletter.ActionDrop {
+		w.Error("an email was started by two")
 	}
 }
 
@@ -221,15 +221,15 @@ func detaching(w *world) {
 	d := w.sending()
 	w.attach("w1", newsletter.Resend)
 	tasks := w.claim("w1", d.ID, 3)
-	w.mark("w1", tasks[0])
-	w.settle("w1", tasks[0], newsletter.Result{State: newsletter.Sent})
+	w.begin("w1", tasks[0])
+	w.finish("w1", tasks[0], newsletter.Result{State: newsletter.Sent})
 	w.check(w.store.Detach(w.Context(), "w1"))
 	counts := w.digest(d.ID).Counts
 	if counts[newsletter.Sent] != 1 || counts[newsletter.Pending] != 2 {
 		w.Errorf("counts %v", counts)
 	}
 	if row := w.delivery(d.ID, "reader1"); row.Attempts != 0 {
-		w.Errorf("a mail that was not started counts as tried: %+v", row)
+		w.Errorf("an email that was not started counts as tried: %+v", row)
 	}
 	w.attach("w2", newsletter.Resend)
 	if again := w.claim("w2", d.ID, 3); len(again) != 2 {
@@ -246,12 +246,12 @@ func recovery(w *world) {
 		w.check(w.store.Start(w.Context(), d.ID))
 		w.attach("dies", policy)
 		tasks := w.claim("dies", d.ID, 5)
-		if len(tasks) != 1 || w.mark("dies", tasks[0]) != newsletter.ActionSend {
-			w.Fatal("not marked")
+		if len(tasks) != 1 || w.begin("dies", tasks[0]) != newsletter.ActionSend {
+			w.Fatal("not begun")
 		}
 		time.Sleep(10 * time.Second)
 		if got := w.attach("heir-"+string(policy), policy); got != (newsletter.Recovered{}) {
-			w.Errorf("recovered %+v of a worker that lives", got)
+			w.Errorf("recovered %+v of a live worker", got)
 		}
 		time.Sleep(10 * time.Second)
 		if got := w.attach("heir-"+string(policy), policy); got.Uncertain != 1 {
@@ -266,14 +266,14 @@ func recovery(w *world) {
 			listed++
 		}
 		if listed != 1 {
-			w.Errorf("%s: %d uncertain mails are listed", policy, listed)
+			w.Errorf("%s: %d uncertain emails are listed", policy, listed)
 		}
 		again := w.claim("heir-"+string(policy), d.ID, 5)
 		if policy == newsletter.Resend {
-			if row.State != newsletter.Deferred || len(again) != 1 || w.mark("heir-resend", again[0]) != newsletter.ActionSend {
+			if row.State != newsletter.Deferred || len(again) != 1 || w.begin("heir-resend", again[0]) != newsletter.ActionSend {
 				w.Errorf("resend: %+v, claimed %d", row, len(again))
 			}
-			w.settle("heir-resend", again[0], newsletter.Result{State: newsletter.Sent})
+			w.finish("heir-resend", again[0], newsletter.Result{State: newsletter.Sent})
 			w.wantUnread(name, "")
 		} else {
 			if row.State != newsletter.Uncertain || len(again) != 0 {
@@ -293,8 +293,8 @@ func leftInFlight(w *world) {
 	d := w.sending()
 	w.attach("w1", newsletter.Hold)
 	w.attach("w2", newsletter.Hold)
-	w.mark("w1", w.claim("w1", d.ID, 1)[0])
-	w.check(w.store.Detach(w.Context(), "w1")) // its outcome could not be recorded
+	w.begin("w1", w.claim("w1", d.ID, 1)[0])
+	w.check(w.store.Detach(w.Context(), "w1")) // its result could not be recorded
 	if got := w.attach("w2", newsletter.Hold); got.Uncertain != 1 {
 		w.Errorf("recovered %+v", got)
 	}
@@ -315,16 +315,16 @@ func finishing(w *world) {
 	finish(false)
 	states := []newsletter.DeliveryState{newsletter.Sent, newsletter.Failed, newsletter.Uncertain, newsletter.Deferred}
 	for i, state := range states {
-		w.mark("w1", tasks[i])
+		w.begin("w1", tasks[i])
 		finish(false)
-		w.settle("w1", tasks[i], newsletter.Result{State: state, NextAt: time.Now()})
+		w.finish("w1", tasks[i], newsletter.Result{State: state, NextAt: time.Now()})
 	}
 	finish(false)
-	w.settle("w1", tasks[4], newsletter.Result{State: newsletter.Skipped, Reason: "no"})
+	w.finish("w1", tasks[4], newsletter.Result{State: newsletter.Skipped, Reason: "no"})
 	finish(false) // one is deferred
 	again := w.claim("w1", d.ID, 5)
-	w.mark("w1", again[0])
-	w.settle("w1", again[0], newsletter.Result{State: newsletter.Sent})
+	w.begin("w1", again[0])
+	w.finish("w1", again[0], newsletter.Result{State: newsletter.Sent})
 	finish(true)
 	finish(false) // it is only done once
 	got := w.digest(d.ID)
@@ -333,7 +333,7 @@ func finishing(w *world) {
 	}
 }
 
-func renditions(w *world) {
+func bodies(w *world) {
 	w.readers(1)
 	d := w.sending()
 	if _, ok, err := w.store.Body(w.Context(), d.ID, 1); ok || err != nil {
@@ -362,7 +362,7 @@ func pausing(w *world) {
 	d := w.sending()
 	w.attach("w1", newsletter.Resend)
 	tasks := w.claim("w1", d.ID, 2)
-	w.mark("w1", tasks[0])
+	w.begin("w1", tasks[0])
 	do := func(name string, f func() (bool, error), want bool) {
 		w.Helper()
 		if changed, err := f(); err != nil || changed != want {
@@ -380,10 +380,10 @@ func pausing(w *world) {
 	if len(w.claim("w1", d.ID, 5)) != 0 {
 		w.Error("a paused digest was claimed")
 	}
-	if w.mark("w1", tasks[1]) == newsletter.ActionSend {
-		w.Error("a mail of a paused digest was started")
+	if w.begin("w1", tasks[1]) == newsletter.ActionSend {
+		w.Error("an email of a paused digest was started")
 	}
-	w.settle("w1", tasks[0], newsletter.Result{State: newsletter.Sent}) // what was in flight ends
+	w.finish("w1", tasks[0], newsletter.Result{State: newsletter.Sent}) // what was in flight ends
 	if counts := w.digest(d.ID).Counts; counts[newsletter.Sent] != 1 || counts[newsletter.Pending] != 2 {
 		w.Errorf("paused: %v", counts)
 	}
@@ -417,13 +417,13 @@ func cancelledInFlight(w *world) {
 	d := w.sending()
 	w.attach("w1", newsletter.Resend)
 	tasks := w.claim("w1", d.ID, 2)
-	w.mark("w1", tasks[0])
-	w.mark("w1", tasks[1])
+	w.begin("w1", tasks[0])
+	w.begin("w1", tasks[1])
 	_, err := w.store.Cancel(w.Context(), d.ID)
 	w.check(err)
-	w.settle("w1", tasks[0], newsletter.Result{State: newsletter.Deferred, NextAt: time.Now()})
+	w.finish("w1", tasks[0], newsletter.Result{State: newsletter.Deferred, NextAt: time.Now()})
 	if counts := w.digest(d.ID).Counts; counts[newsletter.Skipped] != 1 || counts[newsletter.Sending] != 1 {
-		w.Errorf("settled after it was cancelled: %v", counts)
+		w.Errorf("finished after it was cancelled: %v", counts)
 	}
 	w.check(w.store.Detach(w.Context(), "w1"))
 	w.attach("w2", newsletter.Resend)
@@ -443,7 +443,7 @@ func failingDigest(w *world) {
 	w.wantUnread("reader0", "e1")
 }
 
-func settling(w *world) {
+func positionAfterSent(w *world) {
 	w.publish("architecture", "a0")
 	w.publish("engineering", "e1")
 	w.publish("leadership", "l1")
@@ -451,14 +451,14 @@ func settling(w *world) {
 	d := w.sending()
 	w.attach("w1", newsletter.Resend)
 	t := w.claim("w1", d.ID, 1)[0]
-	w.mark("w1", t)
-	// The reader moves while the mail is in flight.
+	w.begin("w1", t)
+	// The reader's position moves while the email is in flight.
 	w.choose("ada", "engineering leadership architecture")
 	w.publish("engineering", "e2")
-	w.settle("w1", t, newsletter.Result{State: newsletter.Sent, Code: 250})
+	w.finish("w1", t, newsletter.Result{State: newsletter.Sent, Code: 250})
 	w.wantUnread("ada", "e2")
 	w.publish("architecture", "a1")
 	w.wantUnread("ada", "a1 e2")
-	w.settle("w1", t, newsletter.Result{State: newsletter.Failed}) // a second word on it changes nothing
+	w.finish("w1", t, newsletter.Result{State: newsletter.Failed}) // a second result changes nothing
 	w.wantDelivery(d.ID, "ada", newsletter.Sent, "")
 }

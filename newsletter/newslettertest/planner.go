@@ -13,13 +13,13 @@ var plannerTests = []test{
 	{"readers with the same unread share a variant", planVariants},
 	{"planning again plans nothing", planAgain},
 	{"a new file is exactly the next plan", planNewFile},
-	{"nothing new, or nobody, says so", planNothing},
-	{"a dry run stores nothing, and names the same plan", planDryRun},
+	{"a plan without readers or news says why", planNothing},
+	{"a dry run stores nothing, and has the same hash", planDryRun},
 	{"few unread wait until there are enough", planMinItems},
-	{"a mail shows some in full and the rest as titles", planMaxItems},
-	{"a digest of one category moves that one alone", planCategory},
+	{"an email shows some in full and the rest as titles", planMaxItems},
+	{"a digest of one category moves only that position", planCategory},
 	{"another library plans nothing", planOtherLibrary},
-	{"an insight kept out of mail is in no digest", planNoEmail},
+	{"an insight kept out of emails is in no digest", planNoEmail},
 	{"a change of cadence neither repeats nor drops", planCadenceChange},
 	{"a pause neither repeats nor drops", planPause},
 	{"what was skipped comes with the next digest", planSkippedAgain},
@@ -194,7 +194,7 @@ func planPause(w *world) {
 	w.join("engineering", "ada")
 	w.edit("ada", func(s *subscribers.Subscriber) { s.PausedUntil = time.Now().Add(time.Hour) })
 	if d := w.plan(newsletter.Request{}); d.ID != 0 {
-		w.Errorf("planned for who is paused: %+v", d)
+		w.Errorf("planned for a paused reader: %+v", d)
 	}
 	w.publish("engineering", "e2")
 	time.Sleep(time.Hour)

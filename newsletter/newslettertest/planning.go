@@ -12,13 +12,13 @@ import (
 
 var planningTests = []test{
 	{"a new reader starts with exactly the newest of their categories", startWith},
-	{"readers who are there before the first insights start with the newest, too", startEarly},
+	{"readers who sign up before the first insights start with the newest, too", startEarly},
 	{"a reader who comes back keeps what they received behind them", comesBack},
 	{"a category chosen later starts at now", chosenLater},
-	{"groups are readers of one mind at one place", groups},
-	{"readers with mail on its way are busy", busyReaders},
+	{"groups are readers with the same categories and position", groups},
+	{"readers with emails on their way are busy", busyReaders},
 	{"rows are written in chunks, each reader once", chunks},
-	{"who left while it was planned is left out", leftMeanwhile},
+	{"readers who left during planning get nothing", leftMeanwhile},
 	{"a digest in planning can be discarded", discarding},
 	{"an abandoned planning is discarded by the next", abandoned},
 	{"a slot belongs to one digest", slotIsUnique},
@@ -27,7 +27,7 @@ var planningTests = []test{
 
 var slotTests = []test{
 	{"a schedule starts when it is first seen", sinceFirstSeen},
-	{"a slot on record stays as it is", slotStays},
+	{"a recorded slot does not change", slotStays},
 }
 
 // unread is what a plan for one reader would carry.
@@ -184,7 +184,7 @@ func busyReaders(w *world) {
 	w.wantUnread("ada", "e2")
 	w.plan(newsletter.Request{Only: w.reader("ada").ID})
 	if got := busy(); got != "engineering=0→engineering=2 " {
-		w.Errorf("one reader with two mails on its way: %s", got)
+		w.Errorf("one reader with two emails on their way: %s", got)
 	}
 	w.wantUnread("ada", "")
 	w.wantPlanned(w.plan(newsletter.Request{}), "e2 e1 ×1") // ben
@@ -236,7 +236,7 @@ func leftMeanwhile(w *world) {
 	w.wantDelivery(d.ID, "ben", newsletter.Pending, "")
 }
 
-func (w *world) begin(uid string) newsletter.Digest {
+func (w *world) beginPlanning(uid string) newsletter.Digest {
 	w.Helper()
 	d := newsletter.Digest{UID: uid, State: newsletter.DigestPlanned, CreatedAt: time.Now()}
 	var err error
@@ -246,7 +246,7 @@ func (w *world) begin(uid string) newsletter.Digest {
 }
 
 func discarding(w *world) {
-	d := w.begin("u1")
+	d := w.beginPlanning("u1")
 	all, err := w.store.Digests(w.Context(), 10)
 	w.check(err)
 	if len(all) != 0 {
@@ -259,7 +259,7 @@ func discarding(w *world) {
 	if _, err := w.store.Freeze(w.Context(), d, nil); err == nil {
 		w.Error("a discarded digest was frozen")
 	}
-	d = w.begin("u2")
+	d = w.beginPlanning("u2")
 	_, err = w.store.Freeze(w.Context(), d, nil)
 	w.check(err)
 	w.check(w.store.Discard(w.Context(), d.ID)) // too late: a frozen one stays
@@ -269,9 +269,9 @@ func discarding(w *world) {
 func abandoned(w *world) {
 	w.publish("engineering", "e1")
 	w.join("engineering", "ada")
-	left := w.begin("left")
+	left := w.beginPlanning("left")
 	time.Sleep(time.Minute)
-	recent := w.begin("recent")
+	recent := w.beginPlanning("recent")
 	time.Sleep(14*time.Minute + time.Second)
 	w.wantPlanned(w.plan(newsletter.Request{}), "e1 ×1")
 	if _, err := w.store.Digest(w.Context(), left.ID); !errors.Is(err, newsletter.ErrNotFound) {
@@ -288,10 +288,10 @@ func slotIsUnique(w *world) {
 	if d.Schedule != "weekly" || d.Slot != slot.Key {
 		w.Errorf("planned %+v", d)
 	}
-	again := w.begin("again")
+	again := w.beginPlanning("again")
 	record := newsletter.SlotRecord{Schedule: "weekly", Key: slot.Key, Due: slot.Due, Outcome: newsletter.SlotPlanned, At: time.Now()}
 	if _, err := w.store.Freeze(w.Context(), again, &record); !errors.Is(err, newsletter.ErrSlotTaken) {
-		w.Errorf("freeze for a slot on record: %v", err)
+		w.Errorf("freeze for a recorded slot: %v", err)
 	}
 	if _, err := w.store.Digest(w.Context(), again.ID); !errors.Is(err, newsletter.ErrNotFound) {
 		w.Errorf("its digest was not discarded: %v", err)
@@ -374,7 +374,7 @@ func slotStays(w *world) {
 	}
 	for key, want := range map[string]bool{"k": true, "other": false} {
 		if r, ok, err := w.store.Slot(w.Context(), "weekly", key); err != nil || ok != want || ok && r != slots[0] {
-			w.Errorf("%s is on record: %v, %+v, %v", key, ok, r, err)
+			w.Errorf("%s is recorded: %v, %+v, %v", key, ok, r, err)
 		}
 	}
 }

@@ -23,7 +23,7 @@ import (
 // promise is the product's promise: whatever happens, in whatever order, each
 // reader receives each insight they are entitled to, and none twice. A season of
 // random events runs over the store; a plain model of who is entitled to what,
-// which knows nothing of positions, judges the mailboxes at the end.
+// which knows nothing of positions, verifies the mailboxes at the end.
 func promise(t *testing.T, seasons int, open func(t *testing.T) Store) {
 	if n, err := strconv.Atoi(os.Getenv("INSIGHTS_TEST_SEASONS")); err == nil {
 		seasons = n
@@ -50,12 +50,12 @@ type season struct {
 
 	mu       sync.Mutex // of chance and doubt, which the server uses
 	chance   *rand.Rand
-	smooth   bool            // nothing goes wrong any more
-	doubt    map[string]bool // "reader insight": it was in a mail without an answer
+	smooth   bool            // no more faults
+	doubt    map[string]bool // "reader insight": it was in an email without an answer
 	stop     []func(kill bool)
 	insights []numbered
 	readers  map[string]*entitled
-	unasked  []int64 // digests nobody has approved
+	unasked  []int64 // digests that are not approved
 }
 
 type numbered struct {
@@ -67,7 +67,7 @@ type numbered struct {
 type entitled struct {
 	active  bool
 	chosen  map[string]bool
-	floor   map[string]int // per category: what is not above came before they asked for it
+	floor   map[string]int // per category: anything not above it was published before they asked for it
 	cadence subscribers.Cadence
 }
 
@@ -95,13 +95,13 @@ func (s *season) run() {
 	for range 8 {
 		s.signUp()
 	}
-	s.hire()
+	s.startWorker()
 	events := []struct {
 		weight int
 		event  func()
 	}{
 		{3, s.publishSome}, {3, s.signUp}, {5, s.change}, {2, s.pause}, {2, s.quit},
-		{14, s.planSome}, {2, s.approveSome}, {1, s.cancelSome}, {2, s.pauseSome}, {2, s.hire}, {3, s.kill}, {1, s.dismiss},
+		{14, s.planSome}, {2, s.approveSome}, {1, s.cancelSome}, {2, s.pauseSome}, {2, s.startWorker}, {3, s.killWorker}, {1, s.stopWorker},
 	}
 	total := 0
 	for _, e := range events {
@@ -117,16 +117,16 @@ func (s *season) run() {
 		}
 		time.Sleep(time.Duration(s.rand.IntN(6_000)) * time.Millisecond)
 	}
-	s.settleDown()
-	s.judge()
+	s.deliverAll()
+	s.verify()
 }
 
-// answer is the mail server's mood.
+// answer makes the mail server accept, refuse or fail at random.
 func (s *season) answer(to string, n int) newsletter.Outcome {
 	s.mu.Lock()
 	takes, roll, smooth := time.Duration(s.chance.IntN(1500))*time.Millisecond, s.chance.IntN(100), s.smooth
 	s.mu.Unlock()
-	time.Sleep(takes) // not under the lock: who waits for a lock stops the bubble's time
+	time.Sleep(takes) // not under the lock: a goroutine that waits for a lock stops the bubble's time
 	if smooth {
 		return accepted
 	}
@@ -143,14 +143,14 @@ func (s *season) answer(to string, n int) newsletter.Outcome {
 	return accepted
 }
 
-// lost says whether a mail without an answer has arrived all the same.
+// lost says whether an unanswered email was lost.
 func (s *season) lost(string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.chance.IntN(2) == 0
 }
 
-// doubtful notes what a mail carried that may not have arrived.
+// doubtful records what an email carried that may not have arrived.
 func (s *season) doubtful(to string, message []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -161,8 +161,8 @@ func (s *season) doubtful(to string, message []byte) {
 	}
 }
 
-// hire starts a worker, two at most.
-func (s *season) hire() {
+// startWorker starts a worker, two at most.
+func (s *season) startWorker() {
 	if len(s.stop) >= 2 {
 		return
 	}
@@ -184,7 +184,7 @@ func (s *season) hire() {
 	})
 }
 
-func (s *season) end(kill bool) {
+func (s *season) endWorker(kill bool) {
 	if len(s.stop) > 0 {
 		stop := s.stop[0]
 		s.stop = s.stop[1:]
@@ -192,8 +192,8 @@ func (s *season) end(kill bool) {
 	}
 }
 
-func (s *season) kill()    { s.end(true) }
-func (s *season) dismiss() { s.end(false) }
+func (s *season) killWorker() { s.endWorker(true) }
+func (s *season) stopWorker() { s.endWorker(false) }
 
 // publishSome makes one to three insights appear, some dated long ago.
 func (s *season) publishSome() {
@@ -233,7 +233,7 @@ func (s *season) signUp() {
 	s.readers[name] = e
 }
 
-// someReader is a reader who is or is not active.
+// someReader returns a reader who is, or is not, active.
 func (s *season) someReader(active bool) string {
 	var fit []string
 	for name, e := range s.readers {
@@ -360,17 +360,17 @@ func (s *season) resumeAll() {
 	}
 }
 
-// settleDown ends all trouble and lets everything arrive.
-func (s *season) settleDown() {
-	s.kill()
-	s.dismiss()
+// deliverAll ends all faults and lets everything arrive.
+func (s *season) deliverAll() {
+	s.killWorker()
+	s.stopWorker()
 	s.mu.Lock()
 	s.smooth = true
 	s.mu.Unlock()
 	time.Sleep(time.Minute) // the pauses
 	s.resumeAll()
 	s.approveSome()
-	s.hire()
+	s.startWorker()
 	for range 4 { // what is skipped in one round comes with the next
 		time.Sleep(130 * time.Second)
 		d, err := s.planner.Plan(s.Context(), s.lib, newsletter.Request{Approved: true})
@@ -380,12 +380,12 @@ func (s *season) settleDown() {
 		}
 	}
 	time.Sleep(130 * time.Second)
-	s.dismiss()
+	s.stopWorker()
 }
 
-// judge compares the mailboxes with what the model says.
-func (s *season) judge() {
-	// Who is written to again after a mail in doubt was refused, cancelled or
+// verify compares the mailboxes with the model.
+func (s *season) verify() {
+	// Readers who get an email in doubt again after it was refused, cancelled or
 	// skipped may have had it before: the price of resending.
 	given := make(map[string]bool)
 	for d, err := range s.store.Deliveries(s.Context(), newsletter.DeliveryFilter{}) {
@@ -435,5 +435,5 @@ func (s *season) judge() {
 			s.Errorf("digest %d is %s", d.ID, d.State)
 		}
 	}
-	s.Logf("%d insights, %d readers, %d digests, %d mails, %d in doubt", len(s.insights), len(s.readers), len(all), len(s.server.received()), len(s.doubt))
+	s.Logf("%d insights, %d readers, %d digests, %d emails, %d in doubt", len(s.insights), len(s.readers), len(all), len(s.server.received()), len(s.doubt))
 }

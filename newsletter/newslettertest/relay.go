@@ -12,13 +12,13 @@ import (
 )
 
 var relayTests = []test{
-	{"a server that breaks every session is left alone, and tried with one mail", breaksEverySession},
-	{"a server that takes few connections gets its mail over those", fewConnections},
-	{"mails go out at the rate that was set", keepsRate},
-	{"a slow domain holds up no other", keepsDomainRate},
+	{"a server that breaks every session is probed with one email", breaksEverySession},
+	{"a server that accepts few connections gets its emails over those", fewConnections},
+	{"emails go out at the rate that was set", keepsRate},
+	{"a slow domain does not hold up others", keepsDomainRate},
 	{"asked to slow down, it does, and recovers", slowsDown},
-	{"what is late is given up when the next of its schedule is due", givesUpForTheNext},
-	{"a digest goes out no sooner than it may, and is not late before", waitsForItsTime},
+	{"what is deferred is given up when the next digest of its schedule is due", givesUpForTheNext},
+	{"a digest goes out no sooner than it may, and is not overdue before", waitsForItsTime},
 }
 
 func breaksEverySession(w *world) {
@@ -35,12 +35,12 @@ func breaksEverySession(w *world) {
 	time.Sleep(3 * time.Minute)
 	tries := s.tried()
 	if tries > 60 {
-		w.Errorf("%d mails were tried on a server that takes none", tries)
+		w.Errorf("%d emails were tried on a server that accepts none", tries)
 	}
 	time.Sleep(7 * time.Minute)
 	stop()
 	if n := len(s.received()); n != 60 {
-		w.Errorf("%d mails to 60 readers", n)
+		w.Errorf("%d emails to 60 readers", n)
 	}
 	w.wantState(d.ID, newsletter.DigestDone)
 }
@@ -48,14 +48,14 @@ func breaksEverySession(w *world) {
 func fewConnections(w *world) {
 	w.readers(100)
 	d := w.plan(newsletter.Request{})
-	s := server{takes: time.Second, most: 2}
+	s := server{takes: time.Second, maxConnections: 2}
 	worker := w.worker(&s)
 	worker.Connections = 8
 	stop := w.start(worker)
 	time.Sleep(75 * time.Second)
 	stop()
 	if n := len(s.received()); n != 100 { // two at a time take 50 s
-		w.Errorf("%d mails to 100 readers", n)
+		w.Errorf("%d emails to 100 readers", n)
 	}
 	w.wantState(d.ID, newsletter.DigestDone)
 }
@@ -69,12 +69,12 @@ func keepsRate(w *world) {
 	stop := w.start(worker)
 	time.Sleep(20*time.Second + time.Millisecond)
 	if n := len(s.received()); n < 10 || n > 11 {
-		w.Errorf("%d mails in 20 s at one in two seconds", n)
+		w.Errorf("%d emails in 20 s at one in two seconds", n)
 	}
 	time.Sleep(time.Minute)
 	stop()
 	if n := len(s.received()); n != 30 {
-		w.Errorf("%d mails to 30 readers", n)
+		w.Errorf("%d emails to 30 readers", n)
 	}
 }
 
@@ -100,12 +100,12 @@ func keepsDomainRate(w *world) {
 		}
 	}
 	if all := len(s.received()); all-slow != 20 || slow < 2 || slow > 4 {
-		w.Errorf("after 3 s %d mails to slow.example and %d to others", slow, all-slow)
+		w.Errorf("after 3 s %d emails to slow.example and %d to others", slow, all-slow)
 	}
 	time.Sleep(30 * time.Second)
 	stop()
 	if n := len(s.received()); n != 40 {
-		w.Errorf("%d mails to 40 readers in 33 s", n)
+		w.Errorf("%d emails to 40 readers in 33 s", n)
 	}
 	w.wantState(d.ID, newsletter.DigestDone)
 }
@@ -139,12 +139,12 @@ func slowsDown(w *world) {
 	time.Sleep(30 * time.Second)
 	tried, got := s.tried(), len(s.received())
 	if refusals := tried - got; refusals > got/2 {
-		w.Errorf("%d refusals for %d mails: it did not slow down", refusals, got)
+		w.Errorf("%d refusals for %d emails: it did not slow down", refusals, got)
 	}
 	time.Sleep(4 * time.Minute)
 	stop()
 	if n := len(s.received()); n != 400 {
-		w.Errorf("%d mails to 400 readers", n)
+		w.Errorf("%d emails to 400 readers", n)
 	}
 	w.wantState(d.ID, newsletter.DigestDone)
 }
@@ -189,13 +189,13 @@ func waitsForItsTime(w *world) {
 	}
 	w.wantState(d.ID, newsletter.DigestApproved)
 	if n := len(s.received()); n > 0 {
-		w.Errorf("%d mails before their time", n)
+		w.Errorf("%d emails before their time", n)
 	}
 	stop := w.start(w.worker(&s))
 	time.Sleep(time.Until(opens) + time.Second)
 	stop()
 	if n := len(s.received()); n != 3 {
-		w.Errorf("%d mails to 3 readers", n)
+		w.Errorf("%d emails to 3 readers", n)
 	}
 	w.wantState(d.ID, newsletter.DigestDone)
 }

@@ -7,8 +7,8 @@ import (
 	"github.com/scaledbydesign/insights/subscribers"
 )
 
-// The tables of the rules that stores apply to many rows at once, by a statement. Each
-// test of a store brings every row about, and compares.
+// The tables of the rules that stores apply to many rows at once, by a statement. The
+// tests of a store create every row, and compare.
 
 // States of a delivery whose digest is steered.
 var (
@@ -78,9 +78,9 @@ func AudienceRows(now time.Time) []AudienceRow {
 		{"everybody", newsletter.Audience{}, weekly, true},
 		{"their cadence", newsletter.Audience{Cadence: subscribers.Weekly}, weekly, true},
 		{"another cadence", newsletter.Audience{Cadence: subscribers.Daily}, weekly, false},
-		{"they alone", newsletter.Audience{Subscriber: 7}, weekly, true},
-		{"somebody else", newsletter.Audience{Subscriber: 8}, weekly, false},
-		{"they alone, with another cadence", newsletter.Audience{Subscriber: 7, Cadence: subscribers.Daily}, weekly, false},
+		{"only them", newsletter.Audience{Subscriber: 7}, weekly, true},
+		{"someone else", newsletter.Audience{Subscriber: 8}, weekly, false},
+		{"only them, with another cadence", newsletter.Audience{Subscriber: 7, Cadence: subscribers.Daily}, weekly, false},
 		{"pending", newsletter.Audience{}, with(func(s *subscribers.Subscriber) { s.Status = subscribers.Pending }), false},
 		{"unsubscribed", newsletter.Audience{}, with(func(s *subscribers.Subscriber) { s.Status = subscribers.Unsubscribed }), false},
 		{"suppressed", newsletter.Audience{}, with(func(s *subscribers.Subscriber) { s.Status = subscribers.Suppressed }), false},

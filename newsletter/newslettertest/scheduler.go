@@ -13,9 +13,9 @@ var schedulerTests = []test{
 	{"Monday at nine stays Monday at nine when clocks change", mondays},
 	{"the first start fires nothing", firstStart},
 	{"two schedulers plan a slot once, and a restart not again", oneSlotOnce},
-	{"a slot missed while nothing ran", missedSlot},
-	{"a slot with nothing new is on record", nothingNewSlot},
-	{"staff approve where the schedule says so", approval},
+	{"a slot missed while no daemon ran", missedSlot},
+	{"a slot with nothing new is recorded", nothingNewSlot},
+	{"staff approve if the schedule says so", approval},
 	{"the instant cadence: once for each new insight, after its grace", instant},
 	{"a plan that fails is tried again", planFails},
 }
@@ -55,7 +55,7 @@ func (w *world) until(text string) {
 	}
 }
 
-// slots are the slots on record, oldest first, as "2000-04-03T09:00 planned".
+// slots returns the recorded slots, oldest first, as "2000-04-03T09:00 planned".
 func (w *world) slots() string {
 	w.Helper()
 	all, err := w.store.Slots(w.Context(), 100)

@@ -14,16 +14,16 @@ import (
 // scheduleTests are about slots in unusual times.
 var scheduleTests = []test{
 	{"a failing slot is replaced, and counts as the last one only when it has ended", failingSlot},
-	{"a time on record is not due again in another zone", zoneChange},
-	{"a schedule with other times begins anew", otherTimes},
-	{"a plan that fails is seen, and given up when it is late", planGivenUp},
-	{"a plan that fails ends with the next slot, which brings everything", planOvertaken},
+	{"a recorded time is not due again in another zone", zoneChange},
+	{"a schedule whose times change starts from now", otherTimes},
+	{"a plan that fails is recorded, and given up when it is late", planGivenUp},
+	{"a plan that fails ends with the next slot, which carries everything", planOvertaken},
 	{"a slot whose plan fails was not missed", planFailsUnlessMissed},
-	{"a plan that waits for approval promises nothing: the next has all of it", approvedLate},
-	{"every slot of a long absence is on record", longAbsence},
+	{"a plan that waits for approval does not count: the next carries all of it", approvedLate},
+	{"every slot of a long absence is recorded", longAbsence},
 	{"too few new insights for anybody is a reason of its own", tooFew},
 	{"the instant cadence: what appears together comes together", instantTogether},
-	{"the instant cadence: what is edited or withdrawn within its grace", instantEdited},
+	{"the instant cadence: insights edited or withdrawn within their grace", instantEdited},
 }
 
 func otherTimes(w *world) {
@@ -36,7 +36,7 @@ func otherTimes(w *world) {
 	stop()
 	w.wantSlots("2000-01-03T09:00 planned")
 	w.until("2000-01-05 12:00:00") // a Wednesday
-	schedule.Cron = "0 9 * * 2"    // Tuesdays: yesterday's was none
+	schedule.Cron = "0 9 * * 2"    // Tuesdays: yesterday's was not due
 	stop = w.schedule(0, schedule)
 	time.Sleep(time.Hour)
 	stop()
@@ -138,7 +138,7 @@ func zoneChange(w *world) {
 	w.wantSlots("2000-01-03T09:00 planned, 2000-01-10T09:00 planned")
 }
 
-// reason is why the newest slot is as it is.
+// wantReason checks the reason of the newest slot.
 func (w *world) wantReason(parts ...string) {
 	w.Helper()
 	slots, err := w.store.Slots(w.Context(), 1)
@@ -323,14 +323,14 @@ func instantEdited(w *world) {
 	w.write("regretted", "engineering", time.Now())
 	time.Sleep(9 * time.Minute)
 	file := w.files["draft.md"]
-	file.Data = []byte(strings.Replace(string(file.Data), "title: Insight draft", "title: Better words", 1))
+	file.Data = []byte(strings.Replace(string(file.Data), "title: Insight draft", "title: Better title", 1))
 	delete(w.files, "regretted.md")
 	w.load()
 	time.Sleep(15 * time.Minute)
 	stop()
 	all, err := w.store.Digests(w.Context(), 9)
 	w.check(err)
-	if len(all) != 1 || len(all[0].Items) != 1 || all[0].Items[0].Title != "Better words" {
+	if len(all) != 1 || len(all[0].Items) != 1 || all[0].Items[0].Title != "Better title" {
 		w.Errorf("%+v", all)
 	}
 	w.wantSlots("seq:1 skipped, seq:2 planned")

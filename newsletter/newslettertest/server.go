@@ -13,12 +13,12 @@ import (
 
 // server is a scripted mail server. Its zero value accepts everything at once.
 type server struct {
-	// answer decides about the n-th attempt (from 1) to an address; nil accepts. A
-	// mail whose answer is Unknown is delivered only if lost is false.
-	answer func(to string, n int) newsletter.Outcome
-	lost   func(to string) bool
-	takes  time.Duration // that a Send takes
-	most   int           // connections at once; 0 = any number
+	// answer decides about the n-th attempt (from 1) to an address; nil accepts. An
+	// email whose answer is Unknown is delivered only if lost is false.
+	answer         func(to string, n int) newsletter.Outcome
+	lost           func(to string) bool
+	takes          time.Duration // that a Send takes
+	maxConnections int           // connections at once; 0 = any number
 
 	mu       sync.Mutex
 	down     error
@@ -26,7 +26,7 @@ type server struct {
 	open     int
 	attempts map[string]int
 	tries    []attempt
-	mails    []mail // delivered, in order
+	emails   []delivered // delivered, in order
 }
 
 type attempt struct {
@@ -34,8 +34,8 @@ type attempt struct {
 	to string
 }
 
-// mail is one that was delivered.
-type mail struct {
+// delivered is an email that was delivered.
+type delivered struct {
 	newsletter.Message
 	bytes string
 	at    time.Time
@@ -57,7 +57,7 @@ func (s *server) setDown(err error) {
 	s.down = err
 }
 
-// connections is how many are open.
+// connections returns how many are open.
 func (s *server) connections() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -70,7 +70,7 @@ func (s *server) Open(ctx context.Context) (newsletter.Session, error) {
 	if s.down != nil {
 		return nil, s.down
 	}
-	if s.most > 0 && s.open >= s.most {
+	if s.maxConnections > 0 && s.open >= s.maxConnections {
 		return nil, errTooMany
 	}
 	s.opened++
@@ -97,7 +97,7 @@ func (c *session) Close() error {
 func (c *session) Send(ctx context.Context, e newsletter.Envelope, message []byte) newsletter.Outcome {
 	to := e.To
 	if c.broken || c.closed {
-		panic("a session is used after its end")
+		panic("a session is used after Close")
 	}
 	s := c.server
 	s.mu.Lock()
@@ -129,7 +129,7 @@ func (c *session) Send(ctx context.Context, e newsletter.Envelope, message []byt
 }
 
 func (s *server) deliver(to string, message []byte) {
-	m := mail{bytes: string(message), at: time.Now()}
+	m := delivered{bytes: string(message), at: time.Now()}
 	if err := json.Unmarshal(message, &m.Message); err != nil {
 		panic(err)
 	}
@@ -141,15 +141,15 @@ func (s *server) deliver(to string, message []byte) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.mails = append(s.mails, m)
+	s.emails = append(s.emails, m)
 }
 
-// to is what an address received, each mail as "a b", apart by "|".
+// to returns what an address received, each email as "a b", separated by "|".
 func (s *server) to(name string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var all []string
-	for _, m := range s.mails {
+	for _, m := range s.emails {
 		if m.To == address(name) {
 			all = append(all, strings.Join(m.insights, " "))
 		}
@@ -157,20 +157,20 @@ func (s *server) to(name string) string {
 	return strings.Join(all, "|")
 }
 
-func (s *server) received() []mail {
+func (s *server) received() []delivered {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return append([]mail(nil), s.mails...)
+	return append([]delivered(nil), s.emails...)
 }
 
-// tried is how many attempts there were.
+// tried returns how many attempts there were.
 func (s *server) tried() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.tries)
 }
 
-// triesTo are the times since the first attempt to a reader.
+// triesTo returns the times since the first attempt to a reader.
 func (s *server) triesTo(name string) []time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()

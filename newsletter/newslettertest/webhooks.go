@@ -9,12 +9,12 @@ import (
 	"github.com/scaledbydesign/insights/subscribers"
 )
 
-// relayReports are what a relay says of mails: by return path or Message-ID, with a
-// class of its own or the server's words, and each once.
+// relayReports are a relay's reports on emails: by return path or Message-ID, with its
+// own class or the server's answer, and each once.
 func relayReports(w *world) {
 	w.join("engineering", "ada", "ben", "cal", "dot", "eve")
 	d := w.sent("e1")
-	r := w.returns()
+	r := w.feedback()
 	report := func(report newsletter.RelayReport) string {
 		w.Helper()
 		did, err := r.HandleWebhook(w.Context(), report)
@@ -37,7 +37,7 @@ func relayReports(w *world) {
 		w.Errorf("a complaint is kept as %s", dot.Cause)
 	}
 	if all := collect(w, w.store.Bounces(w.Context())); len(all) != 4 || all[3].Class != bounce.Hard || all[3].Text != "gone \x07away" || all[1].Class != bounce.Soft || all[0].Class != bounce.None {
-		w.Errorf("on record: %+v", all)
+		w.Errorf("recorded: %+v", all)
 	}
 	for _, nobody := range []newsletter.RelayReport{
 		{ID: "msg_6", Type: "bounce", Class: "hard"},

@@ -12,22 +12,22 @@ import (
 )
 
 var workerTests = []test{
-	{"each reader gets their own mail, once", sendsEach},
+	{"each reader gets their own email, once", sendsEach},
 	{"two workers share the work", twoWorkers},
-	{"what is put off is tried again, later and later", backsOff},
-	{"what is put off past its deadline has failed", deadline},
+	{"what is deferred is retried, later and later", backsOff},
+	{"what is deferred past its deadline has failed", deadline},
 	{"what is refused has failed and stays unread", refused},
 	{"a connection lost before the dot is tried again on a new one", notSent},
 	{"no answer after the dot, by policy", noAnswer},
-	{"told to stop, it finishes what is in flight and gives back the rest", stopsGracefully},
+	{"when stopped, it finishes what is in flight and releases the rest", stopsGracefully},
 	{"what outlives the grace is uncertain", outlivesGrace},
-	{"single mails go before digests", messagesFirst},
+	{"single emails go before digests", messagesFirst},
 	{"a pause takes effect at once", pauseTakesEffect},
 	{"a digest that can't be rendered sends nothing", cantRender},
-	{"a mail that can't be composed fails alone", cantCompose},
+	{"only the email that can't be composed fails", cantCompose},
 	{"sent again after a restart, the bytes are the same", sameBytes},
 	{"idle connections are closed", idleSessions},
-	{"notices carry the link in force", notices},
+	{"confirmation emails carry their current link", confirmationLinks},
 }
 
 func sendsEach(w *world) {
@@ -43,22 +43,22 @@ func sendsEach(w *world) {
 	seen := make(map[string]bool)
 	for _, m := range s.received() {
 		if seen[m.MessageID] || seen[m.To] {
-			w.Errorf("a second mail to %s, or a second %s", m.To, m.MessageID)
+			w.Errorf("a second email to %s, or a second %s", m.To, m.MessageID)
 		}
 		seen[m.MessageID], seen[m.To] = true, true
 		sub := w.reader(strings.TrimSuffix(m.To, "@example.com"))
 		for _, p := range []subscribers.Purpose{subscribers.UnsubscribeToken, subscribers.PreferencesToken} {
 			if token := w.registry.Token(p, sub); strings.Count(m.Text, token) != 1 || strings.Count(m.HTML, token) != 1 {
-				w.Errorf("the mail to %s lacks its %s link:\n%s", m.To, p, m.Text)
+				w.Errorf("the email to %s lacks its %s link:\n%s", m.To, p, m.Text)
 			}
 		}
 		if strings.Contains(m.bytes, "Tokenzq7") || strings.Contains(m.bytes, newsletter.PlaceholderAddress) || strings.Contains(m.bytes, newsletter.PlaceholderSince) { // not "zq7" alone: a random id may hold it
-			w.Errorf("a mark was left:\n%s", m.bytes)
+			w.Errorf("a placeholder was left:\n%s", m.bytes)
 		}
 	}
 	w.wantState(d.ID, newsletter.DigestDone)
 	if len(seen) != 60 || w.digest(d.ID).Counts[newsletter.Sent] != 30 || !slices.Equal(done, []int64{d.ID}) {
-		w.Errorf("%d mails, counts %v, done %v", len(seen)/2, w.digest(d.ID).Counts, done)
+		w.Errorf("%d emails, counts %v, done %v", len(seen)/2, w.digest(d.ID).Counts, done)
 	}
 	if n := s.connections(); n != 0 {
 		w.Errorf("%d connections were left open", n)
@@ -74,7 +74,7 @@ func twoWorkers(w *world) {
 	one()
 	two()
 	if n := len(s.received()); n != 80 {
-		w.Errorf("%d mails to 80 readers", n)
+		w.Errorf("%d emails to 80 readers", n)
 	}
 	w.wantState(d.ID, newsletter.DigestDone)
 }
@@ -179,13 +179,13 @@ func noAnswer(w *world) {
 			time.Sleep(time.Minute)
 			stop()
 			row := w.delivery(d.ID, name)
-			mails := s.received()
+			emails := s.received()
 			switch {
 			case row.UncertainAt.IsZero():
 				w.Errorf("%s: not listed as uncertain: %+v", name, row)
 			case policy == newsletter.Resend && (row.State != newsletter.Sent || len(s.triesTo(name)) != 2):
 				w.Errorf("%s: %+v", name, row)
-			case policy == newsletter.Resend && !lost && mails[0].bytes != mails[1].bytes:
+			case policy == newsletter.Resend && !lost && emails[0].bytes != emails[1].bytes:
 				w.Errorf("%s: sent again with other bytes", name)
 			case policy != newsletter.Resend && (row.State != newsletter.Uncertain || len(s.triesTo(name)) != 1):
 				w.Errorf("%s: %+v", name, row)
@@ -213,7 +213,7 @@ func stopsGracefully(w *world) {
 	s.takes = 0
 	w.send(&s, time.Minute)
 	if n := len(s.received()); n != 6 {
-		w.Errorf("%d mails to 6 readers", n)
+		w.Errorf("%d emails to 6 readers", n)
 	}
 	w.wantState(d.ID, newsletter.DigestDone)
 }
@@ -248,7 +248,7 @@ func messagesFirst(w *world) {
 	time.Sleep(time.Minute)
 	stop()
 	if first := s.received()[0]; first.To != address("new") {
-		w.Errorf("the first mail went to %s", first.To)
+		w.Errorf("the first email went to %s", first.To)
 	}
 }
 
@@ -256,13 +256,13 @@ func pauseTakesEffect(w *world) {
 	w.readers(40)
 	d := w.plan(newsletter.Request{})
 	s := server{takes: time.Second}
-	stop := w.start(w.worker(&s)) // two mails a second
+	stop := w.start(w.worker(&s)) // two emails a second
 	time.Sleep(3500 * time.Millisecond)
 	_, err := w.store.Pause(w.Context(), d.ID, "wait")
 	w.check(err)
 	time.Sleep(time.Minute)
 	if n := len(s.received()); n != 8 {
-		w.Errorf("%d mails were sent, 8 had been started", n)
+		w.Errorf("%d emails were sent, 8 had been started", n)
 	}
 	w.wantState(d.ID, newsletter.DigestPaused)
 	_, err = w.store.Resume(w.Context(), d.ID)
@@ -270,7 +270,7 @@ func pauseTakesEffect(w *world) {
 	time.Sleep(time.Minute)
 	stop()
 	if n := len(s.received()); n != 40 {
-		w.Errorf("%d mails to 40 readers", n)
+		w.Errorf("%d emails to 40 readers", n)
 	}
 	w.wantState(d.ID, newsletter.DigestDone)
 }
@@ -294,7 +294,7 @@ func cantRender(w *world) {
 	stop()
 	got := w.digest(d.ID)
 	if got.State != newsletter.DigestFailed || !strings.Contains(string(got.Reason), "no such field") || len(s.received()) != 0 || got.Counts[newsletter.Skipped] != 2 {
-		w.Errorf("%+v, %d mails", got, len(s.received()))
+		w.Errorf("%+v, %d emails", got, len(s.received()))
 	}
 	w.plan(newsletter.Request{}) // it is all still unread
 	w.send(&s, time.Minute)
@@ -311,7 +311,7 @@ func cantCompose(w *world) {
 	w.send(&s, time.Minute)
 	w.wantDelivery(d.ID, "refused", newsletter.Failed, "can't be composed")
 	if len(s.received()) != 2 {
-		w.Errorf("%d mails", len(s.received()))
+		w.Errorf("%d emails", len(s.received()))
 	}
 	w.wantState(d.ID, newsletter.DigestDone)
 }
@@ -333,9 +333,9 @@ func sameBytes(w *world) {
 	stop := w.start(worker)
 	time.Sleep(time.Minute)
 	stop()
-	mails := s.received()
-	if len(mails) != 2 || mails[0].bytes != mails[1].bytes {
-		w.Errorf("%d mails:\n%+v", len(mails), mails)
+	emails := s.received()
+	if len(emails) != 2 || emails[0].bytes != emails[1].bytes {
+		w.Errorf("%d emails:\n%+v", len(emails), emails)
 	}
 }
 
@@ -355,24 +355,24 @@ func idleSessions(w *world) {
 	stop()
 }
 
-func notices(w *world) {
+func confirmationLinks(w *world) {
 	form := subscribers.SignUp{Address: parsed(address("ada")), Source: "form", Preferences: subscribers.Preferences{Cadence: subscribers.Weekly, Categories: []string{"engineering"}}}
 	w.check(w.registry.SignUp(w.Context(), form))
 	var s server
 	w.send(&s, 5*time.Second)
 	w.check(w.registry.SignUp(w.Context(), form))
 	w.send(&s, 5*time.Second)
-	mails := s.received()
-	if len(mails) != 2 {
-		w.Fatalf("%d mails for two sign-ups", len(mails))
+	emails := s.received()
+	if len(emails) != 2 {
+		w.Fatalf("%d emails for two sign-ups", len(emails))
 	}
-	token := strings.TrimSpace(mails[1].Text[strings.LastIndexByte(mails[1].Text, '/')+1:])
+	token := strings.TrimSpace(emails[1].Text[strings.LastIndexByte(emails[1].Text, '/')+1:])
 	_, err := w.registry.Confirm(w.Context(), token, "")
 	w.check(err)
-	if mails[0].MessageID == mails[1].MessageID || mails[0].Text == mails[1].Text {
-		w.Error("both mails are the same")
+	if emails[0].MessageID == emails[1].MessageID || emails[0].Text == emails[1].Text {
+		w.Error("both emails are the same")
 	}
-	for _, h := range mails[0].Headers {
+	for _, h := range emails[0].Headers {
 		if strings.HasPrefix(h.Name, "List-") {
 			w.Errorf("a confirmation has %s", h.Name)
 		}

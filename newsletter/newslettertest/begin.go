@@ -8,56 +8,56 @@ import (
 	"github.com/scaledbydesign/insights/subscribers"
 )
 
-// Marks re-read what has changed since a mail was planned: the last moment in
-// which it can still be kept from somebody.
-var markTests = []test{
-	{"a reader who left gets nothing", markLeft},
-	{"a reader who paused gets nothing", markPaused},
-	{"a category given up is left out", markCategoryGivenUp},
-	{"a category chosen since is not lost", markCategoryChosen},
-	{"what was received meanwhile is left out", markReceivedMeanwhile},
-	{"a mail waits for the one it was planned after", markWaits},
-	{"a mail planned after one that failed is skipped", markEarlierFailed},
-	{"a mail takes readers no further than it carries", markOtherScopeFails},
-	{"three mails in a row, the first fails", markChainFails},
-	{"a mail waits while another in flight carries the same", markSameInFlight},
-	{"a mail in doubt is not doubled by another digest", markSameUncertain},
-	{"the others wait for the one in doubt", markOneInDoubt},
-	{"a reader who was forgotten gets nothing", markUnknown},
+// Begin looks at what has changed since an email was planned: the last moment at which
+// it can still be held back.
+var decisionTests = []test{
+	{"a reader who left gets nothing", readerLeft},
+	{"a reader who paused gets nothing", readerPaused},
+	{"insights of a category given up are not sent", categoryGivenUp},
+	{"a category chosen since is not lost", categoryChosen},
+	{"what was received meanwhile is not sent again", receivedMeanwhile},
+	{"an email waits for the one it was planned after", waitsForEarlier},
+	{"an email planned after one that failed is skipped", earlierFailed},
+	{"an email moves readers no further than it carries", otherScopeFails},
+	{"three emails in a row, the first fails", chainFails},
+	{"an email waits while another in flight carries the same", sameInFlight},
+	{"what an email in doubt carries is not sent with another digest", sameUncertain},
+	{"the others wait for the one in doubt", oneInDoubt},
+	{"an erased reader gets nothing", readerErased},
 }
 
-// step claims what is due of a digest for one reader and marks it.
+// step claims what is due of a digest for one reader and begins it.
 func (w *world) step(digest int64) (newsletter.Task, newsletter.Action) {
 	w.Helper()
 	w.attach("w", newsletter.Resend)
 	tasks := w.claim("w", digest, 5)
 	if len(tasks) != 1 {
-		w.Fatalf("claimed %d mails of digest %d", len(tasks), digest)
+		w.Fatalf("claimed %d emails of digest %d", len(tasks), digest)
 	}
-	return tasks[0], w.mark("w", tasks[0])
+	return tasks[0], w.begin("w", tasks[0])
 }
 
-// arrive sends the digest's only mail.
+// arrive sends the digest's only email.
 func (w *world) arrive(digest int64, want string) {
 	w.Helper()
 	t, action := w.step(digest)
-	if action != newsletter.ActionSend { // planned anew with what is left
+	if action != newsletter.ActionSend { // planned again with what is left
 		t, action = w.step(digest)
 	}
 	if action != newsletter.ActionSend {
-		w.Fatal("not marked")
+		w.Fatal("not begun")
 	}
 	if got := carried(w.digest(digest), t.Variant); got != want {
 		w.Errorf("digest %d carries %q, want %q", digest, got, want)
 	}
-	w.settle("w", t, newsletter.Result{State: newsletter.Sent})
+	w.finish("w", t, newsletter.Result{State: newsletter.Sent})
 }
 
-// drop expects that the digest's only mail is not sent.
+// drop expects that the digest's only email is not sent.
 func (w *world) drop(digest int64, state newsletter.DeliveryState, reason string) {
 	w.Helper()
 	if _, action := w.step(digest); action == newsletter.ActionSend {
-		w.Errorf("digest %d: a mail was sent", digest)
+		w.Errorf("digest %d: an email was sent", digest)
 	}
 	w.wantDelivery(digest, "ada", state, reason)
 }
@@ -79,7 +79,7 @@ func (w *world) overlap(first, second newsletter.Request) (a, b newsletter.Diges
 	return a, b
 }
 
-func markLeft(w *world) {
+func readerLeft(w *world) {
 	w.publish("engineering", "e1")
 	w.join("engineering", "ada")
 	d := w.sending()
@@ -87,7 +87,7 @@ func markLeft(w *world) {
 	w.drop(d.ID, newsletter.Skipped, "unsubscribed")
 }
 
-func markPaused(w *world) {
+func readerPaused(w *world) {
 	w.publish("engineering", "e1")
 	w.join("engineering", "ada")
 	d := w.sending()
@@ -97,7 +97,7 @@ func markPaused(w *world) {
 	w.wantUnread("ada", "e1")
 }
 
-func markCategoryGivenUp(w *world) {
+func categoryGivenUp(w *world) {
 	w.publish("engineering", "e1")
 	w.publish("leadership", "l1")
 	w.join("engineering leadership", "ada")
@@ -114,7 +114,7 @@ func markCategoryGivenUp(w *world) {
 	w.drop(d.ID, newsletter.Skipped, "no longer chosen")
 }
 
-func markCategoryChosen(w *world) {
+func categoryChosen(w *world) {
 	w.publish("engineering", "e1")
 	w.publish("leadership", "l1")
 	w.join("engineering", "ada")
@@ -126,7 +126,7 @@ func markCategoryChosen(w *world) {
 	w.wantUnread("ada", "l2")
 }
 
-func markReceivedMeanwhile(w *world) {
+func receivedMeanwhile(w *world) {
 	w.publish("engineering", "e1")
 	w.publish("leadership", "l1")
 	w.join("engineering leadership", "ada")
@@ -140,7 +140,7 @@ func markReceivedMeanwhile(w *world) {
 	w.drop(a.ID, newsletter.Skipped, "already received")
 }
 
-func markWaits(w *world) {
+func waitsForEarlier(w *world) {
 	w.publish("engineering", "e1")
 	w.join("engineering", "ada")
 	a := w.sending()
@@ -154,17 +154,17 @@ func markWaits(w *world) {
 	w.wantUnread("ada", "")
 }
 
-// refuse lets the server refuse a digest's only mail for good.
+// refuse lets the server refuse a digest's only email for good.
 func (w *world) refuse(digest int64) {
 	w.Helper()
 	t, action := w.step(digest)
 	if action != newsletter.ActionSend {
-		w.Fatal("not marked")
+		w.Fatal("not begun")
 	}
-	w.settle("w", t, newsletter.Result{State: newsletter.Failed, Code: 550})
+	w.finish("w", t, newsletter.Result{State: newsletter.Failed, Code: 550})
 }
 
-func markEarlierFailed(w *world) {
+func earlierFailed(w *world) {
 	w.publish("engineering", "e1")
 	w.join("engineering", "ada")
 	a := w.sending()
@@ -177,7 +177,7 @@ func markEarlierFailed(w *world) {
 
 // markOtherScopeFails: a digest of one category is still on its way while one of
 // all categories is planned, which therefore leaves that category out.
-func markOtherScopeFails(w *world) {
+func otherScopeFails(w *world) {
 	w.join("engineering leadership", "ada")
 	overlapping := func(engineering, leadership string) (a, b newsletter.Digest) {
 		w.publish("engineering", engineering)
@@ -199,7 +199,7 @@ func markOtherScopeFails(w *world) {
 	w.wantUnread("ada", "")
 }
 
-func markChainFails(w *world) {
+func chainFails(w *world) {
 	w.publish("engineering", "e1")
 	w.join("engineering", "ada")
 	a := w.sending()
@@ -216,41 +216,41 @@ func markChainFails(w *world) {
 	w.wantUnread("ada", "e3 e2 e1")
 }
 
-func markSameInFlight(w *world) {
+func sameInFlight(w *world) {
 	w.publish("engineering", "e1")
 	w.join("engineering", "ada")
 	a, b := w.overlap(newsletter.Request{}, newsletter.Request{})
 	t, action := w.step(a.ID)
 	if action != newsletter.ActionSend {
-		w.Fatal("not marked")
+		w.Fatal("not begun")
 	}
 	w.drop(b.ID, newsletter.Pending, "another email")
-	w.settle("w", t, newsletter.Result{State: newsletter.Sent})
+	w.finish("w", t, newsletter.Result{State: newsletter.Sent})
 	time.Sleep(time.Minute)
 	w.drop(b.ID, newsletter.Skipped, "already received")
 }
 
-func markSameUncertain(w *world) {
+func sameUncertain(w *world) {
 	w.publish("engineering", "e1")
 	w.publish("leadership", "l1")
 	w.join("engineering leadership", "ada")
 	a, b := w.overlap(newsletter.Request{Category: "engineering"}, newsletter.Request{})
 	t, _ := w.step(a.ID)
-	w.settle("w", t, newsletter.Result{State: newsletter.Uncertain, Uncertain: true})
+	w.finish("w", t, newsletter.Result{State: newsletter.Uncertain, Uncertain: true})
 	w.arrive(b.ID, "l1")
 	w.publish("engineering", "e2")
 	w.wantUnread("ada", "e2")
 }
 
-// markOneInDoubt: while one mail is in doubt the others wait for it, whichever was
+// markOneInDoubt: while one email is in doubt the others wait for it, whichever was
 // planned first, so that it can be sent again.
-func markOneInDoubt(w *world) {
+func oneInDoubt(w *world) {
 	w.publish("engineering", "e1")
 	w.publish("leadership", "l1")
 	w.join("engineering leadership", "ada")
 	a, b := w.overlap(newsletter.Request{Category: "engineering"}, newsletter.Request{Category: "leadership"})
 	t, _ := w.step(b.ID)
-	w.settle("w", t, newsletter.Result{State: newsletter.Deferred, NextAt: time.Now().Add(time.Minute), Uncertain: true})
+	w.finish("w", t, newsletter.Result{State: newsletter.Deferred, NextAt: time.Now().Add(time.Minute), Uncertain: true})
 	w.drop(a.ID, newsletter.Pending, "another email")
 	time.Sleep(time.Minute)
 	w.drop(a.ID, newsletter.Pending, "another email")
@@ -260,13 +260,13 @@ func markOneInDoubt(w *world) {
 	w.wantUnread("ada", "")
 }
 
-func markUnknown(w *world) {
+func readerErased(w *world) {
 	w.attach("w", newsletter.Resend)
 	t := newsletter.Task{Ref: newsletter.Ref{Digest: 77, Subscriber: 99}}
-	if w.mark("w", t) != newsletter.ActionDrop {
-		w.Error("a mail that does not exist may be sent")
+	if w.begin("w", t) != newsletter.ActionDrop {
+		w.Error("an email that does not exist may be sent")
 	}
-	w.settle("w", t, newsletter.Result{State: newsletter.Sent})
+	w.finish("w", t, newsletter.Result{State: newsletter.Sent})
 	if strings.Contains(w.sequence(), "=") {
 		w.Error("something was stored")
 	}

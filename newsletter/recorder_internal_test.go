@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// silent is a store behind a connection that nobody answers.
+// silent is a store behind a connection that never answers.
 type silent struct{ OutboxStore }
 
 func (silent) Record(ctx context.Context, worker string, entries []Entry) ([]Action, error) {
@@ -16,7 +16,7 @@ func (silent) Record(ctx context.Context, worker string, entries []Entry) ([]Act
 	return nil, ctx.Err()
 }
 
-func TestALedgerGivesUpAStoreThatIsSilent(t *testing.T) {
+func TestRecorderGivesUpASilentStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		failed := make(chan error, 1)
 		r := newRecorder(silent{}, "w", func(err error) { failed <- err }, func() {})
