@@ -17,7 +17,7 @@ import (
 )
 
 func contentCommand(p *program) *cobra.Command {
-	return noun("content", "The insights", contentListCommand(p), contentShowCommand(p), contentCheckCommand(p), contentNewCommand(p))
+	return noun("content", "Insights", contentListCommand(p), contentShowCommand(p), contentCheckCommand(p), contentNewCommand(p))
 }
 
 // insightJSON is an insight as programs see it.
@@ -109,7 +109,7 @@ func readLibrary(ctx context.Context, p *program) (*config.Config, *content.Libr
 
 func contentShowCommand(p *program) *cobra.Command {
 	return &cobra.Command{
-		Use: "show SLUG", Short: "Show one insight as its author wrote it", Args: cobra.ExactArgs(1),
+		Use: "show SLUG", Short: "Show one insight as Markdown", Args: cobra.ExactArgs(1),
 		ValidArgsFunction: completeSlugs(p),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, lib, err := readLibrary(cmd.Context(), p)
@@ -147,7 +147,7 @@ func contentNewCommand(p *program) *cobra.Command {
 	var category string
 	var dryRun bool
 	cmd := &cobra.Command{
-		Use: "new TITLE", Short: "Write a new draft into content.dir", Args: cobra.ExactArgs(1),
+		Use: "new TITLE", Short: "Write a new draft to content.dir", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			pub, err := p.publication(cmd.Context())
 			if err != nil {
@@ -175,7 +175,7 @@ func contentNewCommand(p *program) *cobra.Command {
 				}
 				err := writeFileNew(path, data, 0)
 				if errors.Is(err, fs.ErrExist) {
-					return fmt.Errorf("%s exists: choose another title", path)
+					return fmt.Errorf("%s already exists: choose another title", path)
 				}
 				if err != nil {
 					return fmt.Errorf("write the draft: %w", err)
@@ -188,7 +188,7 @@ func contentNewCommand(p *program) *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&category, "category", "", "its `category`")
+	cmd.Flags().StringVar(&category, "category", "", "`category` of the draft")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would be written")
 	completeCategories(p, cmd, "category")
 	return cmd

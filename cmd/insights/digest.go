@@ -19,7 +19,7 @@ func digestCommand(p *program) *cobra.Command {
 		digestPlanCommand(p), digestSendCommand(p), digestTestCommand(p), digestPreviewCommand(p),
 		digestListCommand(p), digestShowCommand(p), digestNextCommand(p), digestExplainCommand(p),
 	}
-	return noun("digest", "The digests", append(commands, digestDecisions(p)...)...)
+	return noun("digest", "Digests", append(commands, digestDecisions(p)...)...)
 }
 
 // digestJSON is a digest as programs see it.
@@ -134,7 +134,7 @@ func digestListCommand(p *program) *cobra.Command {
 					return err
 				}
 				if len(rows) == 0 {
-					p.out.Line("no digest yet; see: insights digest plan --help")
+					p.out.Line("no digests yet; see: insights digest plan --help")
 					return nil
 				}
 				p.out.Table([]string{"ID", "STATE", "FROM", "READERS", "SENT", "PLANNED", "SUBJECT"}, rows)
@@ -142,13 +142,13 @@ func digestListCommand(p *program) *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().IntVar(&limit, "limit", 20, "at most this `number`")
+	cmd.Flags().IntVar(&limit, "limit", 20, "show at most this `number`")
 	return cmd
 }
 
 func digestNextCommand(p *program) *cobra.Command {
 	return &cobra.Command{
-		Use: "next", Short: "Show when each schedule makes its next digest", Args: cobra.NoArgs,
+		Use: "next", Short: "Show when each schedule is next due", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := p.config()
 			if err != nil {
@@ -192,7 +192,7 @@ func nextSlots(c *config.Config, now time.Time) ([]nextSlotJSON, [][]string) {
 
 func digestShowCommand(p *program) *cobra.Command {
 	return &cobra.Command{
-		Use: "show ID", Short: "Show a digest: what it carries, to how many, and what became of it", Args: cobra.ExactArgs(1),
+		Use: "show ID", Short: "Show a digest: its insights, readers and results", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return withApp(cmd.Context(), p, func(a *app.App) error {
 				d, err := findDigest(cmd.Context(), a, args[0])
@@ -207,10 +207,10 @@ func digestShowCommand(p *program) *cobra.Command {
 				p.out.Line("\nstate     %s", strings.TrimSpace(string(d.State)+" "+string(d.Reason)))
 				p.out.Line("subject   %s", d.MainSubject())
 				if !d.NotBefore.IsZero() {
-					p.out.Line("goes out  %s, once approved", console.Moment(d.NotBefore, zone))
+					p.out.Line("send at   %s, once approved", console.Moment(d.NotBefore, zone))
 				}
 				p.out.Line("planned   %s\napproved  %s\ndone      %s", console.Moment(d.PlannedAt, zone), console.Moment(d.ApprovedAt, zone), console.Moment(d.DoneAt, zone))
-				p.out.Line("mails     %s", countsLine(d))
+				p.out.Line("emails    %s", countsLine(d))
 				return nil
 			})
 		},

@@ -16,8 +16,8 @@ func digestPreviewCommand(p *program) *cobra.Command {
 	var to, category string
 	var asHTML, asText, asEML bool
 	cmd := &cobra.Command{
-		Use: "preview [ID]", Short: "Print the mail that would go out", Args: cobra.MaximumNArgs(1),
-		Long: `Print the mail that would go out: of a planned digest (ID), or what one
+		Use: "preview [ID]", Short: "Print the email that would be sent", Args: cobra.MaximumNArgs(1),
+		Long: `Print the email that would be sent: of a planned digest (ID), or what one
 subscriber would get now (--to), or what a new reader would get first.
 Nothing changes.`,
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -18,13 +18,17 @@ import (
 )
 
 func feedCommand(p *program) *cobra.Command {
-	return noun("feed", "The feeds", feedListCommand(p), feedShowCommand(p), feedPingCommand(p))
+	return noun("feed", "Feeds", feedListCommand(p), feedShowCommand(p), feedPingCommand(p))
 }
 
 func feedListCommand(p *program) *cobra.Command {
 	return &cobra.Command{
 		Use: "list", Short: "List every feed with its size and readers", Args: cobra.NoArgs,
-		Long: "List every feed with its size and an estimate of its readers.\n\nReaders are those that aggregators announce and the distinct other clients of a\nday; people behind one address are one, who follows two formats is two.\nThe daemon counts them.",
+		Long: `List every feed with its size and an estimate of its readers.
+
+The estimate is the subscribers that aggregators report, plus the distinct other
+clients of a day. People behind one address count once; a person who follows two
+formats counts twice. The daemon keeps the counts.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			pub, set, err := buildFeeds(cmd.Context(), p)
 			if err != nil {
@@ -32,7 +36,7 @@ func feedListCommand(p *program) *cobra.Command {
 			}
 			estimate, err := pub.FeedReaders(cmd.Context())
 			if err != nil { // feeds are there without a database
-				p.out.Note("the readers are not known: %v", err)
+				p.out.Note("the number of readers is not known: %v", err)
 			}
 			c := &pub.Config
 			documents, err := followed(set, estimate)
@@ -169,8 +173,8 @@ func feedShowCommand(p *program) *cobra.Command {
 			return err
 		},
 	}
-	cmd.Flags().StringVar(&category, "category", "", "of this `category`, or of several: a,b (default: all)")
-	cmd.Flags().StringVar(&archive, "archive", "", "the archive document of that `name`, such as 2026-03")
+	cmd.Flags().StringVar(&category, "category", "", "of this `category`, or several: a,b (default: all)")
+	cmd.Flags().StringVar(&archive, "archive", "", "the archive document with this `name`, such as 2026-03")
 	cmd.Flags().StringVar(&format, "format", "rss", "`format`: rss, atom or json")
 	completeCategories(p, cmd, "category")
 	return cmd
@@ -188,14 +192,14 @@ func feedDocument(c *config.Config, set *feeds.Set, categories, archive string, 
 				return nil, err
 			}
 			if slug == "" {
-				return nil, usageError("--category %q: write slugs with a comma between them, such as %s", categories, strings.Join(c.CategorySlugs(), ","))
+				return nil, usageError("--category %q: separate slugs with commas, such as %s", categories, strings.Join(c.CategorySlugs(), ","))
 			}
 			slugs = append(slugs, slug)
 		}
 	}
 	head, ok := set.Canonical("/feeds/" + strings.Join(slugs, "+") + "." + string(f))
 	if !ok {
-		return nil, fmt.Errorf("there is no feed of %s; see: insights feed list", categories)
+		return nil, fmt.Errorf("there is no feed for %s; see: insights feed list", categories)
 	}
 	if archive == "" {
 		if document, ok := set.Document(head); ok {
@@ -216,7 +220,7 @@ func feedDocument(c *config.Config, set *feeds.Set, categories, archive string, 
 		names = append(names, name)
 	}
 	if names == nil {
-		return nil, usageError("%s has no archive: it holds all its insights itself", head)
+		return nil, usageError("%s has no archive: it contains all its insights itself", head)
 	}
-	return nil, usageError("%s has no archive %q; there are %s", head, archive, strings.Join(names, ", "))
+	return nil, usageError("%s has no archive %q; choose one of %s", head, archive, strings.Join(names, ", "))
 }

@@ -12,7 +12,7 @@ import (
 )
 
 func subscriberCommand(p *program) *cobra.Command {
-	return noun("subscriber", "The readers who get mail", subscriberListCommand(p), subscriberShowCommand(p), subscriberAddCommand(p),
+	return noun("subscriber", "Readers of digests", subscriberListCommand(p), subscriberShowCommand(p), subscriberAddCommand(p),
 		subscriberSetCommand(p), subscriberUnsubscribeCommand(p), subscriberResendCommand(p), subscriberHistoryCommand(p), subscriberForgetCommand(p),
 		subscriberImportCommand(p), subscriberExportCommand(p))
 }
@@ -71,7 +71,7 @@ func subscriberListCommand(p *program) *cobra.Command {
 					return err
 				}
 				if len(rows) == 0 {
-					p.out.Line("no subscriber matches")
+					p.out.Line("no subscribers match")
 					return nil
 				}
 				p.out.Table([]string{"EMAIL", "STATUS", "CADENCE", "CATEGORIES"}, rows)
@@ -138,7 +138,7 @@ func showSubscriber(out *console.Console, zone *time.Location, s subscribers.Sub
 
 func subscriberHistoryCommand(p *program) *cobra.Command {
 	return &cobra.Command{
-		Use: "history ADDR", Short: "Show what happened to a reader, and how they consented", Args: cobra.ExactArgs(1),
+		Use: "history ADDR", Short: "Show a subscriber's history and consent", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return withApp(cmd.Context(), p, func(a *app.App) error {
 				s, err := findSubscriber(cmd.Context(), a, args[0])

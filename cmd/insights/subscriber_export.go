@@ -18,20 +18,19 @@ import (
 func subscriberExportCommand(p *program) *cobra.Command {
 	var status, format string
 	cmd := &cobra.Command{
-		Use: "export", Short: "Write all subscribers as CSV or JSON, to be imported again", Args: cobra.NoArgs,
-		Long: `Write all subscribers to standard output, one a line: as CSV, or as JSON (JSON
-Lines; one array with --json). "subscriber import" reads each of them again, and
-makes the same subscribers of it in an empty database: status, cadence,
-categories, name, confirmed_at and source; of JSON also why somebody is
-suppressed, and when they unsubscribed. History, pauses and what they have
-received are in a backup alone, and so are suppressions of addresses that are no
-subscriber's.
+		Use: "export", Short: "Export subscribers as CSV or JSON", Args: cobra.NoArgs,
+		Long: `Write all subscribers to standard output, one per line: as CSV, or as JSON (JSON
+Lines; one array with --json). "subscriber import" reads them back and creates
+the same subscribers in an empty database: status, cadence, categories, name,
+confirmed_at and source. JSON also has why an address is suppressed, and when
+its owner unsubscribed. History, pauses, reading positions, and suppressions of
+addresses that are not subscribers are only in a backup.
 
-In CSV an apostrophe goes before each value that begins with = + - or @, so that
-a spreadsheet does not calculate a stranger's words; the import takes it away.`,
+In CSV, a value that begins with = + - or @ gets an apostrophe before it, so
+that a spreadsheet does not run it as a formula; the import removes it.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if format != "csv" && format != "json" {
-				return usageError("--format %s: csv or json", format)
+				return usageError("--format %s: use csv or json", format)
 			}
 			return withApp(cmd.Context(), p, func(a *app.App) error {
 				filter, err := parseFilter(&a.Config, status, "", "")

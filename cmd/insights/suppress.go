@@ -14,7 +14,7 @@ import (
 )
 
 func suppressCommand(p *program) *cobra.Command {
-	return noun("suppress", "Addresses that must not be written to", suppressListCommand(p), suppressAddCommand(p), suppressRemoveCommand(p), suppressImportCommand(p))
+	return noun("suppress", "Addresses that must not get email", suppressListCommand(p), suppressAddCommand(p), suppressRemoveCommand(p), suppressImportCommand(p))
 }
 
 // suppressionJSON is a suppression as programs see it.
@@ -29,8 +29,9 @@ type suppressionJSON struct {
 
 func suppressListCommand(p *program) *cobra.Command {
 	return &cobra.Command{
-		Use: "list", Short: "List the addresses that must not be written to", Args: cobra.NoArgs,
-		Long: "List the addresses that must not be written to, and those that were forgotten.\nOf one that is no subscriber's only the hash is kept.",
+		Use: "list", Short: "List suppressed addresses", Args: cobra.NoArgs,
+		Long: `List suppressed addresses, and those that were erased. Of an address that is not
+a subscriber's, only the hash is kept.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return withApp(cmd.Context(), p, func(a *app.App) error {
 				documents := []suppressionJSON{}
@@ -53,7 +54,7 @@ func suppressListCommand(p *program) *cobra.Command {
 					return err
 				}
 				if len(rows) == 0 {
-					p.out.Line("no address is suppressed")
+					p.out.Line("no addresses are suppressed")
 					return nil
 				}
 				p.out.Table([]string{"WHO", "CAUSE", "SINCE", "REASON"}, rows)
@@ -67,24 +68,24 @@ func suppressAddCommand(p *program) *cobra.Command {
 	var reason string
 	var dryRun bool
 	cmd := &cobra.Command{
-		Use: "add ADDR", Short: "Keep all mail from an address, subscriber or not", Args: cobra.ExactArgs(1),
+		Use: "add ADDR", Short: "Suppress an address: it gets no email", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if strings.TrimSpace(reason) == "" || subscribers.CheckReason(reason) != nil {
-				return usageError("--reason: say why in one line, of 200 bytes at most, for whoever looks at it later")
+				return usageError("--reason: say why in one line of at most 200 bytes")
 			}
 			return withApp(cmd.Context(), p, func(a *app.App) error {
 				who, err := parseAddress(args[0])
 				if err != nil {
 					return err
 				}
-				words, changed := fmt.Sprintf("would keep all mail from %s", who), false
+				words, changed := fmt.Sprintf("would suppress %s", who), false
 				if !dryRun {
 					if changed, err = a.Registry.Suppress(cmd.Context(), who, subscribers.BlockedHere, reason, "staff"); err != nil {
 						return err
 					}
-					words = fmt.Sprintf("%s is suppressed; undo it with: insights suppress remove %[1]s", who)
+					words = fmt.Sprintf("%s is suppressed; to undo it: insights suppress remove %[1]s", who)
 					if !changed {
-						words = fmt.Sprintf("%s was suppressed before", who)
+						words = fmt.Sprintf("%s was already suppressed", who)
 					}
 				}
 				if done, err := p.out.Document(map[string]any{"email": who.String(), "changed": changed, "dry_run": dryRun}); done {
@@ -103,8 +104,10 @@ func suppressAddCommand(p *program) *cobra.Command {
 func suppressRemoveCommand(p *program) *cobra.Command {
 	var dryRun bool
 	cmd := &cobra.Command{
-		Use: "remove ADDR", Short: "Let mail go to an address again", Args: cobra.ExactArgs(1),
-		Long: "Let mail go to an address again. A reader who was suppressed over bounces, or\nby staff, receives digests as before; who complained, or said no, must sign up\nagain.",
+		Use: "remove ADDR", Short: "Allow email to an address again", Args: cobra.ExactArgs(1),
+		Long: `Allow email to an address again. A reader who was suppressed by a bounce or by
+staff receives digests as before; one who complained or unsubscribed must sign
+up again.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return withApp(cmd.Context(), p, func(a *app.App) error {
 				who, err := parseAddress(args[0])
@@ -115,7 +118,7 @@ func suppressRemoveCommand(p *program) *cobra.Command {
 					if done, err := p.out.Document(map[string]any{"email": who.String(), "status": "", "dry_run": true}); done {
 						return err
 					}
-					p.out.Line("would let mail go to %s again, if it is suppressed", who)
+					p.out.Line("would allow email to %s again, if it is suppressed", who)
 					return nil
 				}
 				sub, err := a.Registry.Lift(cmd.Context(), who, "staff")
@@ -129,7 +132,7 @@ func suppressRemoveCommand(p *program) *cobra.Command {
 					return err
 				}
 				if sub.Status == "" {
-					p.out.Line("%s is not suppressed any more; it is no subscriber's", who)
+					p.out.Line("%s is no longer suppressed; it is not a subscriber", who)
 				} else {
 					p.out.Line("%s is %s again", who, sub.Status)
 				}

@@ -105,7 +105,7 @@ func refusedDomains(c *config.Config) (subscribers.Domains, error) {
 	}
 	file, err := os.Open(c.Limits.Refused)
 	if err != nil {
-		return nil, unusable(fmt.Errorf("limits.refused: %w; it must be a file with a domain a line", err))
+		return nil, unusable(fmt.Errorf("limits.refused: %w; it must be a file with one domain per line", err))
 	}
 	defer file.Close()
 	domains, err := subscribers.ParseDomains(file)
@@ -151,7 +151,7 @@ func renameCategories(ctx context.Context, c *config.Config, db *database.DB, lo
 		for _, from := range category.Formerly {
 			renamed, err := db.RenameCategory(ctx, from, category.Slug)
 			if err != nil {
-				log.Error("readers of digests keep a category's old slug", "from", from, "to", category.Slug, "error", err)
+				log.Error("cannot move subscribers to the renamed category", "from", from, "to", category.Slug, "error", err)
 			}
 			if renamed {
 				log.Info("category renamed", "from", from, "to", category.Slug)

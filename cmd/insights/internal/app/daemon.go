@@ -93,7 +93,7 @@ func (d *Daemon) openInsights(_ context.Context, p *Publication) (err error) {
 	}
 	d.reloaded.Store(time.Now().Unix())
 	if len(d.live.Current().All()) == 0 {
-		d.log.Warn("there is no insight: content.dir holds no *.md file", "dir", p.Config.Content.Dir)
+		d.log.Warn("content.dir contains no *.md files", "dir", p.Config.Content.Dir)
 	}
 	return nil
 }
@@ -143,7 +143,7 @@ func (d *Daemon) takeDatabase(ctx context.Context, c *config.Config, db *databas
 	}
 	renameCategories(ctx, c, db, d.log)
 	if before == Development && d.use == Production {
-		d.log.Warn("this database was made by insights dev; from now on its mails are really sent", "database", db.String())
+		d.log.Warn("this database was made by insights dev; its emails will now be sent for real", "database", db.String())
 	}
 	if d.use == Development {
 		return unusable(errors.Join(makeSecret(c), leave(ctx, c, db)))
@@ -198,23 +198,23 @@ func (d *Daemon) Run(ctx context.Context) error {
 	}
 	part("watch the database", d.app.db.Watch)
 	part("watch the insights", d.watch)
-	part("clock of the insights", d.live.Run)
+	part("publication clock", d.live.Run)
 	part("feeds", d.followLibrary)
 	part("scheduler", d.scheduler.Run)
 	part("worker", d.worker.Run)
-	part("readers of feeds", d.readers.Run)
-	part("unconfirmed sign-ups", d.tidy)
+	part("feed readership", d.readers.Run)
+	part("sign-up cleanup", d.tidy)
 	if d.metrics != nil {
 		part("metrics", d.metrics.Run)
 	}
 	if d.inbound != nil {
-		part("mails that come back", d.inbound.Run)
+		part("inbound email", d.inbound.Run)
 	}
 	if d.maildir != nil {
 		part("maildir", d.maildir.Run)
 	}
 	if d.pusher != nil {
-		part("pushes", d.pusher.Run)
+		part("feed pushes", d.pusher.Run)
 	}
 	parts.Go(func() {
 		if err := d.server.Serve(d.listener); !errors.Is(err, http.ErrServerClosed) {
@@ -248,9 +248,9 @@ func (d *Daemon) tidy(ctx context.Context) error {
 		case ctx.Err() != nil:
 			return nil
 		case err != nil:
-			d.log.Error("forgetting sign-ups that nobody confirmed failed", "error", err)
+			d.log.Error("cannot delete expired sign-ups", "error", err)
 		case forgotten > 0:
-			d.log.Info("forgot sign-ups that nobody confirmed within a week", "sign_ups", forgotten)
+			d.log.Info("deleted expired sign-ups", "sign_ups", forgotten)
 		}
 		select {
 		case <-ctx.Done():

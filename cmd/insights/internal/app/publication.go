@@ -60,7 +60,7 @@ func (p *Publication) load(previous *content.Library) (*content.Library, error) 
 	}
 	if err == nil && len(lib.All()) == 0 && previous != nil && len(previous.All()) > 0 {
 		// More likely a folder that was unmounted than a site that was given up.
-		return nil, fmt.Errorf("%s holds no *.md file any more; restart if that is meant", c.Content.Dir)
+		return nil, fmt.Errorf("%s no longer contains *.md files; restart if that is intended", c.Content.Dir)
 	}
 	return lib, err
 }

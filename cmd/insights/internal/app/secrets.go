@@ -25,7 +25,7 @@ func Keyring(c *config.Config) (*subscribers.Keyring, error) {
 	if len(secrets) == 0 {
 		secret, err := os.ReadFile(secretFile(c))
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil, unusable(errors.New("secret is not set: INSIGHTS_SECRET=$(head -c 32 /dev/urandom | base64), or INSIGHTS_SECRET_FILE=/path; it must be the daemon's"))
+			return nil, unusable(errors.New("secret is not set: INSIGHTS_SECRET=$(head -c 32 /dev/urandom | base64), or INSIGHTS_SECRET_FILE=/path; it must be the same as the daemon's"))
 		}
 		if err != nil {
 			return nil, unusable(fmt.Errorf("read the development secret: %w", err))
@@ -82,7 +82,7 @@ func SigningKeys(c *config.Config) ([]SigningKey, error) {
 		from = text
 		octets, err := os.ReadFile(text)
 		if err != nil {
-			return nil, unusable(fmt.Errorf("mail.dkim.key: %w; make one: insights key new", err))
+			return nil, unusable(fmt.Errorf("mail.dkim.key: %w; to create one: insights key new", err))
 		}
 		text = string(octets)
 	}

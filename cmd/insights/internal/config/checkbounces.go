@@ -17,7 +17,7 @@ func (c *Config) checkBounces(fault func(key, format string, args ...any)) {
 	}
 	if a := c.Bounces.Complaints; a != "" {
 		if _, err := subscribers.ParseAddress(a); err != nil {
-			fault("bounces.complaints", "%q is no address: write abuse@bounces.example.com", a)
+			fault("bounces.complaints", "%q is not an email address: write abuse@bounces.example.com", a)
 		}
 	}
 	if _, err := c.Bounces.WebhookKeys(); err != nil {

@@ -21,7 +21,7 @@ func (c *Console) Confirm(question, why string, yes bool) error {
 		return nil
 	}
 	if !isTerminal(c.In) {
-		return &NotConfirmed{fmt.Errorf("%s: add --yes to say that you mean it", why)}
+		return &NotConfirmed{fmt.Errorf("%s: add --yes to confirm", why)}
 	}
 	fmt.Fprintf(c.Err, "%s [y/N] ", question)
 	answer, _ := bufio.NewReader(c.In).ReadString('\n') // an error is no yes

@@ -63,7 +63,7 @@ func unfit(format string, args ...any) error { return &Unfit{fmt.Errorf(format, 
 // unwritable says of an error while a folder was written what to do next.
 func unwritable(dir string, err error) error {
 	if errors.Is(err, syscall.ENOSPC) {
-		return fmt.Errorf("the disk is full: free some space; %s is as it was: %w", dir, err)
+		return fmt.Errorf("the disk is full: free some space; %s is unchanged: %w", dir, err)
 	}
 	return err
 }

@@ -63,7 +63,7 @@ func (b *folder) keepOthers() error {
 		case entry.IsDir() && folders[name] || !entry.IsDir() && b.before[name]:
 			return nil
 		case b.written[name] || folders[name]:
-			return fmt.Errorf("%s is not what insights build wrote, and the site needs its name: move it away", filepath.Join(b.dir, name))
+			return fmt.Errorf("%s was not written by insights build, but the site needs its name: move it away", filepath.Join(b.dir, name))
 		case entry.IsDir():
 			if b.site == nil {
 				return nil
@@ -82,7 +82,7 @@ func (b *folder) keepOthers() error {
 			return err
 		}
 		if err := b.parent.Link(path.Join(b.name, name), path.Join(b.fresh, name)); err != nil {
-			return fmt.Errorf("%s was put there by somebody else and can't be kept: %w; move it away", filepath.Join(b.dir, name), err)
+			return fmt.Errorf("%s was not written by insights build and can't be kept: %w; move it away", filepath.Join(b.dir, name), err)
 		}
 		return nil
 	})

@@ -109,7 +109,7 @@ func (b *folder) mend() error {
 	for _, s := range siblings {
 		if s.IsDir() && (s.Name() == b.aside() || strings.HasPrefix(s.Name(), b.prefix())) {
 			if err := b.removeLeftover(s.Name()); err != nil {
-				return fmt.Errorf("remove what a build that was stopped has left: %w", err)
+				return fmt.Errorf("remove the leftovers of a stopped build: %w", err)
 			}
 		}
 	}
