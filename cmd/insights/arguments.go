@@ -75,7 +75,7 @@ func parseFilter(c *config.Config, status, cadence, category string) (f subscrib
 	return f, err
 }
 
-// parsePauseEnd reads until when a pause lasts: a day in the site's zone, or never.
+// parsePauseEnd reads the end of a pause: a day in the site's zone, or never.
 func parsePauseEnd(c *config.Config, word string) (time.Time, error) {
 	if word == "never" {
 		return time.Time{}, nil
@@ -87,8 +87,7 @@ func parsePauseEnd(c *config.Config, word string) (time.Time, error) {
 	return at, nil
 }
 
-// parseTime reads a time to come, as staff write it: by the site's clock unless it
-// names its zone.
+// parseTime reads a future time: in the site's zone unless it names its own.
 func parseTime(word string, zone *time.Location, now time.Time) (time.Time, error) {
 	if word == "" {
 		return time.Time{}, nil
@@ -134,7 +133,7 @@ func findSubscriber(ctx context.Context, a *app.App, address string) (subscriber
 	return s, err
 }
 
-// unknown says that an address is no subscriber's, and what is kept of it all the same.
+// unknown is the error for an address without a subscriber, with what is still known about it.
 func unknown(ctx context.Context, a *app.App, who subscribers.Address) error {
 	kept, err := a.Registry.Kept(ctx, who)
 	switch {

@@ -10,7 +10,7 @@ import (
 	"github.com/scaledbydesign/insights/newsletter"
 )
 
-// await waits until a look says that something is done, and shows how far it is.
+// await waits until look reports that something is done, and shows its progress.
 func await(ctx context.Context, out *console.Console, a *app.App, what string, look func(context.Context) (console.Progress, error)) error {
 	meter := out.Meter(what)
 	return a.Wait(ctx, app.Wait{
@@ -32,8 +32,8 @@ func await(ctx context.Context, out *console.Console, a *app.App, what string, l
 	})
 }
 
-// digestProgress looks how far a digest is. Its error is how a digest ended that was not
-// sent.
+// digestProgress returns a function that reads the progress of a digest. It fails if the
+// digest was cancelled or failed.
 func digestProgress(a *app.App, id int64) func(context.Context) (console.Progress, error) {
 	return func(ctx context.Context) (console.Progress, error) {
 		d, err := a.Status.Glance(ctx, id)
@@ -62,7 +62,7 @@ func digestProgress(a *app.App, id int64) func(context.Context) (console.Progres
 	}
 }
 
-// obstacle is why nothing can be sent just now, or "".
+// obstacle is why nothing can be sent now, or "".
 func obstacle(ctx context.Context, a *app.App) string {
 	if reason, _, err := a.Digests.Held(ctx); err == nil && reason != "" {
 		return fmt.Sprintf("sending is on hold: %s; check it, then run: insights digest release", reason)

@@ -19,12 +19,11 @@ func bounceCommand(p *program) *cobra.Command {
 	return noun("bounce", "Bounces and complaints", bounceListCommand(p), bounceIngestCommand(p))
 }
 
-// bounceJSON is a bounce as programs see it.
 type bounceJSON struct {
 	ID       int64      `json:"id"`
 	At       *time.Time `json:"at"`
 	Delivery string     `json:"delivery"`
-	Email    string     `json:"email"` // "" = forgotten
+	Email    string     `json:"email"` // "" = erased
 	Kind     string     `json:"kind"`
 	Class    string     `json:"class"`
 	Code     int        `json:"code"`

@@ -20,7 +20,6 @@ func contentCommand(p *program) *cobra.Command {
 	return noun("content", "Insights", contentListCommand(p), contentShowCommand(p), contentCheckCommand(p), contentNewCommand(p))
 }
 
-// insightJSON is an insight as programs see it.
 type insightJSON struct {
 	ID       string     `json:"id"`
 	Slug     string     `json:"slug"`
@@ -96,8 +95,8 @@ func contentListCommand(p *program) *cobra.Command {
 	return cmd
 }
 
-// readLibrary reads configuration and insights: beside insights dev, those that it
-// serves.
+// readLibrary reads the configuration and the insights; next to a running insights dev,
+// those that it serves.
 func readLibrary(ctx context.Context, p *program) (*config.Config, *content.Library, error) {
 	pub, err := p.publication(ctx)
 	if err != nil {

@@ -110,7 +110,7 @@ func inFolder(c *config.Config, faults content.Faults) content.Faults {
 }
 
 // changedIDs compares the insights with those that the database knows by the same
-// address. Without a database that can be read there is nothing to compare with.
+// address. Without a readable database there is nothing to compare.
 func changedIDs(ctx context.Context, out *console.Console, pub *app.Publication, lib *content.Library) content.Faults {
 	known, err := pub.KnownIDs(ctx)
 	if err != nil {

@@ -89,7 +89,7 @@ func deliveryListCommand(p *program) *cobra.Command {
 // page is how many rows a person looks at, and how many are laid out together.
 const page = 1000
 
-// listDeliveries writes mails as they are read: there may be a million.
+// listDeliveries writes emails as they are read: there may be a million.
 func listDeliveries(ctx context.Context, out *console.Console, a *app.App, filter newsletter.DeliveryFilter, limit int) error {
 	list := out.List()
 	header := []string{"ID", "KIND", "EMAIL", "STATE", "TRIES", "SINCE", "REASON"}
@@ -156,7 +156,7 @@ as shown by: insights delivery list.`,
 	}
 }
 
-// deliveryShownJSON is one mail with what it carries.
+// deliveryShownJSON is one email with its insights.
 type deliveryShownJSON struct {
 	deliveryJSON
 	Code     int      `json:"code"` // of the last SMTP reply, 0 = none
@@ -219,7 +219,7 @@ func showDelivery(ctx context.Context, out *console.Console, a *app.App, ref new
 	return nil
 }
 
-// next says what happens to a mail from here, by itself or by staff.
+// next describes what happens to an email next, automatically or by staff.
 func next(d newsletter.Delivery, step newsletter.NextStep, zone *time.Location) string {
 	single := d.Ref.Digest == 0
 	switch {

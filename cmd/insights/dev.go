@@ -26,7 +26,7 @@ this folder. Links point to the address it listens on.`,
 			if c.Origin("site.base_url") != config.InVariable {
 				c.Site.BaseURL = "http://" + c.Listen // the file's is for production
 			}
-			c.Limits = config.Limits{} // whoever tries it signs up again and again
+			c.Limits = config.Limits{} // people who try it sign up again and again
 			return runDaemon(cmd.Context(), p, c, app.Development, func(d *app.Daemon) { welcome(p.out, d) })
 		},
 	}

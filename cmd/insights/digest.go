@@ -22,7 +22,6 @@ func digestCommand(p *program) *cobra.Command {
 	return noun("digest", "Digests", append(commands, digestDecisions(p)...)...)
 }
 
-// digestJSON is a digest as programs see it.
 type digestJSON struct {
 	ID         *int64            `json:"id"` // null: nothing was planned
 	State      string            `json:"state"`
@@ -78,7 +77,7 @@ func digestDocument(d newsletter.Digest) digestJSON {
 	return document
 }
 
-// showPlan says what a digest is, the way staff decide by.
+// showPlan shows what staff need to decide about a digest.
 func showPlan(out *console.Console, d newsletter.Digest) {
 	name := "digest"
 	if d.ID != 0 {

@@ -90,7 +90,7 @@ func plan(ctx context.Context, out *console.Console, a *app.App, request newslet
 		return err
 	}
 	if !request.DryRun {
-		// Staff who plan by hand mean what is visible now: no edit grace.
+		// Staff who plan by hand want what is visible now: no edit grace.
 		if _, _, err := a.Insights.Number(ctx, newsletter.VisibleIn(lib), newsletter.Numbering{}); err != nil {
 			return otherLibrary(err)
 		}
@@ -145,8 +145,8 @@ func emptyError(d newsletter.Digest, failEmpty bool) error {
 	return nil
 }
 
-// writeMessages writes every mail of a planned digest into a folder, one file each,
-// named by its delivery. The folder must be empty, or not there yet.
+// writeMessages writes every email of a planned digest to a folder, one file each, named
+// after its delivery. The folder must be empty or new.
 func writeMessages(ctx context.Context, a *app.App, d newsletter.Digest, dir string) (written int, err error) {
 	if err := emptyFolder(dir); err != nil {
 		return 0, err
@@ -167,7 +167,7 @@ func writeMessages(ctx context.Context, a *app.App, d newsletter.Digest, dir str
 	return written, nil
 }
 
-// emptyFolder makes a folder, unless there is an empty one.
+// emptyFolder creates a folder unless an empty one exists.
 func emptyFolder(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err

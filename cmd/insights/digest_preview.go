@@ -49,7 +49,7 @@ Nothing changes.`,
 	return cmd
 }
 
-// previewed makes the mail that was asked for.
+// previewed makes the requested email.
 func previewed(ctx context.Context, a *app.App, to, category, id string) (newsletter.Preview, error) {
 	if to == "" {
 		return sample(ctx, a, category, id)

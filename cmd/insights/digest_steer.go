@@ -16,12 +16,12 @@ import (
 // decision is a command by which staff steer one digest.
 type decision struct {
 	name, short, long string
-	would             string // do, in a dry run
-	mails             bool   // it lets mails go out, so it says how many and asks
-	past              string // what can't be done to a digest that is elsewhere
-	// decide does it. It changes nothing when the digest is there already.
+	would             string // the verb of a dry run
+	mails             bool   // it sends emails, so it shows how many and asks
+	past              string // the participle for a digest in the wrong state
+	// decide does it. It changes nothing if the digest is already in that state.
 	decide func(ctx context.Context, a *app.App, id int64) (changed bool, err error)
-	// did and already are what is said then; both are given the digest's number.
+	// did and already are the output of a change and of no change; both get the digest's id.
 	did, already string
 }
 

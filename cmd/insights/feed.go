@@ -99,12 +99,12 @@ func buildFeeds(ctx context.Context, p *program) (*app.Publication, *feeds.Set, 
 	return pub, set, err
 }
 
-// readershipJSON is how a document's number of readers comes about.
+// readershipJSON breaks down the readers of a document.
 type readershipJSON struct {
 	Announced int           `json:"announced"`
 	Others    int           `json:"others"`
 	Services  []serviceJSON `json:"services"`
-	Day       *string       `json:"day"` // the last on which anybody asked
+	Day       *string       `json:"day"` // of the last request
 }
 
 type serviceJSON struct {
@@ -112,8 +112,8 @@ type serviceJSON struct {
 	Readers int    `json:"readers"`
 }
 
-// readersOf is a document's readers for people and for programs: "-" and null where
-// they are not known, or for a list of feeds, which nobody follows.
+// readersOf is a document's readers for the table and for JSON: "-" and null if they are not
+// known, or for the OPML file.
 func readersOf(estimate map[string]readership.Estimate, d *feeds.Document) (cell string, total *int, how *readershipJSON) {
 	if estimate == nil || d.Format == "" {
 		return "-", nil, nil
@@ -129,8 +129,7 @@ func readersOf(estimate map[string]readership.Estimate, d *feeds.Document) (cell
 	return console.Thousands(r.Total()), new(r.Total()), how
 }
 
-// followed are the documents of a set, and behind them those of several
-// categories that have readers.
+// followed are the documents of a set, then the combined feeds that have readers.
 func followed(set *feeds.Set, estimate map[string]readership.Estimate) ([]*feeds.Document, error) {
 	documents := set.Documents()
 	for _, path := range slices.Sorted(maps.Keys(estimate)) {
@@ -139,7 +138,7 @@ func followed(set *feeds.Set, estimate map[string]readership.Estimate) ([]*feeds
 		}
 		d, err := set.Render(path)
 		if errors.Is(err, feeds.ErrNotFound) {
-			continue // of digests, which are not made of insights; or of a category that is no more
+			continue // a feed of digests, or of a category that no longer exists
 		}
 		if err != nil {
 			return nil, err

@@ -78,7 +78,7 @@ func initialFiles(withTemplates bool) ([]newFile, error) {
 	return files, err
 }
 
-// writeNew creates files in dir, all or none: it looks first whether one exists.
+// writeNew creates files in dir, all or none: it first checks that none exists.
 func writeNew(out *console.Console, dir string, files []newFile, dryRun bool) error {
 	existing := ""
 	for _, f := range files {
@@ -114,7 +114,7 @@ func writeNew(out *console.Console, dir string, files []newFile, dryRun bool) er
 	return nil
 }
 
-// initDKIM writes the first files, and keys beside them.
+// initDKIM writes the first files and DKIM keys.
 func initDKIM(out *console.Console, dir string, files []newFile, dryRun bool) error {
 	c := config.Default()
 	c.Mail.From = "insights@example.com"

@@ -79,7 +79,7 @@ that sign emails, with their DNS records. The keys themselves are never shown.`,
 	}
 }
 
-// showRecords prints what to put into DNS.
+// showRecords prints the DNS records to publish.
 func showRecords(out *console.Console, keys []app.SigningKey) {
 	out.Line("Publish these DNS records (as in a zone file):\n")
 	for _, k := range keys {

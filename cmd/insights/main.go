@@ -1,5 +1,5 @@
 // Command insights publishes a folder of Markdown articles as a site, as feeds and
-// as e-mail digests. It is the daemon and the staff's command line in one.
+// as email digests. It is both the daemon and the command line for staff.
 package main
 
 import (
@@ -79,7 +79,7 @@ func withApp(ctx context.Context, p *program, fn func(*app.App) error) error {
 	if err != nil {
 		return err
 	}
-	// For what happens beside a command's result.
+	// For warnings; a command's result does not go through the log.
 	log := slog.New(slog.NewTextHandler(p.out.Err, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	a, err := app.Open(ctx, c, log)
 	if err != nil {

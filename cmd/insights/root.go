@@ -45,8 +45,8 @@ func rootCommand(p *program) *cobra.Command {
 	return root
 }
 
-// usageErrors gives wrong arguments the exit code of wrong usage, and makes a noun
-// without a verb say which there are.
+// usageErrors gives wrong arguments the exit code of wrong usage, and makes a noun without
+// a verb print its help.
 func usageErrors(cmd *cobra.Command) {
 	if check := cmd.Args; check != nil {
 		cmd.Args = func(cmd *cobra.Command, args []string) error {

@@ -81,7 +81,7 @@ func status(ctx context.Context, out *console.Console, a *app.App) error {
 	return nil
 }
 
-// showAlarms says what needs somebody, and what they can do.
+// showAlarms lists what needs attention, and what to do about it.
 func showAlarms(out *console.Console, s statusJSON, zone *time.Location) {
 	if s.Held != "" {
 		out.Item("HELD", fmt.Sprintf("since %s: %s", console.Moment(*s.HeldSince, zone), s.Held))
@@ -145,7 +145,7 @@ func tally[K ~string](counts map[K]int, order []K) string {
 	return strings.Join(parts, ", ")
 }
 
-// statusJSON is how things stand, as programs read it.
+// statusJSON is the status as programs read it.
 type statusJSON struct {
 	Version     string            `json:"version"`
 	Database    string            `json:"database"`
@@ -221,7 +221,7 @@ func loadStatus(ctx context.Context, a *app.App, now time.Time) (s statusJSON, e
 	return s, nil
 }
 
-// fill says of the status what programs read.
+// fill sets what programs read from the status.
 func (s *statusJSON) fill() {
 	s.Held, s.HeldSince = string(s.status.Held), console.Stamp(s.status.HeldSince)
 	s.Outbox, s.Subscribers, s.Bounces = byName(s.status.Outbox), byName(s.status.Readers), s.status.Bounces
@@ -245,7 +245,7 @@ func (s *statusJSON) fill() {
 	}
 }
 
-// byName gives every count a name that JSON can hold.
+// byName makes counts into a JSON object.
 func byName[K ~string](counts map[K]int) map[string]int {
 	named := make(map[string]int, len(counts))
 	for k, n := range counts {

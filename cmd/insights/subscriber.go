@@ -17,7 +17,6 @@ func subscriberCommand(p *program) *cobra.Command {
 		subscriberImportCommand(p), subscriberExportCommand(p))
 }
 
-// subscriberJSON is a subscriber as programs see it.
 type subscriberJSON struct {
 	Email        string           `json:"email"`
 	Name         string           `json:"name"`

@@ -17,7 +17,7 @@ import (
 // edit is a command by which staff change one reader.
 type edit struct {
 	use, short, long string
-	would            string // do, in a dry run
+	would            string // the verb of a dry run
 	unchanged        string // what is said where nothing was to do; "" = by the status
 	do               func(ctx context.Context, a *app.App, who subscribers.Address) (sub subscribers.Subscriber, said string, err error)
 }

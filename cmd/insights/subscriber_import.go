@@ -61,7 +61,7 @@ type importJSON struct {
 	Added     int           `json:"added"`
 	Changed   int           `json:"changed"`
 	Unchanged int           `json:"unchanged"`
-	Kept      int           `json:"kept"` // what is on record holds against the file
+	Kept      int           `json:"kept"` // the existing record takes precedence
 	Failed    int           `json:"failed"`
 	Unused    []string      `json:"unused_columns"`
 	Refused   []refusedJSON `json:"refused"` // the first thousand of the failed

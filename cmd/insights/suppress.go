@@ -17,7 +17,6 @@ func suppressCommand(p *program) *cobra.Command {
 	return noun("suppress", "Addresses that must not get email", suppressListCommand(p), suppressAddCommand(p), suppressRemoveCommand(p), suppressImportCommand(p))
 }
 
-// suppressionJSON is a suppression as programs see it.
 type suppressionJSON struct {
 	Email  string     `json:"email"` // "" = kept as a hash alone
 	Hash   string     `json:"hash"`

@@ -141,9 +141,9 @@ func (a *App) MessagesOf(ctx context.Context, d newsletter.Digest) (iter.Seq2[ne
 	return newsletter.Messages(ctx, a.Messages, a.Writer, composer, d), nil
 }
 
-// RenameCategories makes the choices of readers follow a category to its new slug.
-// Whatever gives a reader a category does it first: once readers have chosen the
-// new one, the two can't be made one.
+// RenameCategories moves the choices of readers to the new slug of a renamed category.
+// It must run before a reader gets a category: once readers have chosen the new slug, the
+// two can't be merged.
 func (a *App) RenameCategories(ctx context.Context) { renameCategories(ctx, &a.Config, a.db, a.log) }
 
 func renameCategories(ctx context.Context, c *config.Config, db *database.DB, log *slog.Logger) {

@@ -32,12 +32,12 @@ type Daemon struct {
 
 	live      *content.Live
 	feeds     atomic.Pointer[feeds.Set]
-	built     *content.Library // what the feeds were last built from
+	built     *content.Library // the feeds were last built from it
 	site      *web.Site
 	worker    *newsletter.Worker
 	scheduler *newsletter.Scheduler
-	hub       *websub.Hub // nil: this program is none
-	pusher    pusher      // nil: nobody is told of new content
+	hub       *websub.Hub // nil: not a hub
+	pusher    pusher      // nil: no push
 	server    *http.Server
 	listener  net.Listener
 	readers   readership.Counter
@@ -47,9 +47,8 @@ type Daemon struct {
 	reloaded  atomic.Int64     // when the insights were last read without a fault, in Unix seconds
 }
 
-// OpenDaemon gets hold of everything that can fail before anything starts: what is
-// wrong is said at once, and nothing is left half-started. report is told of faults in
-// the insights, each time that they change.
+// OpenDaemon opens everything that can fail before anything starts. report is called with
+// the faults of the insights, each time they change.
 func OpenDaemon(ctx context.Context, c config.Config, use Use, log *slog.Logger, report func(error)) (*Daemon, error) {
 	d := &Daemon{use: use, log: log, report: report}
 	if err := d.open(ctx, Publication{Config: c}); err != nil {
@@ -59,7 +58,7 @@ func OpenDaemon(ctx context.Context, c config.Config, use Use, log *slog.Logger,
 	return d, nil
 }
 
-// open opens each part in an order in which it finds what it needs.
+// open opens the parts in the order of their dependencies.
 func (d *Daemon) open(ctx context.Context, p Publication) error {
 	for _, step := range []func(context.Context, *Publication) error{
 		d.openInsights, d.listen, d.openApp, d.openFeeds, d.openWorker, d.openInbound, d.openSite,
@@ -130,7 +129,7 @@ func (d *Daemon) takeDatabase(ctx context.Context, c *config.Config, db *databas
 		return unusable(err)
 	}
 	err := db.LockSender()
-	for tries := 0; errors.Is(err, database.ErrLocked) && tries < 10; tries++ { // others hold it for a moment, to see whether anybody sends
+	for tries := 0; errors.Is(err, database.ErrLocked) && tries < 10; tries++ { // other commands hold it briefly, to see whether a daemon runs
 		time.Sleep(100 * time.Millisecond)
 		err = db.LockSender()
 	}
@@ -227,7 +226,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	if err := d.server.Shutdown(closing); err != nil {
-		d.server.Close() // a slow client must not hold up the mails in flight
+		d.server.Close() // a slow client must not delay the emails in flight
 	}
 	endBackground()
 	parts.Wait()
@@ -237,10 +236,10 @@ func (d *Daemon) Run(ctx context.Context) error {
 	return nil
 }
 
-// tidyEvery is how often sign-ups that nobody has confirmed are looked for.
+// tidyEvery is how often expired sign-ups are deleted.
 const tidyEvery = time.Hour
 
-// tidy forgets sign-ups that nobody has confirmed.
+// tidy deletes sign-ups that were not confirmed in time.
 func (d *Daemon) tidy(ctx context.Context) error {
 	for {
 		forgotten, err := d.app.Registry.Tidy(ctx)

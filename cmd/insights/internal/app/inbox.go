@@ -11,7 +11,7 @@ import (
 	"github.com/scaledbydesign/insights/newsletter"
 )
 
-// inbox shows the mails that development keeps.
+// inbox shows the emails that development keeps.
 type inbox struct{ db *database.DB }
 
 func (i inbox) Messages(ctx context.Context) ([]web.InboxMessage, error) {

@@ -19,8 +19,8 @@ const (
 	pollEvery = 2 * time.Second
 )
 
-// watch reloads the insights when a file of content.dir changes. A broken file
-// keeps the last good insights in force and is reported once.
+// watch reloads the insights when a file of content.dir changes. With an invalid file the
+// last valid insights are still served; its faults are reported once.
 func (d *Daemon) watch(ctx context.Context) error {
 	dir := d.app.Config.Content.Dir
 	if dir == "" {

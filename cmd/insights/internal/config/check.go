@@ -86,7 +86,7 @@ func isDatabase(url string) bool {
 	return ok && path != "" || strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://")
 }
 
-// canListen reports whether an address is HOST:PORT with a port that there is.
+// canListen reports whether an address is HOST:PORT with a valid port.
 func canListen(address string) bool {
 	_, port, err := net.SplitHostPort(address)
 	if err != nil {

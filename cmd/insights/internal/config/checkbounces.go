@@ -8,7 +8,6 @@ import (
 	"github.com/scaledbydesign/insights/subscribers"
 )
 
-// checkBounces reports what can't be right about how mails come back.
 func (c *Config) checkBounces(fault func(key, format string, args ...any)) {
 	if a := c.Bounces.Listen; a != "" && !strings.HasPrefix(a, "unix:/") {
 		if !canListen(strings.TrimPrefix(a, "lmtp:")) {

@@ -41,7 +41,6 @@ func (c *Config) checkMail(fault func(key, format string, args ...any)) {
 	}
 }
 
-// checkSending reports what can't be right about how mails are signed and sent.
 func (c *Config) checkSending(fault func(key, format string, args ...any)) {
 	for _, n := range []struct {
 		key   string

@@ -81,7 +81,7 @@ type Fallback struct {
 	Password string `yaml:"password" secret:"true" doc:"Password for the second mail server."`
 }
 
-// Mail is what our emails say of where they come from.
+// Mail is the identity of our emails.
 type Mail struct {
 	From         string `yaml:"from" doc:"Sender of digests: Insights <insights@example.com>."`
 	ConfirmFrom  string `yaml:"confirm_from" doc:"Sender of confirmations and other single emails. Empty: mail.from."`
@@ -107,7 +107,7 @@ type Digests struct {
 	Schedules   []Schedule `yaml:"schedules" doc:"When digests are made: a list with one entry for each schedule."`
 }
 
-// Retry is for emails that the mail server put off.
+// Retry is for emails that the mail server deferred.
 type Retry struct {
 	First    time.Duration `yaml:"first" doc:"Wait before a deferred email is retried; later waits are longer."`
 	Deadline time.Duration `yaml:"deadline" doc:"How long an email is retried before it counts as failed."`

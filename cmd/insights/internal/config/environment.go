@@ -97,8 +97,8 @@ func setValue(v reflect.Value, text string) error {
 	return nil
 }
 
-// suggestion is "; did you mean X?" when a known word is near, else "". What all
-// variables begin with makes none of them near.
+// suggestion is "; did you mean X?" when a known word is near, else "". The prefix
+// that all variables share does not count.
 func suggestion(word string, known []string) string {
 	stems := make([]string, len(known))
 	for i, k := range known {

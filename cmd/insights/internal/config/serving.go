@@ -9,8 +9,8 @@ import (
 	"github.com/scaledbydesign/insights/newsletter"
 )
 
-// ForServing reports everything that must be set before a site may be served to
-// the world, and how to set it.
+// ForServing reports every setting that production requires and that is not set, and how
+// to set it.
 func (c *Config) ForServing() error {
 	var missing []error
 	need := func(key, how string) {
@@ -30,7 +30,7 @@ func (c *Config) ForServing() error {
 	return nil
 }
 
-// Warnings are what serve can do with, or without, and had better not.
+// Warnings are settings that work but should be changed.
 func (c *Config) Warnings() (warnings []string) {
 	if c.Site.PostalAddress == "" {
 		warnings = append(warnings, "site.postal_address is not set: many countries require a postal address in newsletters")

@@ -5,17 +5,17 @@ import (
 	"time"
 )
 
-// Progress is how far something is that is waited for.
+// Progress is the progress of something that is waited for.
 type Progress struct {
 	Total, Ended, Failed int
-	Obstacle             string // why it does not go on; "" = it does
+	Obstacle             string // why it does not continue; "" = it does
 	Done                 bool
 }
 
-const noticeEvery = 10 * time.Second // a line of progress where nobody watches
+const noticeEvery = 10 * time.Second // between lines of progress without a terminal
 
-// Meter shows progress: in place on a terminal, else a line now and then. What keeps
-// it from going on is said once.
+// Meter shows progress: in place on a terminal, else a line now and then. Obstacles are
+// shown once.
 type Meter struct {
 	what     string
 	out      *Console

@@ -13,7 +13,7 @@ import (
 	"github.com/scaledbydesign/insights/subscribers"
 )
 
-// Source is what a daemon tells when metrics are scraped.
+// Source is what metrics are read from when they are scraped.
 type Source interface {
 	// Insights says how many are visible, when they were last read without a fault, and
 	// whether that was the last time they were read.
@@ -26,7 +26,7 @@ type Source interface {
 // Figures are what the database knows; each is one query.
 type Figures struct {
 	Outbox      map[newsletter.DeliveryState]int
-	Due         time.Time // since when the email that is most overdue waits; zero = none does
+	Due         time.Time // when the most overdue email was due; zero = none
 	Subscribers map[subscribers.Status]int
 	Bounces     map[string]int // by class
 	Readers     map[string]readership.Estimate
@@ -37,14 +37,13 @@ type Figures struct {
 }
 
 const (
-	// figuresFor is how long figures of the database are shown before it is asked
-	// again, however many scrape.
+	// figuresFor is how long figures of the database are cached.
 	figuresFor = 5 * time.Second
 	// figuresWithin bounds how long a scrape waits for the database.
 	figuresWithin = 3 * time.Second
 )
 
-// collector looks up how things are when it is scraped.
+// collector reads the source when it is scraped.
 type collector struct {
 	source Source
 	log    *slog.Logger
@@ -128,11 +127,11 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	}
 }
 
-// figures asks the database, or returns what it has said a moment ago.
+// figures asks the database, or returns the cached figures.
 func (c *collector) figures() (Figures, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if time.Since(c.at) < figuresFor { // also for who waited while another asked
+	if time.Since(c.at) < figuresFor { // also for those who waited for the lock
 		return c.known, c.err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), figuresWithin)
@@ -145,7 +144,7 @@ func (c *collector) figures() (Figures, error) {
 	return c.known, c.err
 }
 
-// overdue is how long the mail that is most overdue has waited.
+// overdue is how long the most overdue email has waited.
 func (f Figures) overdue(now time.Time) time.Duration {
 	if f.Due.IsZero() {
 		return 0

@@ -1,4 +1,4 @@
-// Package metrics tells Prometheus how a daemon is doing.
+// Package metrics exposes metrics of a daemon to Prometheus.
 package metrics
 
 import (
@@ -20,9 +20,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// Server is what a daemon tells Prometheus, at /metrics on a listener of its
-// own. Labels are routes, states and paths of feeds: nothing that a visitor
-// chose, and nothing about one.
+// Server serves /metrics on its own listener. Labels are routes, states and paths of feeds,
+// never something that a visitor chose or that is about one.
 type Server struct {
 	listener net.Listener
 	server   *http.Server

@@ -14,8 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// finish puts the fresh folder in the place of the old one. A folder in which
-// nothing has changed stays as it is.
+// finish replaces the old folder with the fresh one, unless nothing has changed.
 func (b *folder) finish() error {
 	if err := b.keepOthers(); err != nil {
 		return err
@@ -43,7 +42,7 @@ func (b *folder) finish() error {
 	return b.swap()
 }
 
-// keepOthers links into the fresh folder what others put into the old one.
+// keepOthers links files that no build wrote from the old folder into the fresh one.
 func (b *folder) keepOthers() error {
 	if b.old == nil {
 		return nil

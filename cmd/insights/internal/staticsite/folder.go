@@ -17,8 +17,8 @@ import (
 )
 
 // folder is the folder that `insights build` writes. Everything is written
-// into a fresh folder beside it, which then takes its place in one step: whoever
-// looks sees the old site or the new one. A build that is killed leaves the old one
+// into a fresh folder next to it, which then replaces it in one step: readers see
+// the old site or the new one. A build that is killed leaves the old one
 // and its fresh folder, which the next build removes.
 //
 // What others put into the folder stays: the fresh one gets a hard link to it. A
@@ -50,7 +50,7 @@ type markerFile struct {
 }
 
 // openFolder looks at a folder, which need not exist, and unless dry makes the
-// fresh one. It waits while another build writes beside it, and says so by note.
+// fresh one. It waits while another build writes next to it, and notes that.
 func openFolder(ctx context.Context, dir string, dry bool, note func(format string, args ...any)) (*folder, error) {
 	dir, err := withoutLinks(dir)
 	if err != nil {
@@ -76,7 +76,7 @@ func (b *folder) open(dry bool) error {
 	if dry {
 		return b.openOld()
 	}
-	if err := b.mend(); err != nil {
+	if err := b.repair(); err != nil {
 		return err
 	}
 	if err := b.openOld(); err != nil {
