@@ -44,11 +44,11 @@ func bounceListCommand(p *program) *cobra.Command {
 			if limit < 0 {
 				return usageError("--limit can't be negative")
 			}
-			return withApp(cmd.Context(), p, func(a *app.App) error {
+			return p.withApp(func(ctx context.Context, a *app.App, args []string) error {
 				documents := []bounceJSON{}
 				var rows [][]string
 				more := false
-				for b, err := range a.Bounces.Bounces(cmd.Context()) {
+				for b, err := range a.Bounces.Bounces(ctx) {
 					if err != nil {
 						return err
 					}
@@ -74,7 +74,7 @@ func bounceListCommand(p *program) *cobra.Command {
 					p.out.Note("there are more: --limit 0 lists all")
 				}
 				return nil
-			})
+			})(cmd, args)
 		},
 	}
 	cmd.Flags().IntVar(&limit, "limit", 100, "show at most this `number`; 0 = all")
@@ -94,20 +94,18 @@ every message for the bounce domain into it. In Postfix's master.cf:
 Without --to, the recipient is read from the message's headers. A message is
 processed once, however often it is ingested. One that is larger than 1 MB, or
 unrelated to anything we sent, is reported but is not an error.`,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return withApp(cmd.Context(), p, func(a *app.App) error {
-				in := p.out.In
-				if len(args) == 1 && args[0] != "-" {
-					file, err := os.Open(args[0])
-					if err != nil {
-						return fmt.Errorf("bounce ingest: %w", err)
-					}
-					defer file.Close()
-					in = file
+		RunE: p.withApp(func(ctx context.Context, a *app.App, args []string) error {
+			in := p.out.In
+			if len(args) == 1 && args[0] != "-" {
+				file, err := os.Open(args[0])
+				if err != nil {
+					return fmt.Errorf("bounce ingest: %w", err)
 				}
-				return ingest(cmd.Context(), p.out, a, in, to)
-			})
-		},
+				defer file.Close()
+				in = file
+			}
+			return ingest(ctx, p.out, a, in, to)
+		}),
 	}
 	cmd.Flags().StringSliceVar(&to, "to", nil, "the `address` it was delivered to")
 	return cmd

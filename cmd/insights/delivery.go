@@ -76,7 +76,9 @@ func deliveryListCommand(p *program) *cobra.Command {
 			if !cmd.Flags().Changed("limit") && !p.out.JSON && p.out.Width() > 0 {
 				limit = page
 			}
-			return withApp(cmd.Context(), p, func(a *app.App) error { return listDeliveries(cmd.Context(), p.out, a, filter, limit) })
+			return p.withApp(func(ctx context.Context, a *app.App, _ []string) error {
+				return listDeliveries(ctx, p.out, a, filter, limit)
+			})(cmd, args)
 		},
 	}
 	cmd.Flags().Int64Var(&digest, "digest", 0, "only from this digest (its `id`)")
@@ -151,7 +153,7 @@ as shown by: insights delivery list.`,
 			if err != nil {
 				return usageError("%q is not the id of an email: write 12.345 or m7, as shown by: insights delivery list", args[0])
 			}
-			return withApp(cmd.Context(), p, func(a *app.App) error { return showDelivery(cmd.Context(), p.out, a, ref) })
+			return p.withApp(func(ctx context.Context, a *app.App, _ []string) error { return showDelivery(ctx, p.out, a, ref) })(cmd, args)
 		},
 	}
 }

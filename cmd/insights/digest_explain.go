@@ -23,7 +23,7 @@ next digest, or does not get it, and why. Nothing changes.`,
 			if to == "" {
 				return usageError("--to ADDR is missing: the address of a subscriber")
 			}
-			return withApp(cmd.Context(), p, func(a *app.App) error { return explain(cmd.Context(), p.out, a, to, slug) })
+			return p.withApp(func(ctx context.Context, a *app.App, _ []string) error { return explain(ctx, p.out, a, to, slug) })(cmd, args)
 		},
 	}
 	cmd.Flags().StringVar(&to, "to", "", "the subscriber's `address`")

@@ -28,9 +28,9 @@ func digestHoldCommand(p *program) *cobra.Command {
 digest release. A SQLite database that is older than what was sent from it is
 put on hold automatically. After restoring PostgreSQL, run this before any
 daemon starts.`,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return withApp(cmd.Context(), p, func(a *app.App) error { return hold(cmd.Context(), p.out, a, reason, dryRun) })
-		},
+		RunE: p.withApp(func(ctx context.Context, a *app.App, args []string) error {
+			return hold(ctx, p.out, a, reason, dryRun)
+		}),
 	}
 	cmd.Flags().StringVar(&reason, "reason", "held by staff", "the reason, as insights status shows it")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would be done")
@@ -82,11 +82,9 @@ func digestReleaseCommand(p *program) *cobra.Command {
 		Long: `Release the hold on sending. After a restore, emails that the database lists as
 unsent may have been sent since the backup was made. Check first: insights
 status, insights digest list. To drop a digest: insights digest cancel ID.`,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return withApp(cmd.Context(), p, func(a *app.App) error {
-				return release(cmd.Context(), p.out, a, yes, dryRun)
-			})
-		},
+		RunE: p.withApp(func(ctx context.Context, a *app.App, args []string) error {
+			return release(ctx, p.out, a, yes, dryRun)
+		}),
 	}
 	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask for confirmation")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would go out")

@@ -23,22 +23,20 @@ func digestPlanCommand(p *program) *cobra.Command {
 		Use: "plan", Short: "Plan a digest of unread insights; nothing is sent yet", Args: cobra.NoArgs,
 		Long: `Plan a digest: freeze who gets which unread insights.
 Nothing is sent until you run: insights digest send ID.`,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return withApp(cmd.Context(), p, func(a *app.App) error {
-				request, err := planRequest(cmd.Context(), a, cadence, category, only, intro, subject)
-				if err != nil {
-					return err
-				}
-				if request.NotBefore, err = parseTime(at, a.Config.Zone(), time.Now()); err != nil {
-					return err
-				}
-				request.DryRun = dryRun
-				if dryRun && out != "" {
-					return usageError("--out writes the emails of a planned digest: remove --dry-run")
-				}
-				return plan(cmd.Context(), p.out, a, request, out, failEmpty)
-			})
-		},
+		RunE: p.withApp(func(ctx context.Context, a *app.App, args []string) error {
+			request, err := planRequest(ctx, a, cadence, category, only, intro, subject)
+			if err != nil {
+				return err
+			}
+			if request.NotBefore, err = parseTime(at, a.Config.Zone(), time.Now()); err != nil {
+				return err
+			}
+			request.DryRun = dryRun
+			if dryRun && out != "" {
+				return usageError("--out writes the emails of a planned digest: remove --dry-run")
+			}
+			return plan(ctx, p.out, a, request, out, failEmpty)
+		}),
 	}
 	cmd.Flags().StringVar(&cadence, "cadence", "", "only readers of this `cadence`: instant, daily, weekly, monthly (default: all)")
 	cmd.Flags().StringVar(&category, "category", "", "only this `category` (default: all of each reader's)")

@@ -24,12 +24,12 @@ Nothing changes.`,
 			if asText && asHTML || asText && asEML || asHTML && asEML {
 				return usageError("choose one of --text, --html and --eml")
 			}
-			return withApp(cmd.Context(), p, func(a *app.App) error {
+			return p.withApp(func(ctx context.Context, a *app.App, args []string) error {
 				id := ""
 				if len(args) == 1 {
 					id = args[0]
 				}
-				preview, err := previewed(cmd.Context(), a, to, category, id)
+				preview, err := previewed(ctx, a, to, category, id)
 				if err != nil {
 					return err
 				}
@@ -37,7 +37,7 @@ Nothing changes.`,
 					return showMessage(p.out, a, preview)
 				}
 				return showMail(p.out, preview.Message.With(preview.Copy), asHTML)
-			})
+			})(cmd, args)
 		},
 	}
 	cmd.Flags().StringVar(&to, "to", "", "as this subscriber (`address`) would get it")

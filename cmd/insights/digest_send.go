@@ -24,15 +24,13 @@ no longer wants. The running daemon sends it.
 
 With --wait this command waits until it is done, and sends the digest itself if
 no daemon is running. Sending a digest twice does nothing the second time.`,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return withApp(cmd.Context(), p, func(a *app.App) error {
-				d, err := findDigest(cmd.Context(), a, args[0])
-				if err != nil {
-					return err
-				}
-				return send(cmd.Context(), p.out, a, d, yes, wait, dryRun)
-			})
-		},
+		RunE: p.withApp(func(ctx context.Context, a *app.App, args []string) error {
+			d, err := findDigest(ctx, a, args[0])
+			if err != nil {
+				return err
+			}
+			return send(ctx, p.out, a, d, yes, wait, dryRun)
+		}),
 	}
 	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask for confirmation")
 	cmd.Flags().BoolVar(&wait, "wait", false, "wait until it is done")
@@ -105,11 +103,9 @@ func digestTestCommand(p *program) *cobra.Command {
 		Use: "test ADDR...", Short: "Send a test digest to your own addresses", Args: cobra.MinimumNArgs(1),
 		Long: `Send a planned digest, or what a new reader would get first, to your own
 addresses. It does not count as received.`,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return withApp(cmd.Context(), p, func(a *app.App) error {
-				return sendTest(cmd.Context(), p.out, a, args, category, id, yes, wait, dryRun)
-			})
-		},
+		RunE: p.withApp(func(ctx context.Context, a *app.App, args []string) error {
+			return sendTest(ctx, p.out, a, args, category, id, yes, wait, dryRun)
+		}),
 	}
 	cmd.Flags().StringVar(&category, "category", "", "only this `category`")
 	cmd.Flags().StringVar(&id, "digest", "", "this planned digest (its `id`)")

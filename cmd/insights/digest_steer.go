@@ -60,36 +60,34 @@ func decisionCommand(p *program, d decision) *cobra.Command {
 	var yes, dryRun bool
 	cmd := &cobra.Command{
 		Use: d.name + " ID", Short: d.short, Long: d.long, Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return withApp(cmd.Context(), p, func(a *app.App) error {
-				digest, err := findDigest(cmd.Context(), a, args[0])
+		RunE: p.withApp(func(ctx context.Context, a *app.App, args []string) error {
+			digest, err := findDigest(ctx, a, args[0])
+			if err != nil {
+				return err
+			}
+			words := fmt.Sprintf("would %s digest %d: it is %s, %s", d.would, digest.ID, digest.State, countsLine(digest))
+			if !dryRun {
+				if d.mails && digest.State == newsletter.DigestPaused {
+					left := digest.Counts[newsletter.Pending] + digest.Counts[newsletter.Deferred]
+					p.out.Note("digest %d: %s of %s to send, %s, first subject %q", digest.ID, console.Thousands(left), console.Count(digest.Readers, "email"), console.Count(len(digest.Items), "insight"), digest.MainSubject())
+					if err := confirm(p.out, "Resume it?", yes); err != nil {
+						return err
+					}
+				}
+				changed, err := d.decide(ctx, a, digest.ID)
+				if errors.Is(err, newsletter.ErrState) {
+					return fmt.Errorf("digest %d is %s: it can't be %s", digest.ID, digest.State, d.past)
+				}
 				if err != nil {
 					return err
 				}
-				words := fmt.Sprintf("would %s digest %d: it is %s, %s", d.would, digest.ID, digest.State, countsLine(digest))
-				if !dryRun {
-					if d.mails && digest.State == newsletter.DigestPaused {
-						left := digest.Counts[newsletter.Pending] + digest.Counts[newsletter.Deferred]
-						p.out.Note("digest %d: %s of %s to send, %s, first subject %q", digest.ID, console.Thousands(left), console.Count(digest.Readers, "email"), console.Count(len(digest.Items), "insight"), digest.MainSubject())
-						if err := confirm(p.out, "Resume it?", yes); err != nil {
-							return err
-						}
-					}
-					changed, err := d.decide(cmd.Context(), a, digest.ID)
-					if errors.Is(err, newsletter.ErrState) {
-						return fmt.Errorf("digest %d is %s: it can't be %s", digest.ID, digest.State, d.past)
-					}
-					if err != nil {
-						return err
-					}
-					words = fmt.Sprintf(d.already, digest.ID)
-					if changed {
-						words = fmt.Sprintf(d.did, digest.ID)
-					}
+				words = fmt.Sprintf(d.already, digest.ID)
+				if changed {
+					words = fmt.Sprintf(d.did, digest.ID)
 				}
-				return showDecided(cmd.Context(), p.out, a, digest.ID, words)
-			})
-		},
+			}
+			return showDecided(ctx, p.out, a, digest.ID, words)
+		}),
 	}
 	if d.mails {
 		cmd.Flags().BoolVar(&yes, "yes", false, "do not ask for confirmation")
@@ -119,16 +117,14 @@ func digestRetryCommand(p *program) *cobra.Command {
 		Long: `Resend the emails of a digest that failed (--failed, the default), or that may
 or may not have arrived (--uncertain): readers may get those twice. Readers who
 have received the same insights since, or have left, get nothing.`,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return withApp(cmd.Context(), p, func(a *app.App) error {
-				d, err := findDigest(cmd.Context(), a, args[0])
-				if err != nil {
-					return err
-				}
-				failed = failed || !uncertain
-				return retry(cmd.Context(), p.out, a, d, failed, uncertain, yes, wait, dryRun)
-			})
-		},
+		RunE: p.withApp(func(ctx context.Context, a *app.App, args []string) error {
+			d, err := findDigest(ctx, a, args[0])
+			if err != nil {
+				return err
+			}
+			failed = failed || !uncertain
+			return retry(ctx, p.out, a, d, failed, uncertain, yes, wait, dryRun)
+		}),
 	}
 	cmd.Flags().BoolVar(&failed, "failed", false, "resend those that failed (default)")
 	cmd.Flags().BoolVar(&uncertain, "uncertain", false, "resend those that may or may not have arrived")

@@ -24,19 +24,19 @@ func statusCommand(p *program) *cobra.Command {
 			if watch && p.out.JSON {
 				return usageError("--watch never ends, so its output can't be one JSON document: remove --json")
 			}
-			return withApp(cmd.Context(), p, func(a *app.App) error {
+			return p.withApp(func(ctx context.Context, a *app.App, args []string) error {
 				for {
-					if err := status(cmd.Context(), p.out, a); err != nil || !watch {
+					if err := status(ctx, p.out, a); err != nil || !watch {
 						return err
 					}
 					select {
-					case <-cmd.Context().Done():
+					case <-ctx.Done():
 						return nil
 					case <-time.After(2 * time.Second):
 						p.out.Clear()
 					}
 				}
-			})
+			})(cmd, args)
 		},
 	}
 	cmd.Flags().BoolVar(&watch, "watch", false, "refresh every two seconds")

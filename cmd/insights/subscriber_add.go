@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"strings"
 
@@ -21,7 +22,7 @@ func subscriberAddCommand(p *program) *cobra.Command {
 			if confirmed && strings.TrimSpace(basis) == "" {
 				return usageError("--confirmed needs --basis: why may we email them? For example --basis \"signed up at the fair, 3 May\"")
 			}
-			return withApp(cmd.Context(), p, func(a *app.App) error {
+			return p.withApp(func(ctx context.Context, a *app.App, args []string) error {
 				preferences, err := parsePreferences(&a.Config, cadence, categories)
 				if err != nil {
 					return err
@@ -34,8 +35,8 @@ func subscriberAddCommand(p *program) *cobra.Command {
 				if dryRun {
 					return wouldAdd(p.out, signUp, confirmed)
 				}
-				a.RenameCategories(cmd.Context())
-				s, added, err := a.Registry.Add(cmd.Context(), signUp, confirmed, basis)
+				a.RenameCategories(ctx)
+				s, added, err := a.Registry.Add(ctx, signUp, confirmed, basis)
 				if errors.Is(err, subscribers.ErrSuppressed) {
 					return partly(err)
 				}
@@ -55,7 +56,7 @@ func subscriberAddCommand(p *program) *cobra.Command {
 					p.out.Line("%s is %s, %s", s.Address, s.Status, gets)
 				}
 				return nil
-			})
+			})(cmd, args)
 		},
 	}
 	cmd.Flags().StringVar(&name, "name", "", "their `name`")

@@ -33,35 +33,33 @@ func editCommand(p *program, e edit) *cobra.Command {
 	var dryRun bool
 	cmd := &cobra.Command{
 		Use: e.use, Short: e.short, Long: e.long, Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return withApp(cmd.Context(), p, func(a *app.App) error {
-				before, err := findSubscriber(cmd.Context(), a, args[0])
-				if err != nil {
+		RunE: p.withApp(func(ctx context.Context, a *app.App, args []string) error {
+			before, err := findSubscriber(ctx, a, args[0])
+			if err != nil {
+				return err
+			}
+			if dryRun {
+				if done, err := p.out.Document(editedJSON{subscriberJSON: subscriberDocument(before), DryRun: true}); done {
 					return err
 				}
-				if dryRun {
-					if done, err := p.out.Document(editedJSON{subscriberJSON: subscriberDocument(before), DryRun: true}); done {
-						return err
-					}
-					p.out.Line("would %s %s, who is %s", e.would, before.Address, before.Status)
-					return nil
-				}
-				sub, said, err := e.do(cmd.Context(), a, before.Address)
-				if err != nil {
-					return err
-				}
-				if done, err := p.out.Document(editedJSON{subscriberJSON: subscriberDocument(sub), Changed: said != ""}); done {
-					return err
-				}
-				if said == "" && e.unchanged != "" {
-					said = fmt.Sprintf("%s %s: nothing to change", sub.Address, e.unchanged)
-				} else if said == "" {
-					said = fmt.Sprintf("%s is already %s: nothing to change", sub.Address, sub.Status)
-				}
-				p.out.Line("%s", said)
+				p.out.Line("would %s %s, who is %s", e.would, before.Address, before.Status)
 				return nil
-			})
-		},
+			}
+			sub, said, err := e.do(ctx, a, before.Address)
+			if err != nil {
+				return err
+			}
+			if done, err := p.out.Document(editedJSON{subscriberJSON: subscriberDocument(sub), Changed: said != ""}); done {
+				return err
+			}
+			if said == "" && e.unchanged != "" {
+				said = fmt.Sprintf("%s %s: nothing to change", sub.Address, e.unchanged)
+			} else if said == "" {
+				said = fmt.Sprintf("%s is already %s: nothing to change", sub.Address, sub.Status)
+			}
+			p.out.Line("%s", said)
+			return nil
+		}),
 	}
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would be done")
 	return cmd
@@ -168,9 +166,9 @@ counts. Afterwards no file of the database contains it.
 A keyed hash of the address is kept, so that no import and nobody but its owner
 can sign it up again. Backups and the logs of mail servers are not changed:
 delete those that contain it, or let them expire.`,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return withApp(cmd.Context(), p, func(a *app.App) error { return forget(cmd.Context(), p.out, a, args[0], yes, dryRun) })
-		},
+		RunE: p.withApp(func(ctx context.Context, a *app.App, args []string) error {
+			return forget(ctx, p.out, a, args[0], yes, dryRun)
+		}),
 	}
 	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask for confirmation")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would be done")

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"iter"
@@ -32,12 +33,12 @@ that a spreadsheet does not run it as a formula; the import removes it.`,
 			if format != "csv" && format != "json" {
 				return usageError("--format %s: use csv or json", format)
 			}
-			return withApp(cmd.Context(), p, func(a *app.App) error {
+			return p.withApp(func(ctx context.Context, a *app.App, args []string) error {
 				filter, err := parseFilter(&a.Config, status, "", "")
 				if err != nil {
 					return err
 				}
-				all := a.Subscribers.List(cmd.Context(), filter)
+				all := a.Subscribers.List(ctx, filter)
 				switch {
 				case p.out.JSON:
 					return exportArray(p.out, all)
@@ -45,7 +46,7 @@ that a spreadsheet does not run it as a formula; the import removes it.`,
 					return exportLines(p.out, all)
 				}
 				return exportCSV(p.out, all)
-			})
+			})(cmd, args)
 		},
 	}
 	cmd.Flags().StringVar(&format, "format", "csv", "`csv` or json: one object a line")

@@ -42,11 +42,9 @@ Existing records are never weakened: unsubscribed and suppressed addresses stay
 so, and readers keep their own choices. Lines that can't be imported are listed;
 all others are imported. Importing the same file again changes nothing, so after
 an interruption, import it again from the start.`,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return withApp(cmd.Context(), p, func(a *app.App) error {
-				return importFile(cmd.Context(), p.out, a, args[0], basis, dryRun)
-			})
-		},
+		RunE: p.withApp(func(ctx context.Context, a *app.App, args []string) error {
+			return importFile(ctx, p.out, a, args[0], basis, dryRun)
+		}),
 	}
 	cmd.Flags().StringVar(&basis, "basis", "", "why we may email them, kept as evidence (default: the file's name)")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would be done")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -31,35 +32,33 @@ func suppressListCommand(p *program) *cobra.Command {
 		Use: "list", Short: "List suppressed addresses", Args: cobra.NoArgs,
 		Long: `List suppressed addresses, and those that were erased. Of an address that is not
 a subscriber's, only the hash is kept.`,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return withApp(cmd.Context(), p, func(a *app.App) error {
-				documents := []suppressionJSON{}
-				var rows [][]string
-				for s, err := range a.Subscribers.Suppressions(cmd.Context()) {
-					if err != nil {
-						return err
-					}
-					documents = append(documents, suppressionJSON{s.Email, s.Hash, string(s.Status), string(s.Cause), s.Reason, console.Stamp(s.At)})
-					who, cause := s.Email, string(s.Cause)
-					if who == "" {
-						who = "(hash " + s.Hash[:12] + ")"
-					}
-					if cause == "" {
-						cause = string(s.Status)
-					}
-					rows = append(rows, []string{who, cause, console.Moment(s.At, a.Config.Zone()), s.Reason})
-				}
-				if done, err := p.out.Document(documents); done {
+		RunE: p.withApp(func(ctx context.Context, a *app.App, args []string) error {
+			documents := []suppressionJSON{}
+			var rows [][]string
+			for s, err := range a.Subscribers.Suppressions(ctx) {
+				if err != nil {
 					return err
 				}
-				if len(rows) == 0 {
-					p.out.Line("no addresses are suppressed")
-					return nil
+				documents = append(documents, suppressionJSON{s.Email, s.Hash, string(s.Status), string(s.Cause), s.Reason, console.Stamp(s.At)})
+				who, cause := s.Email, string(s.Cause)
+				if who == "" {
+					who = "(hash " + s.Hash[:12] + ")"
 				}
-				p.out.Table([]string{"WHO", "CAUSE", "SINCE", "REASON"}, rows)
+				if cause == "" {
+					cause = string(s.Status)
+				}
+				rows = append(rows, []string{who, cause, console.Moment(s.At, a.Config.Zone()), s.Reason})
+			}
+			if done, err := p.out.Document(documents); done {
+				return err
+			}
+			if len(rows) == 0 {
+				p.out.Line("no addresses are suppressed")
 				return nil
-			})
-		},
+			}
+			p.out.Table([]string{"WHO", "CAUSE", "SINCE", "REASON"}, rows)
+			return nil
+		}),
 	}
 }
 
@@ -72,14 +71,14 @@ func suppressAddCommand(p *program) *cobra.Command {
 			if strings.TrimSpace(reason) == "" || subscribers.CheckReason(reason) != nil {
 				return usageError("--reason: say why in one line of at most 200 bytes")
 			}
-			return withApp(cmd.Context(), p, func(a *app.App) error {
+			return p.withApp(func(ctx context.Context, a *app.App, args []string) error {
 				who, err := parseAddress(args[0])
 				if err != nil {
 					return err
 				}
 				words, changed := fmt.Sprintf("would suppress %s", who), false
 				if !dryRun {
-					if changed, err = a.Registry.Suppress(cmd.Context(), who, subscribers.BlockedHere, reason, "staff"); err != nil {
+					if changed, err = a.Registry.Suppress(ctx, who, subscribers.BlockedHere, reason, "staff"); err != nil {
 						return err
 					}
 					words = fmt.Sprintf("%s is suppressed; to undo it: insights suppress remove %[1]s", who)
@@ -92,7 +91,7 @@ func suppressAddCommand(p *program) *cobra.Command {
 				}
 				p.out.Line("%s", words)
 				return nil
-			})
+			})(cmd, args)
 		},
 	}
 	cmd.Flags().StringVar(&reason, "reason", "", "why, in one line")
@@ -107,37 +106,35 @@ func suppressRemoveCommand(p *program) *cobra.Command {
 		Long: `Allow email to an address again. A reader who was suppressed by a bounce or by
 staff receives digests as before; one who complained or unsubscribed must sign
 up again.`,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return withApp(cmd.Context(), p, func(a *app.App) error {
-				who, err := parseAddress(args[0])
-				if err != nil {
+		RunE: p.withApp(func(ctx context.Context, a *app.App, args []string) error {
+			who, err := parseAddress(args[0])
+			if err != nil {
+				return err
+			}
+			if dryRun {
+				if done, err := p.out.Document(map[string]any{"email": who.String(), "status": "", "dry_run": true}); done {
 					return err
 				}
-				if dryRun {
-					if done, err := p.out.Document(map[string]any{"email": who.String(), "status": "", "dry_run": true}); done {
-						return err
-					}
-					p.out.Line("would allow email to %s again, if it is suppressed", who)
-					return nil
-				}
-				sub, err := a.Registry.Lift(cmd.Context(), who, "staff")
-				if errors.Is(err, subscribers.ErrNotFound) {
-					return fmt.Errorf("%s is not suppressed; see: insights suppress list", who)
-				}
-				if err != nil {
-					return err
-				}
-				if done, err := p.out.Document(map[string]any{"email": who.String(), "status": string(sub.Status), "dry_run": false}); done {
-					return err
-				}
-				if sub.Status == "" {
-					p.out.Line("%s is no longer suppressed; it is not a subscriber", who)
-				} else {
-					p.out.Line("%s is %s again", who, sub.Status)
-				}
+				p.out.Line("would allow email to %s again, if it is suppressed", who)
 				return nil
-			})
-		},
+			}
+			sub, err := a.Registry.Lift(ctx, who, "staff")
+			if errors.Is(err, subscribers.ErrNotFound) {
+				return fmt.Errorf("%s is not suppressed; see: insights suppress list", who)
+			}
+			if err != nil {
+				return err
+			}
+			if done, err := p.out.Document(map[string]any{"email": who.String(), "status": string(sub.Status), "dry_run": false}); done {
+				return err
+			}
+			if sub.Status == "" {
+				p.out.Line("%s is no longer suppressed; it is not a subscriber", who)
+			} else {
+				p.out.Line("%s is %s again", who, sub.Status)
+			}
+			return nil
+		}),
 	}
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would be done")
 	return cmd

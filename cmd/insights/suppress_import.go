@@ -24,14 +24,14 @@ after a comma, and lines that begin with #, are ignored.`,
 			if subscribers.CheckReason(reason) != nil {
 				return usageError("--reason: write one line of at most 200 bytes")
 			}
-			return withApp(cmd.Context(), p, func(a *app.App) error {
+			return p.withApp(func(ctx context.Context, a *app.App, args []string) error {
 				in, err := openImport(p.out, args[0])
 				if err != nil {
 					return err
 				}
 				defer in.Close()
-				return importSuppressions(cmd.Context(), p.out, a, in, reason, dryRun)
-			})
+				return importSuppressions(ctx, p.out, a, in, reason, dryRun)
+			})(cmd, args)
 		},
 	}
 	cmd.Flags().StringVar(&reason, "reason", "imported", "why, in one line")
