@@ -75,20 +75,19 @@ func parseFilter(c *config.Config, status, cadence, category string) (f subscrib
 	return f, err
 }
 
-// parsePauseEnd reads until when a pause lasts: a day in the site's zone, or never.
+// parsePauseEnd reads the end of a pause: a day in the site's zone, or never.
 func parsePauseEnd(c *config.Config, word string) (time.Time, error) {
 	if word == "never" {
 		return time.Time{}, nil
 	}
 	at, err := time.ParseInLocation(time.DateOnly, word, c.Zone())
 	if err != nil || !at.After(time.Now()) {
-		return at, usageError("--pause-until %q: write a day to come, as 2027-01-31, or never", word)
+		return at, usageError("--pause-until %q: write a future date, such as 2027-01-31, or never", word)
 	}
 	return at, nil
 }
 
-// parseTime reads a time to come, as staff write it: by the site's clock unless it
-// names its zone.
+// parseTime reads a future time: in the site's zone unless it names its own.
 func parseTime(word string, zone *time.Location, now time.Time) (time.Time, error) {
 	if word == "" {
 		return time.Time{}, nil
@@ -101,9 +100,9 @@ func parseTime(word string, zone *time.Location, now time.Time) (time.Time, erro
 	}
 	switch {
 	case err != nil:
-		return t, usageError("--at %q is no time: write 2026-12-01 09:00, or with a zone 2026-12-01T09:00:00Z", word)
+		return t, usageError("--at %q is not a time: write 2026-12-01 09:00, or with a zone: 2026-12-01T09:00:00Z", word)
 	case !t.After(now):
-		return t, usageError("--at %s is past", console.Moment(t, zone))
+		return t, usageError("--at %s is in the past", console.Moment(t, zone))
 	}
 	return t, nil
 }
@@ -112,7 +111,7 @@ func parseTime(word string, zone *time.Location, now time.Time) (time.Time, erro
 func findDigest(ctx context.Context, a *app.App, word string) (newsletter.Digest, error) {
 	id, err := strconv.ParseInt(word, 10, 64)
 	if err != nil {
-		return newsletter.Digest{}, usageError("%q is no digest: give its number; see: insights digest list", word)
+		return newsletter.Digest{}, usageError("%q is not the number of a digest; see: insights digest list", word)
 	}
 	d, err := a.Digests.Digest(ctx, id)
 	if errors.Is(err, newsletter.ErrNotFound) {
@@ -134,19 +133,19 @@ func findSubscriber(ctx context.Context, a *app.App, address string) (subscriber
 	return s, err
 }
 
-// unknown says that an address is no subscriber's, and what is kept of it all the same.
+// unknown is the error for an address without a subscriber, with what is still known about it.
 func unknown(ctx context.Context, a *app.App, who subscribers.Address) error {
 	kept, err := a.Registry.Kept(ctx, who)
 	switch {
 	case err != nil:
 		return err
 	case kept.Status == subscribers.Suppressed:
-		return fmt.Errorf("%s is no subscriber, and is suppressed since %s (%s: %s);\nto let mail go there again: insights suppress remove %[1]s",
+		return fmt.Errorf("%s is not a subscriber, and has been suppressed since %s (%s: %s);\nto allow email to it again: insights suppress remove %[1]s",
 			who, console.Moment(kept.SuppressedAt, a.Config.Zone()), kept.Cause, kept.Reason)
 	case kept.Status == subscribers.Unsubscribed:
-		return fmt.Errorf("%s is no subscriber; they said no once, and were forgotten:\nonly they can sign up again", who)
+		return fmt.Errorf("%s is not a subscriber: they unsubscribed and their data was erased;\nonly they can sign up again", who)
 	}
-	return fmt.Errorf("%s is no subscriber; see: insights subscriber list", who)
+	return fmt.Errorf("%s is not a subscriber; see: insights subscriber list", who)
 }
 
 // didYouMean is "; did you mean X?" when a known word is near, else "".

@@ -10,7 +10,7 @@ import (
 	"github.com/scaledbydesign/insights/newsletter"
 )
 
-// await waits until a look says that something is done, and shows how far it is.
+// await waits until look reports that something is done, and shows its progress.
 func await(ctx context.Context, out *console.Console, a *app.App, what string, look func(context.Context) (console.Progress, error)) error {
 	meter := out.Meter(what)
 	return a.Wait(ctx, app.Wait{
@@ -26,14 +26,14 @@ func await(ctx context.Context, out *console.Console, a *app.App, what string, l
 			return g.Done, err
 		},
 		Idle: func(in time.Duration) {
-			out.Note("nothing sends any more: start insights serve, or wait: this command goes on in %s", console.Duration(in))
+			out.Note("no daemon is running. Start `insights serve`, or wait: this command takes over in %s", console.Duration(in))
 		},
-		Stopped: partly(fmt.Errorf("%s goes on: see insights digest list", what)),
+		Stopped: partly(fmt.Errorf("%s: stopped waiting before it was done; see: insights digest list", what)),
 	})
 }
 
-// digestProgress looks how far a digest is. Its error is how a digest ended that was not
-// sent.
+// digestProgress returns a function that reads the progress of a digest. It fails if the
+// digest was cancelled or failed.
 func digestProgress(a *app.App, id int64) func(context.Context) (console.Progress, error) {
 	return func(ctx context.Context) (console.Progress, error) {
 		d, err := a.Status.Glance(ctx, id)
@@ -47,13 +47,13 @@ func digestProgress(a *app.App, id int64) func(context.Context) (console.Progres
 			}
 		}
 		if time.Now().Before(d.NotBefore) {
-			g.Obstacle = fmt.Sprintf("digest %d goes out at %s", id, console.Moment(d.NotBefore, a.Config.Zone()))
+			g.Obstacle = fmt.Sprintf("digest %d will be sent at %s", id, console.Moment(d.NotBefore, a.Config.Zone()))
 		}
 		switch d.State {
 		case newsletter.DigestDone:
 			g.Done = true
 		case newsletter.DigestPaused:
-			g.Obstacle = fmt.Sprintf("digest %d is paused: %s; go on with: insights digest resume %[1]d", id, console.Dash(string(d.Reason)))
+			g.Obstacle = fmt.Sprintf("digest %d is paused: %s; to resume it: insights digest resume %[1]d", id, console.Dash(string(d.Reason)))
 		case newsletter.DigestFailed, newsletter.DigestCancelled:
 			g.Done = true
 			return g, fmt.Errorf("digest %d is %s: %s", id, d.State, console.Dash(string(d.Reason)))
@@ -62,10 +62,10 @@ func digestProgress(a *app.App, id int64) func(context.Context) (console.Progres
 	}
 }
 
-// obstacle is why nothing can be sent just now, or "".
+// obstacle is why nothing can be sent now, or "".
 func obstacle(ctx context.Context, a *app.App) string {
 	if reason, _, err := a.Digests.Held(ctx); err == nil && reason != "" {
-		return fmt.Sprintf("sending is held: %s; look, then: insights digest release", reason)
+		return fmt.Sprintf("sending is on hold: %s; check it, then run: insights digest release", reason)
 	}
 	troubles, err := a.Status.Troubles(ctx)
 	if err != nil || len(troubles) == 0 {

@@ -16,15 +16,14 @@ import (
 )
 
 func bounceCommand(p *program) *cobra.Command {
-	return noun("bounce", "Mails that came back", bounceListCommand(p), bounceIngestCommand(p))
+	return noun("bounce", "Bounces and complaints", bounceListCommand(p), bounceIngestCommand(p))
 }
 
-// bounceJSON is a bounce as programs see it.
 type bounceJSON struct {
 	ID       int64      `json:"id"`
 	At       *time.Time `json:"at"`
 	Delivery string     `json:"delivery"`
-	Email    string     `json:"email"` // "" = forgotten
+	Email    string     `json:"email"` // "" = erased
 	Kind     string     `json:"kind"`
 	Class    string     `json:"class"`
 	Code     int        `json:"code"`
@@ -35,17 +34,21 @@ type bounceJSON struct {
 func bounceListCommand(p *program) *cobra.Command {
 	var limit int
 	cmd := &cobra.Command{
-		Use: "list", Short: "List bounces, refusals and complaints, the newest first", Args: cobra.NoArgs,
-		Long: "List mails that came back, refusals by mail servers and complaints, the newest\nfirst. Hard: the address is dead. Soft: it may pass another time. Blocked: our\nsending is refused, the address is not at fault.",
+		Use: "list", Short: "List bounces, refusals and complaints, newest first", Args: cobra.NoArgs,
+		Long: `List bounces, refusals by mail servers and complaints, newest first.
+
+  hard     the address does not accept email any more
+  soft     delivery may succeed another time
+  blocked  the server refuses our email; the address is not at fault`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if limit < 0 {
-				return usageError("--limit is not negative")
+				return usageError("--limit can't be negative")
 			}
-			return withApp(cmd.Context(), p, func(a *app.App) error {
+			return p.withApp(func(ctx context.Context, a *app.App, args []string) error {
 				documents := []bounceJSON{}
 				var rows [][]string
 				more := false
-				for b, err := range a.Bounces.Bounces(cmd.Context()) {
+				for b, err := range a.Bounces.Bounces(ctx) {
 					if err != nil {
 						return err
 					}
@@ -63,7 +66,7 @@ func bounceListCommand(p *program) *cobra.Command {
 					return err
 				}
 				if len(rows) == 0 {
-					p.out.Line("nothing came back")
+					p.out.Line("no bounces")
 					return nil
 				}
 				p.out.Table([]string{"WHEN", "WHO", "WHAT", "STATUS", "TEXT"}, rows)
@@ -71,42 +74,40 @@ func bounceListCommand(p *program) *cobra.Command {
 					p.out.Note("there are more: --limit 0 lists all")
 				}
 				return nil
-			})
+			})(cmd, args)
 		},
 	}
-	cmd.Flags().IntVar(&limit, "limit", 100, "so many at most; 0 = all")
+	cmd.Flags().IntVar(&limit, "limit", 100, "show at most this `number`; 0 = all")
 	return cmd
 }
 
 func bounceIngestCommand(p *program) *cobra.Command {
 	var to []string
 	cmd := &cobra.Command{
-		Use: "ingest [FILE]", Short: "Take in one mail that came back", Args: cobra.MaximumNArgs(1),
-		Long: `Take in one mail that came back, from FILE or standard input: a mail server can
-pipe each mail to the bounce domain into it. In Postfix's master.cf:
+		Use: "ingest [FILE]", Short: "Process one bounced email", Args: cobra.MaximumNArgs(1),
+		Long: `Process one bounced email from FILE or standard input. A mail server can pipe
+every message for the bounce domain into it. In Postfix's master.cf:
 
   insights unix - n n - - pipe user=insights
     argv=/usr/local/bin/insights bounce ingest --to ${original_recipient}
 
-Whom it was delivered for is read from its headers where --to is missing. It is
-handled once, however often it is taken in; one that is larger than 1 MB, or
-about none of our mails, is said to be so, and is no failure.`,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return withApp(cmd.Context(), p, func(a *app.App) error {
-				in := p.out.In
-				if len(args) == 1 && args[0] != "-" {
-					file, err := os.Open(args[0])
-					if err != nil {
-						return fmt.Errorf("bounce ingest: %w", err)
-					}
-					defer file.Close()
-					in = file
+Without --to, the recipient is read from the message's headers. A message is
+processed once, however often it is ingested. One that is larger than 1 MB, or
+unrelated to anything we sent, is reported but is not an error.`,
+		RunE: p.withApp(func(ctx context.Context, a *app.App, args []string) error {
+			in := p.out.In
+			if len(args) == 1 && args[0] != "-" {
+				file, err := os.Open(args[0])
+				if err != nil {
+					return fmt.Errorf("bounce ingest: %w", err)
 				}
-				return ingest(cmd.Context(), p.out, a, in, to)
-			})
-		},
+				defer file.Close()
+				in = file
+			}
+			return ingest(ctx, p.out, a, in, to)
+		}),
 	}
-	cmd.Flags().StringSliceVar(&to, "to", nil, "whom it was delivered for: the `address` it came back to")
+	cmd.Flags().StringSliceVar(&to, "to", nil, "the `address` it was delivered to")
 	return cmd
 }
 
@@ -117,7 +118,7 @@ func ingest(ctx context.Context, out *console.Console, a *app.App, in io.Reader,
 	case errors.Is(err, newsletter.ErrNotOurs):
 		did = err.Error()
 	case errors.Is(err, newsletter.ErrTooLarge): // nor would it be taken the next time
-		did = "left aside: " + err.Error()
+		did = "skipped: " + err.Error()
 	case err != nil:
 		return fmt.Errorf("bounce ingest: %w", err)
 	}

@@ -17,12 +17,13 @@ func buildCommand(p *program) *cobra.Command {
 	var combined, dryRun bool
 	cmd := &cobra.Command{
 		Use: "build DIR", Short: "Write the site and all feeds as static files", Args: cobra.ExactArgs(1),
-		Long: `Write the site and all feeds into a folder that any web server or CDN can serve:
-the bytes that insights serve answers, with .gz and .br beside each file. It
-needs site.base_url and nothing else; there is no sign-up and no digest in it.
+		Long: `Write the site and all feeds into a folder that any web server or CDN can serve.
+The files are byte for byte what insights serve sends, with .gz and .br versions
+next to them. Only site.base_url is required. Sign-up and digests are not
+included.
 
 DIR is replaced in one step. It must be new, empty, or made by an earlier build;
-files that others put there stay. What is unchanged keeps its time.`,
+other files in it are kept. Unchanged files keep their modification time.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			pub, err := p.publication(cmd.Context())
 			if err != nil {
@@ -30,14 +31,14 @@ files that others put there stay. What is unchanged keeps its time.`,
 			}
 			switch {
 			case pub.Followed:
-				p.out.Note("links lead to %s, as insights dev in this folder has it; to publish, set INSIGHTS_SITE_BASE_URL", pub.Config.Site.BaseURL)
+				p.out.Note("links point to %s, the address of insights dev in this folder; to publish, set INSIGHTS_SITE_BASE_URL", pub.Config.Site.BaseURL)
 			case pub.Config.Origin("site.base_url") == config.ByDefault:
 				return &app.Unusable{Err: errors.New("site.base_url is not set, and every link needs it: INSIGHTS_SITE_BASE_URL=https://insights.example.com, or in insights.yaml")}
 			}
 			return build(cmd.Context(), p.out, pub, args[0], combined, dryRun)
 		},
 	}
-	cmd.Flags().BoolVar(&combined, "combined", false, "feeds of several categories, too: every combination")
+	cmd.Flags().BoolVar(&combined, "combined", false, "also write feeds for every combination of categories")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would be written")
 	return cmd
 }
@@ -49,10 +50,10 @@ func build(ctx context.Context, out *console.Console, pub *app.Publication, dir 
 		return err
 	}
 	if n := len(lib.Categories()); combined && n > app.MaxCombined {
-		return usageError("%d categories have %s combinations; --combined writes those of %d at most", n, console.Thousands(1<<n-n-1), app.MaxCombined)
+		return usageError("%d categories have %s combinations; --combined works with up to %d categories", n, console.Thousands(1<<n-n-1), app.MaxCombined)
 	}
 	b := app.Build{Dir: dir, Combined: combined, DryRun: dryRun, Note: out.Note, Combinations: func(combinations, documents int) {
-		out.Note("feeds of several categories: %s in %s, and their archives", console.Count(combinations, "combination"), console.Count(documents, "document"))
+		out.Note("combined feeds: %s in %s, and their archives", console.Count(combinations, "combination"), console.Count(documents, "document"))
 	}}
 	report, err := pub.Build(ctx, lib, &b)
 	if err != nil {
@@ -88,14 +89,14 @@ func reportBuild(out *console.Console, c *config.Config, lib *content.Library, d
 	if dryRun {
 		wrote = "would write"
 	}
-	out.Line("%s %s of %s\nat %s into %s in %.1f s:\n%s files, %s KB: %s new, %s changed, %s unchanged, %s removed, %s of others",
+	out.Line("%s %s of %s\nat %s into %s in %.1f s:\n%s files, %s KB: %s new, %s changed, %s unchanged, %s removed, %s of yours kept",
 		wrote, console.Count(len(lib.Insights()), "insight"), c.Site.Title, c.Site.BaseURL, dir, took.Seconds(), console.Thousands(report.Files), console.Thousands(int(report.Bytes+1023)/1024),
 		console.Thousands(report.New), console.Thousands(report.Changed), console.Thousands(report.Unchanged), console.Thousands(report.Removed), console.Thousands(report.Kept))
 	if drafts > 0 {
-		out.Line("left out: %s", console.Count(drafts, "draft"))
+		out.Line("not included: %s", console.Count(drafts, "draft"))
 	}
 	if scheduled > 0 {
-		out.Line("left out: %s in the future; build again at %s, when the first is due", console.Count(scheduled, "insight"), console.Moment(lib.Next(), c.Zone()))
+		out.Line("not included: %s dated in the future; build again at %s, when the first is due", console.Count(scheduled, "insight"), console.Moment(lib.Next(), c.Zone()))
 	}
 	return nil
 }

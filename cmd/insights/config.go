@@ -10,13 +10,13 @@ import (
 )
 
 func configCommand(p *program) *cobra.Command {
-	return noun("config", "The configuration", configCheckCommand(p), configShowCommand(p))
+	return noun("config", "Configuration", configCheckCommand(p), configShowCommand(p))
 }
 
 func configCheckCommand(p *program) *cobra.Command {
 	var serving bool
 	cmd := &cobra.Command{
-		Use: "check", Short: "Report every fault of the configuration", Args: cobra.NoArgs,
+		Use: "check", Short: "Check the configuration and report every problem", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := p.config()
 			if err == nil {
@@ -38,18 +38,19 @@ func configCheckCommand(p *program) *cobra.Command {
 			for _, warning := range warnings {
 				p.out.Note("warning: %s", warning)
 			}
-			p.out.Line("the configuration is fine")
+			p.out.Line("the configuration is valid")
 			return nil
 		},
 	}
-	cmd.Flags().BoolVar(&serving, "serve", false, "also ask for everything that insights serve needs, and warn as it does")
+	cmd.Flags().BoolVar(&serving, "serve", false, "also check what insights serve needs, and show its warnings")
 	return cmd
 }
 
 func configShowCommand(p *program) *cobra.Command {
 	return &cobra.Command{
-		Use: "show", Short: "Show the configuration in force, secrets masked", Args: cobra.NoArgs,
-		Long: "Show the configuration in force: defaults, then insights.yaml, then INSIGHTS_*\nvariables. The output is an insights.yaml but for its secrets: they are masked.",
+		Use: "show", Short: "Show the effective configuration, with secrets masked", Args: cobra.NoArgs,
+		Long: `Show the effective configuration: defaults, then insights.yaml, then INSIGHTS_*
+variables. The output is a valid insights.yaml, but secrets are masked.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := p.config()
 			if err != nil {

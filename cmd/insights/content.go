@@ -17,10 +17,9 @@ import (
 )
 
 func contentCommand(p *program) *cobra.Command {
-	return noun("content", "The insights", contentListCommand(p), contentShowCommand(p), contentCheckCommand(p), contentNewCommand(p))
+	return noun("content", "Insights", contentListCommand(p), contentShowCommand(p), contentCheckCommand(p), contentNewCommand(p))
 }
 
-// insightJSON is an insight as programs see it.
 type insightJSON struct {
 	ID       string     `json:"id"`
 	Slug     string     `json:"slug"`
@@ -86,8 +85,8 @@ func contentListCommand(p *program) *cobra.Command {
 	return cmd
 }
 
-// readLibrary reads configuration and insights: beside insights dev, those that it
-// serves.
+// readLibrary reads the configuration and the insights; next to a running insights dev,
+// those that it serves.
 func readLibrary(ctx context.Context, p *program) (*config.Config, *content.Library, error) {
 	pub, err := p.publication(ctx)
 	if err != nil {
@@ -99,7 +98,7 @@ func readLibrary(ctx context.Context, p *program) (*config.Config, *content.Libr
 
 func contentShowCommand(p *program) *cobra.Command {
 	return &cobra.Command{
-		Use: "show SLUG", Short: "Show one insight as its author wrote it", Args: cobra.ExactArgs(1),
+		Use: "show SLUG", Short: "Show one insight as Markdown", Args: cobra.ExactArgs(1),
 		ValidArgsFunction: completeSlugs(p),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, lib, err := readLibrary(cmd.Context(), p)
@@ -137,7 +136,7 @@ func contentNewCommand(p *program) *cobra.Command {
 	var category string
 	var dryRun bool
 	cmd := &cobra.Command{
-		Use: "new TITLE", Short: "Write a new draft into content.dir", Args: cobra.ExactArgs(1),
+		Use: "new TITLE", Short: "Write a new draft to content.dir", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			pub, err := p.publication(cmd.Context())
 			if err != nil {
@@ -165,7 +164,7 @@ func contentNewCommand(p *program) *cobra.Command {
 				}
 				err := writeFileNew(path, data, 0)
 				if errors.Is(err, fs.ErrExist) {
-					return fmt.Errorf("%s exists: choose another title", path)
+					return fmt.Errorf("%s already exists: choose another title", path)
 				}
 				if err != nil {
 					return fmt.Errorf("write the draft: %w", err)
@@ -178,7 +177,7 @@ func contentNewCommand(p *program) *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&category, "category", "", "its `category`")
+	cmd.Flags().StringVar(&category, "category", "", "`category` of the draft")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would be written")
 	completeCategories(p, cmd, "category")
 	return cmd

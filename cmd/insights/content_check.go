@@ -19,13 +19,13 @@ import (
 
 func contentCheckCommand(p *program) *cobra.Command {
 	return &cobra.Command{
-		Use: "check [DIR]", Short: "Report every fault of every insight", Args: cobra.MaximumNArgs(1),
-		Long: `Report every fault of every insight, as file:line. It reads DIR, or the
-configured content.dir, or the insights inside the binary, scheduled ones
-included. When their files have no fault it looks for what feeds and emails
-can't carry, and compares ids with those that the database knows.
+		Use: "check [DIR]", Short: "Check every insight and report all faults", Args: cobra.MaximumNArgs(1),
+		Long: `Check every insight and report all faults as file:line. It reads DIR, or the
+configured content.dir, or the insights inside the binary, including scheduled
+ones. If the files are valid, it also looks for links and sizes that feeds and
+emails can't handle, and compares ids with those in the database.
 
-Exit code 3 means that there are faults.`,
+Exit code 3 means that faults were found.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			pub, err := p.publication(cmd.Context())
 			if err != nil {
@@ -80,7 +80,7 @@ func reportFaults(out *console.Console, where string, lib *content.Library, faul
 		if hidden := len(lib.All()) - len(lib.Insights()); hidden > 0 {
 			drafts = fmt.Sprintf(" (%d not visible: drafts or in the future)", hidden)
 		}
-		out.Line("%s%s, no fault: %s", console.Count(len(lib.All()), "insight"), drafts, where)
+		out.Line("%s%s, no faults: %s", console.Count(len(lib.All()), "insight"), drafts, where)
 		return nil
 	}
 	for _, f := range faults {
@@ -108,12 +108,12 @@ func inFolder(c *config.Config, faults content.Faults) content.Faults {
 }
 
 // changedIDs compares the insights with those that the database knows by the same
-// address. Without a database that can be read there is nothing to compare with.
+// address. Without a readable database there is nothing to compare.
 func changedIDs(ctx context.Context, out *console.Console, pub *app.Publication, lib *content.Library) content.Faults {
 	known, err := pub.KnownIDs(ctx)
 	if err != nil {
 		if pub.Config.Origin("database.url") != config.ByDefault || !errors.Is(err, fs.ErrNotExist) {
-			out.Note("ids are not compared with those of the database: %v", err)
+			out.Note("ids were not compared with the database: %v", err)
 		}
 		return nil
 	}

@@ -13,13 +13,13 @@ import (
 )
 
 func dbCommand(p *program) *cobra.Command {
-	return noun("db", "The database", dbMigrateCommand(p), dbStatusCommand(p))
+	return noun("db", "Database", dbMigrateCommand(p), dbStatusCommand(p))
 }
 
 func dbMigrateCommand(p *program) *cobra.Command {
 	var dryRun bool
 	cmd := &cobra.Command{
-		Use: "migrate", Short: "Create the database, or bring its schema up to date", Args: cobra.NoArgs,
+		Use: "migrate", Short: "Create the database or update its schema", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := p.config()
 			if err != nil {
@@ -35,7 +35,7 @@ func dbMigrateCommand(p *program) *cobra.Command {
 			if done, err := p.out.Document(map[string]any{"database": schema.Database, "schema": schema.Current, "steps": steps}); done {
 				return err
 			}
-			p.out.Line("%s has schema %d (%s taken)", schema.Database, schema.Current, console.Count(steps, "step"))
+			p.out.Line("%s is at schema %d (%s applied)", schema.Database, schema.Current, console.Count(steps, "step"))
 			return nil
 		},
 	}
@@ -61,16 +61,16 @@ func wouldMigrate(ctx context.Context, out *console.Console, c *config.Config) e
 		return err
 	}
 	if schema.Current == schema.Latest {
-		out.Line("%s has schema %d: nothing to do", schema.Database, schema.Current)
+		out.Line("%s is at schema %d: nothing to do", schema.Database, schema.Current)
 	} else {
-		out.Line("would take %s from schema %d to %d", schema.Database, schema.Current, schema.Latest)
+		out.Line("would migrate %s from schema %d to %d", schema.Database, schema.Current, schema.Latest)
 	}
 	return nil
 }
 
 func dbStatusCommand(p *program) *cobra.Command {
 	return &cobra.Command{
-		Use: "status", Short: "Show the schema and whether it is up to date", Args: cobra.NoArgs,
+		Use: "status", Short: "Show the schema version and whether it is current", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := p.config()
 			if err != nil {

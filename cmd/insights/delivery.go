@@ -16,7 +16,7 @@ import (
 )
 
 func deliveryCommand(p *program) *cobra.Command {
-	return noun("delivery", "Each mail on its way", deliveryListCommand(p), deliveryShowCommand(p))
+	return noun("delivery", "Individual emails", deliveryListCommand(p), deliveryShowCommand(p))
 }
 
 type deliveryJSON struct {
@@ -55,12 +55,13 @@ func deliveryListCommand(p *program) *cobra.Command {
 	var state, email string
 	var limit int
 	cmd := &cobra.Command{
-		Use: "list", Short: "List mails with what became of each", Args: cobra.NoArgs,
-		Long: "List mails with what became of each: deliveries of digests and single mails.\n--state uncertain also lists those that were sent again since.",
+		Use: "list", Short: "List emails and their states", Args: cobra.NoArgs,
+		Long: `List emails and their states: digest deliveries and single emails.
+--state uncertain also lists those that were resent since.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			filter := newsletter.DeliveryFilter{Digest: digest, State: newsletter.DeliveryState(state)}
 			if digest < 0 || limit < 0 {
-				return usageError("--digest and --limit are not negative")
+				return usageError("--digest and --limit can't be negative")
 			}
 			if state != "" && !knownState(filter.State) {
 				return usageError("unknown state %q: one of %s", state, stateNames())
@@ -75,20 +76,22 @@ func deliveryListCommand(p *program) *cobra.Command {
 			if !cmd.Flags().Changed("limit") && !p.out.JSON && p.out.Width() > 0 {
 				limit = page
 			}
-			return withApp(cmd.Context(), p, func(a *app.App) error { return listDeliveries(cmd.Context(), p.out, a, filter, limit) })
+			return p.withApp(func(ctx context.Context, a *app.App, _ []string) error {
+				return listDeliveries(ctx, p.out, a, filter, limit)
+			})(cmd, args)
 		},
 	}
-	cmd.Flags().Int64Var(&digest, "digest", 0, "only of this digest (its `id`)")
+	cmd.Flags().Int64Var(&digest, "digest", 0, "only from this digest (its `id`)")
 	cmd.Flags().StringVar(&state, "state", "", "only in this `state`: "+stateNames())
 	cmd.Flags().StringVar(&email, "email", "", "only to this `address`")
-	cmd.Flags().IntVar(&limit, "limit", 0, "at most this `number`, 0 = all (default: all, on a terminal 1000)")
+	cmd.Flags().IntVar(&limit, "limit", 0, "show at most this `number`; 0 = all (default: all, or 1000 on a terminal)")
 	return cmd
 }
 
 // page is how many rows a person looks at, and how many are laid out together.
 const page = 1000
 
-// listDeliveries writes mails as they are read: there may be a million.
+// listDeliveries writes emails as they are read: there may be a million.
 func listDeliveries(ctx context.Context, out *console.Console, a *app.App, filter newsletter.DeliveryFilter, limit int) error {
 	list := out.List()
 	header := []string{"ID", "KIND", "EMAIL", "STATE", "TRIES", "SINCE", "REASON"}
@@ -116,14 +119,14 @@ func listDeliveries(ctx context.Context, out *console.Console, a *app.App, filte
 		return err
 	}
 	if shown == 0 {
-		out.Line("no mail matches")
+		out.Line("no emails match")
 		return nil
 	}
 	if len(rows) > 0 {
 		out.Table(header, rows)
 	}
 	if more {
-		out.Note("and more: --limit 0 lists all, --state and --digest choose")
+		out.Note("there are more: --limit 0 lists all; --state and --digest narrow the list")
 	}
 	return nil
 }
@@ -142,19 +145,20 @@ func stateNames() string {
 
 func deliveryShowCommand(p *program) *cobra.Command {
 	return &cobra.Command{
-		Use: "show ID", Short: "Show one mail: where it stands, why, and what comes next", Args: cobra.ExactArgs(1),
-		Long: "Show one mail: a delivery of a digest (12.345) or a single mail (m7), as\ninsights delivery list names them.",
+		Use: "show ID", Short: "Show one email: its state, the reason, and what happens next", Args: cobra.ExactArgs(1),
+		Long: `Show one email: a digest delivery (12.345) or a single email (m7), with its id
+as shown by: insights delivery list.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ref, err := newsletter.ParseRef(args[0])
 			if err != nil {
-				return usageError("%q is no mail: write 12.345 or m7, as in: insights delivery list", args[0])
+				return usageError("%q is not the id of an email: write 12.345 or m7, as shown by: insights delivery list", args[0])
 			}
-			return withApp(cmd.Context(), p, func(a *app.App) error { return showDelivery(cmd.Context(), p.out, a, ref) })
+			return p.withApp(func(ctx context.Context, a *app.App, _ []string) error { return showDelivery(ctx, p.out, a, ref) })(cmd, args)
 		},
 	}
 }
 
-// deliveryShownJSON is one mail with what it carries.
+// deliveryShownJSON is one email with its insights.
 type deliveryShownJSON struct {
 	deliveryJSON
 	Code     int      `json:"code"` // of the last SMTP reply, 0 = none
@@ -167,7 +171,7 @@ type deliveryShownJSON struct {
 func showDelivery(ctx context.Context, out *console.Console, a *app.App, ref newsletter.Ref) error {
 	d, err := a.Digests.Delivery(ctx, ref)
 	if errors.Is(err, newsletter.ErrNotFound) {
-		return fmt.Errorf("there is no mail %s; see: insights delivery list", ref)
+		return fmt.Errorf("there is no email %s; see: insights delivery list", ref)
 	}
 	if err != nil {
 		return err
@@ -198,50 +202,50 @@ func showDelivery(ctx context.Context, out *console.Console, a *app.App, ref new
 	if done, err := out.Document(document); done {
 		return err
 	}
-	out.Line("mail       %s, %s", ref, d.Kind)
+	out.Line("email      %s, %s", ref, d.Kind)
 	out.Line("to         %s", d.Email)
 	if ref.Digest != 0 {
 		out.Line("digest     %d, %s; variant %d", digest.ID, digest.State, d.Variant)
 		out.Line("subject    %s", document.Subject)
 		for _, slug := range document.Insights {
-			out.Line("  carries  %s", slug)
+			out.Line("  insight  %s", slug)
 		}
 	}
 	out.Line("state      %s since %s, %s", d.State, console.Moment(d.UpdatedAt, zone), console.Count(d.Attempts, "attempt"))
 	out.Line("reason     %s", console.Dash(string(d.Reason)))
 	out.Line("message    %s", console.Dash(document.MessageID))
 	if !d.UncertainAt.IsZero() {
-		out.Line("uncertain  %s: no answer came, so it may have arrived", console.Moment(d.UncertainAt, zone))
+		out.Line("uncertain  %s: the server did not reply, so it may have arrived", console.Moment(d.UncertainAt, zone))
 	}
 	out.Line("next       %s", document.Next)
 	return nil
 }
 
-// next says what happens to a mail from here, by itself or by staff.
+// next describes what happens to an email next, automatically or by staff.
 func next(d newsletter.Delivery, step newsletter.NextStep, zone *time.Location) string {
 	single := d.Ref.Digest == 0
 	switch {
 	case step == newsletter.NextAt:
-		return "it is tried " + console.Moment(d.NextAt, zone)
+		return "next attempt at " + console.Moment(d.NextAt, zone)
 	case step == newsletter.NextUnapproved:
-		return fmt.Sprintf("it waits for: insights digest send %d", d.Ref.Digest)
+		return fmt.Sprintf("nothing until it is approved: insights digest send %d", d.Ref.Digest)
 	case step == newsletter.NextPaused:
-		return fmt.Sprintf("nothing while the digest is paused: insights digest resume %d", d.Ref.Digest)
+		return fmt.Sprintf("nothing while the digest is paused; to resume it: insights digest resume %d", d.Ref.Digest)
 	case step == newsletter.NextFailed && single:
 		return "nothing"
 	case step == newsletter.NextFailed:
-		return fmt.Sprintf("nothing by itself; what it carried comes with the next digest, or: insights digest retry %d --failed", d.Ref.Digest)
+		return fmt.Sprintf("nothing more: its insights go into the next digest; to resend it: insights digest retry %d --failed", d.Ref.Digest)
 	case step == newsletter.NextUncertain && single:
-		return "nothing: nobody knows whether it arrived"
+		return "nothing more: it may or may not have arrived"
 	case step == newsletter.NextUncertain:
-		return fmt.Sprintf("nothing by itself: nobody knows whether it arrived; to send it again: insights digest retry %d --uncertain", d.Ref.Digest)
+		return fmt.Sprintf("nothing more: it may or may not have arrived; to resend it: insights digest retry %d --uncertain", d.Ref.Digest)
 	}
 	return map[newsletter.NextStep]string{
-		newsletter.NextHeld:    "nothing while sending is held: insights digest release",
-		newsletter.NextSoon:    "it is sent when its turn comes",
+		newsletter.NextHeld:    "nothing while sending is on hold; to release it: insights digest release",
+		newsletter.NextSoon:    "it will be sent in its turn",
 		newsletter.NextSending: "it is about to be sent",
-		newsletter.NextAnswer:  "its answer is awaited",
-		newsletter.NextNone:    "nothing: it was accepted by the mail server",
-		newsletter.NextSkipped: "nothing; what it carried and is still wanted comes with the next digest",
+		newsletter.NextAnswer:  "waiting for the reply of the mail server",
+		newsletter.NextNone:    "nothing more: the mail server accepted it",
+		newsletter.NextSkipped: "nothing more: insights that are still wanted go into the next digest",
 	}[step]
 }

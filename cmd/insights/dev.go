@@ -13,11 +13,11 @@ import (
 
 func devCommand(p *program) *cobra.Command {
 	return &cobra.Command{
-		Use: "dev", Short: "Try it out here: site, feeds, sign-up and an inbox page", Args: cobra.NoArgs,
-		Long: `Serve the site on loopback with live reload, and keep every mail in an inbox
-page instead of sending it. It needs no configuration: the insights are those
-inside the binary unless content.dir is set, and the database is insights-dev.db
-in this folder. Its links lead to the address it listens on.`,
+		Use: "dev", Short: "Try it locally: site, feeds, sign-up and an inbox page", Args: cobra.NoArgs,
+		Long: `Serve the site on loopback with live reload, and keep every email in an inbox
+page instead of sending it. No configuration is needed: it uses the insights
+inside the binary unless content.dir is set, and the database insights-dev.db in
+this folder. Links point to the address it listens on.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := p.config()
 			if err != nil {
@@ -26,7 +26,7 @@ in this folder. Its links lead to the address it listens on.`,
 			if c.Origin("site.base_url") != config.InVariable {
 				c.Site.BaseURL = "http://" + c.Listen // the file's is for production
 			}
-			c.Limits = config.Limits{} // whoever tries it signs up again and again
+			c.Limits = config.Limits{} // people who try it sign up again and again
 			return runDaemon(cmd.Context(), p, c, app.Development, func(d *app.Daemon) { welcome(p.out, d) })
 		},
 	}
@@ -36,7 +36,7 @@ in this folder. Its links lead to the address it listens on.`,
 func welcome(out *console.Console, d *app.Daemon) {
 	a := d.App()
 	base := a.Config.Site.BaseURL
-	source := "inside the binary; for your own: INSIGHTS_CONTENT_DIR"
+	source := "inside the binary; to use your own: INSIGHTS_CONTENT_DIR"
 	if dir := a.Config.Content.Dir; dir != "" {
 		source = "reloaded when a file is saved, from\n            " + dir
 	}
@@ -46,17 +46,17 @@ Insights %s is running.
   Site      %s/
   Feeds     %s/feeds
   Sign-up   %s/subscribe
-  Inbox     %s/_inbox   (mails stay here; none is sent)
+  Inbox     %s/_inbox   (emails are kept here, not sent)
 
   Insights  %s, %s
   Database  %s
 
-A first digest: sign up, confirm in the inbox, then in a second terminal here:
+A first digest: sign up, confirm in the inbox, then run in a second terminal:
 
   insights digest plan --cadence weekly
   insights digest send 1
 
-Not installed? Write: go run ./cmd/insights digest …     Ctrl-C stops it.
+Not installed? Run: go run ./cmd/insights digest …     Ctrl-C stops it.
 
 `, app.Version, base, base, base, base, console.Count(d.Visible(), "insight"), source, strings.TrimPrefix(a.Database, "sqlite:"))
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"strconv"
 	"strings"
@@ -19,10 +20,9 @@ func digestCommand(p *program) *cobra.Command {
 		digestPlanCommand(p), digestSendCommand(p), digestTestCommand(p), digestPreviewCommand(p),
 		digestListCommand(p), digestShowCommand(p), digestNextCommand(p), digestExplainCommand(p),
 	}
-	return noun("digest", "The digests", append(commands, digestDecisions(p)...)...)
+	return noun("digest", "Digests", append(commands, digestDecisions(p)...)...)
 }
 
-// digestJSON is a digest as programs see it.
 type digestJSON struct {
 	ID         *int64            `json:"id"` // null: nothing was planned
 	State      string            `json:"state"`
@@ -78,7 +78,7 @@ func digestDocument(d newsletter.Digest) digestJSON {
 	return document
 }
 
-// showPlan says what a digest is, the way staff decide by.
+// showPlan shows what staff need to decide about a digest.
 func showPlan(out *console.Console, d newsletter.Digest) {
 	name := "digest"
 	if d.ID != 0 {
@@ -114,41 +114,39 @@ func digestListCommand(p *program) *cobra.Command {
 	var limit int
 	cmd := &cobra.Command{
 		Use: "list", Short: "List digests, newest first", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return withApp(cmd.Context(), p, func(a *app.App) error {
-				digests, err := a.Digests.Digests(cmd.Context(), limit)
-				if err != nil {
-					return err
+		RunE: p.withApp(func(ctx context.Context, a *app.App, args []string) error {
+			digests, err := a.Digests.Digests(ctx, limit)
+			if err != nil {
+				return err
+			}
+			documents := []digestJSON{}
+			var rows [][]string
+			for _, d := range digests {
+				documents = append(documents, digestDocument(d))
+				from := "staff"
+				if d.Schedule != "" {
+					from = d.Schedule + " " + d.Slot
 				}
-				documents := []digestJSON{}
-				var rows [][]string
-				for _, d := range digests {
-					documents = append(documents, digestDocument(d))
-					from := "staff"
-					if d.Schedule != "" {
-						from = d.Schedule + " " + d.Slot
-					}
-					rows = append(rows, []string{strconv.FormatInt(d.ID, 10), string(d.State), from, console.Thousands(d.Readers), console.Thousands(d.Counts[newsletter.Sent]), console.Moment(d.CreatedAt, a.Config.Zone()), d.MainSubject()})
-				}
-				if done, err := p.out.Document(documents); done {
-					return err
-				}
-				if len(rows) == 0 {
-					p.out.Line("no digest yet; see: insights digest plan --help")
-					return nil
-				}
-				p.out.Table([]string{"ID", "STATE", "FROM", "READERS", "SENT", "PLANNED", "SUBJECT"}, rows)
+				rows = append(rows, []string{strconv.FormatInt(d.ID, 10), string(d.State), from, console.Thousands(d.Readers), console.Thousands(d.Counts[newsletter.Sent]), console.Moment(d.CreatedAt, a.Config.Zone()), d.MainSubject()})
+			}
+			if done, err := p.out.Document(documents); done {
+				return err
+			}
+			if len(rows) == 0 {
+				p.out.Line("no digests yet; see: insights digest plan --help")
 				return nil
-			})
-		},
+			}
+			p.out.Table([]string{"ID", "STATE", "FROM", "READERS", "SENT", "PLANNED", "SUBJECT"}, rows)
+			return nil
+		}),
 	}
-	cmd.Flags().IntVar(&limit, "limit", 20, "at most this `number`")
+	cmd.Flags().IntVar(&limit, "limit", 20, "show at most this `number`")
 	return cmd
 }
 
 func digestNextCommand(p *program) *cobra.Command {
 	return &cobra.Command{
-		Use: "next", Short: "Show when each schedule makes its next digest", Args: cobra.NoArgs,
+		Use: "next", Short: "Show when each schedule is next due", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := p.config()
 			if err != nil {
@@ -192,27 +190,25 @@ func nextSlots(c *config.Config, now time.Time) ([]nextSlotJSON, [][]string) {
 
 func digestShowCommand(p *program) *cobra.Command {
 	return &cobra.Command{
-		Use: "show ID", Short: "Show a digest: what it carries, to how many, and what became of it", Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return withApp(cmd.Context(), p, func(a *app.App) error {
-				d, err := findDigest(cmd.Context(), a, args[0])
-				if err != nil {
-					return err
-				}
-				if done, err := p.out.Document(digestDocument(d)); done {
-					return err
-				}
-				showPlan(p.out, d)
-				zone := a.Config.Zone()
-				p.out.Line("\nstate     %s", strings.TrimSpace(string(d.State)+" "+string(d.Reason)))
-				p.out.Line("subject   %s", d.MainSubject())
-				if !d.NotBefore.IsZero() {
-					p.out.Line("goes out  %s, once approved", console.Moment(d.NotBefore, zone))
-				}
-				p.out.Line("planned   %s\napproved  %s\ndone      %s", console.Moment(d.PlannedAt, zone), console.Moment(d.ApprovedAt, zone), console.Moment(d.DoneAt, zone))
-				p.out.Line("mails     %s", countsLine(d))
-				return nil
-			})
-		},
+		Use: "show ID", Short: "Show a digest: its insights, readers and results", Args: cobra.ExactArgs(1),
+		RunE: p.withApp(func(ctx context.Context, a *app.App, args []string) error {
+			d, err := findDigest(ctx, a, args[0])
+			if err != nil {
+				return err
+			}
+			if done, err := p.out.Document(digestDocument(d)); done {
+				return err
+			}
+			showPlan(p.out, d)
+			zone := a.Config.Zone()
+			p.out.Line("\nstate     %s", strings.TrimSpace(string(d.State)+" "+string(d.Reason)))
+			p.out.Line("subject   %s", d.MainSubject())
+			if !d.NotBefore.IsZero() {
+				p.out.Line("send at   %s, once approved", console.Moment(d.NotBefore, zone))
+			}
+			p.out.Line("planned   %s\napproved  %s\ndone      %s", console.Moment(d.PlannedAt, zone), console.Moment(d.ApprovedAt, zone), console.Moment(d.DoneAt, zone))
+			p.out.Line("emails    %s", countsLine(d))
+			return nil
+		}),
 	}
 }

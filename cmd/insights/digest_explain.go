@@ -16,13 +16,14 @@ import (
 func digestExplainCommand(p *program) *cobra.Command {
 	var to, slug string
 	cmd := &cobra.Command{
-		Use: "explain --to ADDR", Short: "Say of each insight whether a reader gets it, and why", Args: cobra.NoArgs,
-		Long: "Say of each insight whether a reader has received it, gets it with their next\ndigest, or does not, and why. Nothing changes.",
+		Use: "explain --to ADDR", Short: "Explain which insights a reader gets, and why", Args: cobra.NoArgs,
+		Long: `For each insight, show whether a reader has received it, gets it with their
+next digest, or does not get it, and why. Nothing changes.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if to == "" {
-				return usageError("--to ADDR says for whom")
+				return usageError("--to ADDR is missing: the address of a subscriber")
 			}
-			return withApp(cmd.Context(), p, func(a *app.App) error { return explain(cmd.Context(), p.out, a, to, slug) })
+			return p.withApp(func(ctx context.Context, a *app.App, _ []string) error { return explain(ctx, p.out, a, to, slug) })(cmd, args)
 		},
 	}
 	cmd.Flags().StringVar(&to, "to", "", "the subscriber's `address`")

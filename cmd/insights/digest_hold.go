@@ -23,39 +23,40 @@ func digestHoldCommand(p *program) *cobra.Command {
 	var reason string
 	var dryRun bool
 	cmd := &cobra.Command{
-		Use: "hold", Short: "Hold all sending until it is released", Args: cobra.NoArgs,
-		Long: `Hold all sending, of digests and of single mails, until it is released with:
-insights digest release. A SQLite database that is older than what was sent from
-it is held by itself; after restoring PostgreSQL, hold before a daemon starts.`,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return withApp(cmd.Context(), p, func(a *app.App) error { return hold(cmd.Context(), p.out, a, reason, dryRun) })
-		},
+		Use: "hold", Short: "Put all sending on hold", Args: cobra.NoArgs,
+		Long: `Put all sending on hold, both digests and single emails, until you run: insights
+digest release. A SQLite database that is older than what was sent from it is
+put on hold automatically. After restoring PostgreSQL, run this before any
+daemon starts.`,
+		RunE: p.withApp(func(ctx context.Context, a *app.App, args []string) error {
+			return hold(ctx, p.out, a, reason, dryRun)
+		}),
 	}
-	cmd.Flags().StringVar(&reason, "reason", "held by staff", "why, for whoever looks at it later")
+	cmd.Flags().StringVar(&reason, "reason", "held by staff", "the reason, as insights status shows it")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would be done")
 	return cmd
 }
 
 func hold(ctx context.Context, out *console.Console, a *app.App, reason string, dryRun bool) error {
 	if reason = strings.Join(strings.Fields(reason), " "); reason == "" {
-		return usageError("--reason is empty: say why, for whoever looks at it later")
+		return usageError("--reason is empty: say why in one line")
 	}
 	was, _, err := a.Digests.Held(ctx)
 	if err != nil {
 		return err
 	}
 	document := holdJSON{Held: was != "", Reason: string(was), DryRun: dryRun}
-	words := "sending was held before: " + was
+	words := "sending was already on hold: " + was
 	switch {
 	case was != "":
 	case dryRun:
-		words = "would hold all sending"
+		words = "would put all sending on hold"
 	default:
 		if err := a.Digests.Hold(ctx, newsletter.Reason(reason)); err != nil {
 			return err
 		}
 		document.Held, document.Reason = true, reason
-		words = "all sending is held; go on with: insights digest release"
+		words = "all sending is on hold; to release it: insights digest release"
 	}
 	if done, err := out.Document(document); done {
 		return err
@@ -77,18 +78,15 @@ type heldJSON struct {
 func digestReleaseCommand(p *program) *cobra.Command {
 	var yes, dryRun bool
 	cmd := &cobra.Command{
-		Use: "release", Short: "Let sending go on that is held", Args: cobra.NoArgs,
-		Long: `Let sending go on that is held, as it is after a database was restored: what it
-lists as unsent may have been sent since the copy was made. Look first: insights
-status, insights digest list. A digest that is not to go out: insights digest
-cancel ID.`,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return withApp(cmd.Context(), p, func(a *app.App) error {
-				return release(cmd.Context(), p.out, a, yes, dryRun)
-			})
-		},
+		Use: "release", Short: "Release the hold on sending", Args: cobra.NoArgs,
+		Long: `Release the hold on sending. After a restore, emails that the database lists as
+unsent may have been sent since the backup was made. Check first: insights
+status, insights digest list. To drop a digest: insights digest cancel ID.`,
+		RunE: p.withApp(func(ctx context.Context, a *app.App, args []string) error {
+			return release(ctx, p.out, a, yes, dryRun)
+		}),
 	}
-	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
+	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask for confirmation")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would go out")
 	return cmd
 }
@@ -102,21 +100,21 @@ func release(ctx context.Context, out *console.Console, a *app.App, yes, dryRun 
 	if document.Digests, document.Mails, err = a.Status.Unsent(ctx); err != nil {
 		return err
 	}
-	about := fmt.Sprintf("%s of %s", console.Count(document.Mails, "mail"), console.Count(document.Digests, "digest"))
-	words := "sending is not held"
+	about := fmt.Sprintf("%s from %s", console.Count(document.Mails, "email"), console.Count(document.Digests, "digest"))
+	words := "sending is not on hold"
 	switch {
 	case reason == "":
 	case dryRun:
-		words = fmt.Sprintf("held: %s\nwould let go %s", reason, about)
+		words = fmt.Sprintf("on hold: %s\nwould release %s", reason, about)
 	default:
-		out.Note("held: %s\n%s would go out", reason, about)
-		if err := confirm(out, "Let them go?", yes); err != nil {
+		out.Note("on hold: %s\n%s can then be sent", reason, about)
+		if err := confirm(out, "Release them?", yes); err != nil {
 			return err
 		}
 		if document.Released, err = a.Digests.Release(ctx); err != nil {
 			return err
 		}
-		words = "released: " + about + " may go out"
+		words = "released: " + about + " can be sent now"
 	}
 	if done, err := out.Document(document); done {
 		return err

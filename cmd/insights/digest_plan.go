@@ -20,32 +20,31 @@ func digestPlanCommand(p *program) *cobra.Command {
 	var cadence, category, only, intro, subject, at, out string
 	var dryRun, failEmpty bool
 	cmd := &cobra.Command{
-		Use: "plan", Short: "Freeze a digest of what readers have unread; nobody is mailed yet", Args: cobra.NoArgs,
-		Long: "Freeze a digest: who gets which unread insights.\nNobody is mailed until: insights digest send ID.",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return withApp(cmd.Context(), p, func(a *app.App) error {
-				request, err := planRequest(cmd.Context(), a, cadence, category, only, intro, subject)
-				if err != nil {
-					return err
-				}
-				if request.NotBefore, err = parseTime(at, a.Config.Zone(), time.Now()); err != nil {
-					return err
-				}
-				request.DryRun = dryRun
-				if dryRun && out != "" {
-					return usageError("--out writes the mails of a digest that is planned: leave out --dry-run")
-				}
-				return plan(cmd.Context(), p.out, a, request, out, failEmpty)
-			})
-		},
+		Use: "plan", Short: "Plan a digest of unread insights; nothing is sent yet", Args: cobra.NoArgs,
+		Long: `Plan a digest: freeze who gets which unread insights.
+Nothing is sent until you run: insights digest send ID.`,
+		RunE: p.withApp(func(ctx context.Context, a *app.App, args []string) error {
+			request, err := planRequest(ctx, a, cadence, category, only, intro, subject)
+			if err != nil {
+				return err
+			}
+			if request.NotBefore, err = parseTime(at, a.Config.Zone(), time.Now()); err != nil {
+				return err
+			}
+			request.DryRun = dryRun
+			if dryRun && out != "" {
+				return usageError("--out writes the emails of a planned digest: remove --dry-run")
+			}
+			return plan(ctx, p.out, a, request, out, failEmpty)
+		}),
 	}
 	cmd.Flags().StringVar(&cadence, "cadence", "", "only readers of this `cadence`: instant, daily, weekly, monthly (default: all)")
 	cmd.Flags().StringVar(&category, "category", "", "only this `category` (default: all of each reader's)")
 	cmd.Flags().StringVar(&only, "only", "", "only this subscriber's `address`")
-	cmd.Flags().StringVar(&intro, "intro", "", "a text `file` that stands before the insights")
+	cmd.Flags().StringVar(&intro, "intro", "", "a text `file` to put before the insights")
 	cmd.Flags().StringVar(&subject, "subject", "", "the `subject` (default: made from the first title)")
-	cmd.Flags().StringVar(&at, "at", "", "send it not before this `time`: 2026-12-01 09:00 in the site's\nzone, or with one: 2026-12-01T09:00:00Z")
-	cmd.Flags().StringVar(&out, "out", "", "also write every mail, as it will be sent, into this `folder`")
+	cmd.Flags().StringVar(&at, "at", "", "do not send it before this `time`: 2026-12-01 09:00 in the site's\nzone, or with one: 2026-12-01T09:00:00Z")
+	cmd.Flags().StringVar(&out, "out", "", "also write every email, as it will be sent, to this `folder`")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would be planned")
 	cmd.Flags().BoolVar(&failEmpty, "fail-empty", false, "exit with 1 when there is nothing to send")
 	completeCategories(p, cmd, "category")
@@ -100,9 +99,9 @@ func plan(ctx context.Context, out *console.Console, a *app.App, request newslet
 	if dir != "" && d.ID != 0 {
 		written, err := writeMessages(ctx, a, d, dir)
 		if err != nil {
-			return fmt.Errorf("digest %d is planned, but its mails could not be written: %w", d.ID, err)
+			return fmt.Errorf("digest %d is planned, but its emails could not be written: %w", d.ID, err)
 		}
-		out.Note("wrote %s into %s", console.Count(written, "mail"), dir)
+		out.Note("wrote %s to %s", console.Count(written, "email"), dir)
 	}
 	if done, err := out.Document(document); done {
 		return errors.Join(err, emptyError(d, failEmpty))
@@ -113,12 +112,12 @@ func plan(ctx context.Context, out *console.Console, a *app.App, request newslet
 	}
 	showPlan(out, d)
 	if !d.NotBefore.IsZero() {
-		out.Line("\nOnce approved it goes out at %s.", console.Moment(d.NotBefore, a.Config.Zone()))
+		out.Line("\nOnce approved, it will be sent at %s.", console.Moment(d.NotBefore, a.Config.Zone()))
 	}
 	if request.DryRun {
 		out.Line("\ndry run: nothing was stored")
 	} else {
-		out.Line("\nLook at it:  insights digest preview %d --text\nSend it:     insights digest send %d", d.ID, d.ID)
+		out.Line("\nPreview it:  insights digest preview %d --text\nSend it:     insights digest send %d", d.ID, d.ID)
 	}
 	return nil
 }
@@ -126,7 +125,7 @@ func plan(ctx context.Context, out *console.Console, a *app.App, request newslet
 // otherLibrary says what to do about insights that are not the daemon's.
 func otherLibrary(err error) error {
 	if errors.Is(err, newsletter.ErrOtherLibrary) {
-		return fmt.Errorf("nothing was numbered or planned: %w; use the daemon's content.dir here, or start the daemon once so that it takes these insights as the site's", err)
+		return fmt.Errorf("nothing was planned: %w; use the daemon's content.dir here, or start the daemon once with these insights", err)
 	}
 	return err
 }
@@ -138,8 +137,8 @@ func emptyError(d newsletter.Digest, failEmpty bool) error {
 	return nil
 }
 
-// writeMessages writes every mail of a planned digest into a folder, one file each,
-// named by its delivery. The folder must be empty, or not there yet.
+// writeMessages writes every email of a planned digest to a folder, one file each, named
+// after its delivery. The folder must be empty or new.
 func writeMessages(ctx context.Context, a *app.App, d newsletter.Digest, dir string) (written int, err error) {
 	if err := emptyFolder(dir); err != nil {
 		return 0, err
@@ -160,14 +159,14 @@ func writeMessages(ctx context.Context, a *app.App, d newsletter.Digest, dir str
 	return written, nil
 }
 
-// emptyFolder makes a folder, unless there is an empty one.
+// emptyFolder creates a folder unless an empty one exists.
 func emptyFolder(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
 	entries, err := os.ReadDir(dir)
 	if err == nil && len(entries) > 0 {
-		return errors.New(dir + " is not empty: name a folder of its own for the mails")
+		return errors.New(dir + " is not empty: choose an empty folder for the emails")
 	}
 	return err
 }

@@ -16,20 +16,20 @@ func digestPreviewCommand(p *program) *cobra.Command {
 	var to, category string
 	var asHTML, asText, asEML bool
 	cmd := &cobra.Command{
-		Use: "preview [ID]", Short: "Print the mail that would go out", Args: cobra.MaximumNArgs(1),
-		Long: `Print the mail that would go out: of a planned digest (ID), or what one
+		Use: "preview [ID]", Short: "Print the email that would be sent", Args: cobra.MaximumNArgs(1),
+		Long: `Print the email that would be sent: of a planned digest (ID), or what one
 subscriber would get now (--to), or what a new reader would get first.
 Nothing changes.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if asText && asHTML || asText && asEML || asHTML && asEML {
 				return usageError("choose one of --text, --html and --eml")
 			}
-			return withApp(cmd.Context(), p, func(a *app.App) error {
+			return p.withApp(func(ctx context.Context, a *app.App, args []string) error {
 				id := ""
 				if len(args) == 1 {
 					id = args[0]
 				}
-				preview, err := previewed(cmd.Context(), a, to, category, id)
+				preview, err := previewed(ctx, a, to, category, id)
 				if err != nil {
 					return err
 				}
@@ -37,7 +37,7 @@ Nothing changes.`,
 					return showMessage(p.out, a, preview)
 				}
 				return showMail(p.out, preview.Message.With(preview.Copy), asHTML)
-			})
+			})(cmd, args)
 		},
 	}
 	cmd.Flags().StringVar(&to, "to", "", "as this subscriber (`address`) would get it")
@@ -49,7 +49,7 @@ Nothing changes.`,
 	return cmd
 }
 
-// previewed makes the mail that was asked for.
+// previewed makes the requested email.
 func previewed(ctx context.Context, a *app.App, to, category, id string) (newsletter.Preview, error) {
 	if to == "" {
 		return sample(ctx, a, category, id)

@@ -19,22 +19,21 @@ func digestSendCommand(p *program) *cobra.Command {
 	var yes, wait, dryRun bool
 	cmd := &cobra.Command{
 		Use: "send ID", Short: "Send a planned digest", Args: cobra.ExactArgs(1),
-		Long: `Send a planned digest as it was planned, but for what a reader has received
-meanwhile or no longer wants. A running insights sends it.
-With --wait this command stays until it is done, and sends by itself if nothing
-is running. Sending a digest twice does nothing the second time.`,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return withApp(cmd.Context(), p, func(a *app.App) error {
-				d, err := findDigest(cmd.Context(), a, args[0])
-				if err != nil {
-					return err
-				}
-				return send(cmd.Context(), p.out, a, d, yes, wait, dryRun)
-			})
-		},
+		Long: `Send a planned digest as planned, except for what a reader has received since or
+no longer wants. The running daemon sends it.
+
+With --wait this command waits until it is done, and sends the digest itself if
+no daemon is running. Sending a digest twice does nothing the second time.`,
+		RunE: p.withApp(func(ctx context.Context, a *app.App, args []string) error {
+			d, err := findDigest(ctx, a, args[0])
+			if err != nil {
+				return err
+			}
+			return send(ctx, p.out, a, d, yes, wait, dryRun)
+		}),
 	}
-	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
-	cmd.Flags().BoolVar(&wait, "wait", false, "stay until it is done")
+	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask for confirmation")
+	cmd.Flags().BoolVar(&wait, "wait", false, "wait until it is done")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would be sent")
 	return cmd
 }
@@ -76,43 +75,42 @@ func send(ctx context.Context, out *console.Console, a *app.App, d newsletter.Di
 	switch {
 	case d.State == newsletter.DigestDone:
 		if !changed {
-			out.Line("digest %d was sent before: %s; nothing was sent again", d.ID, countsLine(d))
+			out.Line("digest %d was already sent: %s; nothing was resent", d.ID, countsLine(d))
 		} else {
 			out.Line("digest %d is done: %s", d.ID, countsLine(d))
 		}
 	case !changed:
-		out.Line("digest %d was approved before and is %s: %s; nothing was started again", d.ID, d.State, countsLine(d))
+		out.Line("digest %d was already approved and is %s: %s; nothing was restarted", d.ID, d.State, countsLine(d))
 	case time.Now().Before(d.NotBefore):
-		out.Line("digest %d is approved and goes out at %s", d.ID, console.Moment(d.NotBefore, a.Config.Zone()))
+		out.Line("digest %d is approved and will be sent at %s", d.ID, console.Moment(d.NotBefore, a.Config.Zone()))
 	case a.Running(ctx):
 		out.Line("digest %d is being sent; see: insights digest show %d", d.ID, d.ID)
 	default:
-		out.Line("digest %d is approved; the next `insights serve` sends it, or now: insights digest send %d --wait", d.ID, d.ID)
+		out.Line("digest %d is approved; the next `insights serve` sends it; to send it now: insights digest send %d --wait", d.ID, d.ID)
 	}
 	return nil
 }
 
 // confirm asks before anybody is mailed. Without a terminal it never asks.
 func confirm(out *console.Console, question string, yes bool) error {
-	return out.Confirm(question, "this mails people", yes)
+	return out.Confirm(question, "this sends email to people", yes)
 }
 
 func digestTestCommand(p *program) *cobra.Command {
 	var category, id string
 	var yes, wait, dryRun bool
 	cmd := &cobra.Command{
-		Use: "test ADDR...", Short: "Send a digest to addresses of your own, as a test", Args: cobra.MinimumNArgs(1),
-		Long: "Send what a new reader would get first, or a planned digest, to addresses of\nyour own. It counts for nobody: positions do not move.",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return withApp(cmd.Context(), p, func(a *app.App) error {
-				return sendTest(cmd.Context(), p.out, a, args, category, id, yes, wait, dryRun)
-			})
-		},
+		Use: "test ADDR...", Short: "Send a test digest to your own addresses", Args: cobra.MinimumNArgs(1),
+		Long: `Send a planned digest, or what a new reader would get first, to your own
+addresses. It does not count as received.`,
+		RunE: p.withApp(func(ctx context.Context, a *app.App, args []string) error {
+			return sendTest(ctx, p.out, a, args, category, id, yes, wait, dryRun)
+		}),
 	}
 	cmd.Flags().StringVar(&category, "category", "", "only this `category`")
 	cmd.Flags().StringVar(&id, "digest", "", "this planned digest (its `id`)")
-	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
-	cmd.Flags().BoolVar(&wait, "wait", false, "stay until it is sent")
+	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask for confirmation")
+	cmd.Flags().BoolVar(&wait, "wait", false, "wait until it is sent")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would be sent")
 	completeCategories(p, cmd, "category")
 	return cmd
@@ -135,7 +133,7 @@ func sendTest(ctx context.Context, out *console.Console, a *app.App, to []string
 	if err != nil {
 		return err
 	}
-	about := fmt.Sprintf("a test mail to %s, subject %q", strings.Join(to, ", "), body.Subject)
+	about := fmt.Sprintf("a test email to %s, subject %q", strings.Join(to, ", "), body.Subject)
 	if dryRun {
 		if done, err := out.Document([]deliveryJSON{}); done {
 			return err
@@ -152,7 +150,7 @@ func sendTest(ctx context.Context, out *console.Console, a *app.App, to []string
 		return err
 	}
 	if wait {
-		if err := await(ctx, out, a, "test mails", messageProgress(a, refs)); err != nil {
+		if err := await(ctx, out, a, "test emails", messageProgress(a, refs)); err != nil {
 			return err
 		}
 	}
@@ -195,7 +193,7 @@ func showTests(ctx context.Context, out *console.Console, a *app.App, refs []new
 	}
 	_, err := out.Document(documents)
 	if failed > 0 {
-		err = errors.Join(err, fmt.Errorf("%s could not be sent", console.Count(failed, "test mail")))
+		err = errors.Join(err, fmt.Errorf("%s could not be sent", console.Count(failed, "test email")))
 	}
 	return err
 }

@@ -16,39 +16,41 @@ import (
 // decision is a command by which staff steer one digest.
 type decision struct {
 	name, short, long string
-	would             string // do, in a dry run
-	mails             bool   // it lets mails go out, so it says how many and asks
-	past              string // what can't be done to a digest that is elsewhere
-	// decide does it. It changes nothing when the digest is there already.
+	would             string // the verb of a dry run
+	mails             bool   // it sends emails, so it shows how many and asks
+	past              string // the participle for a digest in the wrong state
+	// decide does it. It changes nothing if the digest is already in that state.
 	decide func(ctx context.Context, a *app.App, id int64) (changed bool, err error)
-	// did and already are what is said then; both are given the digest's number.
+	// did and already are the output of a change and of no change; both get the digest's id.
 	did, already string
 }
 
 func digestDecisions(p *program) []*cobra.Command {
 	var reason string
 	pause := decisionCommand(p, decision{
-		name: "pause", short: "Stop sending a digest until it is resumed", would: "pause", past: "paused",
-		long: "Stop sending a digest: what is in flight ends by itself, at most one mail a\nconnection; nothing else starts until: insights digest resume ID.",
+		name: "pause", short: "Pause a digest until it is resumed", would: "pause", past: "paused",
+		long: `Pause a digest. Emails in flight finish, at most one per connection; nothing
+else is sent until you run: insights digest resume ID.`,
 		decide: func(ctx context.Context, a *app.App, id int64) (bool, error) {
 			return a.Digests.Pause(ctx, id, newsletter.Reason(reason))
 		},
-		did: "digest %d is paused; go on with: insights digest resume %[1]d", already: "digest %d was paused before",
+		did: "digest %d is paused; to resume it: insights digest resume %[1]d", already: "digest %d was already paused",
 	})
-	pause.Flags().StringVar(&reason, "reason", "paused by staff", "why, for whoever looks at it later")
+	pause.Flags().StringVar(&reason, "reason", "paused by staff", "the reason, as insights status shows it")
 	return []*cobra.Command{
 		pause,
 		decisionCommand(p, decision{
-			name: "resume", short: "Go on sending a paused digest", would: "go on sending", past: "resumed", mails: true,
-			long:   "Go on sending a digest that staff paused, or that waits for staff because it is\nlate.",
+			name: "resume", short: "Resume a paused digest", would: "resume", past: "resumed", mails: true,
+			long:   "Resume a digest that staff paused, or that was paused because it is overdue.",
 			decide: func(ctx context.Context, a *app.App, id int64) (bool, error) { return a.Digests.Resume(ctx, id) },
-			did:    "digest %d goes on; see: insights digest show %[1]d", already: "digest %d is being sent already",
+			did:    "digest %d is resumed; see: insights digest show %[1]d", already: "digest %d is already being sent",
 		}),
 		decisionCommand(p, decision{
-			name: "cancel", short: "End a digest; what was not sent stays unread", would: "end", past: "cancelled",
-			long:   "End a digest: what is in flight ends by itself, everything else is skipped. What\nreaders did not get stays unread, and comes with the next digest.",
+			name: "cancel", short: "Cancel a digest; unsent insights stay unread", would: "cancel", past: "cancelled",
+			long: `Cancel a digest. Emails in flight finish; everything else is skipped. What
+readers did not get stays unread and goes into the next digest.`,
 			decide: func(ctx context.Context, a *app.App, id int64) (bool, error) { return a.Digests.Cancel(ctx, id) },
-			did:    "digest %d is cancelled; what was not sent comes with the next digest", already: "digest %d was cancelled before",
+			did:    "digest %d is cancelled; unsent insights go into the next digest", already: "digest %d was already cancelled",
 		}),
 		digestRetryCommand(p), digestHoldCommand(p), digestReleaseCommand(p),
 	}
@@ -58,39 +60,37 @@ func decisionCommand(p *program, d decision) *cobra.Command {
 	var yes, dryRun bool
 	cmd := &cobra.Command{
 		Use: d.name + " ID", Short: d.short, Long: d.long, Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return withApp(cmd.Context(), p, func(a *app.App) error {
-				digest, err := findDigest(cmd.Context(), a, args[0])
+		RunE: p.withApp(func(ctx context.Context, a *app.App, args []string) error {
+			digest, err := findDigest(ctx, a, args[0])
+			if err != nil {
+				return err
+			}
+			words := fmt.Sprintf("would %s digest %d: it is %s, %s", d.would, digest.ID, digest.State, countsLine(digest))
+			if !dryRun {
+				if d.mails && digest.State == newsletter.DigestPaused {
+					left := digest.Counts[newsletter.Pending] + digest.Counts[newsletter.Deferred]
+					p.out.Note("digest %d: %s of %s to send, %s, first subject %q", digest.ID, console.Thousands(left), console.Count(digest.Readers, "email"), console.Count(len(digest.Items), "insight"), digest.MainSubject())
+					if err := confirm(p.out, "Resume it?", yes); err != nil {
+						return err
+					}
+				}
+				changed, err := d.decide(ctx, a, digest.ID)
+				if errors.Is(err, newsletter.ErrState) {
+					return fmt.Errorf("digest %d is %s: it can't be %s", digest.ID, digest.State, d.past)
+				}
 				if err != nil {
 					return err
 				}
-				words := fmt.Sprintf("would %s digest %d: it is %s, %s", d.would, digest.ID, digest.State, countsLine(digest))
-				if !dryRun {
-					if d.mails && digest.State == newsletter.DigestPaused {
-						left := digest.Counts[newsletter.Pending] + digest.Counts[newsletter.Deferred]
-						p.out.Note("digest %d: %s of %s to send, %s, first subject %q", digest.ID, console.Thousands(left), console.Count(digest.Readers, "mail"), console.Count(len(digest.Items), "insight"), digest.MainSubject())
-						if err := confirm(p.out, "Go on?", yes); err != nil {
-							return err
-						}
-					}
-					changed, err := d.decide(cmd.Context(), a, digest.ID)
-					if errors.Is(err, newsletter.ErrState) {
-						return fmt.Errorf("digest %d is %s: it can't be %s", digest.ID, digest.State, d.past)
-					}
-					if err != nil {
-						return err
-					}
-					words = fmt.Sprintf(d.already, digest.ID)
-					if changed {
-						words = fmt.Sprintf(d.did, digest.ID)
-					}
+				words = fmt.Sprintf(d.already, digest.ID)
+				if changed {
+					words = fmt.Sprintf(d.did, digest.ID)
 				}
-				return showDecided(cmd.Context(), p.out, a, digest.ID, words)
-			})
-		},
+			}
+			return showDecided(ctx, p.out, a, digest.ID, words)
+		}),
 	}
 	if d.mails {
-		cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
+		cmd.Flags().BoolVar(&yes, "yes", false, "do not ask for confirmation")
 	}
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would be done")
 	return cmd
@@ -113,25 +113,23 @@ func showDecided(ctx context.Context, out *console.Console, a *app.App, id int64
 func digestRetryCommand(p *program) *cobra.Command {
 	var failed, uncertain, yes, wait, dryRun bool
 	cmd := &cobra.Command{
-		Use: "retry ID", Short: "Send again what failed, or what nobody knows the fate of", Args: cobra.ExactArgs(1),
-		Long: `Send again the mails of a digest that failed (--failed, the default), or of
-which nobody knows whether they arrived (--uncertain): those may come twice.
-Readers who have received the same meanwhile, or have left, get nothing.`,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return withApp(cmd.Context(), p, func(a *app.App) error {
-				d, err := findDigest(cmd.Context(), a, args[0])
-				if err != nil {
-					return err
-				}
-				failed = failed || !uncertain
-				return retry(cmd.Context(), p.out, a, d, failed, uncertain, yes, wait, dryRun)
-			})
-		},
+		Use: "retry ID", Short: "Resend failed or uncertain emails of a digest", Args: cobra.ExactArgs(1),
+		Long: `Resend the emails of a digest that failed (--failed, the default), or that may
+or may not have arrived (--uncertain): readers may get those twice. Readers who
+have received the same insights since, or have left, get nothing.`,
+		RunE: p.withApp(func(ctx context.Context, a *app.App, args []string) error {
+			d, err := findDigest(ctx, a, args[0])
+			if err != nil {
+				return err
+			}
+			failed = failed || !uncertain
+			return retry(ctx, p.out, a, d, failed, uncertain, yes, wait, dryRun)
+		}),
 	}
-	cmd.Flags().BoolVar(&failed, "failed", false, "those that failed (default)")
-	cmd.Flags().BoolVar(&uncertain, "uncertain", false, "those of which nobody knows whether they arrived")
-	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
-	cmd.Flags().BoolVar(&wait, "wait", false, "stay until it is done")
+	cmd.Flags().BoolVar(&failed, "failed", false, "resend those that failed (default)")
+	cmd.Flags().BoolVar(&uncertain, "uncertain", false, "resend those that may or may not have arrived")
+	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask for confirmation")
+	cmd.Flags().BoolVar(&wait, "wait", false, "wait until it is done")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would be sent")
 	return cmd
 }
@@ -147,15 +145,15 @@ func retry(ctx context.Context, out *console.Console, a *app.App, d newsletter.D
 		mails += d.Counts[newsletter.Uncertain]
 		what = append(what, console.Thousands(d.Counts[newsletter.Uncertain])+" uncertain")
 	}
-	about := fmt.Sprintf("digest %d: %s (%s), first subject %q", d.ID, console.Count(mails, "mail"), strings.Join(what, ", "), d.MainSubject())
+	about := fmt.Sprintf("digest %d: %s (%s), first subject %q", d.ID, console.Count(mails, "email"), strings.Join(what, ", "), d.MainSubject())
 	switch {
 	case mails == 0:
-		return showDecided(ctx, out, a, d.ID, fmt.Sprintf("digest %d: nothing to send again (%s)", d.ID, strings.Join(what, ", ")))
+		return showDecided(ctx, out, a, d.ID, fmt.Sprintf("digest %d: nothing to resend (%s)", d.ID, strings.Join(what, ", ")))
 	case dryRun:
-		return showDecided(ctx, out, a, d.ID, "would send again "+about)
+		return showDecided(ctx, out, a, d.ID, "would resend "+about)
 	}
 	out.Note("%s", about)
-	if err := confirm(out, "Send them again?", yes); err != nil {
+	if err := confirm(out, "Resend them?", yes); err != nil {
 		return err
 	}
 	again, err := a.Digests.Retry(ctx, d.ID, failed, uncertain)
@@ -167,7 +165,7 @@ func retry(ctx context.Context, out *console.Console, a *app.App, d newsletter.D
 			return err
 		}
 	}
-	words := fmt.Sprintf("%s of digest %d wait to be sent again", console.Count(again, "mail"), d.ID)
+	words := fmt.Sprintf("%s of digest %d will be resent", console.Count(again, "email"), d.ID)
 	switch {
 	case wait:
 		if d, err = a.Digests.Digest(ctx, d.ID); err != nil {
@@ -175,7 +173,7 @@ func retry(ctx context.Context, out *console.Console, a *app.App, d newsletter.D
 		}
 		words = fmt.Sprintf("digest %d is %s: %s", d.ID, d.State, countsLine(d))
 	case d.State == newsletter.DigestPaused:
-		words += fmt.Sprintf("; it is paused: insights digest resume %d", d.ID)
+		words += fmt.Sprintf("; it is paused; to resume it: insights digest resume %d", d.ID)
 	case !a.Running(ctx):
 		words += "; the next `insights serve` sends them"
 	}

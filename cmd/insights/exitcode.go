@@ -13,16 +13,16 @@ import (
 
 // Exit codes. Scripts rely on them.
 const (
-	exitFailed   = 1 // it was tried and failed
-	exitUsage    = 2 // wrong words, or it would have to ask and can't
+	exitFailed   = 1 // it failed
+	exitUsage    = 2 // wrong usage, or it can't ask for confirmation
 	exitProblems = 3 // a check found problems
 	exitPartly   = 4 // done in part, or needs a person
-	exitLocked   = 5 // another process holds what this needs
+	exitLocked   = 5 // another process holds the lock
 	exitUnusable = 6 // configuration or database can't be used
 )
 
-// exitCode is the one place where errors become exit codes. What a command says of an
-// error comes before what it is.
+// exitCode is the one place that maps errors to exit codes. The class that a command gives
+// an error takes precedence over its cause.
 func exitCode(err error) int {
 	switch {
 	case err == nil:

@@ -18,13 +18,17 @@ import (
 )
 
 func feedCommand(p *program) *cobra.Command {
-	return noun("feed", "The feeds", feedListCommand(p), feedShowCommand(p), feedPingCommand(p))
+	return noun("feed", "Feeds", feedListCommand(p), feedShowCommand(p), feedPingCommand(p))
 }
 
 func feedListCommand(p *program) *cobra.Command {
 	return &cobra.Command{
 		Use: "list", Short: "List every feed with its size and readers", Args: cobra.NoArgs,
-		Long: "List every feed with its size and an estimate of its readers.\n\nReaders are those that aggregators announce and the distinct other clients of a\nday; people behind one address are one, who follows two formats is two.\nThe daemon counts them.",
+		Long: `List every feed with its size and an estimate of its readers.
+
+The estimate is the subscribers that aggregators report, plus the distinct other
+clients of a day. People behind one address count once; a person who follows two
+formats counts twice. The daemon keeps the counts.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			pub, set, err := buildFeeds(cmd.Context(), p)
 			if err != nil {
@@ -32,7 +36,7 @@ func feedListCommand(p *program) *cobra.Command {
 			}
 			estimate, err := pub.FeedReaders(cmd.Context())
 			if err != nil { // feeds are there without a database
-				p.out.Note("the readers are not known: %v", err)
+				p.out.Note("the number of readers is not known: %v", err)
 			}
 			c := &pub.Config
 			documents, err := followed(set, estimate)
@@ -95,12 +99,12 @@ func buildFeeds(ctx context.Context, p *program) (*app.Publication, *feeds.Set, 
 	return pub, set, err
 }
 
-// readershipJSON is how a document's number of readers comes about.
+// readershipJSON breaks down the readers of a document.
 type readershipJSON struct {
 	Announced int           `json:"announced"`
 	Others    int           `json:"others"`
 	Services  []serviceJSON `json:"services"`
-	Day       *string       `json:"day"` // the last on which anybody asked
+	Day       *string       `json:"day"` // of the last request
 }
 
 type serviceJSON struct {
@@ -108,8 +112,8 @@ type serviceJSON struct {
 	Readers int    `json:"readers"`
 }
 
-// readersOf is a document's readers for people and for programs: "-" and null where
-// they are not known, or for a list of feeds, which nobody follows.
+// readersOf is a document's readers for the table and for JSON: "-" and null if they are not
+// known, or for the OPML file.
 func readersOf(estimate map[string]readership.Estimate, d *feeds.Document) (cell string, total *int, how *readershipJSON) {
 	if estimate == nil || d.Format == "" {
 		return "-", nil, nil
@@ -125,8 +129,7 @@ func readersOf(estimate map[string]readership.Estimate, d *feeds.Document) (cell
 	return console.Thousands(r.Total()), new(r.Total()), how
 }
 
-// followed are the documents of a set, and behind them those of several
-// categories that have readers.
+// followed are the documents of a set, then the combined feeds that have readers.
 func followed(set *feeds.Set, estimate map[string]readership.Estimate) ([]*feeds.Document, error) {
 	documents := set.Documents()
 	for _, path := range slices.Sorted(maps.Keys(estimate)) {
@@ -135,7 +138,7 @@ func followed(set *feeds.Set, estimate map[string]readership.Estimate) ([]*feeds
 		}
 		d, err := set.Render(path)
 		if errors.Is(err, feeds.ErrNotFound) {
-			continue // of digests, which are not made of insights; or of a category that is no more
+			continue // a feed of digests, or of a category that no longer exists
 		}
 		if err != nil {
 			return nil, err
@@ -169,8 +172,8 @@ func feedShowCommand(p *program) *cobra.Command {
 			return err
 		},
 	}
-	cmd.Flags().StringVar(&category, "category", "", "of this `category`, or of several: a,b (default: all)")
-	cmd.Flags().StringVar(&archive, "archive", "", "the archive document of that `name`, such as 2026-03")
+	cmd.Flags().StringVar(&category, "category", "", "of this `category`, or several: a,b (default: all)")
+	cmd.Flags().StringVar(&archive, "archive", "", "the archive document with this `name`, such as 2026-03")
 	cmd.Flags().StringVar(&format, "format", "rss", "`format`: rss, atom or json")
 	completeCategories(p, cmd, "category")
 	return cmd
@@ -188,14 +191,14 @@ func feedDocument(c *config.Config, set *feeds.Set, categories, archive string, 
 				return nil, err
 			}
 			if slug == "" {
-				return nil, usageError("--category %q: write slugs with a comma between them, such as %s", categories, strings.Join(c.CategorySlugs(), ","))
+				return nil, usageError("--category %q: separate slugs with commas, such as %s", categories, strings.Join(c.CategorySlugs(), ","))
 			}
 			slugs = append(slugs, slug)
 		}
 	}
 	head, ok := set.Canonical("/feeds/" + strings.Join(slugs, "+") + "." + string(f))
 	if !ok {
-		return nil, fmt.Errorf("there is no feed of %s; see: insights feed list", categories)
+		return nil, fmt.Errorf("there is no feed for %s; see: insights feed list", categories)
 	}
 	if archive == "" {
 		if document, ok := set.Document(head); ok {
@@ -216,7 +219,7 @@ func feedDocument(c *config.Config, set *feeds.Set, categories, archive string, 
 		names = append(names, name)
 	}
 	if names == nil {
-		return nil, usageError("%s has no archive: it holds all its insights itself", head)
+		return nil, usageError("%s has no archive: it contains all its insights itself", head)
 	}
-	return nil, usageError("%s has no archive %q; there are %s", head, archive, strings.Join(names, ", "))
+	return nil, usageError("%s has no archive %q; choose one of %s", head, archive, strings.Join(names, ", "))
 }

@@ -16,8 +16,12 @@ import (
 func feedPingCommand(p *program) *cobra.Command {
 	var dryRun bool
 	cmd := &cobra.Command{
-		Use: "ping", Short: "Have the feeds pushed to their subscribers now", Args: cobra.NoArgs,
-		Long: "Have the feeds pushed to their subscribers now.\n\nWith a hub elsewhere (websub.hub) it is told that every feed has changed. With\nthe site's own hub, subscribers that lack the newest content are tried at once,\nalso those that were given up. The daemon does both by itself after each change.",
+		Use: "ping", Short: "Push the feeds to their subscribers now", Args: cobra.NoArgs,
+		Long: `Push the feeds to their subscribers now.
+
+With an external hub (websub.hub), tell it that every feed has changed. With the
+built-in hub, retry every subscription that lacks the newest content, including
+those given up on. The daemon does both by itself after each change.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := p.config()
 			if err != nil {
@@ -25,7 +29,7 @@ func feedPingCommand(p *program) *cobra.Command {
 			}
 			switch c.WebSub.Hub {
 			case "":
-				return &app.Unusable{Err: errors.New("websub.hub is not set: INSIGHTS_WEBSUB_HUB=self for a hub of this site's own, or the address of another")}
+				return &app.Unusable{Err: errors.New("websub.hub is not set: INSIGHTS_WEBSUB_HUB=self for the built-in hub, or the URL of another")}
 			case config.OwnHub:
 				return pushNow(cmd.Context(), p.out, &c, dryRun)
 			}
@@ -90,7 +94,7 @@ func pingHub(ctx context.Context, p *program, dryRun bool) error {
 			case dryRun:
 				said = "would be told"
 			case answer.OK:
-				said = "taken"
+				said = "accepted"
 			}
 			rows = append(rows, []string{answer.Topic, said})
 		}
@@ -103,9 +107,9 @@ func pingHub(ctx context.Context, p *program, dryRun bool) error {
 	case failed == 0:
 		return nil
 	case failed < len(pings):
-		err = partly(errors.New("the hub did not take every feed"))
+		err = partly(errors.New("the hub did not accept every feed"))
 	default:
-		err = errors.New("the hub took no feed")
+		err = errors.New("the hub accepted no feed")
 	}
 	if done {
 		return &shown{err}

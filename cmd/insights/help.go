@@ -11,7 +11,7 @@ import (
 // helpCommand explains a command, or shows a page of the docs.
 func helpCommand(p *program, root *cobra.Command) *cobra.Command {
 	return &cobra.Command{
-		Use: "help [COMMAND | TOPIC]", Short: "Explain a command, or show a page of the docs", GroupID: "operate",
+		Use: "help [COMMAND | TOPIC]", Short: "Explain a command, or show a page of the docs", GroupID: "maintenance",
 		Long:              "Explain a command, or show a page of the docs:\n\n" + topicList(),
 		ValidArgsFunction: completeHelp(root),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -29,7 +29,7 @@ func helpCommand(p *program, root *cobra.Command) *cobra.Command {
 			if err := about.Help(); err != nil || about != root {
 				return err
 			}
-			p.out.Line("\nTopics, to be shown with: insights help TOPIC\n\n%s", strings.TrimRight(topicList(), "\n"))
+			p.out.Line("\nTopics (insights help TOPIC):\n\n%s", strings.TrimRight(topicList(), "\n"))
 			return nil
 		},
 	}

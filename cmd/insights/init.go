@@ -26,8 +26,9 @@ var exampleConfig []byte
 func initCommand(p *program) *cobra.Command {
 	var withTemplates, withDKIM, dryRun bool
 	cmd := &cobra.Command{
-		Use: "init [DIR]", Short: "Write a first insights.yaml and a folder of insights", Args: cobra.MaximumNArgs(1),
-		Long: "Write insights.yaml and content/ with a first draft into DIR, by default this\nfolder. Nothing that exists is overwritten.",
+		Use: "init [DIR]", Short: "Create a first insights.yaml and content folder", Args: cobra.MaximumNArgs(1),
+		Long: `Write insights.yaml and content/ with a first draft into DIR (default: this
+folder). Existing files are never overwritten.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dir := "."
 			if len(args) == 1 {
@@ -43,8 +44,8 @@ func initCommand(p *program) *cobra.Command {
 			return initDKIM(p.out, dir, files, dryRun)
 		},
 	}
-	cmd.Flags().BoolVar(&withDKIM, "dkim", false, "also make keys that mails are signed with, and print their DNS records")
-	cmd.Flags().BoolVar(&withTemplates, "templates", false, "also write templates/, to change pages and mails")
+	cmd.Flags().BoolVar(&withDKIM, "dkim", false, "also create DKIM keys and print their DNS records")
+	cmd.Flags().BoolVar(&withTemplates, "templates", false, "also write templates/, to customize pages and emails")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would be written")
 	return cmd
 }
@@ -77,7 +78,7 @@ func initialFiles(withTemplates bool) ([]newFile, error) {
 	return files, err
 }
 
-// writeNew creates files in dir, all or none: it looks first whether one exists.
+// writeNew creates files in dir, all or none: it first checks that none exists.
 func writeNew(out *console.Console, dir string, files []newFile, dryRun bool) error {
 	existing := ""
 	for _, f := range files {
@@ -88,7 +89,7 @@ func writeNew(out *console.Console, dir string, files []newFile, dryRun bool) er
 		}
 	}
 	if existing != "" {
-		return fmt.Errorf("nothing was written, so as not to overwrite:%s", existing)
+		return fmt.Errorf("nothing was written, because these exist:%s", existing)
 	}
 	var written []string
 	for _, f := range files {
@@ -113,7 +114,7 @@ func writeNew(out *console.Console, dir string, files []newFile, dryRun bool) er
 	return nil
 }
 
-// initDKIM writes the first files, and keys beside them.
+// initDKIM writes the first files and DKIM keys.
 func initDKIM(out *console.Console, dir string, files []newFile, dryRun bool) error {
 	c := config.Default()
 	c.Mail.From = "insights@example.com"
@@ -131,7 +132,7 @@ func initDKIM(out *console.Console, dir string, files []newFile, dryRun bool) er
 	}
 	out.Line("")
 	showRecords(out, keys)
-	out.Line("example.com stands for the domain of mail.from: once it is set, insights key list\nprints the records with it.")
+	out.Line("example.com stands for the domain of mail.from. Once that is set, this prints the\nrecords to publish: insights key list")
 	return nil
 }
 

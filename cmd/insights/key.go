@@ -17,7 +17,7 @@ import (
 )
 
 func keyCommand(p *program) *cobra.Command {
-	return noun("key", "The keys that sign links and mails", keyListCommand(p), keyNewCommand(p), keyRotateCommand(p))
+	return noun("key", "Keys that sign links and emails", keyListCommand(p), keyNewCommand(p), keyRotateCommand(p))
 }
 
 // keyJSON is a key as programs see it: never the key itself.
@@ -33,8 +33,9 @@ type keyJSON struct {
 
 func keyListCommand(p *program) *cobra.Command {
 	return &cobra.Command{
-		Use: "list", Short: "List the keys in force, and DNS records of those that sign mail", Args: cobra.NoArgs,
-		Long: "List the keys in force: the secrets that links in mails are signed with, and the\nkeys that mails are signed with (DKIM), with their DNS records. No key is shown.",
+		Use: "list", Short: "List the keys in use, with the DNS records of DKIM keys", Args: cobra.NoArgs,
+		Long: `List the keys in use: the secrets that sign links in emails, and the DKIM keys
+that sign emails, with their DNS records. The keys themselves are never shown.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := p.config()
 			if err != nil {
@@ -47,7 +48,7 @@ func keyListCommand(p *program) *cobra.Command {
 			documents := []keyJSON{}
 			var rows [][]string
 			for i, id := range ring.IDs() {
-				what := "checks old links"
+				what := "verifies old links"
 				if i == 0 {
 					what = "signs links"
 				}
@@ -61,14 +62,14 @@ func keyListCommand(p *program) *cobra.Command {
 			for _, k := range mail {
 				name, value := k.Record()
 				documents = append(documents, keyJSON{Use: "mail", ID: k.Selector, Kind: k.Kind(), Bits: k.Bits(), Current: true, DNSName: name, DNSValue: value})
-				rows = append(rows, []string{k.Selector, k.Kind(), fmt.Sprint(k.Bits()), "signs mails of " + k.Domain})
+				rows = append(rows, []string{k.Selector, k.Kind(), fmt.Sprint(k.Bits()), "signs email from " + k.Domain})
 			}
 			if done, err := p.out.Document(documents); done {
 				return err
 			}
 			p.out.Table([]string{"ID", "KIND", "BITS", "USE"}, rows)
 			if len(mail) == 0 {
-				p.out.Line("\nMails are not signed here; keys for that: insights key new")
+				p.out.Line("\nEmails are not signed here. To create keys: insights key new")
 				return nil
 			}
 			p.out.Line("")
@@ -78,9 +79,9 @@ func keyListCommand(p *program) *cobra.Command {
 	}
 }
 
-// showRecords prints what to put into DNS.
+// showRecords prints the DNS records to publish.
 func showRecords(out *console.Console, keys []app.SigningKey) {
-	out.Line("Publish in DNS, as a zone file has it:\n")
+	out.Line("Publish these DNS records (as in a zone file):\n")
 	for _, k := range keys {
 		out.Line("%s\n", k.ZoneLine())
 	}
@@ -91,8 +92,9 @@ const defaultKeyFile = "dkim.pem"
 func keyNewCommand(p *program) *cobra.Command {
 	var dryRun bool
 	cmd := &cobra.Command{
-		Use: "new [FILE]", Short: "Make keys that mails are signed with, and print their DNS records", Args: cobra.MaximumNArgs(1),
-		Long: "Make an RSA and an Ed25519 key that mails are signed with (DKIM), into FILE, by\ndefault dkim.pem, and print their DNS records. Nothing is overwritten.",
+		Use: "new [FILE]", Short: "Create DKIM keys and print their DNS records", Args: cobra.MaximumNArgs(1),
+		Long: `Create an RSA and an Ed25519 key that sign emails (DKIM), write them to FILE
+(default: dkim.pem), and print their DNS records. Nothing is overwritten.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := p.config()
 			if err != nil {
@@ -111,7 +113,7 @@ func keyNewCommand(p *program) *cobra.Command {
 
 func newKeys(out *console.Console, c *config.Config, name string, dryRun bool) error {
 	if _, err := os.Lstat(name); err == nil {
-		return fmt.Errorf("%s exists already and was left alone; give another name, or: insights key rotate --dkim", name)
+		return fmt.Errorf("%s already exists and was not changed; choose another name, or run: insights key rotate --dkim", name)
 	}
 	if dryRun {
 		if done, err := out.Document([]keyJSON{}); done {
@@ -127,7 +129,7 @@ func newKeys(out *console.Console, c *config.Config, name string, dryRun bool) e
 	if err := writeFileNew(name, text, 0o600); err != nil {
 		return err
 	}
-	out.Note("wrote %s; keep it, and let nobody else read it", name)
+	out.Note("wrote %s; keep it safe and private", name)
 	return showNewKeys(out, c, name, keys)
 }
 
@@ -143,7 +145,7 @@ func showNewKeys(out *console.Console, c *config.Config, name string, keys []app
 	showRecords(out, keys)
 	out.Line("Then set mail.dkim.key: %s, or INSIGHTS_MAIL_DKIM_KEY_FILE.", name)
 	if c.Origin("mail.from") == config.ByDefault && c.Mail.DKIM.Domain == "" {
-		out.Line("The domain is that of mail.from, which is not set yet: see the records again\nwith: insights key list")
+		out.Line("The domain is that of mail.from, which is not set yet. Once it is, this prints\nthe records again: insights key list")
 	}
 	return nil
 }
@@ -151,14 +153,15 @@ func showNewKeys(out *console.Console, c *config.Config, name string, keys []app
 func keyRotateCommand(p *program) *cobra.Command {
 	var secret, dkim, dryRun bool
 	cmd := &cobra.Command{
-		Use: "rotate", Short: "Replace the secret (--secret) or the keys that sign mail (--dkim)", Args: cobra.NoArgs,
+		Use: "rotate", Short: "Replace the secret (--secret) or the DKIM keys (--dkim)", Args: cobra.NoArgs,
 		Long: `Replace a key.
 
 --secret puts a new secret before the old ones in the file that
-INSIGHTS_SECRET_FILE names: it makes new links, the old ones go on working.
---dkim makes new keys in a new file, under new selectors, and says what to
-publish and what to set; the old record stays published for a week, for mails
-that are on their way.`,
+INSIGHTS_SECRET_FILE names. It signs new links; old links keep working.
+
+--dkim creates new keys in a new file, with new selectors, and prints what to
+publish and what to set. Keep the old records published for a week, for emails
+in transit.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if secret == dkim {
 				return usageError("choose one of --secret and --dkim")
@@ -173,15 +176,15 @@ that are on their way.`,
 			return rotateDKIM(p.out, &c, p.env["INSIGHTS_MAIL_DKIM_KEY_FILE"], dryRun)
 		},
 	}
-	cmd.Flags().BoolVar(&secret, "secret", false, "the secret that links are signed with")
-	cmd.Flags().BoolVar(&dkim, "dkim", false, "the keys that mails are signed with")
+	cmd.Flags().BoolVar(&secret, "secret", false, "the secret that signs links")
+	cmd.Flags().BoolVar(&dkim, "dkim", false, "the keys that sign emails")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would be done")
 	return cmd
 }
 
 func rotateSecret(out *console.Console, name string, dryRun bool) error {
 	if name == "" {
-		return usageError("the secret is in no file: put the new one (head -c 32 /dev/urandom | base64) before the old one, with a blank between, wherever INSIGHTS_SECRET is set")
+		return usageError("the secret is not in a file: where you set INSIGHTS_SECRET, put a new one (head -c 32 /dev/urandom | base64) before the old one, separated by a space")
 	}
 	id, err := app.RotateSecret(name, dryRun)
 	if err != nil {
@@ -194,7 +197,7 @@ func rotateSecret(out *console.Console, name string, dryRun bool) error {
 		out.Line("would put a new secret before the others in %s", name)
 		return nil
 	}
-	out.Line("%s begins with a new secret (%s). Restart every insights serve; old links go on\nworking.", name, id)
+	out.Line("%s now begins with a new secret (%s). Restart every insights serve; old links\nkeep working.", name, id)
 	return nil
 }
 
@@ -202,7 +205,7 @@ func rotateSecret(out *console.Console, name string, dryRun bool) error {
 func rotateDKIM(out *console.Console, c *config.Config, file string, dryRun bool) error {
 	selector := "insights-" + time.Now().Format("20060102")
 	if selector == c.Mail.DKIM.Selector {
-		return errors.New("the keys were replaced today already: selector " + selector)
+		return errors.New("the keys were already replaced today: selector " + selector)
 	}
 	dir := "."
 	if key := c.Mail.DKIM.Key; key != "" && !config.IsPEM(key) {
@@ -212,16 +215,16 @@ func rotateDKIM(out *console.Console, c *config.Config, file string, dryRun bool
 	}
 	name := filepath.Join(dir, strings.TrimSuffix(defaultKeyFile, ".pem")+"-"+time.Now().Format("20060102")+".pem")
 	if _, err := os.Lstat(name); !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%s exists already and was left alone", name)
+		return fmt.Errorf("%s already exists and was not changed", name)
 	}
 	fresh := *c
 	fresh.Mail.DKIM.Selector, fresh.Mail.DKIM.Ed25519Selector = selector, ""
 	if err := newKeys(out, &fresh, name, dryRun); err != nil || dryRun || out.JSON {
 		return err
 	}
-	out.Line("and mail.dkim.selector: %s, once both records can be looked up. Leave the old\nrecords published for a week.", selector)
+	out.Line("Also set mail.dkim.selector: %s, once both records resolve. Keep the old\nrecords published for a week.", selector)
 	if c.Mail.DKIM.Ed25519Selector != "" {
-		out.Line("Take mail.dkim.ed25519_selector out, or set it to %s-ed25519.", selector)
+		out.Line("Remove mail.dkim.ed25519_selector, or set it to %s-ed25519.", selector)
 	}
 	return nil
 }

@@ -1,5 +1,5 @@
 // Command insights publishes a folder of Markdown articles as a site, as feeds and
-// as e-mail digests. It is the daemon and the staff's command line in one.
+// as email digests. It is both the daemon and the command line for staff.
 package main
 
 import (
@@ -73,20 +73,22 @@ func (p *program) publication(ctx context.Context) (*app.Publication, error) {
 	return app.OpenPublication(ctx, c)
 }
 
-// withApp runs fn with an open App.
-func withApp(ctx context.Context, p *program, fn func(*app.App) error) error {
-	c, err := p.config()
-	if err != nil {
-		return err
+// withApp makes a command of a function that needs an open App.
+func (p *program) withApp(run func(ctx context.Context, a *app.App, args []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		c, err := p.config()
+		if err != nil {
+			return err
+		}
+		// For warnings; a command's result does not go through the log.
+		log := slog.New(slog.NewTextHandler(p.out.Err, &slog.HandlerOptions{Level: slog.LevelWarn}))
+		a, err := app.Open(cmd.Context(), c, log)
+		if err != nil {
+			return err
+		}
+		defer a.Close()
+		return run(cmd.Context(), a, args)
 	}
-	// For what happens beside a command's result.
-	log := slog.New(slog.NewTextHandler(p.out.Err, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	a, err := app.Open(ctx, c, log)
-	if err != nil {
-		return err
-	}
-	defer a.Close()
-	return fn(a)
 }
 
 // environment turns "KEY=value" lines into a map.

@@ -10,28 +10,28 @@ import (
 func rootCommand(p *program) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "insights",
-		Short:         "Publish a folder of articles as a site, feeds and e-mail digests",
+		Short:         "Publish a folder of articles as a site, feeds and email digests",
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          cobra.NoArgs,
 	}
-	root.PersistentFlags().StringVar(&p.configFile, "config", "", "configuration `file` (default insights.yaml, if there is one)")
-	root.PersistentFlags().BoolVar(&p.out.JSON, "json", false, "print one JSON document")
+	root.PersistentFlags().StringVar(&p.configFile, "config", "", "configuration `file` (default insights.yaml, if it exists)")
+	root.PersistentFlags().BoolVar(&p.out.JSON, "json", false, "print the result as JSON")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError("%v; see: %s --help", err, cmd.CommandPath())
 	})
-	root.AddGroup(&cobra.Group{ID: "run", Title: "Run it"}, &cobra.Group{ID: "staff", Title: "Work with it"}, &cobra.Group{ID: "operate", Title: "Look after it"})
+	root.AddGroup(&cobra.Group{ID: "server", Title: "Server"}, &cobra.Group{ID: "publishing", Title: "Publishing"}, &cobra.Group{ID: "maintenance", Title: "Maintenance"})
 	add := func(group string, commands ...*cobra.Command) {
 		for _, c := range commands {
 			c.GroupID = group
 			root.AddCommand(c)
 		}
 	}
-	add("run", devCommand(p), initCommand(p), serveCommand(p), buildCommand(p), statusCommand(p))
-	add("staff", contentCommand(p), feedCommand(p), digestCommand(p), deliveryCommand(p), subscriberCommand(p), suppressCommand(p), bounceCommand(p))
-	add("operate", dbCommand(p), configCommand(p), keyCommand(p), versionCommand(p))
-	root.SetCompletionCommandGroupID("operate")
-	root.SetHelpCommandGroupID("operate")
+	add("server", devCommand(p), initCommand(p), serveCommand(p), buildCommand(p), statusCommand(p))
+	add("publishing", contentCommand(p), feedCommand(p), digestCommand(p), deliveryCommand(p), subscriberCommand(p), suppressCommand(p), bounceCommand(p))
+	add("maintenance", dbCommand(p), configCommand(p), keyCommand(p), versionCommand(p))
+	root.SetCompletionCommandGroupID("maintenance")
+	root.SetHelpCommandGroupID("maintenance")
 	root.InitDefaultCompletionCmd()
 	root.SetHelpCommand(helpCommand(p, root))
 	root.InitDefaultHelpCmd()
@@ -45,8 +45,8 @@ func rootCommand(p *program) *cobra.Command {
 	return root
 }
 
-// usageErrors gives wrong arguments the exit code of wrong usage, and makes a noun
-// without a verb say which there are.
+// usageErrors gives wrong arguments the exit code of wrong usage, and makes a noun without
+// a verb print its help.
 func usageErrors(cmd *cobra.Command) {
 	if check := cmd.Args; check != nil {
 		cmd.Args = func(cmd *cobra.Command, args []string) error {

@@ -13,7 +13,10 @@ import (
 func serveCommand(p *program) *cobra.Command {
 	return &cobra.Command{
 		Use: "serve", Short: "Serve the site and send digests, in production", Args: cobra.NoArgs,
-		Long: "Serve the site and the feeds, and send digests on their schedules.\n\nIt starts only with site.base_url, database.url, secret, smtp.host and mail.from\nset, and says how to set each.",
+		Long: `Serve the site and the feeds, and send digests on their schedules.
+
+It requires site.base_url, database.url, secret, smtp.host and mail.from, and
+tells you how to set each.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := p.config()
 			if err != nil {

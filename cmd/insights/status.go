@@ -19,27 +19,27 @@ import (
 func statusCommand(p *program) *cobra.Command {
 	var watch bool
 	cmd := &cobra.Command{
-		Use: "status", Short: "Show what is going on: slots, outbox, readers", Args: cobra.NoArgs,
+		Use: "status", Short: "Show the current state: schedules, outbox, readers", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if watch && p.out.JSON {
-				return usageError("--watch has no end, so it is no JSON document: leave out --json")
+				return usageError("--watch never ends, so its output can't be one JSON document: remove --json")
 			}
-			return withApp(cmd.Context(), p, func(a *app.App) error {
+			return p.withApp(func(ctx context.Context, a *app.App, args []string) error {
 				for {
-					if err := status(cmd.Context(), p.out, a); err != nil || !watch {
+					if err := status(ctx, p.out, a); err != nil || !watch {
 						return err
 					}
 					select {
-					case <-cmd.Context().Done():
+					case <-ctx.Done():
 						return nil
 					case <-time.After(2 * time.Second):
 						p.out.Clear()
 					}
 				}
-			})
+			})(cmd, args)
 		},
 	}
-	cmd.Flags().BoolVar(&watch, "watch", false, "show it again every two seconds")
+	cmd.Flags().BoolVar(&watch, "watch", false, "refresh every two seconds")
 	return cmd
 }
 
@@ -52,7 +52,7 @@ func status(ctx context.Context, out *console.Console, a *app.App) error {
 		return err
 	}
 	zone := a.Config.Zone()
-	state := "nothing is running"
+	state := "no daemon is running"
 	if s.Running {
 		state = "running"
 	}
@@ -61,13 +61,13 @@ func status(ctx context.Context, out *console.Console, a *app.App) error {
 	out.Item("readers", tally(s.status.Readers, subscribers.Statuses[:]))
 	out.Item("outbox", tally(s.status.Outbox, newsletter.DeliveryStates[:]))
 	if s.status.Outbox[newsletter.Uncertain] > 0 {
-		out.Item("", "which are uncertain: insights delivery list --state uncertain")
+		out.Item("", "list the uncertain ones: insights delivery list --state uncertain")
 	}
 	if came := s.Bounces; came["hard"]+came["soft"]+came["blocked"]+came["complaint"] > 0 {
 		out.Item("bounces", fmt.Sprintf("%s hard, %s soft, %s blocked, %s in 30 days: insights bounce list", console.Thousands(came["hard"]), console.Thousands(came["soft"]), console.Thousands(came["blocked"]), console.Count(came["complaint"], "complaint")))
 	}
 	if s.Hub != nil {
-		out.Item("hub", fmt.Sprintf("%s, %s to be verified, %s behind", console.Count(s.Hub.Subscriptions, "push subscription"), console.Thousands(s.Hub.Requests), console.Thousands(s.Hub.Behind)))
+		out.Item("hub", fmt.Sprintf("%s, %s unverified, %s behind", console.Count(s.Hub.Subscriptions, "push subscription"), console.Thousands(s.Hub.Requests), console.Thousands(s.Hub.Behind)))
 	}
 	for _, d := range s.Unfinished {
 		if d.State == string(newsletter.DigestApproved) || d.State == string(newsletter.DigestSending) {
@@ -81,23 +81,23 @@ func status(ctx context.Context, out *console.Console, a *app.App) error {
 	return nil
 }
 
-// showAlarms says what needs somebody, and what they can do.
+// showAlarms lists what needs attention, and what to do about it.
 func showAlarms(out *console.Console, s statusJSON, zone *time.Location) {
 	if s.Held != "" {
 		out.Item("HELD", fmt.Sprintf("since %s: %s", console.Moment(*s.HeldSince, zone), s.Held))
-		out.Item("", "look, then: insights digest release")
+		out.Item("", "check it, then run: insights digest release")
 	}
 	for _, t := range s.Troubles {
 		out.Item("TROUBLE", fmt.Sprintf("since %s: %s", console.Moment(*t.Since, zone), t.Reason))
-		out.Item("", "tries again "+console.Moment(*t.Until, zone))
+		out.Item("", "next attempt at "+console.Moment(*t.Until, zone))
 	}
 	for _, o := range s.Overdue {
-		why := "start insights serve, which plans it"
+		why := "start insights serve: it plans it"
 		switch {
 		case o.Reason != "":
-			why = "its plan failed and is tried again: " + o.Reason
+			why = "planning failed and will be retried: " + o.Reason
 		case s.Running:
-			why = "what is running has not planned it; see its log"
+			why = "the running daemon has not planned it; see its log"
 		}
 		out.Item("OVERDUE", fmt.Sprintf("%s since %s", o.Schedule, console.Moment(*o.Due, zone)))
 		out.Item("", why)
@@ -107,11 +107,11 @@ func showAlarms(out *console.Console, s statusJSON, zone *time.Location) {
 		case newsletter.DigestPaused:
 			out.Item("PAUSED", fmt.Sprintf("digest %d: %s", d.ID, cmp.Or(d.Reason, countsLine(d.digest))))
 			if !strings.Contains(d.Reason, "digest resume") {
-				out.Item("", fmt.Sprintf("look, then: insights digest resume %d", d.ID))
+				out.Item("", fmt.Sprintf("check it, then run: insights digest resume %d", d.ID))
 			}
 		case newsletter.DigestPlanned:
 			out.Item("APPROVE", fmt.Sprintf("digest %d of %s, %s: %s", d.ID, d.Schedule, d.Slot, console.Count(d.Readers, "reader")))
-			out.Item("", fmt.Sprintf("look, then: insights digest send %d", d.ID))
+			out.Item("", fmt.Sprintf("check it, then run: insights digest send %d", d.ID))
 		}
 	}
 }
@@ -145,7 +145,7 @@ func tally[K ~string](counts map[K]int, order []K) string {
 	return strings.Join(parts, ", ")
 }
 
-// statusJSON is how things stand, as programs read it.
+// statusJSON is the status as programs read it.
 type statusJSON struct {
 	Version     string            `json:"version"`
 	Database    string            `json:"database"`
@@ -221,7 +221,7 @@ func loadStatus(ctx context.Context, a *app.App, now time.Time) (s statusJSON, e
 	return s, nil
 }
 
-// fill says of the status what programs read.
+// fill sets what programs read from the status.
 func (s *statusJSON) fill() {
 	s.Held, s.HeldSince = string(s.status.Held), console.Stamp(s.status.HeldSince)
 	s.Outbox, s.Subscribers, s.Bounces = byName(s.status.Outbox), byName(s.status.Readers), s.status.Bounces
@@ -245,7 +245,7 @@ func (s *statusJSON) fill() {
 	}
 }
 
-// byName gives every count a name that JSON can hold.
+// byName makes counts into a JSON object.
 func byName[K ~string](counts map[K]int) map[string]int {
 	named := make(map[string]int, len(counts))
 	for k, n := range counts {

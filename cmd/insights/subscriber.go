@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"strings"
 	"time"
 
@@ -12,12 +13,11 @@ import (
 )
 
 func subscriberCommand(p *program) *cobra.Command {
-	return noun("subscriber", "The readers who get mail", subscriberListCommand(p), subscriberShowCommand(p), subscriberAddCommand(p),
+	return noun("subscriber", "Readers of digests", subscriberListCommand(p), subscriberShowCommand(p), subscriberAddCommand(p),
 		subscriberSetCommand(p), subscriberUnsubscribeCommand(p), subscriberResendCommand(p), subscriberHistoryCommand(p), subscriberForgetCommand(p),
 		subscriberImportCommand(p), subscriberExportCommand(p))
 }
 
-// subscriberJSON is a subscriber as programs see it.
 type subscriberJSON struct {
 	Email        string           `json:"email"`
 	Name         string           `json:"name"`
@@ -52,32 +52,30 @@ func subscriberListCommand(p *program) *cobra.Command {
 	var status, cadence, category string
 	cmd := &cobra.Command{
 		Use: "list", Short: "List subscribers", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return withApp(cmd.Context(), p, func(a *app.App) error {
-				filter, err := parseFilter(&a.Config, status, cadence, category)
+		RunE: p.withApp(func(ctx context.Context, a *app.App, args []string) error {
+			filter, err := parseFilter(&a.Config, status, cadence, category)
+			if err != nil {
+				return err
+			}
+			documents := []subscriberJSON{}
+			var rows [][]string
+			for s, err := range a.Subscribers.List(ctx, filter) {
 				if err != nil {
 					return err
 				}
-				documents := []subscriberJSON{}
-				var rows [][]string
-				for s, err := range a.Subscribers.List(cmd.Context(), filter) {
-					if err != nil {
-						return err
-					}
-					documents = append(documents, subscriberDocument(s))
-					rows = append(rows, []string{s.Address.String(), string(s.Status), string(s.Cadence), strings.Join(s.Categories, ",")})
-				}
-				if done, err := p.out.Document(documents); done {
-					return err
-				}
-				if len(rows) == 0 {
-					p.out.Line("no subscriber matches")
-					return nil
-				}
-				p.out.Table([]string{"EMAIL", "STATUS", "CADENCE", "CATEGORIES"}, rows)
+				documents = append(documents, subscriberDocument(s))
+				rows = append(rows, []string{s.Address.String(), string(s.Status), string(s.Cadence), strings.Join(s.Categories, ",")})
+			}
+			if done, err := p.out.Document(documents); done {
+				return err
+			}
+			if len(rows) == 0 {
+				p.out.Line("no subscribers match")
 				return nil
-			})
-		},
+			}
+			p.out.Table([]string{"EMAIL", "STATUS", "CADENCE", "CATEGORIES"}, rows)
+			return nil
+		}),
 	}
 	cmd.Flags().StringVar(&status, "status", "", "only this `status`: pending, confirmed, unsubscribed, suppressed")
 	cmd.Flags().StringVar(&cadence, "cadence", "", "only this `cadence`: instant, daily, weekly, monthly")
@@ -89,31 +87,29 @@ func subscriberListCommand(p *program) *cobra.Command {
 func subscriberShowCommand(p *program) *cobra.Command {
 	return &cobra.Command{
 		Use: "show ADDR", Short: "Show one subscriber with their history", Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return withApp(cmd.Context(), p, func(a *app.App) error {
-				s, err := findSubscriber(cmd.Context(), a, args[0])
+		RunE: p.withApp(func(ctx context.Context, a *app.App, args []string) error {
+			s, err := findSubscriber(ctx, a, args[0])
+			if err != nil {
+				return err
+			}
+			document := subscriberDocument(s)
+			position, err := a.Explain.PositionOf(ctx, s.ID)
+			if err != nil {
+				return err
+			}
+			document.Position = position
+			for e, err := range a.Subscribers.History(ctx, s.ID) {
 				if err != nil {
 					return err
 				}
-				document := subscriberDocument(s)
-				position, err := a.Explain.PositionOf(cmd.Context(), s.ID)
-				if err != nil {
-					return err
-				}
-				document.Position = position
-				for e, err := range a.Subscribers.History(cmd.Context(), s.ID) {
-					if err != nil {
-						return err
-					}
-					document.History = append(document.History, eventJSON{console.Stamp(e.At), e.What, e.Source, e.Detail})
-				}
-				if done, err := p.out.Document(document); done {
-					return err
-				}
-				showSubscriber(p.out, a.Config.Zone(), s, document)
-				return nil
-			})
-		},
+				document.History = append(document.History, eventJSON{console.Stamp(e.At), e.What, e.Source, e.Detail})
+			}
+			if done, err := p.out.Document(document); done {
+				return err
+			}
+			showSubscriber(p.out, a.Config.Zone(), s, document)
+			return nil
+		}),
 	}
 }
 
@@ -138,28 +134,26 @@ func showSubscriber(out *console.Console, zone *time.Location, s subscribers.Sub
 
 func subscriberHistoryCommand(p *program) *cobra.Command {
 	return &cobra.Command{
-		Use: "history ADDR", Short: "Show what happened to a reader, and how they consented", Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return withApp(cmd.Context(), p, func(a *app.App) error {
-				s, err := findSubscriber(cmd.Context(), a, args[0])
+		Use: "history ADDR", Short: "Show a subscriber's history and consent", Args: cobra.ExactArgs(1),
+		RunE: p.withApp(func(ctx context.Context, a *app.App, args []string) error {
+			s, err := findSubscriber(ctx, a, args[0])
+			if err != nil {
+				return err
+			}
+			events := []eventJSON{}
+			var rows [][]string
+			for e, err := range a.Subscribers.History(ctx, s.ID) {
 				if err != nil {
 					return err
 				}
-				events := []eventJSON{}
-				var rows [][]string
-				for e, err := range a.Subscribers.History(cmd.Context(), s.ID) {
-					if err != nil {
-						return err
-					}
-					events = append(events, eventJSON{console.Stamp(e.At), e.What, e.Source, e.Detail})
-					rows = append(rows, []string{console.Moment(e.At, a.Config.Zone()), e.What, e.Source, e.Detail})
-				}
-				if done, err := p.out.Document(events); done {
-					return err
-				}
-				p.out.Table([]string{"WHEN", "WHAT", "BY", "DETAIL"}, rows)
-				return nil
-			})
-		},
+				events = append(events, eventJSON{console.Stamp(e.At), e.What, e.Source, e.Detail})
+				rows = append(rows, []string{console.Moment(e.At, a.Config.Zone()), e.What, e.Source, e.Detail})
+			}
+			if done, err := p.out.Document(events); done {
+				return err
+			}
+			p.out.Table([]string{"WHEN", "WHAT", "BY", "DETAIL"}, rows)
+			return nil
+		}),
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"strings"
 
@@ -16,12 +17,12 @@ func subscriberAddCommand(p *program) *cobra.Command {
 	var categories []string
 	var confirmed, dryRun bool
 	cmd := &cobra.Command{
-		Use: "add ADDR", Short: "Add a reader: they get a confirmation mail, unless --confirmed", Args: cobra.ExactArgs(1),
+		Use: "add ADDR", Short: "Add a subscriber; sends a confirmation email unless --confirmed", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if confirmed && strings.TrimSpace(basis) == "" {
-				return usageError("--confirmed needs --basis: on what ground may they be mailed? For example --basis \"signed up at the fair, 3 May\"")
+				return usageError("--confirmed needs --basis: why may we email them? For example --basis \"signed up at the fair, 3 May\"")
 			}
-			return withApp(cmd.Context(), p, func(a *app.App) error {
+			return p.withApp(func(ctx context.Context, a *app.App, args []string) error {
 				preferences, err := parsePreferences(&a.Config, cadence, categories)
 				if err != nil {
 					return err
@@ -34,8 +35,8 @@ func subscriberAddCommand(p *program) *cobra.Command {
 				if dryRun {
 					return wouldAdd(p.out, signUp, confirmed)
 				}
-				a.RenameCategories(cmd.Context())
-				s, added, err := a.Registry.Add(cmd.Context(), signUp, confirmed, basis)
+				a.RenameCategories(ctx)
+				s, added, err := a.Registry.Add(ctx, signUp, confirmed, basis)
 				if errors.Is(err, subscribers.ErrSuppressed) {
 					return partly(err)
 				}
@@ -48,21 +49,21 @@ func subscriberAddCommand(p *program) *cobra.Command {
 				gets := subscribers.Preferences{Cadence: s.Cadence, Categories: s.Categories}
 				switch {
 				case !added:
-					p.out.Line("%s is %s already, %s: nothing was changed;\nto change what they get: insights subscriber set %[1]s", s.Address, s.Status, gets)
+					p.out.Line("%s is already %s, %s: nothing was changed;\nto change what they get: insights subscriber set %[1]s", s.Address, s.Status, gets)
 				case s.Status == subscribers.Pending:
-					p.out.Line("%s is pending: a confirmation mail is queued", s.Address)
+					p.out.Line("%s is pending: a confirmation email is queued", s.Address)
 				default:
 					p.out.Line("%s is %s, %s", s.Address, s.Status, gets)
 				}
 				return nil
-			})
+			})(cmd, args)
 		},
 	}
 	cmd.Flags().StringVar(&name, "name", "", "their `name`")
 	cmd.Flags().StringVar(&cadence, "cadence", "weekly", "how often: instant, daily, weekly, monthly")
 	cmd.Flags().StringSliceVar(&categories, "categories", nil, "`slugs`, separated by commas (default: all)")
-	cmd.Flags().BoolVar(&confirmed, "confirmed", false, "they have agreed already; needs --basis")
-	cmd.Flags().StringVar(&basis, "basis", "", "the ground on which they may be mailed, kept as evidence")
+	cmd.Flags().BoolVar(&confirmed, "confirmed", false, "they have already agreed; needs --basis")
+	cmd.Flags().StringVar(&basis, "basis", "", "why we may email them, kept as evidence")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would be done")
 	completeCategories(p, cmd, "categories")
 	return cmd

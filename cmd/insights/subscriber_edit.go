@@ -17,7 +17,7 @@ import (
 // edit is a command by which staff change one reader.
 type edit struct {
 	use, short, long string
-	would            string // do, in a dry run
+	would            string // the verb of a dry run
 	unchanged        string // what is said where nothing was to do; "" = by the status
 	do               func(ctx context.Context, a *app.App, who subscribers.Address) (sub subscribers.Subscriber, said string, err error)
 }
@@ -33,35 +33,33 @@ func editCommand(p *program, e edit) *cobra.Command {
 	var dryRun bool
 	cmd := &cobra.Command{
 		Use: e.use, Short: e.short, Long: e.long, Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return withApp(cmd.Context(), p, func(a *app.App) error {
-				before, err := findSubscriber(cmd.Context(), a, args[0])
-				if err != nil {
+		RunE: p.withApp(func(ctx context.Context, a *app.App, args []string) error {
+			before, err := findSubscriber(ctx, a, args[0])
+			if err != nil {
+				return err
+			}
+			if dryRun {
+				if done, err := p.out.Document(editedJSON{subscriberJSON: subscriberDocument(before), DryRun: true}); done {
 					return err
 				}
-				if dryRun {
-					if done, err := p.out.Document(editedJSON{subscriberJSON: subscriberDocument(before), DryRun: true}); done {
-						return err
-					}
-					p.out.Line("would %s %s, who is %s", e.would, before.Address, before.Status)
-					return nil
-				}
-				sub, said, err := e.do(cmd.Context(), a, before.Address)
-				if err != nil {
-					return err
-				}
-				if done, err := p.out.Document(editedJSON{subscriberJSON: subscriberDocument(sub), Changed: said != ""}); done {
-					return err
-				}
-				if said == "" && e.unchanged != "" {
-					said = fmt.Sprintf("%s %s: nothing to change", sub.Address, e.unchanged)
-				} else if said == "" {
-					said = fmt.Sprintf("%s is %s already: nothing to change", sub.Address, sub.Status)
-				}
-				p.out.Line("%s", said)
+				p.out.Line("would %s %s, who is %s", e.would, before.Address, before.Status)
 				return nil
-			})
-		},
+			}
+			sub, said, err := e.do(ctx, a, before.Address)
+			if err != nil {
+				return err
+			}
+			if done, err := p.out.Document(editedJSON{subscriberJSON: subscriberDocument(sub), Changed: said != ""}); done {
+				return err
+			}
+			if said == "" && e.unchanged != "" {
+				said = fmt.Sprintf("%s %s: nothing to change", sub.Address, e.unchanged)
+			} else if said == "" {
+				said = fmt.Sprintf("%s is already %s: nothing to change", sub.Address, sub.Status)
+			}
+			p.out.Line("%s", said)
+			return nil
+		}),
 	}
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would be done")
 	return cmd
@@ -71,9 +69,10 @@ func subscriberSetCommand(p *program) *cobra.Command {
 	var cadence, pause string
 	var categories []string
 	cmd := editCommand(p, edit{
-		unchanged: "gets just that already",
-		use:       "set ADDR", short: "Change what a reader receives, as they asked", would: "change what is sent to",
-		long: "Change a reader's cadence or categories, or pause their digests, because they\nasked for it. Nobody is mailed.",
+		unchanged: "already gets exactly that",
+		use:       "set ADDR", short: "Change a reader's preferences, at their request", would: "change what is sent to",
+		long: `Change a reader's cadence or categories, or pause their digests, at their
+request. No email is sent.`,
 		do: func(ctx context.Context, a *app.App, who subscribers.Address) (subscribers.Subscriber, string, error) {
 			var wanted subscribers.Preferences
 			var until *time.Time
@@ -81,7 +80,7 @@ func subscriberSetCommand(p *program) *cobra.Command {
 				return subscribers.Subscriber{}, "", usageError("say what to change: --cadence, --categories or --pause-until")
 			}
 			if categories != nil && strings.TrimSpace(strings.Join(categories, "")) == "" {
-				return subscribers.Subscriber{}, "", usageError("--categories is empty: name one or more; to end all mail: insights subscriber unsubscribe %s", who)
+				return subscribers.Subscriber{}, "", usageError("--categories is empty: name one or more; to stop all email: insights subscriber unsubscribe %s", who)
 			}
 			parsed, err := parsePreferences(&a.Config, orWeekly(cadence), categories)
 			if err != nil {
@@ -117,7 +116,7 @@ func subscriberSetCommand(p *program) *cobra.Command {
 	})
 	cmd.Flags().StringVar(&cadence, "cadence", "", "how often: instant, daily, weekly, monthly")
 	cmd.Flags().StringSliceVar(&categories, "categories", nil, "`slugs`, separated by commas")
-	cmd.Flags().StringVar(&pause, "pause-until", "", "no digests before this `day`, as 2027-01-31; \"never\" = end the pause")
+	cmd.Flags().StringVar(&pause, "pause-until", "", "no digests before this `day`, such as 2027-01-31; \"never\" ends a pause")
 	completeCategories(p, cmd, "categories")
 	return cmd
 }
@@ -131,8 +130,9 @@ func orWeekly(cadence string) string {
 
 func subscriberUnsubscribeCommand(p *program) *cobra.Command {
 	cmd := editCommand(p, edit{
-		use: "unsubscribe ADDR", short: "End all mail to a reader, as they asked", would: "unsubscribe",
-		long: "End all mail to a reader, because they asked for it. Only they can subscribe\nagain. Nobody is mailed.",
+		use: "unsubscribe ADDR", short: "Unsubscribe a reader, at their request", would: "unsubscribe",
+		long: `Stop all email to a reader, at their request. Only they can subscribe again. No
+email is sent.`,
 		do: func(ctx context.Context, a *app.App, who subscribers.Address) (subscribers.Subscriber, string, error) {
 			sub, changed, err := a.Registry.StaffUnsubscribe(ctx, who)
 			if err != nil || !changed {
@@ -141,16 +141,16 @@ func subscriberUnsubscribeCommand(p *program) *cobra.Command {
 			return sub, fmt.Sprintf("%s is unsubscribed", sub.Address), nil
 		},
 	})
-	cmd.Flags().Bool("yes", false, "not needed: it asks nothing")
+	cmd.Flags().Bool("yes", false, "not needed: no confirmation is asked for")
 	return cmd
 }
 
 func subscriberResendCommand(p *program) *cobra.Command {
 	return editCommand(p, edit{
-		use: "resend-confirm ADDR", short: "Send a reader who has not confirmed a new link", would: "send a new confirmation mail to",
+		use: "resend-confirm ADDR", short: "Send a pending reader a new confirmation link", would: "send a new confirmation email to",
 		do: func(ctx context.Context, a *app.App, who subscribers.Address) (subscribers.Subscriber, string, error) {
 			sub, err := a.Registry.Resend(ctx, who)
-			return sub, fmt.Sprintf("a confirmation mail to %s is queued; earlier links end", who), err
+			return sub, fmt.Sprintf("a confirmation email to %s is queued; earlier links no longer work", who), err
 		},
 	})
 }
@@ -158,19 +158,19 @@ func subscriberResendCommand(p *program) *cobra.Command {
 func subscriberForgetCommand(p *program) *cobra.Command {
 	var yes, dryRun bool
 	cmd := &cobra.Command{
-		Use: "forget ADDR", Short: "Erase all that is known of an address", Args: cobra.ExactArgs(1),
-		Long: `Erase all that is known of an address, because its owner asked for it: the
-subscriber, their history, mails that wait, and the address in mails that were
-sent, which stay as numbers. Afterwards no file of the database holds it.
+		Use: "forget ADDR", Short: "Erase everything about an address", Args: cobra.ExactArgs(1),
+		Long: `Erase everything about an address, at its owner's request: the subscriber, their
+history, unsent emails, and the address in sent ones, which are kept only as
+counts. Afterwards no file of the database contains it.
 
-What is kept is a keyed hash of the address, so that no import and nobody but
-its owner can sign it up again. Backups and logs of mail servers are not
-reached: delete, or let expire, those that hold it.`,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return withApp(cmd.Context(), p, func(a *app.App) error { return forget(cmd.Context(), p.out, a, args[0], yes, dryRun) })
-		},
+A keyed hash of the address is kept, so that no import and nobody but its owner
+can sign it up again. Backups and the logs of mail servers are not changed:
+delete those that contain it, or let them expire.`,
+		RunE: p.withApp(func(ctx context.Context, a *app.App, args []string) error {
+			return forget(ctx, p.out, a, args[0], yes, dryRun)
+		}),
 	}
-	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
+	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask for confirmation")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would be done")
 	return cmd
 }
@@ -183,20 +183,20 @@ func forget(ctx context.Context, out *console.Console, a *app.App, word string, 
 	if _, err := findSubscriber(ctx, a, word); err != nil && dryRun {
 		return err
 	}
-	words := fmt.Sprintf("would erase all that is known of %s", who)
+	words := fmt.Sprintf("would erase everything about %s", who)
 	if !dryRun {
-		if err := out.Confirm(fmt.Sprintf("Erase all that is known of %s? It can't be undone.", who), "this can't be undone", yes); err != nil {
+		if err := out.Confirm(fmt.Sprintf("Erase everything about %s? This can't be undone.", who), "this can't be undone", yes); err != nil {
 			return err
 		}
 		switch err := a.Registry.Forget(ctx, who); {
 		case errors.Is(err, subscribers.ErrTraces):
 			return partly(err)
 		case errors.Is(err, subscribers.ErrNotFound):
-			return fmt.Errorf("%s is no subscriber; see: insights subscriber list", who)
+			return fmt.Errorf("%s is not a subscriber; see: insights subscriber list", who)
 		case err != nil:
 			return err
 		}
-		words = fmt.Sprintf("%s is forgotten; backups made before still hold it", who)
+		words = fmt.Sprintf("%s is erased; earlier backups still contain it", who)
 	}
 	if done, err := out.Document(map[string]any{"forgotten": !dryRun, "dry_run": dryRun}); done {
 		return err

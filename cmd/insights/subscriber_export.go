@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"iter"
@@ -18,27 +19,26 @@ import (
 func subscriberExportCommand(p *program) *cobra.Command {
 	var status, format string
 	cmd := &cobra.Command{
-		Use: "export", Short: "Write all subscribers as CSV or JSON, to be imported again", Args: cobra.NoArgs,
-		Long: `Write all subscribers to standard output, one a line: as CSV, or as JSON (JSON
-Lines; one array with --json). "subscriber import" reads each of them again, and
-makes the same subscribers of it in an empty database: status, cadence,
-categories, name, confirmed_at and source; of JSON also why somebody is
-suppressed, and when they unsubscribed. History, pauses and what they have
-received are in a backup alone, and so are suppressions of addresses that are no
-subscriber's.
+		Use: "export", Short: "Export subscribers as CSV or JSON", Args: cobra.NoArgs,
+		Long: `Write all subscribers to standard output, one per line: as CSV, or as JSON (JSON
+Lines; one array with --json). "subscriber import" reads them back and creates
+the same subscribers in an empty database: status, cadence, categories, name,
+confirmed_at and source. JSON also has why an address is suppressed, and when
+its owner unsubscribed. History, pauses, reading positions, and suppressions of
+addresses that are not subscribers are only in a backup.
 
-In CSV an apostrophe goes before each value that begins with = + - or @, so that
-a spreadsheet does not calculate a stranger's words; the import takes it away.`,
+In CSV, a value that begins with = + - or @ gets an apostrophe before it, so
+that a spreadsheet does not run it as a formula; the import removes it.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if format != "csv" && format != "json" {
-				return usageError("--format %s: csv or json", format)
+				return usageError("--format %s: use csv or json", format)
 			}
-			return withApp(cmd.Context(), p, func(a *app.App) error {
+			return p.withApp(func(ctx context.Context, a *app.App, args []string) error {
 				filter, err := parseFilter(&a.Config, status, "", "")
 				if err != nil {
 					return err
 				}
-				all := a.Subscribers.List(cmd.Context(), filter)
+				all := a.Subscribers.List(ctx, filter)
 				switch {
 				case p.out.JSON:
 					return exportArray(p.out, all)
@@ -46,7 +46,7 @@ a spreadsheet does not calculate a stranger's words; the import takes it away.`,
 					return exportLines(p.out, all)
 				}
 				return exportCSV(p.out, all)
-			})
+			})(cmd, args)
 		},
 	}
 	cmd.Flags().StringVar(&format, "format", "csv", "`csv` or json: one object a line")

@@ -22,35 +22,33 @@ func subscriberImportCommand(p *program) *cobra.Command {
 	var basis string
 	var dryRun bool
 	cmd := &cobra.Command{
-		Use: "import FILE", Short: "Import readers from CSV or JSON; nobody is mailed", Args: cobra.ExactArgs(1),
-		Long: `Import subscribers from a file (- reads standard input). Nobody is mailed,
-pending ones neither.
+		Use: "import FILE", Short: "Import subscribers from CSV or JSON; sends no email", Args: cobra.ExactArgs(1),
+		Long: `Import subscribers from a file (- reads standard input). No email is sent, not
+even to pending subscribers.
 
-Our own: CSV with a header line, or JSON, an array of objects or one a line,
-with email and status, and if they are there cadence, categories (slugs, or *
-for all), name, confirmed_at, source, reason: what "subscriber export" writes.
+Our own format is CSV with a header line, or JSON, as an array or one object per
+line, with email and status, and optionally cadence, categories (slugs, or * for
+all), name, confirmed_at, source and reason: what "subscriber export" writes.
 
-Of others, known by their columns: the CSV of listmonk, Mailchimp (also the zip
-of an audience), Buttondown and Ghost. Their readers get all categories,
-weekly. Only who surely agreed is confirmed: who unsubscribed there is
-unsubscribed, who bounced, complained or was blocked is suppressed, and whoever
-is left open is pending, unless --basis says on what ground they may be mailed.
-Who is pending and does not confirm is forgotten after a week, as with any
+Other formats are recognized by their columns: the CSV of listmonk, Mailchimp
+(also the zip of an audience), Buttondown and Ghost. Their readers get all
+categories, weekly. Only those who clearly agreed are confirmed. Those who
+unsubscribed there are unsubscribed; those who bounced, complained or were
+blocked are suppressed; all others are pending, unless --basis says why we may
+email them. Pending readers who do not confirm are erased after a week, like any
 sign-up.
 
-What is on record is never weakened: who unsubscribed or is suppressed stays
-so, and readers keep their own choices. Lines that can't be taken are named;
-the others are. To import the same file again changes nothing, so an import
-that was interrupted is made again from the start, and goes on where it was.`,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return withApp(cmd.Context(), p, func(a *app.App) error {
-				return importFile(cmd.Context(), p.out, a, args[0], basis, dryRun)
-			})
-		},
+Existing records are never weakened: unsubscribed and suppressed addresses stay
+so, and readers keep their own choices. Lines that can't be imported are listed;
+all others are imported. Importing the same file again changes nothing, so after
+an interruption, import it again from the start.`,
+		RunE: p.withApp(func(ctx context.Context, a *app.App, args []string) error {
+			return importFile(ctx, p.out, a, args[0], basis, dryRun)
+		}),
 	}
-	cmd.Flags().StringVar(&basis, "basis", "", "the ground on which they may be mailed, kept as evidence (default: the file's name)")
+	cmd.Flags().StringVar(&basis, "basis", "", "why we may email them, kept as evidence (default: the file's name)")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would be done")
-	cmd.Flags().Bool("yes", false, "not needed: an import asks nothing and mails nobody")
+	cmd.Flags().Bool("yes", false, "not needed: no confirmation is asked for")
 	return cmd
 }
 
@@ -61,7 +59,7 @@ type importJSON struct {
 	Added     int           `json:"added"`
 	Changed   int           `json:"changed"`
 	Unchanged int           `json:"unchanged"`
-	Kept      int           `json:"kept"` // what is on record holds against the file
+	Kept      int           `json:"kept"` // the existing record takes precedence
 	Failed    int           `json:"failed"`
 	Unused    []string      `json:"unused_columns"`
 	Refused   []refusedJSON `json:"refused"` // the first thousand of the failed
@@ -128,11 +126,11 @@ func importPart(ctx context.Context, out *console.Console, run *lists.Import, pa
 	}
 	known := len(list.Unknown())
 	if known > 0 {
-		out.Note("%scolumns that are not used: %s", label, strings.Join(list.Unknown(), ", "))
+		out.Note("%signored columns: %s", label, strings.Join(list.Unknown(), ", "))
 	}
 	err := run.Run(ctx, part.Name, list)
 	if more := list.Unknown()[known:]; len(more) > 0 {
-		out.Note("%sfields that are not used: %s", label, strings.Join(more, ", "))
+		out.Note("%signored fields: %s", label, strings.Join(more, ", "))
 	}
 	for _, name := range list.Unknown() {
 		if !slices.Contains(result.Unused, name) {
@@ -145,20 +143,20 @@ func importPart(ctx context.Context, out *console.Console, run *lists.Import, pa
 func showImport(out *console.Console, n lists.Counts, result importJSON, failure error) error {
 	result.Rows, result.Added, result.Changed, result.Unchanged, result.Kept, result.Failed = n.Rows, n.Added, n.Changed, n.Unchanged, n.Kept, n.Failed
 	if n.Pending > 0 && !result.DryRun {
-		out.Note("%s: an import mails nobody, and who does not confirm is forgotten after a week; to ask one: insights subscriber resend-confirm ADDR", console.Count(n.Pending, "pending reader"))
+		out.Note("%s: an import sends no email, and those who do not confirm are erased after a week; to ask one to confirm: insights subscriber resend-confirm ADDR", console.Count(n.Pending, "pending reader"))
 	}
 	err := failure
 	switch {
 	case failure != nil && result.DryRun:
-		err = fmt.Errorf("the dry run ended early: %w", failure)
+		err = fmt.Errorf("the dry run stopped early: %w", failure)
 	case failure != nil && result.Added+result.Changed > 0:
-		err = partly(fmt.Errorf("the import ended early; what came before is stored: import the same file again, and it goes on from there: %w", failure))
+		err = partly(fmt.Errorf("the import stopped early; what came before is stored, so import the same file again to continue: %w", failure))
 	case failure != nil:
-		err = fmt.Errorf("the import ended early, and has stored nothing: %w", failure)
+		err = fmt.Errorf("the import stopped early and stored nothing: %w", failure)
 	case result.Failed > 0 && result.DryRun:
-		err = &problems{fmt.Errorf("%s can't be taken", console.Count(result.Failed, "line"))}
+		err = &problems{fmt.Errorf("%s can't be imported", console.Count(result.Failed, "line"))}
 	case result.Failed > 0:
-		err = partly(fmt.Errorf("%s could not be taken; mend them and import the file again", console.Count(result.Failed, "line")))
+		err = partly(fmt.Errorf("%s could not be imported; correct them and import the file again", console.Count(result.Failed, "line")))
 	}
 	if done, writeErr := out.Document(result); done {
 		return errors.Join(writeErr, err)
@@ -178,7 +176,7 @@ func showImport(out *console.Console, n lists.Counts, result importJSON, failure
 	if result.DryRun {
 		would = "would be: "
 	}
-	out.Line("%s%s: %s added, %s changed, %s unchanged, %s kept as on record, %s refused", would, console.Count(result.Rows, "row"),
+	out.Line("%s%s: %s added, %s changed, %s unchanged, %s kept, %s refused", would, console.Count(result.Rows, "row"),
 		console.Thousands(result.Added), console.Thousands(result.Changed), console.Thousands(result.Unchanged), console.Thousands(result.Kept), console.Thousands(result.Failed))
 	return err
 }

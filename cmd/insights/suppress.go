@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -14,10 +15,9 @@ import (
 )
 
 func suppressCommand(p *program) *cobra.Command {
-	return noun("suppress", "Addresses that must not be written to", suppressListCommand(p), suppressAddCommand(p), suppressRemoveCommand(p), suppressImportCommand(p))
+	return noun("suppress", "Addresses that must not get email", suppressListCommand(p), suppressAddCommand(p), suppressRemoveCommand(p), suppressImportCommand(p))
 }
 
-// suppressionJSON is a suppression as programs see it.
 type suppressionJSON struct {
 	Email  string     `json:"email"` // "" = kept as a hash alone
 	Hash   string     `json:"hash"`
@@ -29,37 +29,36 @@ type suppressionJSON struct {
 
 func suppressListCommand(p *program) *cobra.Command {
 	return &cobra.Command{
-		Use: "list", Short: "List the addresses that must not be written to", Args: cobra.NoArgs,
-		Long: "List the addresses that must not be written to, and those that were forgotten.\nOf one that is no subscriber's only the hash is kept.",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return withApp(cmd.Context(), p, func(a *app.App) error {
-				documents := []suppressionJSON{}
-				var rows [][]string
-				for s, err := range a.Subscribers.Suppressions(cmd.Context()) {
-					if err != nil {
-						return err
-					}
-					documents = append(documents, suppressionJSON{s.Email, s.Hash, string(s.Status), string(s.Cause), s.Reason, console.Stamp(s.At)})
-					who, cause := s.Email, string(s.Cause)
-					if who == "" {
-						who = "(hash " + s.Hash[:12] + ")"
-					}
-					if cause == "" {
-						cause = string(s.Status)
-					}
-					rows = append(rows, []string{who, cause, console.Moment(s.At, a.Config.Zone()), s.Reason})
-				}
-				if done, err := p.out.Document(documents); done {
+		Use: "list", Short: "List suppressed addresses", Args: cobra.NoArgs,
+		Long: `List suppressed addresses, and those that were erased. Of an address that is not
+a subscriber's, only the hash is kept.`,
+		RunE: p.withApp(func(ctx context.Context, a *app.App, args []string) error {
+			documents := []suppressionJSON{}
+			var rows [][]string
+			for s, err := range a.Subscribers.Suppressions(ctx) {
+				if err != nil {
 					return err
 				}
-				if len(rows) == 0 {
-					p.out.Line("no address is suppressed")
-					return nil
+				documents = append(documents, suppressionJSON{s.Email, s.Hash, string(s.Status), string(s.Cause), s.Reason, console.Stamp(s.At)})
+				who, cause := s.Email, string(s.Cause)
+				if who == "" {
+					who = "(hash " + s.Hash[:12] + ")"
 				}
-				p.out.Table([]string{"WHO", "CAUSE", "SINCE", "REASON"}, rows)
+				if cause == "" {
+					cause = string(s.Status)
+				}
+				rows = append(rows, []string{who, cause, console.Moment(s.At, a.Config.Zone()), s.Reason})
+			}
+			if done, err := p.out.Document(documents); done {
+				return err
+			}
+			if len(rows) == 0 {
+				p.out.Line("no addresses are suppressed")
 				return nil
-			})
-		},
+			}
+			p.out.Table([]string{"WHO", "CAUSE", "SINCE", "REASON"}, rows)
+			return nil
+		}),
 	}
 }
 
@@ -67,24 +66,24 @@ func suppressAddCommand(p *program) *cobra.Command {
 	var reason string
 	var dryRun bool
 	cmd := &cobra.Command{
-		Use: "add ADDR", Short: "Keep all mail from an address, subscriber or not", Args: cobra.ExactArgs(1),
+		Use: "add ADDR", Short: "Suppress an address: it gets no email", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if strings.TrimSpace(reason) == "" || subscribers.CheckReason(reason) != nil {
-				return usageError("--reason: say why in one line, of 200 bytes at most, for whoever looks at it later")
+				return usageError("--reason: say why in one line of at most 200 bytes")
 			}
-			return withApp(cmd.Context(), p, func(a *app.App) error {
+			return p.withApp(func(ctx context.Context, a *app.App, args []string) error {
 				who, err := parseAddress(args[0])
 				if err != nil {
 					return err
 				}
-				words, changed := fmt.Sprintf("would keep all mail from %s", who), false
+				words, changed := fmt.Sprintf("would suppress %s", who), false
 				if !dryRun {
-					if changed, err = a.Registry.Suppress(cmd.Context(), who, subscribers.BlockedHere, reason, "staff"); err != nil {
+					if changed, err = a.Registry.Suppress(ctx, who, subscribers.BlockedHere, reason, "staff"); err != nil {
 						return err
 					}
-					words = fmt.Sprintf("%s is suppressed; undo it with: insights suppress remove %[1]s", who)
+					words = fmt.Sprintf("%s is suppressed; to undo it: insights suppress remove %[1]s", who)
 					if !changed {
-						words = fmt.Sprintf("%s was suppressed before", who)
+						words = fmt.Sprintf("%s was already suppressed", who)
 					}
 				}
 				if done, err := p.out.Document(map[string]any{"email": who.String(), "changed": changed, "dry_run": dryRun}); done {
@@ -92,7 +91,7 @@ func suppressAddCommand(p *program) *cobra.Command {
 				}
 				p.out.Line("%s", words)
 				return nil
-			})
+			})(cmd, args)
 		},
 	}
 	cmd.Flags().StringVar(&reason, "reason", "", "why, in one line")
@@ -103,39 +102,39 @@ func suppressAddCommand(p *program) *cobra.Command {
 func suppressRemoveCommand(p *program) *cobra.Command {
 	var dryRun bool
 	cmd := &cobra.Command{
-		Use: "remove ADDR", Short: "Let mail go to an address again", Args: cobra.ExactArgs(1),
-		Long: "Let mail go to an address again. A reader who was suppressed over bounces, or\nby staff, receives digests as before; who complained, or said no, must sign up\nagain.",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return withApp(cmd.Context(), p, func(a *app.App) error {
-				who, err := parseAddress(args[0])
-				if err != nil {
+		Use: "remove ADDR", Short: "Allow email to an address again", Args: cobra.ExactArgs(1),
+		Long: `Allow email to an address again. A reader who was suppressed by a bounce or by
+staff receives digests as before; one who complained or unsubscribed must sign
+up again.`,
+		RunE: p.withApp(func(ctx context.Context, a *app.App, args []string) error {
+			who, err := parseAddress(args[0])
+			if err != nil {
+				return err
+			}
+			if dryRun {
+				if done, err := p.out.Document(map[string]any{"email": who.String(), "status": "", "dry_run": true}); done {
 					return err
 				}
-				if dryRun {
-					if done, err := p.out.Document(map[string]any{"email": who.String(), "status": "", "dry_run": true}); done {
-						return err
-					}
-					p.out.Line("would let mail go to %s again, if it is suppressed", who)
-					return nil
-				}
-				sub, err := a.Registry.Lift(cmd.Context(), who, "staff")
-				if errors.Is(err, subscribers.ErrNotFound) {
-					return fmt.Errorf("%s is not suppressed; see: insights suppress list", who)
-				}
-				if err != nil {
-					return err
-				}
-				if done, err := p.out.Document(map[string]any{"email": who.String(), "status": string(sub.Status), "dry_run": false}); done {
-					return err
-				}
-				if sub.Status == "" {
-					p.out.Line("%s is not suppressed any more; it is no subscriber's", who)
-				} else {
-					p.out.Line("%s is %s again", who, sub.Status)
-				}
+				p.out.Line("would allow email to %s again, if it is suppressed", who)
 				return nil
-			})
-		},
+			}
+			sub, err := a.Registry.Lift(ctx, who, "staff")
+			if errors.Is(err, subscribers.ErrNotFound) {
+				return fmt.Errorf("%s is not suppressed; see: insights suppress list", who)
+			}
+			if err != nil {
+				return err
+			}
+			if done, err := p.out.Document(map[string]any{"email": who.String(), "status": string(sub.Status), "dry_run": false}); done {
+				return err
+			}
+			if sub.Status == "" {
+				p.out.Line("%s is no longer suppressed; it is not a subscriber", who)
+			} else {
+				p.out.Line("%s is %s again", who, sub.Status)
+			}
+			return nil
+		}),
 	}
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would be done")
 	return cmd

@@ -17,20 +17,21 @@ func suppressImportCommand(p *program) *cobra.Command {
 	var reason string
 	var dryRun bool
 	cmd := &cobra.Command{
-		Use: "import FILE", Short: "Keep all mail from the addresses of a file", Args: cobra.ExactArgs(1),
-		Long: "Keep all mail from the addresses of a file (- reads standard input), one a line;\nwhat follows a comma, and lines that begin with #, are left aside.",
+		Use: "import FILE", Short: "Suppress the addresses in a file", Args: cobra.ExactArgs(1),
+		Long: `Suppress the addresses in a file (- reads standard input), one per line. Text
+after a comma, and lines that begin with #, are ignored.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if subscribers.CheckReason(reason) != nil {
-				return usageError("--reason: one line, of 200 bytes at most")
+				return usageError("--reason: write one line of at most 200 bytes")
 			}
-			return withApp(cmd.Context(), p, func(a *app.App) error {
+			return p.withApp(func(ctx context.Context, a *app.App, args []string) error {
 				in, err := openImport(p.out, args[0])
 				if err != nil {
 					return err
 				}
 				defer in.Close()
-				return importSuppressions(cmd.Context(), p.out, a, in, reason, dryRun)
-			})
+				return importSuppressions(ctx, p.out, a, in, reason, dryRun)
+			})(cmd, args)
 		},
 	}
 	cmd.Flags().StringVar(&reason, "reason", "imported", "why, in one line")
@@ -63,9 +64,9 @@ func importSuppressions(ctx context.Context, out *console.Console, a *app.App, i
 	_, stopped := errors.AsType[*subscribers.LineError](err)
 	switch {
 	case stopped && dryRun:
-		return fmt.Errorf("the dry run ended early: %w", err)
+		return fmt.Errorf("the dry run stopped early: %w", err)
 	case stopped:
-		return fmt.Errorf("%w; what came before it is stored, and the same file can be imported again", err)
+		return fmt.Errorf("%w; earlier lines are stored, and the same file can be imported again", err)
 	}
 	result.Rows, result.Added, result.Unchanged, result.Failed = run.Rows, run.Added, run.Unchanged, run.Failed
 	if result.Failed > shownRefused {
@@ -75,22 +76,22 @@ func importSuppressions(ctx context.Context, out *console.Console, a *app.App, i
 	case err != nil && dryRun:
 		return err
 	case err != nil:
-		return fmt.Errorf("%w; what was read is stored", err)
+		return fmt.Errorf("%w; the lines read before are stored", err)
 	}
 	failed := error(nil)
 	switch {
 	case result.Failed > 0 && dryRun:
-		failed = &problems{errors.New(console.Count(result.Failed, "line") + " can't be taken")}
+		failed = &problems{errors.New(console.Count(result.Failed, "line") + " can't be imported")}
 	case result.Failed > 0:
-		failed = partly(errors.New(console.Count(result.Failed, "line") + " can't be taken; the others are stored"))
+		failed = partly(errors.New(console.Count(result.Failed, "line") + " can't be imported; the others are stored"))
 	}
 	if done, err := out.Document(result); done {
 		return errors.Join(err, failed)
 	}
 	if dryRun {
-		out.Line("would suppress %s more; %s are already", console.Thousands(result.Added), console.Thousands(result.Unchanged))
+		out.Line("would suppress %s more; %s already are", console.Thousands(result.Added), console.Thousands(result.Unchanged))
 		return failed
 	}
-	out.Line("suppressed %s more; %s were before", console.Thousands(result.Added), console.Thousands(result.Unchanged))
+	out.Line("suppressed %s more; %s already were", console.Thousands(result.Added), console.Thousands(result.Unchanged))
 	return failed
 }

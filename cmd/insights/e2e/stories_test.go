@@ -195,7 +195,7 @@ func jsonIs(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("stdout is no JSON: %v", err)
 	}
 	if decoder.More() {
-		ts.Fatalf("stdout holds more than one document")
+		ts.Fatalf("stdout contains more than one document")
 	}
 	for part := range strings.SplitSeq(strings.TrimPrefix(args[0], "."), ".") {
 		if part == "" {

@@ -254,7 +254,7 @@ func TestAHubElsewhereIsToldOnceOfWhatChanged(t *testing.T) {
 	}
 	h.answer(http.StatusForbidden)
 	stdout, stderr, code := s.run("feed", "ping")
-	if code != 1 || !strings.Contains(stdout, "the hub answered 403: as you say") || !strings.Contains(stderr, "the hub took no feed") {
+	if code != 1 || !strings.Contains(stdout, "the hub answered 403: as you say") || !strings.Contains(stderr, "the hub accepted no feed") {
 		t.Errorf("refused: exit %d\n%s%s", code, stdout, stderr)
 	}
 }

@@ -104,7 +104,7 @@ func refusedDomains(c *config.Config) (subscribers.Domains, error) {
 	}
 	file, err := os.Open(c.Limits.Refused)
 	if err != nil {
-		return nil, unusable(fmt.Errorf("limits.refused: %w; it must be a file with a domain a line", err))
+		return nil, unusable(fmt.Errorf("limits.refused: %w; it must be a file with one domain per line", err))
 	}
 	defer file.Close()
 	domains, err := subscribers.ParseDomains(file)
@@ -140,9 +140,9 @@ func (a *App) MessagesOf(ctx context.Context, d newsletter.Digest) (iter.Seq2[ne
 	return newsletter.Messages(ctx, a.Messages, a.Writer, composer, d), nil
 }
 
-// RenameCategories makes the choices of readers follow a category to its new slug.
-// Whatever gives a reader a category does it first: once readers have chosen the
-// new one, the two can't be made one.
+// RenameCategories moves the choices of readers to the new slug of a renamed category.
+// It must run before a reader gets a category: once readers have chosen the new slug, the
+// two can't be merged.
 func (a *App) RenameCategories(ctx context.Context) { renameCategories(ctx, &a.Config, a.db, a.log) }
 
 func renameCategories(ctx context.Context, c *config.Config, db *database.DB, log *slog.Logger) {
@@ -150,7 +150,7 @@ func renameCategories(ctx context.Context, c *config.Config, db *database.DB, lo
 		for _, from := range category.Formerly {
 			renamed, err := db.RenameCategory(ctx, from, category.Slug)
 			if err != nil {
-				log.Error("readers of digests keep a category's old slug", "from", from, "to", category.Slug, "error", err)
+				log.Error("cannot move subscribers to the renamed category", "from", from, "to", category.Slug, "error", err)
 			}
 			if renamed {
 				log.Info("category renamed", "from", from, "to", category.Slug)

@@ -32,12 +32,12 @@ type Daemon struct {
 
 	live      *content.Live
 	feeds     atomic.Pointer[feeds.Set]
-	built     *content.Library // what the feeds were last built from
+	built     *content.Library // the feeds were last built from it
 	site      *web.Site
 	worker    *newsletter.Worker
 	scheduler *newsletter.Scheduler
-	hub       *websub.Hub // nil: this program is none
-	pusher    pusher      // nil: nobody is told of new content
+	hub       *websub.Hub // nil: not a hub
+	pusher    pusher      // nil: no push
 	server    *http.Server
 	listener  net.Listener
 	readers   readership.Counter
@@ -47,9 +47,8 @@ type Daemon struct {
 	reloaded  atomic.Int64     // when the insights were last read without a fault, in Unix seconds
 }
 
-// OpenDaemon gets hold of everything that can fail before anything starts: what is
-// wrong is said at once, and nothing is left half-started. report is told of faults in
-// the insights, each time that they change.
+// OpenDaemon opens everything that can fail before anything starts. report is called with
+// the faults of the insights, each time they change.
 func OpenDaemon(ctx context.Context, c config.Config, use Use, log *slog.Logger, report func(error)) (*Daemon, error) {
 	d := &Daemon{use: use, log: log, report: report}
 	if err := d.open(ctx, Publication{Config: c}); err != nil {
@@ -59,7 +58,7 @@ func OpenDaemon(ctx context.Context, c config.Config, use Use, log *slog.Logger,
 	return d, nil
 }
 
-// open opens each part in an order in which it finds what it needs.
+// open opens the parts in the order of their dependencies.
 func (d *Daemon) open(ctx context.Context, p Publication) error {
 	for _, step := range []func(context.Context, *Publication) error{
 		d.openInsights, d.listen, d.openApp, d.openFeeds, d.openWorker, d.openInbound, d.openSite,
@@ -93,7 +92,7 @@ func (d *Daemon) openInsights(_ context.Context, p *Publication) (err error) {
 	}
 	d.reloaded.Store(time.Now().Unix())
 	if len(d.live.Current().All()) == 0 {
-		d.log.Warn("there is no insight: content.dir holds no *.md file", "dir", p.Config.Content.Dir)
+		d.log.Warn("content.dir contains no *.md files", "dir", p.Config.Content.Dir)
 	}
 	return nil
 }
@@ -130,7 +129,7 @@ func (d *Daemon) takeDatabase(ctx context.Context, c *config.Config, db *databas
 		return unusable(err)
 	}
 	err := db.LockSender()
-	for tries := 0; errors.Is(err, database.ErrLocked) && tries < 10; tries++ { // others hold it for a moment, to see whether anybody sends
+	for tries := 0; errors.Is(err, database.ErrLocked) && tries < 10; tries++ { // other commands hold it briefly, to see whether a daemon runs
 		time.Sleep(100 * time.Millisecond)
 		err = db.LockSender()
 	}
@@ -143,7 +142,7 @@ func (d *Daemon) takeDatabase(ctx context.Context, c *config.Config, db *databas
 	}
 	renameCategories(ctx, c, db, d.log)
 	if before == Development && d.use == Production {
-		d.log.Warn("this database was made by insights dev; from now on its mails are really sent", "database", db.String())
+		d.log.Warn("this database was made by insights dev; its emails will now be sent for real", "database", db.String())
 	}
 	if d.use == Development {
 		return unusable(errors.Join(makeSecret(c), leave(ctx, c, db)))
@@ -198,23 +197,23 @@ func (d *Daemon) Run(ctx context.Context) error {
 	}
 	part("watch the database", d.app.db.Watch)
 	part("watch the insights", d.watch)
-	part("clock of the insights", d.live.Run)
+	part("publication clock", d.live.Run)
 	part("feeds", d.followLibrary)
 	part("scheduler", d.scheduler.Run)
 	part("worker", d.worker.Run)
-	part("readers of feeds", d.readers.Run)
-	part("unconfirmed sign-ups", d.tidy)
+	part("feed readership", d.readers.Run)
+	part("sign-up cleanup", d.tidy)
 	if d.metrics != nil {
 		part("metrics", d.metrics.Run)
 	}
 	if d.inbound != nil {
-		part("mails that come back", d.inbound.Run)
+		part("inbound email", d.inbound.Run)
 	}
 	if d.maildir != nil {
 		part("maildir", d.maildir.Run)
 	}
 	if d.pusher != nil {
-		part("pushes", d.pusher.Run)
+		part("feed pushes", d.pusher.Run)
 	}
 	parts.Go(func() {
 		if err := d.server.Serve(d.listener); !errors.Is(err, http.ErrServerClosed) {
@@ -227,7 +226,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	if err := d.server.Shutdown(closing); err != nil {
-		d.server.Close() // a slow client must not hold up the mails in flight
+		d.server.Close() // a slow client must not delay the emails in flight
 	}
 	endBackground()
 	parts.Wait()
@@ -237,10 +236,10 @@ func (d *Daemon) Run(ctx context.Context) error {
 	return nil
 }
 
-// tidyEvery is how often sign-ups that nobody has confirmed are looked for.
+// tidyEvery is how often expired sign-ups are deleted.
 const tidyEvery = time.Hour
 
-// tidy forgets sign-ups that nobody has confirmed.
+// tidy deletes sign-ups that were not confirmed in time.
 func (d *Daemon) tidy(ctx context.Context) error {
 	for {
 		forgotten, err := d.app.Registry.Tidy(ctx)
@@ -248,9 +247,9 @@ func (d *Daemon) tidy(ctx context.Context) error {
 		case ctx.Err() != nil:
 			return nil
 		case err != nil:
-			d.log.Error("forgetting sign-ups that nobody confirmed failed", "error", err)
+			d.log.Error("cannot delete expired sign-ups", "error", err)
 		case forgotten > 0:
-			d.log.Info("forgot sign-ups that nobody confirmed within a week", "sign_ups", forgotten)
+			d.log.Info("deleted expired sign-ups", "sign_ups", forgotten)
 		}
 		select {
 		case <-ctx.Done():

@@ -19,7 +19,7 @@ func (d *Daemon) buildFeeds(ctx context.Context, library *content.Library) error
 	changed, err := d.app.db.RecordDocuments(ctx, set.States())
 	if err != nil {
 		// Readers get the news all the same; only its Last-Modified may be too early.
-		d.log.Error("when the feeds changed is not on record", "error", err)
+		d.log.Error("cannot load feed modification times", "error", err)
 	} else {
 		set = set.Dated(changed)
 	}
@@ -39,7 +39,7 @@ func (d *Daemon) followLibrary(ctx context.Context) error {
 		changed := d.live.Changed()
 		if now := d.live.Current(); now != d.built {
 			if err := d.buildFeeds(ctx, now); err != nil {
-				d.log.Error("feeds keep their last state", "error", err)
+				d.log.Error("cannot rebuild feeds; still serving the previous ones", "error", err)
 			} else if d.pusher != nil {
 				d.pusher.Changed()
 			}

@@ -12,7 +12,7 @@ import (
 	"github.com/scaledbydesign/insights/newsletter"
 )
 
-// openInbound opens the ways by which emails come back to a daemon.
+// openInbound opens the listener and the maildir for bounces.
 func (d *Daemon) openInbound(_ context.Context, p *Publication) (err error) {
 	c := &p.Config
 	if c.Bounces.Listen != "" {
@@ -30,8 +30,8 @@ func (d *Daemon) openInbound(_ context.Context, p *Publication) (err error) {
 	return nil
 }
 
-// Ingest acts on one email that came back, as newsletter.Feedback.HandleMessage does.
-// Whom it was delivered for is read from its headers where to is empty.
+// Ingest processes one bounced message, as newsletter.Feedback.HandleMessage does. If to is
+// empty, the recipient is read from the header.
 func (a *App) Ingest(ctx context.Context, to []string, in io.Reader) (did string, err error) {
 	raw, err := io.ReadAll(io.LimitReader(in, newsletter.MaxInbound+1))
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/scaledbydesign/insights/newsletter"
 )
 
-// inbox shows the mails that development keeps.
+// inbox shows the emails that development keeps.
 type inbox struct{ db *database.DB }
 
 func (i inbox) Messages(ctx context.Context) ([]web.InboxMessage, error) {
@@ -29,7 +29,7 @@ func (i inbox) Messages(ctx context.Context) ([]web.InboxMessage, error) {
 func (i inbox) Message(ctx context.Context, id int64) ([]byte, error) {
 	m, ok, err := i.db.InboxMail(ctx, id)
 	if err == nil && !ok {
-		err = fmt.Errorf("mail %d: %w", id, newsletter.ErrNotFound)
+		err = fmt.Errorf("email %d: %w", id, newsletter.ErrNotFound)
 	}
 	return m.Message, err
 }

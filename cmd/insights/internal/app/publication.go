@@ -20,8 +20,8 @@ type Publication struct {
 	Followed bool // the base URL is that of insights dev in this folder
 }
 
-// OpenPublication is the publication of a configuration: beside insights dev, what that
-// serves; there need not be a development database.
+// OpenPublication returns the publication of a configuration; next to a running insights
+// dev, what that serves. The development database need not exist.
 func OpenPublication(ctx context.Context, c config.Config) (*Publication, error) {
 	p := &Publication{Config: c}
 	if c.Origin("database.url") != config.ByDefault {
@@ -45,7 +45,7 @@ func (p *Publication) Library() (*content.Library, error) {
 	return lib, nil
 }
 
-// load reads the insights, those of before being known.
+// load reads the insights, given the previous ones.
 func (p *Publication) load(previous *content.Library) (*content.Library, error) {
 	c := &p.Config
 	fsys, err := p.insights()
@@ -59,13 +59,13 @@ func (p *Publication) load(previous *content.Library) (*content.Library, error) 
 		}
 	}
 	if err == nil && len(lib.All()) == 0 && previous != nil && len(previous.All()) > 0 {
-		// More likely a folder that was unmounted than a site that was given up.
-		return nil, fmt.Errorf("%s holds no *.md file any more; restart if that is meant", c.Content.Dir)
+		// More likely an unmounted folder than an abandoned site.
+		return nil, fmt.Errorf("%s no longer contains *.md files; restart if that is intended", c.Content.Dir)
 	}
 	return lib, err
 }
 
-// insights is the folder of insights: the configured one, or the embedded.
+// insights is the configured folder of insights, or the embedded one.
 func (p *Publication) insights() (fs.FS, error) {
 	if p.Config.Content.Dir == "" {
 		return content.Embedded(), nil
@@ -84,7 +84,7 @@ func (p *Publication) Feeds(lib *content.Library) (*feeds.Set, error) {
 	return set, unusable(err)
 }
 
-// feedSite is what feeds say of the site.
+// feedSite describes the site in feeds.
 func (p *Publication) feedSite() feeds.Site {
 	c := &p.Config
 	return feeds.Site{

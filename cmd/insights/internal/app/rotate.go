@@ -58,8 +58,8 @@ func replaceFile(name string, data []byte) error {
 	return nil
 }
 
-// sameOwner gives a file to whom another belongs: root may replace what a service
-// must still be able to read.
+// sameOwner gives a file the owner of another: root may replace a file that a service must
+// still be able to read.
 func sameOwner(f *os.File, as fs.FileInfo) error {
 	stat, ok := as.Sys().(*syscall.Stat_t)
 	if !ok || os.Geteuid() != 0 {

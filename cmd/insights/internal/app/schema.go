@@ -7,14 +7,14 @@ import (
 	"github.com/scaledbydesign/insights/cmd/insights/internal/database"
 )
 
-// Schema is how a database's schema stands.
+// Schema is the version of a database's schema.
 type Schema struct {
 	Database        string // its name, without secrets
 	Current, Latest int64  // 0 = empty; what this program needs
-	Err             error  // what keeps this program from using it, and what to do; nil = nothing
+	Err             error  // why this program can't use it, and what to do; nil = it can
 }
 
-// CheckSchema reads how the schema stands and changes nothing. Its error wraps
+// CheckSchema reads the schema's version and changes nothing. Its error wraps
 // fs.ErrNotExist where there is no database.
 func CheckSchema(ctx context.Context, c *config.Config) (Schema, error) {
 	db, err := database.Open(c.Database.URL, false)

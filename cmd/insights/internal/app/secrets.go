@@ -19,13 +19,13 @@ import (
 )
 
 // Keyring is the keyring of the configured secrets, or in development of the secret
-// beside the database.
+// next to the database.
 func Keyring(c *config.Config) (*subscribers.Keyring, error) {
 	secrets := c.Secrets()
 	if len(secrets) == 0 {
 		secret, err := os.ReadFile(secretFile(c))
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil, unusable(errors.New("secret is not set: INSIGHTS_SECRET=$(head -c 32 /dev/urandom | base64), or INSIGHTS_SECRET_FILE=/path; it must be the daemon's"))
+			return nil, unusable(errors.New("secret is not set: INSIGHTS_SECRET=$(head -c 32 /dev/urandom | base64), or INSIGHTS_SECRET_FILE=/path; it must be the same as the daemon's"))
 		}
 		if err != nil {
 			return nil, unusable(fmt.Errorf("read the development secret: %w", err))
@@ -36,8 +36,8 @@ func Keyring(c *config.Config) (*subscribers.Keyring, error) {
 	return ring, unusable(err)
 }
 
-// secretFile is where insights dev keeps its secret: beside its database, or, when that
-// is no file, where the default one would be.
+// secretFile is where insights dev keeps its secret: next to its database, or, if that is
+// not a file, next to the default one.
 func secretFile(c *config.Config) string {
 	path, ok := database.FilePath(c.Database.URL)
 	if !ok {
@@ -46,7 +46,7 @@ func secretFile(c *config.Config) string {
 	return path + "-secret"
 }
 
-// makeSecret creates the development secret unless there is one.
+// makeSecret creates the development secret unless one is configured or exists.
 func makeSecret(c *config.Config) error {
 	if len(c.Secrets()) > 0 {
 		return nil
@@ -69,10 +69,10 @@ func newSecret() string {
 	return base64.RawURLEncoding.EncodeToString(b)
 }
 
-// SigningKey is a key that emails are signed with, and its DNS record.
+// SigningKey is a key that signs emails, with its DNS record.
 type SigningKey = smtp.SigningKey
 
-// SigningKeys are the keys that emails are signed with; none without mail.dkim.key.
+// SigningKeys are the keys that sign emails; none without mail.dkim.key.
 func SigningKeys(c *config.Config) ([]SigningKey, error) {
 	text, from := c.Mail.DKIM.Key, "mail.dkim.key"
 	if text == "" {
@@ -82,7 +82,7 @@ func SigningKeys(c *config.Config) ([]SigningKey, error) {
 		from = text
 		octets, err := os.ReadFile(text)
 		if err != nil {
-			return nil, unusable(fmt.Errorf("mail.dkim.key: %w; make one: insights key new", err))
+			return nil, unusable(fmt.Errorf("mail.dkim.key: %w; to create one: insights key new", err))
 		}
 		text = string(octets)
 	}

@@ -48,7 +48,7 @@ func (a *App) transport(ctx context.Context) (newsletter.Transport, error) {
 	return relays(&a.Config, a.log), nil
 }
 
-// relays are the configured mail server, with a second one behind it if there is one.
+// relays is the configured mail server, with the fallback if one is configured.
 func relays(c *config.Config, log *slog.Logger) newsletter.Transport {
 	relay := func(host string, port int, tls, user, password string) *smtp.Relay {
 		return &smtp.Relay{Host: host, Port: port, TLS: smtp.TLSMode(tls), User: user, Password: password, HELO: c.HELO(), MaxMessages: c.SMTP.MessagesPerConnection}
@@ -125,11 +125,11 @@ func (a *App) look(ctx context.Context, w Wait) error {
 	}
 }
 
-// takeOverAfter is how long nothing must have sent before this process does in its
-// place: a daemon that is being started again comes first.
+// takeOverAfter is how long no daemon must have run before this process sends instead: a
+// daemon that is being restarted comes first.
 const takeOverAfter = 5 * time.Second
 
-// sendMeanwhile sends until ctx is done, from the moment that nobody else does.
+// sendMeanwhile sends until ctx is done, once nobody else does.
 func (a *App) sendMeanwhile(ctx context.Context, idle func(time.Duration)) error {
 	turn := func() error {
 		if a.db.SharesSending() && a.Running(ctx) {

@@ -19,8 +19,8 @@ const (
 	pollEvery = 2 * time.Second
 )
 
-// watch reloads the insights when a file of content.dir changes. A broken file
-// keeps the last good insights in force and is reported once.
+// watch reloads the insights when a file of content.dir changes. With an invalid file the
+// last valid insights are still served; its faults are reported once.
 func (d *Daemon) watch(ctx context.Context) error {
 	dir := d.app.Config.Content.Dir
 	if dir == "" {
@@ -28,16 +28,16 @@ func (d *Daemon) watch(ctx context.Context) error {
 	}
 	var events <-chan fsnotify.Event
 	if watcher, err := fsnotify.NewWatcher(); err != nil {
-		d.log.Warn("no file events here: looking for changes every few seconds", "error", err)
+		d.log.Warn("no file events available; polling for changes", "error", err)
 	} else {
 		defer watcher.Close()
 		if err := watcher.Add(dir); err != nil {
-			d.log.Warn("no file events for the folder: looking for changes every few seconds", "error", err)
+			d.log.Warn("no file events for content.dir; polling for changes", "error", err)
 		}
 		events = watcher.Events
 		go func() { // ends with Close
 			for err := range watcher.Errors {
-				d.log.Warn("file events were lost: the next look finds what changed", "error", err)
+				d.log.Warn("file events were lost; the next poll finds the changes", "error", err)
 			}
 		}()
 	}
@@ -77,12 +77,12 @@ func (d *Daemon) reload(reported string) string {
 	if err == nil {
 		d.reloaded.Store(time.Now().Unix())
 		if reported != "" {
-			d.log.Info("the insights are fine again")
+			d.log.Info("content is valid again")
 		}
 		return ""
 	}
 	if err.Error() != reported {
-		d.log.Error("the last good insights stay in force", "faults", strings.Count(err.Error(), "\n")+1)
+		d.log.Error("content is invalid; still serving the last valid version", "faults", strings.Count(err.Error(), "\n")+1)
 		d.report(err)
 	}
 	return err.Error()

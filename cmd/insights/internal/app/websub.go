@@ -9,14 +9,13 @@ import (
 	"github.com/scaledbydesign/insights/feeds/websub"
 )
 
-// pusher is what gets new content to those who asked to be told: a hub, or a
-// publisher with a hub elsewhere.
+// pusher pushes new content to subscribers: a hub, or a publisher with an external hub.
 type pusher interface {
 	Changed() // there is a new set of feeds
 	Run(context.Context) error
 }
 
-// openPusher makes the pusher that the configuration wants, if any.
+// openPusher makes the configured pusher, if any.
 func (d *Daemon) openPusher() {
 	c := &d.app.Config
 	switch c.WebSub.Hub {
@@ -50,7 +49,7 @@ func (p *Publication) publisher(set func() *feeds.Set) *websub.Publisher {
 	}
 }
 
-// Publisher tells a hub elsewhere of the feeds of a set.
+// Publisher tells an external hub about the feeds of a set.
 func (p *Publication) Publisher(set *feeds.Set) *websub.Publisher {
 	return p.publisher(func() *feeds.Set { return set })
 }
@@ -60,8 +59,8 @@ func (p *Publication) outbound() *outbound.Client {
 	return outbound.New(p.feedSite().Generator.String(), p.Config.WebSub.PrivateCallbacks, nil)
 }
 
-// PushNow makes the pushes of the site's own hub due that its daemon then makes, unless
-// dry, and returns how many there are.
+// PushNow makes the pushes of the built-in hub due, unless dry, and returns their number.
+// The daemon makes them.
 func PushNow(ctx context.Context, c *config.Config, dry bool) (status websub.HubStatus, due int, err error) {
 	db, err := openDatabase(ctx, c)
 	if err != nil {

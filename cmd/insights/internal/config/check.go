@@ -18,16 +18,16 @@ func (c *Config) check(found *faults) {
 		found.key(c, key, fmt.Sprintf(format, args...))
 	}
 	if u, err := url.Parse(c.Site.BaseURL); c.Site.BaseURL != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "") {
-		fault("site.base_url", "%q is no address of a site: write https://insights.example.com", c.Site.BaseURL)
+		fault("site.base_url", "%q is not the URL of a site: write https://insights.example.com", c.Site.BaseURL)
 	}
 	if _, err := time.LoadLocation(c.Site.TimeZone); err != nil {
-		fault("site.time_zone", "%q is no time zone: write a name such as Europe/Berlin or America/New_York", c.Site.TimeZone)
+		fault("site.time_zone", "%q is not a time zone: write a name such as Europe/Berlin or America/New_York", c.Site.TimeZone)
 	}
 	if !canListen(c.Listen) {
-		fault("listen", "%q is no address to listen on: write HOST:PORT, such as 127.0.0.1:8080 or :8080", c.Listen)
+		fault("listen", "%q is not an address to listen on: write HOST:PORT, such as 127.0.0.1:8080 or :8080", c.Listen)
 	}
 	if c.Metrics.Listen != "" && !canListen(c.Metrics.Listen) {
-		fault("metrics.listen", "%q is no address to listen on: write HOST:PORT, such as 127.0.0.1:9090", c.Metrics.Listen)
+		fault("metrics.listen", "%q is not an address to listen on: write HOST:PORT, such as 127.0.0.1:9090", c.Metrics.Listen)
 	}
 	if !isDatabase(c.Database.URL) {
 		fault("database.url", "must be sqlite:FILE or postgres://USER@HOST/DATABASE")
@@ -44,12 +44,12 @@ func (c *Config) check(found *faults) {
 	c.checkBounces(fault)
 	for _, s := range c.TrustedOrigins {
 		if u, err := url.Parse(s); err != nil || u.Scheme == "" || u.Host == "" || u.Path != "" {
-			fault("trusted_origins", "%q is no origin: write https://www.example.com, without a path", s)
+			fault("trusted_origins", "%q is not an origin: write https://www.example.com, without a path", s)
 		}
 	}
 	for _, secret := range c.Secrets() {
 		if len(secret) < subscribers.MinSecret {
-			fault("secret", "has %d bytes; it needs %d or more (blanks and commas divide several secrets): head -c 32 /dev/urandom | base64", len(secret), subscribers.MinSecret)
+			fault("secret", "has %d bytes; it needs %d or more (separate several secrets with spaces or commas): head -c 32 /dev/urandom | base64", len(secret), subscribers.MinSecret)
 		}
 	}
 }
@@ -58,18 +58,18 @@ func (c *Config) checkCategories(fault func(key, format string, args ...any)) {
 	seen := make(map[string]bool)
 	for _, category := range c.Site.Categories {
 		if category.Slug == "" || content.Slugify(category.Slug) != category.Slug || category.Slug == "all" || category.Slug == "digests" {
-			fault("site.categories", "slug %q: use lower-case letters, digits and hyphens; \"all\" and \"digests\" are taken", category.Slug)
+			fault("site.categories", "slug %q: use lower-case letters, digits and hyphens; \"all\" and \"digests\" are reserved", category.Slug)
 		}
 		if strings.TrimSpace(category.Name) == "" {
 			fault("site.categories", "the category %q has no name", category.Slug)
 		}
 		if seen[category.Slug] {
-			fault("site.categories", "the slug %q stands twice", category.Slug)
+			fault("site.categories", "duplicate slug %q", category.Slug)
 		}
 		seen[category.Slug] = true
 		for _, slug := range category.Formerly {
 			if slug == "" || seen[slug] || content.Slugify(slug) != slug || slug == "all" || slug == "digests" {
-				fault("site.categories", "formerly %q of %q: write a slug that this category had, and no other has or had", slug, category.Slug)
+				fault("site.categories", "formerly %q of %q: use a slug that this category had, and no other has or had", slug, category.Slug)
 			}
 			seen[slug] = true
 		}
@@ -86,7 +86,7 @@ func isDatabase(url string) bool {
 	return ok && path != "" || strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://")
 }
 
-// canListen reports whether an address is HOST:PORT with a port that there is.
+// canListen reports whether an address is HOST:PORT with a valid port.
 func canListen(address string) bool {
 	_, port, err := net.SplitHostPort(address)
 	if err != nil {
@@ -115,8 +115,8 @@ func (c *Config) checkWebSub(fault func(key, format string, args ...any)) {
 	u, err := url.Parse(c.WebSub.Hub)
 	switch {
 	case err != nil || u.Host == "" || u.User != nil || u.Fragment != "" || u.Scheme != "https" && u.Scheme != "http":
-		fault("websub.hub", "%q: write self for a hub of this site's own, or the address of another: https://hub.example.com/", c.WebSub.Hub)
+		fault("websub.hub", "%q: write self for the built-in hub, or the URL of another: https://hub.example.com/", c.WebSub.Hub)
 	case u.Scheme == "http" && !c.WebSub.PrivateCallbacks:
-		fault("websub.hub", "%q: write https; http is only for a hub in your own network, with websub.private_callbacks", c.WebSub.Hub)
+		fault("websub.hub", "%q: use https; http is only for a hub in your own network, with websub.private_callbacks", c.WebSub.Hub)
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"github.com/scaledbydesign/insights/subscribers"
 )
 
-// checkBounces reports what can't be right about how mails come back.
 func (c *Config) checkBounces(fault func(key, format string, args ...any)) {
 	if a := c.Bounces.Listen; a != "" && !strings.HasPrefix(a, "unix:/") {
 		if !canListen(strings.TrimPrefix(a, "lmtp:")) {
@@ -17,7 +16,7 @@ func (c *Config) checkBounces(fault func(key, format string, args ...any)) {
 	}
 	if a := c.Bounces.Complaints; a != "" {
 		if _, err := subscribers.ParseAddress(a); err != nil {
-			fault("bounces.complaints", "%q is no address: write abuse@bounces.example.com", a)
+			fault("bounces.complaints", "%q is not an email address: write abuse@bounces.example.com", a)
 		}
 	}
 	if _, err := c.Bounces.WebhookKeys(); err != nil {

@@ -16,7 +16,7 @@ func (c *Config) checkMail(fault func(key, format string, args ...any)) {
 			continue
 		}
 		if a, err := mail.ParseAddress(value); err != nil {
-			fault(key, "%q is no mail address: write Insights <insights@example.com>", value)
+			fault(key, "%q is not an email address: write Insights <insights@example.com>", value)
 		} else if _, err := subscribers.ParseAddress(a.Address); err != nil {
 			fault(key, "%q: %v", value, err)
 		}
@@ -28,35 +28,34 @@ func (c *Config) checkMail(fault func(key, format string, args ...any)) {
 		tls     string
 	}{{"smtp", c.SMTP.Port, c.SMTP.TLS}, {"smtp.fallback", c.SMTP.Fallback.Port, c.SMTP.Fallback.TLS}} {
 		if relay.port < 1 || relay.port > 65535 {
-			fault(relay.section+".port", "%d is no port", relay.port)
+			fault(relay.section+".port", "%d is not a port", relay.port)
 		}
 		switch relay.tls {
 		case "none", "starttls", "implicit":
 		default:
-			fault(relay.section+".tls", "%q: one of none, starttls, implicit", relay.tls)
+			fault(relay.section+".tls", "%q: must be none, starttls or implicit", relay.tls)
 		}
 	}
 	if c.SMTP.Connections < 1 || c.SMTP.Connections > 1000 {
-		fault("smtp.connections", "%d: between 1 and 1000", c.SMTP.Connections)
+		fault("smtp.connections", "%d: must be between 1 and 1000", c.SMTP.Connections)
 	}
 }
 
-// checkSending reports what can't be right about how mails are signed and sent.
 func (c *Config) checkSending(fault func(key, format string, args ...any)) {
 	for _, n := range []struct {
 		key   string
 		value float64
 	}{{"smtp.rate", c.SMTP.Rate}, {"smtp.per_domain", c.SMTP.PerDomain}} {
 		if !(n.value >= 0 && n.value <= 1e6) {
-			fault(n.key, "%v: mails a second, 0 for no limit", n.value)
+			fault(n.key, "%v: must be emails per second, 0 for no limit", n.value)
 		}
 	}
 	if c.SMTP.MessagesPerConnection < 0 {
-		fault("smtp.messages_per_connection", "%d: 0 or more", c.SMTP.MessagesPerConnection)
+		fault("smtp.messages_per_connection", "%d: must be 0 or more", c.SMTP.MessagesPerConnection)
 	}
 	for key, duration := range map[string]int64{"digests.retry.first": int64(c.Digests.Retry.First), "digests.retry.deadline": int64(c.Digests.Retry.Deadline), "shutdown_grace": int64(c.ShutdownGrace), "content.edit_grace": int64(c.Content.EditGrace)} {
 		if duration < 0 {
-			fault(key, "a time can't be negative")
+			fault(key, "a duration can't be negative")
 		}
 	}
 	for key, n := range map[string]int{"limits.address_daily": c.Limits.AddressDaily, "limits.client_hourly": c.Limits.ClientHourly, "limits.domain_hourly": c.Limits.DomainHourly, "limits.total_hourly": c.Limits.TotalHourly, "limits.address_every": int(c.Limits.AddressEvery)} {
@@ -68,14 +67,14 @@ func (c *Config) checkSending(fault func(key, format string, args ...any)) {
 		fault("mail.list_id", "%q: write a name under your domain, such as insights.example.com", c.Mail.ListID)
 	}
 	if d := c.Mail.BounceDomain; d != "" && !isDomain(d) {
-		fault("mail.bounce_domain", "%q is no domain: write bounce.example.com", d)
+		fault("mail.bounce_domain", "%q is not a domain: write bounce.example.com", d)
 	}
 	if d := c.Mail.DKIM.Domain; d != "" && !isDomain(d) {
-		fault("mail.dkim.domain", "%q is no domain", d)
+		fault("mail.dkim.domain", "%q is not a domain", d)
 	}
 	for key, selector := range map[string]string{"mail.dkim.selector": c.Mail.DKIM.Selector, "mail.dkim.ed25519_selector": c.Mail.DKIM.Ed25519Selector} {
 		if selector != "" && !isSelector(selector) {
-			fault(key, "%q: letters, digits, hyphens and dots", selector)
+			fault(key, "%q: use letters, digits, hyphens and dots", selector)
 		}
 	}
 	if c.Mail.DKIM.Key != "" && c.Mail.DKIM.Selector == "" {

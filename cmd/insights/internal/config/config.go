@@ -17,13 +17,13 @@ type Config struct {
 	Content        Content        `yaml:"content"`
 	Listen         string         `yaml:"listen" doc:"Address to serve the site on, as HOST:PORT."`
 	Database       Database       `yaml:"database"`
-	Secret         string         `yaml:"secret" secret:"true" doc:"Signs every link in every email: at least 32 bytes of random text. To change it, put the new secret before the old ones, separated by blanks: old links go on working."`
+	Secret         string         `yaml:"secret" secret:"true" doc:"Signs every link in every email: at least 32 bytes of random text. To change it, put the new secret before the old ones, separated by spaces: old links keep working."`
 	SMTP           SMTP           `yaml:"smtp"`
 	Mail           Mail           `yaml:"mail"`
 	Digests        Digests        `yaml:"digests"`
 	Bounces        Bounces        `yaml:"bounces"`
 	Limits         Limits         `yaml:"limits"`
-	TrustedProxies []string       `yaml:"trusted_proxies" doc:"IP addresses or networks of reverse proxies whose X-Forwarded-For is believed."`
+	TrustedProxies []string       `yaml:"trusted_proxies" doc:"IP addresses or networks of reverse proxies whose X-Forwarded-For is trusted."`
 	TrustedOrigins []string       `yaml:"trusted_origins" doc:"Other sites that may embed the sign-up form, such as https://www.example.com."`
 	ShutdownGrace  time.Duration  `yaml:"shutdown_grace" doc:"How long emails in flight may take when the daemon is told to stop."`
 	Templates      Templates      `yaml:"templates"`
@@ -67,7 +67,7 @@ type SMTP struct {
 	Connections           int     `yaml:"connections" doc:"How many connections to the mail server are open at once, 1 to 1000."`
 	Rate                  float64 `yaml:"rate" doc:"Emails per second in all. 0: no limit."`
 	PerDomain             float64 `yaml:"per_domain" doc:"Emails per second to each recipient domain. 0: no limit."`
-	MessagesPerConnection int     `yaml:"messages_per_connection" doc:"After how many emails a connection is opened again. 0: never."`
+	MessagesPerConnection int     `yaml:"messages_per_connection" doc:"Number of emails after which a connection is reopened. 0: never."`
 
 	Fallback Fallback `yaml:"fallback"`
 }
@@ -81,13 +81,13 @@ type Fallback struct {
 	Password string `yaml:"password" secret:"true" doc:"Password for the second mail server."`
 }
 
-// Mail is what our emails say of where they come from.
+// Mail is the identity of our emails.
 type Mail struct {
 	From         string `yaml:"from" doc:"Sender of digests: Insights <insights@example.com>."`
 	ConfirmFrom  string `yaml:"confirm_from" doc:"Sender of confirmations and other single emails. Empty: mail.from."`
 	ReplyTo      string `yaml:"reply_to" doc:"Where replies go. Empty: to the sender."`
 	ListID       string `yaml:"list_id" doc:"List-Id header of digests, a name under your domain. Empty: made from mail.from."`
-	BounceDomain string `yaml:"bounce_domain" doc:"Domain of the return paths, one for each email, so that bounces name the email they are about. Empty: bounces go to mail.from."`
+	BounceDomain string `yaml:"bounce_domain" doc:"Domain of the return paths, one for each email, so that a bounce identifies its email. Empty: bounces go to mail.from."`
 	DKIM         DKIM   `yaml:"dkim"`
 }
 
@@ -95,53 +95,53 @@ type Mail struct {
 type DKIM struct {
 	Domain          string `yaml:"domain" doc:"Domain that signs. Empty: that of mail.from."`
 	Selector        string `yaml:"selector" doc:"Selector of the RSA key: its DNS record is SELECTOR._domainkey.DOMAIN."`
-	Ed25519Selector string `yaml:"ed25519_selector" doc:"Selector of the Ed25519 key. Empty: the other selector with -ed25519 at its end."`
-	Key             string `yaml:"key" secret:"true" doc:"Private keys in PEM, or the file that holds them. Empty: emails are not signed here; let the relay sign them."`
+	Ed25519Selector string `yaml:"ed25519_selector" doc:"Selector of the Ed25519 key. Empty: the other selector with -ed25519 appended."`
+	Key             string `yaml:"key" secret:"true" doc:"Private keys in PEM, or the file that contains them. Empty: emails are not signed here; let the relay sign them."`
 }
 
 // Digests is when digests are made and how hard they are tried.
 type Digests struct {
 	StartWith   int        `yaml:"start_with" doc:"How many of the newest insights a new subscriber's first digest carries. 0: only what comes after."`
-	OnUncertain string     `yaml:"on_uncertain" doc:"What happens to an email of which nobody knows whether it arrived: resend, hold or skip."`
+	OnUncertain string     `yaml:"on_uncertain" doc:"What happens to an email that may or may not have arrived: resend, hold or skip."`
 	Retry       Retry      `yaml:"retry"`
 	Schedules   []Schedule `yaml:"schedules" doc:"When digests are made: a list with one entry for each schedule."`
 }
 
-// Retry is for emails that the mail server put off.
+// Retry is for emails that the mail server deferred.
 type Retry struct {
-	First    time.Duration `yaml:"first" doc:"Wait before an email that was put off is tried again; later waits are longer."`
-	Deadline time.Duration `yaml:"deadline" doc:"How long an email is tried before it counts as failed."`
+	First    time.Duration `yaml:"first" doc:"Wait before a deferred email is retried; later waits are longer."`
+	Deadline time.Duration `yaml:"deadline" doc:"How long an email is retried before it counts as failed."`
 }
 
 // Schedule makes digests for the readers of one cadence.
 type Schedule struct {
 	Name        string        `yaml:"name" doc:"Name of the schedule, as status and the log show it."`
-	Cadence     string        `yaml:"cadence" doc:"Whose readers it is for: instant, daily, weekly or monthly."`
+	Cadence     string        `yaml:"cadence" doc:"Cadence of the readers it is for: instant, daily, weekly or monthly."`
 	Cron        string        `yaml:"cron" doc:"When it is due, in five cron fields. Not for instant."`
 	TimeZone    string        `yaml:"time_zone" doc:"Time zone of cron. Empty: that of the site."`
-	MinInsights int           `yaml:"min_insights" doc:"Least number of unread insights that make a digest; fewer wait for the next one."`
+	MinInsights int           `yaml:"min_insights" doc:"Minimum number of unread insights for a digest; fewer wait for the next one."`
 	MaxInsights int           `yaml:"max_insights" doc:"How many insights an email shows in full; older ones follow as a list of titles. 0: all."`
 	Missed      string        `yaml:"missed" doc:"What happens to a digest that was due while nothing ran: send or skip."`
-	LateAfter   time.Duration `yaml:"late_after" doc:"A digest that is later than this is not sent by itself. 0: 24 hours."`
-	Approve     string        `yaml:"approve" doc:"auto, or manual: staff look at each digest before it is sent."`
+	LateAfter   time.Duration `yaml:"late_after" doc:"A digest that is later than this is paused until someone resumes it. 0: 24 hours."`
+	Approve     string        `yaml:"approve" doc:"auto, or manual: staff approve each digest before it is sent."`
 }
 
 // Bounces is how emails come back.
 type Bounces struct {
-	Listen        string `yaml:"listen" doc:"Where bounces are taken in: HOST:PORT for SMTP, lmtp:HOST:PORT or unix:PATH for LMTP. Empty: nowhere."`
+	Listen        string `yaml:"listen" doc:"Where bounces are received: HOST:PORT for SMTP, lmtp:HOST:PORT or unix:PATH for LMTP. Empty: nowhere."`
 	Maildir       string `yaml:"maildir" doc:"Maildir that bounces are delivered to. Empty: none."`
 	Complaints    string `yaml:"complaints" doc:"Address registered with mailbox providers' feedback loops. Empty: none."`
-	WebhookSecret string `yaml:"webhook_secret" secret:"true" doc:"What a relay signs its posts to /bounces with, as whsec_BASE64 (Standard Webhooks); several while it changes."`
+	WebhookSecret string `yaml:"webhook_secret" secret:"true" doc:"Key with which a relay signs its requests to /bounces, as whsec_BASE64 (Standard Webhooks); several during a rotation."`
 }
 
 // Limits bounds sign-ups.
 type Limits struct {
-	AddressEvery time.Duration `yaml:"address_every" doc:"Least time between two emails that a sign-up sends to one address. 0: no limit."`
-	AddressDaily int           `yaml:"address_daily" doc:"Emails that sign-ups may send to one address in a day. 0: no limit."`
+	AddressEvery time.Duration `yaml:"address_every" doc:"Minimum time between two sign-up emails to one address. 0: no limit."`
+	AddressDaily int           `yaml:"address_daily" doc:"Sign-up emails to one address in a day. 0: no limit."`
 	ClientHourly int           `yaml:"client_hourly" doc:"Sign-ups from one client in an hour. 0: no limit."`
 	DomainHourly int           `yaml:"domain_hourly" doc:"Sign-ups of addresses under one domain in an hour. 0: no limit."`
-	TotalHourly  int           `yaml:"total_hourly" doc:"Sign-ups in all in an hour; beyond it confirmations are withheld and the log raises an alarm. 0: no limit."`
-	Refused      string        `yaml:"refused" doc:"File with domains that nobody can sign up from, one on a line. Empty: none."`
+	TotalHourly  int           `yaml:"total_hourly" doc:"Total sign-ups in an hour; beyond it confirmation emails are withheld and the log says so. 0: no limit."`
+	Refused      string        `yaml:"refused" doc:"File with domains that nobody can sign up from, one per line. Empty: none."`
 }
 
 // Templates is where templates are that replace embedded ones.
@@ -156,8 +156,8 @@ type Metrics struct {
 
 // WebSub is who pushes the feeds to their subscribers.
 type WebSub struct {
-	Hub              string `yaml:"hub" doc:"Who pushes new content to feed readers: self, or the address of another hub. Empty: nobody."`
-	PrivateCallbacks bool   `yaml:"private_callbacks" doc:"Whether subscribers in private networks are called, too."`
+	Hub              string `yaml:"hub" doc:"Who pushes new content to feed readers: self, or the URL of another hub. Empty: nobody."`
+	PrivateCallbacks bool   `yaml:"private_callbacks" doc:"Whether callbacks in private networks are allowed."`
 }
 
 // OwnHub is the value of WebSub.Hub for the hub of this program.

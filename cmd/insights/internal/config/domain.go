@@ -58,7 +58,7 @@ func (c *Config) SignUpLimits() subscribers.Limits {
 	return subscribers.Limits{AddressEvery: l.AddressEvery, AddressADay: l.AddressDaily, Client: l.ClientHourly, Domain: l.DomainHourly, All: l.TotalHourly}
 }
 
-// HubURL is the address of the hub as the feeds link to it; "" = there is none.
+// HubURL is the URL of the hub that the feeds link to; "" = no hub.
 func (c *Config) HubURL() string {
 	if c.WebSub.Hub == OwnHub {
 		return c.Site.BaseURL + "/hub"
@@ -66,7 +66,7 @@ func (c *Config) HubURL() string {
 	return c.WebSub.Hub
 }
 
-// HELO is the name this program gives itself: never the machine's own.
+// HELO is the name this program gives in EHLO: never the machine's own.
 func (c *Config) HELO() string { return cmp.Or(c.SMTP.HELO, newsletter.DomainOf(c.Mail.From)) }
 
 // DKIMDomain is the domain that signs.
@@ -74,7 +74,7 @@ func (c *Config) DKIMDomain() string {
 	return cmp.Or(c.Mail.DKIM.Domain, newsletter.DomainOf(c.Mail.From))
 }
 
-// Identity is who our emails are from.
+// Identity is the sender of our emails.
 func (c *Config) Identity() newsletter.Identity {
 	return newsletter.Identity{
 		BaseURL: c.Site.BaseURL, From: c.Mail.From, ConfirmFrom: c.Mail.ConfirmFrom, ReplyTo: c.Mail.ReplyTo,

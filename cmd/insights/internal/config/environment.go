@@ -56,7 +56,7 @@ func setValue(v reflect.Value, text string) error {
 	case *time.Duration:
 		d, err := time.ParseDuration(text)
 		if err != nil {
-			return fmt.Errorf("%q is no duration: write 30s, 5m or 72h", text)
+			return fmt.Errorf("%q is not a duration: write 30s, 5m or 72h", text)
 		}
 		*target = d
 		return nil
@@ -72,13 +72,13 @@ func setValue(v reflect.Value, text string) error {
 	case reflect.Int:
 		n, err := strconv.Atoi(text)
 		if err != nil {
-			return fmt.Errorf("%q is no whole number", text)
+			return fmt.Errorf("%q is not a whole number", text)
 		}
 		v.SetInt(int64(n))
 	case reflect.Float64:
 		n, err := strconv.ParseFloat(text, 64)
 		if err != nil {
-			return fmt.Errorf("%q is no number", text)
+			return fmt.Errorf("%q is not a number", text)
 		}
 		v.SetFloat(n)
 	case reflect.Bool:
@@ -97,8 +97,8 @@ func setValue(v reflect.Value, text string) error {
 	return nil
 }
 
-// suggestion is "; did you mean X?" when a known word is near, else "". What all
-// variables begin with makes none of them near.
+// suggestion is "; did you mean X?" when a known word is near, else "". The prefix
+// that all variables share does not count.
 func suggestion(word string, known []string) string {
 	stems := make([]string, len(known))
 	for i, k := range known {

@@ -15,8 +15,7 @@ type Error struct{ Err error }
 func (e *Error) Error() string { return e.Err.Error() }
 func (e *Error) Unwrap() error { return e.Err }
 
-// faults collects what is wrong with a configuration, so that all of it can be
-// told at once, each with where it stands.
+// faults collects everything wrong with a configuration, each with its place.
 type faults struct {
 	name   string // of the file
 	source []byte
@@ -24,7 +23,7 @@ type faults struct {
 }
 
 type fault struct {
-	at   int // line of the file; what stands elsewhere comes last
+	at   int // line of the file; other places sort last
 	text string
 }
 

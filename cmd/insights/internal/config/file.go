@@ -36,7 +36,7 @@ func readYAML(c *Config, found *faults) {
 			if m := unknownField.FindStringSubmatch(message); m != nil {
 				found.line(m[1], fmt.Sprintf("unknown key %q%s", m[2], suggestion(m[2], keyNames(c))))
 			} else if m := wrongType.FindStringSubmatch(message); m != nil {
-				found.line(m[1], fmt.Sprintf("%q can't stand here: write %s", m[3], wanted(m[4])))
+				found.line(m[1], fmt.Sprintf("%q is not allowed here: write %s", m[3], wanted(m[4])))
 			} else {
 				found.line("", message)
 			}
@@ -47,7 +47,7 @@ func readYAML(c *Config, found *faults) {
 		found.line(line, message)
 		return
 	case decoder.Decode(new(yaml.Node)) == nil:
-		found.line("1", "holds more than one document: remove what follows the line ---")
+		found.line("1", "contains more than one document: remove everything from the line --- on")
 		return
 	}
 	for _, k := range fields(c) {
@@ -69,7 +69,7 @@ func wanted(goType string) string {
 	case "bool":
 		return "true or false"
 	case "string":
-		return "a text"
+		return "text"
 	}
 	if strings.HasPrefix(goType, "[]") {
 		return "a list"

@@ -75,7 +75,7 @@ func (c Config) YAML() ([]byte, error) {
 	return yaml.Marshal(&c)
 }
 
-// masked hides a secret; of the database's address only the passwords are some.
+// masked hides a secret; in the URL of the database only the passwords.
 func masked(path, secret string) string {
 	u, err := url.Parse(secret)
 	if err != nil || path != "database.url" {

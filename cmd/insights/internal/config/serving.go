@@ -9,8 +9,8 @@ import (
 	"github.com/scaledbydesign/insights/newsletter"
 )
 
-// ForServing reports everything that must be set before a site may be served to
-// the world, and how to set it.
+// ForServing reports every setting that production requires and that is not set, and how
+// to set it.
 func (c *Config) ForServing() error {
 	var missing []error
 	need := func(key, how string) {
@@ -20,39 +20,39 @@ func (c *Config) ForServing() error {
 	}
 	need("site.base_url", "INSIGHTS_SITE_BASE_URL=https://insights.example.com")
 	need("database.url", "INSIGHTS_DATABASE_URL=sqlite:/var/lib/insights/insights.db,\n    or postgres://USER:PASSWORD@HOST/DATABASE where several machines share it")
-	need("secret", "INSIGHTS_SECRET=$(head -c 32 /dev/urandom | base64),\n    once and for ever: every link in every mail depends on it;\n    or INSIGHTS_SECRET_FILE=/etc/insights/secret")
-	need("smtp.host", "INSIGHTS_SMTP_HOST=smtp.example.com,\n    and as the relay wants it INSIGHTS_SMTP_PORT, _TLS, _USER and _PASSWORD")
+	need("secret", "INSIGHTS_SECRET=$(head -c 32 /dev/urandom | base64),\n    and never change it: every link in every email depends on it;\n    or INSIGHTS_SECRET_FILE=/etc/insights/secret")
+	need("smtp.host", "INSIGHTS_SMTP_HOST=smtp.example.com,\n    and if the relay needs them INSIGHTS_SMTP_PORT, _TLS, _USER and _PASSWORD")
 	need("mail.from", "INSIGHTS_MAIL_FROM='Insights <insights@example.com>'")
 	if len(missing) > 0 {
-		missing = append([]error{errors.New("serve needs more, as variables or in insights.yaml (`insights dev` does not)")}, missing...)
+		missing = append([]error{errors.New("insights serve needs these settings, as variables or in insights.yaml (`insights dev` does not)")}, missing...)
 		return &Error{errors.Join(missing...)}
 	}
 	return nil
 }
 
-// Warnings are what serve can do with, or without, and had better not.
+// Warnings are settings that work but should be changed.
 func (c *Config) Warnings() (warnings []string) {
 	if c.Site.PostalAddress == "" {
-		warnings = append(warnings, "site.postal_address is not set: many laws want a postal address in newsletters")
+		warnings = append(warnings, "site.postal_address is not set: many countries require a postal address in newsletters")
 	}
 	if c.Mail.DKIM.Key == "" {
-		warnings = append(warnings, "mail.dkim.key is not set: large mail providers want signed mail; let the relay sign, or make keys: insights key new")
+		warnings = append(warnings, "mail.dkim.key is not set: large mailbox providers require signed email; let the relay sign, or create keys: insights key new")
 	}
 	for _, relay := range []struct{ key, host, tls string }{{"smtp", c.SMTP.Host, c.SMTP.TLS}, {"smtp.fallback", c.SMTP.Fallback.Host, c.SMTP.Fallback.TLS}} {
 		if relay.tls == "none" && relay.host != "" && !isLocal(relay.host) {
-			warnings = append(warnings, fmt.Sprintf("%s.tls is none and %s is another machine: mails, and a password, go there for all to read", relay.key, relay.host))
+			warnings = append(warnings, fmt.Sprintf("%s.tls is none and %s is another machine: emails and the password travel unencrypted", relay.key, relay.host))
 		}
 	}
 	from := newsletter.DomainOf(c.Mail.From)
 	switch bounce := c.Mail.BounceDomain; {
 	case bounce == "":
-		warnings = append(warnings, "mail.bounce_domain is not set: what can't be delivered comes back to mail.from")
+		warnings = append(warnings, "mail.bounce_domain is not set: bounces go to mail.from")
 	case bounce != from && !strings.HasSuffix(bounce, "."+from):
-		warnings = append(warnings, fmt.Sprintf("mail.bounce_domain %s is not under %s, the domain of mail.from: SPF does not speak for it then", bounce, from))
+		warnings = append(warnings, fmt.Sprintf("mail.bounce_domain %s is not under %s, the domain of mail.from: SPF will not align", bounce, from))
 	}
 	for _, network := range c.TrustedProxies {
 		if p, err := ParseNetwork(network); err == nil && p.Bits() == 0 {
-			warnings = append(warnings, fmt.Sprintf("trusted_proxies has %s: whoever connects is believed about where they come from, and no limit per client holds", network))
+			warnings = append(warnings, fmt.Sprintf("trusted_proxies contains %s: any client can forge its address, so limits per client have no effect", network))
 		}
 	}
 	return warnings

@@ -7,24 +7,23 @@ import (
 	"strings"
 )
 
-// NotConfirmed says that a person did not agree, or could not be asked.
+// NotConfirmed is the error when a person said no, or could not be asked.
 type NotConfirmed struct{ Err error }
 
 func (e *NotConfirmed) Error() string { return e.Err.Error() }
 func (e *NotConfirmed) Unwrap() error { return e.Err }
 
-// Confirm asks a question before something that can't be taken back, unless yes was
-// said already. Where nobody can be asked it asks for --yes, because of why. Its error
-// is a [NotConfirmed].
+// Confirm asks before something that can't be undone, unless yes. Without a terminal it
+// fails, giving why and asking for --yes. Its error is a [NotConfirmed].
 func (c *Console) Confirm(question, why string, yes bool) error {
 	if yes {
 		return nil
 	}
 	if !isTerminal(c.In) {
-		return &NotConfirmed{fmt.Errorf("%s: add --yes to say that you mean it", why)}
+		return &NotConfirmed{fmt.Errorf("%s: add --yes to confirm", why)}
 	}
 	fmt.Fprintf(c.Err, "%s [y/N] ", question)
-	answer, _ := bufio.NewReader(c.In).ReadString('\n') // an error is no yes
+	answer, _ := bufio.NewReader(c.In).ReadString('\n') // an error is not a yes
 	switch strings.ToLower(strings.TrimSpace(answer)) {
 	case "y", "yes":
 		return nil

@@ -45,8 +45,8 @@ func (c *Console) Line(format string, args ...any) {
 	}
 }
 
-// plain is lines for a person. Parts of them may be of a stranger's file or of
-// another server, and are not to steer the terminal.
+// plain formats lines for a person. Parts may come from a stranger's file or from another
+// server, and must not control the terminal.
 func plain(format string, args []any) string {
 	return strings.Map(func(r rune) rune {
 		if r == '\n' || r == '\t' {
@@ -62,8 +62,7 @@ func (c *Console) Note(format string, args ...any) { fmt.Fprint(c.Err, plain(for
 // Problem writes what went wrong.
 func (c *Console) Problem(format string, args ...any) { fmt.Fprint(c.Err, plain(format, args)) }
 
-// Item writes a label and what it stands for, beside it; on a terminal in as many
-// lines as that needs.
+// Item writes a label and a text next to it, wrapped on a terminal.
 func (c *Console) Item(label, text string) {
 	const indent = 9
 	room := max(c.Width()-indent-1, minColumn)
@@ -90,7 +89,7 @@ func (c *Console) Document(v any) (bool, error) {
 	return true, encoder.Encode(v)
 }
 
-// Clear makes room for the next picture of something that is watched.
+// Clear clears the screen for the next view of something that is watched.
 func (c *Console) Clear() {
 	if isTerminal(c.Out.Writer) {
 		fmt.Fprint(c.Out, "\x1b[H\x1b[2J")
@@ -99,11 +98,11 @@ func (c *Console) Clear() {
 	}
 }
 
-// OneLine is what others wrote on one line, without what would steer the terminal.
+// OneLine is a text on one line, without characters that control the terminal.
 func OneLine(s string) string { return strings.Map(printable, s) }
 
-// printable keeps what others wrote, such as a server's answer, from steering the
-// terminal or the table.
+// printable keeps text from others, such as a server's reply, from controlling the terminal
+// or breaking a table.
 func printable(r rune) rune {
 	if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
 		return ' '
@@ -111,7 +110,7 @@ func printable(r rune) rune {
 	return r
 }
 
-// Width is the terminal's, or 0 when stdout is none: files and pipes get whole lines.
+// Width is the terminal's, or 0 if stdout is not one: files and pipes get whole lines.
 func (c *Console) Width() int {
 	f, ok := c.Out.Writer.(*os.File)
 	if !ok {

@@ -70,11 +70,11 @@ func TestMeterSaysOnceWhatIsInTheWay(t *testing.T) {
 		g    Progress
 		want string
 	}{
-		{Progress{Total: 20000, Ended: 10000}, "digest 7: 10,000 of 20,000, 0 a second, 0 failed\n"},
-		{Progress{Total: 20000, Ended: 11000, Failed: 3}, "digest 7: 11,000 of 20,000, 100 a second, 1m30s left, 3 failed\n"},
-		{Progress{Total: 20000, Ended: 11000, Failed: 3, Obstacle: "sending is held: why"}, "sending is held: why\ndigest 7: 11,000 of 20,000, 50 a second, 3m0s left, 3 failed\n"},
-		{Progress{Total: 20000, Ended: 11000, Failed: 3, Obstacle: "sending is held: why"}, "digest 7: 11,000 of 20,000, 33 a second, 4m30s left, 3 failed\n"},
-		{Progress{Total: 20000, Ended: 20000, Failed: 3, Done: true}, "digest 7 goes on\ndigest 7: 20,000 of 20,000, 250 a second, 3 failed\n"},
+		{Progress{Total: 20000, Ended: 10000}, "digest 7: 10,000 of 20,000, 0 per second, 0 failed\n"},
+		{Progress{Total: 20000, Ended: 11000, Failed: 3}, "digest 7: 11,000 of 20,000, 100 per second, 1m30s left, 3 failed\n"},
+		{Progress{Total: 20000, Ended: 11000, Failed: 3, Obstacle: "sending is on hold: why"}, "sending is on hold: why\ndigest 7: 11,000 of 20,000, 50 per second, 3m0s left, 3 failed\n"},
+		{Progress{Total: 20000, Ended: 11000, Failed: 3, Obstacle: "sending is on hold: why"}, "digest 7: 11,000 of 20,000, 33 per second, 4m30s left, 3 failed\n"},
+		{Progress{Total: 20000, Ended: 20000, Failed: 3, Done: true}, "digest 7 continues\ndigest 7: 20,000 of 20,000, 250 per second, 3 failed\n"},
 	} {
 		shown.Reset()
 		m.Show(step.g, start.Add(time.Duration(i)*noticeEvery))

@@ -5,17 +5,17 @@ import (
 	"time"
 )
 
-// Progress is how far something is that is waited for.
+// Progress is the progress of something that is waited for.
 type Progress struct {
 	Total, Ended, Failed int
-	Obstacle             string // why it does not go on; "" = it does
+	Obstacle             string // why it does not continue; "" = it does
 	Done                 bool
 }
 
-const noticeEvery = 10 * time.Second // a line of progress where nobody watches
+const noticeEvery = 10 * time.Second // between lines of progress without a terminal
 
-// Meter shows progress: in place on a terminal, else a line now and then. What keeps
-// it from going on is said once.
+// Meter shows progress: in place on a terminal, else a line now and then. Obstacles are
+// shown once.
 type Meter struct {
 	what     string
 	out      *Console
@@ -39,7 +39,7 @@ func (m *Meter) Show(g Progress, now time.Time) {
 		if g.Obstacle != "" {
 			m.out.Note("%s", g.Obstacle)
 		} else {
-			m.out.Note("%s goes on", m.what)
+			m.out.Note("%s continues", m.what)
 		}
 	}
 	line := m.line(g, now)
@@ -54,10 +54,10 @@ func (m *Meter) Show(g Progress, now time.Time) {
 	}
 }
 
-// line is "digest 7: 1,200 of 20,000, 400 a second, 47s left, 3 failed".
+// line is "digest 7: 1,200 of 20,000, 400 per second, 47s left, 3 failed".
 func (m *Meter) line(g Progress, now time.Time) string {
 	rate := float64(g.Ended-m.before) / max(now.Sub(m.began).Seconds(), 0.1)
-	line := fmt.Sprintf("%s: %s of %s, %.0f a second", m.what, Thousands(g.Ended), Thousands(g.Total), rate)
+	line := fmt.Sprintf("%s: %s of %s, %.0f per second", m.what, Thousands(g.Ended), Thousands(g.Total), rate)
 	if left := g.Total - g.Ended; left > 0 && rate > 0 {
 		if span := time.Duration(float64(left) / rate * float64(time.Second)).Round(time.Second); span >= time.Second && span < 1000*time.Hour {
 			line += fmt.Sprintf(", %s left", span)
@@ -83,9 +83,9 @@ func (c *Console) Rows() *Rows { return &Rows{out: c, began: time.Now(), shown: 
 
 // Show shows the number of rows read so far.
 func (r *Rows) Show(rows int) {
-	every, form := noticeEvery, "%s, %s a second\n"
+	every, form := noticeEvery, "%s, %s per second\n"
 	if isTerminal(r.out.Err) {
-		every, form = 200*time.Millisecond, "\r\x1b[K%s, %s a second\r"
+		every, form = 200*time.Millisecond, "\r\x1b[K%s, %s per second\r"
 	}
 	now := time.Now()
 	if now.Sub(r.shown) < every {

@@ -58,7 +58,7 @@ func Thousands(n int) string {
 	return s
 }
 
-// Dash stands for an empty cell.
+// Dash replaces an empty cell.
 func Dash(s string) string {
 	if s == "" {
 		return "-"

@@ -13,7 +13,7 @@ import (
 	"github.com/scaledbydesign/insights/subscribers"
 )
 
-// Source is what a daemon tells when metrics are scraped.
+// Source is what metrics are read from when they are scraped.
 type Source interface {
 	// Insights says how many are visible, when they were last read without a fault, and
 	// whether that was the last time they were read.
@@ -26,7 +26,7 @@ type Source interface {
 // Figures are what the database knows; each is one query.
 type Figures struct {
 	Outbox      map[newsletter.DeliveryState]int
-	Due         time.Time // since when the email that is most overdue waits; zero = none does
+	Due         time.Time // when the most overdue email was due; zero = none
 	Subscribers map[subscribers.Status]int
 	Bounces     map[string]int // by class
 	Readers     map[string]readership.Estimate
@@ -37,14 +37,13 @@ type Figures struct {
 }
 
 const (
-	// figuresFor is how long figures of the database are shown before it is asked
-	// again, however many scrape.
+	// figuresFor is how long figures of the database are cached.
 	figuresFor = 5 * time.Second
 	// figuresWithin bounds how long a scrape waits for the database.
 	figuresWithin = 3 * time.Second
 )
 
-// collector looks up how things are when it is scraped.
+// collector reads the source when it is scraped.
 type collector struct {
 	source Source
 	log    *slog.Logger
@@ -59,19 +58,19 @@ var (
 	describe = prometheus.NewDesc
 
 	insightsDesc    = describe("insights_library_insights", "Insights that are visible now.", nil, nil)
-	reloadDesc      = describe("insights_library_last_reload_successful", "1 if the insights could be read when they were last read, else 0: then older ones are served.", nil, nil)
-	reloadedDesc    = describe("insights_library_last_reload_success_timestamp_seconds", "When the insights were last read without a fault.", nil, nil)
-	slotDesc        = describe("insights_next_slot_timestamp_seconds", "When a schedule makes its next digest.", []string{"schedule"}, nil)
-	databaseDesc    = describe("insights_database_up", "1 if the database answered; if it is 0, the figures from it are missing.", nil, nil)
-	outboxDesc      = describe("insights_outbox_deliveries", "Mails by state: of digests that have not ended, and all single mails.", []string{"state"}, nil)
-	dueDesc         = describe("insights_outbox_oldest_due_age_seconds", "How long the mail that is most overdue has waited; 0 = none is due.", nil, nil)
-	heldDesc        = describe("insights_sending_held", "1 while sending is held until staff release it.", nil, nil)
-	troubledDesc    = describe("insights_sending_troubled_workers", "Workers that can't reach the mail server just now.", nil, nil)
-	lateSlotDesc    = describe("insights_slots_overdue", "1 for a schedule whose last slot is due and on no record.", []string{"schedule"}, nil)
-	pausedDesc      = describe("insights_digests_paused", "Digests that are paused: nothing is sent of them until staff resume them.", nil, nil)
+	reloadDesc      = describe("insights_library_last_reload_successful", "1 if the insights were valid when they were last read; 0 if an older version is still served.", nil, nil)
+	reloadedDesc    = describe("insights_library_last_reload_success_timestamp_seconds", "When valid insights were last read.", nil, nil)
+	slotDesc        = describe("insights_next_slot_timestamp_seconds", "When a schedule is next due.", []string{"schedule"}, nil)
+	databaseDesc    = describe("insights_database_up", "1 if the database answered; if 0, the metrics from it are missing.", nil, nil)
+	outboxDesc      = describe("insights_outbox_deliveries", "Emails by state: of unfinished digests, and all single emails.", []string{"state"}, nil)
+	dueDesc         = describe("insights_outbox_oldest_due_age_seconds", "How long the most overdue email has waited; 0 if none is due.", nil, nil)
+	heldDesc        = describe("insights_sending_held", "1 while all sending is on hold.", nil, nil)
+	troubledDesc    = describe("insights_sending_troubled_workers", "Workers that currently can't reach the mail server.", nil, nil)
+	lateSlotDesc    = describe("insights_slots_overdue", "1 for a schedule whose last slot is due but not planned.", []string{"schedule"}, nil)
+	pausedDesc      = describe("insights_digests_paused", "Digests that are paused until staff resume them.", nil, nil)
 	bouncesDesc     = describe("insights_bounces_30d", "Bounces and complaints of the last 30 days, by class.", []string{"class"}, nil)
 	subscribersDesc = describe("insights_subscribers", "Subscribers by status.", []string{"status"}, nil)
-	readersDesc     = describe("insights_feed_readers", "Estimate of how many follow a feed document: announced by aggregators, and other clients.", []string{"document", "kind"}, nil)
+	readersDesc     = describe("insights_feed_readers", "Estimated readers of a feed document: those that aggregators report, and other clients.", []string{"document", "kind"}, nil)
 )
 
 func (c *collector) Describe(ch chan<- *prometheus.Desc) {
@@ -128,11 +127,11 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	}
 }
 
-// figures asks the database, or returns what it has said a moment ago.
+// figures asks the database, or returns the cached figures.
 func (c *collector) figures() (Figures, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if time.Since(c.at) < figuresFor { // also for who waited while another asked
+	if time.Since(c.at) < figuresFor { // also for those who waited for the lock
 		return c.known, c.err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), figuresWithin)
@@ -140,12 +139,12 @@ func (c *collector) figures() (Figures, error) {
 	c.known, c.err = c.source.Figures(ctx)
 	c.at = time.Now()
 	if c.err != nil {
-		c.log.Warn("metrics lack the figures of the database", "error", c.err)
+		c.log.Warn("cannot collect database metrics", "error", c.err)
 	}
 	return c.known, c.err
 }
 
-// overdue is how long the mail that is most overdue has waited.
+// overdue is how long the most overdue email has waited.
 func (f Figures) overdue(now time.Time) time.Duration {
 	if f.Due.IsZero() {
 		return 0

@@ -1,4 +1,4 @@
-// Package metrics tells Prometheus how a daemon is doing.
+// Package metrics exposes metrics of a daemon to Prometheus.
 package metrics
 
 import (
@@ -20,9 +20,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// Server is what a daemon tells Prometheus, at /metrics on a listener of its
-// own. Labels are routes, states and paths of feeds: nothing that a visitor
-// chose, and nothing about one.
+// Server serves /metrics on its own listener. Labels are routes, states and paths of feeds,
+// never something that a visitor chose or that is about one.
 type Server struct {
 	listener net.Listener
 	server   *http.Server
@@ -54,7 +53,7 @@ func Listen(address, version string, log *slog.Logger) (*Server, error) {
 		return nil, fmt.Errorf("listen on %s for metrics: %w; stop what uses it, or set another address: INSIGHTS_METRICS_LISTEN=127.0.0.1:9091", address, err)
 	}
 	if addr, err := netip.ParseAddrPort(listener.Addr().String()); err != nil || !addr.Addr().IsLoopback() {
-		log.Warn("metrics can be read by whoever reaches their address: name a loopback one in metrics.listen, or keep others out", "listen", listener.Addr().String())
+		log.Warn("metrics endpoint is public: set metrics.listen to a loopback address or restrict access", "listen", listener.Addr().String())
 	}
 	m := &Server{
 		listener: listener,
@@ -63,7 +62,7 @@ func Listen(address, version string, log *slog.Logger) (*Server, error) {
 			Name: "insights_http_requests_total", Help: "HTTP requests answered, by route and status.",
 		}, []string{"route", "status"}),
 		durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "insights_http_request_duration_seconds", Help: "Time from the head of an HTTP request to the end of its answer, by route.",
+			Name: "insights_http_request_duration_seconds", Help: "Time from the header of an HTTP request to the end of its response, by route.",
 			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 10},
 		}, []string{"route"}),
 	}

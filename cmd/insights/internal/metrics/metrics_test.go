@@ -40,7 +40,7 @@ func TestMetricsForAllToReadAreWarnedOf(t *testing.T) {
 			continue
 		}
 		m.Close()
-		if got := strings.Contains(log.String(), "metrics can be read by whoever reaches their address"); got != warned {
+		if got := strings.Contains(log.String(), "metrics endpoint is public"); got != warned {
 			t.Errorf("%s: %q", listen, log.String())
 		}
 	}

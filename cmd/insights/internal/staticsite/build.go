@@ -37,7 +37,7 @@ type Options struct {
 
 // Build writes into a folder, which need not exist, the files that fill gives to add;
 // fill may call it from several goroutines at once. It waits while another build writes
-// beside the folder. An [Unfit] error is about the folder that was named.
+// next to the folder. An [Unfit] error is about the folder that was named.
 func Build(ctx context.Context, dir string, o Options, fill func(add func(File) error) error) (where string, r Report, err error) {
 	b, err := openFolder(ctx, dir, o.DryRun, o.Note)
 	if err != nil {
@@ -52,7 +52,7 @@ func Build(ctx context.Context, dir string, o Options, fill func(add func(File) 
 	return b.dir, b.report, err
 }
 
-// Unfit says that a folder is not one to build into.
+// Unfit is the error for a folder that must not be built into.
 type Unfit struct{ Err error }
 
 func (e *Unfit) Error() string { return e.Err.Error() }
@@ -60,10 +60,10 @@ func (e *Unfit) Unwrap() error { return e.Err }
 
 func unfit(format string, args ...any) error { return &Unfit{fmt.Errorf(format, args...)} }
 
-// unwritable says of an error while a folder was written what to do next.
+// unwritable adds to an error of writing what to do next.
 func unwritable(dir string, err error) error {
 	if errors.Is(err, syscall.ENOSPC) {
-		return fmt.Errorf("the disk is full: free some space; %s is as it was: %w", dir, err)
+		return fmt.Errorf("the disk is full: free some space; %s is unchanged: %w", dir, err)
 	}
 	return err
 }

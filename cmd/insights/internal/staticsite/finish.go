@@ -14,8 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// finish puts the fresh folder in the place of the old one. A folder in which
-// nothing has changed stays as it is.
+// finish replaces the old folder with the fresh one, unless nothing has changed.
 func (b *folder) finish() error {
 	if err := b.keepOthers(); err != nil {
 		return err
@@ -43,7 +42,7 @@ func (b *folder) finish() error {
 	return b.swap()
 }
 
-// keepOthers links into the fresh folder what others put into the old one.
+// keepOthers links files that no build wrote from the old folder into the fresh one.
 func (b *folder) keepOthers() error {
 	if b.old == nil {
 		return nil
@@ -63,7 +62,7 @@ func (b *folder) keepOthers() error {
 		case entry.IsDir() && folders[name] || !entry.IsDir() && b.before[name]:
 			return nil
 		case b.written[name] || folders[name]:
-			return fmt.Errorf("%s is not what insights build wrote, and the site needs its name: move it away", filepath.Join(b.dir, name))
+			return fmt.Errorf("%s was not written by insights build, but the site needs its name: move it away", filepath.Join(b.dir, name))
 		case entry.IsDir():
 			if b.site == nil {
 				return nil
@@ -82,7 +81,7 @@ func (b *folder) keepOthers() error {
 			return err
 		}
 		if err := b.parent.Link(path.Join(b.name, name), path.Join(b.fresh, name)); err != nil {
-			return fmt.Errorf("%s was put there by somebody else and can't be kept: %w; move it away", filepath.Join(b.dir, name), err)
+			return fmt.Errorf("%s was not written by insights build and can't be kept: %w; move it away", filepath.Join(b.dir, name), err)
 		}
 		return nil
 	})

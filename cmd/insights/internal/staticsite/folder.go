@@ -16,8 +16,8 @@ import (
 )
 
 // folder is the folder that `insights build` writes. Everything is written
-// into a fresh folder beside it, which then takes its place in one step: whoever
-// looks sees the old site or the new one. A build that is killed leaves the old one
+// into a fresh folder next to it, which then replaces it in one step: readers see
+// the old site or the new one. A build that is killed leaves the old one
 // and its fresh folder, which the next build removes.
 //
 // What others put into the folder stays: the fresh one gets a hard link to it. A
@@ -49,7 +49,7 @@ type markerFile struct {
 }
 
 // openFolder looks at a folder, which need not exist, and unless dry makes the
-// fresh one. It waits while another build writes beside it, and says so by note.
+// fresh one. It waits while another build writes next to it, and notes that.
 func openFolder(ctx context.Context, dir string, dry bool, note func(format string, args ...any)) (*folder, error) {
 	dir, err := withoutLinks(dir)
 	if err != nil {
@@ -75,7 +75,7 @@ func (b *folder) open(dry bool) error {
 	if dry {
 		return b.openOld()
 	}
-	if err := b.mend(); err != nil {
+	if err := b.repair(); err != nil {
 		return err
 	}
 	if err := b.openOld(); err != nil {
@@ -92,7 +92,7 @@ func withoutLinks(dir string) (string, error) {
 		return "", err
 	}
 	if filepath.Dir(dir) == dir {
-		return "", unfit("%s can't be replaced: name a folder in it", dir)
+		return "", unfit("%s can't be replaced: choose a folder inside it", dir)
 	}
 	if _, err := os.Lstat(dir); errors.Is(err, fs.ErrNotExist) {
 		parent, err := filepath.EvalSymlinks(filepath.Dir(dir))
@@ -114,7 +114,7 @@ func (b *folder) openOld() error {
 		return err
 	}
 	if !info.IsDir() {
-		return unfit("%s is no folder: name one, or one to be created", b.dir)
+		return unfit("%s is not a folder: choose a folder, or a name that does not exist", b.dir)
 	}
 	if b.old, err = b.parent.OpenRoot(b.name); err != nil {
 		return err
@@ -131,7 +131,7 @@ func (b *folder) openOld() error {
 		return err
 	}
 	if len(entries) > 0 {
-		return unfit("%s is not empty and was not made by insights build, which would replace it: name another folder, or empty this one", b.dir)
+		return unfit("%s is not empty and was not made by insights build, which would replace it: choose another folder, or empty this one", b.dir)
 	}
 	return nil
 }
@@ -152,7 +152,7 @@ func readMarker(folder *os.Root) (files map[string]bool, made bool, err error) {
 	}
 	var m markerFile
 	if err := json.Unmarshal(text, &m); err != nil || m.Format != 1 {
-		return nil, false, fmt.Errorf("the file %s in it is no list of files as this version writes it: empty the folder, or name another", marker)
+		return nil, false, fmt.Errorf("this version can't read its %s file: empty the folder, or choose another", marker)
 	}
 	files = map[string]bool{marker: true}
 	for _, name := range m.Files {
@@ -165,7 +165,7 @@ func readMarker(folder *os.Root) (files map[string]bool, made bool, err error) {
 func (b *folder) makeFresh() error {
 	name := b.prefix() + rand.Text()
 	if err := b.parent.Mkdir(name, 0o755); err != nil {
-		return fmt.Errorf("%w: the new folder is written beside the old one", err)
+		return fmt.Errorf("%w: the new folder is created next to the old one", err)
 	}
 	b.fresh = name
 	var err error
@@ -203,7 +203,7 @@ func (b *folder) add(f File) error {
 	}
 	for name, body := range variants {
 		if !fs.ValidPath(name) {
-			return fmt.Errorf("%q is no name for a file", name)
+			return fmt.Errorf("%q is not a file name", name)
 		}
 		if b.site != nil {
 			if err := b.create(name, body, modified); err != nil {

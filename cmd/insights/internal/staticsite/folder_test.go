@@ -142,7 +142,7 @@ func TestABuildNeverFollowsALinkOutOfItsFolder(t *testing.T) {
 	if err := errors.Join(os.RemoveAll(filepath.Join(dir, "a")), os.Symlink(filepath.Join(outside, "a"), filepath.Join(dir, "a"))); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := writeSite(t, dir, map[string]string{"index": "2", "a/page": "2"}); err == nil || !strings.Contains(err.Error(), "site/a is not what insights build wrote") {
+	if _, err := writeSite(t, dir, map[string]string{"index": "2", "a/page": "2"}); err == nil || !strings.Contains(err.Error(), "site/a was not written by insights build") {
 		t.Errorf("a link for a folder: %v", err)
 	}
 	wantFile(t, filepath.Join(dir, "index"), "1")
@@ -183,7 +183,7 @@ func TestABuildKeepsWhatOthersPutThere(t *testing.T) {
 	if info, err := os.Stat(filepath.Join(dir, "empty")); err != nil || info.Mode().Perm() != 0o700 {
 		t.Errorf("the empty folder: %v, %v", info, err)
 	}
-	if _, err := writeSite(t, dir, map[string]string{"index": "3", "CNAME": "ours"}); err == nil || !strings.Contains(err.Error(), "CNAME is not what insights build wrote") {
+	if _, err := writeSite(t, dir, map[string]string{"index": "3", "CNAME": "ours"}); err == nil || !strings.Contains(err.Error(), "CNAME was not written by insights build") {
 		t.Errorf("a file of theirs where ours must be: %v", err)
 	}
 	wantFile(t, filepath.Join(dir, "index"), "2")

@@ -93,8 +93,8 @@ func (b *folder) prefix() string { return "." + b.name + ".insights-build-" }
 // names gives its name to the fresh one.
 func (b *folder) aside() string { return "." + b.name + ".insights-old" }
 
-// mend puts right what a build that was killed has left.
-func (b *folder) mend() error {
+// repair undoes and removes what a killed build has left.
+func (b *folder) repair() error {
 	if _, err := b.parent.Lstat(b.name); errors.Is(err, fs.ErrNotExist) {
 		if _, err := b.parent.Lstat(b.aside()); err == nil {
 			if err := b.parent.Rename(b.aside(), b.name); err != nil {
@@ -109,7 +109,7 @@ func (b *folder) mend() error {
 	for _, s := range siblings {
 		if s.IsDir() && (s.Name() == b.aside() || strings.HasPrefix(s.Name(), b.prefix())) {
 			if err := b.removeLeftover(s.Name()); err != nil {
-				return fmt.Errorf("remove what a build that was stopped has left: %w", err)
+				return fmt.Errorf("remove the leftovers of a stopped build: %w", err)
 			}
 		}
 	}
