@@ -16,6 +16,32 @@ type State struct {
 	Updated time.Time // newest change of what they hold
 }
 
+// Recorded is what is remembered of the documents at a path.
+type Recorded struct {
+	Version string
+	Changed time.Time // in whole seconds
+}
+
+// Record returns what is to be remembered of the state, given what was: the zero
+// Recorded for a path that is new. Documents that are new changed when the newest of
+// their content did, so that a fresh database says the same as any other. Each change
+// has a second of its own, since HTTP compares them (RFC 9110, section 8.8.2).
+func (s State) Record(before Recorded, now time.Time) (r Recorded, changed bool) {
+	now, updated := now.Truncate(time.Second), s.Updated.Truncate(time.Second)
+	switch {
+	case before.Version == s.Version:
+		return before, false
+	case before.Version != "":
+		if now.After(before.Changed) {
+			return Recorded{s.Version, now}, true
+		}
+		return Recorded{s.Version, before.Changed.Add(time.Second)}, true
+	case updated.After(now): // content may carry a date in the future
+		return Recorded{s.Version, now}, true
+	}
+	return Recorded{s.Version, updated}, true
+}
+
 // States returns the state of every feed's own document, of its archives and of
 // the OPML file. To remember them is to know when a document last changed, which
 // the dates of its insights don't say: one may be taken away, or appear late.

@@ -8,23 +8,15 @@ import (
 	"github.com/scaledbydesign/insights/feeds"
 )
 
-type knownDocument struct {
-	version string
-	changed int64
-}
-
-// RecordDocuments keeps the states of feed documents and returns when each that
-// there ever was last changed, by its path. One that is new here changed when the
-// newest of its content did, so that a fresh database says the same as any other.
-// Times are whole seconds and each change has one of its own: HTTP compares them
-// (RFC 9110, section 8.8.2).
+// RecordDocuments stores the states of feed documents and returns when the documents
+// at each path that there ever was last changed: see feeds.State.Record.
 func (db *DB) RecordDocuments(ctx context.Context, states []feeds.State) (map[string]time.Time, error) {
 	// Most calls, as at a restart, find nothing to do: see that without a write.
 	known, err := knownDocuments(ctx, db.reader)
 	if err != nil {
 		return nil, explain(err)
 	}
-	if !allKnown(known, states) {
+	if len(changedDocuments(known, states)) > 0 {
 		err := db.write(ctx, func(tx *sql.Tx) (err error) {
 			if err = lockTable(ctx, tx, "documents"); err != nil {
 				return err
@@ -32,60 +24,44 @@ func (db *DB) RecordDocuments(ctx context.Context, states []feeds.State) (map[st
 			if known, err = knownDocuments(ctx, tx); err != nil {
 				return err
 			}
-			return recordDocuments(ctx, tx, known, states)
+			for path, r := range changedDocuments(known, states) {
+				known[path] = r
+				if _, err := tx.ExecContext(ctx, `INSERT INTO documents (path, version, changed_at) VALUES (?1, ?2, ?3)
+					ON CONFLICT (path) DO UPDATE SET version = excluded.version, changed_at = excluded.changed_at`, path, r.Version, millis(r.Changed)); err != nil {
+					return err
+				}
+			}
+			return nil
 		})
 		if err != nil {
 			return nil, err
 		}
 	}
 	changed := make(map[string]time.Time, len(known))
-	for path, d := range known {
-		changed[path] = time.UnixMilli(d.changed).UTC()
+	for path, r := range known {
+		changed[path] = r.Changed
 	}
 	return changed, nil
 }
 
-func knownDocuments(ctx context.Context, q querier) (map[string]knownDocument, error) {
-	known := make(map[string]knownDocument)
-	err := each(ctx, q, func(rows *sql.Rows) error {
+func knownDocuments(ctx context.Context, q querier) (map[string]feeds.Recorded, error) {
+	known := make(map[string]feeds.Recorded)
+	return known, each(ctx, q, func(rows *sql.Rows) error {
 		var path string
-		var d knownDocument
-		if err := rows.Scan(&path, &d.version, &d.changed); err != nil {
-			return err
-		}
-		known[path] = d
-		return nil
+		var r feeds.Recorded
+		err := rows.Scan(&path, &r.Version, instant(&r.Changed))
+		known[path] = r
+		return err
 	}, "SELECT path, version, changed_at FROM documents")
-	return known, err
 }
 
-func allKnown(known map[string]knownDocument, states []feeds.State) bool {
+// changedDocuments is what is to be stored of states.
+func changedDocuments(known map[string]feeds.Recorded, states []feeds.State) map[string]feeds.Recorded {
+	changed := make(map[string]feeds.Recorded)
 	for _, s := range states {
-		if known[s.Path].version != s.Version {
-			return false
+		if r, ok := s.Record(known[s.Path], time.Now()); ok {
+			changed[s.Path] = r
 		}
 	}
-	return true
-}
-
-func recordDocuments(ctx context.Context, tx *sql.Tx, known map[string]knownDocument, states []feeds.State) error {
-	at := time.Now().Truncate(time.Second).UnixMilli()
-	for _, s := range states {
-		d, ok := known[s.Path]
-		switch {
-		case !ok:
-			d.changed = min(at, s.Updated.Truncate(time.Second).UnixMilli()) // content may say a time to come
-		case d.version == s.Version:
-			continue
-		default:
-			d.changed = max(at, d.changed+1000)
-		}
-		d.version = s.Version
-		known[s.Path] = d
-		if _, err := tx.ExecContext(ctx, `INSERT INTO documents (path, version, changed_at) VALUES (?1, ?2, ?3)
-			ON CONFLICT (path) DO UPDATE SET version = excluded.version, changed_at = excluded.changed_at`, s.Path, d.version, d.changed); err != nil {
-			return err
-		}
-	}
-	return nil
+	return changed
 }
