@@ -13,13 +13,12 @@ type knownDocument struct {
 	changed int64
 }
 
-// RecordDocuments keeps the states of feed documents and returns when each that
-// there ever was last changed, by its path. One that is new here changed when the
-// newest of its content did, so that a fresh database says the same as any other.
-// Times are whole seconds and each change has one of its own: HTTP compares them
-// (RFC 9110, section 8.8.2).
+// RecordDocuments stores the states of feed documents and returns when each known one
+// last changed, by its path. A new one changed when its newest content did, so that
+// a fresh database says the same as any other. Times are whole seconds and unique per
+// change of a document: HTTP compares them (RFC 9110, section 8.8.2).
 func (db *DB) RecordDocuments(ctx context.Context, states []feeds.State) (map[string]time.Time, error) {
-	// Most calls, as at a restart, find nothing to do: see that without a write.
+	// Most calls, as at a restart, find nothing to do: find that out without a write.
 	known, err := knownDocuments(ctx, db.reader)
 	if err != nil {
 		return nil, explain(err)
@@ -74,7 +73,7 @@ func recordDocuments(ctx context.Context, tx *sql.Tx, known map[string]knownDocu
 		d, ok := known[s.Path]
 		switch {
 		case !ok:
-			d.changed = min(at, s.Updated.Truncate(time.Second).UnixMilli()) // content may say a time to come
+			d.changed = min(at, s.Updated.Truncate(time.Second).UnixMilli()) // content may be dated in the future
 		case d.version == s.Version:
 			continue
 		default:

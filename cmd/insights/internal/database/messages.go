@@ -10,7 +10,7 @@ import (
 	"github.com/scaledbydesign/insights/subscribers"
 )
 
-// QueueTest queues a test mail to each address, all or none.
+// QueueTest implements newsletter.TestStore.
 func (db *DB) QueueTest(ctx context.Context, to []subscribers.Address, payload string) (refs []newsletter.Ref, err error) {
 	err = db.write(ctx, func(tx *sql.Tx) error {
 		refs = nil
@@ -28,7 +28,7 @@ func (db *DB) QueueTest(ctx context.Context, to []subscribers.Address, payload s
 	return refs, err
 }
 
-// readersOfMessages are the subscribers whose messages a worker has, by id.
+// readersOfMessages returns the subscribers whose messages a worker has, by id.
 func readersOfMessages(ctx context.Context, q querier, worker string) (map[int64]subscribers.Subscriber, error) {
 	b, err := readBits(ctx, q)
 	if err != nil {
@@ -41,7 +41,7 @@ func readersOfMessages(ctx context.Context, q querier, worker string) (map[int64
 		if err := rows.Scan(s.fields(&times)...); err != nil {
 			return err
 		}
-		_ = s.finish(b, times) // without an address a mail ends by itself; the others go on
+		_ = s.finish(b, times) // without an address only that email fails
 		found[s.ID] = s.Subscriber
 		return nil
 	}, "SELECT "+subscriberColumns+" FROM subscribers s WHERE s.id IN (SELECT subscriber_id FROM messages WHERE state IN ('claimed', 'sending') AND owner = ?1)", worker)
@@ -118,7 +118,7 @@ var (
 	}
 )
 
-// beginMessages decides about claimed single emails, and makes those `sending` that
+// beginMessages decides about claimed single emails, and marks those as `sending` that
 // go out.
 func (r *recording) beginMessages(ctx context.Context, begins []begin) error {
 	if len(begins) == 0 {
