@@ -318,7 +318,7 @@ func unsubscribeByEmail(w *world) {
 	w.wantStatus("ada", subscribers.Unsubscribed)
 }
 
-// XXmailForSeveral is one email that is delivered for several of our addresses: each counts.
+// severalAddresses is one message delivered to several of our addresses: each counts.
 func severalAddresses(w *world) {
 	w.join("engineering", "ada", "ben", "cal", "dot")
 	d := w.sent("e1")
@@ -340,7 +340,7 @@ func severalAddresses(w *world) {
 	}
 }
 
-// XXmailThatFailsForOne is an email for several of whom the store fails for the first: it
+// oneAddressFails is a message for several addresses; the store fails for the first. That
 // does not stop the others, and the message is kept.
 func oneAddressFails(w *world) {
 	w.join("engineering", "ada", "ben", "cal")

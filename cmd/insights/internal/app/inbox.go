@@ -15,7 +15,7 @@ import (
 type inbox struct{ db *database.DB }
 
 func (i inbox) Messages(ctx context.Context) ([]web.InboxMessage, error) {
-	mails, err := i.db.InboxMails(ctx)
+	mails, err := i.db.InboxMessages(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -27,7 +27,7 @@ func (i inbox) Messages(ctx context.Context) ([]web.InboxMessage, error) {
 }
 
 func (i inbox) Message(ctx context.Context, id int64) ([]byte, error) {
-	m, ok, err := i.db.InboxMail(ctx, id)
+	m, ok, err := i.db.InboxMessage(ctx, id)
 	if err == nil && !ok {
 		err = fmt.Errorf("email %d: %w", id, newsletter.ErrNotFound)
 	}

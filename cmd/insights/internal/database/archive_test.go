@@ -8,7 +8,7 @@ import (
 	"github.com/scaledbydesign/insights/newsletter"
 )
 
-func TestArchiveListsWhatWasMadeForEverybody(t *testing.T) {
+func TestArchiveListsDigestsForAllReaders(t *testing.T) {
 	databasetest.OnEach(t, func(t *testing.T, url string) {
 		db := openURL(t, url)
 		digest := func(uid string, only int64, state newsletter.DeliveryState) int64 {
@@ -36,7 +36,7 @@ func TestArchiveListsWhatWasMadeForEverybody(t *testing.T) {
 			t.Errorf("listed %v, %v; want the digest for all alone", listed, err)
 		}
 		if d, err := db.SentDigest(t.Context(), forOne); err != nil || d.Only != 1 {
-			t.Errorf("the page of the digest for one reader: %v, %v; the mail links to it", d.ID, err)
+			t.Errorf("the page of the digest for one reader: %v, %v; its email links to it", d.ID, err)
 		}
 		if _, err := db.SentDigest(t.Context(), toNobody); err == nil {
 			t.Error("a digest that reached nobody has a page")

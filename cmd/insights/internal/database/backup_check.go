@@ -11,32 +11,31 @@ import (
 	"github.com/scaledbydesign/insights/newsletter"
 )
 
-// A copy of the database that is put back in its place knows nothing of the mails
-// that went out since it was made: by itself, it would send them again. So the
-// sender of a database file notes beside it how much was recorded there, and a
-// file that knows of less is held until staff release it. Where several machines
-// send there is no such place: after a restore staff hold it themselves.
+// A restored copy of the database knows nothing about the emails that went out after it
+// was made, and would send them again. So the sender of a database file notes in a file
+// next to it how much was recorded, and a database that knows of less is held until
+// staff release it. Where several machines send there is no such place: after a restore
+// staff hold sending themselves.
 
-// settingIdentity names the database that a note is about: a new file in the place
-// of an old one is no older copy of it.
+// settingIdentity identifies the database that a note is about: a new file in the place
+// of an old one is not an older copy of it.
 const settingIdentity = "identity"
 
-// note is what a sender leaves beside the database.
+// note is what a sender writes to the file next to the database.
 type note struct {
 	identity string
-	senders  int64 // how many began
+	senders  int64 // how many have started
 	recorded int64 // entries of the recorder
 }
 
-// String is as long for one note as for the next, so that they can be written over
-// one another.
+// String has the same length for every note, so that one can overwrite another.
 func (n note) String() string {
 	return fmt.Sprintf("%s %-20d %-20d\n", n.identity, n.senders, n.recorded)
 }
 
-// writeOver replaces the note in one write, so that a kill leaves the old one or the
-// new one. The file stays: it is the one that is locked.
-func (n note) writeOver(path string) error {
+// overwrite replaces the note in one write, so that a kill leaves the old one or the
+// new one. The file itself stays, since it is locked.
+func (n note) overwrite(path string) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o600)
 	if err != nil {
 		return err
@@ -51,8 +50,8 @@ func (db *DB) currentNote(ctx context.Context) (n note, err error) {
 	return n, explain(err)
 }
 
-// leaveNote writes beside the database how much it has recorded.
-func (db *DB) leaveNote(ctx context.Context) error {
+// writeNote writes how much the database has recorded to the file next to it.
+func (db *DB) writeNote(ctx context.Context) error {
 	path := db.engine.notePath()
 	if path == "" {
 		return nil
@@ -63,18 +62,18 @@ func (db *DB) leaveNote(ctx context.Context) error {
 	}
 	db.senderMu.Lock()
 	defer db.senderMu.Unlock()
-	if db.senderLock == nil || n == db.noted {
+	if db.senderLock == nil || n == db.lastNote {
 		return nil
 	}
-	if err := n.writeOver(path); err != nil {
-		return fmt.Errorf("note how far sending is: %w", err)
+	if err := n.overwrite(path); err != nil {
+		return fmt.Errorf("write how much was sent: %w", err)
 	}
-	db.noted = n
+	db.lastNote = n
 	return nil
 }
 
-// holdIfOlder holds sending when the note beside the database says that more was
-// recorded than it knows of, or is gone.
+// holdIfOlder holds sending when the note says that more was recorded than the database
+// knows of, or when the note is missing.
 func (db *DB) holdIfOlder(ctx context.Context) error {
 	path := db.engine.notePath()
 	if path == "" {
@@ -82,7 +81,7 @@ func (db *DB) holdIfOlder(ctx context.Context) error {
 	}
 	line, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("read how far sending was: %w", err)
+		return fmt.Errorf("read how much was sent: %w", err)
 	}
 	is, err := db.currentNote(ctx)
 	if err != nil {

@@ -16,9 +16,9 @@ import (
 	"github.com/scaledbydesign/insights/subscribers"
 )
 
-// A copy of the database from before a send, put back after it, would send
-// everything again.
-func TestAnOlderDatabaseSendsNothingByItself(t *testing.T) {
+// A copy of the database from before a send, restored after it, would send everything
+// again.
+func TestAnOlderDatabaseSendsNothingAutomatically(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "test.db")
 	db := openAt(t, path)
 	lib := fill(t, db, 50)
@@ -31,7 +31,7 @@ func TestAnOlderDatabaseSendsNothingByItself(t *testing.T) {
 	exec(t, db, "UPDATE subscribers SET position_id = 1")
 	plan(t, db, lib)
 	if n := send(t, db, 0); n != 50 {
-		t.Fatalf("%d mails to 50 readers", n)
+		t.Fatalf("%d emails to 50 readers", n)
 	}
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
@@ -46,7 +46,7 @@ func TestAnOlderDatabaseSendsNothingByItself(t *testing.T) {
 	exec(t, restored, "UPDATE subscribers SET position_id = 1")
 	again := plan(t, restored, lib)
 	if n := send(t, restored, again.ID); n != 0 {
-		t.Errorf("%d mails were sent from a database that is older than what was sent from it", n)
+		t.Errorf("%d emails were sent from an older copy of the database", n)
 	}
 	if reason, err := restored.Setting(t.Context(), "held"); err != nil || !strings.Contains(reason, "older than the last email sent") {
 		t.Errorf("held because of %q, %v", reason, err)
@@ -59,13 +59,13 @@ func TestAnOlderDatabaseSendsNothingByItself(t *testing.T) {
 		t.Fatal(err)
 	}
 	if n := send(t, restored, 0); n != 50 {
-		t.Errorf("%d mails after the release", n)
+		t.Errorf("%d emails after the release", n)
 	}
 }
 
-// A sender that was killed before it noted how far it was has noted that it began;
-// and where the note is gone nobody knows.
-func TestAnOlderDatabaseIsHeldWhateverBecameOfItsSender(t *testing.T) {
+// A sender that was killed before it wrote how much it sent has written that it started;
+// if the note is missing, how much is unknown.
+func TestAnOlderDatabaseIsHeldHoweverItsSenderEnded(t *testing.T) {
 	for name, meanwhile := range map[string]func(t *testing.T, path string, db *database.DB){
 		"killed at once": func(t *testing.T, path string, db *database.DB) {
 			if err := db.LockSender(); err != nil {
@@ -97,7 +97,7 @@ func TestAnOlderDatabaseIsHeldWhateverBecameOfItsSender(t *testing.T) {
 			exec(t, restored, "UPDATE subscribers SET position_id = 1")
 			again := plan(t, restored, lib)
 			if n := send(t, restored, again.ID); n != 0 {
-				t.Errorf("%d mails were sent", n)
+				t.Errorf("%d emails were sent", n)
 			}
 			if reason, err := restored.Setting(t.Context(), "held"); err != nil || reason == "" {
 				t.Errorf("held because of %q, %v", reason, err)
@@ -123,7 +123,7 @@ func TestALinkIsTheSameDatabase(t *testing.T) {
 	}
 }
 
-// A new database in the place of one that is gone is no older copy of it.
+// A new database in the place of a deleted one is not an older copy of it.
 func TestANewDatabaseIsNotHeld(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "test.db")
 	db := openAt(t, path)
@@ -137,12 +137,12 @@ func TestANewDatabaseIsNotHeld(t *testing.T) {
 	fresh := openAt(t, path)
 	d := plan(t, fresh, fill(t, fresh, 3))
 	if n := send(t, fresh, 0); n != int64(d.Readers) {
-		t.Errorf("%d mails to %d readers", n, d.Readers)
+		t.Errorf("%d emails to %d readers", n, d.Readers)
 	}
 }
 
-// send runs a sender until a digest is done, or, if waiting for one is in vain,
-// until it has looked at the outbox. It returns how many mails it sent.
+// send runs a sender until a digest is done, or, if none will be, until it has looked at
+// the outbox. It returns how many emails it sent.
 func send(t *testing.T, db *database.DB, invain int64) int64 {
 	t.Helper()
 	if err := db.LockSender(); err != nil {
@@ -165,10 +165,10 @@ func send(t *testing.T, db *database.DB, invain int64) int64 {
 	if err := worker.Run(ctx); err != nil {
 		t.Fatal(err)
 	}
-	return sink.mails.Load()
+	return sink.emails.Load()
 }
 
-// looks ends a worker after it has looked for deliveries some times.
+// looks ends a worker after it has looked for deliveries a few times.
 type looks struct {
 	*database.DB
 	after  int

@@ -21,8 +21,8 @@ import (
 	"github.com/scaledbydesign/insights/subscribers"
 )
 
-// TestHotStatementsUseIndexes keeps each claim, mark and beat from reading every
-// delivery there is.
+// TestHotStatementsUseIndexes keeps each claim, Begin and heartbeat from reading every
+// delivery.
 func TestHotStatementsUseIndexes(t *testing.T) {
 	db, _ := crowd(t, 2000)
 	for name, statement := range database.HotStatements {
@@ -73,7 +73,7 @@ func readers() int {
 
 var categories = []content.Category{{Slug: "architecture", Name: "Architecture"}, {Slug: "engineering", Name: "Engineering"}, {Slug: "leadership", Name: "Leadership"}}
 
-// crowd is a database with n confirmed readers and six new insights.
+// crowd returns a database with n confirmed readers and six new insights.
 func crowd(t testing.TB, n int) (*database.DB, *content.Library) {
 	t.Helper()
 	return crowdAt(t, databasetest.SQLite(t), n)
@@ -119,7 +119,7 @@ func plan(b testing.TB, db *database.DB, lib *content.Library) newsletter.Digest
 	return d
 }
 
-// onEach runs a benchmark on each engine that there is.
+// onEach runs a benchmark on each available engine.
 func onEach(b *testing.B, bench func(b *testing.B, url func(testing.TB) string)) {
 	for _, name := range slices.Sorted(maps.Keys(engines)) {
 		b.Run(name, func(b *testing.B) { bench(b, engines[name]) })
@@ -170,14 +170,14 @@ func drain(b *testing.B, url func(testing.TB) string, connections int) {
 			b.Fatal(err)
 		}
 		b.ReportMetric(float64(d.Readers)/time.Since(began).Seconds(), "mails/s")
-		if sink.mails.Load() != int64(d.Readers) {
-			b.Fatalf("%d mails to %d readers", sink.mails.Load(), d.Readers)
+		if sink.emails.Load() != int64(d.Readers) {
+			b.Fatalf("%d emails to %d readers", sink.emails.Load(), d.Readers)
 		}
 	}
 }
 
 // sink renders next to nothing and accepts everything at once.
-type sink struct{ mails atomic.Int64 }
+type sink struct{ emails atomic.Int64 }
 
 func (*sink) Digest(e newsletter.DigestContent) (newsletter.Body, error) {
 	text := e.UnsubscribeURL + " " + e.PreferencesURL
@@ -191,7 +191,7 @@ func (s *sink) Open(context.Context) (newsletter.Session, error)      { return s
 func (s *sink) Close() error                                          { return nil }
 func (*sink) Prepare(newsletter.Message) (newsletter.Prepared, error) { return prepared{}, nil }
 func (s *sink) Send(context.Context, newsletter.Envelope, []byte) newsletter.Outcome {
-	s.mails.Add(1)
+	s.emails.Add(1)
 	return newsletter.Outcome{Kind: newsletter.Accepted}
 }
 

@@ -12,7 +12,7 @@ import (
 	"github.com/scaledbydesign/insights/subscribers"
 )
 
-// SentMail implements newsletter.FeedbackStore.
+// SentEmail implements newsletter.FeedbackStore.
 func (db *DB) SentEmail(ctx context.Context, ref newsletter.Ref) (to string, reader subscribers.Subscriber, err error) {
 	id := ref.Subscriber
 	if ref.Message != 0 {
@@ -35,8 +35,8 @@ func (db *DB) SentEmail(ctx context.Context, ref newsletter.Ref) (to string, rea
 	return to, reader, err
 }
 
-// ByMessageID implements newsletter.FeedbackStore. The identifier says which digest it
-// is of, whose deliveries are looked through.
+// ByMessageID implements newsletter.FeedbackStore. The identifier says which digest's
+// deliveries to search.
 func (db *DB) ByMessageID(ctx context.Context, id string) (ref newsletter.Ref, err error) {
 	unit, message := newsletter.ParseMessageID(id)
 	if message != 0 {
@@ -84,10 +84,10 @@ func (db *DB) SoftBounces(ctx context.Context, subscriber int64, settled time.Du
 	err = db.reader.QueryRowContext(ctx, `SELECT coalesce(max(o.updated_at), 0) FROM digests d JOIN deliveries o ON o.digest_id = d.id AND o.subscriber_id = ?1
 		WHERE o.state = 'sent' AND o.updated_at < ?2 AND NOT EXISTS (SELECT 1 FROM bounces b WHERE b.subscriber_id = ?1 AND b.digest_id = o.digest_id)`,
 		subscriber, at-settled.Milliseconds()).Scan(&arrived)
-	if err == nil { // what came back before they began anew, or moved, says nothing of now
-		var anew int64
-		err = db.reader.QueryRowContext(ctx, "SELECT coalesce(max(at), 0) FROM events WHERE subscriber_id = ?1 AND what IN (?2, ?3, ?4)", append([]any{subscriber}, freshStarts()...)...).Scan(&anew)
-		arrived = max(arrived, anew)
+	if err == nil { // earlier bounces no longer count
+		var fresh int64
+		err = db.reader.QueryRowContext(ctx, "SELECT coalesce(max(at), 0) FROM events WHERE subscriber_id = ?1 AND what IN (?2, ?3, ?4)", append([]any{subscriber}, freshStarts()...)...).Scan(&fresh)
+		arrived = max(arrived, fresh)
 	}
 	if err == nil {
 		err = db.reader.QueryRowContext(ctx, `SELECT count(*), coalesce(min(first), 0) FROM (SELECT min(at) AS first FROM bounces
@@ -112,7 +112,7 @@ func (db *DB) Bounces(ctx context.Context) iter.Seq2[newsletter.Bounce, error] {
 	return stream(ctx, db.reader, scanBounce, "SELECT "+bounceColumns+" ORDER BY b.id DESC")
 }
 
-// BouncedSince counts what came back since a time: by class, and complaints.
+// BouncedSince implements newsletter.StatusStore.
 func (db *DB) BouncedSince(ctx context.Context, since time.Time) (map[string]int, error) {
 	counts := map[string]int{string(bounce.Hard): 0, string(bounce.Soft): 0, string(bounce.Blocked): 0, string(bounce.Complaint): 0}
 	err := each(ctx, db.reader, func(rows *sql.Rows) error {
@@ -125,7 +125,7 @@ func (db *DB) BouncedSince(ctx context.Context, since time.Time) (map[string]int
 	return counts, explain(err)
 }
 
-// BouncesOf returns what came back of a reader's mails, oldest first.
+// BouncesOf returns the bounces of a reader's emails and their complaints, oldest first.
 func (db *DB) BouncesOf(ctx context.Context, subscriber int64) (bounces []newsletter.Bounce, err error) {
 	err = each(ctx, db.reader, func(rows *sql.Rows) error {
 		b, err := scanBounce(rows)

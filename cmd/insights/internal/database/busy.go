@@ -9,9 +9,9 @@ import (
 	"github.com/scaledbydesign/insights/newsletter"
 )
 
-// These look at every reader, or every mail on its way, once for a plan. The OFFSET
-// keeps PostgreSQL from joining a table that it takes for empty, while it grows, row
-// by row.
+// These read every reader, or every email on its way, once per plan. The OFFSET keeps
+// PostgreSQL from a nested loop over a table that it believes to be empty while it
+// grows.
 const (
 	groupsQuery = `WITH chosen AS (SELECT s.categories, s.position_id, count(*) AS readers FROM subscribers s
 		WHERE ` + audience + ` AND NOT EXISTS (SELECT 1 FROM deliveries o WHERE ` + onTheWay + `)
@@ -58,21 +58,21 @@ func (db *DB) BusyReaders(ctx context.Context, a newsletter.Audience) iter.Seq2[
 	}
 }
 
-// busyRow is a mail on its way to a reader.
+// busyRow is an email on its way to a reader.
 type busyRow struct {
 	subscriber, mask, position, target int64
 	at, takesTo                        string // the vectors of position and target
 }
 
-// busyReading puts together the rows of one reader after the other. Many readers are
-// alike, so what they have in common is worked out once and shared.
+// busyReading combines the rows of each reader. Many readers are alike, so what they
+// have in common is worked out once and shared.
 type busyReading struct {
 	bits  bits
 	rows  []busyRow // of one reader
 	known map[newsletter.GroupKey]newsletter.BusyReader
 }
 
-// reader is whose rows have been read.
+// reader returns the reader whose rows were read.
 func (r *busyReading) reader() (newsletter.BusyReader, error) {
 	rows := r.rows
 	r.rows = r.rows[:0]

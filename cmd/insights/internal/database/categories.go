@@ -10,7 +10,7 @@ import (
 	"github.com/scaledbydesign/insights/newsletter"
 )
 
-// bits maps category slugs to their bits. A bit is given once and kept for ever.
+// bits maps category slugs to their bits. A bit is assigned once and never changes.
 type bits map[string]int
 
 func readBits(ctx context.Context, q querier) (bits, error) {
@@ -27,7 +27,7 @@ func readBits(ctx context.Context, q querier) (bits, error) {
 	return b, err
 }
 
-// mask is the categories as one number; categories without a bit get one.
+// mask returns the categories as one number; categories without a bit get one.
 func (b bits) mask(ctx context.Context, tx *sql.Tx, categories []string) (int64, error) {
 	var mask int64
 	if err := b.refresh(ctx, tx, categories); err != nil {
@@ -38,7 +38,7 @@ func (b bits) mask(ctx context.Context, tx *sql.Tx, categories []string) (int64,
 		if !ok {
 			bit = len(b)
 			if bit >= maxBits {
-				return 0, fmt.Errorf("category %q: %d categories are the most that can be subscribed to", slug, maxBits)
+				return 0, fmt.Errorf("category %q: subscribers can choose from at most %d categories", slug, maxBits)
 			}
 			if _, err := tx.ExecContext(ctx, "INSERT INTO categories (bit, slug) VALUES (?1, ?2)", bit, slug); err != nil {
 				return 0, err
@@ -50,8 +50,8 @@ func (b bits) mask(ctx context.Context, tx *sql.Tx, categories []string) (int64,
 	return mask, nil
 }
 
-// refresh reads the bits again, so that no other transaction gives a bit meanwhile,
-// if one of these categories has none.
+// refresh reads the bits again if one of these categories has none, so that no other
+// transaction assigns one meanwhile.
 func (b bits) refresh(ctx context.Context, tx *sql.Tx, categories []string) error {
 	for _, slug := range categories {
 		if _, ok := b[slug]; ok {
@@ -79,10 +79,10 @@ func (b bits) slugs(mask int64) []string {
 	return slugs
 }
 
-// RenameCategory gives a category another slug: who chose it has chosen the new
-// one, and has received there what they had received. It does nothing when the
-// database knows no category from, and fails when it knows both: two categories
-// can't be made one without repeating or dropping something for somebody.
+// RenameCategory changes a category's slug: its subscribers and their positions move to
+// the new one. It does nothing when the database does not know the category from, and
+// fails when it knows both: two categories can't be merged without repeating or dropping
+// insights for some readers.
 func (db *DB) RenameCategory(ctx context.Context, from, to string) (renamed bool, err error) {
 	known, err := readBits(ctx, db.reader)
 	if err != nil {
@@ -93,7 +93,7 @@ func (db *DB) RenameCategory(ctx context.Context, from, to string) (renamed bool
 	}
 	err = db.write(ctx, func(tx *sql.Tx) error {
 		renamed = false
-		// Nobody who has read the old slug stores something by it later.
+		// No transaction that has read the old slug may store something under it later.
 		if _, err := tx.ExecContext(ctx, "/*pg LOCK TABLE categories, positions IN ACCESS EXCLUSIVE MODE */"); err != nil {
 			return err
 		}
@@ -105,7 +105,7 @@ func (db *DB) RenameCategory(ctx context.Context, from, to string) (renamed bool
 			return nil
 		}
 		if _, ok := known[to]; ok {
-			return fmt.Errorf("category %s can't become %s: readers have chosen both, and to make them one would repeat or drop something for them; take it out of formerly and keep both", from, to)
+			return fmt.Errorf("category %s can't become %s: readers have chosen both, and merging them would repeat or drop insights; remove it from formerly and keep both", from, to)
 		}
 		for _, statement := range []string{
 			"UPDATE categories SET slug = ?2 WHERE slug = ?1",

@@ -34,7 +34,7 @@ func TestRenamedCategoryKeepsItsReaders(t *testing.T) {
 	})
 }
 
-func TestTwoKnownCategoriesAreNotMadeOne(t *testing.T) {
+func TestTwoKnownCategoriesAreNotMerged(t *testing.T) {
 	databasetest.OnEach(t, func(t *testing.T, url string) {
 		db := openURL(t, url)
 		exec(t, db, "INSERT INTO categories (bit, slug) VALUES (0, 'ops'), (1, 'operations')")

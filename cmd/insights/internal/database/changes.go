@@ -5,8 +5,7 @@ import (
 	"sync"
 )
 
-// changes tells waiters that some connection, of this process or another, has
-// committed.
+// changes tells waiters that a connection of this or another process has committed.
 type changes struct {
 	mu sync.Mutex
 	ch chan struct{}
@@ -27,8 +26,8 @@ func (c *changes) announce() {
 	c.reset()
 }
 
-// Changed returns a channel that is closed at the next commit, whoever makes it,
-// as long as Watch runs. Take it before reading what might change.
+// Changed returns a channel that is closed at the next commit of any process, while
+// Watch runs. Take it before reading what might change.
 func (db *DB) Changed() <-chan struct{} { return db.changes.wait() }
 
 // Watch looks for commits of any process until ctx is done.

@@ -1,9 +1,9 @@
-// Package database keeps everything that must survive a restart, and holds every
-// SQL statement of the program. Statements are written once, with ?1 ?2
-// placeholders, in the language that SQLite and PostgreSQL share. What only
-// PostgreSQL needs, where transactions run beside each other, stands in the comment
-// /*pg … */: row and table locks. A [DB] implements the stores of the packages
-// subscribers and newsletter; that of websub is its [WebSub].
+// Package database stores everything that must survive a restart, and contains every
+// SQL statement of the program. Statements are written once, with ?1 ?2 placeholders,
+// in the dialect that SQLite and PostgreSQL share. What only PostgreSQL needs, where
+// transactions run concurrently, is in comments /*pg … */: row and table locks. A [DB]
+// implements the stores of the packages subscribers and newsletter; that of websub is
+// its [WebSub].
 package database
 
 import (
@@ -24,10 +24,10 @@ import (
 // ErrNewer says that a newer version of the program has migrated the database.
 var ErrNewer = errors.New("the database was made by a newer version of insights")
 
-// ErrOld says that the schema waits for a migration.
+// ErrOld says that the schema needs a migration.
 var ErrOld = errors.New("the database needs a migration")
 
-// ErrLocked says that another process sends from this database.
+// ErrLocked says that another process is sending from this database.
 var ErrLocked = errors.New("another process is sending from this database")
 
 // DB is an open database. Its methods are safe for concurrent use.
@@ -39,60 +39,60 @@ type DB struct {
 
 	planChunk int64 // see planChunk
 
-	suppression atomic.Pointer[[]byte] // the key of suppressionHash, once it is read
+	suppression atomic.Pointer[[]byte] // the key of suppressionHash, once read
 
 	senderMu   sync.Mutex
 	senderLock func() error // non-nil while this process is the sender
-	noted      note         // what it last noted beside the database
+	lastNote   note         // what it last wrote next to the database
 }
 
 // engine is what differs between database engines.
 type engine interface {
 	// open connects; it creates what is missing when create is set.
 	open(create bool) (writer, reader *sql.DB, err error)
-	// oneWriter says that write transactions come one after the other.
+	// oneWriter says that write transactions run one at a time.
 	oneWriter() bool
 	// expectMany prepares a transaction for many new rows.
 	expectMany(ctx context.Context, tx *sql.Tx) error
-	// again says that a transaction failed only because of another beside it.
+	// again says that a transaction failed only because of a concurrent one.
 	again(err error) bool
-	// announce lets the watch of every process know when the transaction commits.
+	// announce notifies the watch of every process when the transaction commits.
 	announce(ctx context.Context, tx *sql.Tx) error
 	// watch calls announce at commits of any process until ctx is done.
 	watch(ctx context.Context, reader *sql.DB, announce func()) error
 	// lockSender makes this process the only sender, or returns ErrLocked. release
 	// is nil where several processes may send.
 	lockSender() (release func() error, err error)
-	// notePath is a file where the only sender leaves word for the next, or "".
+	// notePath is the file with the note of the only sender, or "".
 	notePath() string
-	// scrub takes out of the files what was deleted.
+	// scrub removes deleted data from the files.
 	scrub(ctx context.Context, writer *sql.DB) error
 	// planners is how many chunks of a plan are written at once.
 	planners() int
-	// inside is the context for the statements of a short transaction that was begun
-	// with ctx.
+	// inside returns the context for the statements of a short transaction that was
+	// begun with ctx.
 	inside(ctx context.Context) context.Context
 	// lockMigrations waits until no other process migrates.
 	lockMigrations(ctx context.Context, writer *sql.DB) (release func(), err error)
 	migrations() string // the folder
 	dialect() goose.Dialect
-	tableExists() string // a query: is there a table ?1
+	tableExists() string // a query: does table ?1 exist
 	String() string
 }
 
-// IsURL reports whether url names a database that Open knows how to open.
+// IsURL reports whether Open knows how to open url.
 func IsURL(url string) bool {
 	path, ok := FilePath(url)
 	return ok && path != "" || strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://")
 }
 
-// FilePath is the file of a database that is one.
+// FilePath returns the file of a SQLite database.
 func FilePath(url string) (path string, ok bool) { return strings.CutPrefix(url, "sqlite:") }
 
 // Open opens the database at url: "sqlite:PATH", or "postgres://…" with the
-// parameters that libpq knows. A missing file is created only when create is set;
-// that of a PostgreSQL server must be there. No error and no String of the database
-// holds the password of its URL.
+// parameters that libpq knows. A missing file is created only when create is set; a
+// PostgreSQL database must exist. No error and no String of the database contains the
+// password of its URL.
 func Open(url string, create bool) (*DB, error) {
 	if !IsURL(url) {
 		scheme, _, _ := strings.Cut(url, ":")
@@ -127,7 +127,7 @@ func (db *DB) Ping(ctx context.Context) error {
 }
 
 // LockSender makes this process the only one that sends from this database, or
-// returns ErrLocked. Where several processes may send it does nothing.
+// returns ErrLocked. Where several processes may send, it does nothing.
 func (db *DB) LockSender() error {
 	db.senderMu.Lock()
 	defer db.senderMu.Unlock()
@@ -142,8 +142,7 @@ func (db *DB) LockSender() error {
 	return nil
 }
 
-// SharesSending says that several processes may send at once: LockSender keeps nobody
-// out.
+// SharesSending says that several processes may send at once: LockSender excludes none.
 func (db *DB) SharesSending() bool { return !db.engine.oneWriter() }
 
 // UnlockSender ends LockSender.
@@ -164,8 +163,8 @@ func (db *DB) onlySender() bool {
 	return db.senderLock != nil
 }
 
-// write runs fn in a write transaction that others should hear of. fn may run more
-// than once, so it begins by setting what it fills.
+// write runs fn in a write transaction that is announced to others. fn may run more
+// than once, so it starts by resetting its results.
 func (db *DB) write(ctx context.Context, fn func(tx *sql.Tx) error) error {
 	return db.bookkeep(ctx, func(tx *sql.Tx) error {
 		if err := fn(tx); err != nil {
@@ -175,8 +174,8 @@ func (db *DB) write(ctx context.Context, fn func(tx *sql.Tx) error) error {
 	})
 }
 
-// bookkeep is a write that is not announced: workers' own records. Announcements make
-// commits wait for one another.
+// bookkeep is a write that is not announced, for workers' own records: announcements
+// make commits wait for one another.
 func (db *DB) bookkeep(ctx context.Context, fn func(tx *sql.Tx) error) error {
 	for try := 1; ; try++ {
 		err := db.transact(ctx, fn)

@@ -13,13 +13,13 @@ import (
 	"github.com/scaledbydesign/insights/subscribers/subscriberstest"
 )
 
-// open is a migrated database of SQLite.
+// open returns a migrated SQLite database.
 func open(t testing.TB) *database.DB {
 	t.Helper()
 	return openURL(t, databasetest.SQLite(t))
 }
 
-// openAt is the file of SQLite at path, migrated.
+// openAt returns the SQLite database at path, migrated.
 func openAt(t testing.TB, path string) *database.DB {
 	t.Helper()
 	return openURL(t, "sqlite:"+path)
@@ -43,8 +43,8 @@ func openURL(t testing.TB, url string) *database.DB {
 	return db
 }
 
-// wantBigParameters looks for statements in which PostgreSQL takes a parameter for a
-// number of 32 bits, as it does beside a literal: times are larger.
+// wantBigParameters looks for statements in which PostgreSQL infers a 32-bit parameter,
+// as it does next to a literal: times are larger.
 func wantBigParameters(t testing.TB, db *database.DB) {
 	t.Helper()
 	if !strings.HasPrefix(db.String(), "postgres:") {
@@ -53,7 +53,7 @@ func wantBigParameters(t testing.TB, db *database.DB) {
 	for _, pool := range []*sql.DB{db.Writer(), db.Reader()} {
 		rows, err := pool.Query("SELECT statement FROM pg_prepared_statements WHERE CAST('integer' AS regtype) = ANY (parameter_types)")
 		if err != nil {
-			continue // the test closed it by itself
+			continue // the test has closed it
 		}
 		defer rows.Close()
 		for rows.Next() {
@@ -66,7 +66,7 @@ func wantBigParameters(t testing.TB, db *database.DB) {
 	}
 }
 
-// engines are what a suite that opens databases by itself runs on.
+// engines are those for suites that open databases themselves.
 var engines = map[string]func(testing.TB) string{"sqlite": databasetest.SQLite, "postgres": databasetest.Postgres}
 
 // onEngines runs a suite on each engine.
@@ -89,13 +89,13 @@ func TestNewsletterStore(t *testing.T) {
 	onEngines(t, func(t *testing.T, open func(t *testing.T) *database.DB) {
 		seasons := 5
 		if strings.HasSuffix(t.Name(), "/postgres") {
-			seasons = 1 // each takes a thousand times as long as inside the process
+			seasons = 1 // each takes a thousand times as long as in-process
 		}
 		newslettertest.Test(t, seasons, func(t *testing.T) newslettertest.Store {
 			db := open(t)
 			db.SetPlanChunk(5)
 			if strings.HasPrefix(db.String(), "sqlite:") {
-				// Power cuts are not tried here, and waiting for the disk takes long.
+				// Power cuts are not tested here, and waiting for the disk takes long.
 				exec(t, db, "PRAGMA synchronous = OFF")
 			}
 			return db

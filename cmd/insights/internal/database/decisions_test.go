@@ -14,7 +14,7 @@ import (
 	"github.com/scaledbydesign/insights/newsletter/newslettertest"
 )
 
-// state brings a database into a state that no sequence of calls leads to easily.
+// state puts a database into a state that is hard to reach by calls.
 type state struct {
 	*testing.T
 	db *database.DB
@@ -130,7 +130,7 @@ func frozen(t *testing.T, suite func(t *testing.T, s state)) {
 	}
 }
 
-// TestDecisions brings the database into the state of each row of the table of
+// TestDecisions puts the database into the state of each row of the table of
 // newsletter.Decide, and compares what Record does with what the function says.
 func TestDecisions(t *testing.T) {
 	frozen(t, func(t *testing.T, s state) {
@@ -163,7 +163,7 @@ func TestDecisions(t *testing.T) {
 	})
 }
 
-// stored is a delivery as it stands in the database.
+// stored is a delivery as it is in the database.
 type stored struct {
 	State     newsletter.DeliveryState
 	Reason    newsletter.Reason

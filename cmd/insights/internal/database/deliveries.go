@@ -40,8 +40,8 @@ func (db *DB) Delivery(ctx context.Context, ref newsletter.Ref) (newsletter.Deli
 	return d, explain(err)
 }
 
-// Deliveries implements newsletter.DigestStore: mails of digests, the newest digest
-// first, then single ones, the newest first.
+// Deliveries implements newsletter.DigestStore: emails of digests, newest digest first,
+// then single ones, newest first.
 func (db *DB) Deliveries(ctx context.Context, f newsletter.DeliveryFilter) iter.Seq2[newsletter.Delivery, error] {
 	const wanted = "(CAST(?2 AS TEXT) = '' OR o.state = ?2 OR ?2 = 'uncertain' AND o.uncertain_at > 0)"
 	return func(yield func(newsletter.Delivery, error) bool) {
@@ -61,8 +61,8 @@ func (db *DB) Deliveries(ctx context.Context, f newsletter.DeliveryFilter) iter.
 	}
 }
 
-// MailsOf returns every mail that was made for a reader, of digests and else, by when
-// its state last changed. It goes by the keys, digest by digest.
+// MailsOf returns every email made for a reader, of digests and single ones, by when its
+// state last changed. It looks them up by key, digest by digest.
 func (db *DB) MailsOf(ctx context.Context, subscriber int64) (mails []newsletter.Delivery, err error) {
 	for _, query := range []string{
 		"SELECT " + deliveryColumns + ` FROM digests g JOIN deliveries d ON d.digest_id = g.id AND d.subscriber_id = ?1
@@ -82,8 +82,7 @@ func (db *DB) MailsOf(ctx context.Context, subscriber int64) (mails []newsletter
 	return mails, nil
 }
 
-// CarriedTo is every mail of a digest to one subscriber with what it carried, the
-// oldest digest first.
+// CarriedTo implements newsletter.ExplainStore.
 func (db *DB) CarriedTo(ctx context.Context, subscriber int64) (carried []newsletter.Carried, err error) {
 	err = each(ctx, db.reader, func(rows *sql.Rows) error {
 		var c newsletter.Carried

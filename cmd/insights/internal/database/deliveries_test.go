@@ -12,7 +12,7 @@ import (
 	"github.com/scaledbydesign/insights/subscribers"
 )
 
-func TestAReaderIsToldOfTheirMailsAndNobodyElses(t *testing.T) {
+func TestReadersSeeTheirOwnEmailsOnly(t *testing.T) {
 	databasetest.OnEach(t, func(t *testing.T, url string) {
 		db := openURL(t, url)
 		lib := fill(t, db, 3)
@@ -34,12 +34,12 @@ func TestAReaderIsToldOfTheirMailsAndNobodyElses(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		mails, err := db.MailsOf(t.Context(), own.ID)
-		if err != nil || len(mails) != 2 {
-			t.Fatalf("%+v, %v; want two mails", mails, err)
+		emails, err := db.MailsOf(t.Context(), own.ID)
+		if err != nil || len(emails) != 2 {
+			t.Fatalf("%+v, %v; want two emails", emails, err)
 		}
 		kinds := map[newsletter.MessageKind]bool{}
-		for _, m := range mails {
+		for _, m := range emails {
 			kinds[m.Kind] = true
 			if m.Email != own.Address.String() || m.State != newsletter.Pending {
 				t.Errorf("%+v", m)
@@ -57,7 +57,7 @@ func TestAReaderIsToldOfTheirMailsAndNobodyElses(t *testing.T) {
 	})
 }
 
-func TestAnAddressThatWasLeftIsForgottenToo(t *testing.T) {
+func TestFormerAddressesAreErasedToo(t *testing.T) {
 	databasetest.OnEach(t, func(t *testing.T, url string) {
 		db := openURL(t, url)
 		lib := fill(t, db, 3)
@@ -76,7 +76,7 @@ func TestAnAddressThatWasLeftIsForgottenToo(t *testing.T) {
 			t.Errorf("kept: %q, want %q", got, want)
 		}
 
-		// A mail of staff's to a reader, who is forgotten after it.
+		// A test email to a reader who is erased afterwards.
 		exec(t, db, "INSERT INTO messages (kind, email, state, created_at, updated_at) VALUES ('test', 'READER1@example.com', 'sent', 1, 1)")
 		if err := db.Forget(t.Context(), "reader1@example.com", time.Now()); err != nil {
 			t.Error(err)

@@ -59,7 +59,7 @@ func (db *DB) Digest(ctx context.Context, id int64) (newsletter.Digest, error) {
 	return digest(ctx, db.reader, id)
 }
 
-// Glance is Digest, counted as Tally does.
+// Glance implements newsletter.StatusStore. It counts as Tally does.
 func (db *DB) Glance(ctx context.Context, id int64) (newsletter.Digest, error) {
 	found, err := db.tallied(ctx, "d.id = ?1", id)
 	if err == nil && len(found) == 0 {
@@ -71,14 +71,13 @@ func (db *DB) Glance(ctx context.Context, id int64) (newsletter.Digest, error) {
 	return found[0], nil
 }
 
-// Digests implements newsletter.DigestStore: the newest first, without digests
-// that are still being planned. It counts as Tally does.
+// Digests implements newsletter.DigestStore: newest first, without digests that are
+// still being planned. It counts as Tally does.
 func (db *DB) Digests(ctx context.Context, limit int) ([]newsletter.Digest, error) {
 	return db.tallied(ctx, "d.state <> 'planning' ORDER BY d.id DESC LIMIT ?1", limit)
 }
 
-// Unfinished lists the digests that are being sent or are paused, and the newest of
-// each schedule if staff are to approve it; the newest first, as Digests does.
+// Unfinished implements newsletter.StatusStore. It counts as Tally does.
 func (db *DB) Unfinished(ctx context.Context) ([]newsletter.Digest, error) {
 	return db.tallied(ctx, `d.state IN ('approved', 'sending', 'paused') OR d.state = 'planned' AND d.schedule <> ''
 		AND d.id = (SELECT max(n.id) FROM digests n WHERE n.schedule = d.schedule AND n.state <> 'planning') ORDER BY d.id DESC LIMIT 50`)
@@ -101,17 +100,17 @@ func (db *DB) tallied(ctx context.Context, where string, args ...any) ([]newslet
 	return digests, nil
 }
 
-// SentDigests returns digests that have reached somebody, the newest first,
-// without variants and counts. One that was made for a single reader is not
-// listed; its page exists, since the mail links to it.
+// SentDigests returns digests that were sent to at least one reader, newest first,
+// without variants and counts. A digest for a single reader is not listed; its page
+// exists, since its email links to it.
 func (db *DB) SentDigests(ctx context.Context, limit, offset int) ([]newsletter.Digest, error) {
 	return db.bareDigests(ctx, sentDigest+" AND d.only_id = 0 ORDER BY d.id DESC LIMIT ?1 OFFSET ?2", limit, offset)
 }
 
-// sentDigest is a digest that was sent to somebody.
+// sentDigest is a digest that was sent to at least one reader.
 const sentDigest = `d.state IN ('sending', 'paused', 'done', 'cancelled') AND EXISTS (SELECT 1 FROM deliveries o WHERE o.digest_id = d.id AND o.state = 'sent')`
 
-// SentDigest is one digest of the public archive, or newsletter.ErrNotFound.
+// SentDigest returns one digest of the public archive, or newsletter.ErrNotFound.
 func (db *DB) SentDigest(ctx context.Context, id int64) (newsletter.Digest, error) {
 	found, err := db.bareDigests(ctx, sentDigest+" AND d.id = ?1", id)
 	if err != nil {

@@ -43,7 +43,7 @@ func (db *DB) Cancel(ctx context.Context, id int64) (changed bool, err error) {
 	})
 }
 
-// setState runs the statement that gives a digest another state, if it is another.
+// setState runs the statement that changes a digest's state, if it changes.
 func setState(ctx context.Context, tx *sql.Tx, changed bool, statement string, args ...any) error {
 	if !changed {
 		return nil
@@ -52,8 +52,7 @@ func setState(ctx context.Context, tx *sql.Tx, changed bool, statement string, a
 	return err
 }
 
-// steer asks rule what state a digest gets, and applies it while nobody else changes
-// the digest.
+// steer asks rule for a digest's new state, and applies it while the digest is locked.
 func (db *DB) steer(ctx context.Context, id int64, rule func(newsletter.DigestState) (newsletter.DigestState, bool, error),
 	apply func(tx *sql.Tx, to newsletter.DigestState, changed bool) error) (changed bool, err error) {
 	err = db.write(ctx, func(tx *sql.Tx) error {
@@ -81,7 +80,7 @@ func skipUnstarted(ctx context.Context, tx *sql.Tx, digest int64, reason newslet
 	return err
 }
 
-// lateDigests are those that wait for staff, with why.
+// lateDigests returns the digests that are overdue, with the reason.
 func lateDigests(ctx context.Context, q querier, after func(schedule string) time.Duration) (map[int64]newsletter.Reason, error) {
 	late := make(map[int64]newsletter.Reason)
 	err := each(ctx, q, func(rows *sql.Rows) error {
@@ -99,7 +98,7 @@ func lateDigests(ctx context.Context, q querier, after func(schedule string) tim
 
 // PauseLate implements newsletter.OutboxStore.
 func (db *DB) PauseLate(ctx context.Context, after func(schedule string) time.Duration) (paused []int64, err error) {
-	// Hardly ever is one late: see that without a write.
+	// Usually none is overdue: find that out without a write.
 	if late, err := lateDigests(ctx, db.reader, after); err != nil || len(late) == 0 {
 		return nil, explain(err)
 	}

@@ -15,8 +15,8 @@ import (
 	"github.com/scaledbydesign/insights/cmd/insights/internal/database/databasetest"
 )
 
-// distantPostgres is a schema of the same PostgreSQL, reached by a round trip that
-// takes a millisecond longer, as between two data centres of one region.
+// distantPostgres is a schema of the same PostgreSQL with round trips a millisecond
+// longer, as between two data centres of one region.
 func distantPostgres(t testing.TB) string {
 	t.Helper()
 	near := databasetest.Postgres(t)
@@ -37,9 +37,8 @@ func distantPostgres(t testing.TB) string {
 	return u.String()
 }
 
-// delayed is the address of a proxy that delivers every byte later by delay, in each
-// direction, however many are under way. The proxy itself adds some 0.1 ms to a round
-// trip.
+// delayed returns the address of a proxy that delays every byte in each direction,
+// however many are in flight. The proxy itself adds some 0.1 ms to a round trip.
 func delayed(t testing.TB, network, address string, delay time.Duration) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -65,7 +64,7 @@ func delayed(t testing.TB, network, address string, delay time.Duration) string 
 	return l.Addr().String()
 }
 
-// carry delivers what comes from one side to the other, later by delay.
+// carry copies from one side to the other, with a delay.
 func carry(to, from net.Conn, delay time.Duration) {
 	type parcel struct {
 		due  time.Time
@@ -76,7 +75,7 @@ func carry(to, from net.Conn, delay time.Duration) {
 		defer to.Close()
 		for p := range parcels {
 			sleepUntil(p.due)
-			_, _ = to.Write(p.data) // one that is closed ends the other direction, too
+			_, _ = to.Write(p.data) // a closed one ends the other direction, too
 		}
 	}()
 	defer close(parcels)
@@ -92,9 +91,9 @@ func carry(to, from net.Conn, delay time.Duration) {
 	}
 }
 
-// sleepUntil is exact to some microseconds. time.Sleep takes a whole millisecond at
-// least while nothing else runs, since the runtime waits for the network in whole
-// ones; select(2) is late by 0.1 ms, and the rest is waited for by looking at the clock.
+// sleepUntil is exact to some microseconds. time.Sleep takes at least a whole millisecond
+// while nothing else runs, since the runtime polls the network in whole ones; select(2)
+// is late by 0.1 ms, and the rest is a busy wait.
 func sleepUntil(t time.Time) {
 	if rest := time.Until(t) - 150*time.Microsecond; rest > 0 {
 		timeout := unix.NsecToTimeval(rest.Nanoseconds())

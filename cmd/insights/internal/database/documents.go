@@ -11,7 +11,7 @@ import (
 // RecordDocuments stores the states of feed documents and returns when the documents
 // at each path that there ever was last changed: see feeds.State.Record.
 func (db *DB) RecordDocuments(ctx context.Context, states []feeds.State) (map[string]time.Time, error) {
-	// Most calls, as at a restart, find nothing to do: see that without a write.
+	// Most calls, as at a restart, find nothing to do: find that out without a write.
 	known, err := knownDocuments(ctx, db.reader)
 	if err != nil {
 		return nil, explain(err)

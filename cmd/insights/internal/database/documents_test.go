@@ -37,7 +37,7 @@ func TestDocumentsRememberWhenTheyChanged(t *testing.T) {
 				}
 			}
 			versions := map[string]string{"/feeds/all": "1", "/feeds/leadership": "1"}
-			want("what is new changed when its content did", record(versions), 0, 0)
+			want("a new document changed when its content did", record(versions), 0, 0)
 
 			time.Sleep(time.Minute)
 			want("nothing changed", record(versions), 0, 0)
@@ -59,12 +59,12 @@ func TestDocumentsRememberWhenTheyChanged(t *testing.T) {
 			want("back to what it was", record(versions), 2*time.Hour+time.Minute, 0)
 
 			delete(versions, "/feeds/leadership")
-			want("what is no longer there is remembered", record(versions), 2*time.Hour+time.Minute, 0)
+			want("a removed document is remembered", record(versions), 2*time.Hour+time.Minute, 0)
 		})
 	})
 }
 
-func TestDocumentsChangeAtNoTimeToCome(t *testing.T) {
+func TestDocumentsDoNotChangeInTheFuture(t *testing.T) {
 	databasetest.OnEach(t, func(t *testing.T, url string) {
 		synctest.Test(t, func(t *testing.T) {
 			db := openURL(t, url)
@@ -79,7 +79,7 @@ func TestDocumentsChangeAtNoTimeToCome(t *testing.T) {
 					t.Errorf("version %s changed at %v, %v from now", version, at, time.Until(at))
 				}
 				time.Sleep(time.Minute)
-				state.Updated = time.Now() // the slip was seen
+				state.Updated = time.Now() // the mistake was corrected
 			}
 		})
 	})

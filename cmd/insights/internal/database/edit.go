@@ -25,9 +25,9 @@ type editing struct {
 	db   *DB
 	tx   *sql.Tx
 	bits bits
-	many *many // of EditAll, else nil
+	many *many // of EditAll, otherwise nil
 
-	lastID   bool // the engine tells the id of a new row without being asked, which costs less
+	lastID   bool // the engine returns the id of a new row without a query, which costs less
 	numbered bool // insights are numbered already
 }
 
@@ -35,7 +35,7 @@ func (e *editing) edit(ctx context.Context, key string, change func(*subscribers
 	if err := e.begin(ctx); err != nil {
 		return subscribers.Subscriber{}, err
 	}
-	// Other transactions that change or email this reader wait for this one, and it for them.
+	// This transaction and others that change or email this reader wait for each other.
 	const byKey = "s.email_key = ?1 /*pg FOR UPDATE */"
 	before, err := subscriber(ctx, e.tx, e.bits, byKey, key)
 	if errors.Is(err, subscribers.ErrNotFound) && !e.db.engine.oneWriter() {
@@ -71,13 +71,13 @@ func (e *editing) apply(ctx context.Context, before storedSubscriber, change fun
 	}
 	switch {
 	case edited.Address != (subscribers.Address{}):
-	case before.Status != "": // kept as a suppression, and left as it is
+	case before.Status != "": // kept as a suppression, and unchanged
 		return edited, nil
 	default:
 		return edited, subscribers.ErrNotFound
 	}
 	if e.many != nil && decided.Event.What == "" && decided.Notice == subscribers.NoNotice {
-		return edited, nil // of many, most may be as they were
+		return edited, nil // most of many may be unchanged
 	}
 	if err := e.keepSuppressions(ctx, before.Subscriber, edited); err != nil {
 		return edited, err
@@ -102,7 +102,7 @@ func (e *editing) apply(ctx context.Context, before storedSubscriber, change fun
 	return edited, follow(ctx, e.tx, edited, decided)
 }
 
-// take gives a subscriber another address, if subscribers.MayTake says so. Any other
+// take gives a subscriber another address, if subscribers.MayTake allows it. A previous
 // holder is erased.
 func (e *editing) take(ctx context.Context, key string) error {
 	var kept subscribers.Subscriber
@@ -120,11 +120,11 @@ func (e *editing) take(ctx context.Context, key string) error {
 	return erase(ctx, e.tx, holder.ID, holder.email, key)
 }
 
-// insertSubscriber wants the values of a row.
+// insertSubscriber takes the values of a row.
 const insertSubscriber = `INSERT INTO subscribers (public_id, email, email_key, name, status, reason, cadence, categories, position_id,
 	paused_until, nonce, nonce_expires_at, notified_at, created_at, confirmed_at, unsubscribed_at, source, cause, suppressed_at, asked, asked_since, new_email`
 
-// values are what is stored of a subscriber, with the position that a change leads to.
+// values returns the columns of a subscriber, with their position after the change.
 func (e *editing) values(ctx context.Context, before storedSubscriber, s subscribers.Subscriber, startWith int) ([]any, error) {
 	mask, err := e.bits.mask(ctx, e.tx, s.Categories)
 	if err != nil {
@@ -161,12 +161,12 @@ func (e *editing) save(ctx context.Context, before storedSubscriber, s subscribe
 	return before.ID, err
 }
 
-// nextSubscriber is the id of a new one: SQLite would give that of the newest again
-// once it is forgotten.
+// nextSubscriber is the id of a new one: SQLite would reuse that of the newest once it
+// is erased.
 const nextSubscriber = `SELECT max(coalesce((SELECT max(id) FROM subscribers), 0), (SELECT value FROM counters WHERE name = 'forgotten')) + 1`
 
-// position is a subscriber's position after a change; those of many new readers
-// are worked out once for all who chose the same.
+// position returns a subscriber's position after a change; it is worked out once for
+// all new readers who chose the same.
 func (e *editing) position(ctx context.Context, before storedSubscriber, s subscribers.Subscriber, startWith int) (int64, error) {
 	if e.many == nil || before.ID != 0 || s.Status != subscribers.Confirmed {
 		return positionAfter(ctx, e.tx, before, s, startWith)
@@ -180,7 +180,7 @@ func (e *editing) position(ctx context.Context, before storedSubscriber, s subsc
 	return at, err
 }
 
-// positionAfter keeps reading positions in step with what a subscriber chooses.
+// positionAfter adapts a subscriber's position to the categories they choose.
 func positionAfter(ctx context.Context, tx *sql.Tx, before storedSubscriber, s subscribers.Subscriber, startWith int) (int64, error) {
 	if before.ID == 0 {
 		before.position = 1 // the empty one
@@ -229,8 +229,8 @@ func follow(ctx context.Context, tx *sql.Tx, s subscribers.Subscriber, change su
 	return queue(ctx, tx, s.ID, change.Notice, change.NoticeTo(s))
 }
 
-// queue queues a notice to a subscriber. One that is replaced waits as if it had
-// just been asked for.
+// queue queues a notice to a subscriber. A waiting one that it replaces is treated as
+// just requested.
 func queue(ctx context.Context, tx *sql.Tx, subscriber int64, notice subscribers.Notice, to subscribers.Address) error {
 	var replaced []int64
 	err := each(ctx, tx, func(rows *sql.Rows) error {
@@ -259,7 +259,7 @@ func queue(ctx context.Context, tx *sql.Tx, subscriber int64, notice subscribers
 	return err
 }
 
-// insertEvent wants rows of eventValues.
+// insertEvent takes rows of eventValues.
 const insertEvent = "INSERT INTO events (subscriber_id, at, what, source, client, version, detail) "
 
 func eventValues(subscriber int64, e subscribers.Event) []any {

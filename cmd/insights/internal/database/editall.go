@@ -10,13 +10,13 @@ import (
 	"github.com/scaledbydesign/insights/subscribers"
 )
 
-// errDry ends a transaction that was only tried.
+// errDry rolls back the transaction of a dry run.
 var errDry = errors.New("nothing is to be stored")
 
-// EditAll implements subscribers.Store. It goes by the order of keys, so that pages of
-// their index come one after the other, in parts: the known subscribers of a part
-// are read together, and the new ones stored together. One by one, each would wait four
-// times for an answer of the server.
+// EditAll implements subscribers.Store. It works in the order of keys, so that index
+// pages are visited in sequence, and in parts: the known subscribers of a part are read
+// together, and the new ones stored together. One by one, each would take four round
+// trips.
 func (db *DB) EditAll(ctx context.Context, keys []string, dry bool, change func(i int, s *subscribers.Subscriber) (subscribers.Change, error)) error {
 	err := db.write(ctx, func(tx *sql.Tx) error {
 		if err := db.engine.expectMany(ctx, tx); err != nil {
@@ -60,7 +60,7 @@ func (e *editing) editAll(ctx context.Context, keys []string, dry bool, change f
 		last := ""
 		for _, i := range part {
 			do := func(s *subscribers.Subscriber) (subscribers.Change, error) { return change(i, s) }
-			if keys[i] == last { // what is read no longer holds
+			if keys[i] == last { // what was read is stale
 				if err = e.flush(ctx); err == nil {
 					_, err = e.edit(ctx, keys[i], do)
 				}
@@ -82,11 +82,11 @@ func (e *editing) editAll(ctx context.Context, keys []string, dry bool, change f
 	return nil
 }
 
-// many is what EditAll keeps.
+// many is the state of EditAll.
 type many struct {
-	starts map[start]int64 // positions of new readers, by what they chose
-	added  []added         // not yet stored
-	asked  bool            // whether insights are numbered
+	starts        map[start]int64 // positions of new readers, by what they chose
+	added         []added         // not stored yet
+	numberedKnown bool            // whether numberedAlready was asked
 }
 
 // start is what the position of a new reader depends on.
@@ -95,7 +95,7 @@ type start struct {
 	categories string
 }
 
-// added is a new subscriber that waits to be stored.
+// added is a new subscriber that is not stored yet.
 type added struct {
 	id     int64
 	sub    subscribers.Subscriber
@@ -113,7 +113,7 @@ var (
 	}
 )
 
-// word is the row of one word.
+// word is a row with one value.
 func word(args []any, w string) []any { return append(args, w) }
 
 // load reads the known subscribers of a part, and the suppressions of the other keys.
@@ -156,7 +156,7 @@ func (e *editing) load(ctx context.Context, part []int, all []string) (map[strin
 	})
 }
 
-// groupSize is the largest size that n fills, or the smallest there is.
+// groupSize returns the largest size that n fills, or the smallest.
 func groupSize(sizes []int, n int) int {
 	if i := slices.IndexFunc(sizes, func(size int) bool { return size <= n }); i >= 0 {
 		return sizes[i]
@@ -164,20 +164,20 @@ func groupSize(sizes []int, n int) int {
 	return sizes[len(sizes)-1]
 }
 
-// flush stores those that wait for it, with ids in the order of their keys: the rows,
-// too, then come one after the other.
+// flush stores the added subscribers, with ids in the order of their keys, so that the
+// rows are written in sequence, too.
 func (e *editing) flush(ctx context.Context) error {
 	rows := e.many.added
 	e.many.added = rows[:0]
 	if len(rows) == 0 {
 		return nil
 	}
-	if !e.many.asked { // what it says holds until this ends
+	if !e.many.numberedKnown { // the answer holds until the transaction ends
 		var err error
 		if e.numbered, err = numberedAlready(ctx, e.tx); err != nil {
 			return err
 		}
-		e.many.asked = true
+		e.many.numberedKnown = true
 	}
 	ids, err := e.newIDs(ctx, len(rows))
 	if err != nil {
@@ -219,7 +219,7 @@ var (
 	}
 )
 
-// newIDs are ids for so many new subscribers, in ascending order.
+// newIDs returns ids for n new subscribers, in ascending order.
 func (e *editing) newIDs(ctx context.Context, n int) ([]int64, error) {
 	ids := make([]int64, 0, n)
 	if e.lastID {

@@ -10,7 +10,7 @@ import (
 	"github.com/scaledbydesign/insights/subscribers"
 )
 
-// Groups of every size, ids as they come, and addresses that come twice.
+// Groups of every size, ids in any order, and duplicate addresses.
 func TestManyAreStoredAsOneByOne(t *testing.T) {
 	onEngines(t, func(t *testing.T, open func(t *testing.T) *database.DB) {
 		together, alone := open(t), open(t)
@@ -48,7 +48,7 @@ func TestManyAreStoredAsOneByOne(t *testing.T) {
 	})
 }
 
-// story is everybody, in words and by address, but for what is random or tells the time.
+// story describes every subscriber, by address, without what is random or a time.
 func story(t *testing.T, s *database.DB) string {
 	t.Helper()
 	var all []string
@@ -75,7 +75,7 @@ func story(t *testing.T, s *database.DB) string {
 			t.Fatal(err)
 		}
 		if sup.Email == "" {
-			t.Errorf("a suppression is nobody's: %+v", sup)
+			t.Errorf("a suppression without an address: %+v", sup)
 		}
 	}
 	slices.Sort(all)

@@ -12,11 +12,10 @@ import (
 	"github.com/scaledbydesign/insights/subscribers"
 )
 
-// Forget implements subscribers.Store. Afterwards no file of the database holds the
-// address: SQLite overwrites what is deleted (secure_delete), and its WAL,
-// which still holds old pages, is truncated. A PostgreSQL server removes
-// dead rows from its tables; its own write-ahead log and its backups are its
-// operator's.
+// Forget implements subscribers.Store. Afterwards no file of the database contains the
+// address: SQLite overwrites deleted data (secure_delete), and its WAL, which still
+// holds old pages, is truncated. A PostgreSQL server removes dead rows from its tables;
+// its own write-ahead log and its backups are up to its operator.
 func (db *DB) Forget(ctx context.Context, key string, at time.Time) error {
 	err := db.write(ctx, func(tx *sql.Tx) error {
 		b, err := readBits(ctx, tx)
@@ -49,8 +48,8 @@ func (db *DB) Forget(ctx context.Context, key string, at time.Time) error {
 	return errors.Join(err, db.scrub(ctx))
 }
 
-// scrub removes what is left in the files of what was erased. It goes on when
-// the caller is gone. Its errors are ErrTraces: the data itself is erased.
+// scrub removes the remains of erased data from the files. It continues if ctx is
+// cancelled. Its errors are ErrTraces: the data itself is erased.
 func (db *DB) scrub(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), scrubFor)
 	defer cancel()
@@ -62,7 +61,7 @@ func (db *DB) scrub(ctx context.Context) error {
 }
 
 // eraseElsewhere removes an address from other subscribers: those who wanted to move to
-// it, and those who have left it.
+// it, and those whose former address it is.
 func eraseElsewhere(ctx context.Context, tx *sql.Tx, key string) error {
 	var movers []int64
 	err := each(ctx, tx, func(rows *sql.Rows) error {
@@ -85,12 +84,12 @@ func eraseElsewhere(ctx context.Context, tx *sql.Tx, key string) error {
 	return eraseFormer(ctx, tx, key)
 }
 
-// isAddressOf reports whether an address as it is stored is that of a key.
+// isAddressOf reports whether a stored address has this key.
 func isAddressOf(email, key string) bool { return key != "" && storedAddress(email).Key() == key }
 
-// eraseFormer removes an address that its reader has left from the deliveries that went
-// to it. It looks at those of readers who ever moved, by their keys: a search through
-// all of them would hold up the sending.
+// eraseFormer removes a reader's former address from the deliveries that went to it. It
+// looks only at readers who ever moved, by key: a search through all deliveries would
+// hold up sending.
 func eraseFormer(ctx context.Context, tx *sql.Tx, key string) error {
 	type sent struct{ digest, subscriber int64 }
 	var found []sent
@@ -105,15 +104,15 @@ func eraseFormer(ctx context.Context, tx *sql.Tx, key string) error {
 	}, `SELECT d.digest_id, d.subscriber_id, d.email FROM (SELECT DISTINCT subscriber_id FROM events WHERE what = 'moved') m CROSS JOIN digests g
 		JOIN deliveries d ON d.digest_id = g.id AND d.subscriber_id = m.subscriber_id WHERE d.email <> ''`)
 	for _, m := range found {
-		if err == nil { // "" would mean the address that they have now
+		if err == nil { // "" would mean their current address
 			_, err = tx.ExecContext(ctx, "UPDATE deliveries SET email = ?3, reason = '' WHERE digest_id = ?1 AND subscriber_id = ?2", m.digest, m.subscriber, subscribers.ErasedAddress)
 		}
 	}
 	return err
 }
 
-// eraseMessages removes the single emails to an address, however it is written. SQL's
-// lower case is that of a key for ASCII only.
+// eraseMessages removes the single emails to an address, in any spelling. SQL's lower()
+// matches the key's for ASCII only.
 func eraseMessages(ctx context.Context, tx *sql.Tx, key string) error {
 	argument := key
 	condition := func(column string) string { return "lower(" + column + ") = ?1" }
@@ -143,8 +142,8 @@ func eraseMessages(ctx context.Context, tx *sql.Tx, key string) error {
 	return nil
 }
 
-// erase removes a subscriber. Deliveries of digests stay, to be counted, without
-// anything that tells whose they were.
+// erase removes a subscriber. Deliveries of digests stay, for the counts, without
+// anything that identifies their reader.
 func erase(ctx context.Context, tx *sql.Tx, id int64, email, key string) error {
 	for _, step := range []struct {
 		statement string
@@ -156,7 +155,7 @@ func erase(ctx context.Context, tx *sql.Tx, id int64, email, key string) error {
 		{"UPDATE bounces SET subscriber_id = 0, text = '' WHERE subscriber_id = ?1", []any{id}},
 		{"DELETE FROM events WHERE subscriber_id = ?1", []any{id}},
 		{"DELETE FROM subscribers WHERE id = ?1", []any{id}},
-		// An id must never be given again: earlier deliveries are counted by it.
+		// An id must never be reused: earlier deliveries are counted by it.
 		{"UPDATE counters SET value = ?1 WHERE name = 'forgotten' AND value < ?1", []any{id}},
 	} {
 		if _, err := tx.ExecContext(ctx, step.statement, step.args...); err != nil {
@@ -166,7 +165,7 @@ func erase(ctx context.Context, tx *sql.Tx, id int64, email, key string) error {
 	return eraseMessages(ctx, tx, key)
 }
 
-// Tidy implements subscribers.Store. Its statements say what subscribers.Tidied does.
+// Tidy implements subscribers.Store. Its statements do what subscribers.Tidied says.
 func (db *DB) Tidy(ctx context.Context, before time.Time) (forgotten int, err error) {
 	err = db.bookkeep(ctx, func(tx *sql.Tx) error {
 		if _, err := tx.ExecContext(ctx, "DELETE FROM attempts WHERE at < ?1", millis(before)); err != nil {
@@ -183,7 +182,7 @@ func (db *DB) Tidy(ctx context.Context, before time.Time) (forgotten int, err er
 		err = db.write(ctx, func(tx *sql.Tx) error {
 			last = 0
 			type reader struct {
-				subscribers.Subscriber // no more of it than what is kept depends on
+				subscribers.Subscriber // only the fields that Tidied depends on
 				email, key             string
 			}
 			var readers []reader

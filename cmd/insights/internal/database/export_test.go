@@ -2,16 +2,16 @@ package database
 
 import "database/sql"
 
-// Writer lets a test do what no method does.
+// Writer lets a test write what no method writes.
 func (db *DB) Writer() *sql.DB { return db.writer }
 
-// Reader lets a test look where no method looks.
+// Reader lets a test read what no method reads.
 func (db *DB) Reader() *sql.DB { return db.reader }
 
-// SetPlanChunk makes the boundary of a plan's chunks reachable.
+// SetPlanChunk lets a test reach the boundary of a plan's chunks.
 func (db *DB) SetPlanChunk(subscribers int64) { db.planChunk = subscribers }
 
-// HotStatements are those that a large outbox must not make slow.
+// HotStatements are those that must stay fast with a large outbox.
 var HotStatements = map[string]string{
 	"claim":          claimBatch.statement(10),
 	"due":            dueDeliveries,
@@ -32,5 +32,5 @@ var HotStatements = map[string]string{
 	"claim messages": "SELECT EXISTS (SELECT 1 FROM messages WHERE state IN ('pending', 'deferred') AND next_at <= ?1)",
 }
 
-// InPostgres is how a statement is passed to PostgreSQL.
+// InPostgres translates a statement for PostgreSQL.
 var InPostgres = inPostgres

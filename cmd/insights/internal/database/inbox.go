@@ -9,15 +9,16 @@ import (
 	"github.com/scaledbydesign/insights/newsletter"
 )
 
-// InboxMail is a mail that was sent in development.
-type InboxMail struct {
+// InboxMessage is a message that was sent in development.
+type InboxMessage struct {
 	ID        int64
 	At        time.Time
 	Recipient string
-	Message   []byte // as it would have been sent; only its start in a list
+	Message   []byte // as it would have been sent; truncated in a list
 }
 
-// Inbox is the transport of development: it keeps mails instead of sending them.
+// Inbox returns the transport of development, which stores messages instead of sending
+// them.
 func (db *DB) Inbox() newsletter.Transport { return inbox{db} }
 
 type inbox struct{ db *DB }
@@ -41,22 +42,20 @@ func (i inbox) Send(ctx context.Context, e newsletter.Envelope, message []byte) 
 	return newsletter.Outcome{Kind: newsletter.Accepted, Code: 250, Status: "2.0.0", Text: "kept in the inbox"}
 }
 
-// InboxMails lists the newest messages first.
-func (db *DB) InboxMails(ctx context.Context) ([]InboxMail, error) {
-	var mails []InboxMail
+// InboxMessages lists the newest messages first.
+func (db *DB) InboxMessages(ctx context.Context) ([]InboxMessage, error) {
+	var messages []InboxMessage
 	err := each(ctx, db.reader, func(rows *sql.Rows) error {
-		var m InboxMail
-		var at int64
-		err := rows.Scan(&m.ID, &at, &m.Recipient, &m.Message)
-		m.At = fromMillis(at)
-		mails = append(mails, m)
+		var m InboxMessage
+		err := rows.Scan(&m.ID, instant(&m.At), &m.Recipient, &m.Message)
+		messages = append(messages, m)
 		return err
 	}, "SELECT id, at, recipient, substr(message, 1, 4096) FROM inbox ORDER BY id DESC LIMIT ?1", inboxShows)
-	return mails, explain(err)
+	return messages, explain(err)
 }
 
-// InboxMail is one mail whole. ok is false for an unknown one.
-func (db *DB) InboxMail(ctx context.Context, id int64) (m InboxMail, ok bool, err error) {
+// InboxMessage returns one complete message. ok is false if it is unknown.
+func (db *DB) InboxMessage(ctx context.Context, id int64) (m InboxMessage, ok bool, err error) {
 	err = db.reader.QueryRowContext(ctx, "SELECT id, at, recipient, message FROM inbox WHERE id = ?1", id).Scan(&m.ID, instant(&m.At), &m.Recipient, &m.Message)
 	if errors.Is(err, sql.ErrNoRows) {
 		return m, false, nil

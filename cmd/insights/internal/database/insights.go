@@ -10,7 +10,7 @@ import (
 
 // Number implements newsletter.LibraryStore.
 func (db *DB) Number(ctx context.Context, visible []newsletter.Visible, how newsletter.Numbering) (numbered int, next time.Time, err error) {
-	// Most calls find nothing to do: see that without a write.
+	// Most calls find nothing to do: find that out without a write.
 	known, err := knownInsights(ctx, db.reader)
 	if err != nil {
 		return 0, time.Time{}, explain(err)
@@ -105,8 +105,8 @@ func (db *DB) Sequence(ctx context.Context) ([]newsletter.Numbered, error) {
 	return all, explain(err)
 }
 
-// InsightIDs returns the ids of the insights that are or were known, by the slug
-// under which each was last seen, in the order in which they appeared.
+// InsightIDs returns the ids of all insights ever known, by the slug under which each
+// was last seen, in the order in which they appeared.
 func (db *DB) InsightIDs(ctx context.Context) (map[string][]string, error) {
 	ids := make(map[string][]string)
 	err := each(ctx, db.reader, func(rows *sql.Rows) error {
@@ -118,7 +118,7 @@ func (db *DB) InsightIDs(ctx context.Context) (map[string][]string, error) {
 	return ids, explain(err)
 }
 
-// FirstSeen is when each insight that is not numbered yet was first seen.
+// FirstSeen implements newsletter.ExplainStore.
 func (db *DB) FirstSeen(ctx context.Context) (map[string]time.Time, error) {
 	seen := make(map[string]time.Time)
 	err := each(ctx, db.reader, func(rows *sql.Rows) error {

@@ -9,8 +9,8 @@ import (
 	"github.com/scaledbydesign/insights/newsletter"
 )
 
-// TestInsightsAreKnownByTheirSlug numbers a library beside rows that an older
-// version has left without slugs.
+// TestInsightsAreKnownByTheirSlug numbers a library when an older version has left rows
+// without slugs.
 func TestInsightsAreKnownByTheirSlug(t *testing.T) {
 	databasetest.OnEach(t, func(t *testing.T, url string) {
 		db := openURL(t, url)

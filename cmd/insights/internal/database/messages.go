@@ -11,7 +11,7 @@ import (
 	"github.com/scaledbydesign/insights/subscribers"
 )
 
-// QueueTest queues a test mail to each address, all or none.
+// QueueTest implements newsletter.TestStore.
 func (db *DB) QueueTest(ctx context.Context, to []subscribers.Address, payload string) (refs []newsletter.Ref, err error) {
 	err = db.write(ctx, func(tx *sql.Tx) error {
 		refs = nil
@@ -29,7 +29,7 @@ func (db *DB) QueueTest(ctx context.Context, to []subscribers.Address, payload s
 	return refs, err
 }
 
-// readersOfMessages are the subscribers whose messages a worker has, by id.
+// readersOfMessages returns the subscribers whose messages a worker has, by id.
 func readersOfMessages(ctx context.Context, q querier, worker string) (map[int64]subscribers.Subscriber, error) {
 	b, err := readBits(ctx, q)
 	if err != nil {
@@ -114,7 +114,7 @@ var (
 	}
 )
 
-// beginMessages decides about claimed single emails, and makes those `sending` that
+// beginMessages decides about claimed single emails, and marks those as `sending` that
 // go out.
 func (r *recording) beginMessages(ctx context.Context, begins []begin) error {
 	if len(begins) == 0 {

@@ -13,7 +13,7 @@ import (
 //go:embed migrations
 var migrations embed.FS
 
-// SchemaStatus says how the schema stands.
+// SchemaStatus says which version the schema has.
 type SchemaStatus struct {
 	Current int64 // 0 = empty
 	Latest  int64 // what this program needs
@@ -27,7 +27,7 @@ func (db *DB) provider() (*goose.Provider, error) {
 	return goose.NewProvider(db.engine.dialect(), db.writer, files)
 }
 
-// SchemaStatus reads how the schema stands and changes nothing.
+// SchemaStatus reads the version of the schema and changes nothing.
 func (db *DB) SchemaStatus(ctx context.Context) (SchemaStatus, error) {
 	provider, err := db.provider()
 	if err != nil {
@@ -37,7 +37,7 @@ func (db *DB) SchemaStatus(ctx context.Context) (SchemaStatus, error) {
 	for _, source := range provider.ListSources() {
 		status.Latest = max(status.Latest, source.Version)
 	}
-	// Asking goose would create its table.
+	// goose would create its table.
 	var exists bool
 	err = db.reader.QueryRowContext(ctx, db.engine.tableExists(), goose.DefaultTablename).Scan(&exists)
 	if err != nil || !exists {
@@ -62,9 +62,8 @@ func (db *DB) Check(ctx context.Context) error {
 	return nil
 }
 
-// Migrate brings the schema up to date and returns how many steps it took. Two
-// processes that migrate at once wait for each other. A newer schema is refused
-// and left alone.
+// Migrate brings the schema up to date and returns how many steps it took. Concurrent
+// processes wait for each other. A newer schema is refused and not changed.
 func (db *DB) Migrate(ctx context.Context) (steps int, err error) {
 	if err := db.Check(ctx); err == nil || !errors.Is(err, ErrOld) {
 		return 0, err
@@ -91,7 +90,7 @@ func (db *DB) Migrate(ctx context.Context) (steps int, err error) {
 		if err == nil {
 			return steps, nil
 		}
-		// Another process may have taken the same step first: go on from there.
+		// Another process may have taken the same step first: continue from there.
 		after, statusErr := db.SchemaStatus(ctx)
 		if statusErr != nil || after == before {
 			return steps, fmt.Errorf("migrate %s: %w", db, explain(err))

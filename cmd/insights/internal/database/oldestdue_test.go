@@ -7,7 +7,7 @@ import (
 	"github.com/scaledbydesign/insights/cmd/insights/internal/database/databasetest"
 )
 
-func TestOldestDueIsSinceWhenAMailCouldGoOut(t *testing.T) {
+func TestOldestDueIsSinceWhenAnEmailCouldGoOut(t *testing.T) {
 	databasetest.OnEach(t, func(t *testing.T, url string) {
 		db := openURL(t, url)
 		want := func(ms int64) {
@@ -26,7 +26,7 @@ func TestOldestDueIsSinceWhenAMailCouldGoOut(t *testing.T) {
 			VALUES (%d, %d, 1, 1, 1, 1, '%s', %d, CASE '%s' WHEN 'sent' THEN 0 ELSE 1 END, 1)`, digest, subscriber, state, next, state))
 		}
 		want(0)
-		digest(1, "planned", 0) // waits for staff
+		digest(1, "planned", 0) // waits for approval
 		delivery(1, 1, "pending", 0)
 		digest(2, "sending", 100) // all done
 		delivery(2, 1, "sent", -1)

@@ -35,14 +35,14 @@ func (db *DB) Start(ctx context.Context, digest int64) error {
 	return db.exec(ctx, "UPDATE digests SET state = 'sending' WHERE id = ?1 AND state = 'approved'", digest)
 }
 
-// dueDeliveries are due mails of digest ?1 with what their messages need. It is run
-// once for some hundreds of mails.
+// dueDeliveries selects due emails of digest ?1 with what their messages need. It is
+// run once for some hundreds of emails.
 const dueDeliveries = `SELECT o.subscriber_id, o.base_id, o.target_id, o.variant, o.attempts, o.email, coalesce(s.public_id, ''), coalesce(s.email, ''), coalesce(s.name, ''), coalesce(s.confirmed_at, 0)
 	FROM deliveries o LEFT JOIN subscribers s ON s.id = o.subscriber_id
 	WHERE o.digest_id = ?1 AND o.next_at >= 0 AND o.next_at <= ?2 ORDER BY o.next_at, o.variant, o.subscriber_id LIMIT ?3
 	/*pg FOR UPDATE OF o SKIP LOCKED */`
 
-// claimBatch makes due mails a worker's.
+// claimBatch assigns due emails to a worker.
 var claimBatch = batch{
 	columns: []column{{"subscriber", integer}},
 	fixed:   3,
@@ -53,7 +53,7 @@ var claimBatch = batch{
 // ClaimDeliveries implements newsletter.OutboxStore.
 func (db *DB) ClaimDeliveries(ctx context.Context, worker string, digest int64, limit int) ([]newsletter.Task, error) {
 	at := now()
-	// Most looks find nothing: see that without a write.
+	// Most looks find nothing: find that out without a write.
 	var due bool
 	err := db.reader.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM deliveries WHERE digest_id = ?1 AND next_at >= 0 AND next_at <= ?2) AND NOT `+held, digest, at).Scan(&due)
 	if err != nil || !due {
@@ -75,7 +75,7 @@ func (db *DB) ClaimDeliveries(ctx context.Context, worker string, digest int64, 
 			var address string
 			var confirmed int64
 			err := rows.Scan(&t.Ref.Subscriber, &t.Change.Base, &t.Change.Target, &t.Variant, &t.Attempts, &t.To, &t.Subscriber.PublicID, &address, &t.Subscriber.Name, &confirmed)
-			// Without an address a mail ends by itself; the others go on.
+			// Without an address only that email fails.
 			t.Subscriber.Address, _ = subscribers.ParseAddress(address)
 			t.Subscriber.ID, t.Subscriber.ConfirmedAt = t.Ref.Subscriber, fromMillis(confirmed)
 			tasks = append(tasks, t)
@@ -94,8 +94,8 @@ func (db *DB) ClaimDeliveries(ctx context.Context, worker string, digest int64, 
 	return tasks, err
 }
 
-// openDeliveries reports whether digest ?1 has a delivery that is not terminal. It
-// is worded so that the partial indexes answer it, and not a walk over the digest.
+// openDeliveries reports whether digest ?1 has a delivery that is not terminal. It is
+// written so that partial indexes answer it, not a scan of the digest.
 const openDeliveries = `EXISTS (SELECT 1 FROM deliveries WHERE digest_id = ?1 AND next_at >= 0)
 	OR EXISTS (SELECT 1 FROM deliveries WHERE digest_id + 0 = ?1 AND owner <> '')`
 
@@ -107,7 +107,7 @@ func (db *DB) Finish(ctx context.Context, digest int64) (done bool, err error) {
 	}
 	err = db.write(ctx, func(tx *sql.Tx) error {
 		done = false
-		if err := lockDigest(ctx, tx, digest); err != nil { // what is looked at next is from after a retry at the same moment
+		if err := lockDigest(ctx, tx, digest); err != nil { // so that a concurrent retry is seen
 			return err
 		}
 		changed, err := affected(tx.ExecContext(ctx, "UPDATE digests SET state = 'done', done_at = ?2 WHERE id = ?1 AND state = 'sending' AND NOT ("+openDeliveries+")", digest, now()))
@@ -117,8 +117,7 @@ func (db *DB) Finish(ctx context.Context, digest int64) (done bool, err error) {
 	return done, err
 }
 
-// nextDueQuery asks digest by digest, so that planned ones that wait for staff
-// cost nothing.
+// nextDueQuery goes digest by digest, so that those waiting for approval cost nothing.
 const nextDueQuery = `SELECT coalesce(min(due), 0) FROM (
 	SELECT CASE WHEN g.not_before > ?1 THEN g.not_before ELSE (SELECT min(d.next_at) FROM deliveries d WHERE d.digest_id = g.id AND d.next_at >= 0) END AS due
 	FROM digests g WHERE g.state IN ('approved', 'sending')

@@ -24,8 +24,7 @@ type recording struct {
 	actions []newsletter.Action // by entry
 }
 
-// asPlanned says of a claimed delivery what newsletter.Facts.AsPlanned says: ?1 now,
-// ?2 worker.
+// asPlanned is newsletter.Facts.AsPlanned for a claimed delivery: ?1 now, ?2 worker.
 const asPlanned = `deliveries.digest_id = v.digest AND deliveries.subscriber_id = v.subscriber AND deliveries.owner || '' = ?2 AND deliveries.state = 'claimed'
 	AND EXISTS (SELECT 1 FROM digests d WHERE d.id = v.digest AND d.state = 'sending')
 	AND EXISTS (SELECT 1 FROM subscribers s WHERE s.id = v.subscriber AND s.status = 'confirmed' AND s.paused_until <= ?1
@@ -43,9 +42,9 @@ var beginBatch = batch{
 		WHERE ` + asPlanned,
 }
 
-// beginDeliveries makes claimed deliveries `sending` where nothing has changed since
-// they were planned, and decides about the others. Two emails to one reader must not
-// be in flight together: the second is looked at when the first is on record.
+// beginDeliveries marks claimed deliveries as `sending` if nothing has changed since
+// they were planned, and decides about the others. Two emails to one reader must not be
+// in flight together: the second is looked at when the first is recorded.
 func (r *recording) beginDeliveries(ctx context.Context, begins []begin) error {
 	seen := make(map[int64]bool, len(begins))
 	var first, later []begin
@@ -60,7 +59,7 @@ func (r *recording) beginDeliveries(ctx context.Context, begins []begin) error {
 	if err := r.beginTogether(ctx, first); err != nil {
 		return err
 	}
-	for i := range later { // hardly ever is there one
+	for i := range later { // usually there is none
 		if err := r.beginTogether(ctx, later[i:i+1]); err != nil {
 			return err
 		}
@@ -96,12 +95,12 @@ type decided struct {
 	facts    *deliveryFacts
 	decision newsletter.Decision
 	variant  int
-	target   int64 // where it takes its reader
+	target   int64 // the reader's position afterwards
 	reason   newsletter.Reason
 }
 
 var (
-	// changedBatch begins deliveries that take their readers elsewhere than planned.
+	// changedBatch begins deliveries that move their readers elsewhere than planned.
 	changedBatch = batch{
 		columns: []column{{"digest", integer}, {"subscriber", integer}, {"email", text}, {"message_id", text}, {"base", integer}, {"target", integer}, {"mask", integer}},
 		key:     2,
@@ -120,7 +119,7 @@ var (
 	}
 )
 
-// decide decides about deliveries by the facts, and stores what is decided.
+// decide decides about deliveries by the facts, and stores the decisions.
 func (r *recording) decide(ctx context.Context, begins []begin, facts map[newsletter.Ref]*deliveryFacts) error {
 	var sent, returned []decided
 	for _, b := range begins {
@@ -130,7 +129,7 @@ func (r *recording) decide(ctx context.Context, begins []begin, facts map[newsle
 			r.actions[b.entry] = newsletter.ActionDrop
 			continue
 		case f.state == newsletter.Sending:
-			continue // begun before
+			continue // already begun
 		}
 		decision := newsletter.Decide(&f.Facts)
 		d := decided{begin: b, facts: f, decision: decision, variant: f.variant, reason: decision.Reason}
@@ -170,14 +169,14 @@ func (r *recording) decide(ctx context.Context, begins []begin, facts map[newsle
 	}, nil)
 }
 
-// internTargets interns where deliveries take their readers. Most that changed alike
-// go to one position.
+// internTargets interns the positions that deliveries lead to. Many lead to the same
+// one.
 func (r *recording) internTargets(ctx context.Context, sent []decided) error {
 	known := make(map[string]int64)
 	for i := range sent {
 		d := &sent[i]
 		target := d.decision.Target
-		if target == nil { // as planned by now
+		if target == nil { // as planned after all
 			target = d.facts.Target
 		}
 		name := target.String()
@@ -194,8 +193,8 @@ func (r *recording) internTargets(ctx context.Context, sent []decided) error {
 	return nil
 }
 
-// changeVariants gives deliveries that are planned again the variants that hold just
-// what is left of them.
+// changeVariants gives replanned deliveries the variants with just their remaining
+// insights.
 func (r *recording) changeVariants(ctx context.Context, returned []decided) error {
 	variants := make(map[int64][]newsletter.Variant)
 	type move struct {
@@ -210,7 +209,7 @@ func (r *recording) changeVariants(ctx context.Context, returned []decided) erro
 		}
 		digest := d.Ref.Digest
 		if _, ok := variants[digest]; !ok {
-			if err := lockDigest(ctx, r.tx, digest); err != nil { // another worker may be about to add the same
+			if err := lockDigest(ctx, r.tx, digest); err != nil { // another worker may be adding the same one
 				return err
 			}
 			known := newsletter.Digest{ID: digest}

@@ -13,10 +13,9 @@ import (
 )
 
 // BenchmarkRecord measures the one durable transaction that the connections of a busy
-// worker wait for. Each of them hands in an entry: its last email was accepted, and
-// the next one is about to be sent. SQLite has a file with the settings of production.
-// Compare commits by turns and by medians, with as many iterations for each; -v names
-// what is skipped:
+// worker wait for. Each of them submits an entry: its last email was accepted, and the
+// next one is about to be sent. SQLite uses a file with production settings. Compare
+// commits alternately and by medians, with equal iterations; -v shows what is skipped:
 //
 //	go test ./cmd/insights/internal/database -run xxx -bench Record -benchtime 2000x -v
 func BenchmarkRecord(b *testing.B) {
@@ -39,8 +38,8 @@ func BenchmarkRecord(b *testing.B) {
 	}
 }
 
-// warmUp is how many transactions come before those that are measured. Statements are
-// prepared in the first, and PostgreSQL settles on its plans within the next few.
+// warmUp is how many transactions run before those that are measured. Statements are
+// prepared in the first, and PostgreSQL fixes its plans within the next few.
 const warmUp = 10
 
 func benchmarkRecord(b *testing.B, url string, connections int) {
@@ -60,8 +59,8 @@ func benchmarkRecord(b *testing.B, url string, connections int) {
 	m.finish()
 }
 
-// entry is what a connection hands in: what became of the email that it has sent, the
-// mark of the one that it is about to send, or both.
+// entry is what a connection submits: the result of the email that it has sent, the
+// Begin of the one that it is about to send, or both.
 func entry(sent, next *newsletter.Task) (e newsletter.Entry) {
 	if sent != nil {
 		e.Result = &newsletter.Result{Ref: sent.Ref, Change: sent.Change, State: newsletter.Sent, Received: true, Code: 250, Reason: "2.0.0 Ok: queued as 4bXk2T0pQzz9sWq"}
@@ -73,10 +72,10 @@ func entry(sent, next *newsletter.Task) (e newsletter.Entry) {
 	return e
 }
 
-// worker is the name under which a mailing claims and records.
+// worker is the name that a mailing claims and records by.
 const worker = "bench"
 
-// mailing is a worker that sends digest after digest, and takes no time for it.
+// mailing is a worker that sends digest after digest, in no time.
 type mailing struct {
 	b           *testing.B
 	db          *database.DB
@@ -104,7 +103,7 @@ func startMailing(b *testing.B, url string, connections int) *mailing {
 	return m
 }
 
-// next takes one email for each connection off those that are claimed.
+// next takes one claimed email for each connection.
 func (m *mailing) next() []newsletter.Task {
 	if len(m.claimed) < m.connections {
 		m.claim()
@@ -114,8 +113,8 @@ func (m *mailing) next() []newsletter.Task {
 	return next
 }
 
-// record has every connection hand in what it has sent and what it sends next. Each
-// email must go out: what is looked at more closely is not what this measures.
+// record has every connection submit what it has sent and what it sends next. Every
+// email must go out: exceptions are not what this measures.
 func (m *mailing) record(next []newsletter.Task) {
 	entries := make([]newsletter.Entry, max(len(m.inFlight), len(next)))
 	for i := range entries {
@@ -162,7 +161,7 @@ func (m *mailing) claim() {
 	}
 }
 
-// finish sends what is claimed, and makes sure that all of it counts as sent.
+// finish sends what is claimed, and verifies that all of it counts as sent.
 func (m *mailing) finish() {
 	m.record(m.claimed)
 	m.record(nil)
@@ -174,7 +173,7 @@ func (m *mailing) finish() {
 	if left := d.Counts[newsletter.Pending]; d.Counts[newsletter.Sent]+left != m.digest.Readers {
 		m.b.Fatalf("digest %d has %v of %d emails", d.ID, d.Counts, m.digest.Readers)
 	} else if left > 0 {
-		return // the benchmark ends in its middle
+		return // the benchmark ended halfway
 	}
 	if done, err := m.db.Finish(m.b.Context(), m.digest.ID); err != nil || !done {
 		m.b.Fatalf("digest %d is done: %v, %v", m.digest.ID, done, err)

@@ -10,10 +10,10 @@ import (
 	"github.com/scaledbydesign/insights/subscribers"
 )
 
-// tallyQuery counts deliveries of the digests d that a condition chooses without
-// reading them. Every state but sent has an index: the first row is how many there
-// are, the second how many wait, those that are deferred among them. The conditions
-// repeat those of the indexes, and + keeps SQLite from taking another one.
+// tallyQuery counts deliveries of the digests d that match a condition, without reading
+// them. Every state but sent has an index: the first row is how many there are, the
+// second how many wait, including deferred ones. The conditions repeat those of the
+// indexes, and + keeps SQLite from choosing another one.
 func tallyQuery(digests string) string {
 	return strings.ReplaceAll(`SELECT 'sent', CAST(coalesce(sum(d.readers), 0) AS BIGINT) FROM digests d WHERE :digests
 		UNION ALL SELECT 'pending', CAST(coalesce(sum((SELECT count(*) FROM deliveries o WHERE o.digest_id = d.id AND o.next_at >= 0)), 0) AS BIGINT) FROM digests d WHERE :digests
@@ -55,14 +55,13 @@ func (db *DB) tally(ctx context.Context, query string, args ...any) (map[newslet
 	return counts, explain(err)
 }
 
-// Tally counts the deliveries of a planned digest by state, at once also when there
-// are a million: what has no other state was sent. Digest counts each.
+// Tally counts the deliveries of a planned digest by state, in no time even for a
+// million: those in no other state were sent. Digest counts each.
 func (db *DB) Tally(ctx context.Context, digest int64) (map[newsletter.DeliveryState]int, error) {
 	return db.tally(ctx, tallyOfOne, digest)
 }
 
-// Outbox counts mails by state: deliveries of digests that are not ended, as Tally
-// does, and all single mails.
+// Outbox implements newsletter.StatusStore. It counts as Tally does.
 func (db *DB) Outbox(ctx context.Context) (map[newsletter.DeliveryState]int, error) {
 	counts, err := db.tally(ctx, tallyOfActive)
 	if err != nil {
@@ -95,9 +94,9 @@ func (db *DB) Readers(ctx context.Context) (map[subscribers.Status]int, error) {
 	return counts, explain(err)
 }
 
-// OldestDue is since when the mail that has waited longest could be sent: it may lie
-// ahead, and is zero when nothing waits. What was never tried is due from the
-// moment that its digest was approved, or that it was queued.
+// OldestDue returns since when the email that has waited longest could be sent: it may
+// be in the future, and is zero when nothing waits. An email that was never tried is due
+// from when its digest was approved, or it was queued.
 func (db *DB) OldestDue(ctx context.Context) (time.Time, error) {
 	var due int64
 	err := db.reader.QueryRowContext(ctx, `SELECT coalesce(min(due), 0) FROM (
@@ -114,11 +113,10 @@ func (db *DB) Paused(ctx context.Context) (n int, err error) {
 	return n, explain(err)
 }
 
-// Unsent counts the digests that are being sent, and their mails that wait, single
-// ones among them.
-func (db *DB) Unsent(ctx context.Context) (digests, mails int, err error) {
+// Unsent implements newsletter.StatusStore.
+func (db *DB) Unsent(ctx context.Context) (digests, emails int, err error) {
 	err = db.reader.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM digests WHERE state IN ('approved', 'sending')),
 		(SELECT count(*) FROM deliveries o JOIN digests d ON d.id = o.digest_id WHERE o.next_at >= 0 AND d.state IN ('approved', 'sending'))
-		+ (SELECT count(*) FROM messages WHERE state IN ('pending', 'deferred'))`).Scan(&digests, &mails)
-	return digests, mails, explain(err)
+		+ (SELECT count(*) FROM messages WHERE state IN ('pending', 'deferred'))`).Scan(&digests, &emails)
+	return digests, emails, explain(err)
 }

@@ -19,8 +19,8 @@ type deliveryFacts struct {
 	readerAt   int64 // the reader's position, as the database refers to it
 }
 
-// factsQuery reads deliveries that worker ?1 has. One that is in flight already was
-// begun by this same entry, whose first commit was never answered.
+// factsQuery reads deliveries that worker ?1 has. One already in flight was begun by
+// this same entry, whose first commit was never answered.
 var factsQuery = batch{
 	columns: []column{{"digest", integer}, {"subscriber", integer}},
 	fixed:   1,
@@ -32,7 +32,7 @@ var factsQuery = batch{
 		WHERE o.digest_id = v.digest AND o.subscriber_id = v.subscriber AND o.owner = ?1 AND o.state IN ('claimed', 'sending') /*pg FOR UPDATE OF o */`,
 }
 
-// othersQuery reads what other digests have on the way to readers. It comes after the
+// othersQuery reads what other digests have on the way to readers. It runs after the
 // statement that locks them.
 var othersQuery = batch{
 	columns: []column{{"digest", integer}, {"subscriber", integer}},
@@ -48,7 +48,7 @@ var itemsQuery = batch{
 }
 
 // facts loads what the decisions about deliveries depend on, in five statements.
-// What this worker no longer has is left out.
+// Those that this worker no longer has are omitted.
 func (r *recording) facts(ctx context.Context, begins []begin) (map[newsletter.Ref]*deliveryFacts, error) {
 	bits, err := readBits(ctx, r.tx)
 	if err != nil {
@@ -108,7 +108,7 @@ func (r *recording) facts(ctx context.Context, begins []begin) (map[newsletter.R
 	})
 }
 
-// addItems replaces the numbers of what deliveries carry by their insights.
+// addItems replaces the numbers in deliveries' items with the insights.
 func (r *recording) addItems(ctx context.Context, facts map[newsletter.Ref]*deliveryFacts) error {
 	var ids []int64
 	for ref := range facts {

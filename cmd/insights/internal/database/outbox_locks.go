@@ -11,16 +11,16 @@ import (
 	"github.com/scaledbydesign/insights/newsletter"
 )
 
-// beginRecord comes before a worker's entries are recorded. Where one transaction
-// writes at a time, it counts them, so that an older copy of the file is known. On
-// a server it takes the locks that make the rest as safe as if there were but one:
+// beginRecord runs before a worker's entries are recorded. Where one transaction writes
+// at a time, it counts them, so that an older copy of the file is recognised. On a
+// server it takes the locks that make the rest as safe as if there were only one:
 //
-//   - the digests of mails that are to be tried again, so that none is put back
-//     into a digest that is cancelled at the same moment;
-//   - the readers, so that no two mails to one are in flight together, that nobody
-//     who has just left gets one, and that positions move one after the other.
+//   - the digests of emails to be retried, so that none is put back into a digest
+//     that is being cancelled;
+//   - the readers, so that no two emails to one are in flight together, nobody who
+//     has just left gets one, and positions move one after the other.
 //
-// Each in the order of its ids: two workers wait, and don't lock each other out.
+// Each in the order of its ids, so that two workers cannot deadlock.
 func (db *DB) beginRecord(ctx context.Context, tx *sql.Tx, entries []newsletter.Entry) error {
 	if db.engine.oneWriter() {
 		_, err := tx.ExecContext(ctx, "UPDATE counters SET value = value + ?1 WHERE name = 'recorded'", len(entries))
@@ -44,8 +44,7 @@ func (db *DB) beginRecord(ctx context.Context, tx *sql.Tx, entries []newsletter.
 	return lockRows(ctx, tx, "subscribers", "FOR UPDATE", readers)
 }
 
-// lockRows locks rows of a table, the lowest id first. Ids that are 0, or of no
-// row, don't matter.
+// lockRows locks rows of a table, lowest id first. Ids without a row don't matter.
 func lockRows(ctx context.Context, tx *sql.Tx, table, lock string, ids []int64) error {
 	slices.Sort(ids)
 	ids = slices.DeleteFunc(slices.Compact(ids), func(id int64) bool { return id == 0 })
@@ -67,15 +66,15 @@ func lockDigest(ctx context.Context, tx *sql.Tx, id int64) error {
 	return err
 }
 
-// keepDigest keeps other transactions from discarding a digest until this one, which
-// adds to it, ends. Two can add at once.
+// keepDigest keeps other transactions from discarding a digest until this one ends,
+// which adds to it. Two can add concurrently.
 func keepDigest(ctx context.Context, tx *sql.Tx, id int64) error {
 	_, err := tx.ExecContext(ctx, "/*pg SELECT FROM digests WHERE id = ?1 FOR KEY SHARE */", id)
 	return err
 }
 
-// lockTable keeps other transactions from writing a table until this one ends; they
-// go on reading it. It comes before this one reads what it decides by.
+// lockTable keeps other transactions from writing a table until this one ends; they can
+// still read it. It comes before this one reads what it decides by.
 func lockTable(ctx context.Context, tx *sql.Tx, table string) error {
 	_, err := tx.ExecContext(ctx, "/*pg LOCK TABLE "+table+" IN SHARE ROW EXCLUSIVE MODE */")
 	return err

@@ -8,9 +8,9 @@ import (
 	"github.com/scaledbydesign/insights/newsletter"
 )
 
-// Record implements newsletter.OutboxStore. Most emails are of one kind: accepted,
-// and sent to a reader who is as they were when it was planned. Those go through a few
-// statements for all of them; the others are looked at more closely.
+// Record implements newsletter.OutboxStore. In most cases the email was accepted, or its
+// reader has not changed since it was planned. Those share a few statements; the others
+// are looked at one by one.
 func (db *DB) Record(ctx context.Context, worker string, entries []newsletter.Entry) (actions []newsletter.Action, err error) {
 	err = db.record(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		r := recording{db: db, tx: tx, worker: worker, at: now(), actions: make([]newsletter.Action, len(entries))}
@@ -71,19 +71,19 @@ func (r *recording) finish(ctx context.Context, entries []newsletter.Entry) erro
 	return nil
 }
 
-// isUsual says that a digest's email was accepted.
+// isUsual reports whether a digest's email was accepted.
 func isUsual(r newsletter.Result) bool {
 	return r.Ref.Message == 0 && r.State == newsletter.Sent && r.Received
 }
 
 // ofWorker is a delivery of digest v.digest to reader v.subscriber that worker ?2
-// still has. It is worded so that PostgreSQL looks for it by its key: from statistics
-// of before it was claimed, it would think that a worker has next to none.
+// still has. It is written so that PostgreSQL looks it up by key: by statistics from
+// before the claim, it would assume that a worker has hardly any.
 const ofWorker = `digest_id = v.digest AND subscriber_id = v.subscriber AND owner || '' = ?2 AND state IN ('claimed', 'sending')`
 
 var (
-	// acceptedBatch is run for every email that was accepted and takes its reader where
-	// its worker thinks it does.
+	// acceptedBatch is run for every email that was accepted and moves its reader where
+	// its worker expects.
 	acceptedBatch = batch{
 		columns: []column{{"digest", integer}, {"subscriber", integer}, {"base", integer}, {"target", integer}, {"code", integer}, {"reason", text}},
 		key:     2,
@@ -91,7 +91,7 @@ var (
 		text: `UPDATE deliveries SET state = 'sent', owner = '', next_at = -1, open = 0, code = v.code, reason = v.reason, updated_at = ?1 FROM v
 			WHERE ` + ofWorker + ` AND base_id = v.base AND target_id = v.target`,
 	}
-	// receivedBatch moves readers who are where their email found them.
+	// receivedBatch moves readers whose position is still the email's base.
 	receivedBatch = batch{
 		columns: []column{{"subscriber", integer}, {"base", integer}, {"target", integer}},
 		key:     1,
@@ -101,7 +101,7 @@ var (
 )
 
 // finishAccepted records accepted deliveries and moves their readers. One that another
-// worker took over is left as it is listed there: uncertain.
+// worker took over stays uncertain.
 func (r *recording) finishAccepted(ctx context.Context, accepted []newsletter.Result) error {
 	others := make(map[newsletter.Ref]bool)
 	err := update(ctx, r.db, r.tx, &acceptedBatch, []any{r.at, r.worker}, accepted, func(args []any, a newsletter.Result) []any {
@@ -135,13 +135,13 @@ var statesQuery = batch{
 	text:    "SELECT g.id, g.state FROM v JOIN digests g ON g.id = v.digest",
 }
 
-// digestStates are the states of the digests of which emails are to be tried again.
+// digestStates returns the states of the digests with emails to be retried.
 func (r *recording) digestStates(ctx context.Context, results []newsletter.Result) (map[int64]newsletter.DigestState, error) {
 	states := make(map[int64]newsletter.DigestState)
 	var ids []int64
 	for _, result := range results {
 		if id := result.Ref.Digest; id != 0 && !result.State.Terminal() && states[id] == "" {
-			states[id] = newsletter.DigestSending // until it is read
+			states[id] = newsletter.DigestSending // until read
 			ids = append(ids, id)
 		}
 	}
@@ -167,7 +167,7 @@ func (r *recording) finishDelivery(ctx context.Context, result newsletter.Result
 		RETURNING base_id, target_id`,
 		result.Ref.Digest, result.Ref.Subscriber, r.worker, string(result.State), next, result.Code, string(result.Reason), r.at, oneIf(result.Uncertain), oneIf(result.State.Open())).Scan(&base, &target)
 	if errors.Is(err, sql.ErrNoRows) {
-		return nil // the worker was fenced off: another one that took it over has listed it as uncertain
+		return nil // the worker was fenced off: the one that took over has made it uncertain
 	}
 	if err != nil || !result.Received {
 		return err

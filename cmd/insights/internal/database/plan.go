@@ -12,11 +12,10 @@ import (
 	"github.com/scaledbydesign/insights/newsletter"
 )
 
-// audience chooses subscribers s: ?1 now, ?2 cadence, ?3 one subscriber.
+// audience is newsletter.Audience for subscribers s: ?1 now, ?2 cadence, ?3 one subscriber.
 const audience = `s.status = 'confirmed' AND s.paused_until <= ?1 AND (CAST(?2 AS TEXT) = '' OR s.cadence = ?2) AND (CAST(?3 AS BIGINT) = 0 OR s.id = ?3)`
 
-// onTheWay is a delivery o that may still bring its insights to subscriber s. A
-// digest that nobody has approved is no promise yet.
+// onTheWay is newsletter.OnTheWay for a delivery o to subscriber s.
 const onTheWay = `o.subscriber_id = s.id AND o.open = 1
 	AND (o.state = 'uncertain' OR EXISTS (SELECT 1 FROM digests od WHERE od.id = o.digest_id AND od.state IN ('approved', 'sending', 'paused')))`
 
@@ -143,7 +142,7 @@ func (db *DB) AddReaders(ctx context.Context, digest int64, readers newsletter.P
 	return nil
 }
 
-// addReadersBatch plans mails to readers one by one.
+// addReadersBatch plans emails to readers one by one.
 var addReadersBatch = batch{
 	columns: []column{{"subscriber", integer}},
 	fixed:   6,
@@ -193,8 +192,8 @@ func (db *DB) Freeze(ctx context.Context, d newsletter.Digest, slot *newsletter.
 	case err == nil && taken:
 		err = newsletter.ErrSlotTaken
 	case err == nil && frozen.Readers >= analyzeFrom:
-		// Without it PostgreSQL takes the table for what it was before this digest. A
-		// plan stands without it.
+		// Without it PostgreSQL plans by statistics from before this digest. The digest is
+		// valid without it.
 		_, _ = db.writer.ExecContext(ctx, "/*pg ANALYZE deliveries */")
 	}
 	return frozen, err

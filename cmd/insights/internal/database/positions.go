@@ -38,7 +38,7 @@ func received(ctx context.Context, tx *sql.Tx, subscriber, base, target int64) e
 	var current int64
 	err = tx.QueryRowContext(ctx, "SELECT position_id FROM subscribers WHERE id = ?1 /*pg FOR UPDATE */", subscriber).Scan(&current)
 	if errors.Is(err, sql.ErrNoRows) {
-		return nil // gone meanwhile
+		return nil // erased meanwhile
 	}
 	if err != nil {
 		return err
@@ -59,8 +59,7 @@ func received(ctx context.Context, tx *sql.Tx, subscriber, base, target int64) e
 	return err
 }
 
-// startPosition is where a new reader of these categories begins: see
-// newsletter.StartPosition.
+// startPosition is newsletter.StartPosition for the stored insights.
 func startPosition(ctx context.Context, tx *sql.Tx, categories []string, n int) (newsletter.Position, error) {
 	head, err := headOf(ctx, tx)
 	if err != nil {
@@ -76,9 +75,9 @@ func startPosition(ctx context.Context, tx *sql.Tx, categories []string, n int) 
 	return newsletter.StartPosition(sequence, head, categories, n), err
 }
 
-// startLater remembers a reader who was confirmed before any insight was numbered,
-// so that their first digest is no flood: startEarly places them. It reports whether
-// there are numbered ones.
+// startLater records that a reader was confirmed before any insight was numbered, so
+// that their first digest does not carry everything: startEarly sets their position. It
+// reports whether there are numbered insights.
 func startLater(ctx context.Context, tx *sql.Tx, subscriber int64, n int) (numbered bool, err error) {
 	if numbered, err = numberedAlready(ctx, tx); numbered || err != nil {
 		return numbered, err
@@ -88,15 +87,16 @@ func startLater(ctx context.Context, tx *sql.Tx, subscriber int64, n int) (numbe
 }
 
 // numberedAlready reports whether there are numbered insights. The first are numbered
-// before this, and seen here, or after the transaction, and startEarly sees its readers.
+// either before this, and seen here, or after the transaction, and then startEarly sees
+// its readers.
 func numberedAlready(ctx context.Context, tx *sql.Tx) (bool, error) {
 	var head int64
 	err := tx.QueryRowContext(ctx, "SELECT value FROM counters WHERE name = 'sequence' /*pg FOR SHARE */").Scan(&head)
 	return head > 0, err
 }
 
-// startEarly gives readers who were there before the first insights the position
-// of a new reader.
+// startEarly gives readers who were confirmed before the first insights the position of
+// a new reader.
 func startEarly(ctx context.Context, tx *sql.Tx) error {
 	type group struct {
 		mask, position int64
@@ -138,7 +138,7 @@ func startEarly(ctx context.Context, tx *sql.Tx) error {
 	return nil
 }
 
-// headOf is the highest sequence number given so far.
+// headOf returns the highest sequence number assigned so far.
 func headOf(ctx context.Context, q querier) (head int64, err error) {
 	err = q.QueryRowContext(ctx, "SELECT value FROM counters WHERE name = 'sequence'").Scan(&head)
 	return head, err

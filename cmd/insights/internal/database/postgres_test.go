@@ -31,7 +31,7 @@ func TestStatementsAreReadByPostgres(t *testing.T) {
 	}
 }
 
-// A mail server may answer, and a form may bring, what PostgreSQL can't hold as text.
+// A mail server may answer, and a form may send, what PostgreSQL can't store as text.
 func TestTextOfAnyBytesIsKept(t *testing.T) {
 	databasetest.OnEach(t, func(t *testing.T, url string) {
 		db := openURL(t, url)
@@ -71,9 +71,9 @@ func TestPostgresExplainsWhatIsWrong(t *testing.T) {
 		return u.String()
 	}
 	tests := []struct{ name, url, want string }{
-		{"no such database", with(func(u *url.URL, _ url.Values) { u.Path = "/nowhere" }), "there is no such database: create it with createdb"},
-		{"no server", "postgres://news:hunter2@127.0.0.1:1/news?sslmode=disable", "can't be reached: start it"},
-		{"no such schema", with(func(_ *url.URL, q url.Values) { q.Set("search_path", "nowhere") }), "names no schema that exists"},
+		{"no such database", with(func(u *url.URL, _ url.Values) { u.Path = "/nowhere" }), "the database does not exist: create it with createdb"},
+		{"no server", "postgres://news:hunter2@127.0.0.1:1/news?sslmode=disable", "is unreachable: start it"},
+		{"no such schema", with(func(_ *url.URL, q url.Values) { q.Set("search_path", "nowhere") }), "names no existing schema"},
 		{"no such user", with(func(u *url.URL, _ url.Values) { u.User = url.UserPassword("nobody_here", "hunter2") }), "user"},
 		{"no port", "postgres://news:hunter2@127.0.0.1:hunter2/news", "write postgres://USER:PASSWORD@HOST"},
 		{"a password that is no part of a URL", "postgres://news:hunter2%zz@127.0.0.1/news", "write postgres://USER:PASSWORD@HOST"},
@@ -127,7 +127,7 @@ func TestOldAndNewerSchemasOfPostgres(t *testing.T) {
 	}
 }
 
-// TestSchemasHaveTheSameNumber compares what both engines come to.
+// TestSchemasHaveTheSameNumber compares the versions of both engines.
 func TestSchemasHaveTheSameNumber(t *testing.T) {
 	one, err := open(t).SchemaStatus(t.Context())
 	if err != nil {
@@ -177,9 +177,9 @@ func TestPostgresHasManySenders(t *testing.T) {
 		t.Fatal(err)
 	}
 	if sending, err := two.Sending(t.Context()); err != nil || !sending {
-		t.Errorf("beside a worker: %v, %v", sending, err)
+		t.Errorf("with a worker: %v, %v", sending, err)
 	}
-	// Another is no reason to take over what a living worker has.
+	// Another worker must not take over what a live worker has.
 	exec(t, one, "INSERT INTO messages (kind, email, state, owner, created_at, updated_at) VALUES ('test', 'a@example.com', 'claimed', 'w', 1, 1)")
 	if got, err := two.Attach(t.Context(), "v", time.Minute, newsletter.Resend); err != nil || got.Claimed != 0 {
 		t.Errorf("took over %+v, %v", got, err)

@@ -66,9 +66,9 @@ func (c *postgresConn) QueryContext(ctx context.Context, statement string, args 
 	return c.Conn.QueryContext(ctx, c.connector.text(statement), args)
 }
 
-// CheckNamedValue passes values as SQLite gets them, but for text that PostgreSQL
-// can't hold: what a mail server answers, or a form sends, may be no UTF-8, and must
-// not keep the outcome of a mail from being recorded.
+// CheckNamedValue passes values as for SQLite, except for text that PostgreSQL can't
+// store: what a mail server answers, or a form sends, may not be UTF-8, and must not
+// prevent the result of an email from being recorded.
 func (c *postgresConn) CheckNamedValue(v *driver.NamedValue) error {
 	switch list := v.Value.(type) {
 	case []int64:
@@ -97,8 +97,8 @@ func fit(s string) string {
 	return s
 }
 
-// inPostgres is a statement in the words of PostgreSQL: ?1 is $1, and what stands
-// in a comment that begins with /*pg is part of it. Literals are left alone.
+// inPostgres translates a statement for PostgreSQL: ?1 becomes $1, and the content of a
+// comment that begins with /*pg becomes part of it. Literals are not changed.
 func inPostgres(statement string) string {
 	var b strings.Builder
 	comment := false

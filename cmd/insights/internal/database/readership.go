@@ -26,7 +26,7 @@ func (db *DB) SaveReadership(ctx context.Context, counts []readership.Count, old
 	})
 }
 
-// Readership returns what was counted on a day and since, in no order.
+// Readership returns what was counted since a day, inclusive, in no order.
 func (db *DB) Readership(ctx context.Context, since readership.Day) ([]readership.Count, error) {
 	var counts []readership.Count
 	err := each(ctx, db.reader, func(rows *sql.Rows) error {

@@ -35,7 +35,7 @@ func flush(t *testing.T, counter *readership.Counter) {
 	}
 }
 
-// estimate is what staff are shown of all.rss.
+// estimate returns what staff see of all.rss.
 func estimate(t *testing.T, db *database.DB) (announced, others int) {
 	t.Helper()
 	counts, err := db.Readership(t.Context(), readership.Today()-readership.WindowDays+1)
@@ -55,7 +55,7 @@ func wantEstimate(t *testing.T, db *database.DB, announced, others int) {
 
 func TestReadersFromDayToDay(t *testing.T) {
 	databasetest.OnEach(t, func(t *testing.T, url string) {
-		synctest.Test(t, func(t *testing.T) { // it begins at midnight
+		synctest.Test(t, func(t *testing.T) { // it starts at midnight
 			db := openURL(t, url)
 			counter := &readership.Counter{Store: db}
 			wantEstimate(t, db, 0, 0)
@@ -65,7 +65,7 @@ func TestReadersFromDayToDay(t *testing.T) {
 			wantEstimate(t, db, 15, 3)
 
 			// What was counted in a day's last minute is not lost with the day, and a
-			// new day does not begin at nothing.
+			// new day does not start at zero.
 			time.Sleep(24*time.Hour - time.Second)
 			seen(counter, "d")
 			time.Sleep(time.Second)
@@ -84,7 +84,7 @@ func TestReadersFromDayToDay(t *testing.T) {
 			flush(t, counter)
 			wantEstimate(t, db, 15, 2)
 
-			// Who has not asked for a week does not count any more.
+			// Readers who have not fetched for a week no longer count.
 			time.Sleep(4 * 24 * time.Hour)
 			wantEstimate(t, db, 15, 2)
 			time.Sleep(24 * time.Hour)
@@ -92,7 +92,7 @@ func TestReadersFromDayToDay(t *testing.T) {
 			time.Sleep(2 * 24 * time.Hour)
 			wantEstimate(t, db, 0, 0)
 
-			// Nor is it kept for ever.
+			// Nor are they kept for ever.
 			time.Sleep(readership.KeptDays * 24 * time.Hour)
 			seen(counter, "a")
 			flush(t, counter)

@@ -13,14 +13,14 @@ import (
 // A batch is one statement for any number of rows of values, which its text reads as
 // a table v: `UPDATE … FROM v`, `INSERT … SELECT … FROM v`, `SELECT … FROM v JOIN …`.
 //
-// On PostgreSQL each column of v is an array, so the text is the same for any number
-// of rows, and each batch costs one round trip. SQLite runs inside the process, where
-// statements cost little and tables made of values cost much: it gets an UPDATE row
-// by row, with values in place of v's columns, and everything else in groups of a few
-// sizes, so that few statements are prepared.
+// On PostgreSQL each column of v is an array, so the text is the same for any number of
+// rows, and each batch costs one round trip. SQLite runs inside the process, where
+// statements are cheap and tables of values expensive: it runs an UPDATE row by row, with
+// values in place of v's columns, and everything else in groups of a few sizes, so that
+// few statements are prepared.
 type batch struct {
 	columns []column
-	key     int    // an UPDATE: so many of the first columns, integers, tell rows apart
+	key     int    // of an UPDATE: how many of the first columns, integers, identify a row
 	fixed   int    // parameters before the rows': ?1 to ?fixed
 	text    string // of the statement; of an UPDATE, with a line that ends in FROM v
 
@@ -39,7 +39,7 @@ const (
 	text    = "TEXT"
 )
 
-// columnsOf are columns from their names, each followed by its kind.
+// columnsOf makes columns from their names, each followed by its kind.
 func columnsOf(words ...string) (columns []column) {
 	for i := 0; i < len(words); i += 2 {
 		columns = append(columns, column{words[i], words[i+1]})
@@ -161,7 +161,7 @@ func update[R any](ctx context.Context, db *DB, tx *sql.Tx, b *batch, fixed []an
 	return err
 }
 
-// store runs a batch that is no UPDATE … FROM v for rows, whose values args appends.
+// store runs any other batch that writes rows, whose values args appends.
 func store[R any](ctx context.Context, db *DB, tx *sql.Tx, b *batch, fixed []any, rows []R, args func([]any, R) []any) error {
 	for len(rows) > 0 {
 		n := len(rows)
@@ -180,8 +180,8 @@ func store[R any](ctx context.Context, db *DB, tx *sql.Tx, b *batch, fixed []any
 	return nil
 }
 
-// find runs a batch that is a query for rows, whose values args appends. A group that
-// is not full is filled up with the zero row, which is nobody's.
+// find runs a batch that is a query for rows, whose values args appends. An incomplete
+// group is filled up with the zero row, which matches nothing.
 func find[R any](ctx context.Context, db *DB, q querier, b *batch, fixed []any, rows []R, args func([]any, R) []any, scan func(*sql.Rows) error) error {
 	for len(rows) > 0 {
 		group := rows
@@ -202,7 +202,7 @@ func find[R any](ctx context.Context, db *DB, q querier, b *batch, fixed []any, 
 	return nil
 }
 
-// bind is the statement for rows, and its arguments.
+// bind returns the statement for rows, and its arguments.
 func bind[R any](db *DB, b *batch, fixed []any, rows []R, args func([]any, R) []any) (statement string, values []any, err error) {
 	values = make([]any, 0, len(fixed)+len(rows)*len(b.columns))
 	if db.engine.oneWriter() {
@@ -218,9 +218,9 @@ func bind[R any](db *DB, b *batch, fixed []any, rows []R, args func([]any, R) []
 	return b.statement(arrays), values, err
 }
 
-// asArrays is the arguments of a statement for PostgreSQL: the fixed ones, and an
-// array for each column of rows that stand one after the other. To read thousands of
-// parameters takes it longer than to store what they say.
+// asArrays returns the arguments of a statement for PostgreSQL: the fixed ones, and an
+// array for each column of the rows in values. Parsing thousands of parameters would
+// take it longer than storing them.
 func (b *batch) asArrays(fixed, values []any) ([]any, error) {
 	args := slices.Clone(fixed)
 	rows, width := len(values)/len(b.columns), len(b.columns)
@@ -247,7 +247,7 @@ func (b *batch) asArrays(fixed, values []any) ([]any, error) {
 	return args, nil
 }
 
-// asInt64 is a value of an integer column.
+// asInt64 converts a value of an integer column.
 func asInt64(value any) int64 {
 	switch n := value.(type) {
 	case int64:

@@ -10,8 +10,8 @@ import (
 	"github.com/scaledbydesign/insights/newsletter/newslettertest"
 )
 
-// These tests bring about every row of the tables of newsletter's rules that a
-// statement applies, and compare what the statement does.
+// These tests create every row of the tables of newsletter's rules that a statement
+// applies, and compare what the statement does.
 
 func TestSteeringStored(t *testing.T) {
 	frozen(t, func(t *testing.T, s state) {
@@ -142,7 +142,7 @@ func TestOnTheWayStored(t *testing.T) {
 	})
 }
 
-// TestRecoveryStored lets a worker attach that finds what a dead one left.
+// TestRecoveryStored attaches a worker that finds what a dead one left.
 func TestRecoveryStored(t *testing.T) {
 	frozen(t, func(t *testing.T, s state) {
 		rows := newslettertest.RecoverRows(time.Now())

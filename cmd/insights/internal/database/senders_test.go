@@ -16,15 +16,15 @@ import (
 	"github.com/scaledbydesign/insights/subscribers"
 )
 
-// Several processes send from one PostgreSQL. Here each is a database of its own
-// over the same schema.
+// Several processes send from one PostgreSQL. Here each is a DB of its own on the same
+// schema.
 
 // counter is a mail server that counts what each address gets.
 type counter struct {
 	sink
-	takes time.Duration
-	mu    sync.Mutex
-	mails map[string]int
+	takes  time.Duration
+	mu     sync.Mutex
+	emails map[string]int
 }
 
 func (c *counter) Open(context.Context) (newsletter.Session, error) { return c, nil }
@@ -33,20 +33,20 @@ func (c *counter) Send(_ context.Context, e newsletter.Envelope, _ []byte) newsl
 	time.Sleep(c.takes)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.mails == nil {
-		c.mails = make(map[string]int)
+	if c.emails == nil {
+		c.emails = make(map[string]int)
 	}
-	c.mails[e.To]++
+	c.emails[e.To]++
 	return newsletter.Outcome{Kind: newsletter.Accepted}
 }
 
-func (c *counter) count() (addresses, mails int) {
+func (c *counter) count() (addresses, emails int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, n := range c.mails {
-		mails += n
+	for _, n := range c.emails {
+		emails += n
 	}
-	return len(c.mails), mails
+	return len(c.emails), emails
 }
 
 func sender(t *testing.T, db *database.DB, server *counter) *newsletter.Worker {
@@ -80,21 +80,21 @@ func TestTwoProcessesShareADigest(t *testing.T) {
 	all.Wait()
 	first, n := servers[0].count()
 	second, m := servers[1].count()
-	for to := range servers[0].mails {
-		if servers[1].mails[to] > 0 {
-			t.Errorf("both wrote to %s", to)
+	for to := range servers[0].emails {
+		if servers[1].emails[to] > 0 {
+			t.Errorf("both emailed %s", to)
 		}
 	}
 	if n+m != d.Readers || first != n || second != m || n == 0 || m == 0 {
-		t.Errorf("%d mails to %d addresses and %d to %d; there are %d readers", n, first, m, second, d.Readers)
+		t.Errorf("%d emails to %d addresses and %d to %d; there are %d readers", n, first, m, second, d.Readers)
 	}
 	if got, err := one.Digest(t.Context(), d.ID); err != nil || got.State != newsletter.DigestDone || got.Counts[newsletter.Sent] != d.Readers {
 		t.Errorf("%s %v, %v", got.State, got.Counts, err)
 	}
 }
 
-// TestADeadProcessIsTakenOver ends one of two processes as kill -9 does: nothing
-// that it does reaches the database any more.
+// TestADeadProcessIsTakenOver ends one of two processes as kill -9 does: nothing that it
+// does reaches the database.
 func TestADeadProcessIsTakenOver(t *testing.T) {
 	address := databasetest.Postgres(t)
 	synctest.Test(t, func(t *testing.T) {
@@ -116,7 +116,7 @@ func TestADeadProcessIsTakenOver(t *testing.T) {
 				t.Error(err)
 			}
 		})
-		time.Sleep(5050 * time.Millisecond) // mails are in flight
+		time.Sleep(5050 * time.Millisecond) // emails are in flight
 		one.Close()
 		kill()
 		all.Wait()
@@ -131,13 +131,13 @@ func TestADeadProcessIsTakenOver(t *testing.T) {
 		}
 		received := make(map[string]int)
 		for i := range servers {
-			for to, n := range servers[i].mails {
+			for to, n := range servers[i].emails {
 				received[to] += n
 			}
 		}
 		for to, n := range received {
 			if n > 1 {
-				t.Errorf("%s got %d mails", to, n)
+				t.Errorf("%s got %d emails", to, n)
 			}
 		}
 		if missing := d.Readers - len(received); missing > uncertain {
@@ -146,15 +146,15 @@ func TestADeadProcessIsTakenOver(t *testing.T) {
 	})
 }
 
-// Two digests with the same insights are on their way. Whoever marks first sends.
-func TestTwoProcessesNeverWriteToOneReaderTogether(t *testing.T) {
+// Two digests with the same insights are on their way. The first to begin sends.
+func TestTwoProcessesNeverEmailOneReaderTogether(t *testing.T) {
 	address := databasetest.Postgres(t)
 	dbs := []*database.DB{openURL(t, address), openURL(t, address)}
 	lib := fill(t, dbs[0], 300)
 	planner := newsletter.Planner{Store: dbs[0], Log: slog.New(slog.DiscardHandler)}
 	var tasks [2][]newsletter.Task
 	var digests [2]newsletter.Digest
-	for i := range 2 { // neither is approved yet, so both hold the same
+	for i := range 2 { // neither is approved yet, so both carry the same
 		d, err := planner.Plan(t.Context(), lib, newsletter.Request{Cadence: subscribers.Weekly})
 		if err != nil {
 			t.Fatal(err)
@@ -176,7 +176,7 @@ func TestTwoProcessesNeverWriteToOneReaderTogether(t *testing.T) {
 			t.Fatalf("%d claimed, %v", len(tasks[i]), err)
 		}
 	}
-	// Each takes its time between its mark and its commit.
+	// Each takes its time between Begin and commit.
 	exec(t, dbs[0], "CREATE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.02); RETURN NULL; END $$")
 	exec(t, dbs[0], "CREATE TRIGGER linger AFTER UPDATE ON deliveries FOR EACH STATEMENT EXECUTE FUNCTION linger()")
 	started := make(map[int64]int)
@@ -189,7 +189,7 @@ func TestTwoProcessesNeverWriteToOneReaderTogether(t *testing.T) {
 				for n := range 20 {
 					at := from + n
 					if i == 1 {
-						at = from + 19 - n // against each other
+						at = from + 19 - n // in opposite order
 					}
 					entries = append(entries, newsletter.Entry{Begin: &newsletter.Begin{Ref: tasks[i][at].Ref, To: "x@example.com", MessageID: "m"}})
 				}
@@ -211,10 +211,10 @@ func TestTwoProcessesNeverWriteToOneReaderTogether(t *testing.T) {
 	}
 	for reader, n := range started {
 		if n != 1 {
-			t.Errorf("%d mails to reader %d are in flight together", n, reader)
+			t.Errorf("%d emails to reader %d are in flight together", n, reader)
 		}
 	}
 	if len(started) != 100 {
-		t.Errorf("%d of 100 readers are written to", len(started))
+		t.Errorf("%d of 100 readers are emailed", len(started))
 	}
 }

@@ -11,13 +11,13 @@ import (
 	"github.com/scaledbydesign/insights/newsletter"
 )
 
-// Use is what a database is for. It decides where its mail goes.
+// Use is what a database is for. It decides where its emails go.
 type Use string
 
 const (
-	Unused      Use = ""            // nothing has run on it yet
-	Development Use = "development" // mail stays in the inbox
-	Production  Use = "production"  // mail goes to the relay
+	Unused      Use = ""            // nothing has used it yet
+	Development Use = "development" // emails stay in the inbox
+	Production  Use = "production"  // emails go to the relay
 )
 
 // Use returns what the database is for.
@@ -30,9 +30,8 @@ func (db *DB) Use(ctx context.Context) (Use, error) {
 	return use, explain(err)
 }
 
-// UseFor records what the database is for and returns what it was for before. A
-// database in production can't become one for development: its outbox would go
-// nowhere.
+// UseFor records what the database is for and returns its previous use. A database in
+// production can't become one for development: its emails would not be sent.
 func (db *DB) UseFor(ctx context.Context, use Use) (before Use, err error) {
 	err = db.write(ctx, func(tx *sql.Tx) error {
 		before = Unused
@@ -44,7 +43,7 @@ func (db *DB) UseFor(ctx context.Context, use Use) (before Use, err error) {
 			return err
 		}
 		if before == Production && use == Development {
-			return fmt.Errorf("%s is in production: insights dev would keep its mails from being sent; set another database.url", db)
+			return fmt.Errorf("%s is in production: insights dev would not send its emails; set another database.url", db)
 		}
 		_, err = tx.ExecContext(ctx, "INSERT INTO settings (name, value) VALUES ('use', ?1) ON CONFLICT (name) DO UPDATE SET value = excluded.value", string(use))
 		return err
@@ -52,7 +51,7 @@ func (db *DB) UseFor(ctx context.Context, use Use) (before Use, err error) {
 	return before, err
 }
 
-// Setting returns what SetSetting kept under a name, or "".
+// Setting returns what SetSetting stored under a name, or "".
 func (db *DB) Setting(ctx context.Context, name string) (value string, err error) {
 	err = db.reader.QueryRowContext(ctx, "SELECT value FROM settings WHERE name = ?1", name).Scan(&value)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -61,7 +60,7 @@ func (db *DB) Setting(ctx context.Context, name string) (value string, err error
 	return value, explain(err)
 }
 
-// SetSetting keeps a value under a name.
+// SetSetting stores a value under a name.
 func (db *DB) SetSetting(ctx context.Context, name, value string) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
 		return setSetting(ctx, tx, name, value)
@@ -73,7 +72,7 @@ func setSetting(ctx context.Context, tx *sql.Tx, name, value string) error {
 	return err
 }
 
-// held says that staff must release sending: nothing is claimed or started.
+// held reports whether sending is held: nothing is claimed or started.
 const held = `EXISTS (SELECT 1 FROM settings WHERE name = 'held' AND value <> '')`
 
 // Hold implements newsletter.DigestStore.
@@ -103,7 +102,7 @@ func (db *DB) Held(ctx context.Context) (reason newsletter.Reason, since time.Ti
 	if err != nil {
 		return reason, since, err
 	}
-	ms, _ := strconv.ParseInt(at, 10, 64) // without it, since is unknown
+	ms, _ := strconv.ParseInt(at, 10, 64) // if missing, since is unknown
 	return reason, fromMillis(ms), nil
 }
 
@@ -113,7 +112,7 @@ func (db *DB) Release(ctx context.Context) (released bool, err error) {
 		if err := tx.QueryRowContext(ctx, "SELECT "+held).Scan(&released); err != nil || !released {
 			return err
 		}
-		// Staff have looked: nothing is late any more, and time to try again begins anew.
+		// Staff have looked: nothing is overdue any more, and retry deadlines start over.
 		if _, err := tx.ExecContext(ctx, "UPDATE digests SET active_at = ?1, approved_at = ?1 WHERE state IN ('approved', 'sending')", now()); err != nil {
 			return err
 		}

@@ -12,7 +12,7 @@ import (
 const lastSlotQuery = `SELECT CASE WHEN last.due_at > since THEN last.due_at ELSE since END FROM schedules,
 	(SELECT coalesce(max(due_at), 0) AS due_at FROM slots WHERE schedule = ?1 AND outcome <> 'failing') last WHERE name = ?1`
 
-// LastSlot is what Since returns, or zero for a schedule that was never seen.
+// LastSlot implements newsletter.OverdueStore.
 func (db *DB) LastSlot(ctx context.Context, schedule string) (time.Time, error) {
 	var since int64
 	err := db.reader.QueryRowContext(ctx, lastSlotQuery, schedule).Scan(&since)
@@ -72,7 +72,7 @@ func (db *DB) RecordSlots(ctx context.Context, slots ...newsletter.SlotRecord) e
 	})
 }
 
-// recordSlot stores a slot, or what is made of it and of what is on record already.
+// recordSlot stores a slot, combined with what is already recorded of it.
 func recordSlot(ctx context.Context, tx *sql.Tx, r newsletter.SlotRecord) (recorded bool, err error) {
 	n, err := affected(tx.ExecContext(ctx, "INSERT INTO slots (schedule, key, due_at, outcome, reason, digest_id, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (schedule, key) DO NOTHING",
 		r.Schedule, r.Key, millis(r.Due), string(r.Outcome), string(r.Reason), sql.NullInt64{Int64: r.Digest, Valid: r.Digest != 0}, millis(r.At)))

@@ -16,11 +16,11 @@ import (
 	"testing"
 )
 
-// writesReason is a statement that decides for itself why something is as it is.
+// writesReason matches a statement that contains a reason of its own.
 var writesReason = regexp.MustCompile(`\breason = '[^']`)
 
-// TestTheDatabaseGivesNoReasons: why a delivery, a digest or a slot is as it is, is
-// for newsletter to say. The database scans reasons and stores them, and knows none.
+// TestTheDatabaseGivesNoReasons: newsletter says why a delivery, a digest or a slot is in
+// its state. The database scans and stores reasons, and contains none.
 func TestTheDatabaseGivesNoReasons(t *testing.T) {
 	files, info := typeCheck(t)
 	isReason := func(t types.Type) bool {
@@ -35,7 +35,7 @@ func TestTheDatabaseGivesNoReasons(t *testing.T) {
 			}
 			tv := info.Types[e]
 			if tv.Value != nil && isReason(tv.Type) {
-				if _, isName := ast.Unparen(e).(*ast.SelectorExpr); !isName { // newsletter.ReasonGone is newsletter's word
+				if _, isName := ast.Unparen(e).(*ast.SelectorExpr); !isName { // newsletter.ReasonGone is newsletter's
 					t.Errorf("%s: a reason of the database's own", file.at(e))
 				}
 			}
@@ -103,7 +103,7 @@ type sourceFile struct {
 
 func (f sourceFile) at(n ast.Node) token.Position { return f.fset.Position(n.Pos()) }
 
-// typeCheck reads the package as the compiler does. What it imports comes from the
+// typeCheck type-checks the package as the compiler does. Its imports come from the
 // build cache.
 func typeCheck(t *testing.T) ([]sourceFile, *types.Info) {
 	t.Helper()

@@ -19,9 +19,8 @@ import (
 	"github.com/scaledbydesign/insights/subscribers"
 )
 
-// sqlite is one file, with one writing connection and a few reading ones beside
-// it (WAL). Commits are synchronous, so that a mark in the outbox survives a
-// power cut.
+// sqlite is one file, with one connection that writes and a few that read (WAL).
+// Commits are synchronous, so that what is recorded in the outbox survives a power cut.
 type sqlite struct{ path string }
 
 func (s *sqlite) String() string     { return "sqlite:" + s.path }
@@ -30,12 +29,11 @@ func (s *sqlite) oneWriter() bool    { return true }
 func (s *sqlite) planners() int      { return 1 }
 func (s *sqlite) again(error) bool   { return false }
 
-// inside takes the end away from a context: the driver starts a goroutine for each
-// statement that could be interrupted, and none of these takes long.
+// inside removes cancellation: the driver starts a goroutine for each statement that
+// can be interrupted, and none of these takes long.
 func (s *sqlite) inside(ctx context.Context) context.Context { return context.WithoutCancel(ctx) }
 
-// scrub empties the write-ahead log: it holds pages as they were before something
-// in them was deleted.
+// scrub truncates the WAL, which still holds old pages with deleted data.
 func (s *sqlite) scrub(ctx context.Context, writer *sql.DB) error {
 	for end := time.Now().Add(busyTimeout); ; {
 		empty, err := truncate(ctx, writer)
@@ -45,7 +43,7 @@ func (s *sqlite) scrub(ctx context.Context, writer *sql.DB) error {
 		case empty:
 			return nil
 		case time.Now().After(end):
-			return fmt.Errorf("%s-wal: another process reads: %w", s.path, subscribers.ErrTraces)
+			return fmt.Errorf("%s-wal: another process is reading: %w", s.path, subscribers.ErrTraces)
 		}
 		select {
 		case <-ctx.Done():
@@ -55,8 +53,8 @@ func (s *sqlite) scrub(ctx context.Context, writer *sql.DB) error {
 	}
 }
 
-// truncate empties the write-ahead log if nobody reads from it just now. It does not
-// wait for them: mails that are under way wait for the same connection.
+// truncate truncates the WAL if nothing is reading from it. It does not wait for
+// readers: emails in flight wait for the same connection.
 func truncate(ctx context.Context, writer *sql.DB) (empty bool, err error) {
 	conn, err := writer.Conn(ctx)
 	if err != nil {
@@ -78,7 +76,7 @@ func (s *sqlite) tableExists() string {
 	return "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?1)"
 }
 
-// SQLite takes migrations one by one; who comes second goes on from there.
+// SQLite runs migrations one by one; a second process continues from there.
 func (s *sqlite) lockMigrations(context.Context, *sql.DB) (func(), error) { return func() {}, nil }
 
 func (s *sqlite) open(create bool) (writer, reader *sql.DB, err error) {
@@ -106,9 +104,8 @@ func (s *sqlite) open(create bool) (writer, reader *sql.DB, err error) {
 	return writer, reader, nil
 }
 
-// connect makes the first connection. Where several processes open a new database
-// at once, only one can turn it to WAL, and SQLite does not let the others wait
-// for that by itself.
+// connect makes the first connection. When several processes open a new database at
+// once, only one can switch it to WAL, and SQLite does not make the others wait.
 func connect(db *sql.DB) error {
 	for end := time.Now().Add(busyTimeout); ; time.Sleep(lookAgain) {
 		err := db.Ping()
@@ -119,8 +116,8 @@ func connect(db *sql.DB) error {
 	}
 }
 
-// prepare creates the file readable by its owner alone, since SQLite gives the
-// files beside it the same permissions.
+// prepare creates the file readable only by its owner, since SQLite gives its other
+// files the same permissions.
 func (s *sqlite) prepare(create bool) error {
 	flags := os.O_RDWR
 	if create {
@@ -134,9 +131,9 @@ func (s *sqlite) prepare(create bool) error {
 		if dir := filepath.Dir(s.path); !exists(dir) {
 			return fmt.Errorf("create database: the folder %s does not exist", dir)
 		}
-		return fmt.Errorf("create database: %w; it must be where this user may write", err)
+		return fmt.Errorf("create database: %w; choose a folder that this user can write to", err)
 	case err != nil:
-		return fmt.Errorf("open database: %w; it must be a file this user may read and write", err)
+		return fmt.Errorf("open database: %w; it must be a file that this user can read and write", err)
 	}
 	return f.Close()
 }
@@ -146,10 +143,9 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// expectMany lets the writer hold more pages, and write them back to the file more
-// seldom: new rows change pages all over the indexes, and each is written once where
-// it is not put out, and read again, in between. It stays so for the connection, which
-// an import has to itself.
+// expectMany lets the writer cache more pages and checkpoint less often: new rows change
+// pages all over the indexes, which would otherwise be evicted and read again. This
+// stays so for the connection, which an import has to itself.
 func (s *sqlite) expectMany(ctx context.Context, tx *sql.Tx) error {
 	_, err := tx.ExecContext(ctx, "PRAGMA cache_size = -32768")
 	if err == nil {
@@ -158,8 +154,8 @@ func (s *sqlite) expectMany(ctx context.Context, tx *sql.Tx) error {
 	return err
 }
 
-// notePath is beside the file itself, whatever link it was opened by, and is not one
-// of those that go with it: people remove file.db-* before they put a copy back.
+// notePath is next to the file itself, even if it was opened by a link, and is not named
+// file.db-*, since people remove those before they restore a copy.
 func (s *sqlite) notePath() string {
 	if path, err := filepath.EvalSymlinks(s.path); err == nil {
 		return path + ".sender"
@@ -167,8 +163,8 @@ func (s *sqlite) notePath() string {
 	return s.path + ".sender"
 }
 
-// lockSender locks a file beside the database: locking the database file itself
-// would drop SQLite's own locks when closed.
+// lockSender locks a file next to the database: closing the database file after locking
+// it would drop SQLite's own locks.
 func (s *sqlite) lockSender() (func() error, error) {
 	f, err := os.OpenFile(s.notePath(), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -191,7 +187,7 @@ func (s *sqlite) watch(ctx context.Context, reader *sql.DB, announce func()) err
 	conn, err := reader.Conn(ctx)
 	if err != nil {
 		if ctx.Err() != nil {
-			return nil // told to stop before it began
+			return nil // stopped before it started
 		}
 		return err
 	}
@@ -200,7 +196,7 @@ func (s *sqlite) watch(ctx context.Context, reader *sql.DB, announce func()) err
 	defer ticker.Stop()
 	var seen int64
 	for {
-		// data_version moves when another connection than this one commits.
+		// data_version changes when another connection commits.
 		var version int64
 		if err := conn.QueryRowContext(ctx, "PRAGMA data_version").Scan(&version); err != nil {
 			if ctx.Err() != nil {
@@ -231,9 +227,9 @@ func explainSQLite(err error) error {
 	}
 	switch e.Code {
 	case sqlite3.ErrReadonly, sqlite3.ErrCantOpen, sqlite3.ErrPerm:
-		return fmt.Errorf("the database or its folder can't be written: make both writable for this user: %w", err)
+		return fmt.Errorf("the database or its folder is not writable: make both writable for this user: %w", err)
 	case sqlite3.ErrNotADB, sqlite3.ErrCorrupt:
-		return fmt.Errorf("the file is no intact SQLite database: restore a backup, or choose another database.url: %w", err)
+		return fmt.Errorf("the file is not an intact SQLite database: restore a backup, or choose another database.url: %w", err)
 	case sqlite3.ErrBusy, sqlite3.ErrLocked:
 		return fmt.Errorf("the database is busy with another process: try again: %w", err)
 	}

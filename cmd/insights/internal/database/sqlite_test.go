@@ -91,18 +91,18 @@ func TestOldSchemaIsRefusedWithAHint(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	for range 2 { // looking creates nothing
+	for range 2 { // checking creates nothing
 		if err := db.Check(t.Context()); !errors.Is(err, database.ErrOld) || !strings.Contains(err.Error(), "insights db migrate") {
 			t.Errorf("an empty database: %v", err)
 		}
 	}
 	var tables int
 	if err := db.Reader().QueryRow("SELECT count(*) FROM sqlite_master").Scan(&tables); err != nil || tables != 0 {
-		t.Errorf("%d tables were made by looking (%v)", tables, err)
+		t.Errorf("%d tables were created by checking (%v)", tables, err)
 	}
 }
 
-func TestFilesAreTheOwnersAlone(t *testing.T) {
+func TestFilesAreReadableOnlyByTheirOwner(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "test.db")
 	db := openAt(t, path)
@@ -144,7 +144,7 @@ func TestOpenExplainsWhatIsWrong(t *testing.T) {
 	}{
 		{"missing", "sqlite:" + filepath.Join(dir, "none.db"), false, "there is no database at"},
 		{"no folder", "sqlite:" + filepath.Join(dir, "none", "x.db"), true, "the folder " + filepath.Join(dir, "none") + " does not exist"},
-		{"no database", "sqlite:" + text, true, "no intact SQLite database"},
+		{"no database", "sqlite:" + text, true, "not an intact SQLite database"},
 		{"a folder", "sqlite:" + folder, true, "must be a file"},
 		{"another scheme", "mysql://x", true, `"mysql:"`},
 		{"no path", "sqlite:", true, "sqlite:FILE"},
@@ -181,13 +181,13 @@ func TestPathsAreTakenAsTheyAre(t *testing.T) {
 	}
 }
 
-// TestReadOnly needs a user who is not root: root may write what is read-only.
-// What may not be written even by root, who runs the tests in CI: a folder.
+// Root, who runs the tests in CI, may write read-only files, but not even root can write
+// to a folder.
 func TestUnwritablePathSaysSo(t *testing.T) {
 	if other, err := database.Open("sqlite:"+t.TempDir(), true); err == nil {
 		other.Close()
 		t.Error("a folder was opened")
-	} else if !strings.Contains(err.Error(), "this user may read and write") {
+	} else if !strings.Contains(err.Error(), "this user can read and write") {
 		t.Error(err)
 	}
 }
@@ -196,12 +196,12 @@ func TestReadOnlyDatabaseExplainsWrites(t *testing.T) {
 	db := open(t)
 	exec(t, db, "PRAGMA query_only = 1")
 	_, err := db.Edit(t.Context(), "ada@example.com", newReader(t, "ada@example.com"))
-	if err == nil || !strings.Contains(err.Error(), "can't be written") {
+	if err == nil || !strings.Contains(err.Error(), "not writable") {
 		t.Errorf("%v", err)
 	}
 }
 
-// TestFullDisk bounds the file as a full disk would.
+// TestFullDiskLosesNothing limits the file as a full disk would.
 func TestFullDiskLosesNothing(t *testing.T) {
 	db := open(t)
 	var pages int
@@ -251,7 +251,7 @@ func TestWatchSeesOtherProcesses(t *testing.T) {
 		done := make(chan error, 1)
 		go func() { done <- one.Watch(ctx) }()
 		for i, writer := range []*database.DB{two, one, two} {
-			// Watch may not have looked for the first time: write until it tells.
+			// Watch may not have looked for the first time: write until it notices.
 			changed := one.Changed()
 			deadline := time.After(10 * time.Second)
 			for told := false; !told; {
@@ -289,7 +289,7 @@ func TestOneSenderOnly(t *testing.T) {
 	if err := two.LockSender(); err != nil {
 		t.Errorf("after the first ended: %v", err)
 	}
-	// The only sender takes over at once, without waiting for others to be dead.
+	// The only sender takes over at once, without waiting for others to count as dead.
 	if _, err := two.Attach(t.Context(), "killed", time.Hour, newsletter.Resend); err != nil {
 		t.Error(err)
 	}
@@ -323,7 +323,7 @@ func exec(t testing.TB, db *database.DB, statement string, args ...any) {
 	}
 }
 
-// newReader makes an unknown subscriber a confirmed one.
+// newReader turns an unknown subscriber into a confirmed one.
 func newReader(t testing.TB, email string) func(*subscribers.Subscriber) (subscribers.Change, error) {
 	address, err := subscribers.ParseAddress(email)
 	if err != nil {
@@ -343,7 +343,7 @@ func edit(t testing.TB, db *database.DB, email string) {
 	}
 }
 
-func TestWatchThatIsStoppedBeforeItBeginsIsNoFault(t *testing.T) {
+func TestStoppingWatchBeforeItStartsIsNoError(t *testing.T) {
 	databasetest.OnEach(t, func(t *testing.T, url string) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()

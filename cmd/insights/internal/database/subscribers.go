@@ -37,21 +37,21 @@ func scanSubscriber(scan func(...any) error, b bits) (s storedSubscriber, err er
 		err = fmt.Errorf("subscriber %d %w: %w", s.ID, errUnreadable, err)
 	}
 	if s.NewAddress = storedAddress(s.newEmail); s.NewAddress == (subscribers.Address{}) && s.newEmail != "" {
-		s.Nonce = "" // they ask again; somebody else may have the link
+		s.Nonce = "" // they must ask again; someone else may have the link
 	}
 	s.Categories = b.slugs(s.mask)
 	return s, err
 }
 
-// storedAddress is an address as it is stored: the zero Address where there is none, or
-// one that can't be read.
+// storedAddress parses a stored address: the zero Address if there is none, or it can't
+// be read.
 func storedAddress(email string) subscribers.Address {
 	a, _ := subscribers.ParseAddress(email)
 	return a
 }
 
-// errUnreadable says that an address on record is not valid by the rules of today. The
-// rest of the subscriber can be used.
+// errUnreadable says that a stored address is not valid by today's rules. The rest of
+// the subscriber can be used.
 var errUnreadable = errors.New("has an unreadable address")
 
 func subscriber(ctx context.Context, q querier, b bits, where string, args ...any) (storedSubscriber, error) {
@@ -72,7 +72,7 @@ func (db *DB) ByPublicID(ctx context.Context, publicID string) (subscribers.Subs
 	return db.subscriber(ctx, "s.public_id = ?1", publicID)
 }
 
-// ByID is a subscriber by the store's own id, or subscribers.ErrNotFound.
+// ByID implements newsletter.MessageStore.
 func (db *DB) ByID(ctx context.Context, id int64) (subscribers.Subscriber, error) {
 	return db.subscriber(ctx, "s.id = ?1", id)
 }
@@ -86,7 +86,7 @@ func (db *DB) subscriber(ctx context.Context, where string, args ...any) (subscr
 	return s.Subscriber, err
 }
 
-// PositionOf is how far a subscriber has received, by category.
+// PositionOf implements newsletter.ExplainStore.
 func (db *DB) PositionOf(ctx context.Context, subscriber int64) (newsletter.Position, error) {
 	var vector string
 	err := db.reader.QueryRowContext(ctx, "SELECT p.vector FROM subscribers s JOIN positions p ON p.id = s.position_id WHERE s.id = ?1", subscriber).Scan(&vector)

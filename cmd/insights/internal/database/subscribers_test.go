@@ -10,8 +10,8 @@ import (
 	"github.com/scaledbydesign/insights/subscribers/subscriberstest"
 )
 
-// One notice of a kind waits, or one to each address, as subscribers says.
-func TestNoticesThatWaitAreReplaced(t *testing.T) {
+// One notice of a kind is queued, or one to each address, as subscribers says.
+func TestQueuedNoticesAreReplaced(t *testing.T) {
 	onEngines(t, func(t *testing.T, open func(t *testing.T) *database.DB) {
 		db := open(t)
 		addr := func(email string) subscribers.Address {

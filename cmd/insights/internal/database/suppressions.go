@@ -13,9 +13,9 @@ import (
 	"github.com/scaledbydesign/insights/subscribers"
 )
 
-// suppressionHash is what a suppression is kept by. Its key is made once, stays in
-// the database and never changes, unlike the secret that signs links: a suppression
-// must be found for as long as the database lives.
+// suppressionHash returns the hash that a suppression is stored under. Its key is
+// created once, stays in the database and never changes, unlike the secret that signs
+// links: suppressions must be found for as long as the database exists.
 func (db *DB) suppressionHash(ctx context.Context, tx *sql.Tx, key string) (string, error) {
 	secret, err := db.suppressionKey(ctx, tx)
 	if err != nil {
@@ -46,7 +46,7 @@ func (db *DB) suppressionKey(ctx context.Context, q querier) ([]byte, error) {
 	return secret, nil
 }
 
-// suppressed gives an unknown subscriber what is kept of its address.
+// suppressed applies the suppression of its address to an unknown subscriber.
 func (e *editing) suppressed(ctx context.Context, key string, s *subscribers.Subscriber) error {
 	hash, err := e.db.suppressionHash(ctx, e.tx, key)
 	if err != nil {
@@ -69,8 +69,8 @@ func fromSuppression(s *subscribers.Subscriber, at, no int64) {
 	}
 }
 
-// keepSuppressions keeps suppressions in step with a change of a subscriber. One who
-// moves takes the new address first.
+// keepSuppressions updates suppressions after a change of a subscriber. One who moves
+// takes the new address first.
 func (e *editing) keepSuppressions(ctx context.Context, before, s subscribers.Subscriber) error {
 	at := time.Now()
 	if kept, moved := subscribers.KeptOfFormer(before, s, at); moved {
@@ -88,7 +88,7 @@ func (e *editing) keepSuppressions(ctx context.Context, before, s subscribers.Su
 	return e.db.suppress(ctx, e.tx, s.Address.Key(), kept)
 }
 
-// suppress keeps a suppression of an address; the zero Suppression removes it.
+// suppress stores a suppression of an address; the zero Suppression removes it.
 func (db *DB) suppress(ctx context.Context, tx *sql.Tx, key string, s subscribers.Suppression) error {
 	hash, err := db.suppressionHash(ctx, tx, key)
 	if err != nil {

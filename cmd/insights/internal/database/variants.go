@@ -80,7 +80,7 @@ func (db *DB) Body(ctx context.Context, digest int64, variant int) (newsletter.S
 	return r, ok, explain(err)
 }
 
-// SaveRendition implements newsletter.OutboxStore.
+// SaveBody implements newsletter.OutboxStore.
 func (db *DB) SaveBody(ctx context.Context, digest int64, variant int, r newsletter.StoredBody) (kept newsletter.StoredBody, err error) {
 	err = db.bookkeep(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `UPDATE variants SET subject = ?3, html = ?4, text = ?5, base_url = ?6, rendered_at = ?7

@@ -8,11 +8,11 @@ import (
 	"github.com/scaledbydesign/insights/feeds/websub"
 )
 
-// WebSub keeps what a hub, or a publisher with a hub elsewhere, must not forget:
-// it is a websub.Store and a websub.PingStore.
+// WebSub stores the state of a hub, or of a publisher with an external hub: it is a
+// websub.Store and a websub.PingStore.
 type WebSub struct{ db *DB }
 
-// WebSub is the database as package websub sees it.
+// WebSub returns the database as a store of package websub.
 func (db *DB) WebSub() *WebSub { return &WebSub{db} }
 
 // Topics implements websub.Store.
@@ -38,9 +38,9 @@ func (w *WebSub) Mark(ctx context.Context, topic, version string, at time.Time) 
 			WHERE topic = ?1 AND target <> ?2`, topic, version, millis(at))
 }
 
-// claimTurns is the claim of rows of one of the hub's tables. What a host has
-// claimed counts among its turns. The claim is looked at again in the update, for
-// engines that let two claims run at once.
+// claimTurns returns the statement that claims rows of one of the hub's tables. What a
+// host has claimed counts among its turns. The update checks the claim again, for
+// engines where two claims can run at once.
 func claimTurns(table, returning string) string {
 	return `WITH due AS MATERIALIZED (SELECT topic, callback FROM (
 			SELECT topic, callback, due_at, claimed_until, row_number() OVER (
@@ -59,7 +59,7 @@ var (
 
 // ClaimPushes implements websub.Store.
 func (w *WebSub) ClaimPushes(ctx context.Context, c websub.Claim) (pushes []websub.Push, err error) {
-	// Most looks find nothing: see that without a write.
+	// Most looks find nothing: find that out without a write.
 	var due bool
 	err = w.db.reader.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM websub_subscriptions WHERE due_at > 0 AND due_at <= ?1 AND claimed_until <= ?1)
 		OR EXISTS (SELECT 1 FROM websub_subscriptions WHERE expires_at <= ?1)`, millis(c.Now)).Scan(&due)

@@ -11,7 +11,7 @@ import (
 // Ask implements websub.Store.
 func (w *WebSub) Ask(ctx context.Context, r websub.Request, limits websub.Limits, at time.Time) error {
 	return w.db.write(ctx, func(tx *sql.Tx) error {
-		// Who asks at the same moment is counted.
+		// Concurrent requests are counted.
 		if err := lockTable(ctx, tx, "websub_requests"); err != nil {
 			return err
 		}
@@ -30,8 +30,8 @@ func (w *WebSub) Ask(ctx context.Context, r websub.Request, limits websub.Limits
 	})
 }
 
-// hubIsFull reports whether one more request of this host is one too many. A
-// request is counted as the subscription that it may become.
+// hubIsFull reports whether one more request of this host is one too many. A request
+// counts as the subscription that it may become.
 func hubIsFull(ctx context.Context, tx *sql.Tx, r websub.Request, limits websub.Limits, at time.Time) (bool, error) {
 	const others = "NOT (topic = ?1 AND callback = ?2)"
 	var subscribed bool
@@ -47,7 +47,7 @@ func hubIsFull(ctx context.Context, tx *sql.Tx, r websub.Request, limits websub.
 		return false, err
 	}
 	if subscribed {
-		return false, nil // whoever crowds the hub must not keep subscribers from renewing or leaving
+		return false, nil // a full hub must not keep subscribers from renewing or leaving
 	}
 	if requests >= limits.Requests || ofHost >= limits.RequestsPerHost {
 		return true, nil
@@ -85,7 +85,7 @@ func (w *WebSub) Grant(ctx context.Context, r websub.Request, version string, at
 		if _, err := tx.ExecContext(ctx, "DELETE FROM websub_subscriptions WHERE topic = ?1 AND callback = ?2 AND expires_at <= ?3", r.Topic, r.Callback, millis(at)); err != nil {
 			return err
 		}
-		// A callback that answers again gets what it was given up for.
+		// A callback that answers again gets what it missed.
 		_, err := tx.ExecContext(ctx, `INSERT INTO websub_subscriptions (topic, callback, host, secret, expires_at, version, target) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6)
 			ON CONFLICT (topic, callback) DO UPDATE SET secret = excluded.secret, expires_at = excluded.expires_at, attempts = 0,
 			due_at = CASE WHEN websub_subscriptions.version = websub_subscriptions.target OR websub_subscriptions.target = '' THEN 0 ELSE CAST(?7 AS BIGINT) END`,
@@ -119,7 +119,7 @@ func (w *WebSub) Drop(ctx context.Context, r websub.Request) error {
 	})
 }
 
-// endRequest removes a request, unless another has taken its place.
+// endRequest removes a request, unless another has replaced it.
 func endRequest(ctx context.Context, tx *sql.Tx, r websub.Request) (ended bool, err error) {
 	n, err := affected(tx.ExecContext(ctx, "DELETE FROM websub_requests WHERE topic = ?1 AND callback = ?2 AND challenge = ?3", r.Topic, r.Callback, r.Challenge))
 	return n == 1, err

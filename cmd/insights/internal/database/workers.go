@@ -14,11 +14,11 @@ func (db *DB) Attach(ctx context.Context, worker string, ttl time.Duration, poli
 	var recovered newsletter.Recovered
 	alone := db.onlySender()
 	if alone {
-		// Nobody else can be alive, so once attached there is nothing to beat for.
+		// No other worker can be alive, so once attached it needs no heartbeat.
 		var n int
 		err := db.reader.QueryRowContext(ctx, "SELECT count(*) FROM workers WHERE id = ?1", worker).Scan(&n)
 		if err != nil || n == 1 {
-			return recovered, errors.Join(explain(err), db.leaveNote(ctx))
+			return recovered, errors.Join(explain(err), db.writeNote(ctx))
 		}
 		if err := db.holdIfOlder(ctx); err != nil {
 			return recovered, err
@@ -26,7 +26,7 @@ func (db *DB) Attach(ctx context.Context, worker string, ttl time.Duration, poli
 	}
 	err := db.bookkeep(ctx, func(tx *sql.Tx) error {
 		// Two that take over at once would wait for each other's rows, and then take
-		// what a third has claimed of them meanwhile.
+		// what a third has claimed meanwhile.
 		if err := lockTable(ctx, tx, "workers"); err != nil {
 			return err
 		}
@@ -41,7 +41,7 @@ func (db *DB) Attach(ctx context.Context, worker string, ttl time.Duration, poli
 		if _, err := tx.ExecContext(ctx, "DELETE FROM workers WHERE beat_at < ?1 AND id <> ?2", alive, worker); err != nil {
 			return err
 		}
-		if alone { // from here on a copy made before is an older one
+		if alone { // copies made before now are older
 			if _, err := tx.ExecContext(ctx, "UPDATE counters SET value = value + 1 WHERE name = 'senders'"); err != nil {
 				return err
 			}
@@ -51,20 +51,20 @@ func (db *DB) Attach(ctx context.Context, worker string, ttl time.Duration, poli
 		return err
 	})
 	if err == nil && alone {
-		err = db.leaveNote(ctx)
+		err = db.writeNote(ctx)
 	}
 	return recovered, err
 }
 
-// orphaned is a mail whose worker is gone.
+// orphaned is an email whose worker is dead.
 const orphaned = `owner <> '' AND owner NOT IN (SELECT id FROM workers)`
 
-// orphanedMessage is worded for the index messages_owned.
+// orphanedMessage is written for the index messages_owned.
 const orphanedMessage = `state IN ('claimed', 'sending') AND owner NOT IN (SELECT id FROM workers)`
 
 func takeOver(ctx context.Context, tx *sql.Tx, policy newsletter.OnUncertain, at int64) (newsletter.Recovered, error) {
 	var recovered newsletter.Recovered
-	// A digest that is cancelled at the same moment is cancelled before or after.
+	// Concurrent cancellations of their digests come before or after.
 	err := each(ctx, tx, func(*sql.Rows) error { return nil },
 		"SELECT id FROM digests WHERE id IN (SELECT digest_id FROM deliveries WHERE "+orphaned+") ORDER BY id /*pg FOR SHARE */")
 	if err != nil {
@@ -101,13 +101,13 @@ func takeOver(ctx context.Context, tx *sql.Tx, policy newsletter.OnUncertain, at
 	if recovered == (newsletter.Recovered{}) {
 		return recovered, nil
 	}
-	// What was left when its digest was stopped is not tried again.
+	// Emails of digests that were stopped meanwhile are not retried.
 	_, err = tx.ExecContext(ctx, `UPDATE deliveries SET state = ?1, next_at = -1, open = 0, reason = ?2 WHERE next_at >= 0
 		AND digest_id IN (SELECT id FROM digests WHERE state IN ('cancelled', 'failed'))`, string(stopped.State), string(stopped.Reason))
 	return recovered, err
 }
 
-// countAsReceived moves the positions of readers whose mail was in flight.
+// countAsReceived moves the positions of readers whose email was in flight.
 func countAsReceived(ctx context.Context, tx *sql.Tx) error {
 	type move struct{ subscriber, base, target int64 }
 	var moves []move
@@ -134,8 +134,7 @@ func (db *DB) Detach(ctx context.Context, worker string) error {
 		for _, statement := range []string{
 			"UPDATE deliveries SET state = 'pending', owner = '', next_at = 0 WHERE owner <> '' AND owner = ?1 AND state = 'claimed'",
 			"UPDATE messages SET state = 'pending', owner = '' WHERE state IN ('claimed', 'sending') AND owner = ?1 AND state = 'claimed'",
-			// A row still in flight belongs to nobody from here on and is found by the
-			// next worker.
+			// A row still in flight is now without an owner; the next worker recovers it.
 			"DELETE FROM workers WHERE id = ?1",
 		} {
 			if _, err := tx.ExecContext(ctx, statement, worker); err != nil {
@@ -144,7 +143,7 @@ func (db *DB) Detach(ctx context.Context, worker string) error {
 		}
 		return nil
 	})
-	return errors.Join(err, db.leaveNote(ctx))
+	return errors.Join(err, db.writeNote(ctx))
 }
 
 // Trouble implements newsletter.OutboxStore.
@@ -152,9 +151,9 @@ func (db *DB) Trouble(ctx context.Context, worker string, t newsletter.Trouble) 
 	return db.execQuietly(ctx, "UPDATE workers SET trouble = ?2, trouble_since = ?3, trouble_until = ?4 WHERE id = ?1", worker, string(t.Reason), millis(t.Since), millis(t.Until))
 }
 
-// isAttached reports whether a worker still counts as alive, and keeps others from
-// burying it meanwhile. One that was, since its machine stood still, claims nothing
-// before its next beat: whoever buried it would take that for left behind.
+// isAttached reports whether the worker is alive and locks its row so that no other
+// worker can take over. A worker that was taken over, since its machine was suspended,
+// claims nothing before its next heartbeat: that would count as left behind.
 func isAttached(ctx context.Context, tx *sql.Tx, worker string) (attached bool, err error) {
 	err = each(ctx, tx, func(*sql.Rows) error {
 		attached = true
@@ -163,7 +162,7 @@ func isAttached(ctx context.Context, tx *sql.Tx, worker string) (attached bool, 
 	return attached, err
 }
 
-// Troubles are why workers that run can't send just now.
+// Troubles implements newsletter.StatusStore.
 func (db *DB) Troubles(ctx context.Context) (troubles []newsletter.Trouble, err error) {
 	err = each(ctx, db.reader, func(rows *sql.Rows) error {
 		var t newsletter.Trouble
