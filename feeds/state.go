@@ -27,7 +27,7 @@ type Recorded struct {
 // their content did, so that a fresh database says the same as any other. Each change
 // has a second of its own, since HTTP compares them (RFC 9110, section 8.8.2).
 func (s State) Record(before Recorded, now time.Time) (r Recorded, changed bool) {
-	now, updated := now.Truncate(time.Second), s.Updated.Truncate(time.Second)
+	now, updated := now.UTC().Truncate(time.Second), s.Updated.UTC().Truncate(time.Second)
 	switch {
 	case before.Version == s.Version:
 		return before, false

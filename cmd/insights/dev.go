@@ -36,7 +36,7 @@ this folder. Links point to the address it listens on.`,
 func welcome(out *console.Console, d *app.Daemon) {
 	a := d.App()
 	base := a.Config.Site.BaseURL
-	source := "inside the binary; to use your own: INSIGHTS_CONTENT_DIR"
+	source := "inside the binary; for your own: INSIGHTS_CONTENT_DIR"
 	if dir := a.Config.Content.Dir; dir != "" {
 		source = "reloaded when a file is saved, from\n            " + dir
 	}

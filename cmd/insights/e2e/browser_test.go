@@ -138,7 +138,7 @@ func TestAPersonSubscribesReadsADigestAndLeavesInABrowser(t *testing.T) {
 			}
 
 			// Once is enough.
-			if out := staff.insights("digest", "send", id, "--yes"); !strings.Contains(out, "nothing was sent again") {
+			if out := staff.insights("digest", "send", id, "--yes"); !strings.Contains(out, "nothing was resent") {
 				t.Errorf("sending it again says %q", out)
 			}
 			if out := staff.insights("digest", "plan", "--cadence", "weekly"); !strings.Contains(out, "nothing to send") {

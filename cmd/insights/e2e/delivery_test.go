@@ -81,7 +81,7 @@ func TestAReaderSignsUpAndGetsTheirDigestThroughAMailServer(t *testing.T) {
 		t.Errorf("the digest and the confirmation are both from %s", from)
 	}
 
-	if out := s.insights("digest", "send", id, "--yes", "--wait"); !strings.Contains(out, "nothing was sent again") {
+	if out := s.insights("digest", "send", id, "--yes", "--wait"); !strings.Contains(out, "nothing was resent") {
 		t.Errorf("sending it again says %q", out)
 	}
 	var again digestJSON

@@ -249,7 +249,7 @@ func TestAHubElsewhereIsToldOnceOfWhatChanged(t *testing.T) {
 	if out := s.insights("feed", "ping", "--dry-run"); len(h.told()) != 0 || !strings.Contains(out, s.base+"/feeds/all.atom") {
 		t.Errorf("dry run told it of %q and said:\n%s", h.told(), out)
 	}
-	if out := s.insights("feed", "ping"); len(h.told()) != 24 || !strings.Contains(out, "taken") {
+	if out := s.insights("feed", "ping"); len(h.told()) != 24 || !strings.Contains(out, "accepted") {
 		t.Errorf("it was told of %d feeds:\n%s", len(h.told()), out)
 	}
 	h.answer(http.StatusForbidden)
@@ -267,7 +267,7 @@ func TestWithoutAHubPingSaysHowToHaveOne(t *testing.T) {
 		t.Errorf("exit %d: %s", code, stderr)
 	}
 	s.set(map[string]string{"WEBSUB_HUB": "http://hub.example.com/"})
-	if _, stderr, code := s.run("config", "check"); code != 3 || !strings.Contains(stderr, "INSIGHTS_WEBSUB_HUB") || !strings.Contains(stderr, "write https") {
+	if _, stderr, code := s.run("config", "check"); code != 3 || !strings.Contains(stderr, "INSIGHTS_WEBSUB_HUB") || !strings.Contains(stderr, "use https") {
 		t.Errorf("exit %d: %s", code, stderr)
 	}
 }
