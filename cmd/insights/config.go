@@ -32,8 +32,8 @@ func configCheckCommand(p *program) *cobra.Command {
 			if serving {
 				warnings = append(warnings, c.Warnings()...)
 			}
-			if done, err := p.out.Document(map[string]any{"ok": true, "warnings": warnings}); done {
-				return err
+			if p.out.JSON {
+				return p.out.Document(map[string]any{"ok": true, "warnings": warnings})
 			}
 			for _, warning := range warnings {
 				p.out.Note("warning: %s", warning)
@@ -66,8 +66,7 @@ variables. The output is a valid insights.yaml, but secrets are masked.`,
 				if err := yaml.Unmarshal(text, &document); err != nil {
 					return err
 				}
-				_, err := p.out.Document(document)
-				return err
+				return p.out.Document(document)
 			}
 			fmt.Fprint(p.out.Out, string(text))
 			return nil

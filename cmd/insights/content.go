@@ -83,11 +83,7 @@ func contentListCommand(p *program) *cobra.Command {
 				documents = append(documents, insightDocument(c, lib, in))
 				rows = append(rows, []string{in.Date.In(c.Zone()).Format(time.DateOnly), stateOf(lib, in), in.Category.Slug, in.Title})
 			}
-			if done, err := p.out.Document(documents); done {
-				return err
-			}
-			p.out.Table([]string{"DATE", "STATE", "CATEGORY", "TITLE"}, rows)
-			return nil
+			return p.out.Listing(documents, []string{"DATE", "STATE", "CATEGORY", "TITLE"}, rows, "")
 		},
 	}
 	cmd.Flags().StringVar(&category, "category", "", "only this `category`")
@@ -121,13 +117,10 @@ func contentShowCommand(p *program) *cobra.Command {
 				}
 				document := insightDocument(c, lib, in)
 				document.Text = in.Markdown()
-				if done, err := p.out.Document(document); done {
-					return err
-				}
 				p.out.Line("%s\n\n%s · %s · %s · %s\n%s\nid %s, %s\n\n%s\n\n%s", in.Title,
 					in.Category.Name, console.Moment(in.Date, c.Zone()), console.Count(in.Minutes, "minute"), document.State,
 					document.URL, in.ID, in.File, in.Summary, document.Text)
-				return nil
+				return p.out.Document(document)
 			}
 			return fmt.Errorf("there is no insight %q; see: insights content list%s", args[0], didYouMean(args[0], slugsOf(lib)))
 		},
@@ -180,11 +173,7 @@ func contentNewCommand(p *program) *cobra.Command {
 					return fmt.Errorf("write the draft: %w", err)
 				}
 			}
-			if done, err := p.out.Document(map[string]any{"file": path, "dry_run": dryRun}); done {
-				return err
-			}
-			p.out.Line("%s", path)
-			return nil
+			return p.out.Result(map[string]any{"file": path, "dry_run": dryRun}, "%s", path)
 		},
 	}
 	cmd.Flags().StringVar(&category, "category", "", "`category` of the draft")

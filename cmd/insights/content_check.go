@@ -62,15 +62,13 @@ func reportFaults(out *console.Console, where string, lib *content.Library, faul
 		}
 		return list
 	}
-	var failed error = &problems{errors.New(console.Count(len(faults), "fault"))}
-	if out.JSON {
-		failed = &shown{failed}
-	}
-	if done, err := out.Document(map[string]any{"ok": len(faults) == 0, "faults": list(faults), "notes": list(notes)}); done {
-		if len(faults) > 0 {
-			return errors.Join(err, failed)
-		}
-		return err
+	failed := &problems{errors.New(console.Count(len(faults), "fault"))}
+	document := map[string]any{"ok": len(faults) == 0, "faults": list(faults), "notes": list(notes)}
+	switch {
+	case out.JSON && len(faults) > 0:
+		return errors.Join(out.Document(document), &shown{failed})
+	case out.JSON:
+		return out.Document(document)
 	}
 	for _, n := range notes {
 		out.Note("note: %v", n)

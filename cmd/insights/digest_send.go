@@ -42,11 +42,7 @@ func send(ctx context.Context, out *console.Console, a *app.App, d newsletter.Di
 	if d.State == newsletter.DigestPlanned {
 		about := fmt.Sprintf("digest %d: %s, %s, first subject %q", d.ID, console.Count(d.Readers, "reader"), console.Count(len(d.Items), "insight"), d.MainSubject())
 		if dryRun {
-			if done, err := out.Document(digestDocument(d)); done {
-				return err
-			}
-			out.Line("would send %s", about)
-			return nil
+			return out.Result(digestDocument(d), "would send %s", about)
 		}
 		out.Note("%s", about)
 		if err := confirm(out, "Send it?", yes); err != nil {
@@ -69,9 +65,6 @@ func send(ctx context.Context, out *console.Console, a *app.App, d newsletter.Di
 	if err != nil {
 		return err
 	}
-	if done, err := out.Document(digestDocument(d)); done {
-		return err
-	}
 	switch {
 	case d.State == newsletter.DigestDone:
 		if !changed {
@@ -88,7 +81,7 @@ func send(ctx context.Context, out *console.Console, a *app.App, d newsletter.Di
 	default:
 		out.Line("digest %d is approved; the next `insights serve` sends it; to send it now: insights digest send %d --wait", d.ID, d.ID)
 	}
-	return nil
+	return out.Document(digestDocument(d))
 }
 
 // confirm asks before anybody is mailed. Without a terminal it never asks.
@@ -135,11 +128,7 @@ func sendTest(ctx context.Context, out *console.Console, a *app.App, to []string
 	}
 	about := fmt.Sprintf("a test email to %s, subject %q", strings.Join(to, ", "), body.Subject)
 	if dryRun {
-		if done, err := out.Document([]deliveryJSON{}); done {
-			return err
-		}
-		out.Line("would send %s", about)
-		return nil
+		return out.Result([]deliveryJSON{}, "would send %s", about)
 	}
 	out.Note("%s", about)
 	if err := confirm(out, "Send it?", yes); err != nil {
@@ -191,7 +180,7 @@ func showTests(ctx context.Context, out *console.Console, a *app.App, refs []new
 		}
 		out.Line("%s  %s  %s", ref, m.State, strings.TrimSpace(m.Email+"  "+string(m.Reason)))
 	}
-	_, err := out.Document(documents)
+	err := out.Document(documents)
 	if failed > 0 {
 		err = errors.Join(err, fmt.Errorf("%s could not be sent", console.Count(failed, "test email")))
 	}

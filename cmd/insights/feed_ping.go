@@ -46,15 +46,12 @@ func pushNow(ctx context.Context, out *console.Console, c *config.Config, dryRun
 	if err != nil {
 		return err
 	}
-	if done, err := out.Document(map[string]any{"hub": c.HubURL(), "subscriptions": status.Subscriptions, "due": due, "dry_run": dryRun}); done {
-		return err
-	}
 	what := "due now"
 	if dryRun {
 		what = "that would be due now"
 	}
 	out.Line("pushes %s: %s of %s", what, console.Thousands(due), console.Count(status.Subscriptions, "subscription"))
-	return nil
+	return out.Document(map[string]any{"hub": c.HubURL(), "subscriptions": status.Subscriptions, "due": due, "dry_run": dryRun})
 }
 
 // pingHub tells a hub elsewhere that every feed has changed.
@@ -70,37 +67,27 @@ func pingHub(ctx context.Context, p *program, dryRun bool) error {
 	}
 	publisher, hub := pub.Publisher(set), pub.Config.HubURL()
 	pings := []ping{}
+	var rows [][]string
 	failed := 0
 	if dryRun {
 		for _, topic := range slices.Sorted(maps.Keys(publisher.Topics())) {
 			pings = append(pings, ping{Topic: topic})
+			rows = append(rows, []string{topic, "would be told"})
 		}
 	} else {
 		for _, o := range publisher.PingAll(ctx) {
-			answer := ping{Topic: o.Topic, OK: o.Err == nil}
+			answer, said := ping{Topic: o.Topic, OK: o.Err == nil}, "accepted"
 			if o.Err != nil {
 				failed++
-				answer.Error = o.Err.Error()
+				said = o.Err.Error()
+				answer.Error = said
 			}
 			pings = append(pings, answer)
+			rows = append(rows, []string{o.Topic, said})
 		}
 	}
-	done, err := p.out.Document(map[string]any{"hub": hub, "pings": pings, "failed": failed, "dry_run": dryRun})
-	if !done {
-		var rows [][]string
-		for _, answer := range pings {
-			said := answer.Error
-			switch {
-			case dryRun:
-				said = "would be told"
-			case answer.OK:
-				said = "accepted"
-			}
-			rows = append(rows, []string{answer.Topic, said})
-		}
-		p.out.Line("hub %s\n", hub)
-		p.out.Table([]string{"FEED", "ANSWER"}, rows)
-	}
+	p.out.Line("hub %s\n", hub)
+	err = p.out.Listing(map[string]any{"hub": hub, "pings": pings, "failed": failed, "dry_run": dryRun}, []string{"FEED", "ANSWER"}, rows, "")
 	switch {
 	case err != nil:
 		return err
@@ -111,7 +98,7 @@ func pingHub(ctx context.Context, p *program, dryRun bool) error {
 	default:
 		err = errors.New("the hub accepted no feed")
 	}
-	if done {
+	if p.out.JSON {
 		return &shown{err}
 	}
 	return err

@@ -114,14 +114,12 @@ func versionCommand(p *program) *cobra.Command {
 					}
 				}
 			}
-			if done, err := p.out.Document(map[string]string{"version": app.Version, "commit": commit, "go": runtime.Version()}); done {
-				return err
-			}
+			short := ""
 			if commit != "" {
-				commit = ", commit " + commit[:min(12, len(commit))]
+				short = ", commit " + commit[:min(12, len(commit))]
 			}
-			p.out.Line("insights %s%s, %s", app.Version, commit, runtime.Version())
-			return nil
+			p.out.Line("insights %s%s, %s", app.Version, short, runtime.Version())
+			return p.out.Document(map[string]string{"version": app.Version, "commit": commit, "go": runtime.Version()})
 		},
 	}
 }

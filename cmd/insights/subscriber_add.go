@@ -43,9 +43,6 @@ func subscriberAddCommand(p *program) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				if done, err := p.out.Document(editedJSON{subscriberJSON: subscriberDocument(s), Changed: added}); done {
-					return err
-				}
 				gets := subscribers.Preferences{Cadence: s.Cadence, Categories: s.Categories}
 				switch {
 				case !added:
@@ -55,7 +52,7 @@ func subscriberAddCommand(p *program) *cobra.Command {
 				default:
 					p.out.Line("%s is %s, %s", s.Address, s.Status, gets)
 				}
-				return nil
+				return p.out.Document(editedJSON{subscriberJSON: subscriberDocument(s), Changed: added})
 			})(cmd, args)
 		},
 	}
@@ -75,9 +72,5 @@ func wouldAdd(out *console.Console, s subscribers.SignUp, confirmed bool) error 
 		status = subscribers.Confirmed
 	}
 	document := map[string]any{"email": s.Address, "status": status, "cadence": s.Cadence, "categories": s.Categories, "dry_run": true}
-	if done, err := out.Document(document); done {
-		return err
-	}
-	out.Line("would add %s as %s, %s", s.Address, status, s.Preferences)
-	return nil
+	return out.Result(document, "would add %s as %s, %s", s.Address, status, s.Preferences)
 }

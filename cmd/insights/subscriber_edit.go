@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,26 +40,17 @@ func editCommand(p *program, e edit) *cobra.Command {
 				return err
 			}
 			if dryRun {
-				if done, err := p.out.Document(editedJSON{subscriberJSON: subscriberDocument(before), DryRun: true}); done {
-					return err
-				}
-				p.out.Line("would %s %s, who is %s", e.would, before.Address, before.Status)
-				return nil
+				return p.out.Result(editedJSON{subscriberJSON: subscriberDocument(before), DryRun: true}, "would %s %s, who is %s", e.would, before.Address, before.Status)
 			}
 			sub, said, err := e.do(ctx, a, before.Address)
 			if err != nil {
 				return err
 			}
-			if done, err := p.out.Document(editedJSON{subscriberJSON: subscriberDocument(sub), Changed: said != ""}); done {
-				return err
+			document := editedJSON{subscriberJSON: subscriberDocument(sub), Changed: said != ""}
+			if said == "" {
+				said = fmt.Sprintf("%s %s: nothing to change", sub.Address, cmp.Or(e.unchanged, "is already "+string(sub.Status)))
 			}
-			if said == "" && e.unchanged != "" {
-				said = fmt.Sprintf("%s %s: nothing to change", sub.Address, e.unchanged)
-			} else if said == "" {
-				said = fmt.Sprintf("%s is already %s: nothing to change", sub.Address, sub.Status)
-			}
-			p.out.Line("%s", said)
-			return nil
+			return p.out.Result(document, "%s", said)
 		}),
 	}
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would be done")
@@ -82,7 +74,7 @@ request. No email is sent.`,
 			if categories != nil && strings.TrimSpace(strings.Join(categories, "")) == "" {
 				return subscribers.Subscriber{}, "", usageError("--categories is empty: name one or more; to stop all email: insights subscriber unsubscribe %s", who)
 			}
-			parsed, err := parsePreferences(&a.Config, orWeekly(cadence), categories)
+			parsed, err := parsePreferences(&a.Config, cmp.Or(cadence, string(subscribers.Weekly)), categories)
 			if err != nil {
 				return subscribers.Subscriber{}, "", err
 			}
@@ -119,13 +111,6 @@ request. No email is sent.`,
 	cmd.Flags().StringVar(&pause, "pause-until", "", "no digests before this `day`, such as 2027-01-31; \"never\" ends a pause")
 	completeCategories(p, cmd, "categories")
 	return cmd
-}
-
-func orWeekly(cadence string) string {
-	if cadence == "" {
-		return string(subscribers.Weekly)
-	}
-	return cadence
 }
 
 func subscriberUnsubscribeCommand(p *program) *cobra.Command {
@@ -198,9 +183,5 @@ func forget(ctx context.Context, out *console.Console, a *app.App, word string, 
 		}
 		words = fmt.Sprintf("%s is erased; earlier backups still contain it", who)
 	}
-	if done, err := out.Document(map[string]any{"forgotten": !dryRun, "dry_run": dryRun}); done {
-		return err
-	}
-	out.Line("%s", words)
-	return nil
+	return out.Result(map[string]any{"forgotten": !dryRun, "dry_run": dryRun}, "%s", words)
 }

@@ -49,15 +49,7 @@ a subscriber's, only the hash is kept.`,
 				}
 				rows = append(rows, []string{who, cause, console.Moment(s.At, a.Config.Zone()), s.Reason})
 			}
-			if done, err := p.out.Document(documents); done {
-				return err
-			}
-			if len(rows) == 0 {
-				p.out.Line("no addresses are suppressed")
-				return nil
-			}
-			p.out.Table([]string{"WHO", "CAUSE", "SINCE", "REASON"}, rows)
-			return nil
+			return p.out.Listing(documents, []string{"WHO", "CAUSE", "SINCE", "REASON"}, rows, "no addresses are suppressed")
 		}),
 	}
 }
@@ -86,11 +78,7 @@ func suppressAddCommand(p *program) *cobra.Command {
 						words = fmt.Sprintf("%s was already suppressed", who)
 					}
 				}
-				if done, err := p.out.Document(map[string]any{"email": who.String(), "changed": changed, "dry_run": dryRun}); done {
-					return err
-				}
-				p.out.Line("%s", words)
-				return nil
+				return p.out.Result(map[string]any{"email": who.String(), "changed": changed, "dry_run": dryRun}, "%s", words)
 			})(cmd, args)
 		},
 	}
@@ -112,11 +100,7 @@ up again.`,
 				return err
 			}
 			if dryRun {
-				if done, err := p.out.Document(map[string]any{"email": who.String(), "status": "", "dry_run": true}); done {
-					return err
-				}
-				p.out.Line("would allow email to %s again, if it is suppressed", who)
-				return nil
+				return p.out.Result(map[string]any{"email": who.String(), "status": "", "dry_run": true}, "would allow email to %s again, if it is suppressed", who)
 			}
 			sub, err := a.Registry.Lift(ctx, who, "staff")
 			if errors.Is(err, subscribers.ErrNotFound) {
@@ -125,15 +109,12 @@ up again.`,
 			if err != nil {
 				return err
 			}
-			if done, err := p.out.Document(map[string]any{"email": who.String(), "status": string(sub.Status), "dry_run": false}); done {
-				return err
-			}
 			if sub.Status == "" {
 				p.out.Line("%s is no longer suppressed; it is not a subscriber", who)
 			} else {
 				p.out.Line("%s is %s again", who, sub.Status)
 			}
-			return nil
+			return p.out.Document(map[string]any{"email": who.String(), "status": string(sub.Status), "dry_run": false})
 		}),
 	}
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would be done")

@@ -25,7 +25,7 @@ after a comma, and lines that begin with #, are ignored.`,
 				return usageError("--reason: write one line of at most 200 bytes")
 			}
 			return p.withApp(func(ctx context.Context, a *app.App, args []string) error {
-				in, err := openImport(p.out, args[0])
+				in, err := openInput(p.out, args[0])
 				if err != nil {
 					return err
 				}
@@ -85,13 +85,10 @@ func importSuppressions(ctx context.Context, out *console.Console, a *app.App, i
 	case result.Failed > 0:
 		failed = partly(errors.New(console.Count(result.Failed, "line") + " can't be imported; the others are stored"))
 	}
-	if done, err := out.Document(result); done {
-		return errors.Join(err, failed)
-	}
+	form := "suppressed %s more; %s already were"
 	if dryRun {
-		out.Line("would suppress %s more; %s already are", console.Thousands(result.Added), console.Thousands(result.Unchanged))
-		return failed
+		form = "would suppress %s more; %s already are"
 	}
-	out.Line("suppressed %s more; %s already were", console.Thousands(result.Added), console.Thousands(result.Unchanged))
-	return failed
+	out.Line(form, console.Thousands(result.Added), console.Thousands(result.Unchanged))
+	return errors.Join(out.Document(result), failed)
 }

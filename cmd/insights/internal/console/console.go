@@ -77,16 +77,32 @@ func (c *Console) Item(label, text string) {
 	c.Line("%-*s%s", indent, label, line)
 }
 
-// Document writes a command's result as JSON under --json and reports whether it
-// did.
-func (c *Console) Document(v any) (bool, error) {
+// Document writes a command's result as JSON under --json, else nothing: lines and tables
+// are for people.
+func (c *Console) Document(v any) error {
 	if !c.JSON {
-		return false, nil
+		return nil
 	}
 	encoder := json.NewEncoder(c.Out)
 	encoder.SetEscapeHTML(false)
 	encoder.SetIndent("", "  ")
-	return true, encoder.Encode(v)
+	return encoder.Encode(v)
+}
+
+// Result writes a command's result: a document under --json, else a line.
+func (c *Console) Result(document any, format string, args ...any) error {
+	c.Line(format, args...)
+	return c.Document(document)
+}
+
+// Listing writes a command's result as a list: documents under --json, else a table, or a
+// line if there are no rows.
+func (c *Console) Listing(documents any, header []string, rows [][]string, empty string) error {
+	if len(rows) == 0 && empty != "" {
+		return c.Result(documents, "%s", empty)
+	}
+	c.Table(header, rows)
+	return c.Document(documents)
 }
 
 // Clear clears the screen for the next view of something that is watched.
