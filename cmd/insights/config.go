@@ -1,12 +1,14 @@
 package main
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
 
 	"github.com/scaledbydesign/insights/cmd/insights/internal/app"
+	"github.com/scaledbydesign/insights/cmd/insights/internal/config"
 )
 
 func configCommand(p *program) *cobra.Command {
@@ -51,11 +53,7 @@ func configShowCommand(p *program) *cobra.Command {
 		Use: "show", Short: "Show the effective configuration, with secrets masked", Args: cobra.NoArgs,
 		Long: `Show the effective configuration: defaults, then insights.yaml, then INSIGHTS_*
 variables. The output is a valid insights.yaml, but secrets are masked.`,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := p.config()
-			if err != nil {
-				return err
-			}
+		RunE: p.withConfig(func(ctx context.Context, c config.Config, args []string) error {
 			text, err := c.YAML()
 			if err != nil {
 				return err
@@ -70,6 +68,6 @@ variables. The output is a valid insights.yaml, but secrets are masked.`,
 			}
 			fmt.Fprint(p.out.Out, string(text))
 			return nil
-		},
+		}),
 	}
 }

@@ -20,20 +20,16 @@ func dbMigrateCommand(p *program) *cobra.Command {
 	var dryRun bool
 	cmd := &cobra.Command{
 		Use: "migrate", Short: "Create the database or update its schema", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := p.config()
-			if err != nil {
-				return err
-			}
+		RunE: p.withConfig(func(ctx context.Context, c config.Config, args []string) error {
 			if dryRun {
-				return wouldMigrate(cmd.Context(), p.out, &c)
+				return wouldMigrate(ctx, p.out, &c)
 			}
-			schema, steps, err := app.Migrate(cmd.Context(), &c)
+			schema, steps, err := app.Migrate(ctx, &c)
 			if err != nil {
 				return err
 			}
 			return p.out.Result(map[string]any{"database": schema.Database, "schema": schema.Current, "steps": steps}, "%s is at schema %d (%s applied)", schema.Database, schema.Current, console.Count(steps, "step"))
-		},
+		}),
 	}
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would be done")
 	return cmd
@@ -60,13 +56,9 @@ func wouldMigrate(ctx context.Context, out *console.Console, c *config.Config) e
 func dbStatusCommand(p *program) *cobra.Command {
 	return &cobra.Command{
 		Use: "status", Short: "Show the schema version and whether it is current", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := p.config()
-			if err != nil {
-				return err
-			}
-			return dbStatus(cmd.Context(), p.out, &c)
-		},
+		RunE: p.withConfig(func(ctx context.Context, c config.Config, args []string) error {
+			return dbStatus(ctx, p.out, &c)
+		}),
 	}
 }
 

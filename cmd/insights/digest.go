@@ -139,14 +139,10 @@ func digestListCommand(p *program) *cobra.Command {
 func digestNextCommand(p *program) *cobra.Command {
 	return &cobra.Command{
 		Use: "next", Short: "Show when each schedule is next due", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := p.config()
-			if err != nil {
-				return err
-			}
+		RunE: p.withConfig(func(ctx context.Context, c config.Config, args []string) error {
 			documents, rows := nextSlots(&c, time.Now())
 			return p.out.Listing(documents, []string{"SCHEDULE", "CADENCE", "NEXT"}, rows, "")
-		},
+		}),
 	}
 }
 

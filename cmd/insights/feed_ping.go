@@ -22,19 +22,15 @@ func feedPingCommand(p *program) *cobra.Command {
 With an external hub (websub.hub), tell it that every feed has changed. With the
 built-in hub, retry every subscription that lacks the newest content, including
 those given up on. The daemon does both by itself after each change.`,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := p.config()
-			if err != nil {
-				return err
-			}
+		RunE: p.withConfig(func(ctx context.Context, c config.Config, args []string) error {
 			switch c.WebSub.Hub {
 			case "":
 				return &app.Unusable{Err: errors.New("websub.hub is not set: INSIGHTS_WEBSUB_HUB=self for the built-in hub, or the URL of another")}
 			case config.OwnHub:
-				return pushNow(cmd.Context(), p.out, &c, dryRun)
+				return pushNow(ctx, p.out, &c, dryRun)
 			}
-			return pingHub(cmd.Context(), p, dryRun)
-		},
+			return pingHub(ctx, p, dryRun)
+		}),
 	}
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would be done")
 	return cmd

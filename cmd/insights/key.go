@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -36,11 +37,7 @@ func keyListCommand(p *program) *cobra.Command {
 		Use: "list", Short: "List the keys in use, with the DNS records of DKIM keys", Args: cobra.NoArgs,
 		Long: `List the keys in use: the secrets that sign links in emails, and the DKIM keys
 that sign emails, with their DNS records. The keys themselves are never shown.`,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := p.config()
-			if err != nil {
-				return err
-			}
+		RunE: p.withConfig(func(ctx context.Context, c config.Config, args []string) error {
 			ring, err := app.Keyring(&c)
 			if err != nil {
 				return err
@@ -72,7 +69,7 @@ that sign emails, with their DNS records. The keys themselves are never shown.`,
 				showRecords(p.out, mail)
 			}
 			return p.out.Document(documents)
-		},
+		}),
 	}
 }
 
@@ -92,17 +89,13 @@ func keyNewCommand(p *program) *cobra.Command {
 		Use: "new [FILE]", Short: "Create DKIM keys and print their DNS records", Args: cobra.MaximumNArgs(1),
 		Long: `Create an RSA and an Ed25519 key that sign emails (DKIM), write them to FILE
 (default: dkim.pem), and print their DNS records. Nothing is overwritten.`,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := p.config()
-			if err != nil {
-				return err
-			}
+		RunE: p.withConfig(func(ctx context.Context, c config.Config, args []string) error {
 			name := defaultKeyFile
 			if len(args) == 1 {
 				name = args[0]
 			}
 			return newKeys(p.out, &c, name, dryRun)
-		},
+		}),
 	}
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would be written")
 	return cmd
