@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-
 	"os"
 	"path"
 	"path/filepath"
