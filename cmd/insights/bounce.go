@@ -1,11 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -56,24 +57,12 @@ func bounceListCommand(p *program) *cobra.Command {
 						break
 					}
 					documents = append(documents, bounceJSON{b.ID, console.Stamp(b.At), b.Ref.String(), b.Email, string(b.Kind), string(b.Class), b.Code, b.Status, b.Text})
-					what := string(b.Class)
-					if what == "" {
-						what = string(b.Kind)
-					}
-					rows = append(rows, []string{console.Moment(b.At, a.Config.Zone()), console.Dash(b.Email), what, b.Status, b.Text})
+					rows = append(rows, []string{console.Moment(b.At, a.Config.Zone()), console.Dash(b.Email), cmp.Or(string(b.Class), string(b.Kind)), b.Status, b.Text})
 				}
-				if done, err := p.out.Document(documents); done {
-					return err
+				if more && !p.out.JSON {
+					defer p.out.Note("there are more: --limit 0 lists all")
 				}
-				if len(rows) == 0 {
-					p.out.Line("no bounces")
-					return nil
-				}
-				p.out.Table([]string{"WHEN", "WHO", "WHAT", "STATUS", "TEXT"}, rows)
-				if more {
-					p.out.Note("there are more: --limit 0 lists all")
-				}
-				return nil
+				return p.out.Listing(documents, []string{"WHEN", "WHO", "WHAT", "STATUS", "TEXT"}, rows, "no bounces")
 			})(cmd, args)
 		},
 	}
@@ -95,15 +84,11 @@ Without --to, the recipient is read from the message's headers. A message is
 processed once, however often it is ingested. One that is larger than 1 MB, or
 unrelated to anything we sent, is reported but is not an error.`,
 		RunE: p.withApp(func(ctx context.Context, a *app.App, args []string) error {
-			in := p.out.In
-			if len(args) == 1 && args[0] != "-" {
-				file, err := os.Open(args[0])
-				if err != nil {
-					return fmt.Errorf("bounce ingest: %w", err)
-				}
-				defer file.Close()
-				in = file
+			in, err := openInput(p.out, strings.Join(args, ""))
+			if err != nil {
+				return fmt.Errorf("bounce ingest: %w", err)
 			}
+			defer in.Close()
 			return ingest(ctx, p.out, a, in, to)
 		}),
 	}
@@ -122,9 +107,5 @@ func ingest(ctx context.Context, out *console.Console, a *app.App, in io.Reader,
 	case err != nil:
 		return fmt.Errorf("bounce ingest: %w", err)
 	}
-	if done, err := out.Document(map[string]any{"ours": ours, "did": did}); done {
-		return err
-	}
-	out.Line("%s", did)
-	return nil
+	return out.Result(map[string]any{"ours": ours, "did": did}, "%s", did)
 }

@@ -72,7 +72,7 @@ func reportBuild(out *console.Console, c *config.Config, lib *content.Library, d
 			scheduled++
 		}
 	}
-	done, err := out.Document(struct {
+	document := struct {
 		Dir     string `json:"dir"`
 		BaseURL string `json:"base_url"`
 		app.BuildReport
@@ -81,10 +81,7 @@ func reportBuild(out *console.Console, c *config.Config, lib *content.Library, d
 		Next      *time.Time `json:"next"` // when the first of those scheduled is due
 		Seconds   float64    `json:"seconds"`
 		DryRun    bool       `json:"dry_run"`
-	}{dir, c.Site.BaseURL, report, drafts, scheduled, console.Stamp(lib.Next()), took.Seconds(), dryRun})
-	if done {
-		return err
-	}
+	}{dir, c.Site.BaseURL, report, drafts, scheduled, console.Stamp(lib.Next()), took.Seconds(), dryRun}
 	wrote := "wrote"
 	if dryRun {
 		wrote = "would write"
@@ -98,5 +95,5 @@ func reportBuild(out *console.Console, c *config.Config, lib *content.Library, d
 	if scheduled > 0 {
 		out.Line("not included: %s dated in the future; build again at %s, when the first is due", console.Count(scheduled, "insight"), console.Moment(lib.Next(), c.Zone()))
 	}
-	return nil
+	return out.Document(document)
 }

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
 
 	"github.com/scaledbydesign/insights/cmd/insights/internal/app"
+	"github.com/scaledbydesign/insights/cmd/insights/internal/config"
 )
 
 func configCommand(p *program) *cobra.Command {
@@ -32,8 +34,8 @@ func configCheckCommand(p *program) *cobra.Command {
 			if serving {
 				warnings = append(warnings, c.Warnings()...)
 			}
-			if done, err := p.out.Document(map[string]any{"ok": true, "warnings": warnings}); done {
-				return err
+			if p.out.JSON {
+				return p.out.Document(map[string]any{"ok": true, "warnings": warnings})
 			}
 			for _, warning := range warnings {
 				p.out.Note("warning: %s", warning)
@@ -51,11 +53,7 @@ func configShowCommand(p *program) *cobra.Command {
 		Use: "show", Short: "Show the effective configuration, with secrets masked", Args: cobra.NoArgs,
 		Long: `Show the effective configuration: defaults, then insights.yaml, then INSIGHTS_*
 variables. The output is a valid insights.yaml, but secrets are masked.`,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := p.config()
-			if err != nil {
-				return err
-			}
+		RunE: p.withConfig(func(ctx context.Context, c config.Config, args []string) error {
 			text, err := c.YAML()
 			if err != nil {
 				return err
@@ -66,11 +64,10 @@ variables. The output is a valid insights.yaml, but secrets are masked.`,
 				if err := yaml.Unmarshal(text, &document); err != nil {
 					return err
 				}
-				_, err := p.out.Document(document)
-				return err
+				return p.out.Document(document)
 			}
 			fmt.Fprint(p.out.Out, string(text))
 			return nil
-		},
+		}),
 	}
 }

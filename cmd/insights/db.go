@@ -20,24 +20,16 @@ func dbMigrateCommand(p *program) *cobra.Command {
 	var dryRun bool
 	cmd := &cobra.Command{
 		Use: "migrate", Short: "Create the database or update its schema", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := p.config()
-			if err != nil {
-				return err
-			}
+		RunE: p.withConfig(func(ctx context.Context, c config.Config, args []string) error {
 			if dryRun {
-				return wouldMigrate(cmd.Context(), p.out, &c)
+				return wouldMigrate(ctx, p.out, &c)
 			}
-			schema, steps, err := app.Migrate(cmd.Context(), &c)
+			schema, steps, err := app.Migrate(ctx, &c)
 			if err != nil {
 				return err
 			}
-			if done, err := p.out.Document(map[string]any{"database": schema.Database, "schema": schema.Current, "steps": steps}); done {
-				return err
-			}
-			p.out.Line("%s is at schema %d (%s applied)", schema.Database, schema.Current, console.Count(steps, "step"))
-			return nil
-		},
+			return p.out.Result(map[string]any{"database": schema.Database, "schema": schema.Current, "steps": steps}, "%s is at schema %d (%s applied)", schema.Database, schema.Current, console.Count(steps, "step"))
+		}),
 	}
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would be done")
 	return cmd
@@ -47,54 +39,38 @@ func wouldMigrate(ctx context.Context, out *console.Console, c *config.Config) e
 	schema, err := app.CheckSchema(ctx, c)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		if done, err := out.Document(map[string]any{"database": schema.Database, "exists": false, "dry_run": true}); done {
-			return err
-		}
-		out.Line("would create %s", schema.Database)
-		return nil
+		return out.Result(map[string]any{"database": schema.Database, "exists": false, "dry_run": true}, "would create %s", schema.Database)
 	case err != nil:
 		return err
 	case schema.Current > schema.Latest:
 		return schema.Err
-	}
-	if done, err := out.Document(map[string]any{"database": schema.Database, "exists": true, "schema": schema.Current, "latest": schema.Latest, "dry_run": true}); done {
-		return err
 	}
 	if schema.Current == schema.Latest {
 		out.Line("%s is at schema %d: nothing to do", schema.Database, schema.Current)
 	} else {
 		out.Line("would migrate %s from schema %d to %d", schema.Database, schema.Current, schema.Latest)
 	}
-	return nil
+	return out.Document(map[string]any{"database": schema.Database, "exists": true, "schema": schema.Current, "latest": schema.Latest, "dry_run": true})
 }
 
 func dbStatusCommand(p *program) *cobra.Command {
 	return &cobra.Command{
 		Use: "status", Short: "Show the schema version and whether it is current", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := p.config()
-			if err != nil {
-				return err
-			}
-			return dbStatus(cmd.Context(), p.out, &c)
-		},
+		RunE: p.withConfig(func(ctx context.Context, c config.Config, args []string) error {
+			return dbStatus(ctx, p.out, &c)
+		}),
 	}
 }
 
 func dbStatus(ctx context.Context, out *console.Console, c *config.Config) error {
 	schema, err := app.CheckSchema(ctx, c)
 	if errors.Is(err, fs.ErrNotExist) && out.JSON {
-		_, err := out.Document(map[string]any{"database": schema.Database, "exists": false})
-		return err
+		return out.Document(map[string]any{"database": schema.Database, "exists": false})
 	}
 	if err != nil {
 		return err
 	}
 	document := map[string]any{"database": schema.Database, "exists": true, "schema": schema.Current, "latest": schema.Latest, "current": schema.Err == nil}
-	if done, err := out.Document(document); done {
-		return errors.Join(err, schema.Err)
-	}
-	out.Line("database  %s", schema.Database)
-	out.Line("schema    %d, this program needs %d", schema.Current, schema.Latest)
-	return schema.Err
+	out.Line("database  %s\nschema    %d, this program needs %d", schema.Database, schema.Current, schema.Latest)
+	return errors.Join(out.Document(document), schema.Err)
 }

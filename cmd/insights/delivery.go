@@ -199,9 +199,6 @@ func showDelivery(ctx context.Context, out *console.Console, a *app.App, ref new
 	}
 	zone := a.Config.Zone()
 	document.Next = next(d, d.Next(digest.State, held != "", time.Now()), zone)
-	if done, err := out.Document(document); done {
-		return err
-	}
 	out.Line("email      %s, %s", ref, d.Kind)
 	out.Line("to         %s", d.Email)
 	if ref.Digest != 0 {
@@ -218,7 +215,7 @@ func showDelivery(ctx context.Context, out *console.Console, a *app.App, ref new
 		out.Line("uncertain  %s: the server did not reply, so it may have arrived", console.Moment(d.UncertainAt, zone))
 	}
 	out.Line("next       %s", document.Next)
-	return nil
+	return out.Document(document)
 }
 
 // next describes what happens to an email next, automatically or by staff.

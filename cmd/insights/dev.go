@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
@@ -18,17 +19,13 @@ func devCommand(p *program) *cobra.Command {
 page instead of sending it. No configuration is needed: it uses the insights
 inside the binary unless content.dir is set, and the database insights-dev.db in
 this folder. Links point to the address it listens on.`,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := p.config()
-			if err != nil {
-				return err
-			}
+		RunE: p.withConfig(func(ctx context.Context, c config.Config, args []string) error {
 			if c.Origin("site.base_url") != config.InVariable {
 				c.Site.BaseURL = "http://" + c.Listen // the file's is for production
 			}
 			c.Limits = config.Limits{} // people who try it sign up again and again
-			return runDaemon(cmd.Context(), p, c, app.Development, func(d *app.Daemon) { welcome(p.out, d) })
-		},
+			return runDaemon(ctx, p, c, app.Development, func(d *app.Daemon) { welcome(p.out, d) })
+		}),
 	}
 }
 

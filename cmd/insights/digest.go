@@ -129,15 +129,7 @@ func digestListCommand(p *program) *cobra.Command {
 				}
 				rows = append(rows, []string{strconv.FormatInt(d.ID, 10), string(d.State), from, console.Thousands(d.Readers), console.Thousands(d.Counts[newsletter.Sent]), console.Moment(d.CreatedAt, a.Config.Zone()), d.MainSubject()})
 			}
-			if done, err := p.out.Document(documents); done {
-				return err
-			}
-			if len(rows) == 0 {
-				p.out.Line("no digests yet; see: insights digest plan --help")
-				return nil
-			}
-			p.out.Table([]string{"ID", "STATE", "FROM", "READERS", "SENT", "PLANNED", "SUBJECT"}, rows)
-			return nil
+			return p.out.Listing(documents, []string{"ID", "STATE", "FROM", "READERS", "SENT", "PLANNED", "SUBJECT"}, rows, "no digests yet; see: insights digest plan --help")
 		}),
 	}
 	cmd.Flags().IntVar(&limit, "limit", 20, "show at most this `number`")
@@ -147,18 +139,10 @@ func digestListCommand(p *program) *cobra.Command {
 func digestNextCommand(p *program) *cobra.Command {
 	return &cobra.Command{
 		Use: "next", Short: "Show when each schedule is next due", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := p.config()
-			if err != nil {
-				return err
-			}
+		RunE: p.withConfig(func(ctx context.Context, c config.Config, args []string) error {
 			documents, rows := nextSlots(&c, time.Now())
-			if done, err := p.out.Document(documents); done {
-				return err
-			}
-			p.out.Table([]string{"SCHEDULE", "CADENCE", "NEXT"}, rows)
-			return nil
-		},
+			return p.out.Listing(documents, []string{"SCHEDULE", "CADENCE", "NEXT"}, rows, "")
+		}),
 	}
 }
 
@@ -196,9 +180,6 @@ func digestShowCommand(p *program) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if done, err := p.out.Document(digestDocument(d)); done {
-				return err
-			}
 			showPlan(p.out, d)
 			zone := a.Config.Zone()
 			p.out.Line("\nstate     %s", strings.TrimSpace(string(d.State)+" "+string(d.Reason)))
@@ -208,7 +189,7 @@ func digestShowCommand(p *program) *cobra.Command {
 			}
 			p.out.Line("planned   %s\napproved  %s\ndone      %s", console.Moment(d.PlannedAt, zone), console.Moment(d.ApprovedAt, zone), console.Moment(d.DoneAt, zone))
 			p.out.Line("emails    %s", countsLine(d))
-			return nil
+			return p.out.Document(digestDocument(d))
 		}),
 	}
 }

@@ -72,10 +72,7 @@ func explain(ctx context.Context, out *console.Console, a *app.App, to, slug str
 	if slug != "" && len(documents) == 0 {
 		return fmt.Errorf("there is no insight %q%s; see: insights content list", slug, didYouMean(slug, slugsOf(lib)))
 	}
-	if done, err := out.Document(documents); done {
-		return err
-	}
 	out.Line("%s, %s, %s\n", reader.Address, reader.Status, subscribers.Preferences{Cadence: reader.Cadence, Categories: reader.Categories})
 	out.Table([]string{"VERDICT", "WHY", "INSIGHT"}, rows)
-	return nil
+	return out.Document(documents)
 }

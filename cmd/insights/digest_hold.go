@@ -58,11 +58,7 @@ func hold(ctx context.Context, out *console.Console, a *app.App, reason string, 
 		document.Held, document.Reason = true, reason
 		words = "all sending is on hold; to release it: insights digest release"
 	}
-	if done, err := out.Document(document); done {
-		return err
-	}
-	out.Line("%s", words)
-	return nil
+	return out.Result(document, "%s", words)
 }
 
 // heldJSON is what `digest release` did.
@@ -116,9 +112,5 @@ func release(ctx context.Context, out *console.Console, a *app.App, yes, dryRun 
 		}
 		words = "released: " + about + " can be sent now"
 	}
-	if done, err := out.Document(document); done {
-		return err
-	}
-	out.Line("%s", words)
-	return nil
+	return out.Result(document, "%s", words)
 }

@@ -103,12 +103,12 @@ func plan(ctx context.Context, out *console.Console, a *app.App, request newslet
 		}
 		out.Note("wrote %s to %s", console.Count(written, "email"), dir)
 	}
-	if done, err := out.Document(document); done {
-		return errors.Join(err, emptyError(d, failEmpty))
-	}
 	if d.Readers == 0 {
-		out.Line("nothing to send: %s", d.Reason)
-		return emptyError(d, failEmpty)
+		err := out.Result(document, "nothing to send: %s", d.Reason)
+		if failEmpty {
+			err = errors.Join(err, &shown{errors.New(string(d.Reason))})
+		}
+		return err
 	}
 	showPlan(out, d)
 	if !d.NotBefore.IsZero() {
@@ -119,7 +119,7 @@ func plan(ctx context.Context, out *console.Console, a *app.App, request newslet
 	} else {
 		out.Line("\nPreview it:  insights digest preview %d --text\nSend it:     insights digest send %d", d.ID, d.ID)
 	}
-	return nil
+	return out.Document(document)
 }
 
 // otherLibrary says what to do about insights that are not the daemon's.
@@ -128,13 +128,6 @@ func otherLibrary(err error) error {
 		return fmt.Errorf("nothing was planned: %w; use the daemon's content.dir here, or start the daemon once with these insights", err)
 	}
 	return err
-}
-
-func emptyError(d newsletter.Digest, failEmpty bool) error {
-	if d.Readers == 0 && failEmpty {
-		return &shown{errors.New(string(d.Reason))}
-	}
-	return nil
 }
 
 // writeMessages writes every email of a planned digest to a folder, one file each, named

@@ -116,8 +116,8 @@ func showMessage(out *console.Console, a *app.App, preview newsletter.Preview) e
 }
 
 func showMail(out *console.Console, message newsletter.Message, asHTML bool) error {
-	if done, err := out.Document(map[string]string{"from": message.From, "to": message.To, "subject": message.Subject, "text": message.Text, "html": message.HTML}); done {
-		return err
+	if out.JSON {
+		return out.Document(map[string]string{"from": message.From, "to": message.To, "subject": message.Subject, "text": message.Text, "html": message.HTML})
 	}
 	if asHTML {
 		_, err := fmt.Fprint(out.Out, message.HTML)

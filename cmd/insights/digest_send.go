@@ -42,11 +42,7 @@ func send(ctx context.Context, out *console.Console, a *app.App, d newsletter.Di
 	if d.State == newsletter.DigestPlanned {
 		about := fmt.Sprintf("digest %d: %s, %s, first subject %q", d.ID, console.Count(d.Readers, "reader"), console.Count(len(d.Items), "insight"), d.MainSubject())
 		if dryRun {
-			if done, err := out.Document(digestDocument(d)); done {
-				return err
-			}
-			out.Line("would send %s", about)
-			return nil
+			return out.Result(digestDocument(d), "would send %s", about)
 		}
 		out.Note("%s", about)
 		if err := confirm(out, "Send it?", yes); err != nil {
@@ -69,9 +65,6 @@ func send(ctx context.Context, out *console.Console, a *app.App, d newsletter.Di
 	if err != nil {
 		return err
 	}
-	if done, err := out.Document(digestDocument(d)); done {
-		return err
-	}
 	switch {
 	case d.State == newsletter.DigestDone:
 		if !changed {
@@ -88,7 +81,7 @@ func send(ctx context.Context, out *console.Console, a *app.App, d newsletter.Di
 	default:
 		out.Line("digest %d is approved; the next `insights serve` sends it; to send it now: insights digest send %d --wait", d.ID, d.ID)
 	}
-	return nil
+	return out.Document(digestDocument(d))
 }
 
 // confirm asks before anybody is mailed. Without a terminal it never asks.
@@ -135,11 +128,7 @@ func sendTest(ctx context.Context, out *console.Console, a *app.App, to []string
 	}
 	about := fmt.Sprintf("a test email to %s, subject %q", strings.Join(to, ", "), body.Subject)
 	if dryRun {
-		if done, err := out.Document([]deliveryJSON{}); done {
-			return err
-		}
-		out.Line("would send %s", about)
-		return nil
+		return out.Result([]deliveryJSON{}, "would send %s", about)
 	}
 	out.Note("%s", about)
 	if err := confirm(out, "Send it?", yes); err != nil {
@@ -191,9 +180,74 @@ func showTests(ctx context.Context, out *console.Console, a *app.App, refs []new
 		}
 		out.Line("%s  %s  %s", ref, m.State, strings.TrimSpace(m.Email+"  "+string(m.Reason)))
 	}
-	_, err := out.Document(documents)
+	err := out.Document(documents)
 	if failed > 0 {
 		err = errors.Join(err, fmt.Errorf("%s could not be sent", console.Count(failed, "test email")))
 	}
 	return err
+}
+
+// await waits until look reports that something is done, and shows its progress.
+func await(ctx context.Context, out *console.Console, a *app.App, what string, look func(context.Context) (console.Progress, error)) error {
+	meter := out.Meter(what)
+	return a.Wait(ctx, app.Wait{
+		Look: func(ctx context.Context) (bool, error) {
+			g, err := look(ctx)
+			if err != nil && !g.Done {
+				return false, err
+			}
+			if g.Obstacle == "" && !g.Done {
+				g.Obstacle = obstacle(ctx, a)
+			}
+			meter.Show(g, time.Now())
+			return g.Done, err
+		},
+		Idle: func(in time.Duration) {
+			out.Note("no daemon is running. Start `insights serve`, or wait: this command takes over in %s", console.Duration(in))
+		},
+		Stopped: partly(fmt.Errorf("%s: stopped waiting before it was done; see: insights digest list", what)),
+	})
+}
+
+// digestProgress returns a function that reads the progress of a digest. It fails if the
+// digest was cancelled or failed.
+func digestProgress(a *app.App, id int64) func(context.Context) (console.Progress, error) {
+	return func(ctx context.Context) (console.Progress, error) {
+		d, err := a.Status.Glance(ctx, id)
+		if err != nil {
+			return console.Progress{}, err
+		}
+		g := console.Progress{Total: d.Readers, Failed: d.Counts[newsletter.Failed]}
+		for state, n := range d.Counts {
+			if state.Terminal() {
+				g.Ended += n
+			}
+		}
+		if time.Now().Before(d.NotBefore) {
+			g.Obstacle = fmt.Sprintf("digest %d will be sent at %s", id, console.Moment(d.NotBefore, a.Config.Zone()))
+		}
+		switch d.State {
+		case newsletter.DigestDone:
+			g.Done = true
+		case newsletter.DigestPaused:
+			g.Obstacle = fmt.Sprintf("digest %d is paused: %s; to resume it: insights digest resume %[1]d", id, console.Dash(string(d.Reason)))
+		case newsletter.DigestFailed, newsletter.DigestCancelled:
+			g.Done = true
+			return g, fmt.Errorf("digest %d is %s: %s", id, d.State, console.Dash(string(d.Reason)))
+		}
+		return g, nil
+	}
+}
+
+// obstacle is why nothing can be sent now, or "".
+func obstacle(ctx context.Context, a *app.App) string {
+	if reason, _, err := a.Digests.Held(ctx); err == nil && reason != "" {
+		return fmt.Sprintf("sending is on hold: %s; check it, then run: insights digest release", reason)
+	}
+	troubles, err := a.Status.Troubles(ctx)
+	if err != nil || len(troubles) == 0 {
+		return ""
+	}
+	t := troubles[0]
+	return fmt.Sprintf("since %s: %s", console.Moment(t.Since, a.Config.Zone()), t.Reason)
 }

@@ -103,8 +103,7 @@ func showDecided(ctx context.Context, out *console.Console, a *app.App, id int64
 		if err != nil {
 			return err
 		}
-		_, err = out.Document(digestDocument(d))
-		return err
+		return out.Document(digestDocument(d))
 	}
 	out.Line("%s", words)
 	return nil

@@ -72,15 +72,12 @@ formats counts twice. The daemon keeps the counts.`,
 				list = append(list, feed{d.Path, c.Site.BaseURL + d.Path, d.Title, d.Category, d.ContentType, d.Items, len(d.Body), len(archives), console.Stamp(d.Updated), total, how})
 				rows = append(rows, []string{d.Path, fmt.Sprint(d.Items), console.Thousands((len(d.Body)+1023)/1024) + " KB", cell, console.Moment(d.Updated, c.Zone())})
 			}
-			if done, err := p.out.Document(list); done {
-				return err
-			}
 			p.out.Line("at %s\n", c.Site.BaseURL)
 			p.out.Table([]string{"FEED", "ITEMS", "SIZE", "READERS", "UPDATED"}, rows)
 			if divided != nil {
 				p.out.Line("\nolder insights are in archive documents: %s", strings.Join(divided, ", "))
 			}
-			return nil
+			return p.out.Document(list)
 		},
 	}
 }
@@ -165,8 +162,8 @@ func feedShowCommand(p *program) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if done, err := p.out.Document(map[string]any{"path": document.Path, "content_type": document.ContentType, "items": document.Items, "updated": console.Stamp(document.Updated), "body": string(document.Body)}); done {
-				return err
+			if p.out.JSON {
+				return p.out.Document(map[string]any{"path": document.Path, "content_type": document.ContentType, "items": document.Items, "updated": console.Stamp(document.Updated), "body": string(document.Body)})
 			}
 			_, err = p.out.Out.Write(document.Body)
 			return err

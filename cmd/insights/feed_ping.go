@@ -22,19 +22,15 @@ func feedPingCommand(p *program) *cobra.Command {
 With an external hub (websub.hub), tell it that every feed has changed. With the
 built-in hub, retry every subscription that lacks the newest content, including
 those given up on. The daemon does both by itself after each change.`,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := p.config()
-			if err != nil {
-				return err
-			}
+		RunE: p.withConfig(func(ctx context.Context, c config.Config, args []string) error {
 			switch c.WebSub.Hub {
 			case "":
 				return &app.Unusable{Err: errors.New("websub.hub is not set: INSIGHTS_WEBSUB_HUB=self for the built-in hub, or the URL of another")}
 			case config.OwnHub:
-				return pushNow(cmd.Context(), p.out, &c, dryRun)
+				return pushNow(ctx, p.out, &c, dryRun)
 			}
-			return pingHub(cmd.Context(), p, dryRun)
-		},
+			return pingHub(ctx, p, dryRun)
+		}),
 	}
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would be done")
 	return cmd
@@ -46,15 +42,12 @@ func pushNow(ctx context.Context, out *console.Console, c *config.Config, dryRun
 	if err != nil {
 		return err
 	}
-	if done, err := out.Document(map[string]any{"hub": c.HubURL(), "subscriptions": status.Subscriptions, "due": due, "dry_run": dryRun}); done {
-		return err
-	}
 	what := "due now"
 	if dryRun {
 		what = "that would be due now"
 	}
 	out.Line("pushes %s: %s of %s", what, console.Thousands(due), console.Count(status.Subscriptions, "subscription"))
-	return nil
+	return out.Document(map[string]any{"hub": c.HubURL(), "subscriptions": status.Subscriptions, "due": due, "dry_run": dryRun})
 }
 
 // pingHub tells a hub elsewhere that every feed has changed.
@@ -70,37 +63,27 @@ func pingHub(ctx context.Context, p *program, dryRun bool) error {
 	}
 	publisher, hub := pub.Publisher(set), pub.Config.HubURL()
 	pings := []ping{}
+	var rows [][]string
 	failed := 0
 	if dryRun {
 		for _, topic := range slices.Sorted(maps.Keys(publisher.Topics())) {
 			pings = append(pings, ping{Topic: topic})
+			rows = append(rows, []string{topic, "would be told"})
 		}
 	} else {
 		for _, o := range publisher.PingAll(ctx) {
-			answer := ping{Topic: o.Topic, OK: o.Err == nil}
+			answer, said := ping{Topic: o.Topic, OK: o.Err == nil}, "accepted"
 			if o.Err != nil {
 				failed++
-				answer.Error = o.Err.Error()
+				said = o.Err.Error()
+				answer.Error = said
 			}
 			pings = append(pings, answer)
+			rows = append(rows, []string{o.Topic, said})
 		}
 	}
-	done, err := p.out.Document(map[string]any{"hub": hub, "pings": pings, "failed": failed, "dry_run": dryRun})
-	if !done {
-		var rows [][]string
-		for _, answer := range pings {
-			said := answer.Error
-			switch {
-			case dryRun:
-				said = "would be told"
-			case answer.OK:
-				said = "accepted"
-			}
-			rows = append(rows, []string{answer.Topic, said})
-		}
-		p.out.Line("hub %s\n", hub)
-		p.out.Table([]string{"FEED", "ANSWER"}, rows)
-	}
+	p.out.Line("hub %s\n", hub)
+	err = p.out.Listing(map[string]any{"hub": hub, "pings": pings, "failed": failed, "dry_run": dryRun}, []string{"FEED", "ANSWER"}, rows, "")
 	switch {
 	case err != nil:
 		return err
@@ -111,7 +94,7 @@ func pingHub(ctx context.Context, p *program, dryRun bool) error {
 	default:
 		err = errors.New("the hub accepted no feed")
 	}
-	if done {
+	if p.out.JSON {
 		return &shown{err}
 	}
 	return err

@@ -101,9 +101,6 @@ func writeNew(out *console.Console, dir string, files []newFile, dryRun bool) er
 		}
 		written = append(written, path)
 	}
-	if done, err := out.Document(map[string]any{"written": written, "dry_run": dryRun}); done {
-		return err
-	}
 	verb := "wrote"
 	if dryRun {
 		verb = "would write"
@@ -111,7 +108,7 @@ func writeNew(out *console.Console, dir string, files []newFile, dryRun bool) er
 	for _, path := range written {
 		out.Line("%s %s", verb, path)
 	}
-	return nil
+	return out.Document(map[string]any{"written": written, "dry_run": dryRun})
 }
 
 // initDKIM writes the first files and DKIM keys.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -36,11 +37,7 @@ func keyListCommand(p *program) *cobra.Command {
 		Use: "list", Short: "List the keys in use, with the DNS records of DKIM keys", Args: cobra.NoArgs,
 		Long: `List the keys in use: the secrets that sign links in emails, and the DKIM keys
 that sign emails, with their DNS records. The keys themselves are never shown.`,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := p.config()
-			if err != nil {
-				return err
-			}
+		RunE: p.withConfig(func(ctx context.Context, c config.Config, args []string) error {
 			ring, err := app.Keyring(&c)
 			if err != nil {
 				return err
@@ -64,18 +61,15 @@ that sign emails, with their DNS records. The keys themselves are never shown.`,
 				documents = append(documents, keyJSON{Use: "mail", ID: k.Selector, Kind: k.Kind(), Bits: k.Bits(), Current: true, DNSName: name, DNSValue: value})
 				rows = append(rows, []string{k.Selector, k.Kind(), fmt.Sprint(k.Bits()), "signs email from " + k.Domain})
 			}
-			if done, err := p.out.Document(documents); done {
-				return err
-			}
 			p.out.Table([]string{"ID", "KIND", "BITS", "USE"}, rows)
-			if len(mail) == 0 {
-				p.out.Line("\nEmails are not signed here. To create keys: insights key new")
-				return nil
-			}
 			p.out.Line("")
-			showRecords(p.out, mail)
-			return nil
-		},
+			if len(mail) == 0 {
+				p.out.Line("Emails are not signed here. To create keys: insights key new")
+			} else {
+				showRecords(p.out, mail)
+			}
+			return p.out.Document(documents)
+		}),
 	}
 }
 
@@ -95,17 +89,13 @@ func keyNewCommand(p *program) *cobra.Command {
 		Use: "new [FILE]", Short: "Create DKIM keys and print their DNS records", Args: cobra.MaximumNArgs(1),
 		Long: `Create an RSA and an Ed25519 key that sign emails (DKIM), write them to FILE
 (default: dkim.pem), and print their DNS records. Nothing is overwritten.`,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := p.config()
-			if err != nil {
-				return err
-			}
+		RunE: p.withConfig(func(ctx context.Context, c config.Config, args []string) error {
 			name := defaultKeyFile
 			if len(args) == 1 {
 				name = args[0]
 			}
 			return newKeys(p.out, &c, name, dryRun)
-		},
+		}),
 	}
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would be written")
 	return cmd
@@ -116,11 +106,7 @@ func newKeys(out *console.Console, c *config.Config, name string, dryRun bool) e
 		return fmt.Errorf("%s already exists and was not changed; choose another name, or run: insights key rotate --dkim", name)
 	}
 	if dryRun {
-		if done, err := out.Document([]keyJSON{}); done {
-			return err
-		}
-		out.Line("would write %s", name)
-		return nil
+		return out.Result([]keyJSON{}, "would write %s", name)
 	}
 	text, keys, err := app.NewSigningKeys(c)
 	if err != nil {
@@ -139,15 +125,12 @@ func showNewKeys(out *console.Console, c *config.Config, name string, keys []app
 		record, value := k.Record()
 		documents = append(documents, keyJSON{Use: "mail", ID: k.Selector, Kind: k.Kind(), Bits: k.Bits(), DNSName: record, DNSValue: value})
 	}
-	if done, err := out.Document(documents); done {
-		return err
-	}
 	showRecords(out, keys)
 	out.Line("Then set mail.dkim.key: %s, or INSIGHTS_MAIL_DKIM_KEY_FILE.", name)
 	if c.Origin("mail.from") == config.ByDefault && c.Mail.DKIM.Domain == "" {
 		out.Line("The domain is that of mail.from, which is not set yet. Once it is, this prints\nthe records again: insights key list")
 	}
-	return nil
+	return out.Document(documents)
 }
 
 func keyRotateCommand(p *program) *cobra.Command {
@@ -190,15 +173,11 @@ func rotateSecret(out *console.Console, name string, dryRun bool) error {
 	if err != nil {
 		return err
 	}
-	if done, err := out.Document(map[string]any{"use": "links", "id": id, "dry_run": dryRun}); done {
-		return err
-	}
+	words := fmt.Sprintf("%s now begins with a new secret (%s). Restart every insights serve; old links\nkeep working.", name, id)
 	if dryRun {
-		out.Line("would put a new secret before the others in %s", name)
-		return nil
+		words = "would put a new secret before the others in " + name
 	}
-	out.Line("%s now begins with a new secret (%s). Restart every insights serve; old links\nkeep working.", name, id)
-	return nil
+	return out.Result(map[string]any{"use": "links", "id": id, "dry_run": dryRun}, "%s", words)
 }
 
 // rotateDKIM makes new keys; file is what INSIGHTS_MAIL_DKIM_KEY_FILE names.

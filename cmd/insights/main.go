@@ -73,22 +73,29 @@ func (p *program) publication(ctx context.Context) (*app.Publication, error) {
 	return app.OpenPublication(ctx, c)
 }
 
-// withApp makes a command of a function that needs an open App.
-func (p *program) withApp(run func(ctx context.Context, a *app.App, args []string) error) func(*cobra.Command, []string) error {
+// withConfig makes a command of a function that needs the configuration.
+func (p *program) withConfig(run func(ctx context.Context, c config.Config, args []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		c, err := p.config()
 		if err != nil {
 			return err
 		}
+		return run(cmd.Context(), c, args)
+	}
+}
+
+// withApp makes a command of a function that needs an open App.
+func (p *program) withApp(run func(ctx context.Context, a *app.App, args []string) error) func(*cobra.Command, []string) error {
+	return p.withConfig(func(ctx context.Context, c config.Config, args []string) error {
 		// For warnings; a command's result does not go through the log.
 		log := slog.New(slog.NewTextHandler(p.out.Err, &slog.HandlerOptions{Level: slog.LevelWarn}))
-		a, err := app.Open(cmd.Context(), c, log)
+		a, err := app.Open(ctx, c, log)
 		if err != nil {
 			return err
 		}
 		defer a.Close()
-		return run(cmd.Context(), a, args)
-	}
+		return run(ctx, a, args)
+	})
 }
 
 // environment turns "KEY=value" lines into a map.
@@ -114,14 +121,12 @@ func versionCommand(p *program) *cobra.Command {
 					}
 				}
 			}
-			if done, err := p.out.Document(map[string]string{"version": app.Version, "commit": commit, "go": runtime.Version()}); done {
-				return err
-			}
+			short := ""
 			if commit != "" {
-				commit = ", commit " + commit[:min(12, len(commit))]
+				short = ", commit " + commit[:min(12, len(commit))]
 			}
-			p.out.Line("insights %s%s, %s", app.Version, commit, runtime.Version())
-			return nil
+			p.out.Line("insights %s%s, %s", app.Version, short, runtime.Version())
+			return p.out.Document(map[string]string{"version": app.Version, "commit": commit, "go": runtime.Version()})
 		},
 	}
 }

@@ -17,19 +17,15 @@ func serveCommand(p *program) *cobra.Command {
 
 It requires site.base_url, database.url, secret, smtp.host and mail.from, and
 tells you how to set each.`,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := p.config()
-			if err != nil {
-				return err
-			}
+		RunE: p.withConfig(func(ctx context.Context, c config.Config, args []string) error {
 			if err := c.ForServing(); err != nil {
 				return err
 			}
 			for _, warning := range c.Warnings() {
 				p.out.Note("warning: %s", warning)
 			}
-			return runDaemon(cmd.Context(), p, c, app.Production, func(*app.Daemon) {})
-		},
+			return runDaemon(ctx, p, c, app.Production, func(*app.Daemon) {})
+		}),
 	}
 }
 

@@ -48,9 +48,6 @@ func status(ctx context.Context, out *console.Console, a *app.App) error {
 	if err != nil {
 		return err
 	}
-	if done, err := out.Document(s); done {
-		return err
-	}
 	zone := a.Config.Zone()
 	state := "no daemon is running"
 	if s.Running {
@@ -78,7 +75,7 @@ func status(ctx context.Context, out *console.Console, a *app.App) error {
 	_, next := nextSlots(&a.Config, time.Now())
 	out.Table([]string{"SCHEDULE", "CADENCE", "NEXT"}, next)
 	showSlots(out, s.LastSlots, zone)
-	return nil
+	return out.Document(s)
 }
 
 // showAlarms lists what needs attention, and what to do about it.

@@ -66,15 +66,7 @@ func subscriberListCommand(p *program) *cobra.Command {
 				documents = append(documents, subscriberDocument(s))
 				rows = append(rows, []string{s.Address.String(), string(s.Status), string(s.Cadence), strings.Join(s.Categories, ",")})
 			}
-			if done, err := p.out.Document(documents); done {
-				return err
-			}
-			if len(rows) == 0 {
-				p.out.Line("no subscribers match")
-				return nil
-			}
-			p.out.Table([]string{"EMAIL", "STATUS", "CADENCE", "CATEGORIES"}, rows)
-			return nil
+			return p.out.Listing(documents, []string{"EMAIL", "STATUS", "CADENCE", "CATEGORIES"}, rows, "no subscribers match")
 		}),
 	}
 	cmd.Flags().StringVar(&status, "status", "", "only this `status`: pending, confirmed, unsubscribed, suppressed")
@@ -104,11 +96,8 @@ func subscriberShowCommand(p *program) *cobra.Command {
 				}
 				document.History = append(document.History, eventJSON{console.Stamp(e.At), e.What, e.Source, e.Detail})
 			}
-			if done, err := p.out.Document(document); done {
-				return err
-			}
 			showSubscriber(p.out, a.Config.Zone(), s, document)
-			return nil
+			return p.out.Document(document)
 		}),
 	}
 }
@@ -149,11 +138,7 @@ func subscriberHistoryCommand(p *program) *cobra.Command {
 				events = append(events, eventJSON{console.Stamp(e.At), e.What, e.Source, e.Detail})
 				rows = append(rows, []string{console.Moment(e.At, a.Config.Zone()), e.What, e.Source, e.Detail})
 			}
-			if done, err := p.out.Document(events); done {
-				return err
-			}
-			p.out.Table([]string{"WHEN", "WHAT", "BY", "DETAIL"}, rows)
-			return nil
+			return p.out.Listing(events, []string{"WHEN", "WHAT", "BY", "DETAIL"}, rows, "")
 		}),
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,26 +40,17 @@ func editCommand(p *program, e edit) *cobra.Command {
 				return err
 			}
 			if dryRun {
-				if done, err := p.out.Document(editedJSON{subscriberJSON: subscriberDocument(before), DryRun: true}); done {
-					return err
-				}
-				p.out.Line("would %s %s, who is %s", e.would, before.Address, before.Status)
-				return nil
+				return p.out.Result(editedJSON{subscriberJSON: subscriberDocument(before), DryRun: true}, "would %s %s, who is %s", e.would, before.Address, before.Status)
 			}
 			sub, said, err := e.do(ctx, a, before.Address)
 			if err != nil {
 				return err
 			}
-			if done, err := p.out.Document(editedJSON{subscriberJSON: subscriberDocument(sub), Changed: said != ""}); done {
-				return err
+			document := editedJSON{subscriberJSON: subscriberDocument(sub), Changed: said != ""}
+			if said == "" {
+				said = fmt.Sprintf("%s %s: nothing to change", sub.Address, cmp.Or(e.unchanged, "is already "+string(sub.Status)))
 			}
-			if said == "" && e.unchanged != "" {
-				said = fmt.Sprintf("%s %s: nothing to change", sub.Address, e.unchanged)
-			} else if said == "" {
-				said = fmt.Sprintf("%s is already %s: nothing to change", sub.Address, sub.Status)
-			}
-			p.out.Line("%s", said)
-			return nil
+			return p.out.Result(document, "%s", said)
 		}),
 	}
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would be done")
@@ -82,7 +74,7 @@ request. No email is sent.`,
 			if categories != nil && strings.TrimSpace(strings.Join(categories, "")) == "" {
 				return subscribers.Subscriber{}, "", usageError("--categories is empty: name one or more; to stop all email: insights subscriber unsubscribe %s", who)
 			}
-			parsed, err := parsePreferences(&a.Config, orWeekly(cadence), categories)
+			parsed, err := parsePreferences(&a.Config, cmp.Or(cadence, string(subscribers.Weekly)), categories)
 			if err != nil {
 				return subscribers.Subscriber{}, "", err
 			}
@@ -119,13 +111,6 @@ request. No email is sent.`,
 	cmd.Flags().StringVar(&pause, "pause-until", "", "no digests before this `day`, such as 2027-01-31; \"never\" ends a pause")
 	completeCategories(p, cmd, "categories")
 	return cmd
-}
-
-func orWeekly(cadence string) string {
-	if cadence == "" {
-		return string(subscribers.Weekly)
-	}
-	return cadence
 }
 
 func subscriberUnsubscribeCommand(p *program) *cobra.Command {
@@ -198,9 +183,68 @@ func forget(ctx context.Context, out *console.Console, a *app.App, word string, 
 		}
 		words = fmt.Sprintf("%s is erased; earlier backups still contain it", who)
 	}
-	if done, err := out.Document(map[string]any{"forgotten": !dryRun, "dry_run": dryRun}); done {
-		return err
+	return out.Result(map[string]any{"forgotten": !dryRun, "dry_run": dryRun}, "%s", words)
+}
+
+func subscriberAddCommand(p *program) *cobra.Command {
+	var name, cadence, basis string
+	var categories []string
+	var confirmed, dryRun bool
+	cmd := &cobra.Command{
+		Use: "add ADDR", Short: "Add a subscriber; sends a confirmation email unless --confirmed", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if confirmed && strings.TrimSpace(basis) == "" {
+				return usageError("--confirmed needs --basis: why may we email them? For example --basis \"signed up at the fair, 3 May\"")
+			}
+			return p.withApp(func(ctx context.Context, a *app.App, args []string) error {
+				preferences, err := parsePreferences(&a.Config, cadence, categories)
+				if err != nil {
+					return err
+				}
+				address, err := parseAddress(args[0])
+				if err != nil {
+					return err
+				}
+				signUp := subscribers.SignUp{Address: address, Name: name, Preferences: preferences, Source: "staff"}
+				if dryRun {
+					return wouldAdd(p.out, signUp, confirmed)
+				}
+				a.RenameCategories(ctx)
+				s, added, err := a.Registry.Add(ctx, signUp, confirmed, basis)
+				if errors.Is(err, subscribers.ErrSuppressed) {
+					return partly(err)
+				}
+				if err != nil {
+					return err
+				}
+				gets := subscribers.Preferences{Cadence: s.Cadence, Categories: s.Categories}
+				switch {
+				case !added:
+					p.out.Line("%s is already %s, %s: nothing was changed;\nto change what they get: insights subscriber set %[1]s", s.Address, s.Status, gets)
+				case s.Status == subscribers.Pending:
+					p.out.Line("%s is pending: a confirmation email is queued", s.Address)
+				default:
+					p.out.Line("%s is %s, %s", s.Address, s.Status, gets)
+				}
+				return p.out.Document(editedJSON{subscriberJSON: subscriberDocument(s), Changed: added})
+			})(cmd, args)
+		},
 	}
-	out.Line("%s", words)
-	return nil
+	cmd.Flags().StringVar(&name, "name", "", "their `name`")
+	cmd.Flags().StringVar(&cadence, "cadence", "weekly", "how often: instant, daily, weekly, monthly")
+	cmd.Flags().StringSliceVar(&categories, "categories", nil, "`slugs`, separated by commas (default: all)")
+	cmd.Flags().BoolVar(&confirmed, "confirmed", false, "they have already agreed; needs --basis")
+	cmd.Flags().StringVar(&basis, "basis", "", "why we may email them, kept as evidence")
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would be done")
+	completeCategories(p, cmd, "categories")
+	return cmd
+}
+
+func wouldAdd(out *console.Console, s subscribers.SignUp, confirmed bool) error {
+	status := subscribers.Pending
+	if confirmed {
+		status = subscribers.Confirmed
+	}
+	document := map[string]any{"email": s.Address, "status": status, "cadence": s.Cadence, "categories": s.Categories, "dry_run": true}
+	return out.Result(document, "would add %s as %s, %s", s.Address, status, s.Preferences)
 }

@@ -79,7 +79,7 @@ const (
 )
 
 func importFile(ctx context.Context, out *console.Console, a *app.App, name, basis string, dryRun bool) error {
-	in, err := openImport(out, name)
+	in, err := openInput(out, name)
 	if err != nil {
 		return err
 	}
@@ -158,8 +158,8 @@ func showImport(out *console.Console, n lists.Counts, result importJSON, failure
 	case result.Failed > 0:
 		err = partly(fmt.Errorf("%s could not be imported; correct them and import the file again", console.Count(result.Failed, "line")))
 	}
-	if done, writeErr := out.Document(result); done {
-		return errors.Join(writeErr, err)
+	if out.JSON {
+		return errors.Join(out.Document(result), err)
 	}
 	for i, r := range result.Refused {
 		if i == shownRefused {
@@ -181,14 +181,10 @@ func showImport(out *console.Console, n lists.Counts, result importJSON, failure
 	return err
 }
 
-// openImport opens a file to be imported; - is standard input.
-func openImport(out *console.Console, name string) (io.ReadCloser, error) {
-	if name == "-" {
+// openInput opens a file; - or "" is standard input.
+func openInput(out *console.Console, name string) (io.ReadCloser, error) {
+	if name == "-" || name == "" {
 		return io.NopCloser(out.In), nil
 	}
-	file, err := os.Open(name)
-	if err != nil {
-		return nil, fmt.Errorf("import: %w", err)
-	}
-	return file, nil
+	return os.Open(name)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
@@ -49,15 +50,7 @@ a subscriber's, only the hash is kept.`,
 				}
 				rows = append(rows, []string{who, cause, console.Moment(s.At, a.Config.Zone()), s.Reason})
 			}
-			if done, err := p.out.Document(documents); done {
-				return err
-			}
-			if len(rows) == 0 {
-				p.out.Line("no addresses are suppressed")
-				return nil
-			}
-			p.out.Table([]string{"WHO", "CAUSE", "SINCE", "REASON"}, rows)
-			return nil
+			return p.out.Listing(documents, []string{"WHO", "CAUSE", "SINCE", "REASON"}, rows, "no addresses are suppressed")
 		}),
 	}
 }
@@ -86,11 +79,7 @@ func suppressAddCommand(p *program) *cobra.Command {
 						words = fmt.Sprintf("%s was already suppressed", who)
 					}
 				}
-				if done, err := p.out.Document(map[string]any{"email": who.String(), "changed": changed, "dry_run": dryRun}); done {
-					return err
-				}
-				p.out.Line("%s", words)
-				return nil
+				return p.out.Result(map[string]any{"email": who.String(), "changed": changed, "dry_run": dryRun}, "%s", words)
 			})(cmd, args)
 		},
 	}
@@ -112,11 +101,7 @@ up again.`,
 				return err
 			}
 			if dryRun {
-				if done, err := p.out.Document(map[string]any{"email": who.String(), "status": "", "dry_run": true}); done {
-					return err
-				}
-				p.out.Line("would allow email to %s again, if it is suppressed", who)
-				return nil
+				return p.out.Result(map[string]any{"email": who.String(), "status": "", "dry_run": true}, "would allow email to %s again, if it is suppressed", who)
 			}
 			sub, err := a.Registry.Lift(ctx, who, "staff")
 			if errors.Is(err, subscribers.ErrNotFound) {
@@ -125,17 +110,94 @@ up again.`,
 			if err != nil {
 				return err
 			}
-			if done, err := p.out.Document(map[string]any{"email": who.String(), "status": string(sub.Status), "dry_run": false}); done {
-				return err
-			}
 			if sub.Status == "" {
 				p.out.Line("%s is no longer suppressed; it is not a subscriber", who)
 			} else {
 				p.out.Line("%s is %s again", who, sub.Status)
 			}
-			return nil
+			return p.out.Document(map[string]any{"email": who.String(), "status": string(sub.Status), "dry_run": false})
 		}),
 	}
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would be done")
 	return cmd
+}
+
+func suppressImportCommand(p *program) *cobra.Command {
+	var reason string
+	var dryRun bool
+	cmd := &cobra.Command{
+		Use: "import FILE", Short: "Suppress the addresses in a file", Args: cobra.ExactArgs(1),
+		Long: `Suppress the addresses in a file (- reads standard input), one per line. Text
+after a comma, and lines that begin with #, are ignored.`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if subscribers.CheckReason(reason) != nil {
+				return usageError("--reason: write one line of at most 200 bytes")
+			}
+			return p.withApp(func(ctx context.Context, a *app.App, args []string) error {
+				in, err := openInput(p.out, args[0])
+				if err != nil {
+					return err
+				}
+				defer in.Close()
+				return importSuppressions(ctx, p.out, a, in, reason, dryRun)
+			})(cmd, args)
+		},
+	}
+	cmd.Flags().StringVar(&reason, "reason", "imported", "why, in one line")
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would be done")
+	return cmd
+}
+
+// suppressedJSON is what an import of suppressions did.
+type suppressedJSON struct {
+	Rows      int           `json:"rows"`
+	Added     int           `json:"added"`
+	Unchanged int           `json:"unchanged"`
+	Failed    int           `json:"failed"`
+	Refused   []refusedJSON `json:"refused"`
+	DryRun    bool          `json:"dry_run,omitempty"`
+}
+
+func importSuppressions(ctx context.Context, out *console.Console, a *app.App, in io.Reader, reason string, dryRun bool) error {
+	result := suppressedJSON{Refused: []refusedJSON{}, DryRun: dryRun}
+	run := subscribers.SuppressionImport{Registry: a.Registry, Reason: reason, DryRun: dryRun}
+	run.Refused = func(line int, word string, reason error) {
+		if len(result.Refused) < mostRefused {
+			result.Refused = append(result.Refused, refusedJSON{Line: line, Email: word, Reason: reason.Error()})
+		}
+		if run.Failed <= shownRefused {
+			out.Note("line %d: %q: %v", line, word, reason)
+		}
+	}
+	err := run.Import(ctx, in)
+	_, stopped := errors.AsType[*subscribers.LineError](err)
+	switch {
+	case stopped && dryRun:
+		return fmt.Errorf("the dry run stopped early: %w", err)
+	case stopped:
+		return fmt.Errorf("%w; earlier lines are stored, and the same file can be imported again", err)
+	}
+	result.Rows, result.Added, result.Unchanged, result.Failed = run.Rows, run.Added, run.Unchanged, run.Failed
+	if result.Failed > shownRefused {
+		out.Note("and %s more: --json lists them", console.Thousands(result.Failed-shownRefused))
+	}
+	switch {
+	case err != nil && dryRun:
+		return err
+	case err != nil:
+		return fmt.Errorf("%w; the lines read before are stored", err)
+	}
+	failed := error(nil)
+	switch {
+	case result.Failed > 0 && dryRun:
+		failed = &problems{errors.New(console.Count(result.Failed, "line") + " can't be imported")}
+	case result.Failed > 0:
+		failed = partly(errors.New(console.Count(result.Failed, "line") + " can't be imported; the others are stored"))
+	}
+	form := "suppressed %s more; %s already were"
+	if dryRun {
+		form = "would suppress %s more; %s already are"
+	}
+	out.Line(form, console.Thousands(result.Added), console.Thousands(result.Unchanged))
+	return errors.Join(out.Document(result), failed)
 }

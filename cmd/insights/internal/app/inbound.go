@@ -8,8 +8,11 @@ import (
 	"io"
 	"net/mail"
 
+	"github.com/scaledbydesign/insights/cmd/insights/internal/database"
 	"github.com/scaledbydesign/insights/cmd/insights/internal/inbound"
+	"github.com/scaledbydesign/insights/cmd/insights/internal/web"
 	"github.com/scaledbydesign/insights/newsletter"
+	"github.com/scaledbydesign/insights/newsletter/rfc5322"
 )
 
 // openInbound opens the listener and the maildir for bounces.
@@ -43,4 +46,33 @@ func (a *App) Ingest(ctx context.Context, to []string, in io.Reader) (did string
 		}
 	}
 	return a.Feedback.HandleMessage(ctx, to, bytes.NewReader(raw))
+}
+
+// inbox shows the emails that development keeps.
+type inbox struct{ db *database.DB }
+
+func (i inbox) Messages(ctx context.Context) ([]web.InboxMessage, error) {
+	mails, err := i.db.InboxMessages(ctx)
+	if err != nil {
+		return nil, err
+	}
+	messages := make([]web.InboxMessage, len(mails))
+	for n, m := range mails {
+		messages[n] = web.InboxMessage{ID: m.ID, To: m.Recipient, At: m.At, Subject: subjectOf(m.Message)}
+	}
+	return messages, nil
+}
+
+func (i inbox) Message(ctx context.Context, id int64) ([]byte, error) {
+	m, ok, err := i.db.InboxMessage(ctx, id)
+	if err == nil && !ok {
+		err = fmt.Errorf("email %d: %w", id, newsletter.ErrNotFound)
+	}
+	return m.Message, err
+}
+
+// subjectOf reads the subject of a message.
+func subjectOf(message []byte) string {
+	header, _ := rfc5322.ParseHeader(message)
+	return rfc5322.DecodeHeader(header.Get("Subject"))
 }

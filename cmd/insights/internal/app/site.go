@@ -7,7 +7,10 @@ import (
 	"time"
 
 	"github.com/scaledbydesign/insights/cmd/insights/internal/config"
+	"github.com/scaledbydesign/insights/cmd/insights/internal/staticsite"
 	"github.com/scaledbydesign/insights/cmd/insights/internal/web"
+	"github.com/scaledbydesign/insights/content"
+	"github.com/scaledbydesign/insights/feeds"
 	"github.com/scaledbydesign/insights/subscribers"
 )
 
@@ -58,4 +61,51 @@ func (d *Daemon) openSite(ctx context.Context, p *Publication) error {
 // formKey signs the time in the sign-up form; all daemons of a site share it.
 func formKey(keys *subscribers.Keyring) []byte {
 	return []byte(keys.Make("form", "", ""))
+}
+
+// MaxCombined is of how many categories every combination should be built: each more
+// doubles the number of feeds.
+const MaxCombined = 12
+
+// Build says what to build, and how.
+type Build struct {
+	Dir      string // made absolute, without symbolic links
+	Combined bool   // feeds of several categories, too
+	DryRun   bool
+	Note     func(format string, args ...any)
+	// Combinations, when set, is told of the feeds of several categories before they are
+	// made.
+	Combinations func(combinations, documents int)
+}
+
+// BuildReport is what a build came to.
+type BuildReport = staticsite.Report
+
+// Build writes the site and its feeds as files.
+func (p *Publication) Build(ctx context.Context, lib *content.Library, b *Build) (BuildReport, error) {
+	set, err := p.Feeds(lib)
+	if err != nil {
+		return BuildReport{}, err
+	}
+	set.Keep()
+	pages, err := p.pages()
+	if err != nil {
+		return BuildReport{}, err
+	}
+	site, err := web.New(web.Config{
+		Site: p.Config.Site, Pages: pages, FeedSite: p.feedSite(), Static: true,
+		Library: func() *content.Library { return lib }, Feeds: func() *feeds.Set { return set },
+	})
+	if err != nil {
+		return BuildReport{}, err
+	}
+	if b.Combined {
+		documents := len(set.Combinations())
+		b.Combinations(documents/len(feeds.Formats()), documents)
+	}
+	var report BuildReport
+	b.Dir, report, err = staticsite.Build(ctx, b.Dir, staticsite.Options{DryRun: b.DryRun, Note: b.Note}, func(add func(staticsite.File) error) error {
+		return site.Copy(ctx, b.Combined, func(f web.StaticFile) error { return add(staticsite.File(f)) })
+	})
+	return report, unfit(err)
 }

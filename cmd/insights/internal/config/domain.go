@@ -39,9 +39,11 @@ func (c *Config) Zone() *time.Location {
 	return time.UTC
 }
 
-func (c *Config) Secrets() []string {
-	return strings.Fields(strings.ReplaceAll(c.Secret, ",", " "))
-}
+// Secrets are the secrets that sign links, the newest first.
+func (c *Config) Secrets() []string { return words(c.Secret) }
+
+// words splits a text at spaces and commas.
+func words(s string) []string { return strings.Fields(strings.ReplaceAll(s, ",", " ")) }
 
 // CategorySlugs are the slugs that readers can choose.
 func (c *Config) CategorySlugs() []string {

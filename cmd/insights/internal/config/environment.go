@@ -1,7 +1,6 @@
 package config
 
 import (
-	"encoding"
 	"fmt"
 	"maps"
 	"os"
@@ -9,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"go.yaml.in/yaml/v3"
 
@@ -51,49 +49,31 @@ func readEnvironment(env map[string]string, c *Config, found *faults) {
 	}
 }
 
+// setValue sets a key from a text: lists of words and texts as they are, all else as YAML.
 func setValue(v reflect.Value, text string) error {
 	switch target := v.Addr().Interface().(type) {
-	case *time.Duration:
-		d, err := time.ParseDuration(text)
-		if err != nil {
-			return fmt.Errorf("%q is not a duration: write 30s, 5m or 72h", text)
-		}
-		*target = d
+	case *string:
+		*target = text
 		return nil
 	case *[]string:
-		*target = strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' })
+		*target = words(text)
 		return nil
-	case encoding.TextUnmarshaler:
-		return target.UnmarshalText([]byte(text))
-	}
-	switch v.Kind() {
-	case reflect.String:
-		v.SetString(text)
-	case reflect.Int:
-		n, err := strconv.Atoi(text)
-		if err != nil {
-			return fmt.Errorf("%q is not a whole number", text)
-		}
-		v.SetInt(int64(n))
-	case reflect.Float64:
-		n, err := strconv.ParseFloat(text, 64)
-		if err != nil {
-			return fmt.Errorf("%q is not a number", text)
-		}
-		v.SetFloat(n)
-	case reflect.Bool:
+	case *bool: // also 1 and 0
 		b, err := strconv.ParseBool(text)
 		if err != nil {
 			return fmt.Errorf("%q is neither true nor false", text)
 		}
-		v.SetBool(b)
-	default: // lists of structures: written as YAML
-		fresh := reflect.New(v.Type())
-		if err := yaml.Unmarshal([]byte(text), fresh.Interface()); err != nil {
+		*target = b
+		return nil
+	}
+	fresh := reflect.New(v.Type())
+	if err := yaml.Unmarshal([]byte(text), fresh.Interface()); err != nil {
+		if v.Kind() == reflect.Slice {
 			return fmt.Errorf("write it as YAML: %w", err)
 		}
-		v.Set(fresh.Elem())
+		return fmt.Errorf("%q is not allowed here: write %s", text, wanted(v.Type().String()))
 	}
+	v.Set(fresh.Elem())
 	return nil
 }
 

@@ -3,7 +3,9 @@
 package console
 
 import (
+	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -77,16 +79,32 @@ func (c *Console) Item(label, text string) {
 	c.Line("%-*s%s", indent, label, line)
 }
 
-// Document writes a command's result as JSON under --json and reports whether it
-// did.
-func (c *Console) Document(v any) (bool, error) {
+// Document writes a command's result as JSON under --json, else nothing: lines and tables
+// are for people.
+func (c *Console) Document(v any) error {
 	if !c.JSON {
-		return false, nil
+		return nil
 	}
 	encoder := json.NewEncoder(c.Out)
 	encoder.SetEscapeHTML(false)
 	encoder.SetIndent("", "  ")
-	return true, encoder.Encode(v)
+	return encoder.Encode(v)
+}
+
+// Result writes a command's result: a document under --json, else a line.
+func (c *Console) Result(document any, format string, args ...any) error {
+	c.Line(format, args...)
+	return c.Document(document)
+}
+
+// Listing writes a command's result as a list: documents under --json, else a table, or a
+// line if there are no rows.
+func (c *Console) Listing(documents any, header []string, rows [][]string, empty string) error {
+	if len(rows) == 0 && empty != "" {
+		return c.Result(documents, "%s", empty)
+	}
+	c.Table(header, rows)
+	return c.Document(documents)
 }
 
 // Clear clears the screen for the next view of something that is watched.
@@ -131,4 +149,28 @@ func isTerminal(r any) bool {
 	}
 	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
 	return err == nil
+}
+
+// NotConfirmed is the error when a person said no, or could not be asked.
+type NotConfirmed struct{ Err error }
+
+func (e *NotConfirmed) Error() string { return e.Err.Error() }
+func (e *NotConfirmed) Unwrap() error { return e.Err }
+
+// Confirm asks before something that can't be undone, unless yes. Without a terminal it
+// fails, giving why and asking for --yes. Its error is a [NotConfirmed].
+func (c *Console) Confirm(question, why string, yes bool) error {
+	if yes {
+		return nil
+	}
+	if !isTerminal(c.In) {
+		return &NotConfirmed{fmt.Errorf("%s: add --yes to confirm", why)}
+	}
+	fmt.Fprintf(c.Err, "%s [y/N] ", question)
+	answer, _ := bufio.NewReader(c.In).ReadString('\n') // an error is not a yes
+	switch strings.ToLower(strings.TrimSpace(answer)) {
+	case "y", "yes":
+		return nil
+	}
+	return &NotConfirmed{errors.New("nothing was done")}
 }
