@@ -41,7 +41,7 @@ func (s *site) formatLinks(stem, category, title string) []templates.FeedLink {
 
 func (s *site) feedsPage(w http.ResponseWriter, r *http.Request) error {
 	library := s.Library()
-	return s.cached(w, r, library, r.URL.Path, func() (templates.View, error) {
+	return s.cached(w, r, library, r.URL.Path, func() templates.View {
 		v := &templates.FeedsPage{Head: s.head("Feeds", r.URL.Path), OPML: s.Site.BaseURL + "/feeds.opml"}
 		v.Description = "RSS, Atom and JSON feeds of " + s.Site.Title + ", in full and by category."
 		v.Rows = append(v.Rows, templates.FeedRow{Name: "All insights", Path: "/", Links: s.feedLinks("", "all insights")})
@@ -53,7 +53,7 @@ func (s *site) feedsPage(w http.ResponseWriter, r *http.Request) error {
 			v.Combined = s.Site.BaseURL + "/feeds/" + min(c[0].Slug, c[1].Slug) + "+" + max(c[0].Slug, c[1].Slug) + ".atom"
 		}
 		v.Rows = append(v.Rows, templates.FeedRow{Name: "Past digests", Path: "/digests", Links: s.formatLinks("/digests", "digests", "past digests")})
-		return v, nil
+		return v
 	})
 }
 

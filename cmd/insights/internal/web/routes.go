@@ -41,7 +41,7 @@ func (s *site) list() []route {
 		{"GET /feed.json", moved("/feeds/all.json"), false},
 
 		{"GET /assets/{name}", s.asset, false},
-		{"GET /favicon.ico", s.favicon, false},
+		{"GET /favicon.ico", s.asset, false},
 		{"GET /robots.txt", s.robots, false},
 		{"GET /sitemap.xml", s.sitemap, false},
 		{"GET /healthz", s.healthz, false},
@@ -154,10 +154,10 @@ func (s *site) allowed(r *http.Request) []string {
 			methods = append(methods, m)
 		}
 	}
-	if methods != nil {
-		methods = append(methods, http.MethodOptions)
+	if methods == nil {
+		return nil
 	}
-	return methods
+	return append(methods, http.MethodOptions)
 }
 
 // matches reports whether there is a route for an escaped path.

@@ -24,7 +24,7 @@ func (s *site) unsubscribe(w http.ResponseWriter, r *http.Request) error {
 		return fmt.Errorf("unsubscribe: %w", err)
 	}
 	if oneClick {
-		return plain(w, http.StatusOK, "You are unsubscribed.\n")
+		return plain(w, http.StatusOK, "You are unsubscribed.")
 	}
 	return s.unsubscribePage(w, r, sub)
 }
