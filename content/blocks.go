@@ -28,14 +28,19 @@ func (p *page) closeHeading(w util.BufWriter, source []byte, node ast.Node) {
 	fmt.Fprintf(w, "</h%d>\n", level(n))
 }
 
+// write writes the HTML of an insight's own page, or that of everywhere else.
+func (p *page) write(w util.BufWriter, own, elsewhere string) {
+	if p.full {
+		own = elsewhere
+	}
+	_, _ = w.WriteString(own)
+}
+
 func (p *page) openItem(w util.BufWriter, _ []byte, n ast.Node) {
-	switch {
-	case !isTask(n):
+	if isTask(n) {
+		p.write(w, `<li class="task">`, `<li style="list-style-type:none">`)
+	} else {
 		_, _ = w.WriteString("<li>")
-	case p.full:
-		_, _ = w.WriteString(`<li style="list-style-type:none">`)
-	default:
-		_, _ = w.WriteString(`<li class="task">`)
 	}
 	if first := n.FirstChild(); first != nil && first.Kind() != ast.KindTextBlock {
 		_ = w.WriteByte('\n')
@@ -51,33 +56,21 @@ func isTask(item ast.Node) bool {
 }
 
 func (p *page) checkBox(w util.BufWriter, _ []byte, node ast.Node) {
-	done := node.(*extast.TaskCheckBox).IsChecked
-	switch {
-	case p.full && done:
-		_, _ = w.WriteString("☑ ")
-	case p.full:
-		_, _ = w.WriteString("☐ ")
-	case done:
-		_, _ = w.WriteString(`<input type="checkbox" checked disabled aria-label="Done"> `)
-	default:
-		_, _ = w.WriteString(`<input type="checkbox" disabled aria-label="To do"> `)
+	if node.(*extast.TaskCheckBox).IsChecked {
+		p.write(w, `<input type="checkbox" checked disabled aria-label="Done"> `, "☑ ")
+	} else {
+		p.write(w, `<input type="checkbox" disabled aria-label="To do"> `, "☐ ")
 	}
 }
 
 func (p *page) openTable(w util.BufWriter, _ []byte, n ast.Node) {
-	if p.full {
-		_, _ = w.WriteString("<table style=\"border-collapse:collapse\">\n")
-		return
-	}
 	// A region that scrolls must be reachable by the keyboard, and so have a name.
-	fmt.Fprintf(w, "<div class=\"table-scroll\" tabindex=\"0\" role=\"region\" aria-label=\"%s\">\n<table>\n", escape(p.tables[n]))
+	p.write(w, fmt.Sprintf("<div class=\"table-scroll\" tabindex=\"0\" role=\"region\" aria-label=\"%s\">\n<table>\n", escape(p.tables[n])),
+		"<table style=\"border-collapse:collapse\">\n")
 }
 
 func (p *page) closeTable(w util.BufWriter, _ []byte, _ ast.Node) {
-	_, _ = w.WriteString("</table>\n")
-	if !p.full {
-		_, _ = w.WriteString("</div>\n")
-	}
+	p.write(w, "</table>\n</div>\n", "</table>\n")
 }
 
 func (p *page) openCell(w util.BufWriter, _ []byte, node ast.Node) {
@@ -148,24 +141,13 @@ func (p *page) footnoteBacklink(w util.BufWriter, _ []byte, node ast.Node) {
 }
 
 func (p *page) openFootnotes(w util.BufWriter, _ []byte, _ ast.Node) {
-	if p.full {
-		_, _ = w.WriteString("<hr>\n<ol>\n")
-		return
-	}
-	_, _ = w.WriteString("<section class=\"footnotes\" role=\"doc-endnotes\" aria-label=\"Footnotes\">\n<ol>\n")
+	p.write(w, "<section class=\"footnotes\" role=\"doc-endnotes\" aria-label=\"Footnotes\">\n<ol>\n", "<hr>\n<ol>\n")
 }
 
 func (p *page) closeFootnotes(w util.BufWriter, _ []byte, _ ast.Node) {
-	_, _ = w.WriteString("</ol>\n")
-	if !p.full {
-		_, _ = w.WriteString("</section>\n")
-	}
+	p.write(w, "</ol>\n</section>\n", "</ol>\n")
 }
 
 func (p *page) openFootnote(w util.BufWriter, _ []byte, node ast.Node) {
-	if p.full {
-		_, _ = w.WriteString("<li>\n")
-		return
-	}
-	fmt.Fprintf(w, "<li id=\"%s\">\n", p.noteID(node.(*extast.Footnote).Index))
+	p.write(w, fmt.Sprintf("<li id=\"%s\">\n", p.noteID(node.(*extast.Footnote).Index)), "<li>\n")
 }

@@ -72,24 +72,8 @@ func (f *fields) decode(key, value *yaml.Node) {
 	}
 	in := &f.insight
 	switch name {
-	case "id":
-		in.ID = f.id(line, value)
-	case "title":
-		in.Title = f.line(line, name, value, maxTitle)
-	case "summary":
-		in.Summary = f.summary(line, value)
-	case "category":
-		in.Category = f.category(line, value)
-	case "date":
-		in.Date = f.time(line, name, value)
-	case "updated":
-		in.Updated = f.time(line, name, value)
-	case "slug":
-		in.Slug = f.slug(line, value)
 	case "order":
 		in.Order = f.whole(line, name, value)
-	case "author":
-		in.Author = f.line(line, name, value, maxName)
 	case "tags":
 		in.Tags = f.tags(line, value)
 	case "featured":
@@ -98,10 +82,48 @@ func (f *fields) decode(key, value *yaml.Node) {
 		in.Draft = f.yesNo(line, name, value, true) // when in doubt, don't publish
 	case "email":
 		in.Email = f.yesNo(line, name, value, true)
+	default:
+		if value.Kind != yaml.ScalarNode {
+			f.fault(line, "%s: must be text, not a list or a mapping", name)
+			return
+		}
+		// As it is written: 2026, no and 2026-01-01 are texts here.
+		f.decodeText(line, name, strings.TrimSpace(value.Value))
+	}
+}
+
+func (f *fields) decodeText(line int, name, s string) {
+	in := &f.insight
+	switch name {
+	case "id":
+		in.ID = f.id(line, s)
+	case "title":
+		in.Title = f.line(line, name, s, maxTitle)
+	case "summary": // perhaps a paragraph written over several lines
+		s = strings.Join(strings.FieldsFunc(s, func(r rune) bool { return strings.ContainsRune(" \t\r\n\u2028\u2029", r) }), " ")
+		in.Summary = f.line(line, name, s, maxSummary)
+	case "category":
+		in.Category = f.category(line, s)
+	case "date":
+		in.Date = f.time(line, name, s)
+	case "updated":
+		in.Updated = f.time(line, name, s)
+	case "slug":
+		if problem := slugProblem(s); problem != "" {
+			f.fault(line, "slug: %q %s", shorten(s), problem)
+			return
+		}
+		in.Slug = s
+	case "author":
+		in.Author = f.line(line, name, s, maxName)
 	case "image":
-		in.Image = f.image(line, value)
+		in.Image = f.image(line, s)
 	case "canonical":
-		in.Canonical = f.address(line, name, value)
+		if !isWebAddress(s) {
+			f.fault(line, "%s: %q is not an absolute URL such as https://example.com/article", name, shorten(s))
+			return
+		}
+		in.Canonical = s
 	}
 }
 
@@ -160,44 +182,15 @@ func machinery(value *yaml.Node) string {
 	return ""
 }
 
-// text returns a scalar as it is written: 2026, no and 2026-01-01 are texts here.
-func (f *fields) text(line int, name string, value *yaml.Node) (string, bool) {
-	if value.Kind != yaml.ScalarNode {
-		f.fault(line, "%s: must be text, not a list or a mapping", name)
-		return "", false
-	}
-	return strings.TrimSpace(value.Value), true
-}
-
-func (f *fields) line(line int, name string, value *yaml.Node, limit int) string {
-	s, ok := f.text(line, name, value)
-	if !ok {
-		return ""
-	}
+func (f *fields) line(line int, name, s string, limit int) string {
 	if problem := lineProblem(s, limit); problem != "" {
 		f.fault(line, "%s: %s", name, problem)
 	}
 	return s
 }
 
-// summary accepts a paragraph written over several lines.
-func (f *fields) summary(line int, value *yaml.Node) string {
-	s, ok := f.text(line, "summary", value)
-	if !ok {
-		return ""
-	}
-	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool { return strings.ContainsRune(" \t\r\n\u2028\u2029", r) }), " ")
-	if problem := lineProblem(s, maxSummary); problem != "" {
-		f.fault(line, "summary: %s", problem)
-	}
-	return s
-}
-
-func (f *fields) id(line int, value *yaml.Node) string {
-	s, ok := f.text(line, "id", value)
+func (f *fields) id(line int, s string) string {
 	switch {
-	case !ok:
-		return ""
 	case uuidForm.MatchString(s):
 		return strings.ToLower(s)
 	case tagForm.MatchString(s) && len(s) <= 300:
@@ -207,11 +200,7 @@ func (f *fields) id(line int, value *yaml.Node) string {
 	return ""
 }
 
-func (f *fields) category(line int, value *yaml.Node) Category {
-	s, ok := f.text(line, "category", value)
-	if !ok {
-		return Category{}
-	}
+func (f *fields) category(line int, s string) Category {
 	if c, ok := categoryOf(f.categories, s); ok {
 		return c
 	}
@@ -229,11 +218,7 @@ func (f *fields) category(line int, value *yaml.Node) Category {
 
 // time reads RFC 3339, or a day, which begins at 00:00 in the site's zone. Parts
 // of a second are dropped, since feeds can't say them.
-func (f *fields) time(line int, name string, value *yaml.Node) time.Time {
-	s, ok := f.text(line, name, value)
-	if !ok {
-		return time.Time{}
-	}
+func (f *fields) time(line int, name, s string) time.Time {
 	t, err := time.Parse(time.RFC3339, s)
 	if err != nil {
 		t, err = time.ParseInLocation(time.DateOnly, s, f.location)
@@ -243,18 +228,6 @@ func (f *fields) time(line int, name string, value *yaml.Node) time.Time {
 		return time.Time{}
 	}
 	return t.Truncate(time.Second).In(f.location)
-}
-
-func (f *fields) slug(line int, value *yaml.Node) string {
-	s, ok := f.text(line, "slug", value)
-	if !ok {
-		return ""
-	}
-	if problem := slugProblem(s); problem != "" {
-		f.fault(line, "slug: %q %s", shorten(s), problem)
-		return ""
-	}
-	return s
 }
 
 // slugProblem says what keeps s from being the last part of an insight's address.
@@ -308,29 +281,13 @@ func (f *fields) tags(line int, value *yaml.Node) []string {
 }
 
 // image reads a picture's name; whether the file exists is checked later.
-func (f *fields) image(line int, value *yaml.Node) string {
-	s, ok := f.text(line, "image", value)
-	if !ok {
-		return ""
-	}
+func (f *fields) image(line int, s string) string {
 	if strings.HasPrefix(s, imagesFolder+"/") {
 		f.mentions = append(f.mentions, mention{toImage, s, line})
 		return s
 	}
 	if !isWebAddress(s) {
 		f.fault(line, "image: %q is neither a file such as images/some-diagram.svg nor an https:// address", shorten(s))
-		return ""
-	}
-	return s
-}
-
-func (f *fields) address(line int, name string, value *yaml.Node) string {
-	s, ok := f.text(line, name, value)
-	if !ok {
-		return ""
-	}
-	if !isWebAddress(s) {
-		f.fault(line, "%s: %q is not an absolute URL such as https://example.com/article", name, shorten(s))
 		return ""
 	}
 	return s

@@ -220,16 +220,10 @@ func lineProblem(s string, limit int) string {
 // case.
 func categoryOf(categories []Category, name string) (Category, bool) {
 	name = strings.TrimSpace(name)
-	i := slices.IndexFunc(categories, func(c Category) bool {
-		return strings.EqualFold(c.Slug, name) || strings.EqualFold(c.Name, name)
+	if c, ok := first(categories, func(c Category) bool { return strings.EqualFold(c.Slug, name) || strings.EqualFold(c.Name, name) }); ok {
+		return c, true
+	}
+	return first(categories, func(c Category) bool {
+		return slices.ContainsFunc(c.Formerly, func(slug string) bool { return strings.EqualFold(slug, name) })
 	})
-	if i < 0 {
-		i = slices.IndexFunc(categories, func(c Category) bool {
-			return slices.ContainsFunc(c.Formerly, func(slug string) bool { return strings.EqualFold(slug, name) })
-		})
-	}
-	if i < 0 {
-		return Category{}, false
-	}
-	return categories[i], true
 }

@@ -65,20 +65,19 @@ func (p *page) survey(root ast.Node, source []byte) {
 	taken := map[string]bool{}
 	heading := ""
 	_ = ast.Walk(root, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
+		if !entering {
+			return ast.WalkContinue, nil
+		}
 		switch n := n.(type) {
 		case *ast.Heading:
-			if entering {
-				heading = strings.TrimSpace(plain(n, source))
-				p.ids[n] = unique(slugify(heading, true), taken)
-			}
+			heading = strings.TrimSpace(plain(n, source))
+			p.ids[n] = unique(slugify(heading, true), taken)
 		case *extast.Table:
-			if entering {
-				name := fmt.Sprintf("Table %d", len(p.tables)+1)
-				if heading != "" {
-					name += ": " + heading
-				}
-				p.tables[n] = name
+			name := fmt.Sprintf("Table %d", len(p.tables)+1)
+			if heading != "" {
+				name += ": " + heading
 			}
+			p.tables[n] = name
 		}
 		return ast.WalkContinue, nil
 	})
@@ -99,24 +98,19 @@ func unique(id string, taken map[string]bool) string {
 
 // RegisterFuncs tells goldmark which nodes are rendered here.
 func (p *page) RegisterFuncs(reg renderer.NodeRendererFuncRegisterer) {
-	on := func(kind ast.NodeKind, enter, leave func(w util.BufWriter, source []byte, n ast.Node)) {
+	type write = func(w util.BufWriter, source []byte, n ast.Node)
+	register := func(kind ast.NodeKind, enter, leave write, next ast.WalkStatus) {
 		reg.Register(kind, func(w util.BufWriter, source []byte, n ast.Node, entering bool) (ast.WalkStatus, error) {
 			if entering && enter != nil {
 				enter(w, source, n)
 			} else if !entering && leave != nil {
 				leave(w, source, n)
 			}
-			return ast.WalkContinue, nil
+			return next, nil
 		})
 	}
-	alone := func(kind ast.NodeKind, write func(w util.BufWriter, source []byte, n ast.Node)) {
-		reg.Register(kind, func(w util.BufWriter, source []byte, n ast.Node, entering bool) (ast.WalkStatus, error) {
-			if entering && write != nil {
-				write(w, source, n)
-			}
-			return ast.WalkSkipChildren, nil
-		})
-	}
+	on := func(kind ast.NodeKind, enter, leave write) { register(kind, enter, leave, ast.WalkContinue) }
+	alone := func(kind ast.NodeKind, enter write) { register(kind, enter, nil, ast.WalkSkipChildren) }
 	alone(ast.KindHTMLBlock, nil) // raw HTML is dropped
 	alone(ast.KindRawHTML, nil)
 	alone(ast.KindCodeBlock, p.code)
@@ -204,7 +198,7 @@ func autoDestination(n *ast.AutoLink, source []byte) destination {
 
 func (p *page) image(w util.BufWriter, source []byte, node ast.Node) {
 	n := node.(*ast.Image)
-	alt := escape(altText(n, source))
+	alt := escape(strings.TrimSpace(plain(n, source)))
 	to := classify(n.Destination, true)
 	src, ok := p.href(to)
 	if !ok {
@@ -215,16 +209,7 @@ func (p *page) image(w util.BufWriter, source []byte, node ast.Node) {
 	if known := p.in.shown[to.file]; known.width > 0 {
 		fmt.Fprintf(w, ` width="%d" height="%d"`, known.width, known.height)
 	}
-	if p.full {
-		_ = w.WriteByte('>')
-	} else {
-		_, _ = w.WriteString(` loading="lazy" decoding="async">`)
-	}
-}
-
-// altText returns the text in place of a picture.
-func altText(n ast.Node, source []byte) string {
-	return strings.TrimSpace(plain(n, source))
+	p.write(w, ` loading="lazy" decoding="async">`, ">")
 }
 
 func (p *page) code(w util.BufWriter, source []byte, node ast.Node) {

@@ -74,7 +74,14 @@ func (l *Library) At(t time.Time) *Library {
 	for slug, insights := range seen.byCategory {
 		seen.byCategory[slug] = slices.Clip(insights)
 	}
-	seen.sum()
+	version := newDigest()
+	for _, c := range f.categories {
+		version.add(c.Slug, c.Name, c.Description)
+	}
+	for _, in := range seen.visible {
+		version.add(string(in.digest[:]))
+	}
+	seen.version = version.hex()
 	return seen
 }
 
@@ -109,20 +116,19 @@ func (l *Library) Categories() []Category { return l.folder.categories }
 
 // Category returns the category with that slug.
 func (l *Library) Category(slug string) (Category, bool) {
-	i := slices.IndexFunc(l.folder.categories, func(c Category) bool { return c.Slug == slug })
-	if i < 0 {
-		return Category{}, false
-	}
-	return l.folder.categories[i], true
+	return first(l.folder.categories, func(c Category) bool { return c.Slug == slug })
 }
 
 // Renamed returns the category that had that slug before.
 func (l *Library) Renamed(slug string) (Category, bool) {
-	i := slices.IndexFunc(l.folder.categories, func(c Category) bool { return slices.Contains(c.Formerly, slug) })
-	if i < 0 {
-		return Category{}, false
+	return first(l.folder.categories, func(c Category) bool { return slices.Contains(c.Formerly, slug) })
+}
+
+func first[T any](list []T, fits func(T) bool) (found T, ok bool) {
+	if i := slices.IndexFunc(list, fits); i >= 0 {
+		return list[i], true
 	}
-	return l.folder.categories[i], true
+	return found, false
 }
 
 // BySlug returns the visible insight with that slug.
@@ -140,11 +146,8 @@ func (l *Library) ifVisible(in *Insight) (*Insight, bool) {
 
 // Featured returns the newest visible insight that is featured, or nil.
 func (l *Library) Featured() *Insight {
-	i := slices.IndexFunc(l.visible, func(in *Insight) bool { return in.Featured })
-	if i < 0 {
-		return nil
-	}
-	return l.visible[i]
+	featured, _ := first(l.visible, func(in *Insight) bool { return in.Featured })
+	return featured
 }
 
 // Next returns when the next insight becomes visible; zero when none waits.
@@ -157,18 +160,6 @@ func (l *Library) AsOf() time.Time { return l.asOf }
 // see: the visible insights with their text, the sizes of their pictures, and the
 // categories. Equal content has equal versions on every machine.
 func (l *Library) Version() string { return l.version }
-
-// sum computes the version.
-func (l *Library) sum() {
-	version := newDigest()
-	for _, c := range l.folder.categories {
-		version.add(c.Slug, c.Name, c.Description)
-	}
-	for _, in := range l.visible {
-		version.add(string(in.digest[:]))
-	}
-	l.version = version.hex()
-}
 
 // unchanged returns what a new reading under the same circumstances may take over.
 func (l *Library) unchanged(read *reading) map[string]*document {
@@ -217,4 +208,48 @@ func (in *Insight) resolvedSum(own [sha256.Size]byte) [sha256.Size]byte {
 		d.add(name, fmt.Sprint(in.shown[name]))
 	}
 	return [sha256.Size]byte(d.Sum(nil))
+}
+
+// State is why an insight is, or is not, to be seen.
+type State string
+
+const (
+	Visible   State = "visible"
+	Draft     State = "draft"
+	Scheduled State = "scheduled" // dated in the future
+)
+
+// State is that of one of the library's insights, at the library's time.
+func (l *Library) State(in *Insight) State {
+	switch {
+	case in.Draft:
+		return Draft
+	case in.Date.After(l.AsOf()):
+		return Scheduled
+	}
+	return Visible
+}
+
+// ChangedIDs compares the insights with those that were known before, as ids by slug: an
+// insight whose id has changed would be new to every reader.
+func (l *Library) ChangedIDs(known map[string][]string) Faults {
+	present := make(map[string]bool)
+	for _, in := range l.All() {
+		present[in.ID] = true
+	}
+	var faults Faults
+	for _, in := range l.All() {
+		ids := known[in.Slug]
+		if len(ids) == 0 || slices.Contains(ids, in.ID) && len(ids) == 1 {
+			continue
+		}
+		i := slices.IndexFunc(ids, func(id string) bool { return !present[id] }) // else it has another address now
+		if i < 0 {
+			continue
+		}
+		faults = append(faults, Fault{File: in.File, Message: fmt.Sprintf(
+			"id: was %s, as the database knows %s, and is %s now: readers would see the insight as new; put the old id back or, if it is another insight, give it a slug of its own",
+			ids[i], in.Path(), in.ID)})
+	}
+	return faults
 }

@@ -1,6 +1,7 @@
 package content
 
 import (
+	"embed"
 	"errors"
 	"fmt"
 	"io"
@@ -132,15 +133,14 @@ func parseAll(fsys fs.FS, names []string, read *reading, previous map[string]*do
 // it was; nil when it doesn't exist.
 func readDocument(fsys fs.FS, name string, read *reading, before *document, buffer []byte) *document {
 	n, err := readInto(fsys, name, buffer)
+	d := &document{insight: Insight{File: name}}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
 	case err != nil:
-		d := &document{insight: Insight{File: name}}
 		d.fault(0, "can't be read: %v", err)
 		return d
 	case n > maxFile:
-		d := &document{insight: Insight{File: name}}
 		d.fault(0, "larger than 1 MiB; move pictures to the folder images/ and link to them")
 		return d
 	case before != nil && before.source == string(buffer[:n]): // compares without a copy
@@ -168,4 +168,17 @@ func byFile(documents []*document) map[string]*document {
 		files[d.insight.File] = d
 	}
 	return files
+}
+
+//go:embed insights
+var embedded embed.FS
+
+// Embedded returns the insights compiled into the program: a file system whose
+// root holds the Markdown files and the images folder.
+func Embedded() fs.FS {
+	sub, err := fs.Sub(embedded, "insights")
+	if err != nil {
+		panic("content: embedded insights: " + err.Error()) // the name is a constant; fs.Sub fails only on a malformed one
+	}
+	return sub
 }

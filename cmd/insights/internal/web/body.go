@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -96,12 +97,7 @@ func (e *encodings) encodeAll() {
 
 // compressible reports whether encoding a type is worth the while.
 func compressible(contentType string) bool {
-	for _, part := range []string{"text/", "xml", "json"} {
-		if strings.Contains(contentType, part) {
-			return true
-		}
-	}
-	return false
+	return strings.Contains(contentType, "text/") || strings.Contains(contentType, "xml") || strings.Contains(contentType, "json")
 }
 
 // send answers with b, or with 304 when the client has it (RFC 9110, section 13).
@@ -137,12 +133,7 @@ func (b *body) send(w http.ResponseWriter, r *http.Request) error {
 // own time: the content may have gone back to an older date.
 func (b *body) fresh(r *http.Request, etag string) bool {
 	if tags := r.Header["If-None-Match"]; len(tags) > 0 {
-		for _, list := range tags {
-			if matches(list, etag) {
-				return true
-			}
-		}
-		return false
+		return slices.ContainsFunc(tags, func(list string) bool { return matches(list, etag) })
 	}
 	since := r.Header["If-Modified-Since"]
 	if len(since) != 1 || b.lastModified == nil {
@@ -157,9 +148,7 @@ func (b *body) fresh(r *http.Request, etag string) bool {
 
 // matches reports whether a list of entity tags holds etag, by weak comparison.
 func matches(list, etag string) bool {
-	for list != "" {
-		var tag string
-		tag, list, _ = strings.Cut(list, ",") // no tag of ours holds a comma
+	for tag := range strings.SplitSeq(list, ",") { // no tag of ours holds a comma
 		tag = strings.TrimPrefix(strings.TrimSpace(tag), "W/")
 		if tag == etag || tag == "*" {
 			return true

@@ -92,9 +92,7 @@ func accepted(header http.Header) coding {
 	quality := [codings]int{unset, unset, unset, unset}
 	others := unset
 	for _, value := range values {
-		for value != "" {
-			var part string
-			part, value, _ = strings.Cut(value, ",")
+		for part := range strings.SplitSeq(value, ",") {
 			name, q := weighted(part)
 			if name == "*" {
 				others = q

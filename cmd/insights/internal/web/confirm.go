@@ -13,12 +13,27 @@ import (
 // What a reader reaches by a link in an email is shown by GET, which mail scanners
 // send for every link, and done by POST alone.
 
-func (s *site) confirmPage(w http.ResponseWriter, r *http.Request) error {
-	token := r.PathValue("token")
-	sub, err := s.Registry.Lookup(r.Context(), subscribers.ConfirmToken, token)
+// lookup returns the subscriber whose token is in the path of a request.
+func (s *site) lookup(r *http.Request, p subscribers.Purpose) (subscribers.Subscriber, error) {
+	sub, err := s.Registry.Lookup(r.Context(), p, r.PathValue("token"))
 	if err != nil {
-		return fmt.Errorf("look up confirmation: %w", err)
+		return sub, fmt.Errorf("look up a %s link: %w", p, err)
 	}
+	return sub, nil
+}
+
+// to has the request of a link answered for the subscriber whose link it is.
+func (s *site) to(p subscribers.Purpose, answer func(http.ResponseWriter, *http.Request, subscribers.Subscriber) error) handlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		sub, err := s.lookup(r, p)
+		if err != nil {
+			return err
+		}
+		return answer(w, r, sub)
+	}
+}
+
+func (s *site) confirmPage(w http.ResponseWriter, r *http.Request, sub subscribers.Subscriber) error {
 	switch sub.Status {
 	case subscribers.Confirmed:
 		if sub.Mailbox() == sub.Address { // it is no new address that waits
@@ -30,7 +45,7 @@ func (s *site) confirmPage(w http.ResponseWriter, r *http.Request) error {
 		return subscribers.ErrExpired
 	}
 	return s.render(w, http.StatusOK, &templates.ConfirmPage{
-		Head: s.readerHead("Confirm your subscription"), Action: "/confirm/" + token,
+		Head: s.readerHead("Confirm your subscription"), Action: r.URL.Path,
 		Email: sub.Mailbox().Masked(), Cadence: sub.Cadence, Categories: s.categoryNames(sub.Categories),
 	})
 }
@@ -51,17 +66,12 @@ func (s *site) showConfirmed(w http.ResponseWriter, sub subscribers.Subscriber) 
 }
 
 // declinePage asks a person who got a confirmation that they did not request.
-func (s *site) declinePage(w http.ResponseWriter, r *http.Request) error {
-	token := r.PathValue("token")
-	sub, err := s.Registry.Lookup(r.Context(), subscribers.DeclineToken, token)
-	if err != nil {
-		return fmt.Errorf("look up what is declined: %w", err)
-	}
+func (s *site) declinePage(w http.ResponseWriter, r *http.Request, sub subscribers.Subscriber) error {
 	if sub.Status != subscribers.Pending {
 		return s.showDeclined(w, r, sub)
 	}
 	return s.render(w, http.StatusOK, &templates.DeclinePage{
-		Head: s.readerHead("Never write to this address?"), Action: "/decline/" + token, Email: sub.Address.Masked(),
+		Head: s.readerHead("Never write to this address?"), Action: r.URL.Path, Email: sub.Address.Masked(),
 	})
 }
 
@@ -80,11 +90,8 @@ func (s *site) showDeclined(w http.ResponseWriter, r *http.Request, sub subscrib
 		http.Redirect(w, r, "/unsubscribe/"+s.Registry.Token(subscribers.UnsubscribeToken, sub), http.StatusSeeOther)
 		return nil
 	}
-	return s.render(w, http.StatusOK, &templates.NoticePage{
-		Head: s.readerHead("We never write to you again"), Heading: "We never write to you again",
-		Paragraphs: []string{sub.Address.Masked() + " gets no more emails from here, no matter who enters it. If you change your mind, ask us to take it back."},
-		Links:      []templates.Link{{Label: "Read insights", URL: "/"}},
-	})
+	return s.notice(w, http.StatusOK, "We never write to you again",
+		[]string{sub.Address.Masked() + " gets no more emails from here, no matter who enters it. If you change your mind, ask us to take it back."}, readInsights)
 }
 
 func (s *site) readerHead(title string) templates.Head {

@@ -75,24 +75,20 @@ func (s *site) digestFeed(digests []newsletter.Digest, library *content.Library)
 	}
 	for _, d := range digests {
 		row := digestRow(d)
+		var titles []string
+		for _, item := range d.Items {
+			titles = append(titles, item.Title)
+		}
 		feed.Entries = append(feed.Entries, feeds.Entry{
 			ID:        feeds.EntryID(s.FeedSite, "digest:"+d.UID),
 			URL:       s.Site.BaseURL + row.Path,
 			Title:     row.Title,
-			Summary:   strings.Join(titles(d.Items), " · "),
+			Summary:   strings.Join(titles, " · "),
 			HTML:      s.digestHTML(d, library),
 			Published: row.Sent,
 		})
 	}
 	return feed
-}
-
-func titles(items []newsletter.Item) []string {
-	var list []string
-	for _, item := range items {
-		list = append(list, item.Title)
-	}
-	return list
 }
 
 // digestHTML is a digest for feed readers: its words, and its insights as links.

@@ -84,11 +84,10 @@ func (s *site) uncached(w http.ResponseWriter, r *http.Request, v templates.View
 
 // currentPath is the present path of a digest's insight, or empty.
 func currentPath(library *content.Library, item newsletter.Item) string {
-	in, ok := library.ByID(item.InsightID)
-	if !ok {
-		return ""
+	if in, ok := library.ByID(item.InsightID); ok {
+		return in.Path()
 	}
-	return in.Path()
+	return ""
 }
 
 func digestRow(d newsletter.Digest) templates.DigestRow {

@@ -193,3 +193,11 @@ func (s *site) feedHeaders(w http.ResponseWriter, links []string, next time.Time
 	h["Access-Control-Expose-Headers"] = exposedToThem
 	s.public(w, documentAge, next)
 }
+
+// seen counts who is sent a document that feed readers subscribe to, whole or as
+// unchanged. People who open it in a browser were sent a page before this.
+func (s *site) seen(r *http.Request, document string) {
+	if s.Readers != nil && r.Method == http.MethodGet {
+		s.Readers.Seen(document, r.UserAgent(), s.clientAddr(r))
+	}
+}

@@ -74,10 +74,7 @@ func (s *site) parseJSON(r *http.Request) error {
 			return nil
 		}
 	}
-	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return err
-	}
-	return statusError(http.StatusBadRequest)
+	return unreadable(err)
 }
 
 // showFaults answers a script with what is wrong with a form.

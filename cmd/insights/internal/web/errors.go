@@ -27,6 +27,10 @@ type problem struct {
 // sees; the error itself goes to the log at most.
 func (s *site) problemOf(err error) problem {
 	home := templates.Link{Label: "All insights", URL: "/"}
+	at := s.Site.Contact
+	if at != "" {
+		at = " at " + at
+	}
 	again := templates.Link{Label: "Subscribe again", URL: "/subscribe"}
 	status := http.StatusInternalServerError
 	if e, ok := errors.AsType[statusError](err); ok {
@@ -47,7 +51,7 @@ func (s *site) problemOf(err error) problem {
 			[]templates.Link{again, home}}
 	case errors.Is(err, subscribers.ErrSuppressed):
 		return problem{http.StatusForbidden, "We can't write to this address",
-			[]string{"Emails to it were refused before, or its owner asked us never to write. If that is wrong, write to us" + s.contact() + "."},
+			[]string{"Emails to it were refused before, or its owner asked us never to write. If that is wrong, write to us" + at + "."},
 			[]templates.Link{{Label: "Follow by feed", URL: "/feeds"}, home}}
 	case errors.Is(err, subscribers.ErrTaken):
 		return problem{http.StatusConflict, "That address is subscribed already",
@@ -79,13 +83,6 @@ func (s *site) problemOf(err error) problem {
 		[]string{"It is our fault, and it has been noted. Please try again in a minute."}, []templates.Link{home}}
 }
 
-func (s *site) contact() string {
-	if s.Site.Contact == "" {
-		return ""
-	}
-	return " at " + s.Site.Contact
-}
-
 // fail answers with the page of an error.
 func (s *site) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
@@ -105,9 +102,7 @@ func (s *site) fail(w http.ResponseWriter, r *http.Request, err error) {
 		}
 		return
 	}
-	page := &templates.NoticePage{Head: s.head(p.heading, ""), Heading: p.heading, Paragraphs: p.paragraphs, Links: p.links}
-	page.NoIndex = true
-	if err := s.render(w, p.status, page); err != nil {
+	if err := s.notice(w, p.status, p.heading, p.paragraphs, p.links...); err != nil {
 		s.Log.ErrorContext(r.Context(), "cannot render error page", "error", err)
 		http.Error(w, p.heading, p.status)
 	}

@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/scaledbydesign/insights/templates"
 )
@@ -40,7 +41,7 @@ func (s *site) formatLinks(stem, category, title string) []templates.FeedLink {
 
 func (s *site) feedsPage(w http.ResponseWriter, r *http.Request) error {
 	library := s.Library()
-	return s.cached(w, r, library, r.URL.Path, func() (templates.View, error) {
+	return s.cached(w, r, library, r.URL.Path, func() templates.View {
 		v := &templates.FeedsPage{Head: s.head("Feeds", r.URL.Path), OPML: s.Site.BaseURL + "/feeds.opml"}
 		v.Description = "RSS, Atom and JSON feeds of " + s.Site.Title + ", in full and by category."
 		v.Rows = append(v.Rows, templates.FeedRow{Name: "All insights", Path: "/", Links: s.feedLinks("", "all insights")})
@@ -52,6 +53,29 @@ func (s *site) feedsPage(w http.ResponseWriter, r *http.Request) error {
 			v.Combined = s.Site.BaseURL + "/feeds/" + min(c[0].Slug, c[1].Slug) + "+" + max(c[0].Slug, c[1].Slug) + ".atom"
 		}
 		v.Rows = append(v.Rows, templates.FeedRow{Name: "Past digests", Path: "/digests", Links: s.formatLinks("/digests", "digests", "past digests")})
-		return v, nil
+		return v
 	})
+}
+
+// combine leads from the form on /feeds to the feed of the categories that were
+// ticked: ?category=a&category=b&format=atom to /feeds/a+b.atom, the one address
+// that this combination has. None leads back to the form. Without a format it is
+// Atom.
+func (s *site) combine(w http.ResponseWriter, r *http.Request) error {
+	to := "/feeds#combine"
+	query := r.URL.Query()
+	if query.Has("category") {
+		format := feedFormats()[0].extension
+		if query.Has("format") {
+			format = query.Get("format")
+		}
+		canonical, ok := s.Feeds().Canonical("/feeds/" + strings.Join(query["category"], "+") + "." + format)
+		if !ok {
+			return statusError(http.StatusNotFound)
+		}
+		to = canonical
+	}
+	s.public(w, pageAge, s.Library().Next())
+	http.Redirect(w, r, to, http.StatusSeeOther)
+	return nil
 }

@@ -13,14 +13,10 @@ import (
 // asset answers with a file that pages need. One whose address holds its hash is
 // kept for ever.
 func (s *site) asset(w http.ResponseWriter, r *http.Request) error {
-	return s.assetAt(w, r, r.URL.Path)
-}
-
-func (s *site) favicon(w http.ResponseWriter, r *http.Request) error {
-	return s.assetAt(w, r, "/assets/favicon.ico")
-}
-
-func (s *site) assetAt(w http.ResponseWriter, r *http.Request, path string) error {
+	path := r.URL.Path
+	if path == "/favicon.ico" {
+		path = "/assets/favicon.ico"
+	}
 	a, ok := s.Pages.Asset(path)
 	if !ok {
 		return statusError(http.StatusNotFound)
@@ -123,24 +119,24 @@ func (s *site) makeSitemap(library *content.Library) (*body, error) {
 
 // healthz says that the program answers; readyz, that it can do its work.
 func (s *site) healthz(w http.ResponseWriter, r *http.Request) error {
-	return plain(w, http.StatusOK, "ok\n")
+	return plain(w, http.StatusOK, "ok")
 }
 
 func (s *site) readyz(w http.ResponseWriter, r *http.Request) error {
-	if s.Ready == nil {
-		return plain(w, http.StatusOK, "ready\n")
+	if s.Ready != nil {
+		if err := s.Ready(r.Context()); err != nil {
+			s.Log.WarnContext(r.Context(), "not ready", "error", err)
+			return plain(w, http.StatusServiceUnavailable, "not ready")
+		}
 	}
-	if err := s.Ready(r.Context()); err != nil {
-		s.Log.WarnContext(r.Context(), "not ready", "error", err)
-		return plain(w, http.StatusServiceUnavailable, "not ready\n")
-	}
-	return plain(w, http.StatusOK, "ready\n")
+	return plain(w, http.StatusOK, "ready")
 }
 
+// plain answers a program, or a mailbox provider.
 func plain(w http.ResponseWriter, status int, text string) error {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	io.WriteString(w, text)
+	io.WriteString(w, text+"\n") // a client that has gone is no error of ours
 	return nil
 }

@@ -62,6 +62,11 @@ func parseForm(r *http.Request) error {
 	if err == nil || errors.Is(err, http.ErrNotMultipart) {
 		return nil
 	}
+	return unreadable(err)
+}
+
+// unreadable is what to answer for a body that can't be read.
+func unreadable(err error) error {
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return err
 	}
@@ -80,7 +85,7 @@ func (s *site) readForm(r *http.Request) templates.Form {
 	if given := r.PostFormValue("cadence"); given != "" {
 		cadence, err := subscribers.ParseCadence(given)
 		if err != nil {
-			form.Errors = append(form.Errors, templates.FieldError{Field: "cadence", Message: "Choose how often: " + cadenceNames() + "."})
+			form.Errors = append(form.Errors, templates.FieldError{Field: "cadence", Message: "Choose how often: instant, daily, weekly, monthly."})
 		} else {
 			form.Cadence = cadence
 		}
@@ -122,12 +127,4 @@ func nameFault(name string) string {
 		return "A name can't hold line breaks or other control characters."
 	}
 	return ""
-}
-
-func cadenceNames() string {
-	var names []string
-	for _, c := range subscribers.Cadences {
-		names = append(names, string(c))
-	}
-	return strings.Join(names, ", ")
 }

@@ -3,7 +3,6 @@ package web
 import (
 	"context"
 	"errors"
-	"io"
 	"mime"
 	"net/http"
 	"net/url"
@@ -22,7 +21,7 @@ type Hub interface {
 // hub answers programs, so in plain text: 202 for what is taken and will be
 // verified.
 func (s *site) hub(w http.ResponseWriter, r *http.Request) error {
-	answer := func(status int, text string) error { return answerInText(w, status, text) }
+	answer := func(status int, text string) error { return plain(w, status, text) }
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/x-www-form-urlencoded" {
 		return answer(http.StatusUnsupportedMediaType, "Send a form: application/x-www-form-urlencoded.")
 	}
@@ -46,16 +45,8 @@ func (s *site) hub(w http.ResponseWriter, r *http.Request) error {
 	return answer(http.StatusAccepted, "Accepted.")
 }
 
-// answerInText answers a program.
-func answerInText(w http.ResponseWriter, status int, text string) error {
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	w.WriteHeader(status)
-	io.WriteString(w, text+"\n") // a client that has gone is no error of ours
-	return nil
-}
-
 // failInText answers a program whose request failed through no fault of its own.
 func (s *site) failInText(w http.ResponseWriter, r *http.Request, err error) error {
 	s.Log.ErrorContext(r.Context(), "request failed", "route", r.Pattern, "error", err)
-	return answerInText(w, http.StatusInternalServerError, "It is our fault, and it has been noted: try again in a minute.")
+	return plain(w, http.StatusInternalServerError, "It is our fault, and it has been noted: try again in a minute.")
 }

@@ -38,13 +38,9 @@ func (s *site) sectionHead(title, path string, c content.Category) templates.Hea
 }
 
 // cached answers with a page of the library, made once for each snapshot.
-func (s *site) cached(w http.ResponseWriter, r *http.Request, library *content.Library, path string, view func() (templates.View, error)) error {
+func (s *site) cached(w http.ResponseWriter, r *http.Request, library *content.Library, path string, view func() templates.View) error {
 	page, err := s.pages.get(library, path, func() (*body, error) {
-		v, err := view()
-		if err != nil {
-			return nil, err
-		}
-		b, err := s.Pages.Render(v)
+		b, err := s.Pages.Render(view())
 		return newBody(b, htmlType), err
 	})
 	if err != nil {
@@ -66,7 +62,7 @@ func (s *site) index(w http.ResponseWriter, r *http.Request) error {
 	if err != nil || shown == nil && pager.Pages == 0 {
 		return err
 	}
-	return s.cached(w, r, library, r.URL.Path, func() (templates.View, error) {
+	return s.cached(w, r, library, r.URL.Path, func() templates.View {
 		v := &templates.IndexPage{Head: s.head("", r.URL.Path), Insights: shown, Sections: sections(library), Pager: pager}
 		v.Prev, v.Next = pager.Newer, pager.Older
 		if pager.Page == 1 {
@@ -74,7 +70,7 @@ func (s *site) index(w http.ResponseWriter, r *http.Request) error {
 		} else {
 			v.Title = "Page " + strconv.Itoa(pager.Page)
 		}
-		return v, nil
+		return v
 	})
 }
 
@@ -93,7 +89,7 @@ func (s *site) category(w http.ResponseWriter, r *http.Request) error {
 	if err != nil || shown == nil && pager.Pages == 0 {
 		return err
 	}
-	return s.cached(w, r, library, r.URL.Path, func() (templates.View, error) {
+	return s.cached(w, r, library, r.URL.Path, func() templates.View {
 		title := c.Name
 		if pager.Page > 1 {
 			title += ", page " + strconv.Itoa(pager.Page)
@@ -104,7 +100,7 @@ func (s *site) category(w http.ResponseWriter, r *http.Request) error {
 		}
 		v.Description = c.Description
 		v.Prev, v.Next = pager.Newer, pager.Older
-		return v, nil
+		return v
 	})
 }
 
@@ -114,7 +110,7 @@ func (s *site) article(w http.ResponseWriter, r *http.Request) error {
 	if !ok {
 		return statusError(http.StatusNotFound)
 	}
-	return s.cached(w, r, library, in.Path(), func() (templates.View, error) {
+	return s.cached(w, r, library, in.Path(), func() templates.View {
 		v := &templates.ArticlePage{Head: s.sectionHead(in.Title, in.Path(), in.Category), Insight: in, Author: in.Author}
 		if v.Author == "" {
 			v.Author = s.Site.Author
@@ -131,7 +127,7 @@ func (s *site) article(w http.ResponseWriter, r *http.Request) error {
 				v.Older = same[i+1]
 			}
 		}
-		return v, nil
+		return v
 	})
 }
 

@@ -134,18 +134,17 @@ type recorder struct {
 	http.ResponseWriter
 	status int
 	bytes  int64
-	wrote  bool
 }
 
 func (r *recorder) WriteHeader(status int) {
-	if !r.wrote {
-		r.status, r.wrote = status, true
+	if r.status == 0 {
+		r.status = status
 	}
 	r.ResponseWriter.WriteHeader(status)
 }
 
 func (r *recorder) Write(b []byte) (int, error) {
-	if !r.wrote {
+	if r.status == 0 {
 		r.WriteHeader(http.StatusOK)
 	}
 	n, err := r.ResponseWriter.Write(b)

@@ -13,12 +13,11 @@ import (
 
 // move asks for a confirmation at a new address.
 func (s *site) move(w http.ResponseWriter, r *http.Request) error {
-	token := r.PathValue("token")
-	back := templates.Link{Label: "Back to what you receive", URL: "/preferences/" + token}
+	back := templates.Link{Label: "Back to what you receive", URL: "/preferences/" + r.PathValue("token")}
 	return s.askToMove(w, r, s.Registry.Move, []templates.Link{back}, func(fault templates.FieldError) error {
-		sub, err := s.Registry.Lookup(r.Context(), subscribers.PreferencesToken, token)
+		sub, err := s.lookup(r, subscribers.PreferencesToken)
 		if err != nil {
-			return fmt.Errorf("look up preferences: %w", err)
+			return err
 		}
 		form := templates.Form{Cadence: sub.Cadence, Categories: s.chosen(sub), Errors: []templates.FieldError{fault}}
 		return s.showPreferences(w, r, http.StatusUnprocessableEntity, sub, form, false)
@@ -44,31 +43,22 @@ func (s *site) askToMove(w http.ResponseWriter, r *http.Request, ask func(ctx co
 		return fmt.Errorf("change address: %w", err)
 	}
 	waitUntil(r.Context(), answerAt)
-	return s.render(w, http.StatusAccepted, &templates.NoticePage{
-		Head: s.readerHead("Check the other mailbox"), Heading: "Check the other mailbox",
-		Paragraphs: []string{
-			"We have sent an email with a link to the new address. Open it there and press the button: from then on your digests go to it.",
-			"Until then they come as before. What you have received counts, wherever you received it.",
-		},
-		Links: append(links, templates.Link{Label: "Read insights", URL: "/"}),
-	})
+	return s.notice(w, http.StatusAccepted, "Check the other mailbox", []string{
+		"We have sent an email with a link to the new address. Open it there and press the button: from then on your digests go to it.",
+		"Until then they come as before. What you have received counts, wherever you received it.",
+	}, append(links, readInsights)...)
 }
 
 // movedPage is for a person who reads the mailbox that a subscription has left, perhaps not
 // by their will.
-func (s *site) movedPage(w http.ResponseWriter, r *http.Request) error {
-	return s.showMoved(w, r, http.StatusOK)
+func (s *site) movedPage(w http.ResponseWriter, r *http.Request, sub subscribers.Subscriber) error {
+	return s.showMoved(w, r, http.StatusOK, sub)
 }
 
-func (s *site) showMoved(w http.ResponseWriter, r *http.Request, status int, faults ...templates.FieldError) error {
-	token := r.PathValue("token")
-	sub, err := s.Registry.Lookup(r.Context(), subscribers.ReturnToken, token)
-	if err != nil {
-		return fmt.Errorf("look up the way back: %w", err)
-	}
+func (s *site) showMoved(w http.ResponseWriter, r *http.Request, status int, sub subscribers.Subscriber, faults ...templates.FieldError) error {
 	return s.render(w, status, &templates.MovedPage{
 		Head: s.readerHead("Take your digests back"), Email: sub.Address.Masked(),
-		Form:        templates.Form{Action: "/moved/" + token, Errors: faults},
+		Form:        templates.Form{Action: r.URL.Path, Errors: faults},
 		Unsubscribe: "/unsubscribe/" + s.Registry.Token(subscribers.UnsubscribeToken, sub),
 	})
 }
@@ -76,6 +66,10 @@ func (s *site) showMoved(w http.ResponseWriter, r *http.Request, status int, fau
 // callBack asks for a confirmation at the address that digests are to go to again.
 func (s *site) callBack(w http.ResponseWriter, r *http.Request) error {
 	return s.askToMove(w, r, s.Registry.Return, nil, func(fault templates.FieldError) error {
-		return s.showMoved(w, r, http.StatusUnprocessableEntity, fault)
+		sub, err := s.lookup(r, subscribers.ReturnToken)
+		if err != nil {
+			return err
+		}
+		return s.showMoved(w, r, http.StatusUnprocessableEntity, sub, fault)
 	})
 }

@@ -11,13 +11,9 @@ import (
 	"github.com/scaledbydesign/insights/templates"
 )
 
-func (s *site) preferencesPage(w http.ResponseWriter, r *http.Request) error {
-	sub, err := s.Registry.Lookup(r.Context(), subscribers.PreferencesToken, r.PathValue("token"))
-	if err != nil {
-		return fmt.Errorf("look up preferences: %w", err)
-	}
+func (s *site) preferencesPage(w http.ResponseWriter, r *http.Request, sub subscribers.Subscriber) error {
 	if sub.Status != subscribers.Confirmed {
-		return s.showNoDigests(w, http.StatusOK, sub, r.PathValue("token"))
+		return s.showNoDigests(w, r, http.StatusOK, sub)
 	}
 	form := templates.Form{Cadence: sub.Cadence, Categories: s.chosen(sub)}
 	return s.showPreferences(w, r, http.StatusOK, sub, form, false)
@@ -27,19 +23,18 @@ func (s *site) preferences(w http.ResponseWriter, r *http.Request) error {
 	if err := parseForm(r); err != nil {
 		return err
 	}
-	token := r.PathValue("token")
-	sub, err := s.Registry.Lookup(r.Context(), subscribers.PreferencesToken, token)
+	sub, err := s.lookup(r, subscribers.PreferencesToken)
 	if err != nil {
-		return fmt.Errorf("look up preferences: %w", err)
+		return err
 	}
 	if sub.Status != subscribers.Confirmed { // they left while the page was open
-		return s.showNoDigests(w, http.StatusGone, sub, token)
+		return s.showNoDigests(w, r, http.StatusGone, sub)
 	}
 	form := s.readForm(r)
 	if len(form.Errors) > 0 {
 		return s.showPreferences(w, r, http.StatusUnprocessableEntity, sub, form, false)
 	}
-	sub, err = s.Registry.Prefer(r.Context(), token, subscribers.Preferences{Cadence: form.Cadence, Categories: form.Chosen()})
+	sub, err = s.Registry.Prefer(r.Context(), r.PathValue("token"), subscribers.Preferences{Cadence: form.Cadence, Categories: form.Chosen()})
 	if err != nil {
 		return fmt.Errorf("save preferences: %w", err)
 	}
@@ -61,15 +56,10 @@ func (s *site) showPreferences(w http.ResponseWriter, r *http.Request, status in
 
 // showNoDigests replaces the preferences of a reader who gets no digests: what is
 // kept of them is still theirs.
-func (s *site) showNoDigests(w http.ResponseWriter, status int, sub subscribers.Subscriber, token string) error {
-	path := "/preferences/" + token
-	return s.render(w, status, &templates.NoticePage{
-		Head: s.readerHead("You get no digests"), Heading: "You get no digests",
-		Paragraphs: []string{"No digests go to " + sub.Address.Masked() + ". You can subscribe again, take what is kept of you with you, or have it erased."},
-		Links: []templates.Link{
-			{Label: "Subscribe again", URL: "/subscribe"}, {Label: "Your data", URL: path + "/data"}, {Label: "Erase everything", URL: path + "/erase"},
-		},
-	})
+func (s *site) showNoDigests(w http.ResponseWriter, r *http.Request, status int, sub subscribers.Subscriber) error {
+	return s.notice(w, status, "You get no digests",
+		[]string{"No digests go to " + sub.Address.Masked() + ". You can subscribe again, take what is kept of you with you, or have it erased."},
+		templates.Link{Label: "Subscribe again", URL: "/subscribe"}, templates.Link{Label: "Your data", URL: r.URL.Path + "/data"}, templates.Link{Label: "Erase everything", URL: r.URL.Path + "/erase"})
 }
 
 // chosen are the categories with a subscriber's choice.
@@ -127,9 +117,5 @@ func (s *site) less(w http.ResponseWriter, r *http.Request) error {
 // showLess does not link to the preferences: a person with a link to unsubscribe, which
 // is also in headers, must not get further by it.
 func (s *site) showLess(w http.ResponseWriter, heading, text string) error {
-	page := &templates.NoticePage{
-		Head: s.readerHead(heading), Heading: heading, Paragraphs: []string{text, "To change more, follow the link to your preferences in any of our emails."},
-		Links: []templates.Link{{Label: "Read insights", URL: "/"}},
-	}
-	return s.render(w, http.StatusOK, page)
+	return s.notice(w, http.StatusOK, heading, []string{text, "To change more, follow the link to your preferences in any of our emails."}, readInsights)
 }

@@ -63,10 +63,7 @@ func (s *site) preview(feed feeds.Feed, format feeds.Format) (*body, error) {
 		page.Entries = append(page.Entries, entry)
 	}
 	b, err := s.Pages.Render(page)
-	if err != nil {
-		return nil, err
-	}
 	shown := newBody(b, htmlType)
 	shown.varies = documentVaries
-	return shown, nil
+	return shown, err
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/scaledbydesign/insights/subscribers"
@@ -56,11 +57,7 @@ type backJSON struct {
 }
 
 // data gives a reader what is kept of them.
-func (s *site) data(w http.ResponseWriter, r *http.Request) error {
-	sub, err := s.Registry.Lookup(r.Context(), subscribers.PreferencesToken, r.PathValue("token"))
-	if err != nil {
-		return fmt.Errorf("look up data: %w", err)
-	}
+func (s *site) data(w http.ResponseWriter, r *http.Request, sub subscribers.Subscriber) (err error) {
 	at := func(t time.Time) *time.Time {
 		if t.IsZero() {
 			return nil
@@ -105,15 +102,9 @@ func (s *site) mailsOf(ctx context.Context, subscriber int64) ([]mailJSON, []bac
 }
 
 // erasePage asks for the press of a button.
-func (s *site) erasePage(w http.ResponseWriter, r *http.Request) error {
-	token := r.PathValue("token")
-	sub, err := s.Registry.Lookup(r.Context(), subscribers.PreferencesToken, token)
-	if err != nil {
-		return fmt.Errorf("look up erasure: %w", err)
-	}
+func (s *site) erasePage(w http.ResponseWriter, r *http.Request, sub subscribers.Subscriber) error {
 	return s.render(w, http.StatusOK, &templates.ErasePage{
-		Head: s.readerHead("Erase my data"), Action: "/preferences/" + token + "/erase",
-		Back: "/preferences/" + token, Email: sub.Address.Masked(),
+		Head: s.readerHead("Erase my data"), Action: r.URL.Path, Back: strings.TrimSuffix(r.URL.Path, "/erase"), Email: sub.Address.Masked(),
 	})
 }
 
@@ -125,12 +116,8 @@ func (s *site) erase(w http.ResponseWriter, r *http.Request) error {
 	case err != nil:
 		return fmt.Errorf("erase: %w", err)
 	}
-	return s.render(w, http.StatusOK, &templates.NoticePage{
-		Head: s.readerHead("Your data is erased"), Heading: "Your data is erased",
-		Paragraphs: []string{
-			"Your address and all that went with it is gone, and no more emails are sent to it.",
-			"What is kept is a number worked out from your address, so that nobody else can sign you up again by an old list. Nobody can read your address out of it.",
-		},
-		Links: []templates.Link{{Label: "Read insights", URL: "/"}, {Label: "Follow by feed", URL: "/feeds"}},
-	})
+	return s.notice(w, http.StatusOK, "Your data is erased", []string{
+		"Your address and all that went with it is gone, and no more emails are sent to it.",
+		"What is kept is a number worked out from your address, so that nobody else can sign you up again by an old list. Nobody can read your address out of it.",
+	}, readInsights, templates.Link{Label: "Follow by feed", URL: "/feeds"})
 }

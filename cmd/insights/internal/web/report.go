@@ -39,17 +39,17 @@ func (s *site) report(w http.ResponseWriter, r *http.Request) error {
 	raw, err := io.ReadAll(r.Body)
 	if err != nil {
 		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-			return answerInText(w, http.StatusRequestEntityTooLarge, "The report is too large.")
+			return plain(w, http.StatusRequestEntityTooLarge, "The report is too large.")
 		}
-		return answerInText(w, http.StatusBadRequest, "The report can't be read.")
+		return plain(w, http.StatusBadRequest, "The report can't be read.")
 	}
 	if err := s.signed(raw, r.Header); err != nil {
 		s.Log.WarnContext(r.Context(), "refused a relay's report", "error", err)
-		return answerInText(w, http.StatusUnauthorized, "The signature does not match bounces.webhook_secret, or the clocks differ.")
+		return plain(w, http.StatusUnauthorized, "The signature does not match bounces.webhook_secret, or the clocks differ.")
 	}
 	var posted reportJSON
 	if err := json.Unmarshal(raw, &posted); err != nil {
-		return answerInText(w, http.StatusBadRequest, `The report is not of the form {"type": "bounce", "data": {…}}.`)
+		return plain(w, http.StatusBadRequest, `The report is not of the form {"type": "bounce", "data": {…}}.`)
 	}
 	data := posted.Data
 	did, err := s.Reports.HandleWebhook(r.Context(), newsletter.RelayReport{
@@ -58,13 +58,13 @@ func (s *site) report(w http.ResponseWriter, r *http.Request) error {
 	})
 	switch {
 	case errors.Is(err, newsletter.ErrReport):
-		return answerInText(w, http.StatusUnprocessableEntity, err.Error())
+		return plain(w, http.StatusUnprocessableEntity, err.Error())
 	case errors.Is(err, newsletter.ErrNotOurs):
-		return answerInText(w, http.StatusAccepted, "nothing to do: "+err.Error())
+		return plain(w, http.StatusAccepted, "nothing to do: "+err.Error())
 	case err != nil:
 		return s.failInText(w, r, err)
 	}
-	return answerInText(w, http.StatusAccepted, did)
+	return plain(w, http.StatusAccepted, did)
 }
 
 // signed checks that one of the keys signed a body, within five minutes.
@@ -72,10 +72,9 @@ func (s *site) signed(body []byte, header http.Header) (err error) {
 	for _, key := range s.ReportKeys {
 		var hook *standardwebhooks.Webhook
 		if hook, err = standardwebhooks.NewWebhookRaw(key); err == nil {
-			err = hook.Verify(body, header)
-		}
-		if err == nil {
-			return nil
+			if err = hook.Verify(body, header); err == nil {
+				return nil
+			}
 		}
 	}
 	return err

@@ -22,6 +22,13 @@ func (s *site) render(w http.ResponseWriter, status int, v templates.View) error
 	return nil
 }
 
+var readInsights = templates.Link{Label: "Read insights", URL: "/"}
+
+// notice answers with a page about a reader that says one thing.
+func (s *site) notice(w http.ResponseWriter, status int, heading string, paragraphs []string, links ...templates.Link) error {
+	return s.render(w, status, &templates.NoticePage{Head: s.readerHead(heading), Heading: heading, Paragraphs: paragraphs, Links: links})
+}
+
 // maxAge is a Cache-Control that lets caches keep an answer for some seconds.
 type maxAge struct {
 	seconds int

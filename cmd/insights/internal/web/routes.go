@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/scaledbydesign/insights/subscribers"
 )
 
 // handlerFunc answers a request or returns an error before it has written
@@ -39,7 +41,7 @@ func (s *site) list() []route {
 		{"GET /feed.json", moved("/feeds/all.json"), false},
 
 		{"GET /assets/{name}", s.asset, false},
-		{"GET /favicon.ico", s.favicon, false},
+		{"GET /favicon.ico", s.asset, false},
 		{"GET /robots.txt", s.robots, false},
 		{"GET /sitemap.xml", s.sitemap, false},
 		{"GET /healthz", s.healthz, false},
@@ -67,22 +69,22 @@ func (s *site) list() []route {
 			route{"GET /subscribe", s.subscribeForm, true},
 			route{"POST /subscribe", s.subscribe, true},
 			route{"OPTIONS /subscribe", s.subscribePreflight, true},
-			route{"GET /confirm/{token}", s.confirmPage, true},
+			route{"GET /confirm/{token}", s.to(subscribers.ConfirmToken, s.confirmPage), true},
 			route{"POST /confirm/{token}", s.confirm, true},
-			route{"GET /unsubscribe/{token}", s.unsubscribePage, true},
+			route{"GET /unsubscribe/{token}", s.to(subscribers.UnsubscribeToken, s.unsubscribePage), true},
 			route{"POST /unsubscribe/{token}", s.unsubscribe, true},
 			route{"POST /unsubscribe/{token}/undo", s.undo, true},
-			route{"GET /decline/{token}", s.declinePage, true},
+			route{"GET /decline/{token}", s.to(subscribers.DeclineToken, s.declinePage), true},
 			route{"POST /decline/{token}", s.decline, true},
 			route{"POST /unsubscribe/{token}/less", s.less, true},
-			route{"GET /preferences/{token}", s.preferencesPage, true},
+			route{"GET /preferences/{token}", s.to(subscribers.PreferencesToken, s.preferencesPage), true},
 			route{"POST /preferences/{token}", s.preferences, true},
 			route{"POST /preferences/{token}/pause", s.pause, true},
 			route{"POST /preferences/{token}/address", s.move, true},
-			route{"GET /moved/{token}", s.movedPage, true},
+			route{"GET /moved/{token}", s.to(subscribers.ReturnToken, s.movedPage), true},
 			route{"POST /moved/{token}", s.callBack, true},
-			route{"GET /preferences/{token}/data", s.data, true},
-			route{"GET /preferences/{token}/erase", s.erasePage, true},
+			route{"GET /preferences/{token}/data", s.to(subscribers.PreferencesToken, s.data), true},
+			route{"GET /preferences/{token}/erase", s.to(subscribers.PreferencesToken, s.erasePage), true},
 			route{"POST /preferences/{token}/erase", s.erase, true},
 		)
 	}
@@ -152,10 +154,10 @@ func (s *site) allowed(r *http.Request) []string {
 			methods = append(methods, m)
 		}
 	}
-	if methods != nil {
-		methods = append(methods, http.MethodOptions)
+	if methods == nil {
+		return nil
 	}
-	return methods
+	return append(methods, http.MethodOptions)
 }
 
 // matches reports whether there is a route for an escaped path.

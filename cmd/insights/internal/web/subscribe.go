@@ -119,11 +119,8 @@ func (s *site) signUp(r *http.Request, form templates.Form) error {
 		return nil // nobody has it
 	}
 	err = s.Registry.SignUp(r.Context(), subscribers.SignUp{
-		Address:     address,
-		Name:        form.Name,
+		Address: address, Name: form.Name, Source: source, Client: s.client(r),
 		Preferences: subscribers.Preferences{Cadence: form.Cadence, Categories: form.Chosen()},
-		Source:      source,
-		Client:      s.client(r),
 	})
 	if err != nil {
 		return fmt.Errorf("sign up: %w", err)

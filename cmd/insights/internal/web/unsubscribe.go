@@ -9,15 +9,6 @@ import (
 	"github.com/scaledbydesign/insights/templates"
 )
 
-func (s *site) unsubscribePage(w http.ResponseWriter, r *http.Request) error {
-	token := r.PathValue("token")
-	sub, err := s.Registry.Lookup(r.Context(), subscribers.UnsubscribeToken, token)
-	if err != nil {
-		return fmt.Errorf("look up unsubscription: %w", err)
-	}
-	return s.showUnsubscribe(w, sub, token)
-}
-
 // unsubscribe ends all emails at once. A mailbox provider posts
 // List-Unsubscribe=One-Click in either encoding (RFC 8058); the button on the
 // page posts nothing.
@@ -28,20 +19,19 @@ func (s *site) unsubscribe(w http.ResponseWriter, r *http.Request) error {
 	if oneClick {
 		source = "one_click"
 	}
-	token := r.PathValue("token")
-	sub, err := s.Registry.Unsubscribe(r.Context(), token, source)
+	sub, err := s.Registry.Unsubscribe(r.Context(), r.PathValue("token"), source)
 	if err != nil {
 		return fmt.Errorf("unsubscribe: %w", err)
 	}
 	if oneClick {
-		return plain(w, http.StatusOK, "You are unsubscribed.\n")
+		return plain(w, http.StatusOK, "You are unsubscribed.")
 	}
-	return s.showUnsubscribe(w, sub, token)
+	return s.unsubscribePage(w, r, sub)
 }
 
-func (s *site) showUnsubscribe(w http.ResponseWriter, sub subscribers.Subscriber, token string) error {
+func (s *site) unsubscribePage(w http.ResponseWriter, r *http.Request, sub subscribers.Subscriber) error {
 	v := &templates.UnsubscribePage{
-		Head: s.readerHead("Unsubscribe"), Action: "/unsubscribe/" + token, Email: sub.Address.Masked(),
+		Head: s.readerHead("Unsubscribe"), Action: r.URL.Path, Email: sub.Address.Masked(),
 		Done: sub.Status == subscribers.Unsubscribed || sub.Status == subscribers.Suppressed,
 	}
 	switch {
@@ -61,8 +51,7 @@ func (s *site) showUnsubscribe(w http.ResponseWriter, sub subscribers.Subscriber
 
 // undo takes back an unsubscription.
 func (s *site) undo(w http.ResponseWriter, r *http.Request) error {
-	token := r.PathValue("token")
-	if _, err := s.Registry.Undo(r.Context(), token); err != nil {
+	if _, err := s.Registry.Undo(r.Context(), r.PathValue("token")); err != nil {
 		return fmt.Errorf("undo unsubscription: %w", err)
 	}
 	return s.showLess(w, "You are subscribed again", "Nothing is lost: what has appeared meanwhile comes with your next digest.")
