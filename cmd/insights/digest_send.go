@@ -100,12 +100,11 @@ addresses. It does not count as received.`,
 			return sendTest(ctx, p.out, a, args, category, id, yes, wait, dryRun)
 		}),
 	}
-	cmd.Flags().StringVar(&category, "category", "", "only this `category`")
+	categoryFlag(p, cmd, &category, "only this `category`")
 	cmd.Flags().StringVar(&id, "digest", "", "this planned digest (its `id`)")
 	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask for confirmation")
 	cmd.Flags().BoolVar(&wait, "wait", false, "wait until it is sent")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would be sent")
-	completeCategories(p, cmd, "category")
 	return cmd
 }
 
