@@ -187,7 +187,7 @@ func TestImportsThatAreCutGoOnWhereTheyWere(t *testing.T) {
 					if now < stored || now%20_000 != 0 && now != n {
 						t.Errorf("cut %d left %d rows of %d before", cut, now, stored)
 					}
-					if cutShort && signal == syscall.SIGINT && (exit.ExitCode() != 4 && exit.ExitCode() != 1 || !strings.Contains(problems.String(), "the import ended early")) {
+					if cutShort && signal == syscall.SIGINT && (exit.ExitCode() != 4 && exit.ExitCode() != 1 || !strings.Contains(problems.String(), "the import stopped early")) {
 						t.Errorf("exit %d\n%s", exit.ExitCode(), problems.String())
 					}
 					stored = now
