@@ -72,10 +72,10 @@ func TestTopicsFitATerminal(t *testing.T) {
 func TestMarkdownAsText(t *testing.T) {
 	text, _ := docs.Text("commands")
 	for _, want := range []string{
-		"Exit codes\n----------\n",                               // a heading
-		"\n    insights version\n",                               // code
-		"\nCode  Meaning\n----  ---",                             // a table
-		"\n4     Done in part, or a person must decide\n",          // aligned
+		"Exit codes\n----------\n",                                // a heading
+		"\n    insights version\n",                                // code
+		"\nCode  Meaning\n----  ---",                              // a table
+		"\n4     Done in part, or a person must decide\n",         // aligned
 		"\n- `--dry-run` on every command that writes shows what", // a list without bold
 	} {
 		if !strings.Contains(text, want) {
