@@ -65,8 +65,7 @@ func dbStatusCommand(p *program) *cobra.Command {
 				return err
 			}
 			document := map[string]any{"database": schema.Database, "exists": true, "schema": schema.Current, "latest": schema.Latest, "current": schema.Err == nil}
-			p.out.Line("database  %s\nschema    %d, this program needs %d", schema.Database, schema.Current, schema.Latest)
-			return errors.Join(p.out.Document(document), schema.Err)
+			return errors.Join(p.out.Result(document, "database  %s\nschema    %d, this program needs %d", schema.Database, schema.Current, schema.Latest), schema.Err)
 		}),
 	}
 }

@@ -66,12 +66,10 @@ func send(ctx context.Context, out *console.Console, a *app.App, d newsletter.Di
 		return err
 	}
 	switch {
+	case d.State == newsletter.DigestDone && changed:
+		out.Line("digest %d is done: %s", d.ID, countsLine(d))
 	case d.State == newsletter.DigestDone:
-		if !changed {
-			out.Line("digest %d was already sent: %s; nothing was resent", d.ID, countsLine(d))
-		} else {
-			out.Line("digest %d is done: %s", d.ID, countsLine(d))
-		}
+		out.Line("digest %d was already sent: %s; nothing was resent", d.ID, countsLine(d))
 	case !changed:
 		out.Line("digest %d was already approved and is %s: %s; nothing was restarted", d.ID, d.State, countsLine(d))
 	case time.Now().Before(d.NotBefore):
