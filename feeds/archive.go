@@ -163,10 +163,10 @@ func (es *entries) sum(f Feed, previous string, insights []*content.Insight) str
 // sizes are bytes in each format, in the order of Formats.
 type sizes [3]int
 
-// room is what a document can still take.
+// budget is what a document can still take.
 type budget sizes
 
-// headRooms returns the room for entries in a head document that has archives, and
+// headBudgets returns the budgets for entries in a head document that has archives, and
 // in one that is complete.
 func (es *entries) headBudgets(f Feed) (divided, whole budget, err error) {
 	// What a list of entries takes apart from them is seen in one that has an entry.
