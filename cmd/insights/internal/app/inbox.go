@@ -1,27 +1,26 @@
 package app
 
 import (
-	"github.com/scaledbydesign/insights/newsletter/rfc5322"
-
 	"context"
 	"fmt"
 
 	"github.com/scaledbydesign/insights/cmd/insights/internal/database"
-	"github.com/scaledbydesign/insights/cmd/insights/internal/web"
 	"github.com/scaledbydesign/insights/newsletter"
+	"github.com/scaledbydesign/insights/newsletter/rfc5322"
+	"github.com/scaledbydesign/insights/templates"
 )
 
 // inbox shows the mails that development keeps.
 type inbox struct{ db *database.DB }
 
-func (i inbox) Messages(ctx context.Context) ([]web.InboxMessage, error) {
+func (i inbox) Messages(ctx context.Context) ([]templates.InboxMessage, error) {
 	mails, err := i.db.InboxMails(ctx)
 	if err != nil {
 		return nil, err
 	}
-	messages := make([]web.InboxMessage, len(mails))
+	messages := make([]templates.InboxMessage, len(mails))
 	for n, m := range mails {
-		messages[n] = web.InboxMessage{ID: m.ID, To: m.Recipient, At: m.At, Subject: subjectOf(m.Message)}
+		messages[n] = templates.InboxMessage{ID: m.ID, To: m.Recipient, At: m.At, Subject: subjectOf(m.Message)}
 	}
 	return messages, nil
 }
