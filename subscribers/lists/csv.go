@@ -88,7 +88,7 @@ func (c *csvRows) read() (line int, err error) {
 			err = errOpenQuote // two of them, and what is between is no value
 		}
 		if whole && c.input.err != nil && (n == len(w) || err != nil) {
-			err = &Error{line, c.input.err} // it is cut
+			err = &Error{Line: line, Err: c.input.err} // it is cut
 		}
 		if err != nil {
 			c.input.skipLine()

@@ -95,7 +95,7 @@ func (t *input) skipLine() {
 // end is what to say where nothing is left.
 func (t *input) end() error {
 	if t.err != nil {
-		return &Error{t.line, t.err}
+		return &Error{Line: t.line, Err: t.err}
 	}
 	return io.EOF
 }
