@@ -71,28 +71,31 @@ type address struct {
 
 var documentAddress = regexp.MustCompile(`^/feeds/([^/]+?)(?:/(\d{4}-\d\d(?:-\d+)?))?\.([a-z]+)$`)
 
+// splitAddress takes the path of a document apart.
+func splitAddress(path string) (feed, archive string, format Format, ok bool) {
+	match := documentAddress.FindStringSubmatch(path)
+	if match == nil {
+		return "", "", "", false
+	}
+	format, err := ParseFormat(match[3])
+	return match[1], match[2], format, err == nil
+}
+
 // parse reads the path of a document, of whatever feed there could be.
 func (s *Set) parse(path string) (address, bool) {
 	var a address
-	match := documentAddress.FindStringSubmatch(path)
-	if match == nil {
+	name, archive, format, ok := splitAddress(path)
+	if !ok {
 		return a, false
 	}
-	var err error
-	if a.format, err = ParseFormat(match[3]); err != nil {
-		return a, false
-	}
-	a.archive = match[2]
+	a.archive, a.format = archive, format
 	all := false
-	for slug := range strings.SplitSeq(match[1], "+") {
+	for slug := range strings.SplitSeq(name, "+") {
 		if slug == nameOfAll {
 			all = true
 			continue
 		}
-		c, ok := s.lib.Category(slug)
-		if !ok {
-			c, ok = s.lib.Renamed(slug)
-		}
+		c, ok := s.category(slug)
 		if !ok {
 			return a, false
 		}
@@ -105,6 +108,14 @@ func (s *Set) parse(path string) (address, bool) {
 	}
 	slices.SortFunc(a.categories, func(a, b content.Category) int { return strings.Compare(a.Slug, b.Slug) })
 	return a, true
+}
+
+// category returns the category that has a slug, or had it before.
+func (s *Set) category(slug string) (content.Category, bool) {
+	if c, ok := s.lib.Category(slug); ok {
+		return c, true
+	}
+	return s.lib.Renamed(slug)
 }
 
 // Canonical returns the one path of the document that a path asks for: the
@@ -150,11 +161,17 @@ func (s *Set) ArchivesOf(path string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	var paths []string
+	return d.archivePaths(a.format), nil
+}
+
+// archivePaths are the paths of a feed's archive documents in some formats, newest first.
+func (d *pagedFeed) archivePaths(formats ...Format) (paths []string) {
 	for _, archive := range d.archives {
-		paths = append(paths, documentPath(d.feed.Path, archive.name)+"."+a.format.String())
+		for _, format := range formats {
+			paths = append(paths, documentPath(d.feed.Path, archive.name)+"."+format.String())
+		}
 	}
-	return paths, nil
+	return paths
 }
 
 // Combinations returns the paths of the documents, without archives, of every
@@ -207,7 +224,7 @@ func (s *Set) find(path string) (Feed, Format, error) {
 	if a.archive == "" {
 		return d.headFeed(), a.format, nil
 	}
-	i := slices.IndexFunc(d.archives, func(s archivePage) bool { return s.name == a.archive })
+	i := d.archiveNamed(a.archive)
 	if i < 0 {
 		return Feed{}, "", fmt.Errorf("%s: %w", path, ErrNotFound)
 	}

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"iter"
 	"slices"
 	"strconv"
 
@@ -115,17 +116,14 @@ func (s *Set) paginate(of selection) (*pagedFeed, error) {
 		}
 		break
 	}
-	d.version = d.sum()
+	d.version = d.entries.sum(d.feed, d.archiveName(0), d.head)
 	return d, nil
 }
 
 // headFeed returns the feed of the head document.
 func (d *pagedFeed) headFeed() Feed {
 	f := d.feed
-	f.Complete = len(d.archives) == 0
-	if !f.Complete {
-		f.Previous = d.archives[0].name
-	}
+	f.Complete, f.Previous = len(d.archives) == 0, d.archiveName(0)
 	f.Entries = d.entries.list(d.head)
 	return f
 }
@@ -133,21 +131,22 @@ func (d *pagedFeed) headFeed() Feed {
 // archiveFeed returns the feed of the i-th archive document, the newest being 0.
 func (d *pagedFeed) archiveFeed(i int) Feed {
 	f := d.feed
-	f.Archive = d.archives[i].name
-	if i+1 < len(d.archives) {
-		f.Previous = d.archives[i+1].name
-	}
+	f.Archive, f.Previous = d.archives[i].name, d.archiveName(i+1)
 	f.Entries = d.entries.list(d.archives[i].insights)
 	return f
 }
 
-// sum identifies the bytes of the head document.
-func (d *pagedFeed) sum() string {
-	previous := ""
-	if len(d.archives) > 0 {
-		previous = d.archives[0].name
+// archiveName is the name of the i-th archive, or "".
+func (d *pagedFeed) archiveName(i int) string {
+	if i < len(d.archives) {
+		return d.archives[i].name
 	}
-	return d.entries.sum(d.feed, previous, d.head)
+	return ""
+}
+
+// archiveNamed is the place of an archive, or -1.
+func (d *pagedFeed) archiveNamed(name string) int {
+	return slices.IndexFunc(d.archives, func(a archivePage) bool { return a.name == name })
 }
 
 // sum hashes what a document is made of: sums are equal when the bytes are, as
@@ -164,10 +163,10 @@ func (es *entries) sum(f Feed, previous string, insights []*content.Insight) str
 // sizes are bytes in each format, in the order of Formats.
 type sizes [3]int
 
-// room is what a document can still take.
+// budget is what a document can still take.
 type budget sizes
 
-// headRooms returns the room for entries in a head document that has archives, and
+// headBudgets returns the budgets for entries in a head document that has archives, and
 // in one that is complete.
 func (es *entries) headBudgets(f Feed) (divided, whole budget, err error) {
 	// What a list of entries takes apart from them is seen in one that has an entry.
@@ -212,4 +211,16 @@ func measure(f Feed) (sizes, error) {
 		of[i] = len(body)
 	}
 	return of, nil
+}
+
+// TooLarge yields the insights that would be in feeds and are by themselves larger than
+// MaxSize, with the size of each in bytes.
+func TooLarge(lib *content.Library, base string) iter.Seq2[*content.Insight, int] {
+	return func(yield func(*content.Insight, int) bool) {
+		for _, in := range lib.All() {
+			if n := len(in.FullHTML(base)); n > MaxSize && !in.Draft && !yield(in, n) {
+				return
+			}
+		}
+	}
 }

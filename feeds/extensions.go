@@ -42,7 +42,11 @@ func picture(image string) *media {
 	if image == "" {
 		return nil
 	}
-	return &media{URL: image, Type: imageType(image), Medium: "image"}
+	picture := &media{URL: image, Medium: "image"}
+	if u, err := url.Parse(image); err == nil {
+		picture.Type = content.ImageType(u.Path)
+	}
+	return picture
 }
 
 // thumbnail returns the picture that represents the entry in lists, or nil.
@@ -51,13 +55,4 @@ func thumbnail(image string) *media {
 		return nil
 	}
 	return &media{URL: image}
-}
-
-// imageType returns the media type by the extension of the address, or "".
-func imageType(address string) string {
-	u, err := url.Parse(address)
-	if err != nil {
-		return ""
-	}
-	return content.ImageType(u.Path)
 }

@@ -35,9 +35,7 @@ func (f Format) String() string { return string(f) }
 
 // ContentType returns the media type of the format's documents, with their
 // charset.
-func (f Format) ContentType() string {
-	return f.mediaType() + "; charset=utf-8"
-}
+func (f Format) ContentType() string { return f.mediaType() + "; charset=utf-8" }
 
 func (f Format) mediaType() string {
 	switch f {

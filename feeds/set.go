@@ -83,7 +83,11 @@ func Build(lib *content.Library, site Site, previous *Set) (*Set, error) {
 		}
 	}
 	set.add(list)
-	set.version = version(set.documents)
+	hash := sha256.New()
+	for _, d := range set.documents {
+		fmt.Fprintf(hash, "%s %s\n", d.Path, d.Hash)
+	}
+	set.version = hex.EncodeToString(hash.Sum(nil)[:8])
 	return set, nil
 }
 
@@ -149,10 +153,8 @@ func (s *Set) pagedFeed(name string) *pagedFeed {
 	if s == nil {
 		return nil
 	}
-	for _, d := range s.feeds {
-		if d.feed.Name == name {
-			return d
-		}
+	if i := slices.IndexFunc(s.feeds, func(d *pagedFeed) bool { return d.feed.Name == name }); i >= 0 {
+		return s.feeds[i]
 	}
 	return nil
 }
@@ -176,17 +178,12 @@ func renderDocument(f Feed, format Format) (*Document, error) {
 		return nil, err
 	}
 	d := newDocument(body, f)
-	d.Path = documentPath(f.Path, f.Archive) + "." + format.String()
-	d.ContentType = format.ContentType()
-	d.Format = format
-	d.Items = len(f.Entries)
-	d.Feed = f.Name
+	d.Path, d.HomePath = documentPath(f.Path, f.Archive)+"."+format.String(), f.HomePath
+	d.ContentType, d.Format = format.ContentType(), format
+	d.Feed, d.Archive, d.Items, d.Hub = f.Name, f.Archive, len(f.Entries), f.hub()
 	if f.Name != nameOfAll && !strings.Contains(f.Name, "+") {
 		d.Category = f.Name
 	}
-	d.HomePath = f.HomePath
-	d.Archive = f.Archive
-	d.Hub = f.hub()
 	if f.Previous != "" {
 		d.Previous = documentPath(f.Path, f.Previous) + "." + format.String()
 	}
@@ -235,11 +232,7 @@ func (s *Set) Documents() []*Document { return slices.Clone(s.documents) }
 func (s *Set) Archives() []string {
 	var paths []string
 	for _, d := range s.feeds {
-		for _, a := range d.archives {
-			for _, format := range Formats() {
-				paths = append(paths, documentPath(d.feed.Path, a.name)+"."+format.String())
-			}
-		}
+		paths = append(paths, d.archivePaths(Formats()...)...)
 	}
 	return paths
 }
@@ -255,14 +248,6 @@ func (s *Set) Version() string { return s.version }
 func (s *Set) add(d *Document) {
 	s.documents = append(s.documents, d)
 	s.byPath[d.Path] = d
-}
-
-func version(documents []*Document) string {
-	hash := sha256.New()
-	for _, d := range documents {
-		fmt.Fprintf(hash, "%s %s\n", d.Path, d.Hash)
-	}
-	return hex.EncodeToString(hash.Sum(nil)[:8])
 }
 
 // Names of feeds that are no category's.

@@ -54,16 +54,12 @@ func (s *Set) States() []State {
 		}
 		states = append(states, State{d.feed.Path, strings.Join(hashes, " "), d.documents[0].Updated})
 		for i, a := range d.archives {
-			previous := ""
-			if i+1 < len(d.archives) {
-				previous = d.archives[i+1].name
-			}
 			updated := s.entries.updated(slices.MaxFunc(a.insights, func(a, b *content.Insight) int {
 				return s.entries.updated(a).Compare(s.entries.updated(b))
 			}))
 			states = append(states, State{
 				documentPath(d.feed.Path, a.name),
-				s.entries.sum(d.feed, previous, a.insights),
+				s.entries.sum(d.feed, d.archiveName(i+1), a.insights),
 				updated.UTC().Truncate(time.Second),
 			})
 		}
@@ -75,20 +71,17 @@ func (s *Set) States() []State {
 // Gone reports whether there was a document at a path, by what Dated was told, and
 // does not exist any more.
 func (s *Set) Gone(path string) bool {
-	match := documentAddress.FindStringSubmatch(path)
-	if match == nil {
+	name, archive, _, ok := splitAddress(path)
+	if !ok {
 		return false
 	}
-	if _, err := ParseFormat(match[3]); err != nil {
+	if d := s.pagedFeed(name); d != nil && (archive == "" || d.archiveNamed(archive) >= 0) {
 		return false
 	}
-	if d := s.pagedFeed(match[1]); d != nil && (match[2] == "" || slices.ContainsFunc(d.archives, func(a archivePage) bool { return a.name == match[2] })) {
-		return false
+	if strings.Contains(name, "+") {
+		return s.partGone(strings.Split(name, "+"))
 	}
-	if strings.Contains(match[1], "+") {
-		return s.partGone(strings.Split(match[1], "+"))
-	}
-	_, known := s.changed[documentPath("/feeds/"+match[1], match[2])]
+	_, known := s.changed[documentPath("/feeds/"+name, archive)]
 	return known
 }
 
@@ -97,9 +90,7 @@ func (s *Set) Gone(path string) bool {
 func (s *Set) partGone(slugs []string) bool {
 	gone := false
 	for _, slug := range slugs {
-		_, present := s.lib.Category(slug)
-		_, renamed := s.lib.Renamed(slug)
-		if present || renamed {
+		if _, present := s.category(slug); present {
 			continue
 		}
 		if _, known := s.changed["/feeds/"+slug]; !known || slug == nameOfAll {

@@ -59,13 +59,3 @@ func (p Position) Advance(seq int64, categories []string) Position {
 	}
 	return p.Merge(to)
 }
-
-// Covers reports whether p has received everything that other has.
-func (p Position) Covers(other Position) bool {
-	for category, seq := range other {
-		if p[category] < seq {
-			return false
-		}
-	}
-	return true
-}

@@ -26,6 +26,6 @@ func (p *Planner) Sample(ctx context.Context, lib *content.Library, category str
 // PreviewBody fills in a body for no reader in particular: personal links lead
 // nowhere.
 func PreviewBody(r Body, address string) Body {
-	fill := strings.NewReplacer(PlaceholderUnsubscribe, "preview", PlaceholderPreferences, "preview", PlaceholderAddress, address, PlaceholderSince, "a date of their own")
+	fill := strings.NewReplacer(PlaceholderUnsubscribe, "preview", PlaceholderPreferences, "preview", PlaceholderAddress, address, PlaceholderSince, "an example date")
 	return Body{Subject: r.Subject, HTML: fill.Replace(r.HTML), Text: fill.Replace(r.Text)}
 }

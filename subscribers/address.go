@@ -56,11 +56,7 @@ func checkLocal(local string) error {
 		return errors.New("the part before the @ can't start or end with a dot, or contain two in a row")
 	}
 	for _, r := range local {
-		if r < utf8.RuneSelf {
-			if !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.!#$%&'*+-/=?^_`{|}~", r) {
-				return fmt.Errorf("an email address can't contain the character %q", r)
-			}
-		} else if !unicode.IsLetter(r) && !unicode.IsMark(r) && !unicode.IsNumber(r) {
+		if !unicode.IsLetter(r) && !unicode.IsMark(r) && !unicode.IsNumber(r) && !strings.ContainsRune(".!#$%&'*+-/=?^_`{|}~", r) {
 			return fmt.Errorf("an email address can't contain the character %q", r)
 		}
 	}
@@ -130,12 +126,7 @@ func (a Address) Domain() string { return a.domain }
 
 // ASCII reports whether the address can be sent to without SMTPUTF8.
 func (a Address) ASCII() bool {
-	for i := range len(a.local) {
-		if a.local[i] >= utf8.RuneSelf {
-			return false
-		}
-	}
-	return true
+	return !strings.ContainsFunc(a.local, func(r rune) bool { return r >= utf8.RuneSelf })
 }
 
 // Masked hides all of the local part but its first letter, for pages that

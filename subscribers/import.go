@@ -145,8 +145,7 @@ func (r rules) importRow(sub *Subscriber, in Imported, now time.Time) (Change, O
 	change := Change{Event: event}
 	switch in.Status {
 	case Confirmed:
-		sub.ConfirmedAt = in.ConfirmedAt
-		if sub.ConfirmedAt.IsZero() {
+		if sub.ConfirmedAt = in.ConfirmedAt; sub.ConfirmedAt.IsZero() {
 			sub.ConfirmedAt = now
 		}
 		change.StartWith = r.startWith

@@ -84,13 +84,8 @@ func (r *Registry) validReturn(token string, sub Subscriber, now time.Time) erro
 // confirmExpired reports whether the newest confirmation link of a subscriber works no
 // more. One that has been used works on, to the same page.
 func confirmExpired(sub Subscriber, now time.Time) bool {
-	switch sub.Status {
-	case Pending:
+	if sub.Status == Pending || sub.moving() {
 		return now.After(sub.NonceExpires)
-	case Confirmed:
-		return sub.moving() && now.After(sub.NonceExpires)
-	case Unsubscribed: // a link from before they unsubscribed
-		return true
 	}
-	return false
+	return sub.Status == Unsubscribed // a link from before they unsubscribed
 }

@@ -37,20 +37,14 @@ func (r *Registry) askToMove(ctx context.Context, p Purpose, token string, to Ad
 	if admitted, err := r.admit(ctx, Attempt{Client: client, Address: to, Moves: true}); err != nil || !admitted {
 		return sub, err
 	}
-	allowed, err := r.mayWrite(ctx, to)
+	kept, err := r.Kept(ctx, to)
 	if err != nil {
 		return Subscriber{}, err
 	}
 	rules := r.rules()
 	return r.edit(ctx, p, token, func(sub *Subscriber, now time.Time) (Change, error) {
-		return rules.askToMove(sub, to, allowed, p == ReturnToken, now)
+		return rules.askToMove(sub, to, kept.Status != Suppressed, p == ReturnToken, now)
 	})
-}
-
-// mayWrite reports whether an address is not suppressed.
-func (r *Registry) mayWrite(ctx context.Context, a Address) (bool, error) {
-	kept, err := r.Kept(ctx, a)
-	return kept.Status != Suppressed, err
 }
 
 // askToMove asks a reader to confirm from another address that they move there, if it

@@ -35,14 +35,11 @@ type rules struct {
 }
 
 func (r *Registry) rules() rules {
-	return rules{startWith: r.StartWith, confirmFor: r.confirmFor(), limits: r.Limits, newID: randomID}
-}
-
-func (r *Registry) confirmFor() time.Duration {
+	rules := rules{startWith: r.StartWith, confirmFor: 72 * time.Hour, limits: r.Limits, newID: randomID}
 	if r.ConfirmFor > 0 {
-		return r.ConfirmFor
+		rules.confirmFor = r.ConfirmFor
 	}
-	return 72 * time.Hour
+	return rules
 }
 
 // rule alters a subscriber at a time.

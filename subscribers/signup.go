@@ -170,13 +170,12 @@ func (r *Registry) check(s SignUp) (SignUp, error) {
 // cleanName refuses what could break out of a header of a message.
 func cleanName(name string) (string, error) {
 	name = strings.TrimSpace(name)
-	if utf8.RuneCountInString(name) > 100 {
+	switch {
+	case utf8.RuneCountInString(name) > 100:
 		return "", errors.New("that name is too long: 100 characters at most")
-	}
-	if !utf8.ValidString(name) {
+	case !utf8.ValidString(name):
 		return "", errors.New("that name is not UTF-8 text")
-	}
-	if strings.ContainsFunc(name, breaks) {
+	case strings.ContainsFunc(name, breaks):
 		return "", errors.New("a name can't hold line breaks or other control characters")
 	}
 	return name, nil

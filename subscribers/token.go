@@ -48,7 +48,8 @@ func NewKeyring(secrets ...string) (*Keyring, error) {
 		if len(s) < MinSecret {
 			return nil, fmt.Errorf("a secret has %d bytes; it needs %d or more", len(s), MinSecret)
 		}
-		kid := keyID(s)
+		hash := sha256.Sum256([]byte("insights key id\x00" + s))
+		kid := hex.EncodeToString(hash[:3])
 		if ring.current == "" {
 			ring.current = kid
 		}
@@ -64,11 +65,6 @@ func NewKeyring(secrets ...string) (*Keyring, error) {
 // secrets.
 func (k *Keyring) IDs() []string { return slices.Clone(k.order) }
 
-func keyID(secret string) string {
-	sum := sha256.Sum256([]byte("insights key id\x00" + secret))
-	return hex.EncodeToString(sum[:3])
-}
-
 // Make returns the token for one subscriber. Scope binds it further (the nonce of
 // a confirmation); it may be empty and does not appear in the token.
 func (k *Keyring) Make(p Purpose, publicID, scope string) string {
@@ -78,11 +74,8 @@ func (k *Keyring) Make(p Purpose, publicID, scope string) string {
 // Sign is the MAC of data for a purpose, by the current key, and that key's id: 3
 // and 32 bytes. It is for what can't have the form of a token.
 func (k *Keyring) Sign(p Purpose, data []byte) (kid, mac []byte) {
-	kid, _ = hex.DecodeString(k.current) // as keyID made it
-	h := hmac.New(sha256.New, k.keys[k.current])
-	h.Write([]byte(p + "\x00"))
-	h.Write(data)
-	return kid, h.Sum(nil)
+	kid, _ = hex.DecodeString(k.current) // as it was made
+	return kid, sum(k.keys[k.current], p, string(data))
 }
 
 // Verify reports whether mac is what Sign made of data, or began with.
@@ -91,17 +84,18 @@ func (k *Keyring) Verify(p Purpose, kid, data, mac []byte) bool {
 	if key == nil || len(mac) < 5 {
 		return false
 	}
-	h := hmac.New(sha256.New, key)
-	h.Write([]byte(p + "\x00"))
-	h.Write(data)
-	whole := h.Sum(nil)
+	whole := sum(key, p, string(data))
 	return hmac.Equal(mac, whole[:min(len(mac), len(whole))])
 }
 
 func (k *Keyring) make(kid string, p Purpose, publicID, scope string) string {
-	mac := hmac.New(sha256.New, k.keys[kid])
-	mac.Write([]byte(string(p) + "\x00" + publicID + "\x00" + scope))
-	return kid + "." + publicID + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:18])
+	return kid + "." + publicID + "." + base64.RawURLEncoding.EncodeToString(sum(k.keys[kid], p, publicID+"\x00"+scope)[:18])
+}
+
+func sum(key []byte, p Purpose, data string) []byte {
+	mac := hmac.New(sha256.New, key)
+	mac.Write([]byte(string(p) + "\x00" + data))
+	return mac.Sum(nil)
 }
 
 // PublicID reads whose token it is, unchecked: enough to load the scope that

@@ -47,8 +47,8 @@ func (p *Pages) loadAssets(src source) error {
 			return fmt.Errorf("templates: %w", err)
 		}
 		name := path.Base(file)
-		contentType, ok := assetType(path.Ext(name))
-		if !ok {
+		contentType := assetTypes[path.Ext(name)]
+		if contentType == "" {
 			continue // an editor's backup, a note
 		}
 		if name == "site.css" {
@@ -64,16 +64,13 @@ func (p *Pages) loadAssets(src source) error {
 	return nil
 }
 
-func assetType(ext string) (string, bool) {
-	t, ok := map[string]string{
-		".css":   "text/css; charset=utf-8",
-		".js":    "text/javascript; charset=utf-8",
-		".svg":   "image/svg+xml",
-		".ico":   "image/x-icon",
-		".png":   "image/png",
-		".jpg":   "image/jpeg",
-		".webp":  "image/webp",
-		".woff2": "font/woff2",
-	}[ext]
-	return t, ok
+var assetTypes = map[string]string{
+	".css":   "text/css; charset=utf-8",
+	".js":    "text/javascript; charset=utf-8",
+	".svg":   "image/svg+xml",
+	".ico":   "image/x-icon",
+	".png":   "image/png",
+	".jpg":   "image/jpeg",
+	".webp":  "image/webp",
+	".woff2": "font/woff2",
 }

@@ -1,7 +1,6 @@
 package templates
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -38,10 +37,7 @@ func NewEmails(site Site, override fs.FS) (*Emails, error) {
 		return nil, err
 	}
 	m := &Emails{site: site, zone: zone, templates: emails}
-	if err := m.try(); err != nil {
-		return nil, err
-	}
-	return m, nil
+	return m, m.try()
 }
 
 // Digest renders one variant of a digest. Where the HTML part would grow past
@@ -49,16 +45,12 @@ func NewEmails(site Site, override fs.FS) (*Emails, error) {
 // the last titles give way to their number and a link to the digest on the web;
 // both parts always show the same.
 func (m *Emails) Digest(e newsletter.DigestContent) (newsletter.Body, error) {
-	view := m.digestView(e)
-	markup, shown, err := m.fit(view)
+	markup, shown, err := m.fit(m.digestView(e))
 	if err != nil {
 		return newsletter.Body{}, err
 	}
 	text, err := m.templates[newsletter.DigestEmail].text(shown)
-	if err != nil {
-		return newsletter.Body{}, err
-	}
-	return newsletter.Body{Subject: view.Subject, HTML: markup, Text: text}, nil
+	return newsletter.Body{Subject: shown.Subject, HTML: markup, Text: text}, err
 }
 
 // Notice renders an email that is not a digest. It never shows the subscriber's name:
@@ -75,10 +67,7 @@ func (m *Emails) Single(n newsletter.SingleContent) (newsletter.Body, error) {
 		return newsletter.Body{}, err
 	}
 	text, err := t.text(view)
-	if err != nil {
-		return newsletter.Body{}, err
-	}
-	return newsletter.Body{Subject: view.Subject, HTML: markup, Text: text}, nil
+	return newsletter.Body{Subject: view.Subject, HTML: markup, Text: text}, err
 }
 
 // try renders a sample of each email and looks for the links it must have.
@@ -139,7 +128,7 @@ type emailTemplate struct {
 }
 
 func (t emailTemplate) html(view any) (string, error) {
-	var b bytes.Buffer
+	var b strings.Builder
 	if err := t.markup.Execute(&b, view); err != nil {
 		return "", fmt.Errorf("templates: email/%s.html.tmpl: %w", t.name, err)
 	}
@@ -147,7 +136,7 @@ func (t emailTemplate) html(view any) (string, error) {
 }
 
 func (t emailTemplate) text(view any) (string, error) {
-	var b bytes.Buffer
+	var b strings.Builder
 	if err := t.letter.Execute(&b, view); err != nil {
 		return "", fmt.Errorf("templates: email/%s.txt.tmpl: %w", t.name, err)
 	}

@@ -19,14 +19,6 @@ func parseEmails(override fs.FS) (map[newsletter.MessageKind]emailTemplate, erro
 	if err != nil {
 		return nil, fmt.Errorf("templates: %w", err)
 	}
-	sources := make(map[string]string, len(names))
-	for _, name := range names {
-		b, err := fs.ReadFile(embedded, name)
-		if err != nil {
-			return nil, fmt.Errorf("templates: %w", err)
-		}
-		sources[name] = string(b)
-	}
 	var faults []error
 	if override != nil {
 		own, err := fs.Glob(override, "email/*.tmpl")
@@ -34,17 +26,18 @@ func parseEmails(override fs.FS) (map[newsletter.MessageKind]emailTemplate, erro
 			return nil, fmt.Errorf("templates: %w", err)
 		}
 		for _, name := range own {
-			b, err := fs.ReadFile(override, name)
-			switch {
-			case err != nil:
-				faults = append(faults, fmt.Errorf("templates: %w", err))
-			case !slices.Contains(names, name):
-				// A misspelt name would otherwise be ignored in silence.
+			if !slices.Contains(names, name) { // a misspelt name would otherwise be ignored in silence
 				faults = append(faults, fmt.Errorf("templates: %s: no email uses this file; the files used are %s", name, strings.Join(names, ", ")))
-			default:
-				sources[name] = string(b)
 			}
 		}
+	}
+	sources := make(map[string]string, len(names))
+	for _, name := range names {
+		b, err := source{override}.read(name)
+		if err != nil {
+			faults = append(faults, fmt.Errorf("templates: %w", err))
+		}
+		sources[name] = string(b)
 	}
 	emails := make(map[newsletter.MessageKind]emailTemplate)
 	for _, kind := range []newsletter.MessageKind{newsletter.DigestEmail, newsletter.ConfirmEmail, newsletter.AlreadyEmail, newsletter.MovedEmail} {

@@ -9,6 +9,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/scaledbydesign/insights/content"
 	"github.com/scaledbydesign/insights/newsletter"
 )
 
@@ -89,7 +90,7 @@ func (m *Emails) digestView(e newsletter.DigestContent) digestView {
 	v := digestView{
 		emailHead: m.head(cmp.Or(e.Subject, newsletter.SubjectFor(e.Items, ""))),
 		Edition:   editionName(e),
-		Date:      m.day(e.Date),
+		Date:      m.date(e.Date, day),
 		Count:     len(e.Items) + len(e.More),
 		Intro:     paragraphs(e.Intro),
 		Items:     m.insights(e.Items),
@@ -130,7 +131,7 @@ func (m *Emails) insights(items []newsletter.Item) []mailInsight {
 			URL:      m.insightURL(item.Slug),
 			Summary:  oneLine(item.Summary),
 			Category: oneLine(cmp.Or(item.CategoryName, m.categoryName(item.Category))),
-			Date:     m.day(item.Date),
+			Date:     m.date(item.Date, day),
 			Minutes:  item.Minutes,
 		}
 	}
@@ -142,27 +143,24 @@ func (m *Emails) insightURL(slug string) string {
 }
 
 func (m *Emails) categoryName(slug string) string {
-	for _, c := range m.site.Categories {
-		if c.Slug == slug {
-			return c.Name
-		}
+	if i := slices.IndexFunc(m.site.Categories, func(c content.Category) bool { return c.Slug == slug }); i >= 0 {
+		return m.site.Categories[i].Name
 	}
 	return slug
 }
 
-// day is a date in the site's zone, as people write it; empty for the zero time.
-func (m *Emails) day(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.In(m.zone).Format("January 2, 2006")
-}
+// The forms of a time in emails.
+const (
+	day    = "January 2, 2006"
+	minute = "January 2, 2006 at 15:04 MST"
+)
 
-func (m *Emails) minute(t time.Time) string {
+// date is a time in the site's zone, as people write it; empty for the zero time.
+func (m *Emails) date(t time.Time, form string) string {
 	if t.IsZero() {
 		return ""
 	}
-	return t.In(m.zone).Format("January 2, 2006 at 15:04 MST")
+	return t.In(m.zone).Format(form)
 }
 
 func (m *Emails) singleView(n newsletter.SingleContent) singleView {
@@ -179,7 +177,7 @@ func (m *Emails) singleView(n newsletter.SingleContent) singleView {
 		Address:   oneLine(n.Address),
 		MovedTo:   oneLine(n.MovedTo),
 		What:      m.what(n),
-		AskedOn:   m.minute(n.AskedAt), Expires: m.minute(n.ExpiresAt),
+		AskedOn:   m.date(n.AskedAt, minute), Expires: m.date(n.ExpiresAt, minute),
 		ConfirmURL: n.ConfirmURL, DeclineURL: n.DeclineURL, ReturnURL: n.ReturnURL, PreferencesURL: n.PreferencesURL, UnsubscribeURL: n.UnsubscribeURL,
 	}
 	v.Preheader = preheader
@@ -207,12 +205,8 @@ func (m *Emails) what(n newsletter.SingleContent) string {
 			names = append(names, oneLine(slug)) // no longer among the site's categories
 		}
 	}
-	switch last := len(names) - 1; {
-	case last < 0:
-	case last == 0:
-		what += " on " + names[0]
-	default:
-		what += " on " + strings.Join(names[:last], ", ") + " and " + names[last]
+	if len(names) > 0 {
+		what += " on " + sequence(names)
 	}
 	return what
 }
@@ -229,10 +223,7 @@ func preheader(items []mailInsight) string {
 	}
 	words := ""
 	for _, part := range parts {
-		if part == "" {
-			continue
-		}
-		if words != "" {
+		if words != "" && part != "" {
 			words += " · "
 		}
 		if words += part; utf8.RuneCountInString(words) >= 60 {
@@ -244,11 +235,11 @@ func preheader(items []mailInsight) string {
 		return words
 	}
 	cut := 89
-	for i := cut; i >= 60; i-- {
-		if unicode.IsSpace(runes[i]) {
-			cut = i
-			break
-		}
+	for cut >= 60 && !unicode.IsSpace(runes[cut]) {
+		cut--
+	}
+	if cut < 60 {
+		cut = 89
 	}
 	return strings.TrimRight(string(runes[:cut]), " ,;:·—–-") + "…"
 }

@@ -1,6 +1,7 @@
 package templates
 
 import (
+	"cmp"
 	"html/template"
 	"strings"
 	"time"
@@ -26,17 +27,11 @@ func (p *Pages) funcs() template.FuncMap {
 
 // often says a cadence as part of a sentence.
 func often(c subscribers.Cadence) string {
-	switch c {
-	case subscribers.Instant:
-		return "as soon as an insight appears"
-	case subscribers.Daily:
-		return "once a day"
-	case subscribers.Weekly:
-		return "once a week"
-	case subscribers.Monthly:
-		return "once a month"
+	words := map[subscribers.Cadence]string{
+		subscribers.Instant: "as soon as an insight appears", subscribers.Daily: "once a day",
+		subscribers.Weekly: "once a week", subscribers.Monthly: "once a month",
 	}
-	return string(c)
+	return cmp.Or(words[c], string(c))
 }
 
 // sequence says a list as part of a sentence: "a, b and c".
@@ -58,10 +53,6 @@ func plural(n int, one, many string) string {
 // JSONLD describes the insight of an article in the terms of schema.org.
 func (h *Head) JSONLD() map[string]any {
 	in := h.Article
-	author := in.Author
-	if author == "" {
-		author = h.Site.Author
-	}
 	ld := map[string]any{
 		"@context":         "https://schema.org",
 		"@type":            "Article",
@@ -73,7 +64,7 @@ func (h *Head) JSONLD() map[string]any {
 		"mainEntityOfPage": h.CanonicalURL(),
 		"inLanguage":       h.Site.Language,
 		"wordCount":        in.Words,
-		"author":           person(author, h.Site),
+		"author":           person(cmp.Or(in.Author, h.Site.Author), h.Site),
 		"publisher":        person(h.Site.Owner, h.Site),
 	}
 	if len(in.Tags) > 0 {

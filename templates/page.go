@@ -1,7 +1,9 @@
 package templates
 
 import (
+	"cmp"
 	"html/template"
+	"slices"
 	"time"
 
 	"github.com/scaledbydesign/insights/content"
@@ -131,10 +133,7 @@ type FeedPage struct {
 // Address is what a feed reader is to be given: never an archive document, for
 // nothing new appears there.
 func (p *FeedPage) Address() string {
-	if p.Current != "" {
-		return p.Current
-	}
-	return p.URL
+	return cmp.Or(p.Current, p.URL)
 }
 
 // Noun is what n entries of the feed are called.
@@ -210,10 +209,8 @@ type FieldError struct {
 
 // Error returns the message for a field, or nothing.
 func (f *Form) Error(field string) string {
-	for _, e := range f.Errors {
-		if e.Field == field {
-			return e.Message
-		}
+	if i := slices.IndexFunc(f.Errors, func(e FieldError) bool { return e.Field == field }); i >= 0 {
+		return f.Errors[i].Message
 	}
 	return ""
 }

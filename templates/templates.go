@@ -81,10 +81,7 @@ func NewPages(override fs.FS) (*Pages, error) {
 			faults = append(faults, err)
 		}
 	}
-	if err := errors.Join(faults...); err != nil {
-		return nil, err
-	}
-	return p, nil
+	return p, errors.Join(faults...)
 }
 
 // Render returns the page of a view, UTF-8 HTML.

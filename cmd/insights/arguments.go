@@ -159,6 +159,11 @@ func didYouMean(word string, known []string) string {
 	return "; did you mean " + near + "?"
 }
 
+func categoryFlag(p *program, cmd *cobra.Command, value *string, usage string) {
+	cmd.Flags().StringVar(value, "category", "", usage)
+	completeCategories(p, cmd, "category")
+}
+
 func completeCategories(p *program, cmd *cobra.Command, flag string) {
 	// The flag exists: it was defined just before.
 	_ = cmd.RegisterFlagCompletionFunc(flag, func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"time"
 
@@ -89,23 +88,19 @@ unrelated to anything we sent, is reported but is not an error.`,
 				return fmt.Errorf("bounce ingest: %w", err)
 			}
 			defer in.Close()
-			return ingest(ctx, p.out, a, in, to)
+			did, err := a.Ingest(ctx, to, in)
+			ours := err == nil
+			switch {
+			case errors.Is(err, newsletter.ErrNotOurs):
+				did = err.Error()
+			case errors.Is(err, newsletter.ErrTooLarge): // nor would it be taken the next time
+				did = "skipped: " + err.Error()
+			case err != nil:
+				return fmt.Errorf("bounce ingest: %w", err)
+			}
+			return p.out.Result(map[string]any{"ours": ours, "did": did}, "%s", did)
 		}),
 	}
 	cmd.Flags().StringSliceVar(&to, "to", nil, "the `address` it was delivered to")
 	return cmd
-}
-
-func ingest(ctx context.Context, out *console.Console, a *app.App, in io.Reader, to []string) error {
-	did, err := a.Ingest(ctx, to, in)
-	ours := err == nil
-	switch {
-	case errors.Is(err, newsletter.ErrNotOurs):
-		did = err.Error()
-	case errors.Is(err, newsletter.ErrTooLarge): // nor would it be taken the next time
-		did = "skipped: " + err.Error()
-	case err != nil:
-		return fmt.Errorf("bounce ingest: %w", err)
-	}
-	return out.Result(map[string]any{"ours": ours, "did": did}, "%s", did)
 }

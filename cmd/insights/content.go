@@ -79,8 +79,7 @@ func contentListCommand(p *program) *cobra.Command {
 			return p.out.Listing(documents, []string{"DATE", "STATE", "CATEGORY", "TITLE"}, rows, "")
 		},
 	}
-	cmd.Flags().StringVar(&category, "category", "", "only this `category`")
-	completeCategories(p, cmd, "category")
+	categoryFlag(p, cmd, &category, "only this `category`")
 	return cmd
 }
 
@@ -169,9 +168,8 @@ func contentNewCommand(p *program) *cobra.Command {
 			return p.out.Result(map[string]any{"file": path, "dry_run": dryRun}, "%s", path)
 		},
 	}
-	cmd.Flags().StringVar(&category, "category", "", "`category` of the draft")
+	categoryFlag(p, cmd, &category, "`category` of the draft")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would be written")
-	completeCategories(p, cmd, "category")
 	return cmd
 }
 

@@ -57,20 +57,15 @@ func dbStatusCommand(p *program) *cobra.Command {
 	return &cobra.Command{
 		Use: "status", Short: "Show the schema version and whether it is current", Args: cobra.NoArgs,
 		RunE: p.withConfig(func(ctx context.Context, c config.Config, args []string) error {
-			return dbStatus(ctx, p.out, &c)
+			schema, err := app.CheckSchema(ctx, &c)
+			if errors.Is(err, fs.ErrNotExist) && p.out.JSON {
+				return p.out.Document(map[string]any{"database": schema.Database, "exists": false})
+			}
+			if err != nil {
+				return err
+			}
+			document := map[string]any{"database": schema.Database, "exists": true, "schema": schema.Current, "latest": schema.Latest, "current": schema.Err == nil}
+			return errors.Join(p.out.Result(document, "database  %s\nschema    %d, this program needs %d", schema.Database, schema.Current, schema.Latest), schema.Err)
 		}),
 	}
-}
-
-func dbStatus(ctx context.Context, out *console.Console, c *config.Config) error {
-	schema, err := app.CheckSchema(ctx, c)
-	if errors.Is(err, fs.ErrNotExist) && out.JSON {
-		return out.Document(map[string]any{"database": schema.Database, "exists": false})
-	}
-	if err != nil {
-		return err
-	}
-	document := map[string]any{"database": schema.Database, "exists": true, "schema": schema.Current, "latest": schema.Latest, "current": schema.Err == nil}
-	out.Line("database  %s\nschema    %d, this program needs %d", schema.Database, schema.Current, schema.Latest)
-	return errors.Join(out.Document(document), schema.Err)
 }

@@ -63,7 +63,7 @@ func deliveryListCommand(p *program) *cobra.Command {
 			if digest < 0 || limit < 0 {
 				return usageError("--digest and --limit can't be negative")
 			}
-			if state != "" && !knownState(filter.State) {
+			if state != "" && !slices.Contains(newsletter.DeliveryStates[:], filter.State) {
 				return usageError("unknown state %q: one of %s", state, stateNames())
 			}
 			if email != "" {
@@ -129,10 +129,6 @@ func listDeliveries(ctx context.Context, out *console.Console, a *app.App, filte
 		out.Note("there are more: --limit 0 lists all; --state and --digest narrow the list")
 	}
 	return nil
-}
-
-func knownState(s newsletter.DeliveryState) bool {
-	return slices.Contains(newsletter.DeliveryStates[:], s)
 }
 
 func stateNames() string {

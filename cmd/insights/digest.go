@@ -54,7 +54,7 @@ type variantJSON struct {
 func digestDocument(d newsletter.Digest) digestJSON {
 	document := digestJSON{
 		State: string(d.State), Reason: string(d.Reason), Readers: d.Readers, Variants: []variantJSON{}, Insights: []newsletter.Item{}, Subject: d.MainSubject(),
-		Cadence: string(d.Cadence), Category: d.Category, Schedule: d.Schedule, Slot: d.Slot, Hash: d.Hash,
+		Cadence: string(d.Cadence), Category: d.Category, Schedule: d.Schedule, Slot: d.Slot, Hash: d.Hash, Counts: byName(d.Counts),
 		NotBefore: console.Stamp(d.NotBefore), CreatedAt: console.Stamp(d.CreatedAt), ApprovedAt: console.Stamp(d.ApprovedAt), DoneAt: console.Stamp(d.DoneAt),
 	}
 	if d.ID != 0 {
@@ -68,12 +68,6 @@ func digestDocument(d newsletter.Digest) digestJSON {
 			variant.Insights = append(variant.Insights, item.Slug)
 		}
 		document.Variants = append(document.Variants, variant)
-	}
-	if d.Counts != nil {
-		document.Counts = make(map[string]int)
-		for state, n := range d.Counts {
-			document.Counts[string(state)] = n
-		}
 	}
 	return document
 }
@@ -100,15 +94,7 @@ func showPlan(out *console.Console, d newsletter.Digest) {
 }
 
 // countsLine is "2 sent, 1 deferred": it adds up to the readers.
-func countsLine(d newsletter.Digest) string {
-	var parts []string
-	for _, state := range newsletter.DeliveryStates {
-		if n := d.Counts[state]; n > 0 {
-			parts = append(parts, console.Thousands(n)+" "+string(state))
-		}
-	}
-	return console.Dash(strings.Join(parts, ", "))
-}
+func countsLine(d newsletter.Digest) string { return tally(d.Counts, newsletter.DeliveryStates[:]) }
 
 func digestListCommand(p *program) *cobra.Command {
 	var limit int

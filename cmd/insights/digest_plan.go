@@ -39,7 +39,7 @@ Nothing is sent until you run: insights digest send ID.`,
 		}),
 	}
 	cmd.Flags().StringVar(&cadence, "cadence", "", "only readers of this `cadence`: instant, daily, weekly, monthly (default: all)")
-	cmd.Flags().StringVar(&category, "category", "", "only this `category` (default: all of each reader's)")
+	categoryFlag(p, cmd, &category, "only this `category` (default: all of each reader's)")
 	cmd.Flags().StringVar(&only, "only", "", "only this subscriber's `address`")
 	cmd.Flags().StringVar(&intro, "intro", "", "a text `file` to put before the insights")
 	cmd.Flags().StringVar(&subject, "subject", "", "the `subject` (default: made from the first title)")
@@ -47,7 +47,6 @@ Nothing is sent until you run: insights digest send ID.`,
 	cmd.Flags().StringVar(&out, "out", "", "also write every email, as it will be sent, to this `folder`")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would be planned")
 	cmd.Flags().BoolVar(&failEmpty, "fail-empty", false, "exit with 1 when there is nothing to send")
-	completeCategories(p, cmd, "category")
 	return cmd
 }
 

@@ -41,11 +41,10 @@ Nothing changes.`,
 		},
 	}
 	cmd.Flags().StringVar(&to, "to", "", "as this subscriber (`address`) would get it")
-	cmd.Flags().StringVar(&category, "category", "", "only this `category`")
+	categoryFlag(p, cmd, &category, "only this `category`")
 	cmd.Flags().BoolVar(&asText, "text", false, "the text part (default)")
 	cmd.Flags().BoolVar(&asHTML, "html", false, "the HTML part")
 	cmd.Flags().BoolVar(&asEML, "eml", false, "the whole message, byte for byte")
-	completeCategories(p, cmd, "category")
 	return cmd
 }
 

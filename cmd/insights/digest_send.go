@@ -66,12 +66,10 @@ func send(ctx context.Context, out *console.Console, a *app.App, d newsletter.Di
 		return err
 	}
 	switch {
+	case d.State == newsletter.DigestDone && changed:
+		out.Line("digest %d is done: %s", d.ID, countsLine(d))
 	case d.State == newsletter.DigestDone:
-		if !changed {
-			out.Line("digest %d was already sent: %s; nothing was resent", d.ID, countsLine(d))
-		} else {
-			out.Line("digest %d is done: %s", d.ID, countsLine(d))
-		}
+		out.Line("digest %d was already sent: %s; nothing was resent", d.ID, countsLine(d))
 	case !changed:
 		out.Line("digest %d was already approved and is %s: %s; nothing was restarted", d.ID, d.State, countsLine(d))
 	case time.Now().Before(d.NotBefore):
@@ -100,12 +98,11 @@ addresses. It does not count as received.`,
 			return sendTest(ctx, p.out, a, args, category, id, yes, wait, dryRun)
 		}),
 	}
-	cmd.Flags().StringVar(&category, "category", "", "only this `category`")
+	categoryFlag(p, cmd, &category, "only this `category`")
 	cmd.Flags().StringVar(&id, "digest", "", "this planned digest (its `id`)")
 	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask for confirmation")
 	cmd.Flags().BoolVar(&wait, "wait", false, "wait until it is sent")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would be sent")
-	completeCategories(p, cmd, "category")
 	return cmd
 }
 

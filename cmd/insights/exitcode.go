@@ -66,5 +66,3 @@ func partly(err error) error { return &app.Partly{Err: err} }
 type shown struct{ error }
 
 func (e *shown) Unwrap() error { return e.error }
-
-func isShown(err error) bool { return is[*shown](err) }

@@ -169,10 +169,9 @@ func feedShowCommand(p *program) *cobra.Command {
 			return err
 		},
 	}
-	cmd.Flags().StringVar(&category, "category", "", "of this `category`, or several: a,b (default: all)")
+	categoryFlag(p, cmd, &category, "of this `category`, or several: a,b (default: all)")
 	cmd.Flags().StringVar(&archive, "archive", "", "the archive document with this `name`, such as 2026-03")
 	cmd.Flags().StringVar(&format, "format", "rss", "`format`: rss, atom or json")
-	completeCategories(p, cmd, "category")
 	return cmd
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/scaledbydesign/insights/cmd/insights/internal/app"
 	"github.com/scaledbydesign/insights/cmd/insights/internal/config"
 	"github.com/scaledbydesign/insights/cmd/insights/internal/console"
+	"github.com/scaledbydesign/insights/feeds"
 )
 
 func feedPingCommand(p *program) *cobra.Command {
@@ -61,7 +62,7 @@ func pingHub(ctx context.Context, p *program, dryRun bool) error {
 		OK    bool   `json:"ok"`
 		Error string `json:"error,omitempty"`
 	}
-	publisher, hub := pub.Publisher(set), pub.Config.HubURL()
+	publisher, hub := pub.Publisher(func() *feeds.Set { return set }), pub.Config.HubURL()
 	pings := []ping{}
 	var rows [][]string
 	failed := 0

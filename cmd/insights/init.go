@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -80,16 +81,16 @@ func initialFiles(withTemplates bool) ([]newFile, error) {
 
 // writeNew creates files in dir, all or none: it first checks that none exists.
 func writeNew(out *console.Console, dir string, files []newFile, dryRun bool) error {
-	existing := ""
+	var existing []string
 	for _, f := range files {
 		if _, err := os.Lstat(filepath.Join(dir, f.name)); err == nil {
-			existing += "\n  " + filepath.Join(dir, f.name)
+			existing = append(existing, "\n  "+filepath.Join(dir, f.name))
 		} else if !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
-	if existing != "" {
-		return fmt.Errorf("nothing was written, because these exist:%s", existing)
+	if existing != nil {
+		return fmt.Errorf("nothing was written, because these exist:%s", strings.Join(existing, ""))
 	}
 	var written []string
 	for _, f := range files {

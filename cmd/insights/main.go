@@ -48,8 +48,8 @@ func run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, s
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
 		err = errors.New("interrupted")
 	}
-	if err != nil && !isShown(err) {
-		p.out.Problem("insights: %s", strings.TrimPrefix(err.Error(), "insights: "))
+	if err != nil && !is[*shown](err) {
+		p.out.Note("insights: %s", strings.TrimPrefix(err.Error(), "insights: "))
 	}
 	return err
 }

@@ -32,7 +32,7 @@ tells you how to set each.`,
 // runDaemon runs a daemon until it is told to stop. opened is called before it starts.
 func runDaemon(ctx context.Context, p *program, c config.Config, use app.Use, opened func(*app.Daemon)) error {
 	log := slog.New(slog.NewTextHandler(p.out.Err, nil))
-	d, err := app.OpenDaemon(ctx, c, use, log, func(faults error) { p.out.Problem("%v", faults) })
+	d, err := app.OpenDaemon(ctx, c, use, log, func(faults error) { p.out.Note("%v", faults) })
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil // told to stop while starting

@@ -71,8 +71,7 @@ func subscriberListCommand(p *program) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&status, "status", "", "only this `status`: pending, confirmed, unsubscribed, suppressed")
 	cmd.Flags().StringVar(&cadence, "cadence", "", "only this `cadence`: instant, daily, weekly, monthly")
-	cmd.Flags().StringVar(&category, "category", "", "only readers of this `category`")
-	completeCategories(p, cmd, "category")
+	categoryFlag(p, cmd, &category, "only readers of this `category`")
 	return cmd
 }
 

@@ -207,7 +207,12 @@ func subscriberAddCommand(p *program) *cobra.Command {
 				}
 				signUp := subscribers.SignUp{Address: address, Name: name, Preferences: preferences, Source: "staff"}
 				if dryRun {
-					return wouldAdd(p.out, signUp, confirmed)
+					status := subscribers.Pending
+					if confirmed {
+						status = subscribers.Confirmed
+					}
+					document := map[string]any{"email": address, "status": status, "cadence": preferences.Cadence, "categories": preferences.Categories, "dry_run": true}
+					return p.out.Result(document, "would add %s as %s, %s", address, status, preferences)
 				}
 				a.RenameCategories(ctx)
 				s, added, err := a.Registry.Add(ctx, signUp, confirmed, basis)
@@ -238,13 +243,4 @@ func subscriberAddCommand(p *program) *cobra.Command {
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would be done")
 	completeCategories(p, cmd, "categories")
 	return cmd
-}
-
-func wouldAdd(out *console.Console, s subscribers.SignUp, confirmed bool) error {
-	status := subscribers.Pending
-	if confirmed {
-		status = subscribers.Confirmed
-	}
-	document := map[string]any{"email": s.Address, "status": status, "cadence": s.Cadence, "categories": s.Categories, "dry_run": true}
-	return out.Result(document, "would add %s as %s, %s", s.Address, status, s.Preferences)
 }

@@ -40,10 +40,6 @@ type readers struct {
 // document by several ids, each with readers of its own.
 type subscription struct{ service, id string }
 
-func newDayCounter(day Day) *dayCounter {
-	return &dayCounter{day: day, seed: maphash.MakeSeed(), documents: make(map[string]*readers)}
-}
-
 // Seen counts a request that was answered with a document, whole or as unchanged.
 // It keeps neither the User-Agent nor the client's address. For a client that was
 // seen before it allocates nothing.
@@ -131,13 +127,6 @@ func (t *dayCounter) counts() (counts []Count, changed bool) {
 	}
 	changed, t.changed = t.changed, false
 	return counts, changed
-}
-
-// touch makes counts say that they have changed.
-func (t *dayCounter) touch() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.changed = true
 }
 
 // distinct counts different hashes in bounded memory: exactly, up to sampleSize of

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"hash/maphash"
 	"log/slog"
 	"slices"
 	"sync"
@@ -104,7 +105,9 @@ func (r *Counter) Flush(ctx context.Context) error {
 	}
 	err := r.Store.SaveReadership(ctx, slices.Concat(closed, counts), t.day-KeptDays)
 	if err != nil {
-		t.touch()
+		t.mu.Lock()
+		t.changed = true
+		t.mu.Unlock()
 		r.mu.Lock()
 		r.closed = append(closed, r.closed...)
 		r.mu.Unlock()
@@ -129,7 +132,7 @@ func (r *Counter) day() *dayCounter {
 		// A store that has failed for a week will not be missed for what was before.
 		r.closed = slices.DeleteFunc(append(r.closed, counts...), func(c Count) bool { return c.Day <= day-WindowDays })
 	}
-	t := newDayCounter(day)
+	t := &dayCounter{day: day, seed: maphash.MakeSeed(), documents: make(map[string]*readers)}
 	r.today.Store(t)
 	return t
 }

@@ -25,12 +25,11 @@ const maxAnnounced = 100_000
 // parseUserAgent reads a User-Agent. It allocates nothing: the texts are parts
 // of it.
 func parseUserAgent(userAgent string) (a aggregator, ok bool) {
-	if a.readers, ok = announcedReaders(userAgent); !ok {
+	readers, ok := announcedReaders(userAgent)
+	if !ok {
 		return aggregator{}, false
 	}
-	a.service = serviceName(userAgent)
-	a.id = feedID(userAgent)
-	return a, true
+	return aggregator{serviceName(userAgent), feedID(userAgent), readers}, true
 }
 
 // announcedReaders finds "12 subscribers", "1 subscriber", "1,204 Subscribers" or

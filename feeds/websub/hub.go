@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/url"
+	"slices"
 	"sync"
 	"time"
 )
@@ -52,10 +53,8 @@ const (
 func (h *Hub) Accept(ctx context.Context, form url.Values) error {
 	if Mode(form.Get("hub.mode")) == publish {
 		topics, err := updated(form)
-		for _, topic := range topics {
-			if !h.Topics.Known(topic) {
-				return errUnknown
-			}
+		if slices.ContainsFunc(topics, func(topic string) bool { return !h.Topics.Known(topic) }) {
+			return errUnknown
 		}
 		return err
 	}
@@ -63,13 +62,21 @@ func (h *Hub) Accept(ctx context.Context, form url.Values) error {
 	if err != nil {
 		return err
 	}
-	if _, err := h.content(ctx, r.Topic); err != nil {
+	if _, err := h.Topics.Content(ctx, r.Topic); errors.Is(err, ErrUnknownTopic) {
+		return errUnknown
+	} else if err != nil {
 		return err
 	}
 	if err := h.Client.Check(r.Callback); err != nil {
 		return refuse("hub.callback: %v", err)
 	}
-	if err := h.Store.Ask(ctx, r, h.limits(), time.Now()); err != nil {
+	limits := Limits{
+		Subscriptions:        cmp.Or(h.Limits.Subscriptions, DefaultLimits.Subscriptions),
+		SubscriptionsPerHost: cmp.Or(h.Limits.SubscriptionsPerHost, DefaultLimits.SubscriptionsPerHost),
+		Requests:             cmp.Or(h.Limits.Requests, DefaultLimits.Requests),
+		RequestsPerHost:      cmp.Or(h.Limits.RequestsPerHost, DefaultLimits.RequestsPerHost),
+	}
+	if err := h.Store.Ask(ctx, r, limits, time.Now()); err != nil {
 		return fmt.Errorf("store a request from %s: %w", r.Host, err)
 	}
 	h.asked.ring()
@@ -77,14 +84,6 @@ func (h *Hub) Accept(ctx context.Context, form url.Values) error {
 }
 
 var errUnknown = refuse("hub.topic is not a feed of this site: send exactly the URL of the feed's rel=self link")
-
-func (h *Hub) content(ctx context.Context, topic string) (Content, error) {
-	c, err := h.Topics.Content(ctx, topic)
-	if errors.Is(err, ErrUnknownTopic) {
-		return c, errUnknown
-	}
-	return c, err
-}
 
 // Changed tells the hub that topics may have new content.
 func (h *Hub) Changed() { h.changed.ring() }
@@ -216,15 +215,6 @@ func work[T any](ctx context.Context, h *Hub, l lane[T]) {
 	}
 	for range running {
 		<-ended
-	}
-}
-
-func (h *Hub) limits() Limits {
-	return Limits{
-		Subscriptions:        cmp.Or(h.Limits.Subscriptions, DefaultLimits.Subscriptions),
-		SubscriptionsPerHost: cmp.Or(h.Limits.SubscriptionsPerHost, DefaultLimits.SubscriptionsPerHost),
-		Requests:             cmp.Or(h.Limits.Requests, DefaultLimits.Requests),
-		RequestsPerHost:      cmp.Or(h.Limits.RequestsPerHost, DefaultLimits.RequestsPerHost),
 	}
 }
 

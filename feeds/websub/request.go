@@ -71,13 +71,12 @@ func parse(form url.Values) (Request, error) {
 // callbackHost checks a callback and returns its host: in lower case and without
 // the root's dot, so that it is counted as one however it is written.
 func callbackHost(callback string) (string, error) {
-	if callback == "" {
+	switch {
+	case callback == "":
 		return "", refuse("hub.callback is missing")
-	}
-	if len(callback) > maxAddress {
+	case len(callback) > maxAddress:
 		return "", refuse("hub.callback is longer than %d bytes", maxAddress)
-	}
-	if !utf8.ValidString(callback) || strings.ContainsFunc(callback, func(r rune) bool { return unicode.IsControl(r) || unicode.IsSpace(r) }) {
+	case !utf8.ValidString(callback) || strings.ContainsFunc(callback, func(r rune) bool { return unicode.IsControl(r) || unicode.IsSpace(r) }):
 		return "", refuse("hub.callback contains spaces or control characters")
 	}
 	u, err := url.Parse(callback)
@@ -102,10 +101,10 @@ func callbackHost(callback string) (string, error) {
 }
 
 func lease(given []string) (time.Duration, error) {
-	if len(given) > 1 {
+	switch {
+	case len(given) > 1:
 		return 0, refuse("duplicate hub.lease_seconds")
-	}
-	if len(given) == 0 || given[0] == "" {
+	case len(given) == 0 || given[0] == "":
 		return DefaultLease, nil
 	}
 	seconds, err := strconv.ParseUint(given[0], 10, 63)

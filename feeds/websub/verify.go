@@ -74,14 +74,13 @@ func (r Request) verification() string {
 	if r.Mode == Subscribe {
 		query += "&hub.lease_seconds=" + strconv.FormatInt(int64(r.Lease/time.Second), 10)
 	}
-	switch before, had, found := strings.Cut(r.Callback, "?"); {
+	switch _, had, found := strings.Cut(r.Callback, "?"); {
 	case !found:
 		return r.Callback + "?" + query
 	case had == "" || strings.HasSuffix(had, "&"):
-		return before + "?" + had + query
-	default:
-		return r.Callback + "&" + query
+		return r.Callback + query
 	}
+	return r.Callback + "&" + query
 }
 
 // settled reports a request or push that could not be settled. It is claimed until

@@ -2,6 +2,7 @@ package bounce
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -29,9 +30,7 @@ const (
 )
 
 func classify(code int, status, text string) (Class, trust) {
-	if len(text) > maxClassified {
-		text = text[:maxClassified]
-	}
+	text = cut(text, maxClassified)
 	code, status = numbers(code, status, text)
 	if code/100 == 2 || code/100 == 3 || code == 0 && strings.HasPrefix(status, "2.") {
 		return None, numbered
@@ -69,10 +68,8 @@ const maxClassified = 8 << 10 // octets of a text that are classified
 
 func wordsSay(words string, rules []rule) (Class, bool) {
 	for _, r := range rules {
-		for _, phrase := range r.phrases {
-			if matches(words, phrase) {
-				return r.class, true
-			}
+		if slices.ContainsFunc(r.phrases, func(phrase string) bool { return matches(words, phrase) }) {
+			return r.class, true
 		}
 	}
 	return None, false
@@ -103,9 +100,7 @@ var (
 // among the words is the remote server's own, and replaces one of no meaning, which is
 // often made up by the server nearby.
 func numbers(code int, status, text string) (int, string) {
-	if len(text) > 300 {
-		text = text[:300]
-	}
+	text = cut(text, 300)
 	if code == 0 {
 		if m := codeInText.FindStringSubmatch(text); m != nil && m[1][0] >= '4' {
 			code, _ = strconv.Atoi(m[1])

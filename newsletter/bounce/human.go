@@ -2,6 +2,7 @@ package bounce
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/scaledbydesign/insights/newsletter/rfc5322"
@@ -10,21 +11,13 @@ import (
 // fromMachine reports whether the sender is a mail server, by its name.
 func (m *incoming) fromMachine() bool {
 	from := strings.ToLower(rfc5322.DecodeHeader(m.head.Get("From")))
-	for _, name := range serverNames {
-		if strings.Contains(from, name) {
-			return true
-		}
-	}
-	return strings.TrimSpace(m.head.Get("Return-Path")) == "<>" && m.bounceSubject()
+	return containsAny(from, serverNames) || strings.TrimSpace(m.head.Get("Return-Path")) == "<>" && m.bounceSubject()
 }
 
-func (m *incoming) bounceSubject() bool {
-	for _, words := range subjects {
-		if strings.Contains(m.subject, words) {
-			return true
-		}
-	}
-	return false
+func (m *incoming) bounceSubject() bool { return containsAny(m.subject, subjects) }
+
+func containsAny(s string, phrases []string) bool {
+	return slices.ContainsFunc(phrases, func(phrase string) bool { return strings.Contains(s, phrase) })
 }
 
 // isBounce reports whether a message without a report part is about one that
@@ -37,21 +30,15 @@ func (m *incoming) isBounce() bool {
 	if strings.Contains(lower, "mail from:") && strings.Contains(lower, "rcpt to:") && anyReply.MatchString(m.said) {
 		return true
 	}
-	words := normalized(cutString(m.said, 4<<10))
-	for _, phrase := range undelivered {
-		if strings.Contains(words, phrase) {
-			return m.original != nil || anyReply.MatchString(m.said)
-		}
-	}
-	return false
+	return containsAny(normalized(cut(m.said, 4<<10)), undelivered) && (m.original != nil || anyReply.MatchString(m.said))
 }
 
 // readHuman reads a bounce that is written for people alone.
 func (m *incoming) readHuman(r *Report) {
 	r.Kind = Failure
-	words := normalized(cutString(m.said, maxClassified))
+	words := normalized(cut(m.said, maxClassified))
 	if m.delayed(words) {
-		r.Kind, r.Text = Delay, rfc5322.OneLine(firstNonEmpty(quoted(m.said), m.said))
+		r.Kind, r.Text = Delay, m.quoted()
 		return
 	}
 	class, said, sure := classifyText(m.said)
@@ -72,31 +59,24 @@ func (m *incoming) readHuman(r *Report) {
 	}
 }
 
+// quoted is the first reply of a server in what is said, or all of that.
+func (m *incoming) quoted() string {
+	return rfc5322.OneLine(firstNonEmpty(append(replies(m.said), m.said)...))
+}
+
 // delayed reports whether the message is still being tried.
 func (m *incoming) delayed(words string) bool {
-	for _, phrase := range gaveUp {
-		if strings.Contains(words, phrase) {
-			return false
-		}
+	if containsAny(words, gaveUp) {
+		return false
 	}
-	for _, phrase := range waiting {
-		if matches(words, phrase) {
-			return true
-		}
-	}
-	return strings.Contains(m.subject, "delayed") || strings.HasPrefix(m.subject, "warning: could not send")
+	return slices.ContainsFunc(waiting, func(phrase string) bool { return matches(words, phrase) }) ||
+		strings.Contains(m.subject, "delayed") || strings.HasPrefix(m.subject, "warning: could not send")
 }
 
 // failed is the addresses that a bounce for people names: by the header that some
 // servers add, or the first in the text that is not of the message's own sender.
 func (m *incoming) failed() []string {
-	var all []string
-	for _, value := range m.head.Values("X-Failed-Recipients") {
-		for _, a := range addressList(value) {
-			all = appendAddress(all, a)
-		}
-	}
-	if len(all) > 0 {
+	if all := m.addressed(nil, "X-Failed-Recipients"); len(all) > 0 {
 		return all
 	}
 	own := strings.ToLower(strings.Join([]string{
@@ -107,7 +87,7 @@ func (m *incoming) failed() []string {
 	if len(to) == 1 && strings.Contains(m.said, to[0]) {
 		return to
 	}
-	for _, a := range addresses.FindAllString(cutString(m.said, maxClassified), maxRecipients) {
+	for _, a := range addresses.FindAllString(cut(m.said, maxClassified), maxRecipients) {
 		a = bareAddress(strings.Trim(a, ".*-="))
 		name := strings.ToLower(a)
 		if a == "" || strings.Contains(own, name) || strings.Contains(name, "/") ||
@@ -133,35 +113,28 @@ func replies(text string) []string {
 	var all []string
 	for paragraph := range strings.SplitSeq(text, "\n\n") {
 		start, code := -1, ""
-		for _, at := range anyReply.FindAllStringSubmatchIndex(cutString(paragraph, maxClassified), 50) {
+		for _, at := range anyReply.FindAllStringSubmatchIndex(cut(paragraph, maxClassified), 50) {
 			begins := strings.TrimSpace(strings.Replace(paragraph[at[2]:at[3]], "-", " ", 1))
 			if begins == code {
 				continue
 			}
 			if start >= 0 {
-				all = append(all, cutString(paragraph[start:at[2]], maxReply))
+				all = append(all, cut(paragraph[start:at[2]], maxReply))
 			}
 			start, code = at[2], begins
 		}
 		if start >= 0 && len(all) < 50 {
-			all = append(all, cutString(paragraph[start:], maxReply))
+			all = append(all, cut(paragraph[start:], maxReply))
 		}
 	}
 	return all
-}
-
-func quoted(text string) string {
-	if all := replies(text); len(all) > 0 {
-		return all[0]
-	}
-	return ""
 }
 
 // classifyText says what a text for people means, and which words of it say so: the
 // most serious reply of a server that is definite, else the text as a whole, else what
 // numbers the replies have.
 func classifyText(text string) (Class, string, trust) {
-	text = cutString(text, maxSaid)
+	text = cut(text, maxSaid)
 	var said string
 	class, sure := None, guessed
 	for _, reply := range replies(text) {
@@ -181,7 +154,7 @@ func classifyText(text string) (Class, string, trust) {
 
 // classifyWhole classifies a text by its words alone, and finds the paragraph that says it.
 func classifyWhole(text string) (Class, string, trust) {
-	text = cutString(text, maxClassified)
+	text = cut(text, maxClassified)
 	class, sure := Soft, guessed
 	for i, rules := range [][]rule{definite, general} {
 		if c, ok := wordsSay(normalized(text), rules); ok {
@@ -210,6 +183,3 @@ func around(text, address string) string {
 	}
 	return strings.Join(found, "\n\n")
 }
-
-// cutString cuts at a limit, wherever that falls: what is read from it is words.
-func cutString(s string, limit int) string { return s[:min(len(s), limit)] }

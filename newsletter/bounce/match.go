@@ -1,6 +1,7 @@
 package bounce
 
 import (
+	"html"
 	"regexp"
 	"strings"
 	"unicode"
@@ -44,16 +45,27 @@ func matches(words, phrase string) bool {
 	if !gap {
 		return strings.Contains(words, phrase)
 	}
-	for at := strings.Index(words, first); at >= 0; {
-		end := at + len(first)
-		if matches(words[end:min(len(words), end+maxGap+len(rest))], rest) {
+	for at := strings.Index(words, first); at >= 0; at = strings.Index(words, first) {
+		after := words[at+len(first):]
+		if matches(cut(after, maxGap+len(rest)), rest) {
 			return true
 		}
-		next := strings.Index(words[at+1:], first)
-		if next < 0 {
-			return false
-		}
-		at += 1 + next
+		words = words[at+1:]
 	}
 	return false
+}
+
+var (
+	unseen = regexp.MustCompile(`(?is)<!--.*?-->|<(?:style|script|head|title)\b.*?</(?:style|script|head|title)>`)
+	breaks = regexp.MustCompile(`(?i)<(?:br|/?p|/?div|/?tr|/?h\d|/?li|/?pre)\b[^>]*>`)
+	tags   = regexp.MustCompile(`</?[a-zA-Z!][^>@]*>`)
+)
+
+// fromHTML is the text of a page, roughly.
+func fromHTML(s string) string {
+	s = strings.Join(strings.Fields(s), " ")
+	s = unseen.ReplaceAllString(s, " ")
+	s = breaks.ReplaceAllString(s, "\n")
+	s = tags.ReplaceAllString(s, " ")
+	return html.UnescapeString(s)
 }

@@ -61,12 +61,7 @@ func copyFollows(line string) bool {
 	if !strings.Contains("-=*#_~+", line[:1]) && line[len(line)-1] != ':' && !strings.Contains(line, "follow") {
 		return false
 	}
-	for _, words := range copyBegins {
-		if strings.Contains(line, words) {
-			return true
-		}
-	}
-	return false
+	return containsAny(line, copyBegins)
 }
 
 // headerAmong finds the header of a message within text: the first paragraph that is
@@ -75,15 +70,11 @@ func headerAmong(text string) rfc5322.Header {
 	for range 5 {
 		text = strings.TrimLeft(text, "\n \t->|")
 		h, rest := rfc5322.ParseHeader([]byte(text))
-		if hasTwo(h) || h.Get("Message-Id") != "" || len(rest) == 0 {
+		ofTwoNames := slices.ContainsFunc(h, func(f rfc5322.Field) bool { return !strings.EqualFold(f.Name, h[0].Name) })
+		if ofTwoNames || h.Get("Message-Id") != "" || len(rest) == 0 {
 			return h
 		}
 		text = string(rest)
 	}
 	return nil
-}
-
-// hasTwo reports whether a header has fields of two names.
-func hasTwo(h rfc5322.Header) bool {
-	return slices.ContainsFunc(h, func(f rfc5322.Field) bool { return !strings.EqualFold(f.Name, h[0].Name) })
 }

@@ -2,8 +2,10 @@ package bounce
 
 import (
 	"bytes"
+	"cmp"
 	"net/mail"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/scaledbydesign/insights/newsletter/rfc5322"
@@ -31,23 +33,14 @@ func deliveryStatus(body []byte) (rfc5322.Header, []Recipient) {
 }
 
 func recipient(fields rfc5322.Header) (Recipient, bool) {
-	address := typedAddress(fields.Get("Original-Recipient"))
-	if address == "" {
-		address = typedAddress(fields.Get("Final-Recipient"))
-	}
-	if address == "" {
-		address = typedAddress(fields.Get("X-Actual-Recipient"))
-	}
 	r := Recipient{
-		Address:    address,
+		Address: cmp.Or(typedAddress(fields.Get("Original-Recipient")), typedAddress(fields.Get("Final-Recipient")),
+			typedAddress(fields.Get("X-Actual-Recipient"))),
 		Action:     firstWord(strings.ToLower(fields.Get("Action"))),
 		Status:     firstStatus(fields.Get("Status")),
 		Diagnostic: untyped(fields.Get("Diagnostic-Code")),
 	}
-	if r.Address == "" && r.Action == "" && r.Status == "" {
-		return Recipient{}, false
-	}
-	return r, true
+	return r, r.Address != "" || r.Action != "" || r.Status != ""
 }
 
 // typedAddress reads "rfc822;address" and "utf-8;address" (RFC 3464, RFC 6533). An
@@ -58,8 +51,8 @@ func typedAddress(s string) string {
 		kind, address = "rfc822", s
 	}
 	switch kind = strings.ToLower(strings.TrimSpace(kind)); kind {
-	case "utf-8":
-		address = unicodeXtext(address)
+	case "utf-8": // \x{E9} for é (RFC 6533)
+		address = xtext(braceHex.ReplaceAllStringFunc(address, func(code string) string { return string(hexRune(code[3 : len(code)-1])) }))
 	case "rfc822":
 		address = xtext(address)
 	}
@@ -114,19 +107,9 @@ func xtext(s string) string {
 	})
 }
 
-// unicodeXtext undoes the encoding of a utf-8 address (RFC 6533): \x{E9} for é.
-func unicodeXtext(s string) string {
-	return xtext(braceHex.ReplaceAllStringFunc(s, func(code string) string {
-		return string(hexRune(code[3 : len(code)-1]))
-	}))
-}
-
 func hexRune(s string) rune {
-	var r rune
-	for _, c := range strings.ToLower(s) {
-		r = r<<4 | rune(strings.IndexRune("0123456789abcdef", c))
-	}
-	return r
+	r, _ := strconv.ParseUint(s, 16, 32) // its digits are hexadecimal
+	return rune(r)
 }
 
 // untyped takes "smtp;" off a diagnostic.

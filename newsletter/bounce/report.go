@@ -1,4 +1,13 @@
+// Package bounce reads a message that came back and says what it means: that an
+// address is dead, that a message may pass later, that our own sending is refused,
+// that a reader complains, or nothing at all. It knows the formats with a report
+// (RFC 3464, RFC 6533, RFC 5965) and the words of mail servers that send none.
+//
+// What it reads was written by strangers, so nothing in it is proof of anything:
+// who acts on a Report must first know which message it speaks of.
 package bounce
+
+import "slices"
 
 // Kind says what sort of message a Report was read from.
 type Kind string
@@ -25,15 +34,7 @@ const (
 
 // weight orders classes by how much they ask for.
 func (c Class) weight() int {
-	switch c {
-	case Hard:
-		return 3
-	case Blocked:
-		return 2
-	case Soft:
-		return 1
-	}
-	return 0
+	return slices.Index([]Class{None, Soft, Blocked, Hard}, c)
 }
 
 // Report is what one message says. All text in it is valid UTF-8, in one line, and

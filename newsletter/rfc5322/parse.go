@@ -9,6 +9,7 @@ import (
 	"io"
 	"mime"
 	"mime/quotedprintable"
+	"slices"
 	"strings"
 )
 
@@ -30,10 +31,8 @@ type Field struct{ Name, Value string }
 
 // Get returns the first value of a field, or "".
 func (h Header) Get(name string) string {
-	for _, f := range h {
-		if strings.EqualFold(f.Name, name) {
-			return f.Value
-		}
+	if i := slices.IndexFunc(h, func(f Field) bool { return strings.EqualFold(f.Name, name) }); i >= 0 {
+		return h[i].Value
 	}
 	return ""
 }
@@ -96,7 +95,8 @@ func ParseHeader(raw []byte) (Header, []byte) {
 		}
 		key, value, ok := bytes.Cut(line, []byte(":"))
 		key = bytes.TrimRight(key, " \t")
-		open = ok && isFieldName(key) && len(h) < maxFields
+		named := len(key) > 0 && len(key) <= 80 && !bytes.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r >= 0x7f })
+		open = ok && named && len(h) < maxFields
 		if open {
 			h = append(h, Field{string(key), string(bytes.TrimSpace(value))})
 		}
@@ -104,18 +104,7 @@ func ParseHeader(raw []byte) (Header, []byte) {
 	return h, raw
 }
 
-func isFieldName(b []byte) bool {
-	for _, c := range b {
-		if c <= ' ' || c >= 0x7f {
-			return false
-		}
-	}
-	return len(b) > 0 && len(b) <= 80
-}
-
-type walker struct {
-	parts []Part
-}
+type walker struct{ parts []Part }
 
 func (w *walker) walk(h Header, body []byte, depth int) {
 	if depth > maxDepth || len(w.parts) >= maxParts {

@@ -37,11 +37,10 @@ func ToUTF8(charset string, b []byte) string {
 		}
 		set = charmap.Windows1252
 	}
-	out, err := set.NewDecoder().Bytes(b)
-	if err != nil {
-		return string(b)
+	if out, err := set.NewDecoder().Bytes(b); err == nil {
+		return string(out)
 	}
-	return string(out)
+	return string(b)
 }
 
 // DecodeHeader undoes encoded words (RFC 2047).

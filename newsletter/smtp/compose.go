@@ -1,3 +1,7 @@
+// Package smtp composes messages and hands them to a mail server. It owns the
+// bytes of a message (RFC 5322, RFC 2045) and the conversation that delivers
+// them (RFC 5321), and says of every attempt what became of it: accepted,
+// refused for now or for good, surely not sent, or unknown.
 package smtp
 
 import (
@@ -40,8 +44,8 @@ var _ newsletter.Composer = Composer{}
 func (c Composer) Compose(m newsletter.Message) ([]byte, error) {
 	b := builder{letter: m}
 	msg := b.build()
-	if len(b.faults) > 0 {
-		return nil, fmt.Errorf("compose email: %w", errors.Join(b.faults...))
+	if err := b.err(); err != nil {
+		return nil, err
 	}
 	var raw bytes.Buffer
 	raw.Grow(2*(len(m.Text)+len(m.HTML)) + 2048)
@@ -95,12 +99,20 @@ func (b *builder) build() *gomail.Msg {
 	return msg
 }
 
+// err joins the faults, or is nil.
+func (b *builder) err() error {
+	if len(b.faults) == 0 {
+		return nil
+	}
+	return fmt.Errorf("compose email: %w", errors.Join(b.faults...))
+}
+
 func (b *builder) fault(field, format string, args ...any) {
 	b.faults = append(b.faults, fmt.Errorf(field+": "+format, args...))
 }
 
 // check refuses what no header field may hold.
-func (b *builder) check(field, value string, required bool) {
+func (b *builder) check(field, value string, required bool) (ok bool) {
 	switch {
 	case required && strings.TrimSpace(value) == "":
 		b.fault(field, "is empty")
@@ -108,7 +120,10 @@ func (b *builder) check(field, value string, required bool) {
 		b.fault(field, "is not valid UTF-8")
 	case strings.ContainsAny(value, "\r\n\x00"):
 		b.fault(field, "contains a line break or NUL")
+	default:
+		return true
 	}
+	return false
 }
 
 func (b *builder) checkBody(field, body string) {
@@ -126,8 +141,7 @@ func (b *builder) checkBody(field, body string) {
 
 // mailbox reads an RFC 5322 mailbox.
 func (b *builder) mailbox(field, value string) *mail.Address {
-	before := len(b.faults)
-	if b.check(field, value, true); len(b.faults) > before {
+	if !b.check(field, value, true) {
 		return nil
 	}
 	parsed, err := mail.ParseAddress(value)
@@ -201,15 +215,14 @@ func (b *builder) headers(msg *gomail.Msg) {
 			continue
 		}
 		seen[name] = true
-		before := len(b.faults)
-		b.check(h.Name, h.Value, true)
-		if len(b.faults) == before {
-			if err := checkValue(h.Value); err != nil {
-				b.fault(h.Name, "%w", err)
-				continue
-			}
-			msg.SetGenHeader(gomail.Header(h.Name), encodeWords(strings.Join(strings.Fields(h.Value), " "), inField))
+		if !b.check(h.Name, h.Value, true) {
+			continue
 		}
+		if err := checkValue(h.Value); err != nil {
+			b.fault(h.Name, "%w", err)
+			continue
+		}
+		msg.SetGenHeader(gomail.Header(h.Name), encodeWords(strings.Join(strings.Fields(h.Value), " "), inField))
 	}
 }
 

@@ -3,7 +3,6 @@ package smtp
 import (
 	"bytes"
 	"crypto"
-	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
@@ -35,17 +34,6 @@ var signedFields = []struct {
 type canonicalField struct {
 	name string // as in signedFields
 	line []byte // "name:value"
-}
-
-// canonicalFields are those fields of a header that are signed.
-func canonicalFields(header []byte) []canonicalField {
-	var all []canonicalField
-	for field := range fields(header) {
-		if c, ok := canonical(field); ok {
-			all = append(all, c)
-		}
-	}
-	return all
 }
 
 // canonical is the relaxed form of a field (RFC 6376, section 3.4.2).
@@ -122,14 +110,13 @@ func (k SigningKey) signature(all []canonicalField, body [sha256.Size]byte, at t
 		"; t="+strconv.FormatInt(at.Unix(), 10)+";\r\n h="...)
 	field = appendFolded(field, names)
 	field = append(field, ";\r\n bh="+base64.StdEncoding.EncodeToString(body[:])+";\r\n b="...)
-	own := append([]byte("dkim-signature:"), bytes.Join(bytes.Fields(field[len("DKIM-Signature:"):]), []byte(" "))...)
-	h.Write(own)
-	digest := h.Sum(nil)
-	var hash crypto.SignerOpts = crypto.SHA256
-	if _, ok := k.Key.Public().(ed25519.PublicKey); ok {
-		hash = crypto.Hash(0) // Ed25519 signs the digest as it is (RFC 8463, section 3)
+	h.Write([]byte("dkim-signature:"))
+	h.Write(bytes.Join(bytes.Fields(field[len("DKIM-Signature:"):]), []byte(" ")))
+	hash := crypto.SHA256
+	if k.Kind() == "ed25519" {
+		hash = 0 // Ed25519 signs the digest as it is (RFC 8463, section 3)
 	}
-	signed, err := k.Key.Sign(rand.Reader, digest, hash)
+	signed, err := k.Key.Sign(rand.Reader, h.Sum(nil), hash)
 	if err != nil {
 		return nil, fmt.Errorf("sign with the key of selector %s: %w", k.Selector, err)
 	}
@@ -162,7 +149,13 @@ func sign(keys []SigningKey, message []byte) ([]byte, error) {
 		return message, nil
 	}
 	header, body, _ := bytes.Cut(message, []byte("\r\n\r\n"))
-	signatures, err := signAll(keys, canonicalFields(header), sha256.Sum256(canonicalBody(body)))
+	var signed []canonicalField
+	for field := range fields(header) {
+		if c, ok := canonical(field); ok {
+			signed = append(signed, c)
+		}
+	}
+	signatures, err := signAll(keys, signed, sha256.Sum256(canonicalBody(body)))
 	if err != nil {
 		return nil, err
 	}

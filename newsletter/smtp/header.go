@@ -17,12 +17,7 @@ const maxLine = 998
 // isFieldName reports whether a name may come before the colon (RFC 5322,
 // section 3.6.8).
 func isFieldName(name string) bool {
-	for i := range len(name) {
-		if c := name[i]; c <= ' ' || c >= 0x7f || c == ':' {
-			return false
-		}
-	}
-	return name != "" && len(name) <= 60
+	return name != "" && len(name) <= 60 && !strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r >= 0x7f || r == ':' })
 }
 
 // isComposed reports whether a field, named in lower case, is the Composer's,

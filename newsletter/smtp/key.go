@@ -63,7 +63,7 @@ func ParseKeys(text []byte) ([]crypto.Signer, error) {
 		if err != nil {
 			return nil, err
 		}
-		kind := kindOf(key)
+		kind := SigningKey{Key: key}.Kind()
 		if kinds[kind] {
 			return nil, fmt.Errorf("two %s keys; keep one of each kind", kind)
 		}
@@ -108,7 +108,12 @@ func checkRSA(key *rsa.PrivateKey) (crypto.Signer, error) {
 }
 
 // Kind names the key as its DNS record does: rsa or ed25519.
-func (k SigningKey) Kind() string { return kindOf(k.Key) }
+func (k SigningKey) Kind() string {
+	if _, ok := k.Key.Public().(ed25519.PublicKey); ok {
+		return "ed25519"
+	}
+	return "rsa"
+}
 
 // Bits is the size of an RSA key, or 256 for Ed25519.
 func (k SigningKey) Bits() int {
@@ -116,13 +121,6 @@ func (k SigningKey) Bits() int {
 		return key.N.BitLen()
 	}
 	return 256
-}
-
-func kindOf(key crypto.Signer) string {
-	if _, ok := key.Public().(ed25519.PublicKey); ok {
-		return "ed25519"
-	}
-	return "rsa"
 }
 
 // Record is the DNS TXT record by which others check signatures: its name, without

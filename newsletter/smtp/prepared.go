@@ -3,7 +3,6 @@ package smtp
 import (
 	"bytes"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"html"
 	"mime/quotedprintable"
@@ -23,8 +22,8 @@ func (c Composer) Prepare(m newsletter.Message) (newsletter.Prepared, error) {
 	plain.To, plain.ToName, plain.MessageID = "reader@stencil.invalid", "", "stencil@stencil.invalid"
 	b := builder{letter: plain}
 	b.build()
-	if len(b.faults) > 0 {
-		return nil, fmt.Errorf("compose email: %w", errors.Join(b.faults...))
+	if err := b.err(); err != nil {
+		return nil, err
 	}
 	plain.Text, plain.HTML = textStandIn, ""
 	if m.HTML != "" {
@@ -228,8 +227,8 @@ func (s *prepared) Append(dst []byte, c newsletter.Copy) ([]byte, error) {
 	if s.worded && (!isASCII(c.To) || !isASCII(c.Since) || checkValue(c.Since) != nil) {
 		b.fault("Copy", "a value for a header field contains more than printable ASCII")
 	}
-	if len(b.faults) > 0 {
-		return nil, fmt.Errorf("compose email: %w", errors.Join(b.faults...))
+	if err := b.err(); err != nil {
+		return nil, err
 	}
 	dst = slices.Grow(dst, s.size)
 	if len(s.keys) == 0 {

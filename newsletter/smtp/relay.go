@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	gomail "github.com/wneessen/go-mail"
@@ -167,9 +168,13 @@ func (r *Relay) logIn(ctx context.Context, conn net.Conn) (*session, error) {
 	if err != nil {
 		return nil, r.logInError(auth, err)
 	}
-	s := &session{client: client, conn: conn, relay: *r}
-	s.offered = s.offers()
-	return s, nil
+	offers := func(extension string) bool {
+		ok, _ := client.Extension(extension)
+		return ok
+	}
+	return &session{client: client, conn: conn, relay: *r, offered: extensions{
+		eightBit: offers("8BITMIME"), utf8: offers("SMTPUTF8"), pipelining: offers("PIPELINING"), dsn: offers("DSN"),
+	}}, nil
 }
 
 // isLoopback reports whether nobody between the two ends can listen.
@@ -181,4 +186,32 @@ func isLoopback(conn net.Conn) bool {
 		return true
 	}
 	return false
+}
+
+// maxReply is how many octets a server may say before the client speaks again. RFC
+// 5321 allows lines of 512; no real reply, list of extensions or certificate chain
+// comes near it.
+const maxReply = 64 << 10
+
+var errLongReply = errors.New("the mail server's reply does not end within 64 KB")
+
+// limitedConn ends the reading of a reply that is too long:
+// textproto would gather an endless one in memory.
+type limitedConn struct {
+	net.Conn
+	heard atomic.Int64 // since something was written
+}
+
+func (c *limitedConn) Read(into []byte) (int, error) {
+	if c.heard.Load() >= maxReply {
+		return 0, errLongReply
+	}
+	n, err := c.Conn.Read(into)
+	c.heard.Add(int64(n))
+	return n, err
+}
+
+func (c *limitedConn) Write(octets []byte) (int, error) {
+	c.heard.Store(0)
+	return c.Conn.Write(octets)
 }

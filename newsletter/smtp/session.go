@@ -86,14 +86,6 @@ func (s *session) Close() error {
 
 const quitTimeout = 5 * time.Second
 
-func (s *session) offers() extensions {
-	offered := func(name string) bool {
-		ok, _ := s.client.Extension(name)
-		return ok
-	}
-	return extensions{eightBit: offered("8BITMIME"), utf8: offered("SMTPUTF8"), pipelining: offered("PIPELINING"), dsn: offered("DSN")}
-}
-
 func (s *session) transact(p *deadline, mail submission) newsletter.Outcome {
 	begin := s.begin
 	if mail.pipelined {
@@ -194,12 +186,10 @@ func (s *session) beginAtOnce(p *deadline, envelope []command) *newsletter.Outco
 // (RFC 2920, section 3.1). Where that is not sure, an empty message might be
 // delivered, and the session is given up instead.
 func (s *session) endEmpty(p *deadline, refusedAt verb, o *newsletter.Outcome) {
-	if refusedAt != verbRcpt {
-		o.Broken = true
-		return
-	}
-	if _, _, err := s.exchange(p, finalDot); err != nil {
-		o.Broken = true
+	o.Broken = refusedAt != verbRcpt
+	if !o.Broken {
+		_, _, err := s.exchange(p, finalDot)
+		o.Broken = err != nil
 	}
 }
 
@@ -274,28 +264,26 @@ func (s *session) reset(p *deadline, o *newsletter.Outcome) {
 
 // broken is a connection lost, or given up, before the final dot.
 func (s *session) broken(p *deadline, at verb, err error) newsletter.Outcome {
-	text := fmt.Sprintf("connection lost at %s: %v", at, err)
-	if cause := p.cause(); cause != nil {
-		text = fmt.Sprintf("stopped at %s: %v", at, cause)
-	} else if errors.Is(err, os.ErrDeadlineExceeded) {
-		text = fmt.Sprintf("no answer to %s within %v", at, s.relay.Timeout)
-	} else if nonsense, ok := errors.AsType[textproto.ProtocolError](err); ok {
-		text = fmt.Sprintf("no SMTP reply to %s: %v", at, nonsense)
-	}
-	return newsletter.Outcome{Kind: newsletter.NotSent, Text: rfc5322.OneLine(text), Broken: true}
+	return lost(newsletter.NotSent, p, "at "+string(at), "stopped at "+string(at), at, s.relay.Timeout, err)
 }
 
 // unanswered is a connection lost, or given up, after the final dot.
 func (s *session) unanswered(p *deadline, err error) newsletter.Outcome {
-	text := fmt.Sprintf("connection lost before the answer to the message: %v", err)
+	return lost(newsletter.Unknown, p, "before the answer to the message", "stopped waiting for the answer to the message", verbDot, s.relay.DotTimeout, err)
+}
+
+// lost is what becomes of a message whose connection err has ended: it says where, or
+// what was stopped, or what had no answer within a time.
+func lost(kind newsletter.OutcomeKind, p *deadline, where, stopped string, at verb, within time.Duration, err error) newsletter.Outcome {
+	text := fmt.Sprintf("connection lost %s: %v", where, err)
 	if cause := p.cause(); cause != nil {
-		text = fmt.Sprintf("stopped waiting for the answer to the message: %v", cause)
+		text = fmt.Sprintf("%s: %v", stopped, cause)
 	} else if errors.Is(err, os.ErrDeadlineExceeded) {
-		text = fmt.Sprintf("no answer to the message within %v", s.relay.DotTimeout)
+		text = fmt.Sprintf("no answer to %s within %v", at, within)
 	} else if nonsense, ok := errors.AsType[textproto.ProtocolError](err); ok {
-		text = fmt.Sprintf("no SMTP reply to the message: %v", nonsense)
+		text = fmt.Sprintf("no SMTP reply to %s: %v", at, nonsense)
 	}
-	return newsletter.Outcome{Kind: newsletter.Unknown, Text: rfc5322.OneLine(text), Broken: true}
+	return newsletter.Outcome{Kind: kind, Text: rfc5322.OneLine(text), Broken: true}
 }
 
 // write sends octets at once and says how many left for the connection, also

@@ -1,6 +1,7 @@
 package lists
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -39,11 +40,9 @@ var listmonk = Format{
 			switch {
 			case subscription == "unsubscribed":
 				row.as(subscribers.Unsubscribed, "", "")
-			case subscription == "unconfirmed":
-				row.as(subscribers.Pending, "", "")
 			case subscription == "confirmed", subscription == "" && o.Vouched:
 				row.as(subscribers.Confirmed, "", "")
-			case subscription == "":
+			case subscription == "unconfirmed", subscription == "":
 				row.as(subscribers.Pending, "", "")
 			default:
 				return fmt.Errorf("unknown subscription_status %q of listmonk: one of confirmed, unconfirmed, unsubscribed", subscription)
@@ -69,9 +68,9 @@ var buttondown = Format{
 		return (column("email") || column("email_address")) && (column("subscriber_type") || column("type") && column("creation_date"))
 	},
 	read: func(field func(string) string, o Options, row *Row) error {
-		kind := strings.ToLower(first(field("subscriber_type"), field("type")))
+		kind := strings.ToLower(cmp.Or(field("subscriber_type"), field("type")))
 		said := evidence("type", kind, "creation_date", field("creation_date"), "unsubscription_date", field("unsubscription_date"), "unsubscription_reason", field("unsubscription_reason"))
-		err := row.foreign("buttondown", first(field("email_address"), field("email")), "", said)
+		err := row.foreign("buttondown", cmp.Or(field("email_address"), field("email")), "", said)
 		if err != nil {
 			return err
 		}
@@ -120,16 +119,6 @@ var ghost = Format{
 		}
 		return nil
 	},
-}
-
-// first is the first value that is not empty.
-func first(values ...string) string {
-	for _, v := range values {
-		if v != "" {
-			return v
-		}
-	}
-	return ""
 }
 
 // evidence says what stood in the file: "created_at 2026-03-16, status enabled".

@@ -1,6 +1,7 @@
 package lists
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -62,20 +63,16 @@ var own = Format{
 
 func readOwn(field func(string) string, _ Options, row *Row) (err error) {
 	row.Email = fromSpreadsheet(field("email"))
-	row.Name, row.Source, row.Reason = fromSpreadsheet(field("name")), fromSpreadsheet(field("source")), fromSpreadsheet(field("reason"))
+	row.Name, row.Reason = fromSpreadsheet(field("name")), fromSpreadsheet(field("reason"))
+	row.Source = cmp.Or(fromSpreadsheet(field("source")), "import")
 	if row.Address, err = subscribers.ParseAddress(row.Email); err != nil {
 		return err
 	}
 	if row.Status, err = subscribers.ParseStatus(field("status")); err != nil {
 		return err
 	}
-	if row.Cadence = subscribers.Weekly; field("cadence") != "" {
-		if row.Cadence, err = subscribers.ParseCadence(field("cadence")); err != nil {
-			return err
-		}
-	}
-	if row.Source == "" {
-		row.Source = "import"
+	if row.Cadence, err = subscribers.ParseCadence(cmp.Or(field("cadence"), string(subscribers.Weekly))); err != nil {
+		return err
 	}
 	if len(row.Source) > 100 || strings.ContainsFunc(row.Source, func(r rune) bool { return unicode.IsControl(r) || unicode.In(r, unicode.Zl, unicode.Zp) }) {
 		return errors.New("the source is longer than 100 bytes or contains a line break")

@@ -52,9 +52,7 @@ func (t *input) peek() []byte {
 			if err == nil && empty > 100 {
 				err = io.ErrNoProgress
 			}
-			if err != nil {
-				t.done = true
-			}
+			t.done = err != nil
 			if err != nil && !errors.Is(err, io.EOF) {
 				t.err = err
 			}

@@ -1,6 +1,7 @@
 package lists
 
 import (
+	"cmp"
 	"path"
 	"slices"
 	"strings"
@@ -13,13 +14,8 @@ var mailchimp = Format{
 	columns: []string{"email_address", "email", "first_name", "last_name", "name", "full_name", "optin_time", "confirm_time",
 		"unsub_time", "unsub_reason", "clean_time", "clean_campaign_title"},
 	has: func(column func(string) bool) bool {
-		marks := 0
-		for _, name := range []string{"member_rating", "optin_time", "confirm_time", "leid", "euid"} {
-			if column(name) {
-				marks++
-			}
-		}
-		return marks >= 2 && (column("email_address") || column("email"))
+		marks := slices.DeleteFunc([]string{"member_rating", "optin_time", "confirm_time", "leid", "euid"}, func(name string) bool { return !column(name) })
+		return len(marks) >= 2 && (column("email_address") || column("email"))
 	},
 }
 
@@ -40,9 +36,9 @@ func newMailchimp(column func(string) bool) *Format {
 	f := mailchimp
 	unsubscribed, cleaned := column("unsub_time") || column("unsub_reason"), column("clean_time")
 	f.read = func(field func(string) string, o Options, row *Row) error {
-		name := first(strings.TrimSpace(field("first_name")+" "+field("last_name")), field("name"), field("full_name"))
+		name := cmp.Or(strings.TrimSpace(field("first_name")+" "+field("last_name")), field("name"), field("full_name"))
 		said := evidence("OPTIN_TIME", field("optin_time"), "CONFIRM_TIME", field("confirm_time"), "UNSUB_TIME", field("unsub_time"), "UNSUB_REASON", field("unsub_reason"), "CLEAN_TIME", field("clean_time"))
-		err := row.foreign("mailchimp", first(field("email_address"), field("email")), name, said)
+		err := row.foreign("mailchimp", cmp.Or(field("email_address"), field("email")), name, said)
 		if err != nil {
 			return err
 		}

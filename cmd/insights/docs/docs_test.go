@@ -72,11 +72,11 @@ func TestTopicsFitATerminal(t *testing.T) {
 func TestMarkdownAsText(t *testing.T) {
 	text, _ := docs.Text("commands")
 	for _, want := range []string{
-		"Exit codes\n----------\n",                               // a heading
-		"\n    insights version\n",                               // code
-		"\nCode  Meaning\n----  ---",                             // a table
-		"\n4     Done in part, or a person is needed\n",          // aligned
-		"\n- `--dry-run` on every command that writes says what", // a list without bold
+		"Exit codes\n----------\n",                                // a heading
+		"\n    insights version\n",                                // code
+		"\nCode  Meaning\n----  ---",                              // a table
+		"\n4     Done in part, or a person must decide\n",         // aligned
+		"\n- `--dry-run` on every command that writes shows what", // a list without bold
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the page of commands lacks %q", want)

@@ -143,17 +143,15 @@ func (a *App) MessagesOf(ctx context.Context, d newsletter.Digest) (iter.Seq2[ne
 // RenameCategories moves the choices of readers to the new slug of a renamed category.
 // It must run before a reader gets a category: once readers have chosen the new slug, the
 // two can't be merged.
-func (a *App) RenameCategories(ctx context.Context) { renameCategories(ctx, &a.Config, a.db, a.log) }
-
-func renameCategories(ctx context.Context, c *config.Config, db *database.DB, log *slog.Logger) {
-	for _, category := range c.Site.Categories {
+func (a *App) RenameCategories(ctx context.Context) {
+	for _, category := range a.Config.Site.Categories {
 		for _, from := range category.Formerly {
-			renamed, err := db.RenameCategory(ctx, from, category.Slug)
+			renamed, err := a.db.RenameCategory(ctx, from, category.Slug)
 			if err != nil {
-				log.Error("cannot move subscribers to the renamed category", "from", from, "to", category.Slug, "error", err)
+				a.log.Error("cannot move subscribers to the renamed category", "from", from, "to", category.Slug, "error", err)
 			}
 			if renamed {
-				log.Info("category renamed", "from", from, "to", category.Slug)
+				a.log.Info("category renamed", "from", from, "to", category.Slug)
 			}
 		}
 	}

@@ -120,8 +120,10 @@ func (d *Daemon) openApp(ctx context.Context, p *Publication) error {
 	}
 	if d.app, err = assemble(*p, db, d.log); err != nil {
 		db.Close()
+		return err
 	}
-	return err
+	d.app.RenameCategories(ctx)
+	return nil
 }
 
 func (d *Daemon) takeDatabase(ctx context.Context, c *config.Config, db *database.DB) error {
@@ -140,7 +142,6 @@ func (d *Daemon) takeDatabase(ctx context.Context, c *config.Config, db *databas
 	if err != nil {
 		return unusable(err)
 	}
-	renameCategories(ctx, c, db, d.log)
 	if before == Development && d.use == Production {
 		d.log.Warn("this database was made by insights dev; its emails will now be sent for real", "database", db.String())
 	}

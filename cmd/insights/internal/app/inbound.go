@@ -58,7 +58,8 @@ func (i inbox) Messages(ctx context.Context) ([]web.InboxMessage, error) {
 	}
 	messages := make([]web.InboxMessage, len(mails))
 	for n, m := range mails {
-		messages[n] = web.InboxMessage{ID: m.ID, To: m.Recipient, At: m.At, Subject: subjectOf(m.Message)}
+		header, _ := rfc5322.ParseHeader(m.Message)
+		messages[n] = web.InboxMessage{ID: m.ID, To: m.Recipient, At: m.At, Subject: rfc5322.DecodeHeader(header.Get("Subject"))}
 	}
 	return messages, nil
 }
@@ -69,10 +70,4 @@ func (i inbox) Message(ctx context.Context, id int64) ([]byte, error) {
 		err = fmt.Errorf("email %d: %w", id, newsletter.ErrNotFound)
 	}
 	return m.Message, err
-}
-
-// subjectOf reads the subject of a message.
-func subjectOf(message []byte) string {
-	header, _ := rfc5322.ParseHeader(message)
-	return rfc5322.DecodeHeader(header.Get("Subject"))
 }

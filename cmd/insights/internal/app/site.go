@@ -11,7 +11,6 @@ import (
 	"github.com/scaledbydesign/insights/cmd/insights/internal/web"
 	"github.com/scaledbydesign/insights/content"
 	"github.com/scaledbydesign/insights/feeds"
-	"github.com/scaledbydesign/insights/subscribers"
 )
 
 // openSite puts together the site and the server that answers for it.
@@ -24,7 +23,8 @@ func (d *Daemon) openSite(ctx context.Context, p *Publication) error {
 	site := web.Config{
 		Site: c.Site, Pages: pages, Library: d.live.Current, Feeds: d.feeds.Load, FeedSite: p.feedSite(),
 		Registry: d.app.Registry, Archive: d.app.db, Mails: d.app.db, Ready: d.app.db.Ping, Changed: d.live.Changed, Closing: ctx.Done(), Readers: &d.readers,
-		FormKey: formKey(d.app.Registry.Keys), TrustedOrigins: c.TrustedOrigins, Log: d.log, Dev: d.use == Development,
+		FormKey:        []byte(d.app.Registry.Keys.Make("form", "", "")), // the same for all daemons of a site
+		TrustedOrigins: c.TrustedOrigins, Log: d.log, Dev: d.use == Development,
 		Reports: d.app.Feedback,
 	}
 	if site.ReportKeys, err = c.Bounces.WebhookKeys(); err != nil {
@@ -56,11 +56,6 @@ func (d *Daemon) openSite(ctx context.Context, p *Publication) error {
 		MaxHeaderBytes: 32 << 10,
 	}
 	return nil
-}
-
-// formKey signs the time in the sign-up form; all daemons of a site share it.
-func formKey(keys *subscribers.Keyring) []byte {
-	return []byte(keys.Make("form", "", ""))
 }
 
 // MaxCombined is of how many categories every combination should be built: each more

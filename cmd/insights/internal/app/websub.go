@@ -31,13 +31,14 @@ func (d *Daemon) openPusher() {
 		}
 		d.pusher = d.hub
 	default:
-		p := d.app.publisher(d.feeds.Load)
+		p := d.app.Publisher(d.feeds.Load)
 		p.Store, p.Log = d.app.db.WebSub(), d.log
 		d.pusher = p
 	}
 }
 
-func (p *Publication) publisher(set func() *feeds.Set) *websub.Publisher {
+// Publisher tells an external hub about the feeds of a set.
+func (p *Publication) Publisher(set func() *feeds.Set) *websub.Publisher {
 	c := &p.Config
 	return &websub.Publisher{
 		Hub: c.HubURL(), Pinger: p.outbound(),
@@ -51,11 +52,6 @@ func (p *Publication) publisher(set func() *feeds.Set) *websub.Publisher {
 			return versions
 		},
 	}
-}
-
-// Publisher tells an external hub about the feeds of a set.
-func (p *Publication) Publisher(set *feeds.Set) *websub.Publisher {
-	return p.publisher(func() *feeds.Set { return set })
 }
 
 // outbound is the client for addresses that others name.

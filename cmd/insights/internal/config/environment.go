@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 
@@ -58,6 +59,11 @@ func setValue(v reflect.Value, text string) error {
 	case *[]string:
 		*target = words(text)
 		return nil
+	case *time.Duration: // also 0
+		if d, err := time.ParseDuration(text); err == nil {
+			*target = d
+			return nil
+		}
 	case *bool: // also 1 and 0
 		b, err := strconv.ParseBool(text)
 		if err != nil {

@@ -61,9 +61,6 @@ func plain(format string, args []any) string {
 // Note writes a line about what is going on.
 func (c *Console) Note(format string, args ...any) { fmt.Fprint(c.Err, plain(format, args)) }
 
-// Problem writes what went wrong.
-func (c *Console) Problem(format string, args ...any) { fmt.Fprint(c.Err, plain(format, args)) }
-
 // Item writes a label and a text next to it, wrapped on a terminal.
 func (c *Console) Item(label, text string) {
 	const indent = 9

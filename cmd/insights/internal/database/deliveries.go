@@ -63,7 +63,7 @@ func (db *DB) Deliveries(ctx context.Context, f newsletter.DeliveryFilter) iter.
 
 // MailsOf returns every email made for a reader, of digests and single ones, by when its
 // state last changed. It looks them up by key, digest by digest.
-func (db *DB) MailsOf(ctx context.Context, subscriber int64) (mails []newsletter.Delivery, err error) {
+func (db *DB) MailsOf(ctx context.Context, subscriber int64) (emails []newsletter.Delivery, err error) {
 	for _, query := range []string{
 		"SELECT " + deliveryColumns + ` FROM digests g JOIN deliveries d ON d.digest_id = g.id AND d.subscriber_id = ?1
 			LEFT JOIN subscribers s ON s.id = d.subscriber_id WHERE g.state <> 'planning'`,
@@ -71,15 +71,15 @@ func (db *DB) MailsOf(ctx context.Context, subscriber int64) (mails []newsletter
 	} {
 		err := each(ctx, db.reader, func(rows *sql.Rows) error {
 			d, err := scanDelivery(rows.Scan)
-			mails = append(mails, d)
+			emails = append(emails, d)
 			return err
 		}, query, subscriber)
 		if err != nil {
 			return nil, explain(err)
 		}
 	}
-	slices.SortStableFunc(mails, func(a, b newsletter.Delivery) int { return a.UpdatedAt.Compare(b.UpdatedAt) })
-	return mails, nil
+	slices.SortStableFunc(emails, func(a, b newsletter.Delivery) int { return a.UpdatedAt.Compare(b.UpdatedAt) })
+	return emails, nil
 }
 
 // CarriedTo implements newsletter.ExplainStore.

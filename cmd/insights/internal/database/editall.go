@@ -113,8 +113,8 @@ var (
 	}
 )
 
-// word is a row with one value.
-func word(args []any, w string) []any { return append(args, w) }
+// oneValue appends a row with one value.
+func oneValue(args []any, value string) []any { return append(args, value) }
 
 // load reads the known subscribers of a part, and the suppressions of the other keys.
 func (e *editing) load(ctx context.Context, part []int, all []string) (map[string]storedSubscriber, error) {
@@ -124,7 +124,7 @@ func (e *editing) load(ctx context.Context, part []int, all []string) (map[strin
 	}
 	keys = slices.Compact(keys)
 	found := make(map[string]storedSubscriber)
-	err := find(ctx, e.db, e.tx, &readersByKey, nil, keys, word, func(rows *sql.Rows) error {
+	err := find(ctx, e.db, e.tx, &readersByKey, nil, keys, oneValue, func(rows *sql.Rows) error {
 		s, err := scanSubscriber(rows.Scan, e.bits)
 		found[s.Address.Key()] = s
 		return err
@@ -145,7 +145,7 @@ func (e *editing) load(ctx context.Context, part []int, all []string) (map[strin
 		hashes = append(hashes, hash)
 		byHash[hash] = key
 	}
-	return found, find(ctx, e.db, e.tx, &suppressionsByHash, nil, hashes, word, func(rows *sql.Rows) error {
+	return found, find(ctx, e.db, e.tx, &suppressionsByHash, nil, hashes, oneValue, func(rows *sql.Rows) error {
 		var hash string
 		var at, no int64
 		var s storedSubscriber

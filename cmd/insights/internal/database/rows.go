@@ -40,9 +40,9 @@ const (
 )
 
 // columnsOf makes columns from their names, each followed by its kind.
-func columnsOf(words ...string) (columns []column) {
-	for i := 0; i < len(words); i += 2 {
-		columns = append(columns, column{words[i], words[i+1]})
+func columnsOf(namesAndKinds ...string) (columns []column) {
+	for i := 0; i < len(namesAndKinds); i += 2 {
+		columns = append(columns, column{namesAndKinds[i], namesAndKinds[i+1]})
 	}
 	return columns
 }

@@ -1,6 +1,7 @@
 package inbound
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -40,10 +41,6 @@ func (m *Maildir) Check() error {
 
 // Run takes messages until ctx is done.
 func (m *Maildir) Run(ctx context.Context) error {
-	every := m.Every
-	if every == 0 {
-		every = 10 * time.Second
-	}
 	for {
 		if err := m.look(ctx); err != nil && ctx.Err() == nil {
 			m.Log.Error("cannot read bounces", "maildir", m.Path, "error", err)
@@ -51,7 +48,7 @@ func (m *Maildir) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-time.After(every):
+		case <-time.After(cmp.Or(m.Every, 10*time.Second)):
 		}
 	}
 }
@@ -92,7 +89,10 @@ func (m *Maildir) take(ctx context.Context, name string) error {
 		return err
 	}
 	defer f.Close()
-	to := delivered(f)
+	var to []string
+	if message, err := mail.ReadMessage(f); err == nil {
+		to = Delivered(message.Header)
+	}
 	if _, err := f.Seek(0, 0); err != nil {
 		return err
 	}
@@ -109,15 +109,6 @@ func (m *Maildir) take(ctx context.Context, name string) error {
 	}
 	base, _, _ := strings.Cut(name, ":")
 	return os.Rename(path, filepath.Join(m.Path, "cur", base+":2,S"))
-}
-
-// delivered is whom a mail server says that it delivered a message for.
-func delivered(f *os.File) (to []string) {
-	message, err := mail.ReadMessage(f)
-	if err != nil {
-		return nil
-	}
-	return Delivered(message.Header)
 }
 
 // Delivered is whom a message was delivered for, by what mail servers write at its top:

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/scaledbydesign/insights/feeds/websub"
@@ -50,12 +51,7 @@ func public(a netip.Addr) bool {
 			return false
 		}
 	}
-	for _, p := range closed {
-		if p.Contains(a) {
-			return false
-		}
-	}
-	return a.IsValid()
+	return a.IsValid() && !slices.ContainsFunc(closed, func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
 // refused says that an address was not called.
@@ -73,10 +69,8 @@ func (c *Client) Check(address string) error {
 		return nil
 	}
 	host := strings.ToLower(strings.TrimRight(u.Hostname(), "."))
-	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
-		return refused(host)
-	}
-	if a, err := netip.ParseAddr(host); err == nil && !public(a) {
+	a, err := netip.ParseAddr(host)
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") || err == nil && !public(a) {
 		return refused(host)
 	}
 	return nil

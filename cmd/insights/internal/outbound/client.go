@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
@@ -94,9 +95,7 @@ func (c *Client) do(ctx context.Context, method, address string, header http.Hea
 	if err != nil {
 		return 0, nil, withoutAddress(err)
 	}
-	for name, values := range header {
-		request.Header[name] = values
-	}
+	maps.Copy(request.Header, header)
 	request.Header.Set("User-Agent", c.agent)
 	response, err := c.http.Do(request)
 	if err != nil {
