@@ -6,25 +6,34 @@
 BASE is the SQLite database that both started from, OLD and NEW are folders. Only what
 can't be the same in two runs is blanked: times since BASE was made, the names of
 digests and emails made since, signatures, and the tokens of links made since. WORDING
-lists sentences that may differ.
+lists sentences that may differ in what people read: pages, emails, answers. Feeds,
+sitemaps and all else that a build holds or the site serves never may.
 
 It prints a line for each thing compared, and the first differences.
 """
 
+import ctypes
 import difflib
 import email
+import gzip
+import hashlib
 import html
 import json
+import quopri
 import re
 import sqlite3
 import sys
 from datetime import datetime, timezone
+from email.header import decode_header, make_header
 from email.utils import parsedate_to_datetime
+from itertools import pairwise
 from pathlib import Path
 
-EXACT = {"build", "feeds"}  # compared byte for byte, whatever wording may differ
+EXACT = {"build", "feeds"}  # compared byte for byte, but for wording in pages of a build
+ANSWERS = {"actions", "plans", "questions", "visited"}  # the JSON in them may differ in wording
 TOGETHER = {"build", "preview", "sent", "visits"}  # one thing each, and so is each "plan …"
 IN_FULL = 5  # how many differences are shown
+WIDTH = 72  # of the text part of an email
 
 base, old, new = map(Path, sys.argv[1:4])
 since = datetime.fromtimestamp(base.stat().st_mtime, timezone.utc)
@@ -79,12 +88,63 @@ class Email:
                 lines += part.get_payload(decode=True).decode("utf-8").split("\n") + [""]
         return "\n".join(lines)
 
+    def pieces(self):
+        """Returns what stays as it is, and what wording may change: the Subject and the text of the parts.
+
+        Where quoted-printable and the text part break lines is in neither.
+        """
+        fixed, words = [], []
+        for part in email.message_from_string(self.raw).walk():
+            for name, value in part.raw_items():
+                if name == "Subject":
+                    words.append(str(make_header(decode_header(value))))
+                    value = ""
+                fixed.append(f"{name}: {value}")
+            if part.is_multipart():
+                fixed += [part.preamble or "", part.epilogue or ""]
+                continue
+            text = part.get_payload().replace("=\r\n", "").replace("\r\n", "\n")
+            words.append(unwrap(text) if part.get_content_type() == "text/plain" else text)
+        return blank("\n".join(fixed)), blank("\n".join(words))
+
+
+def unwrap(text):
+    """Joins the lines that were broken because their next word had no room."""
+
+    def width(text):
+        return len(quopri.decodestring(text.encode()).decode())
+
+    lines = text.split("\n")
+    joined = lines[0]
+    for above, line in pairwise(lines):
+        full = above and line and width(above) + 1 + width(line.split()[0]) > WIDTH
+        joined += " " + line.lstrip(" ") if full else "\n" + line
+    return joined
+
+
+def page(raw):
+    """Returns the header and the body of an answer. An ETag that is the body's hash is blanked."""
+    header, _, body = raw.partition(b"\n\n")
+    tag = hashlib.sha256(body).hexdigest()[:24]
+    return blank(header.decode().replace(f'Etag: "{tag}"', "Etag: HASH")), blank(body.decode())
+
+
+def unpack(name, packed):
+    """Returns the text of a file of a build, which may be compressed."""
+    if name.suffix == ".gz":
+        packed = gzip.decompress(packed)
+    elif name.suffix == ".br":
+        # Python has no Brotli, but curl brings the library.
+        size = ctypes.c_size_t(1 << 24)
+        room = ctypes.create_string_buffer(size.value)
+        if not ctypes.CDLL("libbrotlidec.so.1").BrotliDecoderDecompress(ctypes.c_size_t(len(packed)), packed, ctypes.byref(size), room):
+            return f"{name} is not Brotli, or larger than 16 MB"
+        packed = room.raw[: size.value]
+    return packed.decode("utf-8")
+
 
 class Wording:
-    """Sentences that may differ, each in the forms that it has in text, JSON and HTML.
-
-    A file that holds one may break its lines elsewhere.
-    """
+    """Sentences that may differ, each in the forms that it has in text, JSON and HTML."""
 
     def __init__(self, path):
         self.sentences = []
@@ -95,7 +155,7 @@ class Wording:
 
     def change(self, text):
         for before, after in self.sentences:
-            for form in (str, in_json, html.escape):
+            for form in (str, in_json, in_html):
                 if form(before) in text:
                     self.used.add(before)
                     text = text.replace(form(before), form(after))
@@ -103,7 +163,6 @@ class Wording:
 
     def explains(self, a, b):
         """Tells whether two texts differ in these sentences alone."""
-        a, b = (re.sub(r"(\s|\\n)+", " ", text) for text in (a, b))
         changed = self.change(a)
         return changed != a and changed == b
 
@@ -116,23 +175,66 @@ def in_json(text):
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
+def in_html(text):
+    return html.escape(text).replace("&#x27;", "&#39;").replace("&quot;", "&#34;")
+
+
 def differences(name, a, b, wording):
     """Returns the lines in which two files differ. None is a file that is missing."""
     if a is None or b is None:
         text = (a or b or b"").decode("utf-8", "replace")
         return [f"only the {'old' if b is None else 'new'} program has it"] + text.splitlines()
-    if name.parts[0] in EXACT:
-        return [] if a == b else diff(a.decode("utf-8", "replace"), b.decode("utf-8", "replace"))
+    if a == b:
+        return []
+    folder = name.parts[0]
     if name.suffix == ".eml":
-        a, b = Email(a), Email(b)
-        if a.raw == b.raw:
-            return []
-        if a.text() == b.text():
-            return ["the same text is encoded differently"] + diff(a.raw, b.raw)
-        a, b = blank(a.text()), blank(b.text())
+        return different_emails(Email(a), Email(b), wording)
+    if folder == "build" and ".html" in name.suffixes:
+        a, b = unpack(name, a), unpack(name, b)
+        if a == b:
+            return ["the same page is compressed differently"]
+        return [] if wording.explains(a, b) else diff(wording.change(a), b)
+    if folder in EXACT:
+        return diff(a.decode("utf-8", "replace"), b.decode("utf-8", "replace"))
+    if folder == "web" and all(b"\nContent-Type: text/html" in answer.partition(b"\n\n")[0] for answer in (a, b)):
+        (header, a), (new_header, b) = page(a), page(b)
+        same = header == new_header and (a == b or wording.explains(a, b))
+        return [] if same else diff(header, new_header) + diff(wording.change(a), b)
+    a, b = blank(a.decode("utf-8")), blank(b.decode("utf-8"))
+    if "content show " in name.name:
+        # Its text was the insight as plain text, and is its Markdown now.
+        if name.suffix == ".json":
+            a, b = (re.sub(r'^(  "text": )".*"', r"\1TEXT", text, flags=re.M) for text in (a, b))
+        else:
+            a, b = (text.partition("\n\n")[0] for text in (a, b))
+    if a == b:
+        return []
+    feed = "feed show " in name.name and not a.startswith("insights: ")  # and not an error
+    if feed or folder not in ANSWERS | {"words"} or name.suffix not in {".json", ".txt"}:
+        return diff(a, b)
+    if folder == "words":
+        # Wording moves the columns of tables, too.
+        same = wording.explains(*(re.sub(r"\s+", " ", text) for text in (a, b)))
     else:
-        a, b = blank(a.decode("utf-8")), blank(b.decode("utf-8"))
-    return [] if wording.explains(a, b) else diff(wording.change(a), b)
+        same = wording.explains(unwrap_answer(a), unwrap_answer(b))
+    return [] if same else diff(wording.change(a), b)
+
+
+def different_emails(a, b, wording):
+    """Returns the lines in which two emails differ."""
+    texts = a.text(), b.text()
+    if a.raw == b.raw or texts[0] != texts[1] and blank(texts[0]) == blank(texts[1]):
+        return []
+    (fixed, words), (new_fixed, new_words) = a.pieces(), b.pieces()
+    if fixed == new_fixed and wording.explains(words, new_words):
+        return []
+    lines = diff(wording.change(blank(texts[0])), blank(texts[1]))
+    return lines or ["the same text is encoded differently"] + diff(a.raw, b.raw)
+
+
+def unwrap_answer(text):
+    """Unwraps the text parts of the emails in JSON."""
+    return re.sub(r'(?<="text": )"(\\.|[^"\\])*"', lambda match: json.dumps(unwrap(json.loads(match[0])), ensure_ascii=False), text)
 
 
 def diff(a, b):
