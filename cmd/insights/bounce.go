@@ -16,7 +16,7 @@ import (
 )
 
 func bounceCommand(p *program) *cobra.Command {
-	return noun("bounce", "Bounces and complaints", bounceListCommand(p), bounceIngestCommand(p))
+	return noun("bounce", "List and process bounces and complaints", bounceListCommand(p), bounceIngestCommand(p))
 }
 
 type bounceJSON struct {

@@ -12,7 +12,7 @@ import (
 )
 
 func configCommand(p *program) *cobra.Command {
-	return noun("config", "Configuration", configCheckCommand(p), configShowCommand(p))
+	return noun("config", "Check and show the configuration", configCheckCommand(p), configShowCommand(p))
 }
 
 func configCheckCommand(p *program) *cobra.Command {

@@ -20,7 +20,7 @@ import (
 )
 
 func contentCommand(p *program) *cobra.Command {
-	return noun("content", "Insights", contentListCommand(p), contentShowCommand(p), contentCheckCommand(p), contentNewCommand(p))
+	return noun("content", "List, check and start articles", contentListCommand(p), contentShowCommand(p), contentCheckCommand(p), contentNewCommand(p))
 }
 
 type insightJSON struct {

@@ -13,7 +13,7 @@ import (
 )
 
 func dbCommand(p *program) *cobra.Command {
-	return noun("db", "Database", dbMigrateCommand(p), dbStatusCommand(p))
+	return noun("db", "Migrate and check the database", dbMigrateCommand(p), dbStatusCommand(p))
 }
 
 func dbMigrateCommand(p *program) *cobra.Command {

@@ -16,7 +16,7 @@ import (
 )
 
 func deliveryCommand(p *program) *cobra.Command {
-	return noun("delivery", "Individual emails", deliveryListCommand(p), deliveryShowCommand(p))
+	return noun("delivery", "Look up individual emails", deliveryListCommand(p), deliveryShowCommand(p))
 }
 
 type deliveryJSON struct {

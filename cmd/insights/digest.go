@@ -20,7 +20,7 @@ func digestCommand(p *program) *cobra.Command {
 		digestPlanCommand(p), digestSendCommand(p), digestTestCommand(p), digestPreviewCommand(p),
 		digestListCommand(p), digestShowCommand(p), digestNextCommand(p), digestExplainCommand(p),
 	}
-	return noun("digest", "Digests", append(commands, digestDecisions(p)...)...)
+	return noun("digest", "Plan, preview and send digests", append(commands, digestDecisions(p)...)...)
 }
 
 type digestJSON struct {

@@ -43,7 +43,7 @@ Nothing is sent until you run: insights digest send ID.`,
 	cmd.Flags().StringVar(&only, "only", "", "only this subscriber's `address`")
 	cmd.Flags().StringVar(&intro, "intro", "", "a text `file` to put before the insights")
 	cmd.Flags().StringVar(&subject, "subject", "", "the `subject` (default: made from the first title)")
-	cmd.Flags().StringVar(&at, "at", "", "do not send it before this `time`: 2026-12-01 09:00 in the site's\nzone, or with one: 2026-12-01T09:00:00Z")
+	cmd.Flags().StringVar(&at, "at", "", "do not send it before this `time`: 2026-12-01 09:00 in the site's zone, or with one: 2026-12-01T09:00:00Z")
 	cmd.Flags().StringVar(&out, "out", "", "also write every email, as it will be sent, to this `folder`")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would be planned")
 	cmd.Flags().BoolVar(&failEmpty, "fail-empty", false, "exit with 1 when there is nothing to send")

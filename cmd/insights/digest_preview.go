@@ -91,7 +91,7 @@ func sample(ctx context.Context, a *app.App, category, id string) (newsletter.Pr
 	}
 	preview, err := a.Preview.ForNew(ctx, lib, slug)
 	if errors.Is(err, newsletter.ErrNothingPublished) {
-		err = fmt.Errorf("%w: start insights dev or insights serve once", err)
+		err = fmt.Errorf("%w: publish one (remove draft: true), or wait until its date", err)
 	}
 	return preview, otherLibrary(err)
 }

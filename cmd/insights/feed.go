@@ -18,7 +18,7 @@ import (
 )
 
 func feedCommand(p *program) *cobra.Command {
-	return noun("feed", "Feeds", feedListCommand(p), feedShowCommand(p), feedPingCommand(p))
+	return noun("feed", "List, show and push feeds", feedListCommand(p), feedShowCommand(p), feedPingCommand(p))
 }
 
 func feedListCommand(p *program) *cobra.Command {

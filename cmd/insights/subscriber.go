@@ -13,7 +13,7 @@ import (
 )
 
 func subscriberCommand(p *program) *cobra.Command {
-	return noun("subscriber", "Readers of digests", subscriberListCommand(p), subscriberShowCommand(p), subscriberAddCommand(p),
+	return noun("subscriber", "Add, import and look after readers of digests", subscriberListCommand(p), subscriberShowCommand(p), subscriberAddCommand(p),
 		subscriberSetCommand(p), subscriberUnsubscribeCommand(p), subscriberResendCommand(p), subscriberHistoryCommand(p), subscriberForgetCommand(p),
 		subscriberImportCommand(p), subscriberExportCommand(p))
 }

@@ -16,7 +16,7 @@ import (
 )
 
 func suppressCommand(p *program) *cobra.Command {
-	return noun("suppress", "Addresses that must not get email", suppressListCommand(p), suppressAddCommand(p), suppressRemoveCommand(p), suppressImportCommand(p))
+	return noun("suppress", "Manage addresses that must not get email", suppressListCommand(p), suppressAddCommand(p), suppressRemoveCommand(p), suppressImportCommand(p))
 }
 
 type suppressionJSON struct {

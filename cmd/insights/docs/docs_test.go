@@ -74,6 +74,7 @@ func TestMarkdownAsText(t *testing.T) {
 	for _, want := range []string{
 		"Exit codes\n----------\n",                                // a heading
 		"\n    insights version\n",                                // code
+		"\ninsights build DIR [flags]\n",                          // code that is too wide to be indented
 		"\nCode  Meaning\n----  ---",                              // a table
 		"\n4     Done in part, or a person must decide\n",         // aligned
 		"\n- `--dry-run` on every command that writes shows what", // a list without bold

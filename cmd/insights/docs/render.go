@@ -34,9 +34,7 @@ func render(source string) string {
 			continue
 		case strings.HasPrefix(line, "```"):
 			i++
-			for _, code := range take(&i, func(l string) bool { return !strings.HasPrefix(l, "```") }) {
-				out.WriteString(strings.TrimRight("    "+code, " ") + "\n")
-			}
+			code(&out, take(&i, func(l string) bool { return !strings.HasPrefix(l, "```") }))
 			i++
 		case strings.HasPrefix(line, "#"):
 			i++
@@ -105,6 +103,19 @@ func wrap(text string, width int) []string {
 		}
 	}
 	return lines
+}
+
+// code writes a block as it is, indented if all of it then fits.
+func code(out *strings.Builder, block []string) {
+	indent := "    "
+	for _, line := range block {
+		if utf8.RuneCountInString(indent+line) > columns {
+			indent = ""
+		}
+	}
+	for _, line := range block {
+		out.WriteString(strings.TrimRight(indent+line, " ") + "\n")
+	}
 }
 
 // table writes rows in aligned columns, the widest of which are wrapped until all
