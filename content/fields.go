@@ -1,6 +1,7 @@
 package content
 
 import (
+	"cmp"
 	"net/url"
 	"regexp"
 	"slices"
@@ -153,11 +154,7 @@ func (f *fields) complete() {
 }
 
 func (f *fields) unknownKey(line int, name string) {
-	meant := otherwise[strings.ToLower(name)]
-	if meant == "" {
-		meant = Nearest(name, keys)
-	}
-	if meant != "" {
+	if meant := cmp.Or(otherwise[strings.ToLower(name)], Nearest(name, keys)); meant != "" {
 		f.fault(line, "%s: unknown key; did you mean %s?", name, meant)
 		return
 	}

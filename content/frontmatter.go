@@ -43,10 +43,7 @@ func (d *document) fault(line int, format string, args ...any) {
 // faults, its insight holds what could be understood.
 func parseDocument(file, source string, read *reading) *document {
 	d := &document{source: source, insight: Insight{File: file, Email: true}}
-	text := strings.TrimPrefix(source, "\ufeff")
-	if strings.Contains(text, "\r\n") {
-		text = strings.ReplaceAll(text, "\r\n", "\n")
-	}
+	text := strings.ReplaceAll(strings.TrimPrefix(source, "\ufeff"), "\r\n", "\n")
 	if strings.TrimSpace(text) == "" {
 		d.fault(1, "the file is empty; start one with: insights content new TITLE")
 		return d

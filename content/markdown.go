@@ -204,9 +204,6 @@ func unescape(value []byte) string {
 // clean removes what XML 1.0 forbids or discourages. A body may smuggle it in as
 // an entity such as &#8;.
 func clean(s string) string {
-	if strings.IndexFunc(s, isControl) < 0 {
-		return s
-	}
 	return strings.Map(func(r rune) rune {
 		if isControl(r) {
 			return -1

@@ -61,15 +61,12 @@ const MaxLine = 512
 // OneLine makes words from outside fit for a log or a terminal: one line, no
 // control or formatting characters, valid UTF-8, at most MaxLine octets.
 func OneLine(s string) string {
-	if len(s) > 16*MaxLine {
-		s = s[:16*MaxLine]
-	}
 	s = strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) {
 			return ' '
 		}
 		return r
-	}, strings.ToValidUTF8(s, "\uFFFD"))
+	}, strings.ToValidUTF8(s[:min(len(s), 16*MaxLine)], "\uFFFD"))
 	s = strings.Join(strings.Fields(s), " ")
 	if len(s) <= MaxLine {
 		return s

@@ -227,9 +227,4 @@ func (b *builder) headers(msg *gomail.Msg) {
 }
 
 // closed ends a body with a line break, as a text has.
-func closed(body string) string {
-	if strings.HasSuffix(body, "\n") {
-		return body
-	}
-	return body + "\n"
-}
+func closed(body string) string { return strings.TrimSuffix(body, "\n") + "\n" }

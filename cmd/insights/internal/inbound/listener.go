@@ -46,11 +46,8 @@ func (l *fairListener) Accept() (net.Conn, error) {
 // all connections.
 func clientOf(conn net.Conn) netip.Addr {
 	remote, err := netip.ParseAddrPort(conn.RemoteAddr().String())
-	if err != nil {
-		return netip.Addr{} // of a Unix socket
-	}
 	addr := remote.Addr().Unmap()
-	if addr.IsLoopback() {
+	if err != nil || addr.IsLoopback() { // a Unix socket has none
 		return netip.Addr{}
 	}
 	if addr.Is6() {

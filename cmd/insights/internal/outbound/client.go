@@ -21,7 +21,6 @@ import (
 	"time"
 
 	"github.com/scaledbydesign/insights/feeds/websub"
-	"github.com/scaledbydesign/insights/newsletter/rfc5322"
 )
 
 // Client calls addresses over HTTP. It implements websub.Client and
@@ -120,8 +119,14 @@ func withoutAddress(err error) error {
 
 // words are the first of an answer's, on one line and fit for a terminal.
 func words(answer []byte) string {
-	if bytes.Contains(answer, []byte("<")) {
+	text := strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(string(answer), ""))
+	if strings.Contains(text, "<") {
 		return "" // a page
 	}
-	return rfc5322.OneLine(strings.ToValidUTF8(string(answer), ""))
+	return strings.Join(strings.Fields(text), " ")
 }

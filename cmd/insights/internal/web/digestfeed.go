@@ -34,7 +34,15 @@ func (s *site) digestsFeed(w http.ResponseWriter, r *http.Request) error {
 	}
 	page := opensPage(r)
 	b, err := s.digests.get(version.String(), fmt.Sprint(format, page), func() (*body, error) {
-		return s.digestBody(s.digestFeed(digests, library), format, page)
+		feed := s.digestFeed(digests, library)
+		if page {
+			return s.preview(feed, format)
+		}
+		rendered, err := feeds.Render(feed, format)
+		b := newBody(rendered, format.ContentType())
+		b.changedAt(feed.Updated())
+		b.varies = documentVaries
+		return b, err
 	})
 	if err != nil {
 		return fmt.Errorf("render feed of digests: %w", err)
@@ -44,21 +52,6 @@ func (s *site) digestsFeed(w http.ResponseWriter, r *http.Request) error {
 	}
 	s.feedHeaders(w, s.links(r.URL.Path, digestsPath, ""), library.Next())
 	return b.send(w, r)
-}
-
-// digestBody is a document of the feed of digests, or the page that shows it.
-func (s *site) digestBody(feed feeds.Feed, format feeds.Format, page bool) (*body, error) {
-	if page {
-		return s.preview(feed, format)
-	}
-	rendered, err := feeds.Render(feed, format)
-	if err != nil {
-		return nil, err
-	}
-	b := newBody(rendered, format.ContentType())
-	b.changedAt(feed.Updated())
-	b.varies = documentVaries
-	return b, nil
 }
 
 // digestFeed is the feed in which a digest is an entry.

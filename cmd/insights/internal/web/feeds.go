@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"net/http"
 	"strings"
 
@@ -12,20 +13,12 @@ type feedFormat struct{ extension, name string }
 
 // feedFormats are the formats in the order of autodiscovery: Atom says most.
 func feedFormats() []feedFormat {
-	return []feedFormat{
-		{"atom", "Atom"},
-		{"rss", "RSS"},
-		{"json", "JSON Feed"},
-	}
+	return []feedFormat{{"atom", "Atom"}, {"rss", "RSS"}, {"json", "JSON Feed"}}
 }
 
 // feedLinks are the three documents of one category, or of all for no slug.
 func (s *site) feedLinks(slug, title string) []templates.FeedLink {
-	name := slug
-	if name == "" {
-		name = "all"
-	}
-	return s.formatLinks("/feeds/"+name, slug, title)
+	return s.formatLinks("/feeds/"+cmp.Or(slug, "all"), slug, title)
 }
 
 func (s *site) formatLinks(stem, category, title string) []templates.FeedLink {

@@ -101,10 +101,7 @@ func (s *site) readForm(r *http.Request) templates.Form {
 // field is one posted value, fit to be shown again.
 func field(r *http.Request, name string, limit int) string {
 	value := strings.ToValidUTF8(r.PostFormValue(name), "\uFFFD")
-	if len(value) > limit {
-		value = strings.ToValidUTF8(value[:limit], "")
-	}
-	return value
+	return strings.ToValidUTF8(value[:min(len(value), limit)], "") // a letter cut in two
 }
 
 // choices are the categories that can be chosen, in the order of the site.

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"html/template"
 	"net/http"
 	"slices"
@@ -111,10 +112,7 @@ func (s *site) article(w http.ResponseWriter, r *http.Request) error {
 		return statusError(http.StatusNotFound)
 	}
 	return s.cached(w, r, library, in.Path(), func() templates.View {
-		v := &templates.ArticlePage{Head: s.sectionHead(in.Title, in.Path(), in.Category), Insight: in, Author: in.Author}
-		if v.Author == "" {
-			v.Author = s.Site.Author
-		}
+		v := &templates.ArticlePage{Head: s.sectionHead(in.Title, in.Path(), in.Category), Insight: in, Author: cmp.Or(in.Author, s.Site.Author)}
 		v.Description, v.Canonical, v.Article = in.Summary, in.Canonical, in
 		v.Image = s.imageURL(in.Image)
 		v.Body = template.HTML(in.HTML())
