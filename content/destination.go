@@ -3,6 +3,7 @@ package content
 import (
 	"net/url"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/yuin/goldmark/util"
@@ -102,10 +103,6 @@ func cutScheme(s string) (scheme, rest string, ok bool) {
 
 // isPictureData reports the rest of a data: URL that holds a picture without script.
 func isPictureData(rest string) bool {
-	for _, mediaType := range []string{"image/png;", "image/gif;", "image/jpeg;", "image/webp;", "image/avif;"} {
-		if len(rest) > len(mediaType) && strings.EqualFold(rest[:len(mediaType)], mediaType) {
-			return true
-		}
-	}
-	return false
+	mediaType, data, found := strings.Cut(strings.ToLower(rest), ";")
+	return found && data != "" && slices.Contains([]string{"image/png", "image/gif", "image/jpeg", "image/webp", "image/avif"}, mediaType)
 }

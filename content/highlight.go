@@ -173,23 +173,17 @@ func lexOnce(lexer chroma.Lexer, code string) (tokens []chroma.Token, longest ti
 // The registry's own search tries a thousand patterns for a name it doesn't know.
 var lexersByName = sync.OnceValue(func() map[string]chroma.Lexer {
 	found := map[string]chroma.Lexer{}
-	name := func(names []string, lexer chroma.Lexer) {
-		for _, name := range names {
-			if name = strings.ToLower(name); found[name] == nil {
-				found[name] = lexer
+	for _, names := range []func(*chroma.Config) []string{
+		func(c *chroma.Config) []string { return []string{c.Name} },
+		func(c *chroma.Config) []string { return c.Aliases },
+		func(c *chroma.Config) []string { return c.Filenames },
+	} {
+		for _, lexer := range lexers.GlobalLexerRegistry.Lexers {
+			for _, name := range names(lexer.Config()) {
+				if name = strings.ToLower(strings.TrimPrefix(name, "*.")); found[name] == nil {
+					found[name] = lexer
+				}
 			}
-		}
-	}
-	all := lexers.GlobalLexerRegistry.Lexers
-	for _, lexer := range all {
-		name([]string{lexer.Config().Name}, lexer)
-	}
-	for _, lexer := range all {
-		name(lexer.Config().Aliases, lexer)
-	}
-	for _, lexer := range all {
-		for _, pattern := range lexer.Config().Filenames {
-			name([]string{strings.TrimPrefix(pattern, "*.")}, lexer)
 		}
 	}
 	return found

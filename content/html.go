@@ -213,7 +213,10 @@ func (p *page) image(w util.BufWriter, source []byte, node ast.Node) {
 }
 
 func (p *page) code(w util.BufWriter, source []byte, node ast.Node) {
-	code, language := codeOf(node, source)
+	code, language := string(node.Lines().Value(source)), ""
+	if fenced, ok := node.(*ast.FencedCodeBlock); ok {
+		language = unescape(fenced.Language(source))
+	}
 	if p.full {
 		fmt.Fprintf(w, `<pre style="color:%s;background-color:%s;padding:12px;overflow:auto"><code>`, lightInk, lightGround)
 	} else {
@@ -225,12 +228,4 @@ func (p *page) code(w util.BufWriter, source []byte, node ast.Node) {
 	}
 	_, _ = w.WriteString(highlight(code, language, p.full))
 	_, _ = w.WriteString("</code></pre>\n")
-}
-
-// codeOf returns the text and the language of a block of code.
-func codeOf(n ast.Node, source []byte) (code, language string) {
-	if fenced, ok := n.(*ast.FencedCodeBlock); ok {
-		language = unescape(fenced.Language(source))
-	}
-	return string(n.Lines().Value(source)), language
 }

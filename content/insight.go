@@ -7,7 +7,6 @@ package content
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"slices"
 	"time"
 )
 
@@ -21,10 +20,6 @@ type Category struct {
 	// Formerly are slugs that the category had before, the first one first: files may
 	// go on naming it by them, and their addresses lead to the present one.
 	Formerly []string `yaml:"formerly" json:"-" doc:"Slugs that it had before, the first one first: their addresses lead to the present one."`
-}
-
-func (c Category) equal(other Category) bool {
-	return c.Slug == other.Slug && c.Name == other.Name && c.Description == other.Description && slices.Equal(c.Formerly, other.Formerly)
 }
 
 // Insight is one article. Values are immutable once their Library exists and may

@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"maps"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -163,7 +164,7 @@ func (l *Library) Version() string { return l.version }
 
 // unchanged returns what a new reading under the same circumstances may take over.
 func (l *Library) unchanged(read *reading) map[string]*document {
-	if l == nil || l.folder.location.String() != read.location.String() || !slices.EqualFunc(l.folder.categories, read.categories, Category.equal) {
+	if l == nil || l.folder.location.String() != read.location.String() || !reflect.DeepEqual(l.folder.categories, read.categories) {
 		return nil
 	}
 	return l.folder.documents
@@ -224,7 +225,7 @@ func (l *Library) State(in *Insight) State {
 	switch {
 	case in.Draft:
 		return Draft
-	case in.Date.After(l.AsOf()):
+	case in.Date.After(l.asOf):
 		return Scheduled
 	}
 	return Visible

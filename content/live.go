@@ -95,7 +95,11 @@ func (l *Live) Run(ctx context.Context) error {
 	defer timer.Stop()
 	for {
 		changed := l.Changed()
-		timer.Reset(untilNext(l.Current()))
+		wait := recheck
+		if library := l.Current(); !library.next.IsZero() {
+			wait = min(recheck, max(0, library.next.Sub(library.folder.now())))
+		}
+		timer.Reset(wait) // then it is time to look at the clock again
 		select {
 		case <-ctx.Done():
 			return nil
@@ -104,14 +108,6 @@ func (l *Live) Run(ctx context.Context) error {
 			l.swap(asOfNow)
 		}
 	}
-}
-
-// untilNext returns how long to sleep before looking at the clock again.
-func untilNext(library *Library) time.Duration {
-	if library.next.IsZero() {
-		return recheck
-	}
-	return min(recheck, max(0, library.next.Sub(library.folder.now())))
 }
 
 // asOfNow returns the library as of the present time, or the same one when no

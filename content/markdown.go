@@ -166,7 +166,12 @@ func writePlain(b *strings.Builder, n ast.Node, source []byte) {
 	for c := n.FirstChild(); c != nil; c = c.NextSibling() {
 		switch c := c.(type) {
 		case *ast.Text:
-			b.WriteString(textOf(c, source))
+			value := c.Segment.Value(source)
+			if c.IsRaw() { // code
+				b.WriteString(strings.ReplaceAll(string(value), "\n", " "))
+			} else {
+				b.WriteString(unescape(value))
+			}
 			if c.SoftLineBreak() || c.HardLineBreak() {
 				b.WriteByte(' ')
 			}
@@ -181,16 +186,6 @@ func writePlain(b *strings.Builder, n ast.Node, source []byte) {
 			}
 		}
 	}
-}
-
-// textOf returns what a text node says: backslashes and entities are resolved,
-// unless it is code.
-func textOf(n *ast.Text, source []byte) string {
-	value := n.Segment.Value(source)
-	if n.IsRaw() {
-		return strings.ReplaceAll(string(value), "\n", " ")
-	}
-	return unescape(value)
 }
 
 // unescape resolves backslashes and entities as CommonMark asks: in one pass, by

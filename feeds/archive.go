@@ -175,21 +175,18 @@ func (es *entries) headBudgets(f Feed) (divided, whole budget, err error) {
 	if err != nil {
 		return divided, whole, err
 	}
-	for _, of := range []struct {
-		room     *budget
-		previous string
-		complete bool
-	}{{&divided, "0000-00-00000", false}, {&whole, "", true}} { // as long as any name
-		f.Previous, f.Complete = of.previous, of.complete
+	room := func(previous string, complete bool) (left budget, err error) {
+		f.Previous, f.Complete = previous, complete
 		taken, err := measure(f)
-		if err != nil {
-			return divided, whole, err
+		for i := range left {
+			left[i] = MaxSize - taken[i] + alone[i]
 		}
-		for i := range of.room {
-			of.room[i] = MaxSize - taken[i] + alone[i]
-		}
+		return left, err
 	}
-	return divided, whole, nil
+	if divided, err = room("0000-00-00000", false); err == nil { // as long as any name
+		whole, err = room("", true)
+	}
+	return divided, whole, err
 }
 
 func (r *budget) take(of sizes) {

@@ -38,15 +38,8 @@ func (f Format) String() string { return string(f) }
 func (f Format) ContentType() string { return f.mediaType() + "; charset=utf-8" }
 
 func (f Format) mediaType() string {
-	switch f {
-	case RSS:
-		return "application/rss+xml"
-	case Atom:
-		return "application/atom+xml"
-	case JSON:
-		return "application/feed+json"
-	}
-	return "application/octet-stream" // no format of ours
+	types := map[Format]string{RSS: "application/rss+xml", Atom: "application/atom+xml", JSON: "application/feed+json"}
+	return cmp.Or(types[f], "application/octet-stream") // no format of ours
 }
 
 // Feed is what a document says, whatever its format. The feeds of a library and

@@ -3,7 +3,7 @@ package subscribers
 import (
 	"context"
 	"errors"
-	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -115,19 +115,13 @@ func (l Limits) mayEmail(sub *Subscriber, last, now time.Time) bool {
 
 // alarm keeps one and the same alarm from being raised again and again.
 type alarm struct {
-	mu   sync.Mutex
-	last time.Time
+	last atomic.Int64 // in nanoseconds since 1970
 }
 
 // alarmEvery is how often an alarm is raised at most.
 const alarmEvery = 10 * time.Minute
 
 func (a *alarm) due(now time.Time) bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if now.Sub(a.last) < alarmEvery {
-		return false
-	}
-	a.last = now
-	return true
+	last := a.last.Load()
+	return now.UnixNano()-last >= int64(alarmEvery) && a.last.CompareAndSwap(last, now.UnixNano())
 }

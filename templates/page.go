@@ -2,6 +2,7 @@ package templates
 
 import (
 	"cmp"
+	"fmt"
 	"html/template"
 	"slices"
 	"time"
@@ -312,13 +313,16 @@ type InboxPage struct {
 
 // InboxMessage is one message in that list.
 type InboxMessage struct {
-	Path    string
+	ID      int64
 	To      string
 	Subject string
 	At      time.Time
 }
 
-// LetterPage is one such email.
+// Path is where the message is shown.
+func (m InboxMessage) Path() string { return fmt.Sprintf("/_inbox/%d", m.ID) }
+
+// InboxMessagePage is one such email.
 type InboxMessagePage struct {
 	Head
 	Subject string
@@ -388,7 +392,7 @@ func samples() []View {
 		&DeclinePage{Head: head, Action: "/x"},
 		&ErasePage{Head: head},
 		&NoticePage{Head: head, Paragraphs: []string{"Sample"}, Links: []Link{{"Sample", "/"}}},
-		&InboxPage{Head: head, Messages: []InboxMessage{{Path: "/sample"}}},
+		&InboxPage{Head: head, Messages: []InboxMessage{{ID: 1}}},
 		&InboxMessagePage{Head: head, Headers: rfc5322.Header{{Name: "To"}}, Text: []Span{{Text: "a"}, {URL: "b"}}, Links: []string{"c"}, Frame: "/sample"},
 	}
 }

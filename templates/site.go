@@ -84,17 +84,10 @@ func DefaultSite() Site {
 				{"Legal", []Link{{"Privacy Policy", main + "/privacy"}, {"Terms of Service", main + "/terms"}}},
 			},
 			AfterList: CallToAction{
-				Heading: "Need Help With Your Tech Stack?",
-				Text:    "From fractional CTO services to architecture audits, we help teams ship faster without the technical debt hangover.",
-				Label:   "Let's Talk",
-				URL:     main + "/contact",
+				"Need Help With Your Tech Stack?", "From fractional CTO services to architecture audits, we help teams ship faster without the technical debt hangover.",
+				"Let's Talk", main + "/contact",
 			},
-			Closing: CallToAction{
-				Heading: "Ready to Ship?",
-				Text:    "Let's talk about your engineering challenges and how we can help.",
-				Label:   "Book a Call",
-				URL:     main + "/contact",
-			},
+			Closing: CallToAction{"Ready to Ship?", "Let's talk about your engineering challenges and how we can help.", "Book a Call", main + "/contact"},
 		},
 		Categories: DefaultCategories(),
 	}

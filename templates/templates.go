@@ -12,6 +12,7 @@ import (
 	"html/template"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -124,10 +125,8 @@ func (s source) names(dir string) ([]string, error) {
 		entries = append(entries, own...)
 	}
 	var names []string
-	seen := make(map[string]bool)
 	for _, e := range entries {
-		if name := path.Join(dir, e.Name()); !e.IsDir() && !seen[name] {
-			seen[name] = true
+		if name := path.Join(dir, e.Name()); !e.IsDir() && !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}

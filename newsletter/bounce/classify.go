@@ -85,10 +85,7 @@ func statusSays(status string) (Class, bool) {
 	case "5.2.2", "5.2.3", "5.2.4", "5.3.1", "5.3.2", "5.3.4", "5.4.3", "5.4.5", "5.4.6", "5.4.7":
 		return Soft, true
 	}
-	if strings.HasPrefix(status, "5.6.") {
-		return Soft, true
-	}
-	return None, false
+	return Soft, strings.HasPrefix(status, "5.6.")
 }
 
 var (

@@ -50,7 +50,7 @@ func (m *incoming) readHuman(r *Report) {
 	if class == None {
 		class = Soft
 	}
-	r.Class, r.Text = refusedStage(m.said).soften(class, firstStatus(said), strings.ToLower(said)), rfc5322.OneLine(said)
+	r.Class, r.Text = refusedStage(m.said).soften(class, anyStatus.FindString(said), strings.ToLower(said)), rfc5322.OneLine(said)
 	recipient := Recipient{Action: "failed", Diagnostic: r.Text, Class: r.Class}
 	recipient.Code, recipient.Status = numbers(0, "", said)
 	for _, a := range m.failed() {

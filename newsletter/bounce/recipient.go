@@ -37,7 +37,7 @@ func recipient(fields rfc5322.Header) (Recipient, bool) {
 		Address: cmp.Or(typedAddress(fields.Get("Original-Recipient")), typedAddress(fields.Get("Final-Recipient")),
 			typedAddress(fields.Get("X-Actual-Recipient"))),
 		Action:     firstWord(strings.ToLower(fields.Get("Action"))),
-		Status:     firstStatus(fields.Get("Status")),
+		Status:     anyStatus.FindString(fields.Get("Status")),
 		Diagnostic: untyped(fields.Get("Diagnostic-Code")),
 	}
 	return r, r.Address != "" || r.Action != "" || r.Status != ""
@@ -126,8 +126,6 @@ func firstWord(s string) string {
 	}
 	return ""
 }
-
-func firstStatus(s string) string { return anyStatus.FindString(s) }
 
 // statusAmong finds the fields of a delivery status in a text: some servers omit
 // the part around them, and people forward bounces. They end where a header begins.

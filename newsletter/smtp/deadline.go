@@ -58,16 +58,14 @@ func (p *deadline) wait(d time.Duration) error {
 func (p *deadline) end(cause error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	switch {
-	case p.settled:
-	case !p.dotOut:
-		p.ended = cause
+	if p.settled {
+		return
+	}
+	p.ended = cause
+	if !p.dotOut {
 		p.conn.SetDeadline(time.Unix(1, 0)) // wakes a read or write under way
-	default:
-		p.ended = cause
-		if time.Until(p.until) > p.grace {
-			p.wait(p.grace)
-		}
+	} else if time.Until(p.until) > p.grace {
+		p.wait(p.grace)
 	}
 }
 

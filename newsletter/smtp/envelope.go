@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/scaledbydesign/insights/newsletter"
 	"github.com/scaledbydesign/insights/newsletter/rfc5322"
@@ -126,13 +125,11 @@ func originalRecipient(m mailbox) string {
 	}
 	var out strings.Builder
 	for _, r := range addr {
-		if r < utf8.RuneSelf {
-			if r > ' ' && r < 0x7f && r != '+' && r != '=' && r != '\\' {
-				out.WriteRune(r)
-				continue
-			}
+		if r > ' ' && r < 0x7f && r != '+' && r != '=' && r != '\\' {
+			out.WriteRune(r)
+		} else {
+			fmt.Fprintf(&out, "\\x{%X}", r)
 		}
-		fmt.Fprintf(&out, "\\x{%X}", r)
 	}
 	return "utf-8;" + out.String()
 }

@@ -23,32 +23,23 @@ type login struct {
 
 // Start implements the Auth of go-mail/smtp.
 func (l *login) Start(server *gosmtp.ServerInfo) (protocol string, first []byte, err error) {
-	choice := []string{"SCRAM-SHA-256", "SCRAM-SHA-1"}
-	if server.TLS || l.loopback {
-		choice = append(choice, "PLAIN", "LOGIN")
+	for _, m := range []struct {
+		name string
+		safe bool // the password is not sent as it is, or nobody else sees it
+		auth gosmtp.Auth
+	}{
+		{"SCRAM-SHA-256", true, gosmtp.ScramSHA256Auth(l.user, l.password)},
+		{"SCRAM-SHA-1", true, gosmtp.ScramSHA1Auth(l.user, l.password)},
+		{"PLAIN", server.TLS || l.loopback, gosmtp.PlainAuth("", l.user, l.password, server.Name, true)},
+		{"LOGIN", server.TLS || l.loopback, gosmtp.LoginAuth(l.user, l.password, server.Name, true)},
+		{"CRAM-MD5", true, gosmtp.CRAMMD5Auth(l.user, l.password)},
+	} {
+		if m.safe && slices.ContainsFunc(server.Auth, func(s string) bool { return strings.EqualFold(s, m.name) }) {
+			l.begun, l.mechanism = true, m.auth
+			return m.auth.Start(server)
+		}
 	}
-	choice = append(choice, "CRAM-MD5")
-	offers := func(name string) bool {
-		return slices.ContainsFunc(server.Auth, func(s string) bool { return strings.EqualFold(s, name) })
-	}
-	i := slices.IndexFunc(choice, offers)
-	if i < 0 {
-		return "", nil, &noMechanism{offered: server.Auth, clear: !server.TLS}
-	}
-	switch choice[i] {
-	case "SCRAM-SHA-256":
-		l.mechanism = gosmtp.ScramSHA256Auth(l.user, l.password)
-	case "SCRAM-SHA-1":
-		l.mechanism = gosmtp.ScramSHA1Auth(l.user, l.password)
-	case "PLAIN":
-		l.mechanism = gosmtp.PlainAuth("", l.user, l.password, server.Name, true)
-	case "LOGIN":
-		l.mechanism = gosmtp.LoginAuth(l.user, l.password, server.Name, true)
-	case "CRAM-MD5":
-		l.mechanism = gosmtp.CRAMMD5Auth(l.user, l.password)
-	}
-	l.begun = true
-	return l.mechanism.Start(server)
+	return "", nil, &noMechanism{offered: server.Auth, clear: !server.TLS}
 }
 
 // Next implements the Auth of go-mail/smtp.

@@ -74,7 +74,7 @@ func splitStatus(code int, message string) (status, text string) {
 	for line := range strings.Lines(message) {
 		line = strings.TrimSpace(line)
 		first, rest, _ := strings.Cut(line, " ")
-		if isStatus(first) && int(first[0]-'0') == code/100 {
+		if enhancedStatus.MatchString(first) && int(first[0]-'0') == code/100 {
 			status, line = first, rest
 		}
 		lines = append(lines, line)
@@ -82,17 +82,8 @@ func splitStatus(code int, message string) (status, text string) {
 	return status, rfc5322.OneLine(strings.Join(lines, " "))
 }
 
-// isStatus reports whether s is class.subject.detail, with a class of 2, 4 or 5
-// and one to three digits in the others.
-func isStatus(s string) bool {
-	class, rest, _ := strings.Cut(s, ".")
-	subject, detail, _ := strings.Cut(rest, ".")
-	return (class == "2" || class == "4" || class == "5") && isNumber(subject) && isNumber(detail)
-}
-
-func isNumber(s string) bool {
-	return len(s) >= 1 && len(s) <= 3 && strings.Trim(s, "0123456789") == ""
-}
+// enhancedStatus is class.subject.detail.
+var enhancedStatus = regexp.MustCompile(`^[245]\.\d{1,3}\.\d{1,3}$`)
 
 var (
 	fewerWords = regexp.MustCompile(`(?i)\brates?\b|rate-?limit|too (many|fast|quickly|much mail)|throttl|slow(er)? down`)

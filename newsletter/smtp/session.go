@@ -118,8 +118,7 @@ func (s *session) begin(p *deadline, envelope []command) *newsletter.Outcome {
 	for _, c := range envelope {
 		code, text, err := s.exchange(p, c.line)
 		if err != nil {
-			o := s.broken(p, c.verb, err)
-			return &o
+			return new(s.broken(p, c.verb, err))
 		}
 		if !c.accepts(code) {
 			o := refused(c.verb, code, text)
@@ -145,8 +144,7 @@ func (s *session) beginAtOnce(p *deadline, envelope []command) *newsletter.Outco
 		_, err = s.write(s.buffer)
 	}
 	if err != nil {
-		o := s.broken(p, verbMail, err)
-		return &o
+		return new(s.broken(p, verbMail, err))
 	}
 	var refusal *newsletter.Outcome
 	var at verb
@@ -161,8 +159,7 @@ func (s *session) beginAtOnce(p *deadline, envelope []command) *newsletter.Outco
 			refusal.Broken = true
 			return refusal
 		case err != nil:
-			o := s.broken(p, c.verb, err)
-			return &o
+			return new(s.broken(p, c.verb, err))
 		case refusal == nil && !c.accepts(code):
 			o := refused(c.verb, code, text)
 			if o.Broken {

@@ -35,10 +35,7 @@ const separators = ",;\t"
 
 func newCSV(t *input) (*csvRows, error) {
 	c := &csvRows{input: t, separator: ','}
-	first := t.peek()
-	if i := bytes.IndexAny(first, "\r\n"); i >= 0 {
-		first = first[:i]
-	}
+	first := firstLine(t.peek())
 	for i := range len(separators) {
 		if s := separators[i : i+1]; bytes.Count(first, []byte(s)) > bytes.Count(first, []byte{c.separator}) {
 			c.separator = s[0]
@@ -88,7 +85,7 @@ func (c *csvRows) read() (line int, err error) {
 			err = errOpenQuote // two of them, and what is between is no value
 		}
 		if whole && c.input.err != nil && (n == len(w) || err != nil) {
-			err = &Error{line, c.input.err} // it is cut
+			err = &Error{Line: line, Err: c.input.err} // it is cut
 		}
 		if err != nil {
 			c.input.skipLine()

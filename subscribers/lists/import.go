@@ -41,7 +41,7 @@ const importChunk = 20_000
 // before them are stored. After an error what was stored before stays: rows that were
 // not stored are not counted.
 func (r *Import) Run(ctx context.Context, part string, list *Reader) error {
-	for rows := range ahead(r.read(list)) {
+	for rows := range ahead(func() (someRows, bool) { return r.readSome(list) }) {
 		r.Counts.Rows += rows.count
 		for _, row := range rows.refused {
 			r.Counts.Failed++
@@ -103,17 +103,6 @@ type refusedRow struct {
 	reason error
 }
 
-func (r *Import) read(list *Reader) iter.Seq[someRows] {
-	return func(yield func(someRows) bool) {
-		for more := true; more; {
-			var rows someRows
-			if rows, more = r.readSome(list); !yield(rows) {
-				return
-			}
-		}
-	}
-}
-
 func (r *Import) readSome(list *Reader) (rows someRows, more bool) {
 	for len(rows.taken) < importChunk && len(rows.refused) < importChunk {
 		row, err := list.Read()
@@ -138,15 +127,17 @@ func (r *Import) readSome(list *Reader) (rows someRows, more bool) {
 	return rows, true
 }
 
-// ahead is a sequence whose next value is made while the one before is used. It ends
-// only after what makes them has.
-func ahead[T any](values iter.Seq[T]) iter.Seq[T] {
+// ahead is a sequence whose next value is read while the one before is used. It ends
+// only after what reads them has.
+func ahead[T any](read func() (value T, more bool)) iter.Seq[T] {
 	return func(yield func(T) bool) {
 		next, enough, ended := make(chan T), make(chan struct{}), make(chan struct{})
 		go func() {
 			defer close(ended)
 			defer close(next)
-			for v := range values {
+			for more := true; more; {
+				var v T
+				v, more = read()
 				select {
 				case next <- v:
 				case <-enough:

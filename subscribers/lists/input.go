@@ -22,19 +22,23 @@ type input struct {
 func newInput(r io.Reader) (*input, error) {
 	t := &input{r: transform.NewReader(r, unicode.BOMOverride(transform.Nop)), buf: make([]byte, 0, 4*maxRow), line: 1}
 	head := t.peek()
-	first := head
-	if i := bytes.IndexAny(first, "\r\n"); i >= 0 {
-		first = first[:i]
-	}
 	switch {
 	case bytes.HasPrefix(head, []byte("\x1f\x8b")):
 		return nil, errors.New("it is compressed: unpack it first, for example with gunzip")
 	case bytes.HasPrefix(head, []byte("PK\x03\x04")):
 		return nil, errors.New("it is a zip file or a spreadsheet: name the zip file itself, or save the sheet as CSV (UTF-8)")
-	case bytes.IndexByte(first, 0) >= 0:
+	case bytes.IndexByte(firstLine(head), 0) >= 0:
 		return nil, errors.New("it contains NUL bytes in its first line: save it as UTF-8 text, or as UTF-16 with a byte order mark")
 	}
 	return t, nil
+}
+
+// firstLine is b up to its first line end.
+func firstLine(b []byte) []byte {
+	if i := bytes.IndexAny(b, "\r\n"); i >= 0 {
+		return b[:i]
+	}
+	return b
 }
 
 // peek is what comes next: maxRow bytes and more, or all that is left. It is
@@ -95,7 +99,7 @@ func (t *input) skipLine() {
 // end is what to say where nothing is left.
 func (t *input) end() error {
 	if t.err != nil {
-		return &Error{t.line, t.err}
+		return &Error{Line: t.line, Err: t.err}
 	}
 	return io.EOF
 }

@@ -41,7 +41,7 @@ func (j *jsonRows) next() (int, func(string) string, error) {
 		n, err := object(w, whole)
 		if err != nil {
 			if errors.Is(err, errOpenObject) && whole && j.input.err != nil {
-				err = &Error{line, j.input.err}
+				err = &Error{Line: line, Err: j.input.err}
 			}
 			j.resync()
 			return line, nil, err

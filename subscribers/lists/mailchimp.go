@@ -3,6 +3,7 @@ package lists
 import (
 	"cmp"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -50,7 +51,7 @@ func newMailchimp(column func(string) bool) *Format {
 		}
 		kind := mailchimpName(o.Name)
 		switch {
-		case complained(field("unsub_reason")):
+		case complained.MatchString(field("unsub_reason")):
 			row.as(subscribers.Suppressed, subscribers.Complained, "complained at Mailchimp")
 		case kind == "cleaned", field("clean_time") != "", kind == "" && cleaned && !unsubscribed:
 			row.as(subscribers.Suppressed, subscribers.Bounced, strings.TrimSuffix("cleaned by Mailchimp: "+field("clean_campaign_title"), ": "))
@@ -74,7 +75,4 @@ func newMailchimp(column func(string) bool) *Format {
 	return &f
 }
 
-func complained(reason string) bool {
-	reason = strings.ToLower(reason)
-	return strings.Contains(reason, "abuse") || strings.Contains(reason, "spam") || strings.Contains(reason, "complain")
-}
+var complained = regexp.MustCompile(`(?i)abuse|spam|complain`)

@@ -61,27 +61,25 @@ func readZip(file *os.File, o Options) (iter.Seq2[Part, error], error) {
 	slices.SortStableFunc(lists, func(a, b *zip.File) int { return strictness(a.Name) - strictness(b.Name) })
 	return func(yield func(Part, error) bool) {
 		for _, f := range lists {
-			part, done, err := readZipped(f, o)
-			goOn := yield(part, err)
-			done()
-			if !goOn {
+			if !readZipped(f, o, yield) {
 				return
 			}
 		}
 	}, nil
 }
 
-func readZipped(f *zip.File, o Options) (part Part, done func(), err error) {
+func readZipped(f *zip.File, o Options, yield func(Part, error) bool) bool {
 	in, err := f.Open()
 	if err != nil {
-		return part, func() {}, fmt.Errorf("%s: %w", f.Name, err)
+		return yield(Part{}, fmt.Errorf("%s: %w", f.Name, err))
 	}
+	defer in.Close()
 	o.Name = f.Name
 	list, err := NewReader(in, o)
 	if err != nil {
 		err = fmt.Errorf("%s: %w", f.Name, &Unreadable{err})
 	}
-	return Part{path.Base(f.Name), list}, func() { in.Close() }, err
+	return yield(Part{path.Base(f.Name), list}, err)
 }
 
 // Unreadable says that a file is no list that can be read.

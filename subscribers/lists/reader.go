@@ -46,13 +46,7 @@ type Row struct {
 }
 
 // Error ends the reading of a file: it can't be read any further.
-type Error struct {
-	Line int
-	Err  error
-}
-
-func (e *Error) Error() string { return fmt.Sprintf("line %d: %v", e.Line, e.Err) }
-func (e *Error) Unwrap() error { return e.Err }
+type Error = subscribers.LineError
 
 // source gives the rows of a file as fields with names.
 type source interface {

@@ -10,9 +10,9 @@ import (
 
 	"github.com/scaledbydesign/insights/cmd/insights/internal/database"
 	"github.com/scaledbydesign/insights/cmd/insights/internal/inbound"
-	"github.com/scaledbydesign/insights/cmd/insights/internal/web"
 	"github.com/scaledbydesign/insights/newsletter"
 	"github.com/scaledbydesign/insights/newsletter/rfc5322"
+	"github.com/scaledbydesign/insights/templates"
 )
 
 // openInbound opens the listener and the maildir for bounces.
@@ -51,15 +51,15 @@ func (a *App) Ingest(ctx context.Context, to []string, in io.Reader) (did string
 // inbox shows the emails that development keeps.
 type inbox struct{ db *database.DB }
 
-func (i inbox) Messages(ctx context.Context) ([]web.InboxMessage, error) {
+func (i inbox) Messages(ctx context.Context) ([]templates.InboxMessage, error) {
 	mails, err := i.db.InboxMessages(ctx)
 	if err != nil {
 		return nil, err
 	}
-	messages := make([]web.InboxMessage, len(mails))
+	messages := make([]templates.InboxMessage, len(mails))
 	for n, m := range mails {
 		header, _ := rfc5322.ParseHeader(m.Message)
-		messages[n] = web.InboxMessage{ID: m.ID, To: m.Recipient, At: m.At, Subject: rfc5322.DecodeHeader(header.Get("Subject"))}
+		messages[n] = templates.InboxMessage{ID: m.ID, To: m.Recipient, At: m.At, Subject: rfc5322.DecodeHeader(header.Get("Subject"))}
 	}
 	return messages, nil
 }

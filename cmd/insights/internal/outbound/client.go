@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/scaledbydesign/insights/feeds/websub"
+	"github.com/scaledbydesign/insights/newsletter/rfc5322"
 )
 
 // Client calls addresses over HTTP. It implements websub.Client and
@@ -119,14 +120,8 @@ func withoutAddress(err error) error {
 
 // words are the first of an answer's, on one line and fit for a terminal.
 func words(answer []byte) string {
-	text := strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
-			return ' '
-		}
-		return r
-	}, strings.ToValidUTF8(string(answer), ""))
-	if strings.Contains(text, "<") {
+	if bytes.Contains(answer, []byte("<")) {
 		return "" // a page
 	}
-	return strings.Join(strings.Fields(text), " ")
+	return rfc5322.OneLine(strings.ToValidUTF8(string(answer), ""))
 }

@@ -31,7 +31,6 @@ func (s *site) problemOf(err error) problem {
 	if at != "" {
 		at = " at " + at
 	}
-	again := templates.Link{Label: "Subscribe again", URL: "/subscribe"}
 	status := http.StatusInternalServerError
 	if e, ok := errors.AsType[statusError](err); ok {
 		status = int(e)
@@ -48,7 +47,7 @@ func (s *site) problemOf(err error) problem {
 	case errors.Is(err, subscribers.ErrExpired):
 		return problem{http.StatusGone, "This link has expired",
 			[]string{"It is too old, or a newer email has replaced it. Subscribe again, and you get a fresh one within minutes."},
-			[]templates.Link{again, home}}
+			[]templates.Link{{Label: "Subscribe again", URL: "/subscribe"}, home}}
 	case errors.Is(err, subscribers.ErrSuppressed):
 		return problem{http.StatusForbidden, "We can't write to this address",
 			[]string{"Emails to it were refused before, or its owner asked us never to write. If that is wrong, write to us" + at + "."},

@@ -400,10 +400,10 @@ func (f *fixture) sendDigest(id int64) {
 
 type inbox struct{ raw []string }
 
-func (b *inbox) Messages(context.Context) ([]web.InboxMessage, error) {
-	var list []web.InboxMessage
+func (b *inbox) Messages(context.Context) ([]templates.InboxMessage, error) {
+	var list []templates.InboxMessage
 	for i := range b.raw {
-		list = append(list, web.InboxMessage{ID: int64(i + 1), To: "ada@example.com", Subject: fmt.Sprint("Mail ", i+1), At: time.Unix(int64(i), 0).UTC()})
+		list = append(list, templates.InboxMessage{ID: int64(i + 1), To: "ada@example.com", Subject: fmt.Sprint("Mail ", i+1), At: time.Unix(int64(i), 0).UTC()})
 	}
 	slices.Reverse(list)
 	return list, nil

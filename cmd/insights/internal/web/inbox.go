@@ -23,13 +23,7 @@ func (s *site) inbox(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return fmt.Errorf("list inbox: %w", err)
 	}
-	v := &templates.InboxPage{Head: s.readerHead("Inbox")}
-	for _, m := range messages {
-		v.Messages = append(v.Messages, templates.InboxMessage{
-			Path: "/_inbox/" + strconv.FormatInt(m.ID, 10), To: m.To, Subject: m.Subject, At: m.At,
-		})
-	}
-	return s.render(w, http.StatusOK, v)
+	return s.render(w, http.StatusOK, &templates.InboxPage{Head: s.readerHead("Inbox"), Messages: messages})
 }
 
 func (s *site) readEmail(r *http.Request) (email, error) {

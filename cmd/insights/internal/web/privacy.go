@@ -57,7 +57,7 @@ type backJSON struct {
 }
 
 // data gives a reader what is kept of them.
-func (s *site) data(w http.ResponseWriter, r *http.Request, sub subscribers.Subscriber) (err error) {
+func (s *site) data(w http.ResponseWriter, r *http.Request, sub subscribers.Subscriber) error {
 	at := func(t time.Time) *time.Time {
 		if t.IsZero() {
 			return nil
@@ -67,7 +67,7 @@ func (s *site) data(w http.ResponseWriter, r *http.Request, sub subscribers.Subs
 	own := ownDataJSON{
 		Email: sub.Address.String(), NewEmail: sub.NewAddress.String(), Name: sub.Name, Status: string(sub.Status), Cadence: string(sub.Cadence), Categories: sub.Categories, Source: sub.Source,
 		CreatedAt: at(sub.CreatedAt), ConfirmedAt: at(sub.ConfirmedAt), UnsubscribedAt: at(sub.UnsubscribedAt), PausedUntil: at(sub.PausedUntil),
-		History: []eventJSON{},
+		History: []eventJSON{}, Mails: []mailJSON{}, CameBack: []backJSON{},
 	}
 	for e, err := range s.Registry.Store.History(r.Context(), sub.ID) {
 		if err != nil {
@@ -75,30 +75,28 @@ func (s *site) data(w http.ResponseWriter, r *http.Request, sub subscribers.Subs
 		}
 		own.History = append(own.History, eventJSON{e.At, e.What, e.Source, e.Client, e.Version, e.Detail})
 	}
-	if own.Mails, own.CameBack, err = s.mailsOf(r.Context(), sub.ID); err != nil {
-		return fmt.Errorf("read mails: %w", err)
+	if s.Mails != nil {
+		if err := s.addMails(r.Context(), &own, sub.ID); err != nil {
+			return fmt.Errorf("read mails: %w", err)
+		}
 	}
 	w.Header().Set("Content-Disposition", `attachment; filename="insights-data.json"`)
 	return writeJSON(w, http.StatusOK, own)
 }
 
-func (s *site) mailsOf(ctx context.Context, subscriber int64) ([]mailJSON, []backJSON, error) {
-	mails, back := []mailJSON{}, []backJSON{}
-	if s.Mails == nil {
-		return mails, back, nil
-	}
-	all, err := s.Mails.MailsOf(ctx, subscriber)
+func (s *site) addMails(ctx context.Context, own *ownDataJSON, subscriber int64) error {
+	mails, err := s.Mails.MailsOf(ctx, subscriber)
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
-	for _, m := range all {
-		mails = append(mails, mailJSON{m.UpdatedAt, string(m.Kind), m.Ref.Digest, m.Email, string(m.State), string(m.Reason), m.MessageID})
+	for _, m := range mails {
+		own.Mails = append(own.Mails, mailJSON{m.UpdatedAt, string(m.Kind), m.Ref.Digest, m.Email, string(m.State), string(m.Reason), m.MessageID})
 	}
 	bounces, err := s.Mails.BouncesOf(ctx, subscriber)
 	for _, b := range bounces {
-		back = append(back, backJSON{b.At, string(b.Class), b.Status, b.Text})
+		own.CameBack = append(own.CameBack, backJSON{b.At, string(b.Class), b.Status, b.Text})
 	}
-	return mails, back, err
+	return err
 }
 
 // erasePage asks for the press of a button.

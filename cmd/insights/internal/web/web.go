@@ -79,18 +79,10 @@ type Mails interface {
 // Inbox is the emails that development keeps instead of sending them.
 type Inbox interface {
 	// Messages returns all of them, newest first.
-	Messages(ctx context.Context) ([]InboxMessage, error)
+	Messages(ctx context.Context) ([]templates.InboxMessage, error)
 	// Message returns one as it would have been sent (RFC 5322), or an error that
 	// wraps newsletter.ErrNotFound.
 	Message(ctx context.Context, id int64) (raw []byte, err error)
-}
-
-// InboxMessage is one email in the list of them.
-type InboxMessage struct {
-	ID      int64
-	To      string
-	Subject string
-	At      time.Time
 }
 
 // site is the configuration at work.
