@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """Compares what two programs were seen to do; .ci/compare says how they are observed.
 
-    compare.py BASE OLD NEW [WORDING]
+    compare.py BASE OLD NEW [WORDING [TERMINAL]]
 
 BASE is the SQLite database that both started from, OLD and NEW are folders. Only what
 can't be the same in two runs is blanked: times since BASE was made, the names of
 digests and emails made since, signatures, and the tokens of links made since. WORDING
 lists sentences that may differ in what people read: pages, emails, answers. Feeds,
-sitemaps and all else that a build holds or the site serves never may.
+sitemaps and all else that a build holds or the site serves never may. TERMINAL lists
+those that may differ, besides, in what commands print for people.
 
 It prints a line for each thing compared, and the first differences.
 """
@@ -146,28 +147,25 @@ def unpack(name, packed):
 class Wording:
     """Sentences that may differ, each in the forms that it has in text, JSON and HTML."""
 
-    def __init__(self, path):
-        self.sentences = []
-        for line in path.read_text().splitlines() if path else []:
-            if line and not line.startswith("#"):
-                self.sentences.append(line.split("\t"))
+    def __init__(self, paths):
+        lines = [line for path in paths for line in Path(path).read_text().splitlines()]
+        self.sentences = [line.split("\t") for line in lines if line and not line.startswith("#")]
         self.used = set()
 
     def change(self, text):
         for before, after in self.sentences:
-            for form in (str, in_json, in_html):
-                if form(before) in text:
+            # Forms can be equal, and the new sentence can hold the old one.
+            forms = {form(before): form(after) for form in (in_html, in_json, str)}
+            for said, says in forms.items():
+                if said in text:
                     self.used.add(before)
-                    text = text.replace(form(before), form(after))
+                    text = text.replace(said, says)
         return text
 
     def explains(self, a, b):
         """Tells whether two texts differ in these sentences alone."""
         changed = self.change(a)
         return changed != a and changed == b
-
-    def unused(self):
-        return [before for before, _ in self.sentences if before not in self.used]
 
 
 def in_json(text):
@@ -249,7 +247,7 @@ def files(folder):
 
 
 def main():
-    wording = Wording(Path(sys.argv[4]) if len(sys.argv) > 4 else None)
+    wording, terminal = Wording(sys.argv[4:5]), Wording(sys.argv[4:])
     trees = files(old), files(new)
     things = {}
     for name in sorted(trees[0].keys() | trees[1].keys()):
@@ -259,7 +257,8 @@ def main():
     for thing, names in things.items():
         found = {}
         for name in names:
-            if lines := differences(name, *(tree[name].read_bytes() if name in tree else None for tree in trees), wording):
+            contents = (tree[name].read_bytes() if name in tree else None for tree in trees)
+            if lines := differences(name, *contents, terminal if name.parts[0] == "words" else wording):
                 found[name] = lines
         title = f"{thing} ({len(names)} files)" if len(names) > 1 else thing
         if not found:
@@ -271,9 +270,10 @@ def main():
             name, lines = next(iter(found.items()))
             for line in ([str(name)] if len(names) > 1 else []) + lines[:12]:
                 print(f"        {line[:200]}")
-    for sentence in wording.unused():
-        differ += 1
-        print(f"DIFFER  nothing differs by {sentence!r}: remove it from the wording")
+    for sentence, _ in terminal.sentences:
+        if sentence not in wording.used | terminal.used:
+            differ += 1
+            print(f"DIFFER  nothing differs by {sentence!r}: remove it from the wording")
     print(f"{len(things)} compared, {differ} differ")
     return differ > 0
 
