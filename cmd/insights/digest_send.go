@@ -52,7 +52,11 @@ func send(ctx context.Context, out *console.Console, a *app.App, d newsletter.Di
 	changed := false
 	if !dryRun {
 		var err error
-		if changed, err = a.Digests.Approve(ctx, d.ID); err != nil {
+		changed, err = a.Digests.Approve(ctx, d.ID)
+		if errors.Is(err, newsletter.ErrState) {
+			err = fmt.Errorf("%w; plan a new one", err)
+		}
+		if err != nil {
 			return err
 		}
 	}

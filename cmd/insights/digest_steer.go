@@ -76,7 +76,9 @@ func decisionCommand(p *program, d decision) *cobra.Command {
 				}
 				changed, err := d.decide(ctx, a, digest.ID)
 				if errors.Is(err, newsletter.ErrState) {
-					return fmt.Errorf("digest %d is %s: it can't be %s", digest.ID, digest.State, d.past)
+					if digest, err = a.Digests.Digest(ctx, digest.ID); err == nil { // another command may have changed it
+						err = fmt.Errorf("digest %d is %s: it can't be %s", digest.ID, digest.State, d.past)
+					}
 				}
 				if err != nil {
 					return err
@@ -156,6 +158,9 @@ func retry(ctx context.Context, out *console.Console, a *app.App, d newsletter.D
 		return err
 	}
 	again, err := a.Digests.Retry(ctx, d.ID, failed, uncertain)
+	if errors.Is(err, newsletter.ErrState) {
+		err = fmt.Errorf("%w; plan a new one", err)
+	}
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -9,7 +10,7 @@ import (
 )
 
 // helpCommand explains a command, or shows a page of the docs.
-func helpCommand(p *program, root *cobra.Command) *cobra.Command {
+func helpCommand(root *cobra.Command) *cobra.Command {
 	return &cobra.Command{
 		Use: "help [COMMAND | TOPIC]", Short: "Explain a command, or show a page of the docs", GroupID: "maintenance",
 		Long:              "Explain a command, or show a page of the docs:\n\n" + topicList(),
@@ -17,8 +18,8 @@ func helpCommand(p *program, root *cobra.Command) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 {
 				if text, ok := docs.Text(args[0]); ok {
-					p.out.Line("%s", strings.TrimRight(text, "\n"))
-					return nil
+					_, err := io.WriteString(cmd.OutOrStdout(), text)
+					return err
 				}
 			}
 			about, rest, err := root.Find(args)
@@ -29,8 +30,8 @@ func helpCommand(p *program, root *cobra.Command) *cobra.Command {
 			if err := about.Help(); err != nil || about != root {
 				return err
 			}
-			p.out.Line("\nTopics (insights help TOPIC):\n\n%s", strings.TrimRight(topicList(), "\n"))
-			return nil
+			_, err = io.WriteString(cmd.OutOrStdout(), "\nTopics (insights help TOPIC):\n\n"+topicList())
+			return err
 		},
 	}
 }

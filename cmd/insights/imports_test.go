@@ -32,7 +32,7 @@ var mayImport = map[string][]string{
 	"cmd/insights/internal/database": {"feeds", "feeds/readership", "feeds/websub", "newsletter", "newsletter/bounce", "subscribers"},
 	"cmd/insights/internal/database/databasetest": {"cmd/insights/internal/database"},
 	"cmd/insights/internal/inbound":               {"newsletter"},
-	"cmd/insights/internal/outbound":              {"feeds/websub", "newsletter/rfc5322"},
+	"cmd/insights/internal/outbound":              {"feeds/websub"},
 	"cmd/insights/internal/web":                   {"content", "feeds", "feeds/readership", "feeds/websub", "newsletter", "newsletter/rfc5322", "subscribers", "templates"},
 	"cmd/insights/e2e":                            {}, // tests alone
 	"cmd/insights/internal/config":                {"content", "newsletter", "subscribers", "templates"},

@@ -33,7 +33,7 @@ func rootCommand(p *program) *cobra.Command {
 	root.SetCompletionCommandGroupID("maintenance")
 	root.SetHelpCommandGroupID("maintenance")
 	root.InitDefaultCompletionCmd()
-	root.SetHelpCommand(helpCommand(p, root))
+	root.SetHelpCommand(helpCommand(root))
 	root.InitDefaultHelpCmd()
 	for _, c := range root.Commands() {
 		if c.Name() == "completion" {

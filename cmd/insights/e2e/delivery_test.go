@@ -241,3 +241,21 @@ func TestOneClickUnsubscribesAlsoFromADigestThatIsRunning(t *testing.T) {
 		})
 	}
 }
+
+// Repeating a command that waits is harmless, however soon what it waits for is done.
+func TestSendingAgainAndWaitingEndsImmediately(t *testing.T) {
+	slow(t)
+	t.Parallel()
+	relay := newMailServer(t, nil)
+	dir, _ := insightsFolder(t, 2)
+	s := newServe(t, relay.addr, map[string]string{"CONTENT_DIR": dir})
+	s.insights("db", "migrate")
+	s.insights("subscriber", "add", "ada@example.com", "--confirmed", "--basis", "test", "--cadence", "weekly")
+	id, _ := s.plan("--cadence", "weekly")
+	s.insights("digest", "send", id, "--yes", "--wait")
+	for range 20 {
+		if out := s.insights("digest", "send", id, "--yes", "--wait"); !strings.Contains(out, "already sent") {
+			t.Errorf("sending it again says %q", out)
+		}
+	}
+}

@@ -160,6 +160,9 @@ func (a *App) sendMeanwhile(ctx context.Context, idle func(time.Duration)) error
 		return err
 	}
 	worker, err := a.worker(ctx)
+	if ctx.Err() != nil { // what was waited for is done
+		return nil
+	}
 	if err != nil {
 		return err
 	}
