@@ -62,7 +62,7 @@ func (s *site) digestFeed(digests []newsletter.Digest, library *content.Library)
 		Site:        site,
 		Name:        "digests",
 		Title:       s.Site.Title + " digests",
-		Description: "What subscribers of " + s.Site.Title + " have received by email.",
+		Description: "What subscribers of " + s.Site.Title + " have received by mail.",
 		Path:        digestsPath,
 		HomePath:    digestsPath,
 	}
