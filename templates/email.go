@@ -23,7 +23,7 @@ type Emails struct {
 
 var _ newsletter.Renderer = (*Emails)(nil)
 
-// NewMail parses the embedded sources. Files of override, which may be nil,
+// NewEmails parses the embedded sources. Files of override, which may be nil,
 // replace those of the same name: email/digest.html.tmpl. Each email is tried once,
 // so that a source that can't be parsed, asks for something there is not, or
 // lacks a link that the email must have is an error that names the file.
@@ -53,7 +53,7 @@ func (m *Emails) Digest(e newsletter.DigestContent) (newsletter.Body, error) {
 	return newsletter.Body{Subject: shown.Subject, HTML: markup, Text: text}, err
 }
 
-// Notice renders an email that is not a digest. It never shows the subscriber's name:
+// Single renders an email that is not a digest. It never shows the subscriber's name:
 // a person who signs up somebody else's address chooses that name, and would have
 // their words carried to a stranger.
 func (m *Emails) Single(n newsletter.SingleContent) (newsletter.Body, error) {

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -108,7 +109,7 @@ func contentShowCommand(p *program) *cobra.Command {
 					continue
 				}
 				document := insightDocument(c, lib, in)
-				document.Text = in.Markdown()
+				document.Text = strings.TrimLeft(in.Markdown(), "\n")
 				p.out.Line("%s\n\n%s · %s · %s · %s\n%s\nid %s, %s\n\n%s\n\n%s", in.Title,
 					in.Category.Name, console.Moment(in.Date, c.Zone()), console.Count(in.Minutes, "minute"), document.State,
 					document.URL, in.ID, in.File, in.Summary, document.Text)

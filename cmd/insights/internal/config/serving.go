@@ -24,7 +24,7 @@ func (c *Config) ForServing() error {
 	need("smtp.host", "INSIGHTS_SMTP_HOST=smtp.example.com,\n    and if the relay needs them INSIGHTS_SMTP_PORT, _TLS, _USER and _PASSWORD")
 	need("mail.from", "INSIGHTS_MAIL_FROM='Insights <insights@example.com>'")
 	if len(missing) > 0 {
-		missing = append([]error{errors.New("insights serve needs these settings, as variables or in insights.yaml (`insights dev` does not)")}, missing...)
+		missing = append([]error{errors.New("these settings are needed to serve, as variables or in insights.yaml (`insights dev` does without)")}, missing...)
 		return &Error{errors.Join(missing...)}
 	}
 	return nil
