@@ -175,7 +175,7 @@ func earlierFailed(w *world) {
 	w.wantUnread("ada", "e2 e1")
 }
 
-// markOtherScopeFails: a digest of one category is still on its way while one of
+// otherScopeFails: a digest of one category is still on its way while one of
 // all categories is planned, which therefore leaves that category out.
 func otherScopeFails(w *world) {
 	w.join("engineering leadership", "ada")
@@ -242,7 +242,7 @@ func sameUncertain(w *world) {
 	w.wantUnread("ada", "e2")
 }
 
-// markOneInDoubt: while one email is in doubt the others wait for it, whichever was
+// oneInDoubt: while one email is in doubt the others wait for it, whichever was
 // planned first, so that it can be sent again.
 func oneInDoubt(w *world) {
 	w.publish("engineering", "e1")

@@ -44,13 +44,13 @@ func TestTheSecondRelayTakesOver(t *testing.T) {
 		send()
 		send() // the first is known to be down
 		if tries != 1 || len(second.accepted()) != 2 {
-			t.Errorf("the first was tried %d times, the second took %d mails", tries, len(second.accepted()))
+			t.Errorf("the first was tried %d times, the second took %d emails", tries, len(second.accepted()))
 		}
 		time.Sleep(2 * time.Minute)
 		down = nil
 		send()
 		if tries != 2 || len(first.accepted()) != 1 {
-			t.Errorf("back again, the first was tried %d times and took %d mails", tries, len(first.accepted()))
+			t.Errorf("back again, the first was tried %d times and took %d emails", tries, len(first.accepted()))
 		}
 		if said := log.String(); strings.Count(said, "skipping it") != 1 || strings.Count(said, "reachable again") != 1 {
 			t.Errorf("the log says\n%s", said)

@@ -55,7 +55,7 @@ func TestEveryWayIntoARealServer(t *testing.T) {
 			}
 			got := backend.mails()
 			if len(got) != 2 {
-				t.Fatalf("the server has %d mails, want 2", len(got))
+				t.Fatalf("the server has %d emails, want 2", len(got))
 			}
 			if got[0].from != sender || got[0].to != reader || !bytes.Equal(got[0].message, wire) {
 				t.Errorf("from %s to %s: not the bytes that were sent", got[0].from, got[0].to)
@@ -266,7 +266,7 @@ func TestSessionsOfOneRelayAreIndependent(t *testing.T) {
 	}
 	group.Wait()
 	if n := len(backend.mails()); n != 40 {
-		t.Errorf("the server has %d mails, want 40", n)
+		t.Errorf("the server has %d emails, want 40", n)
 	}
 }
 

@@ -38,7 +38,7 @@ func BenchmarkRoundTrips(b *testing.B) {
 	}
 }
 
-// swallow runs a server that takes one session of mails, and gives its port.
+// swallow runs a server that takes one session of emails, and gives its port.
 func swallow(b *testing.B, offers string) int {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -16,7 +16,7 @@ var privacyStories = []story{
 	{"forgotten: an id is not given again", idsAreNotReused},
 	{"who was forgotten may come back, and nobody else may bring them", forgottenComesBack},
 	{"who never confirms is forgotten after a week", unconfirmedAreForgotten},
-	{"one address gets few mails, and is not told", limitPerAddress},
+	{"one address gets few emails, and is not told", limitPerAddress},
 	{"limits per mailbox, however its address is written", limitPerInbox},
 	{"limits of clients are told, others withhold mail in silence", limitsInAll},
 	{"an unsubscription is taken back", undone},
@@ -172,7 +172,7 @@ func limitPerAddress(d *desk) {
 		tokens[d.signUp("ada@example.com")] = true
 	}
 	if len(tokens) != 3 {
-		d.Errorf("%d mails in less than a day", len(tokens))
+		d.Errorf("%d emails in less than a day", len(tokens))
 	}
 	time.Sleep(8 * time.Hour)
 	if tokens[d.signUp("ada@example.com")] {

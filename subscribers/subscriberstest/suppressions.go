@@ -72,7 +72,7 @@ func suppressedByCause(d *desk) {
 	}
 }
 
-// declined is who never confirmed, and wants no more mails that ask whether they did.
+// declined is who never confirmed, and wants no more emails that ask whether they did.
 func declined(d *desk) {
 	const email = "ada@example.com"
 	d.want(d.SignUp(d.Context(), d.form(email)), nil, "sign up")

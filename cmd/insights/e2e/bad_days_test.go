@@ -16,7 +16,7 @@ import (
 )
 
 // A server that lets no mail in at all costs no attempt, and nobody their digest:
-// the reason is listed, and once it is mended the mails go out.
+// the reason is listed, and once it is mended the emails go out.
 func TestAServerThatLetsNobodyInIsWaitedFor(t *testing.T) {
 	slow(t)
 	t.Parallel()
@@ -93,7 +93,7 @@ func (s *sinkSite) checkAllOnce(id string) {
 	}
 }
 
-// atMail calls do once, when the sink has taken n mails; the others wait meanwhile.
+// atMail calls do once, when the sink has taken n emails; the others wait meanwhile.
 func atMail(to *sink, n int, do func()) func(moment) reply {
 	var once sync.Once
 	return func(m moment) reply {
@@ -164,7 +164,7 @@ func TestADiskThatIsFullInTheMiddleOfADigestLosesNobody(t *testing.T) {
 			}
 			s.awaitDone(id, 2*time.Minute)
 			counts, tally, uncertain := s.checkSums(id, readers), to.tally(), s.known(id, "uncertain")
-			t.Logf("%d mails before the disk was full; %d repeated, %d uncertain", taken, len(tally.repeated()), len(uncertain))
+			t.Logf("%d emails before the disk was full; %d repeated, %d uncertain", taken, len(tally.repeated()), len(uncertain))
 			if counts["sent"] != readers || len(tally.missing(s.crowd)) > 0 {
 				t.Errorf("counts %v, lost %q", counts, tally.missing(s.crowd))
 			}
@@ -221,7 +221,7 @@ func TestASecondDaemonOnTheFileIsRefusedInTheMiddleOfADigest(t *testing.T) {
 }
 
 // A copy of the database that was made before a digest and put back after it knows
-// nothing of the mails: nobody is mailed again until staff say so.
+// nothing of the emails: nobody is mailed again until staff say so.
 func TestAnOlderDatabasePutBackMailsNobodyByItself(t *testing.T) {
 	slow(t)
 	t.Parallel()
@@ -266,7 +266,7 @@ func TestAnOlderDatabasePutBackMailsNobodyByItself(t *testing.T) {
 	s.daemon.stop(t)
 	s.start("serve")
 	if counts := s.checkSums(id, faultReaders); counts["pending"] != faultReaders || to.taken() != faultReaders {
-		t.Errorf("counts %v, %d mails; want all pending, and the mails of before alone", counts, to.taken())
+		t.Errorf("counts %v, %d emails; want all pending, and the emails of before alone", counts, to.taken())
 	}
 	to.misbehave(nil, sinkAll)
 	s.insights("digest", "release", "--yes")

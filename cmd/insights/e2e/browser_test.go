@@ -199,7 +199,7 @@ func TestAPersonSubscribesReadsADigestAndLeavesInABrowser(t *testing.T) {
 			tab.open(s.base + "/_inbox")
 			look("inbox")
 			if mails := tab.links(".insights a"); len(mails) != 2 {
-				t.Errorf("%d mails in the inbox; want the confirmation and one digest", len(mails))
+				t.Errorf("%d emails in the inbox; want the confirmation and one digest", len(mails))
 			}
 		})
 	}

@@ -51,7 +51,7 @@ func checkCrowd(t *testing.T, s *site, relay *mailServer, crowd []crowdReader, i
 		}
 		for _, m := range mails[1:] {
 			if !bytes.Equal(m.Raw, mails[0].Raw) {
-				t.Errorf("%s got different mails", reader.email)
+				t.Errorf("%s got different emails", reader.email)
 			}
 		}
 		l := readMessage(t, mails[0].Raw)
@@ -66,7 +66,7 @@ func checkCrowd(t *testing.T, s *site, relay *mailServer, crowd []crowdReader, i
 	return repeated
 }
 
-// uncertain lists the addresses whose mails have been uncertain.
+// uncertain lists the addresses whose emails have been uncertain.
 func (s *site) uncertain(digest string) (addresses []string) {
 	s.t.Helper()
 	for _, d := range s.deliveries("--digest", digest, "--state", "uncertain") {
@@ -147,7 +147,7 @@ func TestEveryReaderGetsTheirOwnDigestOnceThroughABadMailServer(t *testing.T) {
 	}
 }
 
-// stalledServer lets a relay take mails, and from a given number on lets them wait for
+// stalledServer lets a relay take emails, and from a given number on lets them wait for
 // their answer until it is released.
 type stalledServer struct {
 	from     int
@@ -249,7 +249,7 @@ func TestADaemonStoppedInTheMiddleOfADigestRepeatsNothing(t *testing.T) {
 	var d digestJSON
 	s.read(&d, "digest", "show", id)
 	if d.State != "sending" || d.Counts["sent"] != len(relay.all()) || d.Counts["pending"] != len(crowd)-len(relay.all()) {
-		t.Errorf("state %s, counts %v after %d mails; want the rest pending", d.State, d.Counts, len(relay.all()))
+		t.Errorf("state %s, counts %v after %d emails; want the rest pending", d.State, d.Counts, len(relay.all()))
 	}
 
 	s.start("serve")

@@ -58,7 +58,7 @@ func TestAReaderSignsUpAndGetsTheirDigestThroughAMailServer(t *testing.T) {
 	s.insights("digest", "send", id, "--yes", "--wait")
 	arrived := relay.to(address)
 	if len(arrived) != 2 {
-		t.Fatalf("%d mails for the reader; want the confirmation and the digest", len(arrived))
+		t.Fatalf("%d emails for the reader; want the confirmation and the digest", len(arrived))
 	}
 	digest := readMessage(t, arrived[1].Raw)
 	checkDigest(t, s, digest, address, name)
@@ -92,7 +92,7 @@ func TestAReaderSignsUpAndGetsTheirDigestThroughAMailServer(t *testing.T) {
 	relay.mu.Lock()
 	defer relay.mu.Unlock()
 	if len(relay.mails) != 2 {
-		t.Errorf("%d mails in the end; want 2", len(relay.mails))
+		t.Errorf("%d emails in the end; want 2", len(relay.mails))
 	}
 	checkNoHostName(t, relay)
 }
@@ -116,7 +116,7 @@ func TestAMailWithoutAnswerIsSentAgainWithTheSameBytes(t *testing.T) {
 
 	mails := relay.to(address)
 	if len(mails) != 2 {
-		t.Fatalf("%d mails; want the one without an answer and its repetition", len(mails))
+		t.Fatalf("%d emails; want the one without an answer and its repetition", len(mails))
 	}
 	if !bytes.Equal(mails[0].Raw, mails[1].Raw) {
 		t.Errorf("the repetition differs:\n%s\n---\n%s", mails[0].Raw, mails[1].Raw)
@@ -151,7 +151,7 @@ func TestInternationalAddressesReachTheMailServerInTheirProperForm(t *testing.T)
 					continue
 				}
 				if len(mails) != 1 {
-					t.Errorf("%d mails in an envelope to %s; want 1", len(mails), to)
+					t.Errorf("%d emails in an envelope to %s; want 1", len(mails), to)
 					continue
 				}
 				if mails[0].UTF8 != utf8 {
@@ -164,7 +164,7 @@ func TestInternationalAddressesReachTheMailServerInTheirProperForm(t *testing.T)
 				t.Errorf("failed: %+v; want none", failed)
 			}
 			if !offers && (len(relay.all()) != 2 || len(failed) != 1 || failed[0].Email != "jörg@example.com" || !strings.Contains(failed[0].Reason, "SMTPUTF8")) {
-				t.Errorf("%d mails arrived, failed %+v; want jörg@ refused here, with SMTPUTF8 as the reason", len(relay.all()), failed)
+				t.Errorf("%d emails arrived, failed %+v; want jörg@ refused here, with SMTPUTF8 as the reason", len(relay.all()), failed)
 			}
 		})
 	}
@@ -236,7 +236,7 @@ func TestOneClickUnsubscribesAlsoFromADigestThatIsRunning(t *testing.T) {
 				t.Errorf("skipped: %+v; want %s, because they unsubscribed", skipped, leaves)
 			}
 			if mails := relay.to(leaves); len(mails) != 1 {
-				t.Errorf("%d mails for the reader who left; want the first digest alone", len(mails))
+				t.Errorf("%d emails for the reader who left; want the first digest alone", len(mails))
 			}
 		})
 	}

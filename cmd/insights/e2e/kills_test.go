@@ -26,7 +26,7 @@ func TestKilledDaemonsLoseNobodyAndListWhoMayHaveGotItTwice(t *testing.T) {
 	t.Logf("INSIGHTS_TEST_SEED=%d", seed)
 	crowd := newSinkCrowd(t, readers)
 	var table strings.Builder
-	table.WriteString("| A daemon that is | uncertain mails are | digests | times | mails | lost | repeated | listed as uncertain |\n| --- | --- | --- | --- | --- | --- | --- | --- |\n")
+	table.WriteString("| A daemon that is | uncertain emails are | digests | times | emails | lost | repeated | listed as uncertain |\n| --- | --- | --- | --- | --- | --- | --- | --- |\n")
 	for i, c := range []killCase{
 		{name: "killed (SIGKILL)", policy: "resend", signal: syscall.SIGKILL, kills: kills},
 		{name: "killed (SIGKILL)", policy: "skip", signal: syscall.SIGKILL, kills: (kills + 1) / 2},
@@ -87,7 +87,7 @@ func (c *killCase) run(t *testing.T, crowd *sinkCrowd) {
 	s.daemon.stop(t)
 }
 
-// killer ends a daemon when the sink has taken so many mails.
+// killer ends a daemon when the sink has taken so many emails.
 type killer struct {
 	mu     sync.Mutex
 	taken  int
@@ -154,7 +154,7 @@ func (c *killCase) digest(t *testing.T, s *sinkSite, times int) {
 		select {
 		case <-k.struck:
 		case <-time.After(time.Minute):
-			t.Fatalf("digest %s took no %d mails: %v", id, k.points, s.checkSums(id, len(s.crowd)))
+			t.Fatalf("digest %s took no %d emails: %v", id, k.points, s.checkSums(id, len(s.crowd)))
 		}
 		select {
 		case <-s.daemon.ended:
@@ -188,7 +188,7 @@ func (c *killCase) check(t *testing.T, s *sinkSite, id string, times int) {
 	tally, uncertain := s.sink.tally(), s.known(id, "uncertain")
 	lost, repeated := tally.missing(s.crowd), tally.repeated()
 	if len(tally.differs) > 0 {
-		t.Errorf("digest %s: %q got different mails", id, tally.differs)
+		t.Errorf("digest %s: %q got different emails", id, tally.differs)
 	}
 	if len(uncertain) > times*killConnections {
 		t.Errorf("digest %s: %d uncertain after %d kills; want %d at most for each", id, len(uncertain), times, killConnections)
@@ -222,7 +222,7 @@ func (c *killCase) check(t *testing.T, s *sinkSite, id string, times int) {
 			t.Errorf("digest %s: after the retry %q got nothing, counts %v", id, missing, counts)
 		}
 		if hidden := without(after.repeated(), uncertain); len(hidden) > 0 || len(after.differs) > 0 {
-			t.Errorf("digest %s: the retry mailed %q again, who were not uncertain; different mails %q", id, hidden, after.differs)
+			t.Errorf("digest %s: the retry mailed %q again, who were not uncertain; different emails %q", id, hidden, after.differs)
 		}
 		lost = after.missing(s.crowd)
 	}

@@ -36,9 +36,9 @@ func TestAMillionReaders(t *testing.T) {
 	if err := alone.Start(); err != nil {
 		t.Fatal(err)
 	}
-	until(t, 20*time.Minute, "a tenth of the mails have arrived", func() bool { return to.taken() >= n/10 })
+	until(t, 20*time.Minute, "a tenth of the emails have arrived", func() bool { return to.taken() >= n/10 })
 	early := memoryOf(alone.Process.Pid, "VmHWM")
-	until(t, 20*time.Minute, "half of the mails have arrived", func() bool { return to.taken() >= n/2 })
+	until(t, 20*time.Minute, "half of the emails have arrived", func() bool { return to.taken() >= n/2 })
 	peak := memoryOf(alone.Process.Pid, "VmHWM")
 	if err := alone.Process.Kill(); err != nil {
 		t.Fatal(err)

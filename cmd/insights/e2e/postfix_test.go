@@ -58,7 +58,7 @@ func TestARealPostfixThatBouncesSuspendsExactlyTheUnknown(t *testing.T) {
 		Class string `json:"class"`
 	}
 	var came []bounced
-	until(t, 2*time.Minute, "30 mails come back", func() bool {
+	until(t, 2*time.Minute, "30 emails come back", func() bool {
 		s.read(&came, "bounce", "list", "--limit", "0")
 		return len(came) == 30
 	})

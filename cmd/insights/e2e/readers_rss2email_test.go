@@ -20,7 +20,7 @@ import (
 )
 
 // rss2emailReads subscribes rss2email to documents by an OPML file, runs it twice
-// and reads its mails. The second run must send none.
+// and reads its emails. The second run must send none.
 func rss2emailReads(t *testing.T, documents []document) (readings []reading) {
 	r2e := needs(t, "r2e")
 	relay := newMailServer(t, nil)

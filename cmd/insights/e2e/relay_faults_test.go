@@ -29,7 +29,7 @@ func TestAMailServerThatCannotBeReachedLosesNothing(t *testing.T) {
 	s.start("serve")
 	s.awaitDone(id, 30*time.Second)
 	if mails := relay.to("ada@example.com"); len(mails) != 1 {
-		t.Errorf("%d mails once the server is there; want 1", len(mails))
+		t.Errorf("%d emails once the server is there; want 1", len(mails))
 	}
 }
 
@@ -68,6 +68,6 @@ func TestADigestThatCannotBeRenderedReachesNoMailServer(t *testing.T) {
 	relay.mu.Lock()
 	defer relay.mu.Unlock()
 	if d.Reason == "" || len(relay.mails) != 0 {
-		t.Errorf("reason %q, %d mails; want the template's fault, and none", d.Reason, len(relay.mails))
+		t.Errorf("reason %q, %d emails; want the template's fault, and none", d.Reason, len(relay.mails))
 	}
 }

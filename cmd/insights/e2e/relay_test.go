@@ -103,7 +103,7 @@ func (r *mailServer) to(address string) (mails []arrival) {
 	return mails
 }
 
-// await waits until n mails have arrived for an address and returns the last.
+// await waits until n emails have arrived for an address and returns the last.
 func (r *mailServer) await(t testing.TB, address string, n int) arrival {
 	t.Helper()
 	var mails []arrival

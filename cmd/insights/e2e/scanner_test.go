@@ -84,7 +84,7 @@ func TestLinkScannersChangeNothing(t *testing.T) {
 		t.Errorf("looking at %d links changed something:\n%s\n---\n%s", len(links), before, after)
 	}
 	if n := len(relay.all()); n != 9 {
-		t.Errorf("%d mails; want 9, none of them caused by looking", n)
+		t.Errorf("%d emails; want 9, none of them caused by looking", n)
 	}
 	// And a button does what it says.
 	if answer := s.post(confirmation.link(t, s.base+"/confirm/"), url.Values{}); answer.Status != http.StatusOK {

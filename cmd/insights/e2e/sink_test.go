@@ -17,7 +17,7 @@ import (
 // it, and misbehaves as its hook says.
 type sink struct {
 	addr string
-	// kept says that whole mails are kept, not only counted.
+	// kept says that whole emails are kept, not only counted.
 	kept bool
 	tls  *tls.Config // offered as STARTTLS
 	user string      // with password: wanted before mail
@@ -45,7 +45,7 @@ type sinkMail struct {
 	times  int
 	sum    uint64
 	differ bool   // it came again with other bytes
-	raw    []byte // when mails are kept
+	raw    []byte // when emails are kept
 }
 
 // moment is where a hook is asked: verb is connect, EHLO, AUTH, MAIL, RCPT, DATA
@@ -153,7 +153,7 @@ var (
 // sinkTally is what a sink counted.
 type sinkTally struct {
 	times    map[string]int // that each reader was mailed
-	differs  []string       // readers who got different mails
+	differs  []string       // readers who got different emails
 	accepted int
 }
 

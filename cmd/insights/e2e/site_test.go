@@ -26,7 +26,7 @@ type site struct {
 	server  string // that runs daemons
 	dir     string
 	addr    string // where the daemon listens
-	base    string // the site's address as the mails give it
+	base    string // the site's address as the emails give it
 	env     []string
 	daemon  *process
 	opened  time.Time // when the form was fetched whose stamp sign-ups use
@@ -47,7 +47,7 @@ func newSite(t testing.TB, settings map[string]string) *site {
 	return s
 }
 
-// newServe makes a folder for `serve`, whose mails go to a relay.
+// newServe makes a folder for `serve`, whose emails go to a relay.
 func newServe(t testing.TB, relay string, settings map[string]string) *site {
 	t.Helper()
 	host, port, err := net.SplitHostPort(relay)
@@ -160,7 +160,7 @@ type deliveryJSON struct {
 	MessageID string `json:"message_id"`
 }
 
-// deliveries lists mails.
+// deliveries lists emails.
 func (s *site) deliveries(args ...string) (all []deliveryJSON) {
 	s.t.Helper()
 	s.read(&all, append([]string{"delivery", "list"}, args...)...)

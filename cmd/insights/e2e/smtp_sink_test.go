@@ -61,7 +61,7 @@ func TestADigestArrivesThroughSMTPSink(t *testing.T) {
 
 	files, err := filepath.Glob(filepath.Join(drop, "mail.*"))
 	if err != nil || len(files) != n {
-		t.Fatalf("%d mails were dumped (%v); want %d", len(files), err, n)
+		t.Fatalf("%d emails were dumped (%v); want %d", len(files), err, n)
 	}
 	got := make(map[string]int)
 	for _, file := range files {

@@ -45,7 +45,7 @@ func startRelay(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv("INSIGHTS_SMTP_TLS", "none")
 }
 
-// received: received NAME N waits until a relay has taken N mails, and prints
+// received: received NAME N waits until a relay has taken N emails, and prints
 // them. received NAME N+ is content with more.
 func received(ts *testscript.TestScript, neg bool, args []string) {
 	r := storyOf(ts).relays[args[0]]
@@ -60,7 +60,7 @@ func received(ts *testscript.TestScript, neg bool, args []string) {
 		fmt.Fprintf(ts.Stdout(), "MAIL FROM:<%s>\nRCPT TO:<%s>\n%s\n", m.From, m.To, text)
 	}
 	if len(mails) != want && !orMore {
-		ts.Fatalf("%s took %d mails", args[0], len(mails))
+		ts.Fatalf("%s took %d emails", args[0], len(mails))
 	}
 }
 

@@ -149,7 +149,7 @@ var (
 	markup    = regexp.MustCompile(`<[^>]*>`)
 )
 
-// readMail: mail N waits until the inbox of dev holds N mails, and prints the
+// readMail: mail N waits until the inbox of dev holds N emails, and prints the
 // newest: its words, then where its links lead.
 func readMail(ts *testscript.TestScript, neg bool, args []string) {
 	want, err := strconv.Atoi(args[0])
@@ -162,7 +162,7 @@ func readMail(ts *testscript.TestScript, neg bool, args []string) {
 		return len(found) >= want
 	})
 	if len(found) > want {
-		ts.Fatalf("the inbox holds %d mails", len(found))
+		ts.Fatalf("the inbox holds %d emails", len(found))
 	}
 	page, err := fetch(ts, http.MethodGet, found[0][1], nil)
 	ts.Check(err)

@@ -15,7 +15,7 @@ import (
 )
 
 // checkSums checks that the counts of a digest add up: to its readers, and state by
-// state to the mails that are listed. It returns them.
+// state to the emails that are listed. It returns them.
 func (s *site) checkSums(id string, readers int) map[string]int {
 	s.t.Helper()
 	counts, listed := s.sums(id, readers)
@@ -29,7 +29,7 @@ func (s *site) checkSums(id string, readers int) map[string]int {
 	return counts
 }
 
-// sums are the counts of a digest, and those of the mails that are listed.
+// sums are the counts of a digest, and those of the emails that are listed.
 func (s *site) sums(id string, readers int) (counts, listed map[string]int) {
 	s.t.Helper()
 	var d digestJSON

@@ -24,7 +24,7 @@ import (
 // TestYardsticks measures the whole send, its ledger durable, against what else
 // there is, all into the same sink in the same run: Postfix's smtp-source, a plain
 // loop over go-mail that renders for each reader, and what the bare key allows.
-// INSIGHTS_TEST_YARDSTICK is how many mails a turn has, INSIGHTS_TEST_ROUNDS how
+// INSIGHTS_TEST_YARDSTICK is how many emails a turn has, INSIGHTS_TEST_ROUNDS how
 // many turns; medians are shown. It asserts nothing of speed: machines are noisy.
 func TestYardsticks(t *testing.T) {
 	slow(t)
@@ -82,7 +82,7 @@ func TestYardsticks(t *testing.T) {
 	t.Logf("insights at 20 connections: %.1f times go-mail's loop; signed with RSA-2048: %.2f of the bare key", median(turns[1].name)/median(turns[3].name), median(turns[5].name)/median(turns[6].name))
 }
 
-// plainWords is a renderer whose mails have 20 KB on the wire.
+// plainWords is a renderer whose emails have 20 KB on the wire.
 type plainWords struct{}
 
 var longText = strings.Repeat("Twenty words or so of a summary, as a digest has them, in a paragraph with its usual marks around it.\n", 60)

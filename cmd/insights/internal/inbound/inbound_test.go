@@ -27,7 +27,7 @@ import (
 type desk struct {
 	mu    sync.Mutex
 	mails []string
-	only  string // which mails fail; "" = all
+	only  string // which emails fail; "" = all
 	asked int
 	err   error
 }
@@ -126,7 +126,7 @@ func (j *journal) String() string {
 	return j.text.String()
 }
 
-// returns is what takes mails in earnest. None of these tests gets as far as its store.
+// returns is what takes emails in earnest. None of these tests gets as far as its store.
 func returns(t *testing.T) *newsletter.Feedback {
 	t.Helper()
 	keys, err := subscribers.NewKeyring(strings.Repeat("secret ", 8))
@@ -236,7 +236,7 @@ func newMaildir(t *testing.T) string {
 	return dir
 }
 
-// run takes mails until the test, or stop, ends it.
+// run takes emails until the test, or stop, ends it.
 func run(t *testing.T, m *inbound.Maildir) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -311,7 +311,7 @@ func TestMailsComeInFromAMaildir(t *testing.T) {
 	}
 }
 
-// What fails is said once a look, however many mails it is.
+// What fails is said once a look, however many emails it is.
 func TestMailsThatFailAreLoggedTogether(t *testing.T) {
 	dir := newMaildir(t)
 	var log journal

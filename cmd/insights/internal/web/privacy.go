@@ -77,7 +77,7 @@ func (s *site) data(w http.ResponseWriter, r *http.Request, sub subscribers.Subs
 	}
 	if s.Mails != nil {
 		if err := s.addMails(r.Context(), &own, sub.ID); err != nil {
-			return fmt.Errorf("read mails: %w", err)
+			return fmt.Errorf("read emails: %w", err)
 		}
 	}
 	w.Header().Set("Content-Disposition", `attachment; filename="insights-data.json"`)
