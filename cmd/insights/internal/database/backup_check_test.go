@@ -36,13 +36,7 @@ func TestAnOlderDatabaseSendsNothingAutomatically(t *testing.T) {
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
-	for _, end := range []string{"-wal", "-shm"} {
-		os.Remove(path + end)
-	}
-	if err := os.WriteFile(path, before, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	restored := openAt(t, path)
+	restored := restore(t, path, before)
 	exec(t, restored, "UPDATE subscribers SET position_id = 1")
 	again := plan(t, restored, lib)
 	if n := send(t, restored, again.ID); n != 0 {
@@ -87,13 +81,7 @@ func TestAnOlderDatabaseIsHeldHoweverItsSenderEnded(t *testing.T) {
 			before := read(t, path)
 			meanwhile(t, path, db)
 			db.Close()
-			for _, end := range []string{"-wal", "-shm"} {
-				os.Remove(path + end)
-			}
-			if err := os.WriteFile(path, before, 0o600); err != nil {
-				t.Fatal(err)
-			}
-			restored := openAt(t, path)
+			restored := restore(t, path, before)
 			exec(t, restored, "UPDATE subscribers SET position_id = 1")
 			again := plan(t, restored, lib)
 			if n := send(t, restored, again.ID); n != 0 {
@@ -189,4 +177,16 @@ func read(t *testing.T, path string) []byte {
 		t.Fatal(err)
 	}
 	return octets
+}
+
+// restore puts an older copy in a closed database's place and opens it.
+func restore(t *testing.T, path string, before []byte) *database.DB {
+	t.Helper()
+	for _, end := range []string{"-wal", "-shm"} {
+		os.Remove(path + end)
+	}
+	if err := os.WriteFile(path, before, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return openAt(t, path)
 }
