@@ -4,9 +4,8 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/scaledbydesign/insights/cmd/insights/internal/database/databasetest"
-
 	"github.com/scaledbydesign/insights/cmd/insights/internal/database"
+	"github.com/scaledbydesign/insights/cmd/insights/internal/database/databasetest"
 )
 
 func TestRenamedCategoryKeepsItsReaders(t *testing.T) {

@@ -11,7 +11,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"iter"
 	"math/rand/v2"
 	"strings"
 	"sync"
@@ -224,94 +223,3 @@ func (db *DB) transact(ctx context.Context, fn func(tx *sql.Tx) error) error {
 func explain(err error) error {
 	return explainPostgres(explainSQLite(err))
 }
-
-// querier is a pool or a transaction.
-type querier interface {
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
-	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
-}
-
-// each runs scan on every row of a query.
-func each(ctx context.Context, q querier, scan func(*sql.Rows) error, query string, args ...any) error {
-	rows, err := q.QueryContext(ctx, query, args...)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		if err := scan(rows); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
-}
-
-// stream yields what scan makes of every row of a query, and ends with the first error.
-func stream[T any](ctx context.Context, q querier, scan func(*sql.Rows) (T, error), query string, args ...any) iter.Seq2[T, error] {
-	return func(yield func(T, error) bool) {
-		stopped := errors.New("the caller has seen enough")
-		err := each(ctx, q, func(rows *sql.Rows) error {
-			value, err := scan(rows)
-			if err == nil && !yield(value, nil) {
-				err = stopped
-			}
-			return err
-		}, query, args...)
-		if err != nil && err != stopped {
-			yield(*new(T), explain(err))
-		}
-	}
-}
-
-// failed yields an error alone.
-func failed[T any](err error) iter.Seq2[T, error] {
-	return func(yield func(T, error) bool) { yield(*new(T), explain(err)) }
-}
-
-// affected is how many rows a statement changed.
-func affected(result sql.Result, err error) (int64, error) {
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected()
-}
-
-// Times are stored as milliseconds since 1970, 0 for the zero time.
-func millis(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixMilli()
-}
-
-func fromMillis(ms int64) time.Time {
-	if ms == 0 {
-		return time.Time{}
-	}
-	return time.UnixMilli(ms).UTC()
-}
-
-// instant scans a stored time into t.
-func instant(t *time.Time) sql.Scanner { return (*scanTime)(t) }
-
-type scanTime time.Time
-
-func (t *scanTime) Scan(value any) error {
-	ms, ok := value.(int64)
-	if !ok {
-		return fmt.Errorf("a time is stored as a %T", value)
-	}
-	*(*time.Time)(t) = fromMillis(ms)
-	return nil
-}
-
-// Booleans are stored as 0 and 1.
-func oneIf(b bool) int64 {
-	if b {
-		return 1
-	}
-	return 0
-}
-
-func now() int64 { return time.Now().UnixMilli() }

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/scaledbydesign/insights/cmd/insights/internal/database"
-
 	"github.com/scaledbydesign/insights/cmd/insights/internal/database/databasetest"
 	"github.com/scaledbydesign/insights/newsletter"
 	"github.com/scaledbydesign/insights/subscribers"
