@@ -21,8 +21,7 @@ func (a Audience) Includes(s subscribers.Subscriber, now time.Time) bool {
 
 // StartPosition is where a new reader of these categories starts: before their newest
 // n insights, or at the end of the sequence if n is 0. sequence holds the numbered
-// insights that are not withdrawn, newest first; head is the highest number ever
-// assigned.
+// insights, newest first; head is the highest number ever assigned.
 func StartPosition(sequence []Numbered, head int64, categories []string, n int) Position {
 	at := head
 	if n > 0 {
@@ -32,7 +31,7 @@ func StartPosition(sequence []Numbered, head int64, categories []string, n int) 
 		}
 		at = 0
 		for _, in := range sequence {
-			if !in.Email || !chosen[in.Category] {
+			if in.Withdrawn || !chosen[in.Category] {
 				continue
 			}
 			if n--; n == 0 {

@@ -25,7 +25,8 @@ type Decision struct {
 	Reason Reason    // of ActionWait and ActionSkip
 	At     time.Time // of ActionWait: when to decide again
 	Seqs   []int64   // of ActionReplan: the remaining insights, in the variant's order
-	Target Position  // of ActionSend: the reader's position afterwards, if not as planned
+	// Target is the reader's position after the email, if not as planned.
+	Target Position
 }
 
 // Facts are what the decision about a claimed delivery depends on. Those about the
@@ -35,12 +36,16 @@ type Facts struct {
 	Digest DigestState
 	Held   bool // all sending is held
 	Reader Reader
+	// Looked is when staff approved the digest after looking at it; zero = no one has to.
+	Looked time.Time
 
 	// What was planned: the reader's categories and position at the time, and their
 	// position after the delivery.
 	Categories   []string // sorted
 	Base, Target Position
 	Items        []Item // of the delivery's variant
+	// Withdrawn are those of Items that are withdrawn now, by number.
+	Withdrawn map[int64]Withdrawal
 
 	Others []OtherDelivery
 }
@@ -61,7 +66,8 @@ type OtherDelivery struct {
 	State      DeliveryState
 	Unanswered bool // the server never answered the final dot of an earlier attempt
 	Earlier    bool // it was planned before this one
-	Target     Position
+	// The reader's position before and after it, as it was planned.
+	Base, Target Position
 }
 
 // inDoubt reports whether the other delivery may be arriving just now.
@@ -81,13 +87,15 @@ const (
 	ReasonOtherFailed  Reason = "an earlier email did not arrive; its insights come with the next digest"
 	ReasonNothingLeft  Reason = "already received, or no longer chosen"
 	ReasonNotNeeded    Reason = "no longer needed"
+	ReasonWithdrawing  Reason = "waiting: an insight it carries is not on the site"
+	ReasonWithdrawn    Reason = "what it carried was withdrawn from the site"
 )
 
 // AsPlanned reports whether nothing has changed since the delivery was planned, and
 // no other email to its reader is in doubt. It is the usual case, for which a store
 // may begin the delivery without reading the rest.
 func (f *Facts) AsPlanned() bool {
-	return f.Digest == DigestSending && !f.Held &&
+	return f.Digest == DigestSending && !f.Held && len(f.Withdrawn) == 0 &&
 		f.Reader.Status == subscribers.Confirmed && !f.Reader.PausedUntil.After(f.Now) &&
 		slices.Equal(f.Reader.Categories, f.Categories) && f.Reader.Position.String() == f.Base.String() &&
 		!slices.ContainsFunc(f.Others, OtherDelivery.inDoubt)
@@ -115,7 +123,7 @@ func Decide(f *Facts) Decision {
 	for _, o := range f.Others {
 		switch {
 		case o.State == Uncertain: // its outcome stays unknown: it counts as arrived
-			current = current.Merge(o.Target)
+			current = current.Apply(o.Base, o.Target)
 			continue
 		case o.inDoubt():
 			return f.wait(ReasonOtherInDoubt)
@@ -123,7 +131,7 @@ func Decide(f *Facts) Decision {
 		earlier = earlier || o.Earlier
 	}
 	left := f.unread(current)
-	arrived := !slices.ContainsFunc(left, func(item Item) bool { return current[item.Category] < f.Base[item.Category] })
+	arrived := !slices.ContainsFunc(left, func(item Item) bool { return current[item.Category].To < f.Base[item.Category].To })
 	switch {
 	case len(left) == 0:
 		return skip(ReasonNothingLeft)
@@ -131,30 +139,75 @@ func Decide(f *Facts) Decision {
 		return f.wait(ReasonOtherEarlier)
 	case !arrived:
 		return skip(ReasonOtherFailed)
-	case len(left) < len(f.Items):
-		return Decision{Action: ActionReplan, Seqs: seqsOf(left)}
 	}
-	return Decision{Action: ActionSend, Target: f.Reader.Position.Merge(f.carried(left))}
+	if d, decided := f.withdrawals(left); decided {
+		return d
+	}
+	shown, target := f.shown(left)
+	switch {
+	case len(shown) == 0:
+		return skip(ReasonWithdrawn)
+	case len(shown) < len(f.Items):
+		return Decision{Action: ActionReplan, Seqs: seqsOf(shown), Target: target}
+	}
+	return Decision{Action: ActionSend, Target: f.carried(shown, current)}
+}
+
+// withdrawals decides about a delivery because of insights that were withdrawn since it
+// was planned. While a withdrawal has not taken effect, they may be back any moment.
+// Staff who must look at a digest look at it again without them.
+func (f *Facts) withdrawals(left []Item) (d Decision, decided bool) {
+	var at time.Time
+	for _, item := range left {
+		w := f.Withdrawn[item.Seq]
+		switch {
+		case !w.Is():
+		case !w.InEffect(f.Now):
+			if w.EffectAt().After(at) {
+				at = w.EffectAt()
+			}
+		case f.Looked.Before(w.EffectAt()) && !f.Looked.IsZero():
+			return Decision{Action: ActionGiveBack}, true
+		}
+	}
+	return Decision{Action: ActionWait, Reason: ReasonWithdrawing, At: at}, !at.IsZero()
+}
+
+// shown returns the insights that are not withdrawn. If some are, the delivery leads to
+// another target, in which they are unread.
+func (f *Facts) shown(left []Item) (shown []Item, target Position) {
+	for _, item := range left {
+		if !f.Withdrawn[item.Seq].Is() {
+			shown = append(shown, item)
+			continue
+		}
+		if target == nil {
+			target = f.Target
+		}
+		target = target.Lose(item.Category, item.Seq)
+	}
+	return shown, target
 }
 
 // unread returns the delivery's insights that the reader lacks and still wants.
 func (f *Facts) unread(at Position) (left []Item) {
 	for _, item := range f.Items {
-		if at[item.Category] < item.Seq && slices.Contains(f.Reader.Categories, item.Category) {
+		if slices.Contains(f.Reader.Categories, item.Category) && !at.Has(item.Category, item.Seq) {
 			left = append(left, item)
 		}
 	}
 	return left
 }
 
-// carried returns how far insights advance the reader, in the insights' own categories
-// only: in others, the target may include what another delivery was to bring.
-func (f *Facts) carried(items []Item) Position {
-	to := Position{}
+// carried returns the reader's position after these insights, if it is current before
+// them. Only their own categories change: in others, the target may include what another
+// delivery was to bring.
+func (f *Facts) carried(items []Item, current Position) Position {
+	then, after := f.Reader.Position.clone(), current.Apply(f.Base, f.Target)
 	for _, item := range items {
-		to[item.Category] = f.Target[item.Category]
+		then[item.Category] = after[item.Category]
 	}
-	return to
+	return then
 }
 
 func (f *Facts) wait(reason Reason) Decision {

@@ -67,9 +67,11 @@ type Digest struct {
 	MaxItems int                 // insights that an email shows in full; 0 = all
 	Hash     string              // of the plan, for the person who approves it
 	Items    []Item              // every insight that any variant carries, newest first
-	Variants []Variant
-	Readers  int
-	Counts   map[DeliveryState]int // deliveries by state
+	// Withdrawn are the numbers of those of Items that are withdrawn now.
+	Withdrawn []int64
+	Variants  []Variant
+	Readers   int
+	Counts    map[DeliveryState]int // deliveries by state
 
 	// NotBefore is when it may go out at the earliest; zero = as soon as it is approved.
 	NotBefore time.Time
@@ -159,7 +161,20 @@ type Delivery struct {
 	// UncertainAt is when an attempt at this email last went unanswered, even if it was
 	// sent again afterwards; zero = never.
 	UncertainAt time.Time
+	// Mark says what came of an accepted email later, since MarkedAt; Said is what the
+	// bounce or complaint says.
+	Mark     Mark
+	MarkedAt time.Time
+	Said     string
 }
+
+// Mark says what came of an email after a mail server had accepted it.
+type Mark string
+
+const (
+	Bounced    Mark = "bounced"    // it came back
+	Complained Mark = "complained" // its reader reported it as spam
+)
 
 // MessageKind says what an email is for.
 type MessageKind string

@@ -1,9 +1,11 @@
 package newsletter
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/scaledbydesign/insights/content"
@@ -24,6 +26,7 @@ const (
 	StandingHidden     Standing = "hidden"     // a draft, or dated in the future
 	StandingNotEmailed Standing = "not_mailed" // email: false
 	StandingNoEmail    Standing = "no_mail"    // the reader gets no digests now
+	StandingCameBack   Standing = "came_back"  // its email was accepted, and came back later
 )
 
 // Carried is a digest email to a reader with the insights it carried.
@@ -33,6 +36,11 @@ type Carried struct {
 	State       DeliveryState
 	At          time.Time // of the last change
 	Seqs        []int64
+	// Mark says what came of an accepted email later, at MarkedAt; Said is what the
+	// bounce or complaint says.
+	Mark     Mark
+	MarkedAt time.Time
+	Said     string
 }
 
 // Explanation says what happens to one insight for one reader.
@@ -51,6 +59,7 @@ type Explainer struct {
 	Carried   []Carried
 	Sequence  map[string]Numbered  // by insight id
 	FirstSeen map[string]time.Time // of those that are not numbered yet
+	Missing   map[string]bool      // ids of numbered insights whose files are not in the folder; see AddMissing
 	Grace     time.Duration
 	Next      *Slot // when the reader's schedule is due; nil = as soon as something appears
 	Zone      *time.Location
@@ -62,11 +71,27 @@ func (e *Explainer) Explain(in *content.Insight, now time.Time) Explanation {
 		return Explanation{Insight: in, Standing: v, Digest: digest, At: at, Reason: fmt.Sprintf(format, args...)}
 	}
 	n, numbered := e.Sequence[in.ID]
+	has := numbered && e.Position.Has(n.Category, n.Seq)
+	back := ""
 	for _, c := range slices.Backward(e.Carried) { // the latest counts
 		if !numbered || !slices.Contains(c.Seqs, n.Seq) {
 			continue
 		}
 		switch {
+		case c.State == Sent && c.Mark == Bounced && !has:
+			back = fmt.Sprintf("accepted on %s with digest %d, came back on %s: %s", e.day(c.At), c.Digest, e.day(c.MarkedAt), c.Said)
+			if !slices.Contains(e.Reader.Categories, n.Category) {
+				return explained(StandingCameBack, c.Digest, c.MarkedAt, "%s; %s is no longer one of their categories", back, n.Category)
+			}
+			then := e.noEmail(now)
+			if then == "" {
+				then = e.comesAgain(in, n, now)
+			}
+			return explained(StandingCameBack, c.Digest, c.MarkedAt, "%s; %s", back, then)
+		case c.State == Sent && c.Mark == Complained:
+			return explained(StandingReceived, c.Digest, c.At, "received on %s with digest %d; reported as spam on %s", e.day(c.At), c.Digest, e.day(c.MarkedAt))
+		case c.State == Sent && c.Mark == Bounced:
+			return explained(StandingReceived, c.Digest, c.At, "received on %s with digest %d; a copy came back on %s", e.day(c.At), c.Digest, e.day(c.MarkedAt))
 		case c.State == Sent:
 			return explained(StandingReceived, c.Digest, c.At, "received on %s with digest %d", e.day(c.At), c.Digest)
 		case c.State == Uncertain:
@@ -75,27 +100,74 @@ func (e *Explainer) Explain(in *content.Insight, now time.Time) Explanation {
 			return explained(StandingOnTheWay, c.Digest, time.Time{}, "on its way with digest %d, which is %s", c.Digest, c.DigestState)
 		}
 	}
+	if why, at := e.hidden(in, n, now); why != "" {
+		if e.isHole(n) {
+			why += "; it comes with a digest once it is back"
+		}
+		return explained(StandingHidden, 0, at, "%s", why)
+	}
 	switch {
-	case in.Draft:
-		return explained(StandingHidden, 0, time.Time{}, "a draft")
-	case in.Date.After(now):
-		return explained(StandingHidden, 0, in.Date, "appears on %s", e.day(in.Date))
 	case !in.Email:
 		return explained(StandingNotEmailed, 0, time.Time{}, "excluded from digests: its file says email: false")
 	case !numbered:
 		return e.tooNew(in, now, explained)
 	case !slices.Contains(e.Reader.Categories, n.Category):
 		return explained(StandingNotChosen, 0, time.Time{}, "not one of their categories (%s)", n.Category)
-	case e.Position[n.Category] >= n.Seq:
+	case has:
 		return explained(StandingBefore, 0, time.Time{}, "published before they subscribed or chose %s", n.Category)
 	}
 	if why := e.noEmail(now); why != "" {
 		return explained(StandingNoEmail, 0, time.Time{}, "%s", why)
 	}
-	if e.Next == nil {
-		return explained(StandingIncluded, 0, time.Time{}, "comes with their next digest")
+	var due time.Time
+	if e.Next != nil {
+		due = e.Next.Due
 	}
-	return explained(StandingIncluded, 0, e.Next.Due, "comes with their next digest, %s", e.Next.Due.In(e.Zone).Format("Mon 2006-01-02 15:04 MST"))
+	comes := e.comes()
+	if e.isHole(n) {
+		comes = "was not on the site when an earlier digest was planned; " + comes
+	}
+	return explained(StandingIncluded, 0, due, "%s", comes)
+}
+
+// hidden returns why no digest can carry an insight now, or "", and when it appears if
+// that is known.
+func (e *Explainer) hidden(in *content.Insight, n Numbered, now time.Time) (why string, at time.Time) {
+	switch {
+	case e.Missing[in.ID]:
+		return "its file is missing or faulty", time.Time{}
+	case in.Draft:
+		return "a draft", time.Time{}
+	case in.Date.After(now):
+		return "appears on " + e.day(in.Date), in.Date
+	case n.Withdrawn && in.Email:
+		return "withdrawn; a running daemon has not seen it since, or staff withdrew it", time.Time{}
+	}
+	return "", time.Time{}
+}
+
+// isHole reports whether digests have passed over an insight.
+func (e *Explainer) isHole(n Numbered) bool {
+	return n.Seq > 0 && n.Seq <= e.Position[n.Category].To && !e.Position.Has(n.Category, n.Seq)
+}
+
+func (e *Explainer) comes() string {
+	if e.Next == nil {
+		return "comes with their next digest"
+	}
+	return "comes with their next digest, " + e.Next.Due.In(e.Zone).Format("Mon 2006-01-02 15:04 MST")
+}
+
+// comesAgain says when an insight whose email came back is sent again.
+func (e *Explainer) comesAgain(in *content.Insight, n Numbered, now time.Time) string {
+	why, _ := e.hidden(in, n, now)
+	switch {
+	case why == "" && in.Email:
+		return strings.Replace(e.comes(), "comes", "comes again", 1)
+	case why == "":
+		why = "its file says email: false"
+	}
+	return "it comes again once it is back: " + why
 }
 
 func (e *Explainer) tooNew(in *content.Insight, now time.Time, explained func(Standing, int64, time.Time, string, ...any) Explanation) Explanation {
@@ -134,7 +206,7 @@ type ExplainStore interface {
 	// CarriedTo returns every digest email to one subscriber with what it carried, oldest
 	// digest first.
 	CarriedTo(ctx context.Context, subscriber int64) ([]Carried, error)
-	// Sequence returns every numbered insight that is not withdrawn, by number.
+	// Sequence returns every numbered insight, by number.
 	Sequence(ctx context.Context) ([]Numbered, error)
 	// FirstSeen returns when each insight that is not numbered yet was first seen.
 	FirstSeen(ctx context.Context) (map[string]time.Time, error)
@@ -160,6 +232,30 @@ func (e *Explainer) Load(ctx context.Context, store ExplainStore, reader subscri
 	}
 	e.FirstSeen, err = store.FirstSeen(ctx)
 	return err
+}
+
+// AddMissing notes the insights that were numbered and that a library does not hold, and
+// returns those that the reader has not received, oldest first.
+func (e *Explainer) AddMissing(lib *content.Library) (unread []*content.Insight) {
+	held := make(map[string]bool)
+	for _, in := range lib.All() {
+		held[in.ID] = true
+	}
+	e.Missing = make(map[string]bool)
+	var missing []Numbered
+	for id, n := range e.Sequence {
+		if !held[id] {
+			e.Missing[id] = true
+			missing = append(missing, n)
+		}
+	}
+	slices.SortFunc(missing, func(a, b Numbered) int { return cmp.Compare(a.Seq, b.Seq) })
+	for _, n := range missing {
+		if slices.Contains(e.Reader.Categories, n.Category) && !e.Position.Has(n.Category, n.Seq) {
+			unread = append(unread, &content.Insight{ID: n.InsightID, Slug: n.Slug, Title: n.Slug, Email: true})
+		}
+	}
+	return unread
 }
 
 // NextSlot returns the first slot after t of the schedules for a cadence, or nil if

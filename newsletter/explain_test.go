@@ -14,7 +14,7 @@ func TestEachInsightIsExplained(t *testing.T) {
 	day := func(n int) time.Time { return now.AddDate(0, 0, n) }
 	base := newsletter.Explainer{
 		Reader:   subscribers.Subscriber{Status: subscribers.Confirmed, Cadence: subscribers.Weekly, Categories: []string{"engineering"}},
-		Position: newsletter.Position{"engineering": 5},
+		Position: newsletter.Position{"engineering": {To: 5}},
 		Sequence: map[string]newsletter.Numbered{"old": {Seq: 3, Category: "engineering"}, "new": {Seq: 9, Category: "engineering"}, "other": {Seq: 8, Category: "leadership"}},
 		Grace:    time.Hour, FirstSeen: map[string]time.Time{"fresh": now.Add(-time.Minute), "late": day(-1)},
 		Next: &newsletter.Slot{Due: day(3)}, Zone: time.UTC,

@@ -86,6 +86,16 @@ func (r *attachment) feedDigests(ctx context.Context, limit int) (worked bool, e
 		return false, fmt.Errorf("list ready digests: %w", err)
 	}
 	for _, d := range digests {
+		if len(d.Withdrawn) > 0 && !d.Looked().IsZero() {
+			again, err := r.Store.LookAgain(ctx, d.ID)
+			if err != nil {
+				return worked, fmt.Errorf("look at digest %d: %w", d.ID, err)
+			}
+			if again {
+				r.Log.WarnContext(ctx, "digest needs approval again: an insight was withdrawn", "digest", d.ID)
+				continue
+			}
+		}
 		claimed, err := r.feedDigest(ctx, d, limit)
 		if err != nil {
 			return worked, err

@@ -4,23 +4,26 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/scaledbydesign/insights/content"
 )
 
 // Known is an insight as it is stored.
 type Known struct {
-	Seq       int64 // 0 = not numbered yet
-	FirstSeen time.Time
-	Withdrawn bool
-	Category  string
-	Slug      string // "" = not recorded: it was numbered by an older version
-	Email     bool
+	Seq        int64 // 0 = not numbered yet
+	FirstSeen  time.Time
+	Withdrawal Withdrawal // zero = a digest may carry it
+	Category   string
+	Slug       string // "" = not recorded: it was numbered by an older version
+	Email      bool
 }
 
 // Renumbering is what a library changes in the stored insights.
 type Renumbering struct {
-	Withdraw []string  // ids
-	Add      []Visible // first seen now
-	Update   []Visible // stored with other values, or withdrawn
+	Withdraw []string  // ids, as of now
+	Away     []string  // ids that staff have withdrawn, and whose files are gone now
+	Add      []Visible // first seen now; one without Email is withdrawn at once
+	Update   []Visible // stored with other values; one with Email is not withdrawn any more
 	Number   []Visible // get the next numbers, in this order
 	First    bool      // these are the first numbers ever
 	Next     time.Time // when the next edit grace ends; zero = none waits
@@ -28,7 +31,7 @@ type Renumbering struct {
 
 // Empty reports whether there is nothing to store.
 func (r *Renumbering) Empty() bool {
-	return len(r.Withdraw)+len(r.Add)+len(r.Update)+len(r.Number) == 0
+	return len(r.Withdraw)+len(r.Away)+len(r.Add)+len(r.Update)+len(r.Number) == 0
 }
 
 // Renumber compares what a library shows with what is stored. It returns
@@ -39,12 +42,18 @@ func Renumber(known map[string]Known, visible []Visible, how Numbering, now time
 	for _, v := range visible {
 		seen[v.InsightID] = true
 		k, ok := known[v.InsightID]
+		if k.Withdrawal.How == WithdrawnByStaff {
+			continue // until its file has been away
+		}
 		switch {
 		case !ok:
 			r.Add = append(r.Add, v)
 			k.FirstSeen = now
-		case k.Withdrawn, k.Email != v.Email, k.Slug != v.Slug, k.Seq == 0 && k.Category != v.Category:
+		case k.Withdrawal.Is() == v.Email, k.Email != v.Email, k.Slug != v.Slug, k.Seq == 0 && k.Category != v.Category:
 			r.Update = append(r.Update, v)
+		}
+		if ok && !v.Email && !k.Withdrawal.Is() {
+			r.Withdraw = append(r.Withdraw, v.InsightID)
 		}
 		if k.Seq > 0 {
 			continue
@@ -56,14 +65,29 @@ func Renumber(known map[string]Known, visible []Visible, how Numbering, now time
 		}
 	}
 	for id, k := range known {
-		if k.Withdrawn || seen[id] {
+		if seen[id] || how.Incomplete || how.Faulty != nil && how.Faulty(id) {
 			continue
 		}
-		if !how.Authority {
+		switch {
+		case k.Withdrawal.How == WithdrawnByStaff && how.Authority:
+			r.Away = append(r.Away, id)
+		case k.Withdrawal.Is():
+		case !how.Authority:
 			return Renumbering{}, fmt.Errorf("insight %s is missing here: %w", id, ErrOtherLibrary)
+		default:
+			r.Withdraw = append(r.Withdraw, id)
 		}
-		r.Withdraw = append(r.Withdraw, id)
 	}
 	slices.SortFunc(r.Number, ByAppearance)
 	return r, nil
 }
+
+// NumberingOf says how to number what a library shows. Its faulty files are neither shown
+// nor withdrawn.
+func NumberingOf(lib *content.Library, grace time.Duration, authority bool) Numbering {
+	return Numbering{Grace: grace, Authority: authority}
+}
+
+// mayBeFaulty reports whether an insight that a library does not show may be one of its
+// faulty files.
+func mayBeFaulty(lib *content.Library, id string) bool { return false }

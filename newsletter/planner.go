@@ -51,10 +51,13 @@ const (
 
 // Plan works out who has what unread and freezes that as a digest. When nobody
 // has anything unread, nothing is stored, the digest has no ID and Reason says
-// why. ErrSlotTaken means that another process has planned the slot,
-// ErrOtherLibrary that lib lacks insights that readers have yet to receive.
+// why. ErrSlotTaken means that another process has planned the slot, ErrOtherLibrary
+// that staff plan from a library that is not the site's: it lacks insights.
+//
+// An insight that lib can't show now is passed over: it stays unread, and a later digest
+// carries it when it is back.
 func (p *Planner) Plan(ctx context.Context, lib *content.Library, req Request) (Digest, error) {
-	unread, err := p.numbered(ctx, lib, req.Category, req.DryRun)
+	unread, passed, err := p.numbered(ctx, lib, req)
 	if err != nil {
 		return Digest{}, err
 	}
@@ -63,7 +66,7 @@ func (p *Planner) Plan(ctx context.Context, lib *content.Library, req Request) (
 	if err != nil {
 		return Digest{}, fmt.Errorf("group readers: %w", err)
 	}
-	draft := newDraft(req, unread)
+	draft := newDraft(req, unread, passed)
 	for _, g := range groups {
 		draft.addGroup(g)
 	}
@@ -132,24 +135,32 @@ func (p *Planner) fill(ctx context.Context, req Request, d Digest, draft *draft,
 	return p.Store.Freeze(ctx, d, slot)
 }
 
-// numbered returns the insights in scope that a digest can carry, newest first. With
-// ahead it includes those that lib shows and that are not numbered yet.
-func (p *Planner) numbered(ctx context.Context, lib *content.Library, category string, ahead bool) ([]Item, error) {
+// numbered returns the insights in scope that a digest can carry, newest first, and the
+// numbers of all insights by category, ascending. A dry run includes those that lib shows
+// and that are not numbered yet.
+func (p *Planner) numbered(ctx context.Context, lib *content.Library, req Request) (items []Item, all map[string][]int64, err error) {
 	sequence, err := p.Store.Sequence(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("read numbered insights: %w", err)
+		return nil, nil, fmt.Errorf("read numbered insights: %w", err)
 	}
-	if ahead {
+	if req.DryRun {
 		sequence = append(sequence, unnumbered(lib, sequence)...)
 	}
-	var items []Item
+	all = make(map[string][]int64)
 	for _, n := range sequence {
-		if !n.Email || category != "" && n.Category != category {
+		all[n.Category] = append(all[n.Category], n.Seq)
+		if n.Withdrawn || req.Category != "" && n.Category != req.Category {
 			continue
 		}
 		in, ok := lib.ByID(n.InsightID)
-		if !ok { // a digest without it would move every reader past it unread
-			return nil, fmt.Errorf("insight %s is not visible here: %w", n.InsightID, ErrOtherLibrary)
+		if !ok {
+			if req.Slot == nil && !mayBeFaulty(lib, n.InsightID) {
+				return nil, nil, fmt.Errorf("insight %s is not visible here: %w", n.InsightID, ErrOtherLibrary)
+			}
+			continue
+		}
+		if !in.Email {
+			continue
 		}
 		name := n.Category
 		if c, ok := lib.Category(n.Category); ok {
@@ -161,7 +172,7 @@ func (p *Planner) numbered(ctx context.Context, lib *content.Library, category s
 		})
 	}
 	slices.SortFunc(items, func(a, b Item) int { return cmp.Compare(b.Seq, a.Seq) })
-	return items, nil
+	return items, all, nil
 }
 
 // beyond is above every sequence number and position there will ever be.
@@ -177,7 +188,7 @@ func unnumbered(lib *content.Library, sequence []Numbered) []Numbered {
 	slices.SortFunc(visible, ByAppearance)
 	var ahead []Numbered
 	for i, v := range visible {
-		ahead = append(ahead, Numbered{InsightID: v.InsightID, Seq: beyond + int64(i), Category: v.Category, Email: v.Email})
+		ahead = append(ahead, Numbered{InsightID: v.InsightID, Seq: beyond + int64(i), Category: v.Category, Withdrawn: !v.Email})
 	}
 	return ahead
 }
@@ -201,7 +212,8 @@ func VisibleIn(lib *content.Library) []Visible {
 // draft collects who receives what while a digest is planned.
 type draft struct {
 	req      Request
-	unread   []Item // of the scope, newest first
+	unread   []Item             // of the scope, newest first
+	passed   map[string][]int64 // every number, by category, ascending
 	cutoff   int64
 	variants []Variant
 	byKey    map[string]int // variant number by its insights
@@ -211,8 +223,8 @@ type draft struct {
 	few      bool // someone has unread insights, but too few
 }
 
-func newDraft(req Request, unread []Item) *draft {
-	d := &draft{req: req, unread: unread, byKey: make(map[string]int), busy: make(map[GroupKey]*PlannedReaders)}
+func newDraft(req Request, unread []Item, passed map[string][]int64) *draft {
+	d := &draft{req: req, unread: unread, passed: passed, byKey: make(map[string]int), busy: make(map[GroupKey]*PlannedReaders)}
 	if len(unread) > 0 {
 		d.cutoff = unread[0].Seq
 	}
@@ -230,7 +242,7 @@ func (d *draft) addBusy(b BusyReader) {
 	d.seen++
 	planned, known := d.busy[b.Key]
 	if !known {
-		base := b.Position.Merge(b.OnTheWay)
+		base := b.Then
 		planned = &PlannedReaders{}
 		if variant, target, ok := d.choose(b.Categories, base, 0); ok {
 			planned.PlannedGroup = PlannedGroup{Key: b.Key, Variant: variant, Base: base, Target: target}
@@ -253,7 +265,7 @@ func (d *draft) choose(categories []string, base Position, readers int) (variant
 	}
 	var seqs []int64
 	for _, item := range d.unread {
-		if base[item.Category] < item.Seq && slices.Contains(categories, item.Category) {
+		if slices.Contains(categories, item.Category) && !base.Has(item.Category, item.Seq) {
 			seqs = append(seqs, item.Seq)
 		}
 	}
@@ -269,7 +281,15 @@ func (d *draft) choose(categories []string, base Position, readers int) (variant
 		d.variants = append(d.variants, Variant{Number: variant, Seqs: seqs})
 	}
 	d.variants[variant-1].Readers += readers
-	return variant, base.Advance(d.cutoff, categories), true
+	carried := make(map[int64]bool, len(seqs))
+	for _, seq := range seqs {
+		carried[seq] = true
+	}
+	target = base
+	for _, category := range categories {
+		target = target.Reached(category, d.cutoff, d.passed[category], carried)
+	}
+	return variant, target, true
 }
 
 // digest returns the drafted digest, not yet stored.

@@ -89,7 +89,7 @@ func (d *Digest) MainSubject() string { return SubjectFor(d.ItemsOf(d.Largest())
 // Sample returns the digest that a new reader of all categories (or of one) would get
 // first: the newest n insights. Nothing is stored.
 func (p *Planner) Sample(ctx context.Context, lib *content.Library, category string, n int) (Digest, error) {
-	items, err := p.numbered(ctx, lib, category, true)
+	items, _, err := p.numbered(ctx, lib, Request{Category: category, DryRun: true})
 	if err != nil {
 		return Digest{}, err
 	}

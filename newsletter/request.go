@@ -47,7 +47,7 @@ func (r *Request) SetIntro(text []byte) error {
 // ErrOtherLibrary.
 func (p *Planner) PlanByHand(ctx context.Context, lib *content.Library, r Request) (Digest, error) {
 	if !r.DryRun {
-		if _, _, err := p.Store.Number(ctx, VisibleIn(lib), Numbering{}); err != nil {
+		if _, _, err := p.Store.Number(ctx, VisibleIn(lib), NumberingOf(lib, 0, false)); err != nil {
 			return Digest{}, err
 		}
 	}

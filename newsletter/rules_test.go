@@ -100,9 +100,9 @@ func TestLate(t *testing.T) {
 }
 
 func TestStartPosition(t *testing.T) {
-	sequence := []newsletter.Numbered{ // 6 was withdrawn
-		{Seq: 8, Category: "a", Email: true}, {Seq: 7, Category: "b", Email: true}, {Seq: 5, Category: "a", Email: false},
-		{Seq: 4, Category: "b", Email: true}, {Seq: 3, Category: "a", Email: true}, {Seq: 1, Category: "c", Email: true},
+	sequence := []newsletter.Numbered{
+		{Seq: 8, Category: "a"}, {Seq: 7, Category: "b"}, {Seq: 6, Category: "a", Withdrawn: true}, {Seq: 5, Category: "a", Withdrawn: true},
+		{Seq: 4, Category: "b"}, {Seq: 3, Category: "a"}, {Seq: 1, Category: "c"},
 	}
 	for _, test := range []struct {
 		name       string
@@ -112,7 +112,7 @@ func TestStartPosition(t *testing.T) {
 	}{
 		{"nothing unread", []string{"a", "b"}, 0, "a=9 b=9"},
 		{"the newest", []string{"a", "b"}, 1, "a=7 b=7"},
-		{"the newest three, one of them never emailed", []string{"a", "b"}, 3, "a=3 b=3"},
+		{"the newest three that are not withdrawn", []string{"a", "b"}, 3, "a=3 b=3"},
 		{"of one category", []string{"a"}, 2, "a=2"},
 		{"more than there are", []string{"a"}, 9, "a=0"},
 		{"a category without insights", []string{"d"}, 3, "d=0"},
@@ -179,10 +179,16 @@ func TestRenumber(t *testing.T) {
 		change(&v)
 		return v
 	}
+	gone := func(k *newsletter.Known) { k.Withdrawal.Since = now.Add(-time.Hour) }
+	how := func(h newsletter.WithdrawnHow) func(*newsletter.Known) {
+		return func(k *newsletter.Known) { k.Withdrawal = newsletter.Withdrawal{Since: now.Add(-time.Hour), How: h} }
+	}
+	notEmailed := func(k *newsletter.Known) { gone(k); k.Email = false }
 	grace := newsletter.Numbering{Grace: time.Minute, Authority: true}
+	faulty := newsletter.Numbering{Authority: true, Faulty: func(id string) bool { return id == "x" }}
 	numbered := map[string]newsletter.Known{"x": known(1, time.Hour)}
 	waiting := func(age time.Duration) map[string]newsletter.Known {
-		return map[string]newsletter.Known{"x": known(0, age), "y": of(known(1, time.Hour), func(k *newsletter.Known) { k.Withdrawn = true })}
+		return map[string]newsletter.Known{"x": known(0, age), "y": of(known(1, time.Hour), gone)}
 	}
 	one := []newsletter.Visible{visible("x")}
 	for _, test := range []struct {
@@ -196,20 +202,32 @@ func TestRenumber(t *testing.T) {
 		{"the first library has no grace", nil, one, grace, newsletter.Renumbering{Add: one, Number: one, First: true}, nil},
 		{"nothing at all", nil, nil, grace, newsletter.Renumbering{First: true}, nil},
 		{"nothing has changed", numbered, one, grace, newsletter.Renumbering{}, nil},
-		{"a new one waits for its grace", map[string]newsletter.Known{"y": of(known(1, time.Hour), func(k *newsletter.Known) { k.Withdrawn = true })}, one, grace,
+		{"a new one waits for its grace", map[string]newsletter.Known{"y": of(known(1, time.Hour), gone)}, one, grace,
 			newsletter.Renumbering{Add: one, Next: now.Add(time.Minute)}, nil},
-		{"a new one without grace", map[string]newsletter.Known{"y": of(known(1, time.Hour), func(k *newsletter.Known) { k.Withdrawn = true })}, one, newsletter.Numbering{},
+		{"a new one without grace", map[string]newsletter.Known{"y": of(known(1, time.Hour), gone)}, one, newsletter.Numbering{},
 			newsletter.Renumbering{Add: one, Number: one}, nil},
 		{"its grace is not over", waiting(59 * time.Second), one, grace, newsletter.Renumbering{Next: now.Add(time.Second)}, nil},
 		{"its grace is over", waiting(time.Minute), one, grace, newsletter.Renumbering{Number: one}, nil},
 		{"one is gone", numbered, nil, grace, newsletter.Renumbering{Withdraw: []string{"x"}}, nil},
 		{"one is gone from a folder that is not the site's", numbered, nil, newsletter.Numbering{}, newsletter.Renumbering{}, newsletter.ErrOtherLibrary},
-		{"one was withdrawn before", map[string]newsletter.Known{"x": of(known(1, time.Hour), func(k *newsletter.Known) { k.Withdrawn = true })}, nil, newsletter.Numbering{}, newsletter.Renumbering{}, nil},
-		{"one is back", map[string]newsletter.Known{"x": of(known(1, time.Hour), func(k *newsletter.Known) { k.Withdrawn = true })}, one, grace, newsletter.Renumbering{Update: one}, nil},
+		{"one was withdrawn before", map[string]newsletter.Known{"x": of(known(1, time.Hour), gone)}, nil, newsletter.Numbering{}, newsletter.Renumbering{}, nil},
+		{"one is back", map[string]newsletter.Known{"x": of(known(1, time.Hour), gone)}, one, grace, newsletter.Renumbering{Update: one}, nil},
 		{"another slug", numbered, []newsletter.Visible{shows(func(v *newsletter.Visible) { v.Slug = "z" })}, grace,
 			newsletter.Renumbering{Update: []newsletter.Visible{shows(func(v *newsletter.Visible) { v.Slug = "z" })}}, nil},
 		{"no longer for emails", numbered, []newsletter.Visible{shows(func(v *newsletter.Visible) { v.Email = false })}, grace,
-			newsletter.Renumbering{Update: []newsletter.Visible{shows(func(v *newsletter.Visible) { v.Email = false })}}, nil},
+			newsletter.Renumbering{Withdraw: []string{"x"}, Update: []newsletter.Visible{shows(func(v *newsletter.Visible) { v.Email = false })}}, nil},
+		{"still not for emails", map[string]newsletter.Known{"x": of(known(1, time.Hour), notEmailed)}, []newsletter.Visible{shows(func(v *newsletter.Visible) { v.Email = false })}, grace, newsletter.Renumbering{}, nil},
+		{"for emails again", map[string]newsletter.Known{"x": of(known(1, time.Hour), notEmailed)}, one, grace, newsletter.Renumbering{Update: one}, nil},
+		{"a file is faulty", numbered, nil, faulty, newsletter.Renumbering{}, nil},
+		{"a file is faulty and another one is gone", map[string]newsletter.Known{"x": known(1, time.Hour), "y": known(2, time.Hour)}, nil, faulty, newsletter.Renumbering{Withdraw: []string{"y"}}, nil},
+		{"a faulty file says nothing of itself", numbered, nil, newsletter.Numbering{Authority: true, Incomplete: true}, newsletter.Renumbering{}, nil},
+		{"a command sees a faulty file", numbered, nil, newsletter.Numbering{Faulty: faulty.Faulty}, newsletter.Renumbering{}, nil},
+		{"staff withdrew one that is still there", map[string]newsletter.Known{"x": of(known(1, time.Hour), how(newsletter.WithdrawnByStaff))}, one, grace, newsletter.Renumbering{}, nil},
+		{"staff withdrew one that waits", map[string]newsletter.Known{"x": of(known(0, time.Hour), how(newsletter.WithdrawnByStaff))}, one, grace, newsletter.Renumbering{}, nil},
+		{"what staff withdrew is away", map[string]newsletter.Known{"x": of(known(1, time.Hour), how(newsletter.WithdrawnByStaff))}, nil, grace, newsletter.Renumbering{Away: []string{"x"}}, nil},
+		{"what staff withdrew is away for a command", map[string]newsletter.Known{"x": of(known(1, time.Hour), how(newsletter.WithdrawnByStaff))}, nil, newsletter.Numbering{}, newsletter.Renumbering{}, nil},
+		{"what staff withdrew is still away", map[string]newsletter.Known{"x": of(known(1, time.Hour), how(newsletter.WithdrawnAndAway))}, nil, grace, newsletter.Renumbering{}, nil},
+		{"what staff withdrew is back", map[string]newsletter.Known{"x": of(known(1, time.Hour), how(newsletter.WithdrawnAndAway))}, one, grace, newsletter.Renumbering{Update: one}, nil},
 		{"another category of a numbered one", numbered, []newsletter.Visible{shows(func(v *newsletter.Visible) { v.Category = "b" })}, grace, newsletter.Renumbering{}, nil},
 		{"another category of one that waits", waiting(time.Second), []newsletter.Visible{shows(func(v *newsletter.Visible) { v.Category = "b" })}, grace,
 			newsletter.Renumbering{Update: []newsletter.Visible{shows(func(v *newsletter.Visible) { v.Category = "b" })}, Next: now.Add(59 * time.Second)}, nil},

@@ -2,9 +2,12 @@ package newsletter
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/go-co-op/gocron/v2"
@@ -87,7 +90,7 @@ func (s *Scheduler) Run(ctx context.Context) error {
 // ends (nil = none waits).
 func (s *Scheduler) tick(ctx context.Context) <-chan time.Time {
 	lib := s.Library()
-	numbered, next, err := s.Planner.Store.Number(ctx, VisibleIn(lib), Numbering{Grace: s.Grace, Authority: true})
+	numbered, next, err := s.Planner.Store.Number(ctx, VisibleIn(lib), NumberingOf(lib, s.Grace, true))
 	if err != nil {
 		if ctx.Err() == nil {
 			s.Log.ErrorContext(ctx, "cannot number insights", "error", err)
@@ -166,14 +169,54 @@ func (s *Scheduler) run(ctx context.Context, lib *content.Library, schedule *Sch
 // recordedAtOnce bounds how many slots are recorded in one transaction.
 const recordedAtOnce = 1000
 
-// runInstant plans one digest for everything numbered since the last one. Its
-// slot is keyed by the newest sequence number.
+// runInstant plans one digest for everything that appeared since the last one, or came
+// back.
 func (s *Scheduler) runInstant(ctx context.Context, lib *content.Library, schedule *Schedule, now time.Time) error {
 	sequence, err := s.Planner.Store.Sequence(ctx)
-	if err != nil || len(sequence) == 0 {
+	if err != nil {
 		return err
 	}
-	return s.runSlot(ctx, lib, schedule, Slot{Schedule: schedule.Name, Key: fmt.Sprintf("seq:%d", sequence[len(sequence)-1].Seq), Due: now}, now)
+	key := instantKey(sequence, func(n Numbered) bool {
+		in, shown := lib.ByID(n.InsightID)
+		return shown && in.Email && !n.Withdrawn
+	})
+	if key == "" {
+		return nil
+	}
+	return s.runSlot(ctx, lib, schedule, Slot{Schedule: schedule.Name, Key: key, Due: now}, now)
+}
+
+// namedAway is how many missing insights a key lists one by one.
+const namedAway = 5
+
+// instantKey names what a digest can carry now: everything numbered up to the newest
+// insight, except for what is away. So each new insight makes a slot, and each return.
+func instantKey(sequence []Numbered, shown func(Numbered) bool) string {
+	var newest int64
+	var away []int64
+	for _, n := range sequence {
+		if shown(n) {
+			newest = n.Seq
+		} else {
+			away = append(away, n.Seq)
+		}
+	}
+	if newest == 0 {
+		return ""
+	}
+	below, _ := slices.BinarySearch(away, newest)
+	key := fmt.Sprintf("seq:%d", newest)
+	switch away = away[:below]; {
+	case len(away) == 0:
+		return key
+	case len(away) > namedAway:
+		sum := sha256.Sum256(fmt.Append(nil, away))
+		return key + "-" + hex.EncodeToString(sum[:6])
+	}
+	for _, seq := range away {
+		key += fmt.Sprintf("-%d", seq)
+	}
+	return key
 }
 
 // runSlot plans a slot that is due, unless it is recorded. One whose plan failed

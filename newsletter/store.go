@@ -13,7 +13,8 @@ type Numbered struct {
 	InsightID string
 	Seq       int64  // > 0; never changes, never reused
 	Category  string // slug, frozen with the number
-	Email     bool   // false: never in a digest
+	Slug      string // under which it was last seen
+	Withdrawn bool   // no digest may carry it now
 }
 
 // Visible is an insight that the library shows now, to be numbered.
@@ -34,6 +35,12 @@ type Numbering struct {
 	// withdrawn, else ErrOtherLibrary, so that a command run in the wrong folder
 	// numbers nothing.
 	Authority bool
+	// Faulty, when set, reports whether the file of the insight with an id is faulty: it is
+	// neither shown nor withdrawn.
+	Faulty func(id string) bool
+	// Incomplete says that the ids of some faulty files can't be read, so that an insight
+	// that seems to be missing may be one of them.
+	Incomplete bool
 }
 
 // LibraryStore numbers insights. All its methods are safe for concurrent use by
@@ -43,7 +50,7 @@ type LibraryStore interface {
 	// returns how many it numbered and, if some are within their grace, when the
 	// next is due. The very first library is numbered without grace.
 	Number(ctx context.Context, visible []Visible, how Numbering) (numbered int, next time.Time, err error)
-	// Sequence returns every numbered insight that is not withdrawn, by number.
+	// Sequence returns every numbered insight, by number.
 	Sequence(ctx context.Context) ([]Numbered, error)
 }
 
@@ -70,7 +77,7 @@ type BusyReader struct {
 	Key        GroupKey
 	Categories []string
 	Position   Position
-	OnTheWay   Position // their position when those emails have arrived
+	Then       Position // their position when those emails have arrived
 }
 
 // PlannedGroup says what a group receives.
@@ -283,6 +290,8 @@ type OutboxStore interface {
 
 	// Ready returns the approved and sending digests that may go out, oldest first.
 	Ready(ctx context.Context) ([]Digest, error)
+	// LookAgain makes a digest planned again if Digest.NeedsAnotherLook.
+	LookAgain(ctx context.Context, digest int64) (changed bool, err error)
 	// Start moves an approved digest to sending.
 	Start(ctx context.Context, digest int64) error
 	// Body returns a variant as it was first rendered; ok is false if it never was.

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -57,7 +58,7 @@ func explain(ctx context.Context, out *console.Console, a *app.App, to, slug str
 	}
 	documents := []explanationJSON{}
 	var rows [][]string
-	for _, in := range lib.All() {
+	for _, in := range slices.Concat(lib.All(), explainer.AddMissing(lib)) {
 		if slug != "" && in.Slug != slug {
 			continue
 		}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/scaledbydesign/insights/cmd/insights/internal/app"
 	"github.com/scaledbydesign/insights/cmd/insights/internal/console"
+	"github.com/scaledbydesign/insights/newsletter"
 	"github.com/scaledbydesign/insights/subscribers"
 )
 
@@ -31,7 +32,9 @@ type subscriberJSON struct {
 	Unsubscribed *time.Time       `json:"unsubscribed_at"`
 	Source       string           `json:"source"`
 	Position     map[string]int64 `json:"received_up_to,omitempty"`
-	History      []eventJSON      `json:"history,omitempty"`
+	// NotReceived are the numbers up to there that the reader lacks.
+	NotReceived map[string][]int64 `json:"not_received,omitempty"`
+	History     []eventJSON        `json:"history,omitempty"`
 }
 
 type eventJSON struct {
@@ -45,6 +48,16 @@ func subscriberDocument(s subscribers.Subscriber) subscriberJSON {
 	return subscriberJSON{
 		Email: s.Address.String(), Name: s.Name, Status: string(s.Status), Reason: s.Reason, Cadence: string(s.Cadence), Categories: s.Categories,
 		PausedUntil: console.Stamp(s.PausedUntil), CreatedAt: console.Stamp(s.CreatedAt), ConfirmedAt: console.Stamp(s.ConfirmedAt), Unsubscribed: console.Stamp(s.UnsubscribedAt), Source: s.Source,
+	}
+}
+
+func (d *subscriberJSON) addPosition(p newsletter.Position) {
+	d.Position, d.NotReceived = make(map[string]int64), make(map[string][]int64)
+	for category, reach := range p {
+		d.Position[category] = reach.To
+		if len(reach.Holes) > 0 {
+			d.NotReceived[category] = reach.Holes
+		}
 	}
 }
 
@@ -88,7 +101,7 @@ func subscriberShowCommand(p *program) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			document.Position = position
+			document.addPosition(position)
 			for e, err := range a.Subscribers.History(ctx, s.ID) {
 				if err != nil {
 					return err

@@ -29,6 +29,9 @@ func DecisionRows(now time.Time) []DecisionRow {
 	wait := func(reason newsletter.Reason) newsletter.Decision {
 		return newsletter.Decision{Action: newsletter.ActionWait, Reason: reason, At: now.Add(time.Minute)}
 	}
+	without := func(target string, seqs ...int64) newsletter.Decision {
+		return newsletter.Decision{Action: newsletter.ActionReplan, Seqs: seqs, Target: at(target)}
+	}
 	replan := func(seqs ...int64) newsletter.Decision {
 		return newsletter.Decision{Action: newsletter.ActionReplan, Seqs: seqs}
 	}
@@ -50,7 +53,10 @@ func DecisionRows(now time.Time) []DecisionRow {
 		for _, c := range change {
 			c(&o)
 		}
-		return func(f *newsletter.Facts) { f.Others = append(f.Others, o) }
+		return func(f *newsletter.Facts) {
+			o.Base = f.Reader.Position
+			f.Others = append(f.Others, o)
+		}
 	}
 	earlier := func(o *newsletter.OtherDelivery) { o.Earlier = true }
 	unanswered := func(o *newsletter.OtherDelivery) { o.Unanswered = true }
@@ -78,6 +84,24 @@ func DecisionRows(now time.Time) []DecisionRow {
 		return func(f *newsletter.Facts) { f.Reader.PausedUntil = until }
 	}
 	held := func(f *newsletter.Facts) { f.Held = true }
+	withdrawn := func(w newsletter.Withdrawal, seqs ...int64) func(*newsletter.Facts) {
+		return func(f *newsletter.Facts) {
+			if f.Withdrawn == nil {
+				f.Withdrawn = make(map[int64]newsletter.Withdrawal)
+			}
+			for _, seq := range seqs {
+				f.Withdrawn[seq] = w
+			}
+		}
+	}
+	away := func(d time.Duration) newsletter.Withdrawal { return newsletter.Withdrawal{Since: now.Add(-d)} }
+	byStaff := newsletter.Withdrawal{Since: now, How: newsletter.WithdrawnByStaff}
+	looked := func(d time.Duration) func(*newsletter.Facts) {
+		return func(f *newsletter.Facts) { f.Looked = now.Add(-d) }
+	}
+	until := func(d time.Duration) newsletter.Decision {
+		return newsletter.Decision{Action: newsletter.ActionWait, Reason: newsletter.ReasonWithdrawing, At: now.Add(d)}
+	}
 
 	row("nothing has changed", asPlanned, all())
 
@@ -127,6 +151,27 @@ func DecisionRows(now time.Time) []DecisionRow {
 	row("what did not arrive is of another category", send("a=9 b=9 c=2"), all(base("a=4 b=4 c=7"), position("a=4 b=4 c=2")))
 	row("what did not arrive is of a category given up", replan(9, 5), all(base("a=4 b=7"), chosen("a")))
 	row("an earlier one brought more than it should", send("a=9 b=9"), all(base("a=3 b=4"), position("a=4 b=4")))
+
+	row("one came back meanwhile", send("a=9 b=9!3"), position("a=4 b=4!3"))
+	row("a hole was planned", asPlanned, all(base("a=9!5 b=9!8"), position("a=9!5 b=9!8"), func(f *newsletter.Facts) { f.Items = f.Items[1:] }))
+	row("a hole was planned and received meanwhile", replan(8), all(base("a=9!5 b=9!8"), position("a=9 b=9!8"), func(f *newsletter.Facts) { f.Items = f.Items[1:] }))
+	row("a hole was planned and one more came back", send("a=9!2 b=9"), all(base("a=9!5 b=9!8"), position("a=9!2,5 b=9!8"), func(f *newsletter.Facts) { f.Items = f.Items[1:] }))
+	row("what was planned as missing was received meanwhile", send("a=9 b=9"), all(position("a=7 b=4"), func(f *newsletter.Facts) { f.Target, f.Items = at("a=9!7 b=9"), f.Items[:2] }))
+
+	row("one was just withdrawn", until(50*time.Second), withdrawn(away(10*time.Second), 8))
+	row("two were just withdrawn", until(50*time.Second), all(withdrawn(away(10*time.Second), 8), withdrawn(away(20*time.Second), 9)))
+	row("one was withdrawn a minute ago", without("a=9 b=9!8", 9, 5), withdrawn(away(time.Minute), 8))
+	row("one was withdrawn and another just now", until(50*time.Second), all(withdrawn(away(time.Hour), 9), withdrawn(away(10*time.Second), 8)))
+	row("two were withdrawn", without("a=9!9 b=9!8", 5), withdrawn(away(time.Hour), 8, 9))
+	row("all were withdrawn", skip(newsletter.ReasonWithdrawn), withdrawn(away(time.Hour), 5, 8, 9))
+	row("staff withdrew one", without("a=9!5 b=9", 9, 8), withdrawn(byStaff, 5))
+	row("one was withdrawn and another received", without("a=9 b=9!8", 9), all(withdrawn(away(time.Hour), 8), position("a=5 b=4")))
+	row("one was withdrawn that was received", replan(9, 8), all(withdrawn(away(time.Second), 5), position("a=5 b=4")))
+	row("one was withdrawn and the reader has left", skip("unsubscribed"), all(withdrawn(away(time.Second), 5), status(subscribers.Unsubscribed)))
+	row("one was withdrawn before staff approved it", without("a=9 b=9!8", 9, 5), all(withdrawn(away(time.Hour), 8), looked(time.Minute)))
+	row("one was withdrawn since staff approved it", giveBack, all(withdrawn(away(time.Hour), 8), looked(2*time.Hour)))
+	row("staff withdrew one since staff approved it", giveBack, all(withdrawn(byStaff, 8), looked(time.Second)))
+	row("one was just withdrawn since staff approved it", until(time.Second), all(withdrawn(away(59*time.Second), 8), looked(time.Hour)))
 	return rows
 }
 

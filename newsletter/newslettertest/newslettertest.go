@@ -158,13 +158,16 @@ func (w *world) publish(category string, names ...string) {
 	}
 }
 
-// sequence is the numbered insights, as "1=a 2=b".
+// sequence is the numbered insights that are not withdrawn, as "1=a 2=b".
 func (w *world) sequence() string {
 	w.Helper()
 	all, err := w.store.Sequence(w.Context())
 	w.check(err)
 	var text []string
 	for _, n := range all {
+		if n.Withdrawn {
+			continue
+		}
 		text = append(text, fmt.Sprintf("%d=%s", n.Seq, strings.TrimPrefix(n.InsightID, id(""))))
 	}
 	return strings.Join(text, " ")

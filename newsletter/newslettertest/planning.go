@@ -164,7 +164,7 @@ func busyReaders(w *world) {
 	busy := func() string {
 		text := ""
 		for _, b := range collect(w, w.store.BusyReaders(w.Context(), newsletter.Audience{})) {
-			text += fmt.Sprintf("%s→%s ", b.Position, b.OnTheWay)
+			text += fmt.Sprintf("%s→%s ", b.Position, b.Then)
 		}
 		return text
 	}

@@ -18,9 +18,9 @@ const (
 		GROUP BY s.categories, s.position_id)
 		SELECT c.categories, c.position_id, c.readers, p.vector FROM chosen c JOIN positions p ON p.id = c.position_id
 		ORDER BY c.categories, c.position_id`
-	busyQuery = `SELECT s.id, s.categories, s.position_id, p.vector, t.id, t.vector
+	busyQuery = `SELECT s.id, s.categories, s.position_id, p.vector, b.id, b.vector, t.id, t.vector
 			FROM deliveries o JOIN subscribers s ON ` + onTheWay + `
-			JOIN positions p ON p.id = s.position_id JOIN positions t ON t.id = o.target_id
+			JOIN positions p ON p.id = s.position_id JOIN positions b ON b.id = o.base_id JOIN positions t ON t.id = o.target_id
 			WHERE ` + audience + ` ORDER BY s.id, o.digest_id`
 	addGroupsStatement = `INSERT INTO deliveries (digest_id, subscriber_id, variant, categories, base_id, target_id, state, updated_at)
 		SELECT ?4, s.id, g.variant, s.categories, s.position_id, g.target_id, 'pending', ?1
@@ -37,7 +37,7 @@ func (db *DB) BusyReaders(ctx context.Context, a newsletter.Audience) iter.Seq2[
 		return failed[newsletter.BusyReader](err)
 	}
 	rows := stream(ctx, db.reader, func(rows *sql.Rows) (r busyRow, err error) {
-		err = rows.Scan(&r.subscriber, &r.mask, &r.position, &r.at, &r.target, &r.takesTo)
+		err = rows.Scan(&r.subscriber, &r.mask, &r.position, &r.at, &r.base, &r.startsAt, &r.target, &r.takesTo)
 		return r, err
 	}, busyQuery, now(), string(a.Cadence), a.Subscriber)
 	return func(yield func(newsletter.BusyReader, error) bool) {
@@ -60,8 +60,8 @@ func (db *DB) BusyReaders(ctx context.Context, a newsletter.Audience) iter.Seq2[
 
 // busyRow is an email on its way to a reader.
 type busyRow struct {
-	subscriber, mask, position, target int64
-	at, takesTo                        string // the vectors of position and target
+	subscriber, mask, position, base, target int64
+	at, startsAt, takesTo                    string // the vectors of position, base and target
 }
 
 // busyReading combines the rows of each reader. Many readers are alike, so what they
@@ -78,6 +78,7 @@ func (r *busyReading) reader() (newsletter.BusyReader, error) {
 	r.rows = r.rows[:0]
 	var way []byte
 	for _, row := range rows {
+		way = append(strconv.AppendInt(way, row.base, 10), '>')
 		way = append(strconv.AppendInt(way, row.target, 10), ' ')
 	}
 	key := newsletter.GroupKey{Mask: rows[0].mask, Position: rows[0].position, OnTheWay: string(way)}
@@ -88,12 +89,17 @@ func (r *busyReading) reader() (newsletter.BusyReader, error) {
 		if reader.Position, err = newsletter.ParsePosition(rows[0].at); err != nil {
 			return reader, err
 		}
+		reader.Then = reader.Position
 		for _, row := range rows {
+			base, err := newsletter.ParsePosition(row.startsAt)
+			if err != nil {
+				return reader, err
+			}
 			target, err := newsletter.ParsePosition(row.takesTo)
 			if err != nil {
 				return reader, err
 			}
-			reader.OnTheWay = reader.OnTheWay.Merge(target)
+			reader.Then = reader.Then.Apply(base, target)
 		}
 		r.known[key] = reader
 	}

@@ -98,6 +98,25 @@ func (s state) delivery(ref newsletter.Ref, owner string, state newsletter.Deliv
 		ref.Digest, ref.Subscriber, s.mask(categories), s.position(base), s.position(target), string(state), next, owner, oneIf(state.Open()), uncertain)
 }
 
+// withdrawn withdraws insights of a digest, and no others.
+func (s state) withdrawn(digest int64, f newsletter.Facts) {
+	s.Helper()
+	exec(s.T, s.db, "DELETE FROM insights")
+	var gone []int64
+	for seq, w := range f.Withdrawn {
+		exec(s.T, s.db, `INSERT INTO insights (id, category, slug, email, seq, first_seen_at, withdrawn_at, withdrawn_how) VALUES (?1, 'a', '', 1, ?2, 1, ?3, ?4)`,
+			fmt.Sprint(seq), seq, millis(w.Since), int(w.How))
+		gone = append(gone, seq)
+	}
+	if len(gone) > 0 {
+		text, _ := json.Marshal(gone)
+		exec(s.T, s.db, "UPDATE digests SET withdrawn = ?2 WHERE id = ?1", digest, string(text))
+	}
+	if !f.Looked.IsZero() {
+		exec(s.T, s.db, "UPDATE digests SET schedule = 'weekly', slot = ?3, planned_at = 1, approved_at = ?2 WHERE id = ?1", digest, millis(f.Looked), fmt.Sprint(digest))
+	}
+}
+
 func (s state) hold(held bool) {
 	value := ""
 	if held {
@@ -138,6 +157,7 @@ func TestDecisions(t *testing.T) {
 			ref := newsletter.Ref{Digest: int64(i)*10 + 5, Subscriber: int64(i) + 1}
 			f := row.Facts
 			s.digest(ref.Digest, f.Digest, f.Items)
+			s.withdrawn(ref.Digest, f)
 			if f.Reader.Status != "" {
 				s.reader(ref.Subscriber, f.Reader)
 			}
@@ -148,7 +168,7 @@ func TestDecisions(t *testing.T) {
 					other.Digest = ref.Digest - 1 - int64(n)
 				}
 				s.digest(other.Digest, newsletter.DigestSending, nil)
-				s.delivery(other, "other", o.State, o.Unanswered, f.Categories, f.Base, o.Target)
+				s.delivery(other, "other", o.State, o.Unanswered, f.Categories, o.Base, o.Target)
 			}
 			s.hold(f.Held)
 			actions, err := s.db.Record(t.Context(), "w", []newsletter.Entry{{Begin: &newsletter.Begin{Ref: ref, To: "to@example.com", MessageID: "m@example.com"}}})
@@ -181,7 +201,11 @@ type stored struct {
 func (s state) wantDelivery(row newslettertest.DecisionRow, ref newsletter.Ref) {
 	s.Helper()
 	f := row.Facts
-	seqs, _ := json.Marshal([]int64{9, 8, 5})
+	var numbers []int64
+	for _, item := range f.Items {
+		numbers = append(numbers, item.Seq)
+	}
+	seqs, _ := json.Marshal(numbers)
 	want := stored{State: newsletter.Pending, Next: s.at, Open: true, Base: f.Base.String(), Target: f.Target.String(), Mask: s.mask(f.Categories), Seqs: string(seqs), Remaining: 1}
 	switch row.Want.Action {
 	case newsletter.ActionSend:
@@ -192,6 +216,9 @@ func (s state) wantDelivery(row newslettertest.DecisionRow, ref newsletter.Ref) 
 	case newsletter.ActionReplan:
 		left, _ := json.Marshal(row.Want.Seqs)
 		want.Reason, want.Next, want.Seqs, want.Remaining = "before", 0, string(left), 0
+		if row.Want.Target != nil {
+			want.Target = row.Want.Target.String()
+		}
 	case newsletter.ActionWait:
 		want.Reason, want.Next = row.Want.Reason, row.Want.At.UnixMilli()
 	case newsletter.ActionSkip:
@@ -212,7 +239,7 @@ func (s state) wantDelivery(row newslettertest.DecisionRow, ref newsletter.Ref) 
 func TestDecisionsTogether(t *testing.T) {
 	frozen(t, func(t *testing.T, s state) {
 		var entries []newsletter.Entry
-		rows := slices.DeleteFunc(newslettertest.DecisionRows(time.Now()), func(row newslettertest.DecisionRow) bool { return row.Facts.Held || len(row.Facts.Others) > 0 })
+		rows := slices.DeleteFunc(newslettertest.DecisionRows(time.Now()), func(row newslettertest.DecisionRow) bool { return row.Facts.Held || len(row.Facts.Others)+len(row.Facts.Withdrawn) > 0 })
 		for i, row := range rows {
 			ref := newsletter.Ref{Digest: int64(i) + 1, Subscriber: int64(i) + 1}
 			s.digest(ref.Digest, row.Facts.Digest, row.Facts.Items)

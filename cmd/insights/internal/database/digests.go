@@ -10,13 +10,13 @@ import (
 	"github.com/scaledbydesign/insights/newsletter"
 )
 
-const digestColumns = `d.id, d.uid, d.state, d.reason, d.cadence, d.category, d.only_id, d.schedule, d.slot, d.subject, d.intro, d.cutoff, d.max_items, d.hash, d.items, d.readers,
+const digestColumns = `d.id, d.uid, d.state, d.reason, d.cadence, d.category, d.only_id, d.schedule, d.slot, d.subject, d.intro, d.cutoff, d.max_items, d.hash, d.items, d.withdrawn, d.readers,
 	d.not_before, d.created_at, d.planned_at, d.approved_at, d.done_at`
 
 func scanDigest(scan func(...any) error) (newsletter.Digest, error) {
 	var d newsletter.Digest
-	var items string
-	err := scan(&d.ID, &d.UID, &d.State, &d.Reason, &d.Cadence, &d.Category, &d.Only, &d.Schedule, &d.Slot, &d.Subject, &d.Intro, &d.Cutoff, &d.MaxItems, &d.Hash, &items, &d.Readers,
+	var items, withdrawn string
+	err := scan(&d.ID, &d.UID, &d.State, &d.Reason, &d.Cadence, &d.Category, &d.Only, &d.Schedule, &d.Slot, &d.Subject, &d.Intro, &d.Cutoff, &d.MaxItems, &d.Hash, &items, &withdrawn, &d.Readers,
 		instant(&d.NotBefore), instant(&d.CreatedAt), instant(&d.PlannedAt), instant(&d.ApprovedAt), instant(&d.DoneAt))
 	if err != nil {
 		return d, err
@@ -24,7 +24,10 @@ func scanDigest(scan func(...any) error) (newsletter.Digest, error) {
 	if err := json.Unmarshal([]byte(items), &d.Items); err != nil {
 		return d, fmt.Errorf("read the insights of digest %d: %w", d.ID, err)
 	}
-	return d, nil
+	if withdrawn != "" {
+		err = json.Unmarshal([]byte(withdrawn), &d.Withdrawn)
+	}
+	return d, err
 }
 
 // digest reads one digest with its variants and counts.
@@ -123,11 +126,15 @@ func (db *DB) SentDigest(ctx context.Context, id int64) (newsletter.Digest, erro
 }
 
 func (db *DB) bareDigests(ctx context.Context, where string, args ...any) ([]newsletter.Digest, error) {
-	var digests []newsletter.Digest
-	err := each(ctx, db.reader, func(rows *sql.Rows) error {
+	digests, err := bareDigests(ctx, db.reader, where, args...)
+	return digests, explain(err)
+}
+
+func bareDigests(ctx context.Context, q querier, where string, args ...any) (digests []newsletter.Digest, err error) {
+	err = each(ctx, q, func(rows *sql.Rows) error {
 		d, err := scanDigest(rows.Scan)
 		digests = append(digests, d)
 		return err
 	}, "SELECT "+digestColumns+" FROM digests d WHERE "+where, args...)
-	return digests, explain(err)
+	return digests, err
 }

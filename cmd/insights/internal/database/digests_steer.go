@@ -138,6 +138,9 @@ func (db *DB) Retry(ctx context.Context, id int64, failed, uncertain bool) (n in
 		if n == 0 {
 			return nil
 		}
+		if err := noteWithdrawn(ctx, tx, "id = ?1", id); err != nil {
+			return err
+		}
 		_, err = tx.ExecContext(ctx, "UPDATE digests SET state = ?3, approved_at = ?2, active_at = ?2, done_at = 0 WHERE id = ?1", id, at, string(to))
 		return err
 	})

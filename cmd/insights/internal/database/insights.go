@@ -43,35 +43,54 @@ func knownInsights(ctx context.Context, q querier) (map[string]newsletter.Known,
 		var id string
 		var k newsletter.Known
 		var seq sql.NullInt64
-		var firstSeen int64
-		err := rows.Scan(&id, &k.Category, &k.Slug, &k.Email, &seq, &firstSeen, &k.Withdrawn)
-		k.Seq, k.FirstSeen = seq.Int64, fromMillis(firstSeen)
+		err := rows.Scan(&id, &k.Category, &k.Slug, &k.Email, &seq, instant(&k.FirstSeen), instant(&k.Withdrawal.Since), &k.Withdrawal.How)
+		k.Seq = seq.Int64
 		known[id] = k
 		return err
-	}, "SELECT id, category, slug, email, seq, first_seen_at, withdrawn_at > 0 FROM insights")
+	}, "SELECT id, category, slug, email, seq, first_seen_at, withdrawn_at, withdrawn_how FROM insights")
 	return known, err
 }
 
 // renumber stores what a library changes. The category of an insight is frozen with
 // its number.
 func renumber(ctx context.Context, tx *sql.Tx, r newsletter.Renumbering, at int64) error {
-	for _, id := range r.Withdraw {
-		if _, err := tx.ExecContext(ctx, "UPDATE insights SET withdrawn_at = ?2 WHERE id = ?1", id, at); err != nil {
-			return err
-		}
-	}
 	for _, v := range r.Add {
-		if _, err := tx.ExecContext(ctx, "INSERT INTO insights (id, category, slug, email, first_seen_at) VALUES (?1, ?2, ?3, ?4, ?5)", v.InsightID, v.Category, v.Slug, oneIf(v.Email), at); err != nil {
+		withdrawn := int64(0)
+		if !v.Email {
+			withdrawn = at
+		}
+		_, err := tx.ExecContext(ctx, "INSERT INTO insights (id, category, slug, email, first_seen_at, withdrawn_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+			v.InsightID, v.Category, v.Slug, oneIf(v.Email), at, withdrawn)
+		if err != nil {
 			return err
 		}
 	}
 	for _, v := range r.Update {
-		_, err := tx.ExecContext(ctx, "UPDATE insights SET withdrawn_at = 0, email = ?2, slug = ?3, category = CASE WHEN seq IS NULL THEN ?4 ELSE category END WHERE id = ?1",
+		_, err := tx.ExecContext(ctx, `UPDATE insights SET email = ?2, slug = ?3, category = CASE WHEN seq IS NULL THEN ?4 ELSE category END,
+			withdrawn_at = CASE CAST(?2 AS BIGINT) WHEN 1 THEN 0 ELSE withdrawn_at END, withdrawn_how = CASE CAST(?2 AS BIGINT) WHEN 1 THEN 0 ELSE withdrawn_how END WHERE id = ?1`,
 			v.InsightID, oneIf(v.Email), v.Slug, v.Category)
 		if err != nil {
 			return err
 		}
 	}
+	for _, id := range r.Withdraw {
+		if _, err := tx.ExecContext(ctx, "UPDATE insights SET withdrawn_at = ?2, withdrawn_how = 0 WHERE id = ?1", id, at); err != nil {
+			return err
+		}
+	}
+	for _, id := range r.Away {
+		if _, err := tx.ExecContext(ctx, "UPDATE insights SET withdrawn_how = ?2 WHERE id = ?1", id, int(newsletter.WithdrawnAndAway)); err != nil {
+			return err
+		}
+	}
+	if err := number(ctx, tx, r); err != nil {
+		return err
+	}
+	return noteWithdrawn(ctx, tx, "state IN ('planned', 'approved', 'sending', 'paused')")
+}
+
+// number gives insights the next numbers.
+func number(ctx context.Context, tx *sql.Tx, r newsletter.Renumbering) error {
 	if len(r.Number) == 0 {
 		return nil
 	}
@@ -93,16 +112,18 @@ func renumber(ctx context.Context, tx *sql.Tx, r newsletter.Renumbering, at int6
 
 // Sequence implements newsletter.LibraryStore.
 func (db *DB) Sequence(ctx context.Context) ([]newsletter.Numbered, error) {
-	var all []newsletter.Numbered
-	err := each(ctx, db.reader, func(rows *sql.Rows) error {
-		var n newsletter.Numbered
-		if err := rows.Scan(&n.InsightID, &n.Seq, &n.Category, &n.Email); err != nil {
-			return err
-		}
-		all = append(all, n)
-		return nil
-	}, "SELECT id, seq, category, email FROM insights WHERE seq IS NOT NULL AND withdrawn_at = 0 ORDER BY seq")
+	all, err := sequence(ctx, db.reader, "ORDER BY seq")
 	return all, explain(err)
+}
+
+func sequence(ctx context.Context, q querier, order string) (all []newsletter.Numbered, err error) {
+	err = each(ctx, q, func(rows *sql.Rows) error {
+		var n newsletter.Numbered
+		err := rows.Scan(&n.InsightID, &n.Seq, &n.Category, &n.Slug, &n.Withdrawn)
+		all = append(all, n)
+		return err
+	}, "SELECT id, seq, category, slug, withdrawn_at > 0 FROM insights WHERE seq IS NOT NULL "+order)
+	return all, err
 }
 
 // InsightIDs returns the ids of all insights ever known, by the slug under which each

@@ -26,7 +26,7 @@ type recording struct {
 
 // asPlanned is newsletter.Facts.AsPlanned for a claimed delivery: ?1 now, ?2 worker.
 const asPlanned = `deliveries.digest_id = v.digest AND deliveries.subscriber_id = v.subscriber AND deliveries.owner || '' = ?2 AND deliveries.state = 'claimed'
-	AND EXISTS (SELECT 1 FROM digests d WHERE d.id = v.digest AND d.state = 'sending')
+	AND EXISTS (SELECT 1 FROM digests d WHERE d.id = v.digest AND d.state = 'sending' AND d.withdrawn = '')
 	AND EXISTS (SELECT 1 FROM subscribers s WHERE s.id = v.subscriber AND s.status = 'confirmed' AND s.paused_until <= ?1
 		AND s.position_id = deliveries.base_id AND s.categories = deliveries.categories)
 	AND NOT EXISTS (SELECT 1 FROM deliveries o WHERE o.subscriber_id = v.subscriber AND o.digest_id <> v.digest AND o.open = 1
@@ -111,10 +111,10 @@ var (
 	}
 	// returnedBatch gives deliveries back, or ends them.
 	returnedBatch = batch{
-		columns: []column{{"digest", integer}, {"subscriber", integer}, {"variant", integer}, {"next_at", integer}, {"open", integer}, {"state", text}, {"reason", text}},
+		columns: []column{{"digest", integer}, {"subscriber", integer}, {"variant", integer}, {"target", integer}, {"next_at", integer}, {"open", integer}, {"state", text}, {"reason", text}},
 		key:     2,
 		fixed:   1,
-		text: `UPDATE deliveries SET state = v.state, owner = '', variant = v.variant, next_at = v.next_at, open = v.open, reason = v.reason, updated_at = ?1 FROM v
+		text: `UPDATE deliveries SET state = v.state, owner = '', variant = v.variant, target_id = v.target, next_at = v.next_at, open = v.open, reason = v.reason, updated_at = ?1 FROM v
 			WHERE digest_id = v.digest AND subscriber_id = v.subscriber`,
 	}
 )
@@ -146,6 +146,9 @@ func (r *recording) decide(ctx context.Context, begins []begin, facts map[newsle
 	if err := r.internTargets(ctx, sent); err != nil {
 		return err
 	}
+	if err := r.internTargets(ctx, returned); err != nil {
+		return err
+	}
 	if err := r.changeVariants(ctx, returned); err != nil {
 		return err
 	}
@@ -165,7 +168,7 @@ func (r *recording) decide(ctx context.Context, begins []begin, facts map[newsle
 		case newsletter.ActionSkip:
 			state, next = newsletter.Skipped, -1
 		}
-		return append(args, d.Ref.Digest, d.Ref.Subscriber, d.variant, next, oneIf(state.Open()), string(state), string(d.reason))
+		return append(args, d.Ref.Digest, d.Ref.Subscriber, d.variant, d.target, next, oneIf(state.Open()), string(state), string(d.reason))
 	}, nil)
 }
 
@@ -176,8 +179,9 @@ func (r *recording) internTargets(ctx context.Context, sent []decided) error {
 	for i := range sent {
 		d := &sent[i]
 		target := d.decision.Target
-		if target == nil { // as planned after all
-			target = d.facts.Target
+		if target == nil { // as planned
+			d.target = d.facts.takesTo
+			continue
 		}
 		name := target.String()
 		id, ok := known[name]

@@ -17,6 +17,7 @@ type deliveryFacts struct {
 	variant    int
 	readerMask int64
 	readerAt   int64 // the reader's position, as the database refers to it
+	takesTo    int64 // so for the target
 }
 
 // factsQuery reads deliveries that worker ?1 has. One already in flight was begun by
@@ -24,7 +25,7 @@ type deliveryFacts struct {
 var factsQuery = batch{
 	columns: []column{{"digest", integer}, {"subscriber", integer}},
 	fixed:   1,
-	text: `SELECT o.digest_id, o.subscriber_id, o.state, o.reason, o.variant, o.categories, b.vector, t.vector, w.seqs, g.state,
+	text: `SELECT o.digest_id, o.subscriber_id, o.state, o.reason, o.variant, o.categories, b.vector, t.vector, o.target_id, w.seqs, g.state, g.withdrawn, CASE WHEN g.schedule <> '' AND g.approved_at > g.planned_at THEN g.approved_at ELSE 0 END,
 			coalesce(s.status, ''), coalesce(s.paused_until, 0), coalesce(s.categories, 0), coalesce(s.position_id, 0), coalesce(p.vector, '')
 		FROM v CROSS JOIN deliveries o JOIN digests g ON g.id = o.digest_id
 		JOIN variants w ON w.digest_id = o.digest_id AND w.number = o.variant JOIN positions b ON b.id = o.base_id JOIN positions t ON t.id = o.target_id
@@ -36,8 +37,8 @@ var factsQuery = batch{
 // statement that locks them.
 var othersQuery = batch{
 	columns: []column{{"digest", integer}, {"subscriber", integer}},
-	text: `SELECT v.digest, v.subscriber, o.digest_id < v.digest, o.state, o.uncertain_at > 0, t.vector
-		FROM v JOIN subscribers s ON s.id = v.subscriber JOIN deliveries o ON ` + onTheWay + ` JOIN positions t ON t.id = o.target_id
+	text: `SELECT v.digest, v.subscriber, o.digest_id < v.digest, o.state, o.uncertain_at > 0, b.vector, t.vector
+		FROM v JOIN subscribers s ON s.id = v.subscriber JOIN deliveries o ON ` + onTheWay + ` JOIN positions b ON b.id = o.base_id JOIN positions t ON t.id = o.target_id
 		WHERE o.digest_id <> v.digest`,
 }
 
@@ -60,12 +61,13 @@ func (r *recording) facts(ctx context.Context, begins []begin) (map[newsletter.R
 	}
 	facts := make(map[newsletter.Ref]*deliveryFacts, len(begins))
 	ref := func(args []any, b begin) []any { return append(args, b.Ref.Digest, b.Ref.Subscriber) }
+	some := false // insights are withdrawn
 	err = find(ctx, r.db, r.tx, &factsQuery, []any{r.worker}, begins, ref, func(rows *sql.Rows) error {
 		f := deliveryFacts{Facts: newsletter.Facts{Now: fromMillis(r.at), Held: holds}}
 		var key newsletter.Ref
 		var planned int64
-		var base, target, seqs, position string
-		if err := rows.Scan(&key.Digest, &key.Subscriber, &f.state, &f.reason, &f.variant, &planned, &base, &target, &seqs, &f.Digest,
+		var base, target, seqs, withdrawn, position string
+		if err := rows.Scan(&key.Digest, &key.Subscriber, &f.state, &f.reason, &f.variant, &planned, &base, &target, &f.takesTo, &seqs, &f.Digest, &withdrawn, instant(&f.Looked),
 			&f.Reader.Status, instant(&f.Reader.PausedUntil), &f.readerMask, &f.readerAt, &position); err != nil {
 			return err
 		}
@@ -87,6 +89,7 @@ func (r *recording) facts(ctx context.Context, begins []begin) (map[newsletter.R
 		for _, n := range numbers { // their categories follow
 			f.Items = append(f.Items, newsletter.Item{Seq: n})
 		}
+		some = some || withdrawn != ""
 		return nil
 	})
 	if err != nil || len(facts) == 0 {
@@ -95,13 +98,20 @@ func (r *recording) facts(ctx context.Context, begins []begin) (map[newsletter.R
 	if err := r.addItems(ctx, facts); err != nil {
 		return nil, err
 	}
+	if some {
+		if err := r.addWithdrawn(ctx, facts); err != nil {
+			return nil, err
+		}
+	}
 	return facts, find(ctx, r.db, r.tx, &othersQuery, nil, begins, ref, func(rows *sql.Rows) error {
 		var key newsletter.Ref
 		var o newsletter.OtherDelivery
-		var target string
-		err := rows.Scan(&key.Digest, &key.Subscriber, &o.Earlier, &o.State, &o.Unanswered, &target)
+		var base, target string
+		err := rows.Scan(&key.Digest, &key.Subscriber, &o.Earlier, &o.State, &o.Unanswered, &base, &target)
 		if f := facts[key]; err == nil && f != nil {
-			o.Target, err = newsletter.ParsePosition(target)
+			if o.Base, err = newsletter.ParsePosition(base); err == nil {
+				o.Target, err = newsletter.ParsePosition(target)
+			}
 			f.Others = append(f.Others, o)
 		}
 		return err
@@ -134,6 +144,25 @@ func (r *recording) addItems(ctx context.Context, facts map[newsletter.Ref]*deli
 			v.Seqs = append(v.Seqs, item.Seq)
 		}
 		f.Items = digests[ref.Digest].ItemsOf(v)
+	}
+	return nil
+}
+
+// addWithdrawn adds to deliveries which of their insights are withdrawn.
+func (r *recording) addWithdrawn(ctx context.Context, facts map[newsletter.Ref]*deliveryFacts) error {
+	gone, err := withdrawals(ctx, r.tx)
+	if err != nil {
+		return err
+	}
+	for _, f := range facts {
+		for _, item := range f.Items {
+			if w := gone[item.Seq]; w.Is() {
+				if f.Withdrawn == nil {
+					f.Withdrawn = make(map[int64]newsletter.Withdrawal)
+				}
+				f.Withdrawn[item.Seq] = w
+			}
+		}
 	}
 	return nil
 }

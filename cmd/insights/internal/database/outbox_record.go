@@ -89,7 +89,7 @@ var (
 		key:     2,
 		fixed:   2,
 		text: `UPDATE deliveries SET state = 'sent', owner = '', next_at = -1, open = 0, code = v.code, reason = v.reason, updated_at = ?1 FROM v
-			WHERE ` + ofWorker + ` AND base_id = v.base AND target_id = v.target`,
+			WHERE ` + ofWorker + ` AND base_id = v.base AND target_id = v.target AND mark = ''`,
 	}
 	// receivedBatch moves readers whose position is still the email's base.
 	receivedBatch = batch{
@@ -161,16 +161,22 @@ func (r *recording) finishDelivery(ctx context.Context, result newsletter.Result
 		next = millis(result.NextAt)
 	}
 	var base, target int64
+	var variant int
+	var lost bool
 	err := r.tx.QueryRowContext(ctx, `UPDATE deliveries SET state = ?4, owner = '', next_at = ?5, open = ?10, code = ?6, reason = ?7, updated_at = ?8,
 			uncertain_at = CASE CAST(?9 AS BIGINT) WHEN 1 THEN ?8 ELSE uncertain_at END
 		WHERE digest_id = ?1 AND subscriber_id = ?2 AND owner = ?3 AND state IN ('claimed', 'sending')
-		RETURNING base_id, target_id`,
-		result.Ref.Digest, result.Ref.Subscriber, r.worker, string(result.State), next, result.Code, string(result.Reason), r.at, oneIf(result.Uncertain), oneIf(result.State.Open())).Scan(&base, &target)
+		RETURNING base_id, target_id, variant, lost = 1`,
+		result.Ref.Digest, result.Ref.Subscriber, r.worker, string(result.State), next, result.Code, string(result.Reason), r.at, oneIf(result.Uncertain), oneIf(result.State.Open())).Scan(&base, &target, &variant, &lost)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil // the worker was fenced off: the one that took over has made it uncertain
 	}
 	if err != nil || !result.Received {
 		return err
 	}
-	return received(ctx, r.tx, result.Ref.Subscriber, base, target)
+	err = received(ctx, r.tx, result.Ref.Subscriber, base, target)
+	if err != nil || !lost {
+		return err
+	}
+	return lose(ctx, r.tx, result.Ref.Digest, variant, result.Ref.Subscriber) // it came back before its outcome was stored
 }

@@ -182,6 +182,9 @@ func (db *DB) Freeze(ctx context.Context, d newsletter.Digest, slot *newsletter.
 		if n == 0 {
 			return fmt.Errorf("digest %d was discarded while it was planned: %w", d.ID, newsletter.ErrState)
 		}
+		if err := noteWithdrawn(ctx, tx, "id = ?1", d.ID); err != nil {
+			return err
+		}
 		if _, err := tx.ExecContext(ctx, "DELETE FROM digest_groups WHERE digest_id = ?1", d.ID); err != nil {
 			return err
 		}

@@ -28,17 +28,30 @@ func position(ctx context.Context, q querier, id int64) (newsletter.Position, er
 	return newsletter.ParsePosition(vector)
 }
 
-// received moves a reader's position from base to target, or, if it has moved
-// meanwhile, to the maximum of both.
+// received moves a reader's position from base to target; if it has changed meanwhile,
+// by the same step from where it is.
 func received(ctx context.Context, tx *sql.Tx, subscriber, base, target int64) error {
 	n, err := affected(tx.ExecContext(ctx, "UPDATE subscribers SET position_id = ?3 WHERE id = ?1 AND position_id = ?2", subscriber, base, target))
 	if err != nil || n == 1 {
 		return err
 	}
+	from, err := position(ctx, tx, base)
+	if err != nil {
+		return err
+	}
+	to, err := position(ctx, tx, target)
+	if err != nil {
+		return err
+	}
+	return movePosition(ctx, tx, subscriber, func(is newsletter.Position) newsletter.Position { return is.Apply(from, to) })
+}
+
+// movePosition changes a reader's position, if they are not erased.
+func movePosition(ctx context.Context, tx *sql.Tx, subscriber int64, move func(newsletter.Position) newsletter.Position) error {
 	var current int64
-	err = tx.QueryRowContext(ctx, "SELECT position_id FROM subscribers WHERE id = ?1 /*pg FOR UPDATE */", subscriber).Scan(&current)
+	err := tx.QueryRowContext(ctx, "SELECT position_id FROM subscribers WHERE id = ?1 /*pg FOR UPDATE */", subscriber).Scan(&current)
 	if errors.Is(err, sql.ErrNoRows) {
-		return nil // erased meanwhile
+		return nil
 	}
 	if err != nil {
 		return err
@@ -47,16 +60,50 @@ func received(ctx context.Context, tx *sql.Tx, subscriber, base, target int64) e
 	if err != nil {
 		return err
 	}
-	to, err := position(ctx, tx, target)
+	moved, err := intern(ctx, tx, move(is))
 	if err != nil {
 		return err
 	}
-	merged, err := intern(ctx, tx, is.Merge(to))
-	if err != nil {
-		return err
-	}
-	_, err = tx.ExecContext(ctx, "UPDATE subscribers SET position_id = ?2 WHERE id = ?1", subscriber, merged)
+	_, err = tx.ExecContext(ctx, "UPDATE subscribers SET position_id = ?2 WHERE id = ?1", subscriber, moved)
 	return err
+}
+
+// lose makes holes of what an email of a digest carried: its reader does not have it.
+func lose(ctx context.Context, tx *sql.Tx, digest int64, variant int, subscriber int64) error {
+	items, err := itemsOf(ctx, tx, digest, variant)
+	if err != nil {
+		return err
+	}
+	return movePosition(ctx, tx, subscriber, func(is newsletter.Position) newsletter.Position {
+		for _, item := range items {
+			is = is.Lose(item.Category, item.Seq)
+		}
+		return is
+	})
+}
+
+// receive fills the holes that an email of a digest, sent once more, brings its reader.
+func receive(ctx context.Context, tx *sql.Tx, digest int64, variant int, subscriber int64) error {
+	items, err := itemsOf(ctx, tx, digest, variant)
+	if err != nil {
+		return err
+	}
+	return movePosition(ctx, tx, subscriber, func(is newsletter.Position) newsletter.Position {
+		for _, item := range items {
+			is = is.Receive(item.Category, item.Seq)
+		}
+		return is
+	})
+}
+
+// itemsOf returns what a variant of a digest carries.
+func itemsOf(ctx context.Context, q querier, digest int64, variant int) ([]newsletter.Item, error) {
+	found, err := bareDigests(ctx, q, "d.id = ?1", digest)
+	if err != nil || len(found) == 0 {
+		return nil, err
+	}
+	v, err := scanVariant(q.QueryRowContext(ctx, "SELECT number, seqs, readers FROM variants WHERE digest_id = ?1 AND number = ?2", digest, variant).Scan)
+	return found[0].ItemsOf(v), err
 }
 
 // startPosition is newsletter.StartPosition for the stored insights.
@@ -65,14 +112,8 @@ func startPosition(ctx context.Context, tx *sql.Tx, categories []string, n int) 
 	if err != nil {
 		return nil, err
 	}
-	var sequence []newsletter.Numbered
-	err = each(ctx, tx, func(rows *sql.Rows) error {
-		var in newsletter.Numbered
-		err := rows.Scan(&in.InsightID, &in.Seq, &in.Category, &in.Email)
-		sequence = append(sequence, in)
-		return err
-	}, "SELECT id, seq, category, email FROM insights WHERE seq IS NOT NULL AND withdrawn_at = 0 ORDER BY seq DESC")
-	return newsletter.StartPosition(sequence, head, categories, n), err
+	numbered, err := sequence(ctx, tx, "ORDER BY seq DESC")
+	return newsletter.StartPosition(numbered, head, categories, n), err
 }
 
 // startLater records that a reader was confirmed before any insight was numbered, so

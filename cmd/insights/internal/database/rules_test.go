@@ -148,12 +148,12 @@ func TestRecoveryStored(t *testing.T) {
 		rows := newslettertest.RecoverRows(time.Now())
 		for i, row := range rows {
 			id := int64(i) + 1
-			s.reader(id, newsletter.Reader{Status: "confirmed", Categories: []string{"a"}, Position: newsletter.Position{"a": 1}})
+			s.reader(id, newsletter.Reader{Status: "confirmed", Categories: []string{"a"}, Position: newsletter.Position{"a": {To: 1}}})
 			if row.Digest == "" {
 				exec(t, s.db, `INSERT INTO messages (id, kind, subscriber_id, email, state, owner, created_at, updated_at) VALUES (?1, 'confirm', ?1, 'to@example.com', ?2, 'dead', 1, 1)`, id, string(row.Left))
 			} else {
 				s.digest(id, row.Digest, nil)
-				s.delivery(newsletter.Ref{Digest: id, Subscriber: id}, "dead", row.Left, false, []string{"a"}, newsletter.Position{"a": 1}, newsletter.Position{"a": 2})
+				s.delivery(newsletter.Ref{Digest: id, Subscriber: id}, "dead", row.Left, false, []string{"a"}, newsletter.Position{"a": {To: 1}}, newsletter.Position{"a": {To: 2}})
 			}
 		}
 		for _, policy := range []newsletter.OnUncertain{newsletter.Resend, newsletter.Hold, newsletter.Skip} {
