@@ -187,14 +187,21 @@ func (f *fields) line(line int, name, s string, limit int) string {
 }
 
 func (f *fields) id(line int, s string) string {
+	id, ok := parseID(s)
+	if !ok {
+		f.fault(line, "id: %q is neither a UUID nor a tag URI (RFC 4151); uuidgen makes one", shorten(s))
+	}
+	return id
+}
+
+func parseID(s string) (string, bool) {
 	switch {
 	case uuidForm.MatchString(s):
-		return strings.ToLower(s)
+		return strings.ToLower(s), true
 	case tagForm.MatchString(s) && len(s) <= 300:
-		return s
+		return s, true
 	}
-	f.fault(line, "id: %q is neither a UUID nor a tag URI (RFC 4151); uuidgen makes one", shorten(s))
-	return ""
+	return "", false
 }
 
 func (f *fields) category(line int, s string) Category {

@@ -51,6 +51,7 @@ func parseDocument(file, source string, read *reading) *document {
 	text = d.checkCharacters(text)
 	header, body, bodyLine := d.split(text)
 	if bodyLine == 0 {
+		d.salvageID(text)
 		return d
 	}
 	f := &fields{document: d, reading: read, lines: map[string]int{}, given: map[string]bool{}}
@@ -80,6 +81,24 @@ func (d *document) split(text string) (header, body string, bodyLine int) {
 	}
 	d.fault(1, "the front matter that begins here never ends: put a line %s after its last key", fence)
 	return "", "", 0
+}
+
+// maxSalvage bounds where the id of a file without readable front matter is looked for.
+const maxSalvage = 16 << 10
+
+// idLine is a line of front matter that gives the id.
+var idLine = regexp.MustCompile(`(?m)^id:[ \t]*["']?([^"'\s#]+)`)
+
+// salvageID finds the id in a file whose front matter can't be read, such as one that is
+// half written: the insight is known to be there.
+func (d *document) salvageID(text string) {
+	found := idLine.FindStringSubmatch(text[:min(len(text), maxSalvage)])
+	if found == nil {
+		return
+	}
+	if id, ok := parseID(found[1]); ok {
+		d.insight.ID = id
+	}
 }
 
 // checkCharacters notes bytes that aren't UTF-8 and characters that can't be

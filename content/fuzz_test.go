@@ -1,7 +1,6 @@
 package content_test
 
 import (
-	"errors"
 	"os"
 	"strings"
 	"testing"
@@ -30,9 +29,11 @@ func FuzzFrontMatter(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		library, err := content.Load(fstest.MapFS{"a.md": file(text)}, options())
 		if err != nil {
-			faults, ok := errors.AsType[content.Faults](err)
-			if !ok || len(faults) == 0 {
-				t.Fatalf("%T %v", err, err)
+			t.Fatal(err)
+		}
+		if faults := library.Faults(); len(faults) > 0 {
+			if len(library.All()) > 0 || !library.Complete() && library.Withdrawn(uuid(1)) {
+				t.Error("a faulty file is served, or withdraws something")
 			}
 			for _, fault := range faults {
 				if fault.File != "a.md" || fault.Line < 0 || fault.Line > strings.Count(text, "\n")+1 || strings.TrimSpace(fault.Message) == "" || strings.Contains(fault.Message, "\n") {
@@ -75,6 +76,9 @@ func FuzzRender(f *testing.F) {
 			"2026-02-27-one.md": insight(1, body), "2026-02-26-other.md": insight(2, ""), "images/diagram.svg": file("<svg/>"),
 		}, options())
 		if err != nil {
+			t.Fatal(err)
+		}
+		if len(library.Faults()) > 0 {
 			return
 		}
 		in, _ := library.ByID(uuid(1))

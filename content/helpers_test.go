@@ -1,7 +1,6 @@
 package content_test
 
 import (
-	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -64,6 +63,9 @@ func load(t testing.TB, fsys fstest.MapFS) *content.Library {
 	if err != nil {
 		t.Fatalf("load:\n%v", err)
 	}
+	if faults := library.Faults(); len(faults) > 0 {
+		t.Fatalf("load:\n%v", faults)
+	}
 	return library
 }
 
@@ -87,13 +89,10 @@ func one(t testing.TB, body string, extra ...string) *content.Insight {
 func faults(t testing.TB, fsys fstest.MapFS) string {
 	t.Helper()
 	library, err := content.Load(fsys, options())
-	if err == nil {
-		t.Fatal("loaded without fault")
+	if err != nil || len(library.Faults()) == 0 {
+		t.Fatalf("loaded without fault, error %v", err)
 	}
-	if _, ok := errors.AsType[content.Faults](err); !ok || library != nil {
-		t.Fatalf("got library %v and error %T %v, want no library and Faults", library, err, err)
-	}
-	return err.Error()
+	return library.Faults().Error()
 }
 
 func golden(t *testing.T, name, got string) {

@@ -31,24 +31,28 @@ type Library struct {
 // folder is what a library keeps of the files, whatever the time.
 type folder struct {
 	*reading
-	fsys      fs.FS
-	now       func() time.Time
-	documents map[string]*document
-	all       []*Insight
-	bySlug    map[string]*Insight
-	byID      map[string]*Insight
-	staff     string // hash of all, drafts and future ones included
+	held
+	fsys   fs.FS
+	now    func() time.Time
+	bySlug map[string]*Insight
+	byID   map[string]*Insight
+	staff  string // hash of all, drafts and future ones included
 }
 
-func newLibrary(f *folder, insights []*Insight) *Library {
-	slices.SortFunc(insights, func(a, b *Insight) int {
+// equal reports whether staff see the same in both.
+func (f *folder) equal(other *folder) bool {
+	return f.staff == other.staff && f.unreadable == other.unreadable &&
+		slices.Equal(f.faults, other.faults) && slices.Equal(f.dead, other.dead) && maps.Equal(f.faulty, other.faulty)
+}
+
+func newLibrary(f *folder) *Library {
+	slices.SortFunc(f.all, func(a, b *Insight) int {
 		return cmp.Or(b.Date.Compare(a.Date), cmp.Compare(a.Order, b.Order), cmp.Compare(a.Slug, b.Slug))
 	})
-	f.all = slices.Clip(insights)
-	f.bySlug = make(map[string]*Insight, len(insights))
-	f.byID = make(map[string]*Insight, len(insights))
+	f.bySlug = make(map[string]*Insight, len(f.all))
+	f.byID = make(map[string]*Insight, len(f.all))
 	staff := newDigest()
-	for _, in := range insights {
+	for _, in := range f.all {
 		f.bySlug[in.Slug], f.byID[in.ID] = in, in
 		staff.add(in.File, string(in.digest[:]))
 	}
@@ -98,19 +102,36 @@ func (l *Library) In(category string) []*Insight { return l.byCategory[category]
 // staff.
 func (l *Library) All() []*Insight { return l.folder.all }
 
+// Faults are the faults of files that are left out or, if they were valid in the
+// previous library, stay as they were there; sorted by file and line.
+func (l *Library) Faults() Faults { return l.folder.faults }
+
+// Faulty reports whether a file that is left out holds the insight with that id: it
+// can't be shown, but it has not been withdrawn.
+func (l *Library) Faulty(id string) bool { return l.folder.byID[id] == nil && l.folder.faulty[id] }
+
+// Present reports whether any file holds the insight with that id: visible, a draft,
+// in the future or faulty.
+func (l *Library) Present(id string) bool { return l.folder.byID[id] != nil || l.folder.faulty[id] }
+
+// Complete reports whether it is known of every file which insight it holds. Otherwise
+// an insight that is not present may be that of a faulty file.
+func (l *Library) Complete() bool { return l.folder.unreadable == 0 }
+
+// Withdrawn reports whether readers should no longer see the insight with that id,
+// which they saw before: it is a draft or dated in the future, or its file is absent.
+// A faulty file withdraws nothing.
+func (l *Library) Withdrawn(id string) bool {
+	if in := l.folder.byID[id]; in != nil {
+		return !in.visibleAt(l.asOf)
+	}
+	return !l.folder.faulty[id] && l.Complete()
+}
+
 // DeadLinks reports links and pictures that have a URL without a host, which neither
 // feeds nor emails can carry; of every insight but drafts, future ones included. A
 // library that has some is served nevertheless.
-func (l *Library) DeadLinks() Faults {
-	var faults Faults
-	for _, d := range l.folder.documents {
-		if !d.insight.Draft {
-			faults = append(faults, d.dead...)
-		}
-	}
-	faults.sort()
-	return faults
-}
+func (l *Library) DeadLinks() Faults { return l.folder.dead }
 
 // Categories returns the categories in the order they are shown.
 func (l *Library) Categories() []Category { return l.folder.categories }
@@ -164,10 +185,14 @@ func (l *Library) Version() string { return l.version }
 
 // unchanged returns what a new reading under the same circumstances may take over.
 func (l *Library) unchanged(read *reading) map[string]*document {
-	if l == nil || l.folder.location.String() != read.location.String() || !reflect.DeepEqual(l.folder.categories, read.categories) {
+	if l == nil || !l.folder.reading.equal(read) {
 		return nil
 	}
 	return l.folder.documents
+}
+
+func (r *reading) equal(other *reading) bool {
+	return r.location.String() == other.location.String() && reflect.DeepEqual(r.categories, other.categories)
 }
 
 // digest hashes texts such that no two lists of texts look alike.
@@ -229,28 +254,4 @@ func (l *Library) State(in *Insight) State {
 		return Scheduled
 	}
 	return Visible
-}
-
-// ChangedIDs compares the insights with those that were known before, as ids by slug: an
-// insight whose id has changed would be new to every reader.
-func (l *Library) ChangedIDs(known map[string][]string) Faults {
-	present := make(map[string]bool)
-	for _, in := range l.All() {
-		present[in.ID] = true
-	}
-	var faults Faults
-	for _, in := range l.All() {
-		ids := known[in.Slug]
-		if len(ids) == 0 || slices.Contains(ids, in.ID) && len(ids) == 1 {
-			continue
-		}
-		i := slices.IndexFunc(ids, func(id string) bool { return !present[id] }) // else it has another address now
-		if i < 0 {
-			continue
-		}
-		faults = append(faults, Fault{File: in.File, Message: fmt.Sprintf(
-			"id: was %s, as the database knows %s, and is %s now: readers would see the insight as new; put the old id back or, if it is another insight, give it a slug of its own",
-			ids[i], in.Path(), in.ID)})
-	}
-	return faults
 }

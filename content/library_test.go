@@ -218,7 +218,7 @@ func TestTwoFilesMayHaveTheSameBody(t *testing.T) {
 }
 
 func ExampleFaults() {
-	_, err := content.Load(fstest.MapFS{"note.md": {Data: []byte("---\ntitel: Oh\n---\n")}}, content.Options{})
-	fmt.Println(err.(content.Faults)[4])
+	library, _ := content.Load(fstest.MapFS{"note.md": {Data: []byte("---\ntitel: Oh\n---\n")}}, content.Options{})
+	fmt.Println(library.Faults()[4])
 	// Output: note.md:1: title: is missing
 }

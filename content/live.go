@@ -56,7 +56,8 @@ func (l *Live) Current() *Library { return l.current.Load().library }
 //	}
 func (l *Live) Changed() <-chan struct{} { return l.current.Load().changed }
 
-// Err returns the error of the last reload; nil when that was good.
+// Err returns the error of the last reload; nil when the folder could be read, whatever
+// the faults of its files.
 func (l *Live) Err() error {
 	if err := l.failed.Load(); err != nil {
 		return *err
@@ -64,9 +65,9 @@ func (l *Live) Err() error {
 	return nil
 }
 
-// Reload loads again. A good library takes the place of the current one if it
-// differs in anything that readers or staff see; a bad one leaves the current one
-// in place, and its error is returned and kept for Err.
+// Reload loads again. The library takes the place of the current one if it
+// differs in anything that readers or staff see, faults included. An error leaves the
+// current one in place, and is returned and kept for Err.
 func (l *Live) Reload() error {
 	l.reloading.Lock()
 	defer l.reloading.Unlock()
@@ -80,7 +81,7 @@ func (l *Live) Reload() error {
 		if !library.next.IsZero() { // loading takes time: an insight's may have come meanwhile
 			library = library.At(library.folder.now())
 		}
-		if library.version == old.version && library.folder.staff == old.folder.staff && library.next.Equal(old.next) {
+		if library.version == old.version && library.folder.equal(old.folder) && library.next.Equal(old.next) {
 			return old
 		}
 		return library

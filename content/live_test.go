@@ -17,9 +17,13 @@ import (
 type loader struct {
 	files atomic.Pointer[fstest.MapFS]
 	now   func() time.Time
+	err   error
 }
 
 func (l *loader) load(previous *content.Library) (*content.Library, error) {
+	if l.err != nil {
+		return nil, l.err
+	}
 	return content.Load(*l.files.Load(), content.Options{Categories: categories, Previous: previous, Now: l.now})
 }
 
@@ -144,15 +148,17 @@ func TestReload(t *testing.T) {
 	if err := reload(fstest.MapFS{"a.md": insight(1, "one")}); err != nil || live.Current() != first || closed(changed) {
 		t.Errorf("the same again: %v, swapped %v, changed %v", err, live.Current() != first, closed(changed))
 	}
-	err := reload(fstest.MapFS{"a.md": file("bad")})
-	if _, ok := errors.AsType[content.Faults](err); !ok || live.Err() == nil || live.Err().Error() != err.Error() {
-		t.Errorf("a bad one: got %v, kept %v", err, live.Err())
+	if err := reload(fstest.MapFS{"a.md": file("bad")}); err != nil || !closed(changed) || live.Current().Version() != first.Version() || len(live.Current().Faults()) == 0 {
+		t.Errorf("a faulty one: %v, changed %v, faults %v", err, closed(changed), live.Current().Faults())
 	}
-	if live.Current() != first || closed(changed) {
-		t.Error("a bad one took the place of a good one")
+	first, changed = live.Current(), live.Changed()
+	files.err = errors.New("unmounted")
+	if err := live.Reload(); err != files.err || live.Err() != files.err || live.Current() != first || closed(changed) {
+		t.Errorf("no folder: %v, %v", err, live.Err())
 	}
-	if err := reload(fstest.MapFS{"a.md": insight(1, "two")}); err != nil || live.Err() != nil || live.Current() == first || !closed(changed) {
-		t.Errorf("a good one: %v, %v, swapped %v, changed %v", err, live.Err(), live.Current() != first, closed(changed))
+	files.err = nil
+	if err := reload(fstest.MapFS{"a.md": insight(1, "two")}); err != nil || live.Err() != nil || len(live.Current().Faults()) > 0 || !closed(changed) {
+		t.Errorf("a good one: %v, %v, changed %v", err, live.Err(), closed(changed))
 	}
 	changed = live.Changed()
 	if err := reload(fstest.MapFS{"a.md": insight(1, "two"), "b.md": insight(2, "", "draft: true")}); err != nil || !closed(changed) || len(live.Current().All()) != 2 {

@@ -22,7 +22,11 @@ type Options struct {
 	Categories []Category       // in the order they are shown; names and slugs unique
 	Location   *time.Location   // the site's zone: of dates without a time, and of all dates shown; nil means UTC
 	Now        func() time.Time // nil means time.Now
-	Previous   *Library         // spares the parsing of files that haven't changed since; may be nil
+	Previous   *Library         // spares the parsing of files that haven't changed since, and stands in for those that have faults now; may be nil
+
+	// Known are the ids of the insights that readers know, by slug: a file that gives
+	// another id to one of them is at fault.
+	Known map[string][]string
 }
 
 // reading is what the parsing of a file depends on besides the file.
@@ -33,9 +37,9 @@ type reading struct {
 
 // Load reads the insights of a folder: the *.md files at its root, README.md,
 // hidden and editors' temporary files excluded, and the pictures in images/. The
-// files are read in parallel. When any has faults it returns all of them as
-// [Faults] and no library; other errors mean that the folder or the options
-// can't be used. An empty folder is an empty library.
+// files are read in parallel. A file that has faults is left out, or stays as it was
+// in the previous library; [Library.Faults] names it. An error means that the folder
+// or the options can't be used. An empty folder is an empty library.
 func Load(fsys fs.FS, opts Options) (*Library, error) {
 	if err := checkCategories(opts.Categories); err != nil {
 		return nil, err
@@ -53,12 +57,8 @@ func Load(fsys fs.FS, opts Options) (*Library, error) {
 		return nil, fmt.Errorf("read the folder of insights: %w", err)
 	}
 	documents := parseAll(fsys, names, read, opts.Previous.unchanged(read))
-	insights, faults := resolve(fsys, documents)
-	if len(faults) > 0 {
-		faults.sort()
-		return nil, faults
-	}
-	return newLibrary(&folder{fsys: fsys, reading: read, now: now, documents: byFile(documents)}, insights), nil
+	r := &resolver{fsys: fsys, reading: read, previous: opts.Previous, known: opts.Known, pictures: map[string]picture{}}
+	return newLibrary(&folder{fsys: fsys, reading: read, now: now, held: r.resolve(documents)}), nil
 }
 
 // checkCategories refuses what could not be told apart.
@@ -142,6 +142,7 @@ func readDocument(fsys fs.FS, name string, read *reading, before *document, buff
 		return d
 	case n > maxFile:
 		d.fault(0, "larger than 1 MiB; move pictures to the folder images/ and link to them")
+		d.salvageID(string(buffer[:maxSalvage]))
 		return d
 	case before != nil && before.source == string(buffer[:n]): // compares without a copy
 		return before
@@ -160,14 +161,6 @@ func readInto(fsys fs.FS, name string, buffer []byte) (int, error) {
 		err = nil
 	}
 	return n, err
-}
-
-func byFile(documents []*document) map[string]*document {
-	files := make(map[string]*document, len(documents))
-	for _, d := range documents {
-		files[d.insight.File] = d
-	}
-	return files
 }
 
 //go:embed insights
