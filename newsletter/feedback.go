@@ -38,6 +38,10 @@ type Bounce struct {
 	Status     string // RFC 3463
 	Text       string
 	Hash       string // identifies repeats
+	// CameBack says that the email was accepted before: it is marked. Lost says that it was
+	// refused at the reader's address, and not at one to which that forwards: what it
+	// carried is unread again.
+	CameBack, Lost bool
 }
 
 // SoftCount counts a reader's soft bounces since an email last arrived.
@@ -53,9 +57,9 @@ type FeedbackStore interface {
 	SentEmail(ctx context.Context, ref Ref) (to string, reader subscribers.Subscriber, err error)
 	// ByMessageID finds an email that was sent. ErrNotFound.
 	ByMessageID(ctx context.Context, id string) (Ref, error)
-	// RecordBounce records a bounce, unless it is already recorded: then known is true,
-	// and past says that its reader has since confirmed, moved or had a suppression
-	// lifted.
+	// RecordBounce records a bounce, and what it means for its email, unless it is already
+	// recorded: then known is true, and past says that its reader has since confirmed,
+	// moved or had a suppression lifted.
 	RecordBounce(ctx context.Context, b Bounce) (known, past bool, err error)
 	// SoftBounces counts a reader's soft bounces since they last confirmed, moved or had
 	// a suppression lifted. An email that has not bounced within settled has arrived.
@@ -172,7 +176,7 @@ func (r *Feedback) report(ctx context.Context, to []string, raw []byte) (did str
 				break
 			}
 		}
-		did, err := r.act(ctx, b, report.Feedback)
+		did, err := r.act(ctx, b, &report)
 		switch {
 		case errors.Is(err, ErrNotOurs):
 			continue
@@ -195,7 +199,7 @@ func (r *Feedback) HandleRefusal(ctx context.Context, ref Ref, o Outcome) error 
 		At: time.Now(), Ref: ref, Kind: bounce.Failure, Class: bounce.Classify(o.Code, o.Status, o.Text), Code: o.Code, Status: o.Status,
 		Text: oneLine(o.Text), Hash: "s" + hex.EncodeToString(sum[:16]),
 	}
-	_, err := r.act(ctx, b, "")
+	_, err := r.act(ctx, b, nil)
 	if errors.Is(err, ErrNotOurs) { // it was a test email, or its reader is gone
 		return nil
 	}
@@ -242,8 +246,13 @@ func (r *Feedback) unsubscribe(ctx context.Context, token string) (string, error
 	return "unsubscribed by email", nil
 }
 
-// act records a bounce and carries out what follows from it.
-func (r *Feedback) act(ctx context.Context, b Bounce, feedback string) (string, error) {
+// act records a bounce and carries out what follows from it. report is what came back;
+// nil = a mail server refused the email in our own session.
+func (r *Feedback) act(ctx context.Context, b Bounce, report *bounce.Report) (string, error) {
+	feedback := ""
+	if report != nil {
+		feedback = report.Feedback
+	}
 	if b.Kind == bounce.Unsubscribe {
 		return r.optOut(ctx, b.Ref)
 	}
@@ -256,6 +265,9 @@ func (r *Feedback) act(ctx context.Context, b Bounce, feedback string) (string, 
 	}
 	if err != nil {
 		return "", err
+	}
+	if report != nil {
+		b.CameBack, b.Lost = true, b.Kind == bounce.Failure && report.CameFrom(to)
 	}
 	moved := reader.ID != 0 && to != "" && !sameMailbox(to, reader.Address)
 	if !moved {

@@ -85,9 +85,9 @@ func Renumber(known map[string]Known, visible []Visible, how Numbering, now time
 // NumberingOf says how to number what a library shows. Its faulty files are neither shown
 // nor withdrawn.
 func NumberingOf(lib *content.Library, grace time.Duration, authority bool) Numbering {
-	return Numbering{Grace: grace, Authority: authority}
+	return Numbering{Grace: grace, Authority: authority, Faulty: lib.Faulty, Incomplete: !lib.Complete()}
 }
 
 // mayBeFaulty reports whether an insight that a library does not show may be one of its
 // faulty files.
-func mayBeFaulty(lib *content.Library, id string) bool { return false }
+func mayBeFaulty(lib *content.Library, id string) bool { return lib.Faulty(id) || !lib.Complete() }

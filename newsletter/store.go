@@ -204,6 +204,7 @@ type DeliveryFilter struct {
 	Digest int64
 	State  DeliveryState
 	Email  string // an Address key
+	Mark   Mark
 }
 
 // Task is one claimed email with what is needed to build it.

@@ -56,7 +56,7 @@ func (r *Feedback) HandleWebhook(ctx context.Context, report RelayReport) (did s
 		return "", err
 	}
 	b.Ref = refs[0]
-	return r.act(ctx, b, "spam")
+	return r.act(ctx, b, &bounce.Report{Feedback: "spam"})
 }
 
 // class returns the class of a bounce, given by the relay or derived from the mail

@@ -28,7 +28,7 @@ func Parse(r io.Reader) (Report, error) {
 	m := incoming{head: head, subject: strings.ToLower(rfc5322.OneLine(rfc5322.DecodeHeader(head.Get("Subject"))))}
 	m.sort(parts)
 
-	report := Report{Kind: Other}
+	report := Report{Kind: Other, said: strings.ToLower(m.said)}
 	switch {
 	case m.feedback != nil:
 		m.readFeedback(&report)

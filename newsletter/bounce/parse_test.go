@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/scaledbydesign/insights/newsletter/bounce"
@@ -85,7 +86,7 @@ func TestWhatAReportTells(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(c.want, got); diff != "" {
+			if diff := cmp.Diff(c.want, got, cmpopts.IgnoreUnexported(bounce.Report{})); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -190,4 +191,34 @@ func FuzzClassify(f *testing.F) {
 			t.Errorf("class %q", got)
 		}
 	})
+}
+
+func TestWhereAMessageCameBackFrom(t *testing.T) {
+	report := func(fields string) string {
+		return "From: MAILER-DAEMON@mx.example.net\nSubject: Undelivered Mail\nContent-Type: multipart/report; report-type=delivery-status; boundary=b\n\n--b\n\nFailed.\n--b\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; mx.example.net\n\n" +
+			fields + "Action: failed\nStatus: 5.1.1\n\n--b\nContent-Type: text/rfc822-headers\n\nTo: Ada@example.com\n\n--b--\n"
+	}
+	text := func(words string) string {
+		return "From: MAILER-DAEMON@mx.example.net\nSubject: failure notice\n\n" + words + "\n\n--- Below this line is a copy of the message.\n\nTo: Ada@example.com\nSubject: digest\n"
+	}
+	for _, c := range []struct {
+		name, raw string
+		want      bool
+	}{
+		{"the report names it", report("Final-Recipient: rfc822; ada@EXAMPLE.com\n"), true},
+		{"the report names it as the original one", report("Original-Recipient: rfc822; ada@example.com\nFinal-Recipient: rfc822; box17@inside.example.net\n"), true},
+		{"the report names another", report("Final-Recipient: rfc822; ada@elsewhere.example\n"), false},
+		{"the report names nobody", report("Final-Recipient: x400; ADA\n"), true},
+		{"the words name it", text("Hi. This is the program at mx.example.net.\n\n<ada@example.com>:\nUser unknown"), true},
+		{"the words name another", text("Hi. This is the program at mx.example.net.\n\n<ada@elsewhere.example>:\nUser unknown"), false},
+		{"the words name nobody", text("Your message was not delivered: mailbox unknown"), true},
+	} {
+		got, err := bounce.Parse(strings.NewReader(c.raw))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if is := got.CameFrom("Ada@example.com"); is != c.want {
+			t.Errorf("%s: %v", c.name, is)
+		}
+	}
 }

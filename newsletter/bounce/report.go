@@ -7,7 +7,11 @@
 // who acts on a Report must first know which message it speaks of.
 package bounce
 
-import "slices"
+import (
+	"regexp"
+	"slices"
+	"strings"
+)
 
 // Kind says what sort of message a Report was read from.
 type Kind string
@@ -64,7 +68,28 @@ type Report struct {
 	// OriginalTo is whom the message which came back was for, by its own header or
 	// the report's.
 	OriginalTo string
+
+	said string // to people, in lower case
 }
+
+// CameFrom reports whether the message was refused at an address, and not somewhere that
+// this address forwards to: the report names the address, or no address at all.
+func (r *Report) CameFrom(address string) bool {
+	address = strings.ToLower(address)
+	named := false
+	for _, recipient := range r.Recipients {
+		if strings.EqualFold(recipient.Address, address) {
+			return true
+		}
+		named = named || recipient.Address != ""
+	}
+	if named {
+		return false
+	}
+	return strings.Contains(r.said, address) || !anyAddress.MatchString(r.said)
+}
+
+var anyAddress = regexp.MustCompile(`[^\s<>"'()\[\]]@[a-z0-9-]+\.[a-z0-9]`)
 
 // Recipient is one address, and what became of a message to it (RFC 3464).
 type Recipient struct {

@@ -32,6 +32,8 @@ type Store interface {
 	newsletter.DigestStore
 	newsletter.OutboxStore
 	newsletter.FeedbackStore
+	newsletter.ExplainStore
+	newsletter.WithdrawalStore
 	subscribers.Store
 }
 
@@ -55,6 +57,7 @@ func Test(t *testing.T, seasons int, open func(t *testing.T) Store) {
 		{"Outage", outageTests},
 		{"Feedback", feedbackTests},
 		{"Relay", relayTests},
+		{"Holes", holeTests},
 		{"Scheduler", schedulerTests},
 		{"Schedules", scheduleTests},
 	}
@@ -126,7 +129,7 @@ func (w *world) write(name, category string, date time.Time) {
 
 func (w *world) load() {
 	w.Helper()
-	lib, err := content.Load(w.files, content.Options{Categories: categories})
+	lib, err := content.Load(w.files, content.Options{Categories: categories, Previous: w.lib})
 	w.check(err)
 	w.libMu.Lock()
 	defer w.libMu.Unlock()
@@ -145,7 +148,7 @@ func id(name string) string { return "tag:example.com,2026:" + name }
 // number numbers what the library shows, without grace.
 func (w *world) number() {
 	w.Helper()
-	_, _, err := w.store.Number(w.Context(), newsletter.VisibleIn(w.lib), newsletter.Numbering{Authority: true})
+	_, _, err := w.store.Number(w.Context(), newsletter.VisibleIn(w.lib), newsletter.NumberingOf(w.lib, 0, true))
 	w.check(err)
 }
 

@@ -61,12 +61,56 @@ func (db *DB) RecordBounce(ctx context.Context, b newsletter.Bounce) (known, pas
 			VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (hash) DO NOTHING`,
 			millis(b.At), b.Ref.Digest, b.Ref.Message, b.Subscriber, string(b.Kind), string(b.Class), b.Code, b.Status, b.Text, b.Hash))
 		if known = err == nil && n == 0; known {
-			err = tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM events e JOIN bounces b ON b.hash = ?2
+			return tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM events e JOIN bounces b ON b.hash = ?2
 				WHERE e.subscriber_id = ?1 AND e.at >= b.at AND e.what IN (?3, ?4, ?5))`, append([]any{b.Subscriber, b.Hash}, freshStarts()...)...).Scan(&past)
 		}
-		return err
+		if err != nil || !b.CameBack {
+			return err
+		}
+		return mark(ctx, tx, b)
 	})
 	return known, past, err
+}
+
+// mark marks an email that came back or drew a complaint; the first mark stays. A report
+// may be here before the email's outcome is stored.
+func mark(ctx context.Context, tx *sql.Tx, b newsletter.Bounce) error {
+	as := newsletter.Bounced
+	if b.Kind == bounce.Complaint {
+		as = newsletter.Complained
+	}
+	if b.Ref.Message != 0 {
+		return markMessage(ctx, tx, b, as)
+	}
+	var state newsletter.DeliveryState
+	var variant int
+	err := tx.QueryRowContext(ctx, `UPDATE deliveries SET mark = ?3, marked_at = ?4, lost = ?5
+		WHERE digest_id = ?1 AND subscriber_id = ?2 AND mark = '' AND attempts > 0 AND state <> 'failed' RETURNING state, variant`,
+		b.Ref.Digest, b.Ref.Subscriber, string(as), millis(b.At), oneIf(b.Lost)).Scan(&state, &variant)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	if err != nil || !b.Lost || state != newsletter.Sent {
+		return err
+	}
+	return lose(ctx, tx, b.Ref.Digest, variant, b.Ref.Subscriber)
+}
+
+// markMessage marks a single email. One that was an email of a digest, sent once more,
+// loses what it brought.
+func markMessage(ctx context.Context, tx *sql.Tx, b newsletter.Bounce, as newsletter.Mark) error {
+	var digest, subscriber int64
+	var variant int
+	err := tx.QueryRowContext(ctx, `UPDATE messages SET mark = ?2, marked_at = ?3 WHERE id = ?1 AND mark = '' AND attempts > 0 AND state <> 'failed'
+		RETURNING digest_id, coalesce(subscriber_id, 0), variant`,
+		b.Ref.Message, string(as), millis(b.At)).Scan(&digest, &subscriber, &variant)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	if err != nil || !b.Lost || digest == 0 {
+		return err
+	}
+	return lose(ctx, tx, digest, variant, subscriber)
 }
 
 // freshStarts are the events of newsletter.FreshStarts, as arguments.

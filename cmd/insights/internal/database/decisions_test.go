@@ -239,7 +239,9 @@ func (s state) wantDelivery(row newslettertest.DecisionRow, ref newsletter.Ref) 
 func TestDecisionsTogether(t *testing.T) {
 	frozen(t, func(t *testing.T, s state) {
 		var entries []newsletter.Entry
-		rows := slices.DeleteFunc(newslettertest.DecisionRows(time.Now()), func(row newslettertest.DecisionRow) bool { return row.Facts.Held || len(row.Facts.Others)+len(row.Facts.Withdrawn) > 0 })
+		rows := slices.DeleteFunc(newslettertest.DecisionRows(time.Now()), func(row newslettertest.DecisionRow) bool {
+			return row.Facts.Held || len(row.Facts.Others)+len(row.Facts.Withdrawn) > 0
+		})
 		for i, row := range rows {
 			ref := newsletter.Ref{Digest: int64(i) + 1, Subscriber: int64(i) + 1}
 			s.digest(ref.Digest, row.Facts.Digest, row.Facts.Items)

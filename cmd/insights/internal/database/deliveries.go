@@ -14,15 +14,20 @@ import (
 
 const (
 	deliveryColumns = `d.digest_id, d.subscriber_id, CAST(0 AS BIGINT), 'digest', CASE d.email WHEN '' THEN coalesce(s.email, '') ELSE d.email END,
-		d.state, d.attempts, d.variant, d.code, d.reason, d.message_id, d.next_at, d.updated_at, d.uncertain_at`
+		d.state, d.attempts, d.variant, d.code, d.reason, d.message_id, d.next_at, d.updated_at, d.uncertain_at, d.mark, d.marked_at,
+		` + saidOfDelivery
 	messageColumns = `CAST(0 AS BIGINT), coalesce(m.subscriber_id, 0), m.id, m.kind, m.email,
-		m.state, m.attempts, CAST(0 AS BIGINT), m.code, m.reason, m.message_id, m.next_at, m.updated_at, m.uncertain_at`
+		m.state, m.attempts, CAST(0 AS BIGINT), m.code, m.reason, m.message_id, m.next_at, m.updated_at, m.uncertain_at, m.mark, m.marked_at,
+		CASE m.mark WHEN '' THEN '' ELSE coalesce((SELECT b.text FROM bounces b WHERE b.subscriber_id = m.subscriber_id AND b.message_id = m.id ORDER BY b.id LIMIT 1), '') END`
+
+	// saidOfDelivery is what the bounce or complaint says that marked delivery d.
+	saidOfDelivery = `CASE d.mark WHEN '' THEN '' ELSE coalesce((SELECT b.text FROM bounces b WHERE b.subscriber_id = d.subscriber_id AND b.digest_id = d.digest_id ORDER BY b.id DESC LIMIT 1), '') END`
 )
 
 func scanDelivery(scan func(...any) error) (d newsletter.Delivery, err error) {
 	var next int64
 	err = scan(&d.Ref.Digest, &d.Ref.Subscriber, &d.Ref.Message, &d.Kind, &d.Email,
-		&d.State, &d.Attempts, &d.Variant, &d.Code, &d.Reason, &d.MessageID, &next, instant(&d.UpdatedAt), instant(&d.UncertainAt))
+		&d.State, &d.Attempts, &d.Variant, &d.Code, &d.Reason, &d.MessageID, &next, instant(&d.UpdatedAt), instant(&d.UncertainAt), &d.Mark, instant(&d.MarkedAt), &d.Said)
 	d.NextAt = fromMillis(max(next, 0))
 	return d, err
 }
@@ -43,7 +48,7 @@ func (db *DB) Delivery(ctx context.Context, ref newsletter.Ref) (newsletter.Deli
 // Deliveries implements newsletter.DigestStore: emails of digests, newest digest first,
 // then single ones, newest first.
 func (db *DB) Deliveries(ctx context.Context, f newsletter.DeliveryFilter) iter.Seq2[newsletter.Delivery, error] {
-	const wanted = "(CAST(?2 AS TEXT) = '' OR o.state = ?2 OR ?2 = 'uncertain' AND o.uncertain_at > 0)"
+	const wanted = `(CAST(?2 AS TEXT) = '' OR o.state = ?2 OR ?2 = 'uncertain' AND o.uncertain_at > 0) AND (CAST(?4 AS TEXT) = '' OR o.mark = ?4)`
 	return func(yield func(newsletter.Delivery, error) bool) {
 		for _, query := range []string{
 			"SELECT " + deliveryColumns + ` FROM deliveries d LEFT JOIN subscribers s ON s.id = d.subscriber_id
@@ -52,7 +57,7 @@ func (db *DB) Deliveries(ctx context.Context, f newsletter.DeliveryFilter) iter.
 			"SELECT " + messageColumns + " FROM messages m WHERE CAST(?1 AS BIGINT) = 0 AND " + strings.ReplaceAll(wanted, "o.", "m.") + ` AND (CAST(?3 AS TEXT) = '' OR lower(m.email) = ?3)
 				ORDER BY m.id DESC`,
 		} {
-			for d, err := range stream(ctx, db.reader, func(rows *sql.Rows) (newsletter.Delivery, error) { return scanDelivery(rows.Scan) }, query, f.Digest, string(f.State), f.Email) {
+			for d, err := range stream(ctx, db.reader, func(rows *sql.Rows) (newsletter.Delivery, error) { return scanDelivery(rows.Scan) }, query, f.Digest, string(f.State), f.Email, string(f.Mark)) {
 				if !yield(d, err) || err != nil {
 					return
 				}
@@ -87,12 +92,12 @@ func (db *DB) CarriedTo(ctx context.Context, subscriber int64) (carried []newsle
 	err = each(ctx, db.reader, func(rows *sql.Rows) error {
 		var c newsletter.Carried
 		var seqs string
-		if err := rows.Scan(&c.Digest, &c.DigestState, &c.State, instant(&c.At), &seqs); err != nil {
+		if err := rows.Scan(&c.Digest, &c.DigestState, &c.State, instant(&c.At), &c.Mark, instant(&c.MarkedAt), &c.Said, &seqs); err != nil {
 			return err
 		}
 		carried = append(carried, c)
 		return json.Unmarshal([]byte(seqs), &carried[len(carried)-1].Seqs)
-	}, `SELECT g.id, g.state, d.state, d.updated_at, v.seqs FROM digests g
+	}, `SELECT g.id, g.state, d.state, d.updated_at, d.mark, d.marked_at, `+saidOfDelivery+`, v.seqs FROM digests g
 		JOIN deliveries d ON d.digest_id = g.id AND d.subscriber_id = ?1 JOIN variants v ON v.digest_id = g.id AND v.number = d.variant
 		WHERE g.state <> 'planning' ORDER BY g.id`, subscriber)
 	return carried, explain(err)
