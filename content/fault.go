@@ -22,8 +22,7 @@ func (f Fault) Error() string {
 	return fmt.Sprintf("%s:%d: %s", f.File, f.Line, f.Message)
 }
 
-// Faults are all the faults of a folder, sorted by file and line: the error of
-// [Load] when files, not the folder itself, are at fault.
+// Faults are all the faults of a folder, sorted by file and line.
 type Faults []Fault
 
 // Error returns the faults one a line.
@@ -33,6 +32,15 @@ func (f Faults) Error() string {
 		lines[i] = fault.Error()
 	}
 	return strings.Join(lines, "\n")
+}
+
+// Files returns how many files have faults.
+func (f Faults) Files() int {
+	files := make(map[string]bool, len(f))
+	for _, fault := range f {
+		files[fault.File] = true
+	}
+	return len(files)
 }
 
 // Unwrap gives [errors.Is] and [errors.As] each fault.

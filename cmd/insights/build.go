@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -14,7 +15,7 @@ import (
 )
 
 func buildCommand(p *program) *cobra.Command {
-	var combined, dryRun bool
+	var how buildFlags
 	cmd := &cobra.Command{
 		Use: "build DIR", Short: "Write the site and all feeds as static files", Args: cobra.ExactArgs(1),
 		Long: `Write the site and all feeds into a folder that any web server or CDN can serve.
@@ -23,7 +24,9 @@ next to them. Only site.base_url is required. Sign-up and digests are not
 included.
 
 DIR is replaced in one step. It must be new, empty, or made by an earlier build;
-other files in it are kept. Unchanged files keep their modification time.`,
+other files in it are kept. Unchanged files keep their modification time.
+
+Exit code 3 means that insights have faults: nothing was written.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			pub, err := p.publication(cmd.Context())
 			if err != nil {
@@ -35,31 +38,44 @@ other files in it are kept. Unchanged files keep their modification time.`,
 			case pub.Config.Origin("site.base_url") == config.ByDefault:
 				return &app.Unusable{Err: errors.New("site.base_url is not set, and every link needs it: INSIGHTS_SITE_BASE_URL=https://insights.example.com, or in insights.yaml")}
 			}
-			return build(cmd.Context(), p.out, pub, args[0], combined, dryRun)
+			return build(cmd.Context(), p.out, pub, args[0], how)
 		},
 	}
-	cmd.Flags().BoolVar(&combined, "combined", false, "also write feeds for every combination of categories")
-	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would be written")
+	cmd.Flags().BoolVar(&how.combined, "combined", false, "also write feeds for every combination of categories")
+	cmd.Flags().BoolVar(&how.skipFaulty, "skip-faulty", false, "leave out the files that have faults; without it, nothing is written while there are any")
+	cmd.Flags().BoolVar(&how.dryRun, "dry-run", false, "only say what would be written")
 	return cmd
 }
 
-func build(ctx context.Context, out *console.Console, pub *app.Publication, dir string, combined, dryRun bool) error {
+type buildFlags struct{ combined, skipFaulty, dryRun bool }
+
+func build(ctx context.Context, out *console.Console, pub *app.Publication, dir string, how buildFlags) error {
 	began := time.Now()
 	lib, err := pub.Library()
 	if err != nil {
 		return err
 	}
-	if n := len(lib.Categories()); combined && n > app.MaxCombined {
+	if faults := pub.Faults(lib); len(faults) > 0 {
+		// Unlike a daemon, it has no earlier version of such a file to go on with.
+		for _, f := range faults {
+			out.Note("%v", f)
+		}
+		if !how.skipFaulty {
+			return &problems{fmt.Errorf("%s in the insights; nothing was written; correct the files, or leave them out: --skip-faulty", console.Count(len(faults), "fault"))}
+		}
+		out.Note("left out: %s with faults", console.Count(faults.Files(), "file"))
+	}
+	if n := len(lib.Categories()); how.combined && n > app.MaxCombined {
 		return usageError("%d categories have %s combinations; --combined works with up to %d categories", n, console.Thousands(1<<n-n-1), app.MaxCombined)
 	}
-	b := app.Build{Dir: dir, Combined: combined, DryRun: dryRun, Note: out.Note, Combinations: func(combinations, documents int) {
+	b := app.Build{Dir: dir, Combined: how.combined, DryRun: how.dryRun, Note: out.Note, Combinations: func(combinations, documents int) {
 		out.Note("combined feeds: %s in %s, and their archives", console.Count(combinations, "combination"), console.Count(documents, "document"))
 	}}
 	report, err := pub.Build(ctx, lib, &b)
 	if err != nil {
 		return err
 	}
-	return reportBuild(out, &pub.Config, lib, b.Dir, report, time.Since(began), dryRun)
+	return reportBuild(out, &pub.Config, lib, b.Dir, report, time.Since(began), how.dryRun)
 }
 
 func reportBuild(out *console.Console, c *config.Config, lib *content.Library, dir string, report app.BuildReport, took time.Duration, dryRun bool) error {

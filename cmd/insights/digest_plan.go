@@ -82,7 +82,7 @@ func planRequest(ctx context.Context, a *app.App, cadence, category, only, intro
 }
 
 func plan(ctx context.Context, out *console.Console, a *app.App, request newsletter.Request, dir string, failEmpty bool) error {
-	lib, err := a.Library()
+	lib, err := readInsights(out, &a.Publication)
 	if err != nil {
 		return err
 	}

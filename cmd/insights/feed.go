@@ -88,7 +88,7 @@ func buildFeeds(ctx context.Context, p *program) (*app.Publication, *feeds.Set, 
 	if err != nil {
 		return nil, nil, err
 	}
-	lib, err := pub.Library()
+	lib, err := readInsights(p.out, pub)
 	if err != nil {
 		return nil, nil, err
 	}

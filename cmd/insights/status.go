@@ -55,6 +55,7 @@ func status(ctx context.Context, out *console.Console, a *app.App) error {
 	}
 	out.Line("%s, %s, %s", state, s.Database, console.Dash(string(s.Use)))
 	showAlarms(out, s, zone)
+	s.Content.show(out)
 	out.Item("readers", tally(s.status.Readers, subscribers.Statuses[:]))
 	out.Item("outbox", tally(s.status.Outbox, newsletter.DeliveryStates[:]))
 	if s.status.Outbox[newsletter.Uncertain] > 0 {
@@ -157,6 +158,7 @@ type statusJSON struct {
 	Outbox      map[string]int    `json:"outbox"`
 	Bounces     map[string]int    `json:"bounces"` // of the last 30 days
 	Hub         *websub.HubStatus `json:"hub"`
+	Content     contentStatus     `json:"content"`
 	NextSlots   []nextSlotJSON    `json:"next_slots"`
 	LastSlots   []slotJSON        `json:"last_slots"`
 
@@ -213,6 +215,7 @@ func loadStatus(ctx context.Context, a *app.App, now time.Time) (s statusJSON, e
 		s.Hub = &hub
 	}
 	s.Version, s.Database, s.Running = app.Version, a.Database, a.Running(ctx)
+	s.Content = loadContentStatus(a)
 	s.NextSlots, _ = nextSlots(&a.Config, now)
 	s.fill()
 	return s, nil

@@ -66,6 +66,7 @@ func Open(ctx context.Context, c config.Config, log *slog.Logger) (*App, error) 
 func (a *App) Close() error { return a.db.Close() }
 
 func assemble(p Publication, db *database.DB, log *slog.Logger) (*App, error) {
+	p.known = knownIn(db, log)
 	c := &p.Config
 	keys, err := Keyring(c)
 	if err != nil {

@@ -45,6 +45,7 @@ type Daemon struct {
 	inbound   *inbound.Server  // nil: none
 	maildir   *inbound.Maildir // nil: none
 	reloaded  atomic.Int64     // when the insights were last read without a fault, in Unix seconds
+	told      string           // what of the insights was last reported as wrong
 }
 
 // OpenDaemon opens everything that can fail before anything starts. report is called with
@@ -61,7 +62,7 @@ func OpenDaemon(ctx context.Context, c config.Config, use Use, log *slog.Logger,
 // open opens the parts in the order of their dependencies.
 func (d *Daemon) open(ctx context.Context, p Publication) error {
 	for _, step := range []func(context.Context, *Publication) error{
-		d.openInsights, d.listen, d.openApp, d.openFeeds, d.openWorker, d.openInbound, d.openSite,
+		d.findInsights, d.listen, d.openApp, d.openInsights, d.openFeeds, d.openWorker, d.openInbound, d.openSite,
 	} {
 		if err := step(ctx, &p); err != nil {
 			return err
@@ -86,12 +87,19 @@ func (d *Daemon) Close() {
 	}
 }
 
-func (d *Daemon) openInsights(_ context.Context, p *Publication) (err error) {
+// findInsights makes sure, before anything is made, that there is a folder to serve.
+func (d *Daemon) findInsights(_ context.Context, p *Publication) error {
+	_, err := p.insights()
+	return err
+}
+
+func (d *Daemon) openInsights(context.Context, *Publication) (err error) {
+	p := &d.app.Publication
 	if d.live, err = content.NewLive(p.load); err != nil {
-		return unreadable(err)
+		return unusable(err)
 	}
-	d.reloaded.Store(time.Now().Unix())
-	if len(d.live.Current().All()) == 0 {
+	d.tellFaults()
+	if lib := d.live.Current(); len(lib.All()) == 0 && len(lib.Faults()) == 0 {
 		d.log.Warn("content.dir contains no *.md files", "dir", p.Config.Content.Dir)
 	}
 	return nil

@@ -2,11 +2,9 @@ package app
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/scaledbydesign/insights/cmd/insights/internal/database"
 	"github.com/scaledbydesign/insights/cmd/insights/internal/staticsite"
-	"github.com/scaledbydesign/insights/content"
 )
 
 // Unusable says that the configuration, the insights or the database can't be used as
@@ -36,14 +34,6 @@ func unusable(err error) error {
 		return nil
 	}
 	return &Unusable{err}
-}
-
-// unreadable says that the insights can't be read, and why.
-func unreadable(err error) error {
-	if _, ok := errors.AsType[content.Faults](err); ok {
-		err = fmt.Errorf("the insights have faults:\n%w", err)
-	}
-	return unusable(err)
 }
 
 // unfit gives an error about a folder its class.

@@ -11,8 +11,12 @@ import (
 var _ metrics.Source = (*Daemon)(nil)
 
 // Insights implements metrics.Source.
-func (d *Daemon) Insights() (visible int, read time.Time, ok bool) {
-	return d.Visible(), time.Unix(d.reloaded.Load(), 0), d.live.Err() == nil
+func (d *Daemon) Insights() metrics.Insights {
+	lib := d.live.Current()
+	return metrics.Insights{
+		Visible: len(lib.Insights()), Faulty: lib.Faults().Files(), Read: time.Unix(d.reloaded.Load(), 0),
+		Valid: d.live.Err() == nil && len(lib.Faults()) == 0,
+	}
 }
 
 // Schedules implements metrics.Source.

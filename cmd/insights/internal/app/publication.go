@@ -5,8 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
+	"sync"
+	"time"
 
 	"github.com/scaledbydesign/insights/cmd/insights/internal/config"
 	"github.com/scaledbydesign/insights/cmd/insights/internal/database"
@@ -20,6 +24,8 @@ import (
 type Publication struct {
 	Config   config.Config
 	Followed bool // the base URL is that of insights dev in this folder
+
+	known func() map[string][]string // ids of the insights that the database knows, by slug; nil = no database
 }
 
 // OpenPublication returns the publication of a configuration; next to a running insights
@@ -37,14 +43,10 @@ func OpenPublication(ctx context.Context, c config.Config) (*Publication, error)
 	return p, p.follow(ctx, db)
 }
 
-// Library reads the insights. An error of their files, a content.Faults, is an
-// [Unusable] one.
+// Library reads the insights. Files with faults are left out: see [Publication.Faults].
 func (p *Publication) Library() (*content.Library, error) {
 	lib, err := p.load(nil)
-	if err != nil {
-		return nil, unreadable(err)
-	}
-	return lib, nil
+	return lib, unusable(err)
 }
 
 // load reads the insights, given the previous ones.
@@ -54,17 +56,28 @@ func (p *Publication) load(previous *content.Library) (*content.Library, error) 
 	if err != nil {
 		return nil, err
 	}
-	lib, err := content.Load(fsys, content.Options{Categories: c.Site.Categories, Location: c.Zone(), Previous: previous})
-	if faults, ok := errors.AsType[content.Faults](err); ok {
-		for i := range faults { // as an editor opens them
-			faults[i].File = filepath.Join(c.Content.Dir, faults[i].File)
-		}
+	options := content.Options{Categories: c.Site.Categories, Location: c.Zone(), Previous: previous}
+	if p.known != nil {
+		options.Known = p.known()
 	}
-	if err == nil && len(lib.All()) == 0 && previous != nil && len(previous.All()) > 0 {
+	lib, err := content.Load(fsys, options)
+	if err == nil && len(lib.All()) == 0 && len(lib.Faults()) == 0 && previous != nil && len(previous.All()) > 0 {
 		// More likely an unmounted folder than an abandoned site.
 		return nil, fmt.Errorf("%s no longer contains *.md files; restart if that is intended", c.Content.Dir)
 	}
 	return lib, err
+}
+
+// Faults are a library's faults, with the files named as an editor opens them.
+func (p *Publication) Faults(lib *content.Library) content.Faults { return p.Named(lib.Faults()) }
+
+// Named returns faults with their files named as an editor opens them.
+func (p *Publication) Named(faults content.Faults) content.Faults {
+	named := slices.Clone(faults)
+	for i := range named {
+		named[i].File = filepath.Join(p.Config.Content.Dir, named[i].File)
+	}
+	return named
 }
 
 // insights is the configured folder of insights, or the embedded one.
@@ -178,4 +191,24 @@ func (p *Publication) KnownIDs(ctx context.Context) (map[string][]string, error)
 	}
 	defer db.Close()
 	return db.InsightIDs(ctx)
+}
+
+// knownIn asks a database for the ids that it knows. While it doesn't answer, what it
+// said last is still true: ids are never forgotten.
+func knownIn(db *database.DB, log *slog.Logger) func() map[string][]string {
+	var mu sync.Mutex
+	var last map[string][]string
+	return func() map[string][]string {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		known, err := db.InsightIDs(ctx)
+		mu.Lock()
+		defer mu.Unlock()
+		if err != nil {
+			log.Warn("cannot compare the ids of insights with the database", "error", err)
+			return last
+		}
+		last = known
+		return known
+	}
 }

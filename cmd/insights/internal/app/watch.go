@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -19,8 +18,8 @@ const (
 	pollEvery = 2 * time.Second
 )
 
-// watch reloads the insights when a file of content.dir changes. With an invalid file the
-// last valid insights are still served; its faults are reported once.
+// watch reloads the insights when a file of content.dir changes. A file that is invalid
+// now stays as it was; its faults are reported once.
 func (d *Daemon) watch(ctx context.Context) error {
 	dir := d.app.Config.Content.Dir
 	if dir == "" {
@@ -45,7 +44,6 @@ func (d *Daemon) watch(ctx context.Context) error {
 	defer poll.Stop()
 	var settled <-chan time.Time
 	var seen string
-	reported := ""
 	for {
 		select {
 		case <-ctx.Done():
@@ -67,25 +65,38 @@ func (d *Daemon) watch(ctx context.Context) error {
 			settled = nil
 			seen = folderState(dir)
 		}
-		reported = d.reload(reported)
+		d.reload()
 	}
 }
 
-// reload reads the folder again and returns the fault it reported, if any.
-func (d *Daemon) reload(reported string) string {
-	err := d.live.Reload()
-	if err == nil {
-		d.reloaded.Store(time.Now().Unix())
-		if reported != "" {
-			d.log.Info("content is valid again")
+// reload reads the folder again.
+func (d *Daemon) reload() {
+	if err := d.live.Reload(); err != nil {
+		if err.Error() != d.told {
+			d.log.Error("cannot read the insights; still serving the last ones", "error", err)
 		}
-		return ""
+		d.told = err.Error()
+		return
 	}
-	if err.Error() != reported {
-		d.log.Error("content is invalid; still serving the last valid version", "faults", strings.Count(err.Error(), "\n")+1)
-		d.report(err)
+	d.tellFaults()
+}
+
+// tellFaults reports the faults of the insights when they have changed.
+func (d *Daemon) tellFaults() {
+	faults := d.app.Faults(d.live.Current())
+	if len(faults) == 0 {
+		d.reloaded.Store(time.Now().Unix())
+		if d.told != "" {
+			d.log.Info("all insights are valid again")
+		}
+		d.told = ""
+		return
 	}
-	return err.Error()
+	if text := faults.Error(); text != d.told {
+		d.told = text
+		d.log.Error("files with faults are left out, or stay as they were", "files", faults.Files(), "faults", len(faults))
+		d.report(faults)
+	}
 }
 
 // folderState changes when a file of a folder, or of its images, is added,

@@ -15,12 +15,18 @@ import (
 
 // Source is what metrics are read from when they are scraped.
 type Source interface {
-	// Insights says how many are visible, when they were last read without a fault, and
-	// whether that was the last time they were read.
-	Insights() (visible int, read time.Time, ok bool)
+	Insights() Insights
 	Schedules() []newsletter.Schedule
 	// Figures asks the database.
 	Figures(ctx context.Context) (Figures, error)
+}
+
+// Insights are what is known of the folder.
+type Insights struct {
+	Visible int
+	Faulty  int       // files
+	Read    time.Time // when it was last read without a fault; zero = never
+	Valid   bool      // that was the last time it was read
 }
 
 // Figures are what the database knows; each is one query.
@@ -58,7 +64,8 @@ var (
 	describe = prometheus.NewDesc
 
 	insightsDesc    = describe("insights_library_insights", "Insights that are visible now.", nil, nil)
-	reloadDesc      = describe("insights_library_last_reload_successful", "1 if the insights were valid when they were last read; 0 if an older version is still served.", nil, nil)
+	faultyDesc      = describe("insights_library_faulty_files", "Files with faults, which are left out or stay as they were when they were valid.", nil, nil)
+	reloadDesc      = describe("insights_library_last_reload_successful", "1 if all insights were valid when they were last read.", nil, nil)
 	reloadedDesc    = describe("insights_library_last_reload_success_timestamp_seconds", "When valid insights were last read.", nil, nil)
 	slotDesc        = describe("insights_next_slot_timestamp_seconds", "When a schedule is next due.", []string{"schedule"}, nil)
 	databaseDesc    = describe("insights_database_up", "1 if the database answered; if 0, the metrics from it are missing.", nil, nil)
@@ -74,7 +81,7 @@ var (
 )
 
 func (c *collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{insightsDesc, reloadDesc, reloadedDesc, slotDesc, databaseDesc, outboxDesc, dueDesc, heldDesc, troubledDesc, pausedDesc, lateSlotDesc, subscribersDesc, bouncesDesc, readersDesc} {
+	for _, d := range []*prometheus.Desc{insightsDesc, faultyDesc, reloadDesc, reloadedDesc, slotDesc, databaseDesc, outboxDesc, dueDesc, heldDesc, troubledDesc, pausedDesc, lateSlotDesc, subscribersDesc, bouncesDesc, readersDesc} {
 		ch <- d
 	}
 }
@@ -91,10 +98,11 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 		}
 		set(desc, value, labels...)
 	}
-	visible, read, ok := c.source.Insights()
-	set(insightsDesc, float64(visible))
-	is(reloadDesc, ok)
-	set(reloadedDesc, float64(read.Unix()))
+	insights := c.source.Insights()
+	set(insightsDesc, float64(insights.Visible))
+	set(faultyDesc, float64(insights.Faulty))
+	is(reloadDesc, insights.Valid)
+	set(reloadedDesc, float64(insights.Read.Unix()))
 	for _, s := range c.source.Schedules() {
 		if slot, ok := s.Next(now); ok {
 			set(slotDesc, float64(slot.Due.Unix()), s.Name)

@@ -85,7 +85,7 @@ func BenchmarkObserve(b *testing.B) {
 // counted is a source whose database has been asked so many times.
 type counted struct{ asked int }
 
-func (*counted) Insights() (int, time.Time, bool) { return 0, time.Time{}, true }
+func (*counted) Insights() Insights               { return Insights{Valid: true} }
 func (*counted) Schedules() []newsletter.Schedule { return nil }
 func (s *counted) Figures(context.Context) (Figures, error) {
 	s.asked++
