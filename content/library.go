@@ -37,12 +37,14 @@ type folder struct {
 	bySlug map[string]*Insight
 	byID   map[string]*Insight
 	staff  string // hash of all, drafts and future ones included
+
+	withheld map[string]bool
 }
 
 // equal reports whether staff see the same in both.
 func (f *folder) equal(other *folder) bool {
 	return f.staff == other.staff && f.unreadable == other.unreadable &&
-		slices.Equal(f.faults, other.faults) && slices.Equal(f.dead, other.dead) && maps.Equal(f.faulty, other.faulty)
+		slices.Equal(f.faults, other.faults) && slices.Equal(f.dead, other.dead) && maps.Equal(f.faulty, other.faulty) && maps.Equal(f.withheld, other.withheld)
 }
 
 func newLibrary(f *folder) *Library {
@@ -67,7 +69,7 @@ func (l *Library) At(t time.Time) *Library {
 	seen := &Library{folder: f, asOf: t, byCategory: map[string][]*Insight{}}
 	for _, in := range f.all {
 		switch {
-		case in.Draft:
+		case in.Draft, f.withheld[in.ID]:
 		case in.visibleAt(t):
 			seen.visible = append(seen.visible, in)
 			seen.byCategory[in.Category.Slug] = append(seen.byCategory[in.Category.Slug], in)
@@ -118,12 +120,19 @@ func (l *Library) Present(id string) bool { return l.folder.byID[id] != nil || l
 // an insight that is not present may be that of a faulty file.
 func (l *Library) Complete() bool { return l.folder.unreadable == 0 }
 
+// Withheld reports whether an insight would be visible and is not, because of
+// [Options.Withheld].
+func (l *Library) Withheld(id string) bool {
+	in := l.folder.byID[id]
+	return in != nil && l.folder.withheld[id] && in.visibleAt(l.asOf)
+}
+
 // Withdrawn reports whether readers should no longer see the insight with that id,
 // which they saw before: it is a draft or dated in the future, or its file is absent.
 // A faulty file withdraws nothing.
 func (l *Library) Withdrawn(id string) bool {
 	if in := l.folder.byID[id]; in != nil {
-		return !in.visibleAt(l.asOf)
+		return !in.visibleAt(l.asOf) || l.folder.withheld[id]
 	}
 	return !l.folder.faulty[id] && l.Complete()
 }
@@ -160,7 +169,7 @@ func (l *Library) BySlug(slug string) (*Insight, bool) { return l.ifVisible(l.fo
 func (l *Library) ByID(id string) (*Insight, bool) { return l.ifVisible(l.folder.byID[id]) }
 
 func (l *Library) ifVisible(in *Insight) (*Insight, bool) {
-	if in == nil || !in.visibleAt(l.asOf) {
+	if in == nil || !in.visibleAt(l.asOf) || l.folder.withheld[in.ID] {
 		return nil, false
 	}
 	return in, true
@@ -243,6 +252,7 @@ const (
 	Visible   State = "visible"
 	Draft     State = "draft"
 	Scheduled State = "scheduled" // dated in the future
+	Taken     State = "withdrawn" // by staff: see [Options.Withheld]
 )
 
 // State is that of one of the library's insights, at the library's time.
@@ -252,6 +262,8 @@ func (l *Library) State(in *Insight) State {
 		return Draft
 	case in.Date.After(l.asOf):
 		return Scheduled
+	case l.folder.withheld[in.ID]:
+		return Taken
 	}
 	return Visible
 }

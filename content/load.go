@@ -27,6 +27,9 @@ type Options struct {
 	// Known are the ids of the insights that readers know, by slug: a file that gives
 	// another id to one of them is at fault.
 	Known map[string][]string
+	// Withheld are the ids of insights that are not to be seen although their files are
+	// there: staff have withdrawn them.
+	Withheld map[string]bool
 }
 
 // reading is what the parsing of a file depends on besides the file.
@@ -58,7 +61,7 @@ func Load(fsys fs.FS, opts Options) (*Library, error) {
 	}
 	documents := parseAll(fsys, names, read, opts.Previous.unchanged(read))
 	r := &resolver{fsys: fsys, reading: read, previous: opts.Previous, known: opts.Known, pictures: map[string]picture{}}
-	return newLibrary(&folder{fsys: fsys, reading: read, now: now, held: r.resolve(documents)}), nil
+	return newLibrary(&folder{fsys: fsys, reading: read, now: now, held: r.resolve(documents), withheld: opts.Withheld}), nil
 }
 
 // checkCategories refuses what could not be told apart.

@@ -151,6 +151,9 @@ var automatic = []Header{
 // SingleMessage builds an email that is not part of a digest. A test email's body is
 // its payload.
 func (w *Writer) SingleMessage(t Task) (Message, error) {
+	if t.Kind == ResendEmail {
+		return w.resend(t), nil
+	}
 	from := w.Identity.ConfirmFrom
 	if from == "" {
 		from = w.Identity.From
@@ -163,11 +166,11 @@ func (w *Writer) SingleMessage(t Task) (Message, error) {
 		to, _ = subscribers.ParseAddress(t.To) // without an address, sending it fails
 	}
 	message := Message{
-		MessageID: w.MessageID("m"+itoa(int(t.Ref.Message)), fmt.Sprint(t.Created.UnixNano(), t.Subscriber.PublicID, to)),
+		MessageID: w.singleID(t, to),
 		Date:      t.Created.UTC().Truncate(time.Second),
 		From:      from, ReplyTo: w.Identity.ReplyTo,
 		To:       to.String(), // no name: the person who signed up chose it, perhaps for someone else
-		Boundary: fmt.Sprintf("=_m%d-%d", t.Ref.Message, t.Created.Unix()),
+		Boundary: singleBoundary(t),
 		Headers:  automatic,
 	}
 	rendered, err := w.singleBody(t, to)
@@ -177,6 +180,12 @@ func (w *Writer) SingleMessage(t Task) (Message, error) {
 	message.Subject, message.Text, message.HTML = rendered.Subject, rendered.Text, rendered.HTML
 	return message, nil
 }
+
+func (w *Writer) singleID(t Task, to subscribers.Address) string {
+	return w.MessageID("m"+itoa(int(t.Ref.Message)), fmt.Sprint(t.Created.UnixNano(), t.Subscriber.PublicID, to))
+}
+
+func singleBoundary(t Task) string { return fmt.Sprintf("=_m%d-%d", t.Ref.Message, t.Created.Unix()) }
 
 func (w *Writer) singleBody(t Task, to subscribers.Address) (r Body, err error) {
 	if t.Kind == TestEmail {

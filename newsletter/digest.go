@@ -72,6 +72,7 @@ type Digest struct {
 	Variants  []Variant
 	Readers   int
 	Counts    map[DeliveryState]int // deliveries by state
+	Marks     map[Mark]int          // accepted emails that came back or drew a complaint
 
 	// NotBefore is when it may go out at the earliest; zero = as soon as it is approved.
 	NotBefore time.Time
@@ -184,6 +185,7 @@ const (
 	ConfirmEmail MessageKind = "confirm"
 	AlreadyEmail MessageKind = "already"
 	MovedEmail   MessageKind = "moved"
+	ResendEmail  MessageKind = "resend" // an email of a digest, sent once more
 	TestEmail    MessageKind = "test"
 )
 

@@ -14,6 +14,7 @@ const (
 	NextSending    NextStep = "sending"    // it is about to be sent
 	NextAnswer     NextStep = "answer"     // the server's answer is awaited
 	NextNone       NextStep = "none"       // it was accepted
+	NextAgain      NextStep = "again"      // it was accepted and came back: what it carried comes with the next digest
 	NextSkipped    NextStep = "skipped"    // what it carried and is still wanted comes with the next digest
 	NextFailed     NextStep = "failed"     // nothing automatically; staff can retry one of a digest
 	NextUncertain  NextStep = "uncertain"  // nothing automatically: it is unknown whether it arrived
@@ -40,6 +41,9 @@ func (d *Delivery) Next(digest DigestState, held bool, now time.Time) NextStep {
 	case Sending:
 		return NextAnswer
 	case Sent:
+		if d.Mark == Bounced && d.Ref.Digest != 0 {
+			return NextAgain
+		}
 		return NextNone
 	case Skipped:
 		return NextSkipped

@@ -65,7 +65,7 @@ func Renumber(known map[string]Known, visible []Visible, how Numbering, now time
 		}
 	}
 	for id, k := range known {
-		if seen[id] || how.Incomplete || how.Faulty != nil && how.Faulty(id) {
+		if seen[id] || how.Incomplete || how.Kept != nil && how.Kept(id) {
 			continue
 		}
 		switch {
@@ -82,10 +82,10 @@ func Renumber(known map[string]Known, visible []Visible, how Numbering, now time
 	return r, nil
 }
 
-// NumberingOf says how to number what a library shows. Its faulty files are neither shown
-// nor withdrawn.
+// NumberingOf says how to number what a library shows.
 func NumberingOf(lib *content.Library, grace time.Duration, authority bool) Numbering {
-	return Numbering{Grace: grace, Authority: authority, Faulty: lib.Faulty, Incomplete: !lib.Complete()}
+	kept := func(id string) bool { return lib.Faulty(id) || lib.Withheld(id) }
+	return Numbering{Grace: grace, Authority: authority, Kept: kept, Incomplete: !lib.Complete()}
 }
 
 // mayBeFaulty reports whether an insight that a library does not show may be one of its

@@ -185,7 +185,7 @@ func TestRenumber(t *testing.T) {
 	}
 	notEmailed := func(k *newsletter.Known) { gone(k); k.Email = false }
 	grace := newsletter.Numbering{Grace: time.Minute, Authority: true}
-	faulty := newsletter.Numbering{Authority: true, Faulty: func(id string) bool { return id == "x" }}
+	faulty := newsletter.Numbering{Authority: true, Kept: func(id string) bool { return id == "x" }}
 	numbered := map[string]newsletter.Known{"x": known(1, time.Hour)}
 	waiting := func(age time.Duration) map[string]newsletter.Known {
 		return map[string]newsletter.Known{"x": known(0, age), "y": of(known(1, time.Hour), gone)}
@@ -221,9 +221,10 @@ func TestRenumber(t *testing.T) {
 		{"a file is faulty", numbered, nil, faulty, newsletter.Renumbering{}, nil},
 		{"a file is faulty and another one is gone", map[string]newsletter.Known{"x": known(1, time.Hour), "y": known(2, time.Hour)}, nil, faulty, newsletter.Renumbering{Withdraw: []string{"y"}}, nil},
 		{"a faulty file says nothing of itself", numbered, nil, newsletter.Numbering{Authority: true, Incomplete: true}, newsletter.Renumbering{}, nil},
-		{"a command sees a faulty file", numbered, nil, newsletter.Numbering{Faulty: faulty.Faulty}, newsletter.Renumbering{}, nil},
+		{"a command sees a faulty file", numbered, nil, newsletter.Numbering{Kept: faulty.Kept}, newsletter.Renumbering{}, nil},
 		{"staff withdrew one that is still there", map[string]newsletter.Known{"x": of(known(1, time.Hour), how(newsletter.WithdrawnByStaff))}, one, grace, newsletter.Renumbering{}, nil},
 		{"staff withdrew one that waits", map[string]newsletter.Known{"x": of(known(0, time.Hour), how(newsletter.WithdrawnByStaff))}, one, grace, newsletter.Renumbering{}, nil},
+		{"what staff withdrew is withheld", map[string]newsletter.Known{"x": of(known(1, time.Hour), how(newsletter.WithdrawnByStaff))}, nil, faulty, newsletter.Renumbering{}, nil},
 		{"what staff withdrew is away", map[string]newsletter.Known{"x": of(known(1, time.Hour), how(newsletter.WithdrawnByStaff))}, nil, grace, newsletter.Renumbering{Away: []string{"x"}}, nil},
 		{"what staff withdrew is away for a command", map[string]newsletter.Known{"x": of(known(1, time.Hour), how(newsletter.WithdrawnByStaff))}, nil, newsletter.Numbering{}, newsletter.Renumbering{}, nil},
 		{"what staff withdrew is still away", map[string]newsletter.Known{"x": of(known(1, time.Hour), how(newsletter.WithdrawnAndAway))}, nil, grace, newsletter.Renumbering{}, nil},

@@ -17,6 +17,7 @@ type Status struct {
 	Readers    map[subscribers.Status]int
 	Outbox     map[DeliveryState]int
 	Bounces    map[string]int // by class, since BouncesWithin
+	Marks      map[Mark]int   // accepted emails that came back or drew a complaint since then
 	LastSlots  []SlotRecord   // newest first
 }
 
@@ -46,6 +47,8 @@ type StatusStore interface {
 	Readers(ctx context.Context) (map[subscribers.Status]int, error)
 	// BouncedSince counts bounces since a time, by class, and complaints.
 	BouncedSince(ctx context.Context, since time.Time) (map[string]int, error)
+	// MarkedSince counts accepted emails of digests by what came of them since a time.
+	MarkedSince(ctx context.Context, since time.Time) (map[Mark]int, error)
 	// Sending reports whether any process is sending.
 	Sending(ctx context.Context) (bool, error)
 }
@@ -65,6 +68,9 @@ func LoadStatus(ctx context.Context, store StatusStore, schedules []Schedule, no
 		return s, err
 	}
 	if s.Bounces, err = store.BouncedSince(ctx, now.Add(-BouncesWithin)); err != nil {
+		return s, err
+	}
+	if s.Marks, err = store.MarkedSince(ctx, now.Add(-BouncesWithin)); err != nil {
 		return s, err
 	}
 	if s.Overdue, err = LoadOverdue(ctx, store, schedules, now); err != nil {

@@ -35,9 +35,9 @@ type Numbering struct {
 	// withdrawn, else ErrOtherLibrary, so that a command run in the wrong folder
 	// numbers nothing.
 	Authority bool
-	// Faulty, when set, reports whether the file of the insight with an id is faulty: it is
-	// neither shown nor withdrawn.
-	Faulty func(id string) bool
+	// Kept, when set, reports whether an insight is not shown although its file is there,
+	// faulty or withheld: that does not withdraw it.
+	Kept func(id string) bool
 	// Incomplete says that the ids of some faulty files can't be read, so that an insight
 	// that seems to be missing may be one of them.
 	Incomplete bool
@@ -219,7 +219,8 @@ type Task struct {
 	Subscriber subscribers.Subscriber
 	// To is the frozen address: set once the email has been started.
 	To      string
-	Payload string // of a test email: its Body as JSON
+	Payload string     // of a test email: its Body as JSON
+	Again   *SentAgain // of a ResendEmail
 	// Change is how the email moves its reader, in the store's own terms; its Result
 	// returns it.
 	Change PositionChange

@@ -3,6 +3,7 @@ package newsletter
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -55,8 +56,16 @@ type WithdrawalStore interface {
 	// Withdraw withdraws an insight at once, and for as long as its file is there. It may
 	// come back when its file has been away. ErrUnknownInsight.
 	Withdraw(ctx context.Context, insightID string) (changed bool, err error)
-	// Withdrawals returns every insight that is withdrawn, by id.
-	Withdrawals(ctx context.Context) (map[string]Withdrawal, error)
+	// Withdrawals returns every insight that is withdrawn.
+	Withdrawals(ctx context.Context) ([]Withdrawn, error)
+}
+
+// Withdrawn is an insight that is withdrawn.
+type Withdrawn struct {
+	InsightID string
+	Slug      string // under which it was last seen
+	Email     bool   // false: it may be on the site, without emails
+	Withdrawal
 }
 
 // ReasonLookAgain is why a digest that staff had approved waits for their approval again.
@@ -84,4 +93,15 @@ func (d *Digest) NeedsAnotherLook(gone map[int64]Withdrawal, now time.Time) bool
 		}
 	}
 	return false
+}
+
+// WithdrawnItems are the insights of a digest that are withdrawn now. Emails that are not
+// sent yet leave them out.
+func (d *Digest) WithdrawnItems() (items []Item) {
+	for _, item := range d.Items {
+		if slices.Contains(d.Withdrawn, item.Seq) {
+			items = append(items, item)
+		}
+	}
+	return items
 }

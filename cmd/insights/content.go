@@ -19,7 +19,7 @@ import (
 )
 
 func contentCommand(p *program) *cobra.Command {
-	return noun("content", "List, check and start articles", contentListCommand(p), contentShowCommand(p), contentCheckCommand(p), contentNewCommand(p))
+	return noun("content", "List, check, start and withdraw articles", contentListCommand(p), contentShowCommand(p), contentCheckCommand(p), contentNewCommand(p), contentWithdrawCommand(p))
 }
 
 type insightJSON struct {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,7 +17,7 @@ import (
 )
 
 func deliveryCommand(p *program) *cobra.Command {
-	return noun("delivery", "Look up individual emails", deliveryListCommand(p), deliveryShowCommand(p))
+	return noun("delivery", "Look up individual emails", deliveryListCommand(p), deliveryShowCommand(p), deliveryResendCommand(p))
 }
 
 type deliveryJSON struct {
@@ -31,12 +32,16 @@ type deliveryJSON struct {
 	NextAttempt *time.Time `json:"next_attempt_at"`
 	UpdatedAt   *time.Time `json:"updated_at"`
 	UncertainAt *time.Time `json:"uncertain_at"`
+	Mark        string     `json:"mark"` // bounced, complained; "" = none
+	MarkedAt    *time.Time `json:"marked_at"`
+	Said        string     `json:"said"` // by the bounce or complaint
 }
 
 func deliveryDocument(d newsletter.Delivery) deliveryJSON {
 	document := deliveryJSON{
 		ID: d.Ref.String(), Kind: string(d.Kind), Email: d.Email, State: string(d.State), Attempts: d.Attempts, Reason: string(d.Reason),
 		UpdatedAt: console.Stamp(d.UpdatedAt), UncertainAt: console.Stamp(d.UncertainAt),
+		Mark: string(d.Mark), MarkedAt: console.Stamp(d.MarkedAt), Said: d.Said,
 	}
 	if d.Ref.Digest != 0 {
 		document.Digest = &d.Ref.Digest
@@ -54,12 +59,22 @@ func deliveryListCommand(p *program) *cobra.Command {
 	var digest int64
 	var state, email string
 	var limit int
+	var bounced, complained bool
 	cmd := &cobra.Command{
 		Use: "list", Short: "List emails and their states", Args: cobra.NoArgs,
 		Long: `List emails and their states: digest deliveries and single emails.
---state uncertain also lists those that were resent since.`,
+--state uncertain also lists those that were resent since. --bounced and
+--complained list those that were accepted and came back, or drew a complaint.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			filter := newsletter.DeliveryFilter{Digest: digest, State: newsletter.DeliveryState(state)}
+			switch {
+			case bounced && complained:
+				return usageError("--bounced and --complained exclude each other")
+			case bounced:
+				filter.Mark = newsletter.Bounced
+			case complained:
+				filter.Mark = newsletter.Complained
+			}
 			if digest < 0 || limit < 0 {
 				return usageError("--digest and --limit can't be negative")
 			}
@@ -84,6 +99,8 @@ func deliveryListCommand(p *program) *cobra.Command {
 	cmd.Flags().Int64Var(&digest, "digest", 0, "only from this digest (its `id`)")
 	cmd.Flags().StringVar(&state, "state", "", "only in this `state`: "+stateNames())
 	cmd.Flags().StringVar(&email, "email", "", "only to this `address`")
+	cmd.Flags().BoolVar(&bounced, "bounced", false, "only those that were accepted and came back")
+	cmd.Flags().BoolVar(&complained, "complained", false, "only those reported as spam")
 	cmd.Flags().IntVar(&limit, "limit", 0, "show at most this `number`; 0 = all (default: all, or 1000 on a terminal)")
 	return cmd
 }
@@ -109,7 +126,7 @@ func listDeliveries(ctx context.Context, out *console.Console, a *app.App, filte
 		if list.Add(document) {
 			continue
 		}
-		rows = append(rows, []string{document.ID, document.Kind, d.Email, document.State, fmt.Sprint(d.Attempts), console.Moment(d.UpdatedAt, a.Config.Zone()), console.Dash(string(d.Reason))})
+		rows = append(rows, []string{document.ID, document.Kind, d.Email, stateAndMark(d), fmt.Sprint(d.Attempts), console.Moment(latest(d.UpdatedAt, d.MarkedAt), a.Config.Zone()), console.Dash(cmp.Or(d.Said, string(d.Reason)))})
 		if len(rows) == page {
 			out.Table(header, rows)
 			header, rows = nil, nil
@@ -129,6 +146,21 @@ func listDeliveries(ctx context.Context, out *console.Console, a *app.App, filte
 		out.Note("there are more: --limit 0 lists all; --state and --digest narrow the list")
 	}
 	return nil
+}
+
+// stateAndMark is "sent" or "sent, bounced".
+func stateAndMark(d newsletter.Delivery) string {
+	if d.Mark == "" {
+		return string(d.State)
+	}
+	return string(d.State) + ", " + string(d.Mark)
+}
+
+func latest(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }
 
 func stateNames() string {
@@ -210,6 +242,12 @@ func showDelivery(ctx context.Context, out *console.Console, a *app.App, ref new
 	if !d.UncertainAt.IsZero() {
 		out.Line("uncertain  %s: the server did not reply, so it may have arrived", console.Moment(d.UncertainAt, zone))
 	}
+	switch d.Mark {
+	case newsletter.Bounced:
+		out.Line("came back  %s: %s", console.Moment(d.MarkedAt, zone), console.Dash(d.Said))
+	case newsletter.Complained:
+		out.Line("complaint  %s: %s", console.Moment(d.MarkedAt, zone), console.Dash(d.Said))
+	}
 	out.Line("next       %s", document.Next)
 	return out.Document(document)
 }
@@ -239,6 +277,7 @@ func next(d newsletter.Delivery, step newsletter.NextStep, zone *time.Location) 
 		newsletter.NextSending: "it is about to be sent",
 		newsletter.NextAnswer:  "waiting for the reply of the mail server",
 		newsletter.NextNone:    "nothing more: the mail server accepted it",
+		newsletter.NextAgain:   "nothing more: it came back, and its insights go into the next digest; to send it again by itself: insights delivery resend " + d.Ref.String(),
 		newsletter.NextSkipped: "nothing more: insights that are still wanted go into the next digest",
 	}[step]
 }

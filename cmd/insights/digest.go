@@ -37,7 +37,9 @@ type digestJSON struct {
 	Slot       string            `json:"slot"`
 	Hash       string            `json:"hash"`
 	Counts     map[string]int    `json:"counts,omitempty"`
-	NotBefore  *time.Time        `json:"not_before"` // null: it goes out once it is approved
+	Marks      map[string]int    `json:"marks,omitempty"`     // accepted emails that came back or drew a complaint
+	Withdrawn  []string          `json:"withdrawn,omitempty"` // slugs of insights that are left out
+	NotBefore  *time.Time        `json:"not_before"`          // null: it goes out once it is approved
 	CreatedAt  *time.Time        `json:"created_at"`
 	ApprovedAt *time.Time        `json:"approved_at"`
 	DoneAt     *time.Time        `json:"done_at"`
@@ -59,6 +61,12 @@ func digestDocument(d newsletter.Digest) digestJSON {
 	}
 	if d.ID != 0 {
 		document.ID = &d.ID
+	}
+	if d.Marks != nil {
+		document.Marks = byName(d.Marks)
+	}
+	for _, item := range d.WithdrawnItems() {
+		document.Withdrawn = append(document.Withdrawn, item.Slug)
 	}
 	document.Insights = append(document.Insights, d.Items...)
 	for _, v := range d.Variants {
@@ -175,6 +183,15 @@ func digestShowCommand(p *program) *cobra.Command {
 			}
 			p.out.Line("planned   %s\napproved  %s\ndone      %s", console.Moment(d.PlannedAt, zone), console.Moment(d.ApprovedAt, zone), console.Moment(d.DoneAt, zone))
 			p.out.Line("emails    %s", countsLine(d))
+			if n := d.Marks[newsletter.Bounced]; n > 0 {
+				p.out.Line("came back %s; see: insights delivery list --digest %d --bounced", console.Thousands(n), d.ID)
+			}
+			if n := d.Marks[newsletter.Complained]; n > 0 {
+				p.out.Line("spam      %s; see: insights delivery list --digest %d --complained", console.Count(n, "complaint"), d.ID)
+			}
+			for _, item := range d.WithdrawnItems() {
+				p.out.Line("left out  %s: it was withdrawn from the site", item.Title)
+			}
 			return p.out.Document(digestDocument(d))
 		}),
 	}

@@ -64,6 +64,9 @@ func status(ctx context.Context, out *console.Console, a *app.App) error {
 	if came := s.Bounces; came["hard"]+came["soft"]+came["blocked"]+came["complaint"] > 0 {
 		out.Item("bounces", fmt.Sprintf("%s hard, %s soft, %s blocked, %s in 30 days: insights bounce list", console.Thousands(came["hard"]), console.Thousands(came["soft"]), console.Thousands(came["blocked"]), console.Count(came["complaint"], "complaint")))
 	}
+	if m := s.status.Marks; m[newsletter.Bounced]+m[newsletter.Complained] > 0 {
+		out.Item("came back", fmt.Sprintf("%s accepted in 30 days came back, %s: insights delivery list --bounced", console.Count(m[newsletter.Bounced], "email"), console.Count(m[newsletter.Complained], "complaint")))
+	}
 	if s.Hub != nil {
 		out.Item("hub", fmt.Sprintf("%s, %s unverified, %s behind", console.Count(s.Hub.Subscriptions, "push subscription"), console.Thousands(s.Hub.Requests), console.Thousands(s.Hub.Behind)))
 	}
@@ -157,6 +160,7 @@ type statusJSON struct {
 	Subscribers map[string]int    `json:"subscribers"`
 	Outbox      map[string]int    `json:"outbox"`
 	Bounces     map[string]int    `json:"bounces"` // of the last 30 days
+	Marks       map[string]int    `json:"marks"`   // accepted emails that came back or drew a complaint in the last 30 days
 	Hub         *websub.HubStatus `json:"hub"`
 	Content     contentStatus     `json:"content"`
 	NextSlots   []nextSlotJSON    `json:"next_slots"`
@@ -224,7 +228,7 @@ func loadStatus(ctx context.Context, a *app.App, now time.Time) (s statusJSON, e
 // fill sets what programs read from the status.
 func (s *statusJSON) fill() {
 	s.Held, s.HeldSince = string(s.status.Held), console.Stamp(s.status.HeldSince)
-	s.Outbox, s.Subscribers, s.Bounces = byName(s.status.Outbox), byName(s.status.Readers), s.status.Bounces
+	s.Outbox, s.Subscribers, s.Bounces, s.Marks = byName(s.status.Outbox), byName(s.status.Readers), s.status.Bounces, byName(s.status.Marks)
 	s.Troubles, s.Overdue, s.Unfinished, s.LastSlots = []troubleJSON{}, []overdueJSON{}, []unfinishedJSON{}, []slotJSON{}
 	for _, t := range s.status.Troubles {
 		s.Troubles = append(s.Troubles, troubleJSON{string(t.Reason), console.Stamp(t.Since), console.Stamp(t.Until)})

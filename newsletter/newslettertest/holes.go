@@ -1,6 +1,7 @@
 package newslettertest
 
 import (
+	"errors"
 	"strings"
 	"testing/fstest"
 	"time"
@@ -26,6 +27,8 @@ var holeTests = []test{
 	{"the copy that a forwarder could not deliver is not lost", forwardedCopy},
 	{"a bounce that is faster than the outcome", fastBounce},
 	{"an email that came back late does not undo a later one", lateBounce},
+	{"an email is sent again, as a message of its own", sentAgain},
+	{"what can't be sent again", notSentAgain},
 	{"an instant digest goes out when an insight is back", instantReturn},
 }
 
@@ -387,4 +390,62 @@ func instantReturn(w *world) {
 	if got := w.slots(); got != "seq:1 planned, seq:3-2 planned, seq:3 planned" {
 		w.Errorf("slots %s", got)
 	}
+}
+
+func sentAgain(w *world) {
+	w.join("engineering", "ada", "ben")
+	first := w.sent("e1")
+	r := w.feedback()
+	w.receive(r, w.path(first.ID, "ada"), naming("ada", "5.2.2"))
+	d := w.delivery(first.ID, "ada")
+	again, err := w.store.QueueResend(w.Context(), d.Ref)
+	w.check(err)
+	if _, err := w.store.QueueResend(w.Context(), d.Ref); !errors.Is(err, newsletter.ErrOnItsWay) {
+		w.Errorf("twice: %v", err)
+	}
+	var s server
+	w.send(&s, 10*time.Second)
+	got := s.received()
+	if len(got) != 1 || got[0].To != address("ada") || strings.Join(got[0].insights, " ") != "e1" || got[0].MessageID == d.MessageID || got[0].MessageID == "" {
+		w.Fatalf("received %+v, first message %s", got, d.MessageID)
+	}
+	if e, err := w.store.Delivery(w.Context(), again); err != nil || e.State != newsletter.Sent || e.Kind != newsletter.ResendEmail {
+		w.Errorf("%+v, %v", e, err)
+	}
+	w.wantUnread("ada", "") // it has arrived
+	writer := w.writer()
+	writer.Identity.BounceDomain = "bounces.example.com"
+	w.receive(r, writer.ReturnPath(again), naming("ada", "5.2.2"))
+	w.wantUnread("ada", "e1") // and came back, too
+	if e, err := w.store.Delivery(w.Context(), again); err != nil || e.Mark != newsletter.Bounced {
+		w.Errorf("%+v, %v", e, err)
+	}
+	w.wantUnread("ben", "")
+}
+
+func notSentAgain(w *world) {
+	w.publish("engineering", "e1", "e2")
+	w.join("engineering", "ada", "ben")
+	d := w.plan(newsletter.Request{})
+	ada, ben := newsletter.Ref{Digest: d.ID, Subscriber: w.reader("ada").ID}, newsletter.Ref{Digest: d.ID, Subscriber: w.reader("ben").ID}
+	try := func(ref newsletter.Ref, want error) {
+		w.Helper()
+		if _, err := w.store.QueueResend(w.Context(), ref); !errors.Is(err, want) {
+			w.Errorf("%v, want %v", err, want)
+		}
+	}
+	try(ada, newsletter.ErrNotAccepted)
+	try(newsletter.Ref{Digest: 99, Subscriber: 1}, newsletter.ErrNotFound)
+	var s server
+	w.send(&s, 10*time.Second)
+	w.leave("ben")
+	try(ben, newsletter.ErrNotReader)
+	_, err := w.store.QueueResend(w.Context(), ada)
+	w.check(err)
+	w.hide("e1") // while it waits
+	w.send(&s, 10*time.Second)
+	if got := s.to("ada"); got != "e2 e1" {
+		w.Errorf("received %q", got)
+	}
+	try(ada, newsletter.ErrTakenDown)
 }

@@ -34,6 +34,7 @@ type Store interface {
 	newsletter.FeedbackStore
 	newsletter.ExplainStore
 	newsletter.WithdrawalStore
+	newsletter.ResendStore
 	subscribers.Store
 }
 

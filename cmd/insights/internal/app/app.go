@@ -32,6 +32,8 @@ type App struct {
 	Explain     newsletter.ExplainStore
 	Tests       newsletter.TestStore
 	Bounces     newsletter.FeedbackStore
+	Resends     newsletter.ResendStore
+	Withdrawals newsletter.WithdrawalStore
 	Hub         websub.StatusStore // nil: this site has no hub of its own
 
 	Registry *subscribers.Registry
@@ -40,8 +42,9 @@ type App struct {
 	Feedback *newsletter.Feedback
 	Preview  *newsletter.Previewer
 
-	db  *database.DB
-	log *slog.Logger
+	db          *database.DB
+	log         *slog.Logger
+	withdrawals withdrawals
 }
 
 // Open opens the database, which must be there, and assembles an App on it.
@@ -82,8 +85,10 @@ func assemble(p Publication, db *database.DB, log *slog.Logger) (*App, error) {
 	}
 	a := &App{
 		Publication: p, Database: db.String(), db: db, log: log,
-		Subscribers: db, Digests: db, Messages: db, Status: db, Explain: db, Tests: db, Bounces: db,
+		Subscribers: db, Digests: db, Messages: db, Status: db, Explain: db, Tests: db, Bounces: db, Withdrawals: db, Resends: db,
 	}
+	a.withdrawals.store, a.withdrawals.log = db, log
+	a.withheld = a.withdrawals.withheld
 	if c.WebSub.Hub == config.OwnHub {
 		a.Hub = db.WebSub()
 	}

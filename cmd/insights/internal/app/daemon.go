@@ -206,6 +206,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	}
 	part("watch the database", d.app.db.Watch)
 	part("watch the insights", d.watch)
+	part("withdrawals", d.followWithdrawals)
 	part("publication clock", d.live.Run)
 	part("feeds", d.followLibrary)
 	part("scheduler", d.scheduler.Run)

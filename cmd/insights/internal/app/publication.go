@@ -25,7 +25,8 @@ type Publication struct {
 	Config   config.Config
 	Followed bool // the base URL is that of insights dev in this folder
 
-	known func() map[string][]string // ids of the insights that the database knows, by slug; nil = no database
+	known    func() map[string][]string // ids of the insights that the database knows, by slug; nil = no database
+	withheld func() map[string]bool     // ids of insights that staff have withdrawn; nil = no database
 }
 
 // OpenPublication returns the publication of a configuration; next to a running insights
@@ -59,6 +60,9 @@ func (p *Publication) load(previous *content.Library) (*content.Library, error) 
 	options := content.Options{Categories: c.Site.Categories, Location: c.Zone(), Previous: previous}
 	if p.known != nil {
 		options.Known = p.known()
+	}
+	if p.withheld != nil {
+		options.Withheld = p.withheld()
 	}
 	lib, err := content.Load(fsys, options)
 	if err == nil && len(lib.All()) == 0 && len(lib.Faults()) == 0 && previous != nil && len(previous.All()) > 0 {

@@ -178,3 +178,22 @@ func (db *DB) BouncesOf(ctx context.Context, subscriber int64) (bounces []newsle
 	}, "SELECT "+bounceColumns+" WHERE b.subscriber_id = ?1 ORDER BY b.at, b.id", subscriber)
 	return bounces, explain(err)
 }
+
+// marks counts accepted emails of digests by what came of them later.
+func marks(ctx context.Context, q querier, where string, args ...any) (map[newsletter.Mark]int, error) {
+	counts := map[newsletter.Mark]int{newsletter.Bounced: 0, newsletter.Complained: 0}
+	err := each(ctx, q, func(rows *sql.Rows) error {
+		var mark newsletter.Mark
+		var n int
+		err := rows.Scan(&mark, &n)
+		counts[mark] = n
+		return err
+	}, "SELECT mark, count(*) FROM deliveries WHERE mark <> '' AND "+where+" GROUP BY mark", args...)
+	return counts, err
+}
+
+// MarkedSince implements newsletter.StatusStore.
+func (db *DB) MarkedSince(ctx context.Context, since time.Time) (map[newsletter.Mark]int, error) {
+	counts, err := marks(ctx, db.reader, "marked_at > ?1", millis(since))
+	return counts, explain(err)
+}

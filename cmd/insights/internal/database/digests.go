@@ -47,6 +47,10 @@ func complete(ctx context.Context, q querier, d *newsletter.Digest) error {
 	if err := addVariantsTo(ctx, q, d); err != nil {
 		return err
 	}
+	var err error
+	if d.Marks, err = marks(ctx, q, "digest_id = ?1", d.ID); err != nil {
+		return explain(err)
+	}
 	d.Counts = noCounts()
 	return explain(each(ctx, q, func(rows *sql.Rows) error {
 		var state newsletter.DeliveryState
@@ -98,6 +102,9 @@ func (db *DB) tallied(ctx context.Context, where string, args ...any) ([]newslet
 		}
 		if d.Counts, err = db.Tally(ctx, d.ID); err != nil {
 			return nil, err
+		}
+		if d.Marks, err = marks(ctx, db.reader, "digest_id = ?1", d.ID); err != nil {
+			return nil, explain(err)
 		}
 	}
 	return digests, nil

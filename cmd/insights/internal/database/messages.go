@@ -62,12 +62,16 @@ func (db *DB) ClaimMessages(ctx context.Context, worker string, limit int) ([]ne
 		}
 		err := each(ctx, tx, func(rows *sql.Rows) error {
 			var t newsletter.Task
-			err := rows.Scan(&t.Ref.Message, &t.Ref.Subscriber, &t.Kind, &t.To, &t.Payload, &t.Attempts, instant(&t.Created))
+			var again newsletter.SentAgain
+			err := rows.Scan(&t.Ref.Message, &t.Ref.Subscriber, &t.Kind, &t.To, &t.Payload, &t.Attempts, instant(&t.Created), &again.Digest.ID, &again.Variant)
+			if t.Kind == newsletter.ResendEmail {
+				t.Again = &again
+			}
 			tasks = append(tasks, t)
 			return err
 		}, `WITH due AS MATERIALIZED (SELECT id FROM messages WHERE state IN ('pending', 'deferred') AND next_at <= ?1 ORDER BY next_at, id LIMIT ?2 /*pg FOR UPDATE SKIP LOCKED */)
 			UPDATE messages SET state = 'claimed', owner = ?3, updated_at = ?1 WHERE id IN (SELECT id FROM due)
-			RETURNING id, coalesce(subscriber_id, 0), kind, email, payload, attempts, created_at`, at, limit, worker)
+			RETURNING id, coalesce(subscriber_id, 0), kind, email, payload, attempts, created_at, digest_id, variant`, at, limit, worker)
 		if err != nil {
 			return err
 		}
@@ -77,6 +81,11 @@ func (db *DB) ClaimMessages(ctx context.Context, worker string, limit int) ([]ne
 		}
 		for i := range tasks {
 			t := &tasks[i]
+			if t.Again != nil {
+				if err := loadResend(ctx, tx, t.Again); err != nil {
+					return err
+				}
+			}
 			if t.Ref.Subscriber != 0 {
 				t.Subscriber = readers[t.Ref.Subscriber]
 			} else {
@@ -167,9 +176,20 @@ func (r *recording) beginMessages(ctx context.Context, begins []begin) error {
 
 // finishMessage records what became of a single email.
 func (r *recording) finishMessage(ctx context.Context, result newsletter.Result) error {
-	_, err := r.tx.ExecContext(ctx, `UPDATE messages SET state = ?3, owner = '', next_at = ?4, code = ?5, reason = ?6, updated_at = ?7,
+	var digest, subscriber int64
+	var variant int
+	var mark newsletter.Mark
+	err := r.tx.QueryRowContext(ctx, `UPDATE messages SET state = ?3, owner = '', next_at = ?4, code = ?5, reason = ?6, updated_at = ?7,
 			uncertain_at = CASE CAST(?8 AS BIGINT) WHEN 1 THEN ?7 ELSE uncertain_at END
-		WHERE id = ?1 AND owner = ?2 AND state IN ('claimed', 'sending')`,
-		result.Ref.Message, r.worker, string(result.State), millis(result.NextAt), result.Code, string(result.Reason), r.at, oneIf(result.Uncertain))
-	return err
+		WHERE id = ?1 AND owner = ?2 AND state IN ('claimed', 'sending')
+		RETURNING digest_id, coalesce(subscriber_id, 0), variant, mark`,
+		result.Ref.Message, r.worker, string(result.State), millis(result.NextAt), result.Code, string(result.Reason), r.at, oneIf(result.Uncertain)).
+		Scan(&digest, &subscriber, &variant, &mark)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	if err != nil || !result.Received || digest == 0 || mark == newsletter.Bounced {
+		return err
+	}
+	return receive(ctx, r.tx, digest, variant, subscriber)
 }

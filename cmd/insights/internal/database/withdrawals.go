@@ -30,6 +30,9 @@ func noteWithdrawn(ctx context.Context, tx *sql.Tx, digests string, args ...any)
 	if err != nil {
 		return err
 	}
+	if err := skipTakenDown(ctx, tx, gone); err != nil {
+		return err
+	}
 	notes := make(map[int64]string)
 	err = each(ctx, tx, func(rows *sql.Rows) error {
 		var id int64
@@ -95,15 +98,13 @@ func (db *DB) Withdraw(ctx context.Context, insightID string) (changed bool, err
 }
 
 // Withdrawals implements newsletter.WithdrawalStore.
-func (db *DB) Withdrawals(ctx context.Context) (map[string]newsletter.Withdrawal, error) {
-	all := make(map[string]newsletter.Withdrawal)
-	err := each(ctx, db.reader, func(rows *sql.Rows) error {
-		var id string
-		var w newsletter.Withdrawal
-		err := rows.Scan(&id, instant(&w.Since), &w.How)
-		all[id] = w
+func (db *DB) Withdrawals(ctx context.Context) (all []newsletter.Withdrawn, err error) {
+	err = each(ctx, db.reader, func(rows *sql.Rows) error {
+		var w newsletter.Withdrawn
+		err := rows.Scan(&w.InsightID, &w.Slug, &w.Email, instant(&w.Since), &w.How)
+		all = append(all, w)
 		return err
-	}, "SELECT id, withdrawn_at, withdrawn_how FROM insights WHERE withdrawn_at > 0")
+	}, "SELECT id, slug, email, withdrawn_at, withdrawn_how FROM insights WHERE withdrawn_at > 0 ORDER BY id")
 	return all, explain(err)
 }
 

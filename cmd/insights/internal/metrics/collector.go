@@ -35,6 +35,7 @@ type Figures struct {
 	Due         time.Time // when the most overdue email was due; zero = none
 	Subscribers map[subscribers.Status]int
 	Bounces     map[string]int // by class
+	Marks       map[newsletter.Mark]int
 	Readers     map[string]readership.Estimate
 	Held        bool
 	Troubled    int             // workers
@@ -76,12 +77,13 @@ var (
 	lateSlotDesc    = describe("insights_slots_overdue", "1 for a schedule whose last slot is due but not planned.", []string{"schedule"}, nil)
 	pausedDesc      = describe("insights_digests_paused", "Digests that are paused until staff resume them.", nil, nil)
 	bouncesDesc     = describe("insights_bounces_30d", "Bounces and complaints of the last 30 days, by class.", []string{"class"}, nil)
+	marksDesc       = describe("insights_emails_marked_30d", "Accepted emails of digests that came back or drew a complaint in the last 30 days.", []string{"mark"}, nil)
 	subscribersDesc = describe("insights_subscribers", "Subscribers by status.", []string{"status"}, nil)
 	readersDesc     = describe("insights_feed_readers", "Estimated readers of a feed document: those that aggregators report, and other clients.", []string{"document", "kind"}, nil)
 )
 
 func (c *collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{insightsDesc, faultyDesc, reloadDesc, reloadedDesc, slotDesc, databaseDesc, outboxDesc, dueDesc, heldDesc, troubledDesc, pausedDesc, lateSlotDesc, subscribersDesc, bouncesDesc, readersDesc} {
+	for _, d := range []*prometheus.Desc{insightsDesc, faultyDesc, reloadDesc, reloadedDesc, slotDesc, databaseDesc, outboxDesc, dueDesc, heldDesc, troubledDesc, pausedDesc, lateSlotDesc, subscribersDesc, bouncesDesc, marksDesc, readersDesc} {
 		ch <- d
 	}
 }
@@ -128,6 +130,9 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	}
 	for class, n := range f.Bounces {
 		set(bouncesDesc, float64(n), class)
+	}
+	for mark, n := range f.Marks {
+		set(marksDesc, float64(n), string(mark))
 	}
 	for document, r := range f.Readers {
 		set(readersDesc, float64(r.Announced), document, "announced")

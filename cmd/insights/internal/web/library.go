@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/scaledbydesign/insights/content"
 	"github.com/scaledbydesign/insights/templates"
@@ -109,7 +110,7 @@ func (s *site) article(w http.ResponseWriter, r *http.Request) error {
 	library := s.Library()
 	in, ok := library.BySlug(r.PathValue("slug"))
 	if !ok {
-		return statusError(http.StatusNotFound)
+		return s.withdrawn(r.PathValue("slug"))
 	}
 	return s.cached(w, r, library, in.Path(), func() templates.View {
 		v := &templates.ArticlePage{Head: s.sectionHead(in.Title, in.Path(), in.Category), Insight: in, Author: cmp.Or(in.Author, s.Site.Author)}
@@ -127,6 +128,15 @@ func (s *site) article(w http.ResponseWriter, r *http.Request) error {
 		}
 		return v
 	})
+}
+
+// withdrawn is the answer for an insight that is not visible: one that was withdrawn is
+// gone for good once that has taken effect.
+func (s *site) withdrawn(slug string) error {
+	if s.Withdrawn != nil && s.Withdrawn(slug).InEffect(time.Now()) {
+		return statusError(http.StatusGone)
+	}
+	return statusError(http.StatusNotFound)
 }
 
 // imageURL is where the image that a front matter names can be fetched.

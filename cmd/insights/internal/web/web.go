@@ -39,6 +39,9 @@ type Config struct {
 	Inbox    Inbox                 // nil outside development
 	Hub      Hub                   // nil: there is none here
 	Reports  Reports               // takes what a relay posts; nil: nothing does
+	// Withdrawn returns the withdrawal of the insight last seen under a slug. Nil: what is
+	// not visible was never there.
+	Withdrawn func(slug string) newsletter.Withdrawal
 
 	Readers *readership.Counter // counts who follows which feed; nil: nobody does
 	// Observe is told of each answer by its route, such as "GET /feeds/{document}",

@@ -13,7 +13,7 @@ ALTER TABLE digests ADD COLUMN withdrawn TEXT NOT NULL DEFAULT '';
 ALTER TABLE deliveries ADD COLUMN mark TEXT NOT NULL DEFAULT '';
 ALTER TABLE deliveries ADD COLUMN marked_at INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE deliveries ADD COLUMN lost INTEGER NOT NULL DEFAULT 0;
-CREATE INDEX deliveries_marked ON deliveries (digest_id, mark) WHERE mark <> '';
+CREATE INDEX deliveries_marked ON deliveries (digest_id, mark, marked_at) WHERE mark <> '';
 
 -- An email of a digest can be sent once more by itself ('resend'): digest_id and variant
 -- say what it brings.
