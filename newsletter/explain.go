@@ -41,6 +41,7 @@ type Carried struct {
 	Mark     Mark
 	MarkedAt time.Time
 	Said     string
+	Lost     bool // it was refused at their address, not at one to which that forwards
 }
 
 // Explanation says what happens to one insight for one reader.
@@ -73,7 +74,9 @@ func (e *Explainer) Explain(in *content.Insight, now time.Time) Explanation {
 	n, numbered := e.Sequence[in.ID]
 	has := numbered && e.Position.Has(n.Category, n.Seq)
 	back := ""
-	for _, c := range slices.Backward(e.Carried) { // the latest counts
+	byTime := slices.Clone(e.Carried)
+	slices.SortStableFunc(byTime, func(a, b Carried) int { return a.At.Compare(b.At) })
+	for _, c := range slices.Backward(byTime) { // the latest counts
 		if !numbered || !slices.Contains(c.Seqs, n.Seq) {
 			continue
 		}
@@ -88,6 +91,9 @@ func (e *Explainer) Explain(in *content.Insight, now time.Time) Explanation {
 				then = e.comesAgain(in, n, now)
 			}
 			return explained(StandingCameBack, c.Digest, c.MarkedAt, "%s; %s", back, then)
+		case c.State == Sent && c.Mark == Bounced && c.Lost:
+			return explained(StandingBefore, c.Digest, c.MarkedAt, "accepted on %s with digest %d, came back on %s: %s; not sent again, as they subscribed or chose %s anew since",
+				e.day(c.At), c.Digest, e.day(c.MarkedAt), c.Said, n.Category)
 		case c.State == Sent && c.Mark == Complained:
 			return explained(StandingReceived, c.Digest, c.At, "received on %s with digest %d; reported as spam on %s", e.day(c.At), c.Digest, e.day(c.MarkedAt))
 		case c.State == Sent && c.Mark == Bounced:

@@ -130,11 +130,25 @@ func (w *world) write(name, category string, date time.Time) {
 
 func (w *world) load() {
 	w.Helper()
-	lib, err := content.Load(w.files, content.Options{Categories: categories, Previous: w.lib})
+	lib, err := content.Load(w.files, content.Options{Categories: categories, Previous: w.lib, Withheld: w.withheld()})
 	w.check(err)
 	w.libMu.Lock()
 	defer w.libMu.Unlock()
 	w.lib = lib
+}
+
+// withheld are the insights that staff have withdrawn.
+func (w *world) withheld() map[string]bool {
+	w.Helper()
+	ids := make(map[string]bool)
+	all, err := w.store.Withdrawals(w.Context())
+	w.check(err)
+	for _, gone := range all {
+		if gone.How == newsletter.WithdrawnByStaff {
+			ids[gone.InsightID] = true
+		}
+	}
+	return ids
 }
 
 func (w *world) library() *content.Library {

@@ -13,9 +13,11 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/fstest"
 	"testing/synctest"
 	"time"
 
+	"github.com/scaledbydesign/insights/content"
 	"github.com/scaledbydesign/insights/newsletter"
 	"github.com/scaledbydesign/insights/subscribers"
 )
@@ -33,7 +35,7 @@ func promise(t *testing.T, seasons int, open func(t *testing.T) Store) {
 			t.Run(fmt.Sprintf("%s-%d", policy, seed), func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
-					s := &season{world: newWorld(t, open(t)), policy: policy, rand: rand.New(rand.NewPCG(uint64(seed), 7)), doubt: make(map[string]bool), readers: make(map[string]*entitled)}
+					s := &season{world: newWorld(t, open(t)), policy: policy, rand: rand.New(rand.NewPCG(uint64(seed), 7)), doubt: make(map[string]bool), readers: make(map[string]*entitled), returned: make(map[string]bool)}
 					s.run()
 				})
 			})
@@ -55,11 +57,15 @@ type season struct {
 	stop     []func(kill bool)
 	insights []numbered
 	readers  map[string]*entitled
-	unasked  []int64 // digests that are not approved
+	unasked  []int64         // digests that are not approved
+	returned map[string]bool // Message-IDs of emails that came back
+	slugs    int             // renamed
 }
 
 type numbered struct {
 	name, category string
+	hidden         func() // makes it visible again; nil = it is visible
+	withdrawn      bool   // a hidden one is not faulty
 }
 
 // entitled is what the model knows of one reader. Insights count from 1 in the
@@ -76,7 +82,7 @@ type entitled struct {
 func (e *entitled) newest(all []numbered, n int) {
 	floor := 0
 	for i := len(all); i > 0 && n > 0; i-- {
-		if e.chosen[all[i-1].category] {
+		if e.chosen[all[i-1].category] && !all[i-1].withdrawn {
 			if n--; n == 0 {
 				floor = i - 1
 			}
@@ -101,7 +107,7 @@ func (s *season) run() {
 		event  func()
 	}{
 		{3, s.publishSome}, {3, s.signUp}, {5, s.change}, {2, s.pause}, {2, s.quit},
-		{14, s.planSome}, {2, s.approveSome}, {1, s.cancelSome}, {2, s.pauseSome}, {2, s.startWorker}, {3, s.killWorker}, {1, s.stopWorker},
+		{14, s.planSome}, {5, s.hideSome}, {4, s.showSome}, {2, s.renameSome}, {3, s.bounceSome}, {2, s.restart}, {2, s.approveSome}, {1, s.cancelSome}, {2, s.pauseSome}, {2, s.startWorker}, {3, s.killWorker}, {1, s.stopWorker},
 	}
 	total := 0
 	for _, e := range events {
@@ -198,13 +204,126 @@ func (s *season) stopWorker() { s.endWorker(false) }
 // publishSome makes one to three insights appear, some dated long ago.
 func (s *season) publishSome() {
 	for range 1 + s.rand.IntN(3) {
-		in := numbered{fmt.Sprintf("i%d", len(s.insights)+1), categories[s.rand.IntN(len(categories))].Slug}
+		in := numbered{name: fmt.Sprintf("i%d", len(s.insights)+1), category: categories[s.rand.IntN(len(categories))].Slug}
 		s.write(in.name, in.category, time.Now().Add(-time.Duration(1+s.rand.IntN(9000))*time.Hour))
 		s.number()
 		s.mu.Lock()
 		s.insights = append(s.insights, in)
 		s.mu.Unlock()
 	}
+}
+
+// hideSome takes an insight away in one of the ways that people do; some only try.
+func (s *season) hideSome() {
+	i := s.rand.IntN(len(s.insights))
+	in := &s.insights[i]
+	if in.hidden != nil {
+		return
+	}
+	file := in.name + ".md"
+	was := s.files[file]
+	text := string(was.Data)
+	put := func(text string) {
+		s.files[file] = &fstest.MapFile{Data: []byte(text)}
+		s.load()
+		s.number()
+	}
+	back := func() {
+		s.files[file] = was
+		s.load()
+		s.number()
+	}
+	how := s.rand.IntN(6)
+	in.withdrawn = how != 3 && how != 4
+	switch how {
+	case 0:
+		delete(s.files, file)
+		s.load()
+		s.number()
+	case 1:
+		put(strings.Replace(text, "\nid:", "\ndraft: true\nid:", 1))
+	case 2:
+		put(strings.Replace(text, "\nid:", "\nemail: false\nid:", 1))
+	case 3: // faulty: the last good version stays, until a restart
+		put(strings.Replace(text, "\ntitle:", "\ntitel:", 1))
+	case 4:
+		put("half writt")
+	case 5:
+		_, err := s.store.Withdraw(s.Context(), id(in.name))
+		s.check(err)
+		back = func() { // its file must have been away
+			delete(s.files, file)
+			s.load()
+			s.number()
+			s.files[file] = was
+			s.load()
+			s.number()
+		}
+	}
+	in.hidden = back
+}
+
+// showSome makes insights visible again.
+func (s *season) showSome() {
+	for i := range s.insights {
+		if s.insights[i].hidden != nil && s.rand.IntN(2) == 0 {
+			s.show(i)
+		}
+	}
+}
+
+// show makes an insight visible again. One that staff have withdrawn stays so if it can't
+// be told that its file was away, since the file of another is unreadable.
+func (s *season) show(i int) {
+	in := &s.insights[i]
+	in.hidden()
+	if !s.withheld()[id(in.name)] {
+		in.hidden, in.withdrawn = nil, false
+	}
+}
+
+// renameSome gives an insight another file, and so another address.
+func (s *season) renameSome() {
+	in := &s.insights[s.rand.IntN(len(s.insights))]
+	if in.hidden != nil {
+		return
+	}
+	s.slugs++
+	file := s.files[in.name+".md"]
+	text := strings.Replace(string(file.Data), "\nsummary:", fmt.Sprintf("\nslug: %s-%d\nsummary:", in.name, s.slugs), 1)
+	if strings.Contains(string(file.Data), "\nslug:") {
+		return
+	}
+	s.files[in.name+".md"] = &fstest.MapFile{Data: []byte(text)}
+	s.load()
+	s.number()
+}
+
+// restart reads the folder as a process that has just started: no last good version is
+// known of a faulty file.
+func (s *season) restart() {
+	lib, err := content.Load(s.files, content.Options{Categories: categories, Withheld: s.withheld()})
+	s.check(err)
+	s.lib = lib
+	s.number()
+}
+
+// bounceSome makes an accepted email come back.
+func (s *season) bounceSome() {
+	var sent []newsletter.Delivery
+	for d, err := range s.store.Deliveries(s.Context(), newsletter.DeliveryFilter{State: newsletter.Sent}) {
+		s.check(err)
+		if d.UncertainAt.IsZero() && d.Mark == "" && d.Attempts == 1 && d.Ref.Digest != 0 {
+			sent = append(sent, d)
+		}
+	}
+	if len(sent) == 0 {
+		return
+	}
+	d := sent[s.rand.IntN(len(sent))]
+	name, _, _ := strings.Cut(d.Email, "@")
+	s.receive(s.feedback(), s.path(d.Ref.Digest, name), naming(name, "5.2.2"))
+	s.returned[d.MessageID] = true
 }
 
 func (s *season) someCategories() map[string]bool {
@@ -367,6 +486,13 @@ func (s *season) deliverAll() {
 	s.mu.Lock()
 	s.smooth = true
 	s.mu.Unlock()
+	for range 2 {
+		for i := range s.insights {
+			if s.insights[i].hidden != nil {
+				s.show(i)
+			}
+		}
+	}
 	time.Sleep(time.Minute) // the pauses
 	s.resumeAll()
 	s.approveSome()
@@ -404,6 +530,9 @@ func (s *season) verify() {
 			continue
 		}
 		seen[m.MessageID] = true
+		if s.returned[m.MessageID] {
+			continue
+		}
 		for _, name := range m.insights {
 			if received[m.To+" "+name]++; received[m.To+" "+name] == 2 && !(s.policy == newsletter.Resend && given[m.To] && s.doubt[m.To+" "+name]) {
 				s.Errorf("%s received %s twice", m.To, name)
@@ -421,6 +550,7 @@ func (s *season) verify() {
 			}
 		}
 	}
+	s.verifyExplained(received)
 	all, err := s.store.Digests(s.Context(), 1000)
 	s.check(err)
 	slices.SortFunc(all, func(a, b newsletter.Digest) int { return cmp.Compare(a.ID, b.ID) })
@@ -436,4 +566,23 @@ func (s *season) verify() {
 		}
 	}
 	s.Logf("%d insights, %d readers, %d digests, %d emails, %d in doubt", len(s.insights), len(s.readers), len(all), len(s.server.received()), len(s.doubt))
+}
+
+// verifyExplained compares what staff are told with the mailboxes.
+func (s *season) verifyExplained(received map[string]int) {
+	for name := range s.readers {
+		e := newsletter.Explainer{Zone: time.UTC}
+		s.check(e.Load(s.Context(), s.store, s.reader(name), nil, time.Now()))
+		for _, in := range s.lib.All() {
+			key := address(name) + " " + strings.TrimPrefix(in.ID, id(""))
+			if s.doubt[key] {
+				continue
+			}
+			switch got := e.Explain(in, time.Now()); {
+			case received[key] > 0 && got.Standing != newsletter.StandingReceived,
+				received[key] == 0 && got.Standing == newsletter.StandingReceived:
+				s.Errorf("%s received %s %d times, and is explained as %s: %s", name, in.ID, received[key], got.Standing, got.Reason)
+			}
+		}
+	}
 }

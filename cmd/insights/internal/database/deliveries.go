@@ -92,12 +92,12 @@ func (db *DB) CarriedTo(ctx context.Context, subscriber int64) (carried []newsle
 	err = each(ctx, db.reader, func(rows *sql.Rows) error {
 		var c newsletter.Carried
 		var seqs string
-		if err := rows.Scan(&c.Digest, &c.DigestState, &c.State, instant(&c.At), &c.Mark, instant(&c.MarkedAt), &c.Said, &seqs); err != nil {
+		if err := rows.Scan(&c.Digest, &c.DigestState, &c.State, instant(&c.At), &c.Mark, instant(&c.MarkedAt), &c.Said, &c.Lost, &seqs); err != nil {
 			return err
 		}
 		carried = append(carried, c)
 		return json.Unmarshal([]byte(seqs), &carried[len(carried)-1].Seqs)
-	}, `SELECT g.id, g.state, d.state, d.updated_at, d.mark, d.marked_at, `+saidOfDelivery+`, v.seqs FROM digests g
+	}, `SELECT g.id, g.state, d.state, d.updated_at, d.mark, d.marked_at, `+saidOfDelivery+`, d.lost = 1, v.seqs FROM digests g
 		JOIN deliveries d ON d.digest_id = g.id AND d.subscriber_id = ?1 JOIN variants v ON v.digest_id = g.id AND v.number = d.variant
 		WHERE g.state <> 'planning' ORDER BY g.id`, subscriber)
 	return carried, explain(err)
