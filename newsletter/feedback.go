@@ -196,7 +196,7 @@ func (r *Feedback) report(ctx context.Context, to []string, raw []byte) (did str
 func (r *Feedback) HandleRefusal(ctx context.Context, ref Ref, o Outcome) error {
 	sum := sha256.Sum256([]byte(ref.String() + "\x00" + o.Text))
 	b := Bounce{
-		At: time.Now(), Ref: ref, Kind: bounce.Failure, Class: bounce.Classify(o.Code, o.Status, o.Text), Code: o.Code, Status: o.Status,
+		At: time.Now(), Ref: ref, Kind: bounce.Failure, Class: o.class(to), Code: o.Code, Status: o.Status,
 		Text: oneLine(o.Text), Hash: "s" + hex.EncodeToString(sum[:16]),
 	}
 	_, err := r.act(ctx, b, nil)

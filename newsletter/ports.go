@@ -4,6 +4,8 @@ import (
 	"context"
 	"strconv"
 	"time"
+
+	"github.com/scaledbydesign/insights/newsletter/bounce"
 )
 
 // Placeholders mark where a reader's own values go in a rendered body. A Renderer
@@ -149,11 +151,12 @@ const (
 // Outcome is an OutcomeKind with its evidence.
 type Outcome struct {
 	Kind   OutcomeKind
-	Code   int    // SMTP reply code, 0 = none
-	Status string // RFC 3463 enhanced status code such as "5.1.1", or empty
-	Text   string // the server's answer, or the error; one line
-	Broken bool   // the session is no longer usable
-	Slow   bool   // the server asks to be sent less at a time
+	Code   int          // SMTP reply code, 0 = none
+	Status string       // RFC 3463 enhanced status code such as "5.1.1", or empty
+	Text   string       // the server's answer, or the error; one line
+	Stage  bounce.Stage // what the server refused; UnknownStage also without an answer
+	Broken bool         // the session is no longer usable
+	Slow   bool         // the server asks to be sent less at a time
 }
 
 func itoa(n int) string { return strconv.Itoa(n) }

@@ -7,14 +7,28 @@ import (
 	"strings"
 )
 
-// Classify says what a refusal means, from the code of an SMTP reply (0 if there is
-// none), an enhanced status (RFC 3463, or ""), and the words that came with it.
-// Words that say something definite count for more than numbers, which many servers
-// choose at random; among numbers the precise ones count. What stays in doubt is
-// Soft, since a living address that is called dead gets no more emails, while a dead one
-// that is called Soft is only tried again.
+// Reply is a refusal by a mail server.
+type Reply struct {
+	Code   int    // of the SMTP reply, 0 = none
+	Status string // the enhanced status (RFC 3463), or ""
+	Text   string // the words
+	Stage  Stage  // what was refused, if it is known
+	To     string // the recipient's address, or "": its words are not the server's
+}
+
+// Classify says what a reply means of which only numbers and words are known.
 func Classify(code int, status, text string) Class {
-	class, _ := classify(code, status, text)
+	return Reply{Code: code, Status: status, Text: text}.Class()
+}
+
+// Class says what the reply means, in this order: by the enhanced status, by what was
+// refused, and by the words where the status is missing or says only "no". What is said
+// of the sender is Blocked whatever the status: of their account, login, plan, limits,
+// network, domain or content. What is said in a link, an address, a quotation or an
+// advice counts for nothing. What stays in doubt is Blocked, which costs no reader
+// anything.
+func (r Reply) Class() Class {
+	class, _ := r.classify()
 	return class
 }
 
@@ -29,63 +43,101 @@ const (
 	stated                // definite words
 )
 
-func classify(code int, status, text string) (Class, trust) {
-	text = cut(text, maxClassified)
-	code, status = numbers(code, status, text)
+func (r Reply) classify() (Class, trust) {
+	text := cut(r.Text, maxClassified)
+	code, status := numbers(r.Code, r.Status, text)
 	if code/100 == 2 || code/100 == 3 || code == 0 && strings.HasPrefix(status, "2.") {
 		return None, numbered
 	}
-	temporary := (code/100 == 4 || strings.HasPrefix(status, "4.")) && code/100 != 5
-	words := normalized(text)
-
-	class, sure := wordsSay(words, definite)
-	switch {
-	case sure && class == Hard && (status == "5.1.7" || status == "5.1.8"):
-		return Blocked, stated // it is the sender whom they don't know
-	case sure && class == Hard && temporary && (code != 0 || status != "4.0.0"):
-		return Soft, stated // of an address that will never be, a server says 5xx
-	case sure:
-		return class, stated
+	if r.Stage.early() {
+		return Blocked, stated
 	}
-	if class, ok := statusSays(status); ok && !(class == Hard && temporary) {
+	words := cause(text, r.To)
+	if says(words, sender) {
+		return Blocked, stated
+	}
+	if class, ok := statusSays(code, status); ok {
+		switch {
+		case says(words, sending) && !(class == Hard && says(words, dead)):
+			return Blocked, stated
+		case status == "5.2.1" && says(words, busy):
+			return Soft, stated // "not accepting messages", but only because of how many there are
+		}
 		return class, numbered
 	}
-	if class, ok := wordsSay(words, general); ok {
-		return class, hinted
-	}
+	class, sure := classifyWords(text, r.Stage, r.To)
 	switch {
-	case temporary:
+	case sure == stated && class == Hard && code/100 == 4:
+		return Soft, stated // of an address that will never be, a server says 5xx
+	case sure == stated:
+		return class, stated
+	case code/100 == 4:
 		return Soft, numbered
-	case strings.HasPrefix(status, "5.7."):
-		return Blocked, numbered
-	case code != 0 || status != "":
-		return Soft, hinted
+	case sure == guessed && (code != 0 || status != ""):
+		return Blocked, hinted
 	}
-	return Soft, guessed
+	return class, sure
+}
+
+// classifyWords classifies a text by its words alone.
+func classifyWords(text string, at Stage, to string) (Class, trust) {
+	text = cut(text, maxClassified)
+	reason, all := cause(text, to), normalized(bare(text, to))
+	if says(reason, sender) {
+		return Blocked, stated
+	}
+	for i, rules := range [][]rule{definite, general} {
+		for _, words := range []string{reason, all} { // there may be nothing but advice
+			class, ok := wordsSay(words, rules)
+			switch {
+			case !ok:
+			case class == Hard && at.message() && !strings.Contains(words, " account"):
+				return Soft, stated // who speaks of an account has looked for it
+			default:
+				return class, []trust{stated, hinted}[i]
+			}
+		}
+	}
+	return Blocked, guessed
 }
 
 const maxClassified = 8 << 10 // octets of a text that are classified
 
+// says reports whether words hold one of some phrases.
+func says(words string, phrases []string) bool {
+	return slices.ContainsFunc(phrases, func(phrase string) bool { return matches(words, phrase) })
+}
+
 func wordsSay(words string, rules []rule) (Class, bool) {
 	for _, r := range rules {
-		if slices.ContainsFunc(r.phrases, func(phrase string) bool { return matches(words, phrase) }) {
+		if says(words, r.phrases) {
 			return r.class, true
 		}
 	}
 	return None, false
 }
 
-// statusSays reads the codes of RFC 3463 and its registry that say more than "no".
-func statusSays(status string) (Class, bool) {
+// statusSays reads an enhanced status that says more than "no".
+func statusSays(code int, status string) (Class, bool) {
 	switch status {
+	case "", "5.0.0", "5.1.0", "5.2.0", "5.5.0":
+		return None, false
+	case "4.0.0": // of a report that says no more, it may be about anything
+		return Soft, code/100 == 4
 	case "5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1", "5.4.4":
-		return Hard, true
+		return Hard, code/100 != 4
 	case "5.1.7", "5.1.8": // the sender's address
 		return Blocked, true
-	case "5.2.2", "5.2.3", "5.2.4", "5.3.1", "5.3.2", "5.3.4", "5.4.3", "5.4.5", "5.4.6", "5.4.7":
+	case "5.2.2", "5.2.3", "5.3.4", "5.4.7":
 		return Soft, true
 	}
-	return Soft, strings.HasPrefix(status, "5.6.")
+	switch {
+	case strings.HasPrefix(status, "4."), strings.HasPrefix(status, "5.6."):
+		return Soft, true
+	case strings.HasPrefix(status, "5.3."), strings.HasPrefix(status, "5.4."), strings.HasPrefix(status, "5.5."), strings.HasPrefix(status, "5.7."):
+		return Blocked, true
+	}
+	return None, false
 }
 
 var (
@@ -104,7 +156,7 @@ func numbers(code int, status, text string) (int, string) {
 		}
 	}
 	if m := statusInText.FindStringSubmatch(text); m != nil && m[1][0] != '2' {
-		if _, precise := statusSays(status); !precise || !strings.HasSuffix(m[1], ".0") {
+		if _, precise := statusSays(code, status); !precise || !strings.HasSuffix(m[1], ".0") {
 			status = m[1]
 		}
 	}

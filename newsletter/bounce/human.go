@@ -41,22 +41,30 @@ func (m *incoming) readHuman(r *Report) {
 		r.Kind, r.Text = Delay, m.quoted()
 		return
 	}
-	class, said, sure := classifyText(m.said)
+	failed := m.failed()
+	class, said, sure := classifyText(m.said, refusedStage(m.said), firstOf(failed))
 	if sure < numbered {
-		if other, _, how := classifyWhole(m.subject); how == stated {
+		if other, _, how := classifyWhole(m.subject, UnknownStage, ""); how == stated {
 			class = other
 		}
 	}
 	if class == None {
 		class = Soft
 	}
-	r.Class, r.Text = refusedStage(m.said).soften(class, anyStatus.FindString(said), strings.ToLower(said)), rfc5322.OneLine(said)
+	r.Class, r.Text = class, rfc5322.OneLine(said)
 	recipient := Recipient{Action: "failed", Diagnostic: r.Text, Class: r.Class}
 	recipient.Code, recipient.Status = numbers(0, "", said)
-	for _, a := range m.failed() {
+	for _, a := range failed {
 		recipient.Address = a
 		r.Recipients = append(r.Recipients, recipient)
 	}
+}
+
+func firstOf(all []string) string {
+	if len(all) == 0 {
+		return ""
+	}
+	return all[0]
 }
 
 // quoted is the first reply of a server in what is said, or all of that.
@@ -133,38 +141,34 @@ func replies(text string) []string {
 // classifyText says what a text for people means, and which words of it say so: the
 // most serious reply of a server that is definite, else the text as a whole, else what
 // numbers the replies have.
-func classifyText(text string) (Class, string, trust) {
+func classifyText(text string, at Stage, to string) (Class, string, trust) {
 	text = cut(text, maxSaid)
 	var said string
 	class, sure := None, guessed
 	for _, reply := range replies(text) {
-		other, how := classify(0, "", reply)
+		other, how := Reply{Text: reply, Stage: at, To: to}.classify()
 		if how > sure || how == sure && other.weight() > class.weight() {
 			class, said, sure = other, reply, how
 		}
 	}
-	if sure == stated {
+	if sure >= numbered {
 		return class, said, sure
 	}
-	if other, words, how := classifyWhole(text); how > sure {
+	if other, words, how := classifyWhole(text, at, to); how > sure {
 		return other, firstNonEmpty(said, words), how
 	}
 	return class, firstNonEmpty(said, text), sure
 }
 
 // classifyWhole classifies a text by its words alone, and finds the paragraph that says it.
-func classifyWhole(text string) (Class, string, trust) {
+func classifyWhole(text string, at Stage, to string) (Class, string, trust) {
 	text = cut(text, maxClassified)
-	class, sure := Soft, guessed
-	for i, rules := range [][]rule{definite, general} {
-		if c, ok := wordsSay(normalized(text), rules); ok {
-			class, sure = c, []trust{stated, hinted}[i]
-			for paragraph := range strings.SplitSeq(text, "\n\n") {
-				if c, ok := wordsSay(normalized(paragraph), rules); ok && c == class {
-					return class, paragraph, sure
-				}
+	class, sure := classifyWords(text, at, to)
+	if sure > guessed {
+		for paragraph := range strings.SplitSeq(text, "\n\n") {
+			if c, how := classifyWords(paragraph, at, to); how == sure && c == class {
+				return class, paragraph, sure
 			}
-			break
 		}
 	}
 	return class, text, sure

@@ -69,3 +69,59 @@ func fromHTML(s string) string {
 	s = tags.ReplaceAllString(s, " ")
 	return html.UnescapeString(s)
 }
+
+var (
+	links     = regexp.MustCompile(`(?i)\b(?:https?://|www\.|mailto:)[^\s<>"]+`)
+	hosts     = regexp.MustCompile(`\b[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+\.[a-z]{2,24}\b|\b[A-Za-z0-9_-]+\.(?:com|net|org|info|biz|edu|gov|example|invalid|test|[a-z]{2})\b`)
+	quotes    = regexp.MustCompile(`"([^"]{1,120})"|“([^”]{1,120})”|«([^»]{1,120})»|<([^<>]{1,200})>`)
+	startCode = regexp.MustCompile(`^[245](?:\d\d[ -]|\.\d{1,3}\.\d)`)
+	sentence  = regexp.MustCompile(`[.!?;]+(?:[\s"')\]]+|$)|[。\n]+| [-–—|] |[()]`)
+	advice    = regexp.MustCompile(`(?i)^[\s,:*>-]*(?:[245]\d\d[ -])?(?:[245]\.\d{1,3}\.\d{1,3} )?(?:to |please|for |see |see$|visit|if |contact|more |learn |read |help|refer |check |try |details|info |info:|information|questions|report |you can|you may|you should|bitte|weitere |veuillez|pour |para |per maggiori|詳細|詳しく)`)
+)
+
+// bare is a text without what only contains words but does not say them: links, host
+// names, addresses, quotations, and the name of the recipient.
+func bare(text, to string) string {
+	text = continuation.ReplaceAllString(text, " ")
+	text = links.ReplaceAllString(text, " ")
+	text = addresses.ReplaceAllString(text, " ")
+	text = quotes.ReplaceAllStringFunc(text, func(quoted string) string {
+		if startCode.MatchString(strings.TrimLeft(quoted, `"“«<`)) {
+			return quoted // a whole reply
+		}
+		return " "
+	})
+	text = hosts.ReplaceAllString(text, " ")
+	if local, _, ok := strings.Cut(to, "@"); ok && meansSomething(local) {
+		name := regexp.MustCompile(`(?i)(^|[^\pL\pN])` + regexp.QuoteMeta(local) + `($|[^\pL\pN])`)
+		text = name.ReplaceAllString(text, "$1 $2")
+	}
+	return text
+}
+
+// meansSomething reports whether an address has words in its name that could be read as
+// the server's.
+func meansSomething(local string) bool {
+	words := normalized(local)
+	if says(words, sender) {
+		return true
+	}
+	for _, rules := range [][]rule{definite, general} {
+		if _, ok := wordsSay(words, rules); ok {
+			return true
+		}
+	}
+	return false
+}
+
+// cause is the normalized words of a reply that say why it refuses: without advice on
+// what to do, and where to read more.
+func cause(text, to string) string {
+	var kept []string
+	for _, clause := range sentence.Split(bare(text, to), -1) {
+		if !advice.MatchString(clause) {
+			kept = append(kept, clause)
+		}
+	}
+	return normalized(strings.Join(kept, " "))
+}

@@ -184,14 +184,15 @@ func (m *incoming) classifyRecipient(r *Recipient, alone bool) {
 	if strings.Trim(r.Diagnostic, "0123456789") == "" {
 		r.Diagnostic = "" // the exit status of a program
 	}
-	class, sure := classify(0, r.Status, r.Diagnostic)
-	r.Code, _ = numbers(0, r.Status, r.Diagnostic)
 	said := m.said
 	if !alone {
 		said = around(m.said, r.Address)
 	}
-	if sure < numbered || sure == numbered && class != Hard && r.Diagnostic == "" {
-		if other, words, how := classifyText(said); how > sure {
+	stage := refusedStage(said)
+	class, sure := Reply{Status: r.Status, Text: r.Diagnostic, Stage: stage, To: r.Address}.classify()
+	r.Code, _ = numbers(0, r.Status, r.Diagnostic)
+	if sure < numbered {
+		if other, words, how := classifyText(said, stage, r.Address); how > sure {
 			class, sure = other, how
 			if r.Diagnostic == "" {
 				r.Diagnostic = rfc5322.OneLine(words)
@@ -199,12 +200,9 @@ func (m *incoming) classifyRecipient(r *Recipient, alone bool) {
 		}
 	}
 	if sure < numbered {
-		if other, _, how := classifyWhole(m.subject); how == stated {
+		if other, _, how := classifyWhole(m.subject, UnknownStage, ""); how == stated {
 			class = other
 		}
-	}
-	if class == Hard {
-		class = refusedStage(said).soften(class, r.Status, strings.ToLower(r.Diagnostic))
 	}
 	// The status of a failure is never the 2.x.x that some write there.
 	if class == None {

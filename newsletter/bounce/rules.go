@@ -11,48 +11,7 @@ type rule struct {
 // matters: replies that refuse a network may also say "user unknown", and those of a
 // full mailbox, or of one that is not there today, also say "unavailable".
 var definite = []rule{
-	// Block lists, and what they say of a network.
-	{Blocked, []string{
-		"spamhaus", "spamcop", "barracudacentral", "sorbs", "uceprotect", "invaluement", "surbl", "uribl", "senderscore",
-		"senderbase", "dnsbl", "dnswl", " rbl ", " cbl ", "blocklist", "block list", "blacklist", "black list", "denylist",
-		"deny list", "blocked list", "blocked using", "listed at", "listed by", "is listed in", "are listed in",
-		"ipcheck.proofpoint", "reputation", "schwarzen liste", "liste noire", "lista negra", "ブラックリスト",
-	}},
-	// Who we are: SPF, DKIM, DMARC, reverse DNS, HELO, the address in MAIL.
-	{Blocked, []string{
-		"dmarc", "dkim", " spf ", " spf/", "sender policy framework", "sender id ", "domainkeys", "unauthenticated",
-		"not authenticated", "failed authentication", "authentication failed", "authentication failure",
-		"authentication checks", "authentication required", "authentication is required", "requires authentication",
-		"smtp auth", "anti spoof", "antispoof", "spoofed", "spoofing", "starttls command first", "requires tls",
-		"reverse dns", "rdns", " ptr ", "reverse lookup", "reverse host", "reverse mapping", "reverse resolution",
-		"no reverse", "cannot find your hostname", "find your reverse", "invalid dns mx", "helo command rejected",
-		"invalid helo", "helo name", "helo access denied", "mismatches client ip", "ip name lookup failed",
-		"invalid ip for sending", "unverifyable sending ip", "sender rejected", "sender denied", "sender verify failed",
-		"sender verification", "invalid sender", "bad sender", "unknown sender", "sender unknown", "sender domain",
-		"domain of sender", "sender's domain", "sender's address", "address of sender", "envelope sender",
-		"sender address", "from address * not allowed", "bad return path", "mail from address", "domain in from",
-		"from domain", "from header", "from field", "absenderadresse", "absender * abgelehnt",
-	}},
-	// What we send: spam, viruses, attachments, words.
-	{Blocked, []string{
-		" spam ", " spams ", " spammer", " spamming ", " spammy ", " antispam ", "spamassassin", "unsolicited",
-		"bulk mail", "bulk email", " junk ", " uce ", " ube ", "suspicious", "phish", "malware", " virus", "infected",
-		" trojan", "malicious", "content rejected", "message content", "content restriction", "content filter",
-		"contenttype", "offensive", "forbidden attachment", "attachment * not allowed", "attachment * blocked",
-		"attachment type", "banned", "unerwünscht", "werbemail", "indésirable", "indesirable", "pourriel",
-		"correo no deseado", "迷惑メール", "スパム", "ウイルス", "ウィルス", "спам", "spamu",
-	}},
-	// How much, and from where.
-	{Blocked, []string{
-		"complaint", "rate limit", "ratelimit", "rate is limited", "sending rate", "sending limit", "sent too many",
-		"too many messages from", "too many mails from", "too many emails from", "too many connections from",
-		"too many concurrent", "too many sessions", "too much mail from", "too fast", "frequency limit", "too quickly",
-		"unusual rate", "unexpected volume", " abuse", "throttl", "your ip", "sending ip", "your network",
-		"ip address * blocked", "client host", "host * access denied", "access denied * ip", "ip * not allowed",
-		"ip * rejected", "connection rejected by policy", "ask your postmaster for help", "blocked for",
-		"temporarily blocked", "too many recipients * hour", "daily * limit", "hourly limit", "daily * quota",
-		"relay quota", "messages from * weren't sent", "unwanted messages", "part of their network",
-	}},
+	{Blocked, sending},
 	// Full, for now or for long.
 	{Soft, []string{
 		"quota", "mailbox was full", "mailbox * is full", "mailbox * full", "box is full", "box full",
@@ -78,42 +37,7 @@ var definite = []rule{
 		"malformed or unexpected name server reply", "vorübergehend", "voruebergehend", "später", "temporaire",
 		"plus tard", "ultérieurement", "más tarde", "mas tarde", "временно", "позже", "一時的", "しばらく",
 	}},
-	// No such address.
-	{Hard, []string{
-		"user unknown", "unknown user", "unknown recipient", "recipient unknown", "address unknown", "unknown mailbox",
-		"unknown account", "unknown local part", "unknown local user", "unknown or illegal alias",
-		"unknown destination address", "unknown email", "unrouteable address", "unroutable address", "no such user",
-		"no such recipient", "no such mailbox", "no such address", "no such account", "no such person",
-		"no such local user", "no such email", "no such domain", "no such host", "nosuchuser", "no mailbox",
-		"no account by that name", "no user ", "no known user", "no local mailbox", "no one by", "not our customer",
-		"isn't our customer", "nonexistent", "non existent", "non existing", "user not found", "user not known",
-		"user is not found", "user was not found", "recipient not found", "recipnotfound", "recipient * not found",
-		"mailbox not found", "mailbox * not found", "address not found", "account not found", "account * not found",
-		"wasn't found at", "could not be found", "couldn't be found", "couldn't find", "not found in * directory",
-		"not listed in", "not in directory", "address * not found", "user * unknown", "doesn't exist", "not exist",
-		"invalid final delivery userid", "doesn't have * account", "does not have * account", "not a valid user",
-		"not a valid mailbox", "not a valid recipient", "not a valid address", "not a valid email", "not a known user",
-		"not a user", "isn't a valid", "address is not valid", "recipient is not valid", "user is not valid",
-		"mailbox is not valid", "recipient * is not valid", "not valid recipient", "is not a local user", "is not known",
-		"not known at this site", "not known here", "name is not recognized", "recipient * not recognized",
-		"user not recognized", "address not recognized", "user not recognised", "invalid recipient", "invalid user",
-		"invalid mailbox", "invalid address", "invalid email address", "invalid account", "recipient is invalid",
-		"recipient invalid", "recipient * invalid", "address is invalid", "address invalid", "illegal user",
-		"illegal recipient", "bad recipient", "bad destination mailbox", "bad address", "bad mailbox", "incorrect address",
-		"incorrect recipient", "not in * recipient table", "not in virtual", "recipient address rejected access denied",
-		"addressee unknown", "no valid recipients", "mailbox unavailable", "mailbox is unavailable",
-		"mailbox not available", "not a mailbox", "undeliverable address", "undeliverable mailbox",
-		"local configuration error user", "unable to find user", "unable to find recipient", "unable to find mailbox",
-		"cannot find user", "can't find user", "unbekannter empfänger", "empfänger * unbekannt", "empfänger unbekannt",
-		"empfaenger unbekannt", "adresse * unbekannt", "existiert nicht", "benutzer unbekannt", "nicht gefunden",
-		"destinataire inconnu", "destinataire invalide", "destinataire * invalide", "utilisateur inconnu",
-		"adresse inconnue", "adresse * inconnue", "n'existe pas", "adresse * invalide", "boîte * inexistante",
-		"boite * inexistante", "introuvable", "no existe", "usuario desconocido", "destinatario desconocido",
-		"dirección desconocida", "no se encontró", "no se ha encontrado", "dirección * inválida", "non esiste",
-		"utente sconosciuto", "inesistente", "não existe", "usuário desconhecido", "bestaat niet", "onbekende gebruiker",
-		"onbekend adres", "nie istnieje", "nieznany", "не существует", "не найден", "неизвестный получатель", "finns inte",
-		"見つかりません", "存在しません", "存在しない", "リストにありません", "不明なユーザ", "宛先不明", "あて先不明", "用户不存在",
-	}},
+	{Hard, dead},
 	// An address that was one.
 	{Hard, []string{
 		"mailbox disabled", "mailbox is disabled", "mailbox has been disabled", "mailbox * disabled", "mailbox inactive",
@@ -183,4 +107,120 @@ var general = []rule{
 		"denied", "blocked", "refused", "not accepted", "not allowed", "reject", "filter", "declined", "verweigert",
 		"abgelehnt", "refusé", "rejeté", "rejete", "rechazad",
 	}},
+}
+
+// sender is phrases about the sender's account, login, plan, limits, or domain: they are
+// ours to settle, whatever the status.
+var sender = []string{
+	// Account.
+	"your account", "your smtp account", "your mail account", "your email account", "your organization", "your tenant",
+	"your sending", "your outgoing", "your hosting", "your server", "your relay", "sender * suspended", "sender * suspension",
+	"sender * disabled", "sender * deactivated", "sending paused", "sending is paused", "sending has been paused",
+	"sending * suspended", "sending * disabled", "sending * deactivated", "sending activity", "sending privileges",
+	"sending access", "sending is not", "not allowed to send", "not permitted to send", "unable to send", "may not send",
+	"outgoing mail", "outgoing email", "outgoing message", "outgoing smtp", " outbound ", "outboundspam", "ihr konto",
+	"ihr account", "votre compte", "su cuenta", "il tuo account", "sua conta", "アカウントが停止", "送信停止", "送信を停止",
+	// Login.
+	"your login", "your username", "your password", "your credential", "your api key", "authentication required",
+	"authentication is required", "requires authentication", "must authenticate", "must be authenticated",
+	"must log in", "must login", "log in first", "login first", "login required", "authenticate first", "auth first",
+	"smtp auth", "relay access denied", "relaying denied", "relay denied", "relay not permitted", "relaying not",
+	"relaying is not", "relay is not", "not permitted to relay", "not allowed to relay", "unable to relay",
+	"we do not relay", "we don't relay", "no relaying", "relay prohibited", "relaying prohibited", "rejected relay attempt", "rejected access denied",
+	"smtp認証", "認証が必要", "中継",
+	// Plan.
+	"your plan", "your subscription", "your trial", "your balance", "your payment", "your invoice", "upgrade your",
+	"upgrade * plan", "trial account", "trial period", "trial * expired", "free plan", "billing", "unpaid", "overdue",
+	"out of credit", "no credits", "credits exhausted", "insufficient credit", "not enough credit", "sandbox",
+	// Limits.
+	"your daily", "your hourly", "your monthly", "your limit", "your rate", "your allowance", "your quota",
+	"max defers", "defers and failures", " per hour ", " per day ", " per minute ", " per second ", " per month ",
+	"daily * limit", "daily * quota", "hourly * limit", "hourly * quota", "monthly * limit", "monthly * quota",
+	"sending limit", "sending quota", "sending rate", "sending * limit", "sending * quota", "sender * limit",
+	"sender * quota", "sender * exceed", "recipient limit", "recipients limit", "limit * recipients", "relay quota",
+	"maximum number of recipients", "message limit", "messages limit", "email limit", "emails limit", "versandlimit",
+	"送信制限", "送信上限", "送信数", "送信可能", "通数制限",
+	// Domain and address.
+	"your domain", "ihre domain", "votre domaine", "su dominio", "not verified", "unverified sender", "unverified domain",
+	"unverified identity", "identities failed", "domain * not allowed to send", "from address * not allowed",
+	"not owned by", "sender address rejected", "送信元", "送信者",
+}
+
+// sending is phrases about how and what we send. They outweigh a status, unless it says
+// that there is no such address and the words do, too.
+var sending = []string{
+	// Block lists, and what they say of a network.
+	"spamhaus", "spamcop", "barracudacentral", "sorbs", "uceprotect", "invaluement", "surbl", "uribl", "senderscore",
+	"senderbase", "dnsbl", "dnswl", " rbl ", " cbl ", "blocklist", "block list", "blacklist", "black list", "denylist",
+	"deny list", "blocked list", "blocked using", "listed at", "listed by", "is listed in", "are listed in",
+	"ipcheck.proofpoint", "reputation", "schwarzen liste", "liste noire", "lista negra", "ブラックリスト",
+	// Who we are: SPF, DKIM, DMARC, reverse DNS, HELO, the address in MAIL.
+	"dmarc", "dkim", " spf ", " spf/", "sender policy framework", "sender id ", "domainkeys", "unauthenticated",
+	"not authenticated", "failed authentication", "authentication failed", "authentication failure",
+	"authentication checks", "authentication required", "authentication is required", "requires authentication",
+	"smtp auth", "anti spoof", "antispoof", "spoofed", "spoofing", "starttls command first", "requires tls",
+	"reverse dns", "rdns", " ptr ", "reverse lookup", "reverse host", "reverse mapping", "reverse resolution",
+	"no reverse", "cannot find your hostname", "find your reverse", "invalid dns mx", "helo command rejected",
+	"invalid helo", "helo name", "helo access denied", "mismatches client ip", "ip name lookup failed",
+	"invalid ip for sending", "unverifyable sending ip", "sender rejected", "sender denied", "sender verify failed",
+	"sender verification", "invalid sender", "bad sender", "unknown sender", "sender unknown", "sender domain",
+	"domain of sender", "sender's domain", "sender's address", "address of sender", "envelope sender",
+	"sender address", "from address * not allowed", "bad return path", "mail from address", "domain in from",
+	"from domain", "from header", "from field", "absenderadresse", "absender * abgelehnt",
+	// What we send: spam, viruses, attachments, words.
+	" spam ", " spams ", " spammer", " spamming ", " spammy ", " antispam ", "spamassassin", "unsolicited",
+	"bulk mail", "bulk email", " junk ", " uce ", " ube ", "suspicious", "phish", "malware", " virus", "infected",
+	" trojan", "malicious", "content rejected", "message content", "content restriction", "content filter",
+	"contenttype", "offensive", "forbidden attachment", "attachment * not allowed", "attachment * blocked",
+	"attachment type", "banned", "unerwünscht", "werbemail", "indésirable", "indesirable", "pourriel",
+	"correo no deseado", "迷惑メール", "スパム", "ウイルス", "ウィルス", "спам", "spamu",
+	// How much, and from where.
+	"complaint", "rate limit", "ratelimit", "rate is limited", "sending rate", "sending limit", "sent too many",
+	"too many messages from", "too many mails from", "too many emails from", "too many connections from",
+	"too many concurrent", "too many sessions", "too much mail from", "too fast", "frequency limit", "too quickly",
+	"unusual rate", "unexpected volume", " abuse", "throttl", "your ip", "sending ip", "your network",
+	"ip address * blocked", "client host", "host * access denied", "access denied * ip", "ip * not allowed",
+	"ip * rejected", "connection rejected by policy", "ask your postmaster for help", "blocked for",
+	"temporarily blocked", "too many recipients * hour", "daily * limit", "hourly limit", "daily * quota",
+	"relay quota", "messages from * weren't sent", "unwanted messages", "part of their network", "recipient preferences",
+}
+
+// busy is phrases about a mailbox that gets too many messages just now.
+var busy = []string{"receiving mail at a rate", "receiving mail too quickly", "too many messages", "too quickly", "try again later", "temporar"}
+
+// dead is phrases that say there is no such address.
+var dead = []string{
+	"user unknown", "unknown user", "unknown recipient", "recipient unknown", "address unknown", "unknown mailbox",
+	"unknown account", "unknown local part", "unknown local user", "unknown or illegal alias",
+	"unknown destination address", "unknown email", "unrouteable address", "unroutable address", "no such user",
+	"no such recipient", "no such mailbox", "no such address", "no such account", "no such person",
+	"no such local user", "no such email", "no such domain", "no such host", "nosuchuser", "no mailbox",
+	"no account by that name", "no user ", "no known user", "no local mailbox", "no one by", "not our customer",
+	"isn't our customer", "nonexistent", "non existent", "non existing", "user not found", "user not known",
+	"user is not found", "user was not found", "recipient not found", "recipnotfound", "recipient * not found",
+	"mailbox not found", "mailbox * not found", "address not found", "account not found", "account * not found",
+	"wasn't found at", "could not be found", "couldn't be found", "couldn't find", "not found in * directory",
+	"not listed in", "not in directory", "address * not found", "user * unknown", "doesn't exist", "not exist",
+	"invalid final delivery userid", "doesn't have * account", "does not have * account", "not a valid user",
+	"not a valid mailbox", "not a valid recipient", "not a valid address", "not a valid email", "not a known user",
+	"not a user", "isn't a valid", "address is not valid", "recipient is not valid", "user is not valid",
+	"mailbox is not valid", "recipient * is not valid", "not valid recipient", "is not a local user", "is not known",
+	"not known at this site", "not known here", "name is not recognized", "recipient * not recognized",
+	"user not recognized", "address not recognized", "user not recognised", "invalid recipient", "invalid user",
+	"invalid mailbox", "invalid address", "invalid email address", "invalid account", "recipient is invalid",
+	"recipient invalid", "recipient * invalid", "address is invalid", "address invalid", "illegal user",
+	"illegal recipient", "bad recipient", "bad destination mailbox", "bad address", "bad mailbox", "incorrect address",
+	"incorrect recipient", "not in * recipient table", "not in virtual",
+	"addressee unknown", "no valid recipients", "mailbox unavailable", "mailbox is unavailable",
+	"mailbox not available", "not a mailbox", "undeliverable address", "undeliverable mailbox",
+	"local configuration error user", "unable to find user", "unable to find recipient", "unable to find mailbox",
+	"cannot find user", "can't find user", "unbekannter empfänger", "empfänger * unbekannt", "empfänger unbekannt",
+	"empfaenger unbekannt", "adresse * unbekannt", "existiert nicht", "benutzer unbekannt", "nicht gefunden",
+	"destinataire inconnu", "destinataire invalide", "destinataire * invalide", "utilisateur inconnu",
+	"adresse inconnue", "adresse * inconnue", "n'existe pas", "adresse * invalide", "boîte * inexistante",
+	"boite * inexistante", "introuvable", "no existe", "usuario desconocido", "destinatario desconocido",
+	"dirección desconocida", "no se encontró", "no se ha encontrado", "dirección * inválida", "non esiste",
+	"utente sconosciuto", "inesistente", "não existe", "usuário desconhecido", "bestaat niet", "onbekende gebruiker",
+	"onbekend adres", "nie istnieje", "nieznany", "не существует", "не найден", "неизвестный получатель", "finns inte",
+	"見つかりません", "存在しません", "存在しない", "リストにありません", "不明なユーザ", "宛先不明", "あて先不明", "用户不存在",
 }

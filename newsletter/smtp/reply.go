@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/scaledbydesign/insights/newsletter"
+	"github.com/scaledbydesign/insights/newsletter/bounce"
 	"github.com/scaledbydesign/insights/newsletter/rfc5322"
 )
 
@@ -18,6 +19,18 @@ const (
 	verbDot  verb = "the message" // the reply to the final dot
 )
 
+func (v verb) stage() bounce.Stage {
+	switch v {
+	case verbMail:
+		return bounce.MailStage
+	case verbRcpt:
+		return bounce.RcptStage
+	case verbData:
+		return bounce.DataStage
+	}
+	return bounce.DotStage
+}
+
 // refused says what a reply other than the wanted one means.
 //
 //   - 421 at any step: the server is closing. Nothing was taken.
@@ -27,7 +40,7 @@ const (
 //   - any other 5xx: this sender, recipient or message is refused for good.
 //   - anything else: the two sides no longer understand each other.
 func refused(at verb, code int, message string) newsletter.Outcome {
-	o := newsletter.Outcome{Code: code}
+	o := newsletter.Outcome{Code: code, Stage: at.stage()}
 	o.Status, o.Text = splitStatus(code, message)
 	switch {
 	case code == 421:
