@@ -48,6 +48,10 @@ type Facts struct {
 	Withdrawn map[int64]Withdrawal
 
 	Others []OtherDelivery
+
+	// UnderJudgement says that an email to the reader was refused, which is not judged yet,
+	// and that this is neither a further attempt nor one that staff asked for.
+	UnderJudgement bool
 }
 
 // Reader is what a decision about an email needs to know about its reader. The zero
@@ -95,7 +99,7 @@ const (
 // no other email to its reader is in doubt. It is the usual case, for which a store
 // may begin the delivery without reading the rest.
 func (f *Facts) AsPlanned() bool {
-	return f.Digest == DigestSending && !f.Held && len(f.Withdrawn) == 0 &&
+	return f.Digest == DigestSending && !f.Held && !f.UnderJudgement && len(f.Withdrawn) == 0 &&
 		f.Reader.Status == subscribers.Confirmed && !f.Reader.PausedUntil.After(f.Now) &&
 		slices.Equal(f.Reader.Categories, f.Categories) && f.Reader.Position.String() == f.Base.String() &&
 		!slices.ContainsFunc(f.Others, OtherDelivery.inDoubt)
@@ -117,6 +121,8 @@ func Decide(f *Facts) Decision {
 		return skip(Reason(f.Reader.Status))
 	case f.Reader.PausedUntil.After(f.Now):
 		return skip(ReasonPaused)
+	case f.UnderJudgement:
+		return skip(ReasonUnderJudgement)
 	}
 	current := f.Reader.Position
 	earlier := false

@@ -42,6 +42,8 @@ type Bounce struct {
 	// refused at the reader's address, and not at one to which that forwards: what it
 	// carried is unread again.
 	CameBack, Lost bool
+
+	first bool // a first attempt was refused, in the session
 }
 
 // SoftCount counts a reader's soft bounces since an email last arrived.
@@ -64,6 +66,10 @@ type FeedbackStore interface {
 	// SoftBounces counts a reader's soft bounces since they last confirmed, moved or had
 	// a suppression lifted. An email that has not bounced within settled has arrived.
 	SoftBounces(ctx context.Context, subscriber int64, settled time.Duration) (SoftCount, error)
+	// RecordRefusal records a hard refusal, to be judged when it is due. It fills in when the
+	// email was first sent and whether its reader is proven. known says that a refusal of
+	// this email was recorded before: that one counts.
+	RecordRefusal(ctx context.Context, r Refusal, j Judgement) (recorded Refusal, known bool, err error)
 	// Bounces yields all bounces, newest first.
 	Bounces(ctx context.Context) iter.Seq2[Bounce, error]
 }
@@ -76,10 +82,21 @@ type Feedback struct {
 	Log      *slog.Logger
 	// Complaints is the address that providers report complaints to; "" = none.
 	Complaints string
-	// Pause, when set, pauses a digest whose emails are blocked.
-	Pause func(ctx context.Context, digest int64, reason Reason) (changed bool, err error)
+	// Pause, when set, pauses a digest of which too much is refused; hard says that it is
+	// for hard refusals, for which staff may have told it not to.
+	Pause func(ctx context.Context, digest int64, reason Reason, hard bool) (changed bool, err error)
+	// Judgement is the numbers by which that is found; the zero one is DefaultJudgement.
+	Judgement Judgement
 
-	blocks blockWatch
+	pauses pauseWatch
+}
+
+func (r *Feedback) judgement() *Judgement {
+	if r.Judgement == (Judgement{}) {
+		j := DefaultJudgement()
+		return &j
+	}
+	return &r.Judgement
 }
 
 // Soft bounces suppress a reader when softEmails emails in a row bounced over at least
@@ -192,12 +209,12 @@ func (r *Feedback) report(ctx context.Context, to []string, raw []byte) (did str
 }
 
 // HandleRefusal acts on a refusal in our own session with a mail server, which counts as
-// a bounce.
-func (r *Feedback) HandleRefusal(ctx context.Context, ref Ref, o Outcome) error {
+// a bounce. first says that it was the first attempt at the email.
+func (r *Feedback) HandleRefusal(ctx context.Context, ref Ref, to string, o Outcome, first bool) error {
 	sum := sha256.Sum256([]byte(ref.String() + "\x00" + o.Text))
 	b := Bounce{
 		At: time.Now(), Ref: ref, Kind: bounce.Failure, Class: o.class(to), Code: o.Code, Status: o.Status,
-		Text: oneLine(o.Text), Hash: "s" + hex.EncodeToString(sum[:16]),
+		Text: oneLine(o.Text), Hash: "s" + hex.EncodeToString(sum[:16]), first: first,
 	}
 	_, err := r.act(ctx, b, nil)
 	if errors.Is(err, ErrNotOurs) { // it was a test email, or its reader is gone
@@ -206,8 +223,21 @@ func (r *Feedback) HandleRefusal(ctx context.Context, ref Ref, o Outcome) error 
 	return err
 }
 
-// NoteDelivered records that a mail server accepted an email of a digest.
-func (r *Feedback) NoteDelivered(digest int64) { r.blocks.note(digest, false) }
+// class is what an outcome means for the address.
+func (o Outcome) class(to string) bounce.Class {
+	return bounce.Reply{Code: o.Code, Status: o.Status, Text: o.Text, Stage: o.Stage, To: to}.Class()
+}
+
+// NoteAttempt records that the first attempt at an email of a digest was not refused for
+// good.
+func (r *Feedback) NoteAttempt(ref Ref, to string) {
+	r.pauses.note(ref.Digest, ref.Subscriber, domainOf(to), r.judgement())
+}
+
+// domainOf is the domain of an address, in lower case.
+func domainOf(address string) string {
+	return strings.ToLower(address[strings.LastIndexByte(address, '@')+1:])
+}
 
 // refsOf finds the emails that a report is about: by the return paths it was sent to,
 // which are proof, else by the Message-ID in it.
@@ -281,7 +311,7 @@ func (r *Feedback) act(ctx context.Context, b Bounce, report *bounce.Report) (st
 		return "", fmt.Errorf("record bounce: %w", err)
 	}
 	if b.Class == bounce.Blocked && !known && b.Ref.Digest != 0 {
-		r.blocked(ctx, b)
+		r.watch(ctx, b, watched{reader: b.Ref.Subscriber, domain: domainOf(to), class: b.Class})
 	}
 	switch {
 	case moved && b.Kind == bounce.Complaint:
@@ -316,7 +346,9 @@ func (r *Feedback) suppress(ctx context.Context, b Bounce, reader subscribers.Su
 	switch {
 	case b.Kind == bounce.Complaint:
 		cause, detail = subscribers.Complained, "reported as "+feedback
-	case b.Class == bounce.Hard:
+	case b.Class == bounce.Hard && reader.Status != subscribers.Pending:
+		return r.refused(ctx, b, reader)
+	case b.Class == bounce.Hard: // of a sign-up, which may be repeated
 		detail = "hard bounce: " + b.said()
 	case b.Class == bounce.Soft:
 		count, err := r.Store.SoftBounces(ctx, reader.ID, settledAfter)
@@ -375,18 +407,37 @@ func sameMailbox(to string, a subscribers.Address) bool {
 	return err == nil && sent.Key() == a.Key()
 }
 
-// blocked counts a blocked email, and pauses its digest when there are too many.
-func (r *Feedback) blocked(ctx context.Context, b Bounce) {
-	share, many := r.blocks.note(b.Ref.Digest, true)
-	if !many || r.Pause == nil {
+// refused records a hard refusal, which suppresses nobody at once.
+func (r *Feedback) refused(ctx context.Context, b Bounce, reader subscribers.Subscriber) (string, error) {
+	j := r.judgement()
+	domain := domainOf(reader.Address.String())
+	recorded, known, err := r.Store.RecordRefusal(ctx, Refusal{
+		Ref: b.Ref, Reader: reader.ID, Domain: domain, Words: RefusalWords(b.Text), Said: b.said(), At: b.At, Due: j.dueAfter(b.At),
+	}, *j)
+	if err != nil {
+		return "", fmt.Errorf("record refusal: %w", err)
+	}
+	if known {
+		return "hard bounce of an email that was refused before", nil
+	}
+	if b.Ref.Digest != 0 {
+		r.watch(ctx, b, watched{reader: reader.ID, domain: domain, class: bounce.Hard, proven: recorded.Proven})
+	}
+	r.Log.InfoContext(ctx, "address refused; it is judged later", "subscriber", reader.ID, "ref", b.Ref, "judged_at", recorded.Due)
+	return "hard bounce, to be judged on " + recorded.Due.UTC().Format(time.DateTime) + " UTC", nil
+}
+
+// watch counts a refused email, and pauses its digest when there are too many.
+func (r *Feedback) watch(ctx context.Context, b Bounce, w watched) {
+	reason, hard := r.pauses.refused(b.Ref.Digest, w, b.first, r.judgement())
+	if reason == "" || r.Pause == nil {
 		return
 	}
-	reason := Reason(fmt.Sprintf("%.0f%% of recent messages were blocked: %s", 100*share, b.said()))
-	paused, err := r.Pause(ctx, b.Ref.Digest, reason)
+	paused, err := r.Pause(ctx, b.Ref.Digest, reason+Reason(": "+b.said()), hard)
 	switch {
 	case err != nil:
-		r.Log.ErrorContext(ctx, "cannot pause blocked digest", "digest", b.Ref.Digest, "error", err)
+		r.Log.ErrorContext(ctx, "cannot pause refused digest", "digest", b.Ref.Digest, "error", err)
 	case paused:
-		r.Log.ErrorContext(ctx, "digest paused: its messages are blocked", "digest", b.Ref.Digest, "said", b.said())
+		r.Log.ErrorContext(ctx, "digest paused: its messages are refused", "digest", b.Ref.Digest, "reason", reason, "said", b.said())
 	}
 }

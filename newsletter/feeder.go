@@ -114,6 +114,9 @@ const turnLasts = time.Second
 func (r *attachment) feedDigest(ctx context.Context, d Digest, limit int) (worked bool, err error) {
 	r.prepared.Begin(d)
 	if d.State == DigestApproved {
+		if r.Feedback != nil {
+			r.Feedback.pauses.begin(d.ID)
+		}
 		// All of it is rendered before any of it is sent.
 		if err := r.render(ctx, d); err != nil {
 			return false, err
@@ -123,7 +126,7 @@ func (r *attachment) feedDigest(ctx context.Context, d Digest, limit int) (worke
 		}
 		r.Log.InfoContext(ctx, "digest started", "digest", d.ID)
 	}
-	deadline := r.deadline(d)
+	deadline := deadlineOf(&d, r.Schedules, r.Retry)
 	for began := time.Now(); ctx.Err() == nil; worked = true {
 		tasks, err := r.Store.ClaimDeliveries(ctx, r.id, d.ID, limit)
 		if err != nil {
@@ -170,20 +173,6 @@ func (r *attachment) touch(ctx context.Context, digest int64) error {
 		return fmt.Errorf("record activity of digest %d: %w", digest, err)
 	}
 	return nil
-}
-
-// deadline is when a digest's emails are given up: after Retry's time, or when the next
-// digest of its schedule is due, which carries the same insights.
-func (r *attachment) deadline(d Digest) time.Time {
-	deadline := r.Retry.deadline(d.Opens())
-	for i := range r.Schedules {
-		if s := &r.Schedules[i]; s.Name == d.Schedule && d.Schedule != "" {
-			if next, ok := s.Next(d.Opens()); ok && next.Due.Before(deadline) {
-				return next.Due
-			}
-		}
-	}
-	return deadline
 }
 
 func (r *attachment) finish(ctx context.Context, d Digest) error {

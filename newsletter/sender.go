@@ -117,11 +117,11 @@ func (c *connection) handle(ctx context.Context, t Task) {
 	case c.Feedback == nil:
 	case refused:
 		c.store(ctx) // before acting on it
-		if err := c.Feedback.HandleRefusal(ctx, t.Ref, outcome); err != nil {
+		if err := c.Feedback.HandleRefusal(ctx, t.Ref, envelope.To, outcome, t.Attempts == 0); err != nil {
 			c.Feedback.Log.ErrorContext(ctx, "cannot record refusal", "ref", t.Ref, "error", err)
 		}
-	case outcome.Kind == Accepted && t.Ref.Digest != 0:
-		c.Feedback.NoteDelivered(t.Ref.Digest)
+	case outcome.Kind != NotSent && t.Attempts == 0 && t.Ref.Digest != 0:
+		c.Feedback.NoteAttempt(t.Ref, envelope.To)
 	}
 	if outcome.Broken {
 		c.close()

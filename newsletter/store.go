@@ -179,6 +179,9 @@ type DigestStore interface {
 	Approve(ctx context.Context, id int64) (changed bool, err error)
 	// Pause stops an approved or sending digest: no delivery starts until Resume.
 	Pause(ctx context.Context, id int64, reason Reason) (changed bool, err error)
+	// PauseRefused pauses a digest of which too much is refused; hard says that it is for
+	// hard refusals, for which a digest may have been told not to pause.
+	PauseRefused(ctx context.Context, id int64, reason Reason, hard bool) (changed bool, err error)
 	Resume(ctx context.Context, id int64) (changed bool, err error)
 	// Cancel ends a digest that is not done: what has not been started is
 	// skipped and stays unread; what is in flight is left to finish.

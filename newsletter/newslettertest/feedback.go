@@ -33,7 +33,20 @@ var feedbackTests = []test{
 }
 
 func (w *world) feedback() *newsletter.Feedback {
-	return &newsletter.Feedback{Store: w.store, Registry: w.registry, Log: w.log, Pause: w.store.Pause}
+	return &newsletter.Feedback{Store: w.store, Registry: w.registry, Log: w.log, Pause: w.store.PauseRefused}
+}
+
+// judge judges what is due after another day.
+func (w *world) judge() {
+	w.Helper()
+	time.Sleep(25 * time.Hour)
+	w.judgeNow()
+}
+
+func (w *world) judgeNow() {
+	w.Helper()
+	j := newsletter.Judge{Store: w.store, Registry: w.registry, Judgement: newsletter.DefaultJudgement(), Log: w.log}
+	w.check(j.Once(w.Context()))
 }
 
 // path is the return path of an email.
@@ -121,6 +134,8 @@ func hardBounce(w *world) {
 			w.Errorf("did %q", did)
 		}
 	}
+	w.wantStatus("ada", subscribers.Confirmed)
+	w.judge()
 	w.wantStatus("ada", subscribers.Suppressed)
 	w.wantStatus("ben", subscribers.Confirmed)
 	if reason := w.reader("ada").Reason; !strings.Contains(reason, "User unknown") || strings.Contains(reason, "@") {
@@ -157,6 +172,7 @@ func bounceByMessageID(w *world) {
 	d := w.sent("e1")
 	id := w.delivery(d.ID, "ada").MessageID
 	w.receive(w.feedback(), "bounces@example.com", notification("5.1.1", unknownUser, "Message-ID: <"+id+">\n"))
+	w.judge()
 	w.wantStatus("ada", subscribers.Suppressed)
 	w.wantStatus("ben", subscribers.Confirmed)
 	_, err := w.feedback().HandleMessage(w.Context(), nil, strings.NewReader(notification("5.1.1", unknownUser, "Message-ID: <x.y@example.com>\n")))
@@ -199,8 +215,10 @@ func bouncesOfBefore(w *world) {
 	d := w.sent("e0")
 	hard := notification("5.1.1", unknownUser, "")
 	w.receive(r, w.path(d.ID, "ben"), hard)
+	w.judge()
 	lift("ben")
 	w.receive(r, w.path(d.ID, "ben"), hard)
+	w.judge()
 	w.wantStatus("ben", subscribers.Confirmed)
 
 	full := func(d newsletter.Digest) {
@@ -326,6 +344,7 @@ func severalAddresses(w *world) {
 	to := []string{"unsubscribe+forged@bounces.example.com", w.unsubscribeAddress("ada"), w.unsubscribeAddress("ben"), w.path(d.ID, "cal"), w.path(d.ID, "dot")}
 	_, err := r.HandleMessage(w.Context(), to, strings.NewReader(notification("5.1.1", unknownUser, "")))
 	w.check(err)
+	w.judge()
 	for name, want := range map[string]subscribers.Status{
 		"ada": subscribers.Unsubscribed, "ben": subscribers.Unsubscribed, "cal": subscribers.Suppressed, "dot": subscribers.Suppressed,
 	} {
@@ -354,6 +373,7 @@ func oneAddressFails(w *world) {
 	}
 	w.wantStatus("ada", subscribers.Confirmed)
 	w.wantStatus("ben", subscribers.Unsubscribed)
+	w.judge()
 	w.wantStatus("cal", subscribers.Suppressed)
 }
 
@@ -403,6 +423,8 @@ func refusedInSession(w *world) {
 	stop := w.start(worker)
 	time.Sleep(time.Minute)
 	stop()
+	w.wantStatus("ada", subscribers.Confirmed)
+	w.judge()
 	w.wantStatus("ada", subscribers.Suppressed)
 	w.wantStatus("ben", subscribers.Confirmed)
 	w.wantStatus("cal", subscribers.Confirmed)

@@ -35,6 +35,7 @@ type Store interface {
 	newsletter.ExplainStore
 	newsletter.WithdrawalStore
 	newsletter.ResendStore
+	newsletter.JudgeStore
 	subscribers.Store
 }
 

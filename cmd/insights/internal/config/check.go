@@ -90,6 +90,7 @@ func (c *Config) check(found *faults) {
 	if _, err := c.Bounces.WebhookKeys(); err != nil {
 		fault("bounces.webhook_secret", "%v", err)
 	}
+	c.Bounces.Judgement.judgement(fault)
 	c.checkWebSub(fault)
 	c.checkCategories(fault)
 	c.checkSchedules(fault)

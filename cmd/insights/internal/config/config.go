@@ -128,10 +128,11 @@ type Schedule struct {
 
 // Bounces is how emails come back.
 type Bounces struct {
-	Listen        string `yaml:"listen" doc:"Where bounces are received: HOST:PORT for SMTP, lmtp:HOST:PORT or unix:PATH for LMTP. Empty: nowhere."`
-	Maildir       string `yaml:"maildir" doc:"Maildir that bounces are delivered to. Empty: none."`
-	Complaints    string `yaml:"complaints" doc:"Address registered with mailbox providers' feedback loops. Empty: none."`
-	WebhookSecret string `yaml:"webhook_secret" secret:"true" doc:"Key with which a relay signs its requests to /bounces, as whsec_BASE64 (Standard Webhooks); several during a rotation."`
+	Listen        string    `yaml:"listen" doc:"Where bounces are received: HOST:PORT for SMTP, lmtp:HOST:PORT or unix:PATH for LMTP. Empty: nowhere."`
+	Maildir       string    `yaml:"maildir" doc:"Maildir that bounces are delivered to. Empty: none."`
+	Complaints    string    `yaml:"complaints" doc:"Address registered with mailbox providers' feedback loops. Empty: none."`
+	WebhookSecret string    `yaml:"webhook_secret" secret:"true" doc:"Key with which a relay signs its requests to /bounces, as whsec_BASE64 (Standard Webhooks); several during a rotation."`
+	Judgement     Judgement `yaml:"judgement"`
 }
 
 // Limits bounds sign-ups.
@@ -189,6 +190,7 @@ func Default() Config {
 				{Name: "monthly", Cadence: "monthly", Cron: "0 9 1 * *"},
 			},
 		},
+		Bounces:       Bounces{Judgement: defaultJudgement()},
 		Limits:        Limits{AddressEvery: 15 * time.Minute, AddressDaily: 3, ClientHourly: 30, DomainHourly: 500, TotalHourly: 2000},
 		ShutdownGrace: 30 * time.Second,
 	}

@@ -22,8 +22,25 @@ func (db *DB) Approve(ctx context.Context, id int64) (changed bool, err error) {
 // Pause implements newsletter.DigestStore.
 func (db *DB) Pause(ctx context.Context, id int64, reason newsletter.Reason) (changed bool, err error) {
 	return db.steer(ctx, id, newsletter.DigestState.Pause, func(tx *sql.Tx, to newsletter.DigestState, changed bool) error {
-		return setState(ctx, tx, changed, "UPDATE digests SET state = ?2, reason = ?3 WHERE id = ?1", id, string(to), string(reason))
+		return setState(ctx, tx, changed, "UPDATE digests SET state = ?2, reason = ?3, paused_at = ?4 WHERE id = ?1", id, string(to), string(reason), now())
 	})
+}
+
+// PauseRefused pauses a digest of which too much is refused, unless staff have told it
+// not to pause for hard refusals.
+func (db *DB) PauseRefused(ctx context.Context, id int64, reason newsletter.Reason, hard bool) (changed bool, err error) {
+	if hard {
+		var counted bool
+		err := db.reader.QueryRowContext(ctx, "SELECT count_refusals = 1 FROM digests WHERE id = ?1", id).Scan(&counted)
+		if err != nil || counted {
+			return false, explain(err)
+		}
+	}
+	changed, err = db.Pause(ctx, id, reason)
+	if errors.Is(err, newsletter.ErrState) { // it has ended
+		return false, nil
+	}
+	return changed, err
 }
 
 // Resume implements newsletter.DigestStore.
@@ -109,7 +126,7 @@ func (db *DB) PauseLate(ctx context.Context, after func(schedule string) time.Du
 			return err
 		}
 		for _, id := range slices.Sorted(maps.Keys(late)) {
-			if _, err := tx.ExecContext(ctx, "UPDATE digests SET state = 'paused', reason = ?2 WHERE id = ?1 AND state IN ('approved', 'sending')", id, string(late[id])); err != nil {
+			if _, err := tx.ExecContext(ctx, "UPDATE digests SET state = 'paused', reason = ?2, paused_at = ?3 WHERE id = ?1 AND state IN ('approved', 'sending')", id, string(late[id]), now()); err != nil {
 				return err
 			}
 			paused = append(paused, id)

@@ -153,6 +153,7 @@ func erase(ctx context.Context, tx *sql.Tx, id int64, email, key string) error {
 		{"DELETE FROM messages WHERE subscriber_id = ?1 OR email = ?2", []any{id, email}},
 		{"DELETE FROM inbox WHERE recipient = ?1", []any{email}},
 		{"UPDATE bounces SET subscriber_id = 0, text = '' WHERE subscriber_id = ?1", []any{id}},
+		{"DELETE FROM refusals WHERE subscriber_id = ?1", []any{id}},
 		{"DELETE FROM events WHERE subscriber_id = ?1", []any{id}},
 		{"DELETE FROM subscribers WHERE id = ?1", []any{id}},
 		// An id must never be reused: earlier deliveries are counted by it.

@@ -112,7 +112,7 @@ var (
 		columns: []column{{"number", integer}, {"message_id", text}},
 		key:     1,
 		fixed:   1,
-		text:    "UPDATE messages SET state = 'sending', attempts = attempts + 1, message_id = v.message_id, updated_at = ?1 FROM v\n		WHERE id = v.number",
+		text:    "UPDATE messages SET state = 'sending', attempts = attempts + 1, message_id = v.message_id, updated_at = ?1, first_at = CASE first_at WHEN 0 THEN ?1 ELSE first_at END FROM v\n		WHERE id = v.number",
 	}
 	returnedMessageBatch = batch{
 		columns: []column{{"number", integer}, {"state", text}, {"reason", text}},

@@ -31,6 +31,7 @@ const asPlanned = `deliveries.digest_id = v.digest AND deliveries.subscriber_id 
 		AND s.position_id = deliveries.base_id AND s.categories = deliveries.categories)
 	AND NOT EXISTS (SELECT 1 FROM deliveries o WHERE o.subscriber_id = v.subscriber AND o.digest_id <> v.digest AND o.open = 1
 		AND (o.state IN ('sending', 'uncertain') OR o.uncertain_at > 0))
+	AND (deliveries.attempts > 0 OR deliveries.retried = 1 OR NOT EXISTS (SELECT 1 FROM refusals r WHERE r.subscriber_id = v.subscriber AND r.judged_at = 0 AND r.due_at > ?1))
 	AND NOT ` + held
 
 // beginBatch is run for every email of a digest.
@@ -38,7 +39,8 @@ var beginBatch = batch{
 	columns: []column{{"digest", integer}, {"subscriber", integer}, {"email", text}, {"message_id", text}},
 	key:     2,
 	fixed:   2,
-	text: `UPDATE deliveries SET state = 'sending', attempts = attempts + 1, email = v.email, message_id = v.message_id, updated_at = ?1 FROM v
+	text: `UPDATE deliveries SET state = 'sending', attempts = attempts + 1, email = v.email, message_id = v.message_id, updated_at = ?1,
+			first_at = CASE first_at WHEN 0 THEN ?1 ELSE first_at END FROM v
 		WHERE ` + asPlanned,
 }
 
@@ -105,7 +107,7 @@ var (
 		columns: []column{{"digest", integer}, {"subscriber", integer}, {"email", text}, {"message_id", text}, {"base", integer}, {"target", integer}, {"mask", integer}},
 		key:     2,
 		fixed:   1,
-		text: `UPDATE deliveries SET state = 'sending', attempts = attempts + 1, email = v.email, message_id = v.message_id, updated_at = ?1,
+		text: `UPDATE deliveries SET state = 'sending', attempts = attempts + 1, email = v.email, message_id = v.message_id, updated_at = ?1, first_at = CASE first_at WHEN 0 THEN ?1 ELSE first_at END,
 			base_id = v.base, target_id = v.target, categories = v.mask FROM v
 			WHERE digest_id = v.digest AND subscriber_id = v.subscriber`,
 	}

@@ -20,13 +20,14 @@ type deliveryFacts struct {
 	takesTo    int64 // so for the target
 }
 
-// factsQuery reads deliveries that worker ?1 has. One already in flight was begun by
+// factsQuery reads deliveries that worker ?1 has at ?2. One already in flight was begun by
 // this same entry, whose first commit was never answered.
 var factsQuery = batch{
 	columns: []column{{"digest", integer}, {"subscriber", integer}},
-	fixed:   1,
+	fixed:   2,
 	text: `SELECT o.digest_id, o.subscriber_id, o.state, o.reason, o.variant, o.categories, b.vector, t.vector, o.target_id, w.seqs, g.state, g.withdrawn, CASE WHEN g.schedule <> '' AND g.approved_at > g.planned_at THEN g.approved_at ELSE 0 END,
-			coalesce(s.status, ''), coalesce(s.paused_until, 0), coalesce(s.categories, 0), coalesce(s.position_id, 0), coalesce(p.vector, '')
+			coalesce(s.status, ''), coalesce(s.paused_until, 0), coalesce(s.categories, 0), coalesce(s.position_id, 0), coalesce(p.vector, ''),
+			o.attempts = 0 AND o.retried = 0 AND EXISTS (SELECT 1 FROM refusals r WHERE r.subscriber_id = o.subscriber_id AND r.judged_at = 0 AND r.due_at > ?2)
 		FROM v CROSS JOIN deliveries o JOIN digests g ON g.id = o.digest_id
 		JOIN variants w ON w.digest_id = o.digest_id AND w.number = o.variant JOIN positions b ON b.id = o.base_id JOIN positions t ON t.id = o.target_id
 		LEFT JOIN subscribers s ON s.id = o.subscriber_id LEFT JOIN positions p ON p.id = s.position_id
@@ -62,13 +63,13 @@ func (r *recording) facts(ctx context.Context, begins []begin) (map[newsletter.R
 	facts := make(map[newsletter.Ref]*deliveryFacts, len(begins))
 	ref := func(args []any, b begin) []any { return append(args, b.Ref.Digest, b.Ref.Subscriber) }
 	some := false // insights are withdrawn
-	err = find(ctx, r.db, r.tx, &factsQuery, []any{r.worker}, begins, ref, func(rows *sql.Rows) error {
+	err = find(ctx, r.db, r.tx, &factsQuery, []any{r.worker, r.at}, begins, ref, func(rows *sql.Rows) error {
 		f := deliveryFacts{Facts: newsletter.Facts{Now: fromMillis(r.at), Held: holds}}
 		var key newsletter.Ref
 		var planned int64
 		var base, target, seqs, withdrawn, position string
 		if err := rows.Scan(&key.Digest, &key.Subscriber, &f.state, &f.reason, &f.variant, &planned, &base, &target, &f.takesTo, &seqs, &f.Digest, &withdrawn, instant(&f.Looked),
-			&f.Reader.Status, instant(&f.Reader.PausedUntil), &f.readerMask, &f.readerAt, &position); err != nil {
+			&f.Reader.Status, instant(&f.Reader.PausedUntil), &f.readerMask, &f.readerAt, &position, &f.UnderJudgement); err != nil {
 			return err
 		}
 		f.Categories, f.Reader.Categories = bits.slugs(planned), bits.slugs(f.readerMask)

@@ -13,7 +13,8 @@ import (
 )
 
 // audience is newsletter.Audience for subscribers s: ?1 now, ?2 cadence, ?3 one subscriber.
-const audience = `s.status = 'confirmed' AND s.paused_until <= ?1 AND (CAST(?2 AS TEXT) = '' OR s.cadence = ?2) AND (CAST(?3 AS BIGINT) = 0 OR s.id = ?3)`
+const audience = `s.status = 'confirmed' AND s.paused_until <= ?1 AND (CAST(?2 AS TEXT) = '' OR s.cadence = ?2) AND (CAST(?3 AS BIGINT) = 0 OR s.id = ?3)
+	AND s.id NOT IN (` + underJudgement + `)`
 
 // onTheWay is newsletter.OnTheWay for a delivery o to subscriber s.
 const onTheWay = `o.subscriber_id = s.id AND o.open = 1
