@@ -78,6 +78,7 @@ type Digest struct {
 	NotBefore time.Time
 
 	CreatedAt, PlannedAt, ApprovedAt, DoneAt time.Time
+	PausedAt                                 time.Time // of one that is paused
 }
 
 // Opens is when the first email of an approved digest may go out.

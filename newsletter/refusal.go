@@ -64,7 +64,7 @@ type JudgeStore interface {
 	// the digest was not stopped. It returns how many verdicts are new, and how many
 	// emails are sent again.
 	Judge(ctx context.Context, judged []Refusal, again func(digest int64) bool) (recorded, pending int, err error)
-	Digest(ctx context.Context, id int64) (Digest, error)
+	Glance(ctx context.Context, digest int64) (Digest, error)
 }
 
 // Judge judges hard refusals when they are due. Any number of processes may run one on
@@ -217,7 +217,7 @@ func (j *Judge) decide(ctx context.Context, r *Refusal, doubts Doubts) error {
 // record records the verdicts, and tells staff which are in doubt.
 func (j *Judge) record(ctx context.Context, judged []Refusal) error {
 	recorded, pending, err := j.Store.Judge(ctx, judged, func(digest int64) bool {
-		d, err := j.Store.Digest(ctx, digest)
+		d, err := j.Store.Glance(ctx, digest)
 		return err == nil && time.Now().Before(deadlineOf(&d, j.Schedules, j.Retry))
 	})
 	if err != nil {
@@ -249,15 +249,10 @@ func (j *Judge) record(ctx context.Context, judged []Refusal) error {
 // deadlineOf is when a digest's emails are given up: after Retry's time, or when the next
 // digest of its schedule is due, which carries the same insights.
 func deadlineOf(d *Digest, schedules []Schedule, retry Retry) time.Time {
-	return deadlineAfter(d, d.Opens(), schedules, retry)
-}
-
-// deadlineAfter is deadlineOf a digest that opened at another time.
-func deadlineAfter(d *Digest, opens time.Time, schedules []Schedule, retry Retry) time.Time {
-	deadline := retry.deadline(opens)
+	deadline := retry.deadline(d.Opens())
 	for i := range schedules {
 		if s := &schedules[i]; s.Name == d.Schedule && d.Schedule != "" {
-			if next, ok := s.Next(opens); ok && next.Due.Before(deadline) {
+			if next, ok := s.Next(d.Opens()); ok && next.Due.Before(deadline) {
 				return next.Due
 			}
 		}

@@ -25,6 +25,7 @@ type Scheduler struct {
 	Schedules []Schedule
 	Library   func() *content.Library
 	Grace     time.Duration // edit grace of new insights
+	Retry     Retry         // for the deadline of digests without a schedule
 	Log       *slog.Logger
 	// Changed, when set, returns a channel that is closed at the next change of
 	// the library, so that new insights are numbered at once.
@@ -106,6 +107,9 @@ func (s *Scheduler) tick(ctx context.Context) <-chan time.Time {
 		}
 		return nil
 	}
+	if err := s.endPaused(ctx); err != nil && ctx.Err() == nil {
+		s.Log.ErrorContext(ctx, "cannot end paused digests", "error", err)
+	}
 	for i := range s.Schedules {
 		if err := s.run(ctx, lib, &s.Schedules[i]); err != nil && ctx.Err() == nil {
 			s.Log.ErrorContext(ctx, "cannot run schedule", "schedule", s.Schedules[i].Name, "error", err)
@@ -115,6 +119,17 @@ func (s *Scheduler) tick(ctx context.Context) <-chan time.Time {
 		return nil
 	}
 	return time.After(time.Until(next))
+}
+
+// endPaused ends digests that are still paused when the next one is due, before that one is
+// planned: it carries what they did not.
+func (s *Scheduler) endPaused(ctx context.Context) error {
+	now := time.Now()
+	ended, err := s.Slots.EndPaused(ctx, func(d Digest) bool { return !now.Before(d.PausedUntil(s.Schedules, s.Retry)) })
+	for _, id := range ended {
+		s.Log.WarnContext(ctx, "digest was paused until the next one was due; it has ended", "digest", id)
+	}
+	return err
 }
 
 // define records schedules that are new or whose times have changed: they start from

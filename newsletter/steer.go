@@ -73,8 +73,9 @@ func (s DigestState) Stopped() bool { return s == DigestCancelled || s == Digest
 
 // Why deliveries of a stopped digest are skipped.
 const (
-	ReasonCancelled    Reason = "cancelled"
-	ReasonDigestFailed Reason = "the digest failed"
+	ReasonCancelled     Reason = "cancelled"
+	ReasonDigestFailed  Reason = "the digest failed"
+	ReasonPausedTooLong Reason = "late: the digest was still paused when the next one was due; its insights come with the next one"
 )
 
 // SkippedByStop reports whether a delivery in this state is skipped when its digest
@@ -106,4 +107,27 @@ func (a Activity) Late(now time.Time, after time.Duration) (reason Reason, late 
 	}
 	by := now.Sub(last)
 	return pausedAsLate(by), by > after
+}
+
+// PausedUntil is when a digest ends that is still paused then: when the next one of its
+// schedule is due, or at its deadline. One that was paused after that, since it was overdue,
+// has as much time from then on.
+func (d *Digest) PausedUntil(schedules []Schedule, retry Retry) time.Time {
+	from := d.Opens()
+	until := pausedUntil(d, from, schedules, retry)
+	if !until.After(d.PausedAt) {
+		until = pausedUntil(d, d.PausedAt, schedules, retry)
+	}
+	return until
+}
+
+func pausedUntil(d *Digest, from time.Time, schedules []Schedule, retry Retry) time.Time {
+	for i := range schedules {
+		if s := &schedules[i]; s.Name == d.Schedule && d.Schedule != "" {
+			if next, ok := s.Next(from); ok {
+				return next.Due
+			}
+		}
+	}
+	return retry.deadline(from)
 }

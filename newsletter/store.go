@@ -169,6 +169,9 @@ type SlotStore interface {
 	Slot(ctx context.Context, schedule, key string) (r SlotRecord, ok bool, err error)
 	// Slots returns the newest slots first.
 	Slots(ctx context.Context, limit int) ([]SlotRecord, error)
+	// EndPaused ends the paused digests that ends reports: what was not sent is skipped and
+	// stays unread. It returns their ids.
+	EndPaused(ctx context.Context, ends func(Digest) bool) ([]int64, error)
 }
 
 // DigestStore is how staff see and steer digests.
@@ -182,14 +185,23 @@ type DigestStore interface {
 	// PauseRefused pauses a digest of which too much is refused; hard says that it is for
 	// hard refusals, for which a digest may have been told not to pause.
 	PauseRefused(ctx context.Context, id int64, reason Reason, hard bool) (changed bool, err error)
-	Resume(ctx context.Context, id int64) (changed bool, err error)
+	// Resume lets a paused digest go on. Its emails that were blocked, which was not their
+	// readers' fault, become pending again: again counts them. With countRefusals it does
+	// not pause for hard refusals any more, also if it was not paused now.
+	Resume(ctx context.Context, id int64, countRefusals bool) (changed bool, again int, err error)
+	// Blocked counts a digest's emails that Resume sends again.
+	Blocked(ctx context.Context, id int64) (int, error)
 	// Cancel ends a digest that is not done: what has not been started is
 	// skipped and stays unread; what is in flight is left to finish.
 	Cancel(ctx context.Context, id int64) (changed bool, err error)
 	// Retry makes a digest's failed or uncertain deliveries pending again and
 	// returns how many. A reader who has received their insights meanwhile, or no
 	// longer wants them, gets nothing. ErrState: the digest was never sent.
+	// With the failed ones it includes those that were skipped because their reader was
+	// suppressed, and is not any more, or because a refusal was not judged: see Retriable.
 	Retry(ctx context.Context, id int64, failed, uncertain bool) (int, error)
+	// Retriable counts a digest's skipped emails that Retry includes with the failed ones.
+	Retriable(ctx context.Context, id int64) (int, error)
 
 	// Hold keeps every worker from starting an email until Release. A hold that is
 	// already in place keeps its reason.

@@ -67,7 +67,7 @@ func unreachableForLong(w *world) {
 	if n := len(s.received()); n > 0 {
 		w.Errorf("%d emails of a paused digest", n)
 	}
-	_, err := w.store.Resume(w.Context(), d.ID)
+	_, _, err := w.store.Resume(w.Context(), d.ID, false)
 	w.check(err)
 	time.Sleep(5 * time.Minute)
 	stop()

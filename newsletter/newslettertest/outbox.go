@@ -370,7 +370,10 @@ func pausing(w *world) {
 		}
 	}
 	pause := func() (bool, error) { return w.store.Pause(w.Context(), d.ID, "a typo") }
-	resume := func() (bool, error) { return w.store.Resume(w.Context(), d.ID) }
+	resume := func() (bool, error) {
+		changed, _, err := w.store.Resume(w.Context(), d.ID, false)
+		return changed, err
+	}
 	cancel := func() (bool, error) { return w.store.Cancel(w.Context(), d.ID) }
 	do("pause", pause, true)
 	do("pause again", pause, false)

@@ -476,7 +476,7 @@ func (s *season) pauseSome() {
 
 func (s *season) resumeAll() {
 	for _, id := range s.openDigests(newsletter.DigestPaused) {
-		_, err := s.store.Resume(s.Context(), id)
+		_, _, err := s.store.Resume(s.Context(), id, false)
 		s.check(err)
 	}
 }

@@ -28,6 +28,7 @@ func relayReports(w *world) {
 	report(newsletter.RelayReport{ID: "msg_3", Type: "bounce", ReturnPath: w.path(d.ID, "cal"), Status: "4.2.2"})
 	report(newsletter.RelayReport{ID: "msg_4", Type: "complaint", ReturnPath: w.path(d.ID, "dot")})
 	report(newsletter.RelayReport{ID: "msg_5", Type: "unsubscribe", ReturnPath: w.path(d.ID, "eve")})
+	w.judge()
 	for name, want := range map[string]subscribers.Status{
 		"ada": subscribers.Suppressed, "ben": subscribers.Suppressed, "cal": subscribers.Confirmed, "dot": subscribers.Suppressed, "eve": subscribers.Unsubscribed,
 	} {

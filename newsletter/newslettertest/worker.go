@@ -265,7 +265,7 @@ func pauseTakesEffect(w *world) {
 		w.Errorf("%d emails were sent, 8 had been started", n)
 	}
 	w.wantState(d.ID, newsletter.DigestPaused)
-	_, err = w.store.Resume(w.Context(), d.ID)
+	_, _, err = w.store.Resume(w.Context(), d.ID, false)
 	w.check(err)
 	time.Sleep(time.Minute)
 	stop()

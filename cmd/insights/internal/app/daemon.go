@@ -171,7 +171,7 @@ func (d *Daemon) openFeeds(ctx context.Context, _ *Publication) error {
 func (d *Daemon) openWorker(ctx context.Context, p *Publication) (err error) {
 	d.scheduler = &newsletter.Scheduler{
 		Planner: d.app.Planner, Slots: d.app.db, Schedules: p.Config.Schedules(), Library: d.live.Current, Changed: d.live.Changed,
-		Grace: p.Config.Content.EditGrace, Log: d.log,
+		Grace: p.Config.Content.EditGrace, Retry: d.app.retry(), Log: d.log,
 	}
 	d.worker, err = d.app.worker(ctx)
 	return err
@@ -211,6 +211,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	part("feeds", d.followLibrary)
 	part("scheduler", d.scheduler.Run)
 	part("worker", d.worker.Run)
+	part("judge", d.app.judge().Run)
 	part("feed readership", d.readers.Run)
 	part("sign-up cleanup", d.tidy)
 	if d.metrics != nil {

@@ -27,11 +27,22 @@ func (a *App) worker(ctx context.Context) (*newsletter.Worker, error) {
 	return &newsletter.Worker{
 		Store: a.db, Writer: a.Writer, Composer: composer, Transport: transport,
 		Connections: c.SMTP.Connections, Rate: c.SMTP.Rate, PerDomain: c.SMTP.PerDomain,
-		Retry:       newsletter.Retry{First: c.Digests.Retry.First, Deadline: c.Digests.Retry.Deadline},
+		Retry:       a.retry(),
 		Schedules:   c.Schedules(),
 		OnUncertain: newsletter.OnUncertain(c.Digests.OnUncertain),
 		Grace:       c.ShutdownGrace, Log: a.log, Wake: a.db.Changed, Feedback: a.Feedback,
 	}, nil
+}
+
+func (a *App) retry() newsletter.Retry {
+	return newsletter.Retry{First: a.Config.Digests.Retry.First, Deadline: a.Config.Digests.Retry.Deadline}
+}
+
+// judge judges hard refusals.
+func (a *App) judge() *newsletter.Judge {
+	return &newsletter.Judge{
+		Store: a.db, Registry: a.Registry, Judgement: a.Config.Judgement(), Schedules: a.Config.Schedules(), Retry: a.retry(), Log: a.log,
+	}
 }
 
 func (a *App) transport(ctx context.Context) (newsletter.Transport, error) {
@@ -166,5 +177,11 @@ func (a *App) sendMeanwhile(ctx context.Context, idle func(time.Duration)) error
 	if err != nil {
 		return err
 	}
-	return worker.Run(ctx)
+	judging, stop := context.WithCancel(ctx)
+	defer stop()
+	judged := make(chan error, 1)
+	go func() { judged <- a.judge().Run(judging) }()
+	err = worker.Run(ctx)
+	stop()
+	return errors.Join(err, <-judged)
 }

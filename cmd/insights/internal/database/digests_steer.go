@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/scaledbydesign/insights/newsletter"
+	"github.com/scaledbydesign/insights/subscribers"
 )
 
 // Approve implements newsletter.DigestStore.
@@ -43,11 +44,38 @@ func (db *DB) PauseRefused(ctx context.Context, id int64, reason newsletter.Reas
 	return changed, err
 }
 
+// blockedDeliveries are those of digest ?1 that failed and were blocked, not their readers'
+// fault.
+const blockedDeliveries = `digest_id = ?1 AND state = 'failed' AND next_at < 0 AND owner = ''
+	AND 'blocked' = (SELECT b.class FROM bounces b WHERE b.subscriber_id = deliveries.subscriber_id AND b.digest_id = ?1 ORDER BY b.id DESC LIMIT 1)`
+
+// Blocked implements newsletter.DigestStore.
+func (db *DB) Blocked(ctx context.Context, id int64) (n int, err error) {
+	err = db.reader.QueryRowContext(ctx, "SELECT count(*) FROM deliveries WHERE "+blockedDeliveries, id).Scan(&n)
+	return n, explain(err)
+}
+
 // Resume implements newsletter.DigestStore.
-func (db *DB) Resume(ctx context.Context, id int64) (changed bool, err error) {
-	return db.steer(ctx, id, newsletter.DigestState.Resume, func(tx *sql.Tx, to newsletter.DigestState, changed bool) error {
-		return setState(ctx, tx, changed, "UPDATE digests SET state = ?2, reason = '', approved_at = ?3, active_at = ?3 WHERE id = ?1", id, string(to), now())
+func (db *DB) Resume(ctx context.Context, id int64, countRefusals bool) (changed bool, again int, err error) {
+	changed, err = db.steer(ctx, id, newsletter.DigestState.Resume, func(tx *sql.Tx, to newsletter.DigestState, changed bool) error {
+		again = 0
+		at := now()
+		if countRefusals {
+			if _, err := tx.ExecContext(ctx, "UPDATE digests SET count_refusals = 1 WHERE id = ?1", id); err != nil {
+				return err
+			}
+		}
+		if !changed {
+			return nil
+		}
+		n, err := affected(tx.ExecContext(ctx, "UPDATE deliveries SET state = 'pending', next_at = 0, open = 1, updated_at = ?2 WHERE "+blockedDeliveries, id, at))
+		if err != nil {
+			return err
+		}
+		again = int(n)
+		return setState(ctx, tx, changed, "UPDATE digests SET state = ?2, reason = '', approved_at = ?3, active_at = ?3, paused_at = 0 WHERE id = ?1", id, string(to), at)
 	})
+	return changed, again, err
 }
 
 // Cancel implements newsletter.DigestStore.
@@ -136,17 +164,36 @@ func (db *DB) PauseLate(ctx context.Context, after func(schedule string) time.Du
 	return paused, err
 }
 
+// retriedDeliveries are those of digest ?1 that a retry of the failed ones includes though
+// they were skipped: their reader was suppressed and is not any more, or was under
+// judgement.
+const retriedDeliveries = `digest_id = ?1 AND state = 'skipped' AND next_at < 0 AND owner = '' AND (reason = ?2 OR reason = ?3)
+	AND EXISTS (SELECT 1 FROM subscribers s WHERE s.id = deliveries.subscriber_id AND s.status = 'confirmed')`
+
+// Retriable implements newsletter.DigestStore.
+func (db *DB) Retriable(ctx context.Context, id int64) (n int, err error) {
+	err = db.reader.QueryRowContext(ctx, "SELECT count(*) FROM deliveries WHERE "+retriedDeliveries, id, string(subscribers.Suppressed), string(newsletter.ReasonUnderJudgement)).Scan(&n)
+	return n, explain(err)
+}
+
 // Retry implements newsletter.DigestStore.
 func (db *DB) Retry(ctx context.Context, id int64, failed, uncertain bool) (n int, err error) {
 	_, err = db.steer(ctx, id, newsletter.DigestState.Retry, func(tx *sql.Tx, to newsletter.DigestState, _ bool) error {
 		n = 0
 		at := now()
+		const again = "UPDATE deliveries SET state = 'pending', next_at = 0, open = 1, retried = 1, "
 		for _, state := range newsletter.DeliveryStates {
 			if !state.RetriedBy(failed, uncertain) {
 				continue
 			}
-			changed, err := affected(tx.ExecContext(ctx, `UPDATE deliveries SET state = 'pending', next_at = 0, open = 1, updated_at = ?3
-				WHERE digest_id = ?1 AND state = ?2`, id, string(state), at))
+			changed, err := affected(tx.ExecContext(ctx, again+"updated_at = ?3 WHERE digest_id = ?1 AND state = ?2", id, string(state), at))
+			if err != nil {
+				return err
+			}
+			n += int(changed)
+		}
+		if failed {
+			changed, err := affected(tx.ExecContext(ctx, again+"updated_at = ?4 WHERE "+retriedDeliveries, id, string(subscribers.Suppressed), string(newsletter.ReasonUnderJudgement), at))
 			if err != nil {
 				return err
 			}
@@ -162,6 +209,31 @@ func (db *DB) Retry(ctx context.Context, id int64, failed, uncertain bool) (n in
 		return err
 	})
 	return n, err
+}
+
+// EndPaused implements newsletter.SlotStore.
+func (db *DB) EndPaused(ctx context.Context, ends func(newsletter.Digest) bool) (ended []int64, err error) {
+	paused, err := db.bareDigests(ctx, "d.state = 'paused' AND d.paused_at > 0 ORDER BY d.id")
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range paused {
+		if !ends(d) {
+			continue
+		}
+		err := db.write(ctx, func(tx *sql.Tx) error {
+			n, err := affected(tx.ExecContext(ctx, "UPDATE digests SET state = 'done', done_at = ?2 WHERE id = ?1 AND state = 'paused' AND paused_at = ?3", d.ID, now(), millis(d.PausedAt)))
+			if err != nil || n == 0 {
+				return err // resumed meanwhile
+			}
+			ended = append(ended, d.ID)
+			return skipUnstarted(ctx, tx, d.ID, newsletter.ReasonPausedTooLong)
+		})
+		if err != nil {
+			return ended, err
+		}
+	}
+	return ended, nil
 }
 
 // FailDigest implements newsletter.OutboxStore.

@@ -26,7 +26,7 @@ func TestSteeringStored(t *testing.T) {
 			case "pause":
 				changed, err = s.db.Pause(t.Context(), id, "because")
 			case "resume":
-				changed, err = s.db.Resume(t.Context(), id)
+				changed, _, err = s.db.Resume(t.Context(), id, false)
 			case "cancel":
 				changed, err = s.db.Cancel(t.Context(), id)
 			case "retry":
