@@ -62,6 +62,9 @@ const (
 	// scrubFor bounds how long removing traces may take: SQLite waits for readers of
 	// old pages.
 	scrubFor = time.Minute
+	// claimedBefore is how long before it goes out an email may have been claimed, the last
+	// of its digest: what is read by when digests were active goes as far back.
+	claimedBefore = 24 * time.Hour
 	// editPart is how many readers of an import are read and stored together: each part
 	// costs one round trip, and an answer stays small.
 	editPart = 500

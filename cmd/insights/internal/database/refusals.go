@@ -84,8 +84,7 @@ func (db *DB) FirstAttempts(ctx context.Context, from, to time.Time, single bool
 		LEFT JOIN refusals r ON r.digest_id = o.digest_id AND r.message_id = 0 AND r.subscriber_id = o.subscriber_id
 		WHERE d.active_at >= ?3 AND o.first_at >= ?1 AND o.first_at <= ?2
 		ORDER BY o.first_at, o.digest_id, o.variant, o.subscriber_id`
-	// The last emails of a digest may go out long after they were claimed.
-	args := []any{millis(from), millis(to), millis(from.Add(-24 * time.Hour))}
+	args := []any{millis(from), millis(to), millis(from.Add(-claimedBefore))}
 	if single {
 		query = `SELECT coalesce(m.subscriber_id, 0), m.email, r.subscriber_id IS NOT NULL, coalesce(r.words, ''), coalesce(r.proven, 0)
 			FROM messages m LEFT JOIN refusals r ON r.digest_id = 0 AND r.message_id = m.id
