@@ -58,8 +58,8 @@ func (r Reply) classify() (Class, trust) {
 	}
 	if class, ok := statusSays(code, status); ok {
 		switch {
-		case says(words, sending) && !(class == Hard && says(words, dead)):
-			return Blocked, stated
+		case says(words, sending) && !(class == Hard && says(words, dead)) && !(class == Soft && status[1:3] == ".2"):
+			return Blocked, stated // but how much a mailbox takes, x.2.y, is its own matter
 		case status == "5.2.1" && says(words, busy):
 			return Soft, stated // "not accepting messages", but only because of how many there are
 		}

@@ -71,11 +71,14 @@ func fromHTML(s string) string {
 }
 
 var (
+	names     = regexp.MustCompile(`\b[A-Za-z]*\d\w*-[\w-]*[A-Za-z][\w-]*`) // of filters, and the like
 	links     = regexp.MustCompile(`(?i)\b(?:https?://|www\.|mailto:)[^\s<>"]+`)
 	hosts     = regexp.MustCompile(`\b[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+\.[a-z]{2,24}\b|\b[A-Za-z0-9_-]+\.(?:com|net|org|info|biz|edu|gov|example|invalid|test|[a-z]{2})\b`)
 	quotes    = regexp.MustCompile(`"([^"]{1,120})"|“([^”]{1,120})”|«([^»]{1,120})»|<([^<>]{1,200})>`)
 	startCode = regexp.MustCompile(`^[245](?:\d\d[ -]|\.\d{1,3}\.\d)`)
 	sentence  = regexp.MustCompile(`[.!?;]+(?:[\s"')\]]+|$)|[。\n]+| [-–—|] |[()]`)
+	brackets  = regexp.MustCompile(`\([^()]*\)`)
+	pointer   = regexp.MustCompile(`(?i)(?:explained|described|documented|information|details|instructions|help|more)\b[^\x00]{0,20}\x00`) // to a link
 	advice    = regexp.MustCompile(`(?i)^[\s,:*>-]*(?:[245]\d\d[ -])?(?:[245]\.\d{1,3}\.\d{1,3} )?(?:to |please|for |see |see$|visit|if |contact|more |learn |read |help|refer |check |try |details|info |info:|information|questions|report |you can|you may|you should|bitte|weitere |veuillez|pour |para |per maggiori|詳細|詳しく)`)
 )
 
@@ -83,15 +86,18 @@ var (
 // names, addresses, quotations, and the name of the recipient.
 func bare(text, to string) string {
 	text = continuation.ReplaceAllString(text, " ")
-	text = links.ReplaceAllString(text, " ")
+	text = links.ReplaceAllString(text, " \x00 ")
 	text = addresses.ReplaceAllString(text, " ")
-	text = quotes.ReplaceAllStringFunc(text, func(quoted string) string {
+	unquoted := quotes.ReplaceAllStringFunc(text, func(quoted string) string {
 		if startCode.MatchString(strings.TrimLeft(quoted, `"“«<`)) {
 			return quoted // a whole reply
 		}
 		return " "
 	})
-	text = hosts.ReplaceAllString(text, " ")
+	if strings.TrimSpace(normalized(brackets.ReplaceAllString(unquoted, " "))) != "" {
+		text = unquoted // else all of it is quoted
+	}
+	text = names.ReplaceAllString(hosts.ReplaceAllString(text, " "), " ")
 	if local, _, ok := strings.Cut(to, "@"); ok && meansSomething(local) {
 		name := regexp.MustCompile(`(?i)(^|[^\pL\pN])` + regexp.QuoteMeta(local) + `($|[^\pL\pN])`)
 		text = name.ReplaceAllString(text, "$1 $2")
@@ -115,11 +121,11 @@ func meansSomething(local string) bool {
 }
 
 // cause is the normalized words of a reply that say why it refuses: without advice on
-// what to do, and where to read more.
+// what to do, where to read more, and what is added in brackets.
 func cause(text, to string) string {
 	var kept []string
-	for _, clause := range sentence.Split(bare(text, to), -1) {
-		if !advice.MatchString(clause) {
+	for _, clause := range sentence.Split(brackets.ReplaceAllString(bare(text, to), " "), -1) {
+		if !advice.MatchString(clause) && !pointer.MatchString(clause) {
 			kept = append(kept, clause)
 		}
 	}

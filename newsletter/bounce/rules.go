@@ -20,14 +20,14 @@ var definite = []rule{
 		"out of storage", "no space", "disk full", "disk space", "exceeded storage", "exceeded * limit", "exceeds * limit",
 		"exceeds the maximum", "too much mail data", "size limit", "mailbox size", "mailbox has exceeded",
 		"mailbox exceeds", "over the maximum", "maximum number of messages", "too many messages", "storage used",
-		"postfach * voll", "speicherplatz", "speicherkontingent", "boîte * pleine", "boite * pleine",
+		"postfach * voll", "speichervolumen", "zu viele mails", "zuviele mails", "空间不足", "已满", "speicherplatz", "speicherkontingent", "boîte * pleine", "boite * pleine",
 		"boîte aux lettres pleine", "espace de stockage", "buzón * lleno", "buzon * lleno", " lleno ", "buzón lleno",
 		"buzon lleno", "almacenamiento", "casella * piena", "mailbox vol", "przepełnion", "переполнен", "いっぱい", "容量", "満杯",
 	}},
 	// Too big.
 	{Soft, []string{
 		"too large", "too big", "size exceed", "message size", "exceeds size", "message length exceeds", "maximum size",
-		"maximum message", "larger than", "oversize", "maximum permitted size", "zu groß", "zu gross", "trop volumineux",
+		"maximum message", "larger than", "oversize", "maximum permitted size", "zu groß", "слишком больш", "zu gross", "trop volumineux",
 		"trop gros", "demasiado grande", "サイズ",
 	}},
 	// Not now: greylisting, and what passes by itself.
@@ -44,7 +44,7 @@ var definite = []rule{
 		"account disabled", "account is disabled", "account has been disabled", "account * disabled",
 		"account * discontinued", "disabled user", "user disabled", "user is disabled", "recipient disabled",
 		"disabled recipient", "disabled mailbox", "disabled address", "disabled account", "address is disabled",
-		"recipient is disabled", "account closed", "account is closed", "account has been closed", "account * closed",
+		"recipient is disabled", "account closed", "has closed", "account is closed", "account has been closed", "account * closed",
 		"mailbox closed", "account * terminated", "user is terminated", "account * deleted", "mailbox * deleted",
 		"address * deleted", "account * removed", "mailbox * removed", "account expired", "account * expired",
 		"account * deactivated", "mailbox * deactivated", "account inactive", "inactive user", "inactive account",
@@ -101,7 +101,7 @@ var definite = []rule{
 var general = []rule{
 	{Soft, []string{
 		"address rejected", "recipient rejected", "suspended", "frozen", " locked", "gesperrt", "заблокирован", "停止",
-		"service unavailable", "service not available", "transaction failed", "account * blocked", "mailbox * blocked",
+		"service unavailable", "service not available", "account * blocked", "mailbox * blocked",
 	}},
 	{Blocked, []string{
 		"denied", "blocked", "refused", "not accepted", "not allowed", "reject", "filter", "declined", "verweigert",
@@ -119,13 +119,13 @@ var sender = []string{
 	"sending * suspended", "sending * disabled", "sending * deactivated", "sending activity", "sending privileges",
 	"sending access", "sending is not", "not allowed to send", "not permitted to send", "unable to send", "may not send",
 	"outgoing mail", "outgoing email", "outgoing message", "outgoing smtp", " outbound ", "outboundspam", "ihr konto",
-	"ihr account", "votre compte", "su cuenta", "il tuo account", "sua conta", "アカウントが停止", "送信停止", "送信を停止",
+	"ihr account", "ihres kontos", "votre compte", "su cuenta", "il tuo account", "sua conta", "アカウントが停止", "送信停止", "送信を停止",
 	// Login.
 	"your login", "your username", "your password", "your credential", "your api key", "authentication required",
 	"authentication is required", "requires authentication", "must authenticate", "must be authenticated",
 	"must log in", "must login", "log in first", "login first", "login required", "authenticate first", "auth first",
 	"smtp auth", "relay access denied", "relaying denied", "relay denied", "relay not permitted", "relaying not",
-	"relaying is not", "relay is not", "not permitted to relay", "not allowed to relay", "unable to relay",
+	"relaying is not", "relay is not", "relay limit", "not permitted to relay", "not allowed to relay", "unable to relay",
 	"we do not relay", "we don't relay", "no relaying", "relay prohibited", "relaying prohibited", "rejected relay attempt", "rejected access denied",
 	"smtp認証", "認証が必要", "中継",
 	// Plan.
@@ -138,7 +138,7 @@ var sender = []string{
 	"daily * limit", "daily * quota", "hourly * limit", "hourly * quota", "monthly * limit", "monthly * quota",
 	"sending limit", "sending quota", "sending rate", "sending * limit", "sending * quota", "sender * limit",
 	"sender * quota", "sender * exceed", "recipient limit", "recipients limit", "limit * recipients", "relay quota",
-	"maximum number of recipients", "message limit", "messages limit", "email limit", "emails limit", "versandlimit",
+	"maximum number of recipients", "message limit", "messages limit", "email limit", "emails limit", "versandlimit", "tageslimit", "ausgehende",
 	"送信制限", "送信上限", "送信数", "送信可能", "通数制限",
 	// Domain and address.
 	"your domain", "ihre domain", "votre domaine", "su dominio", "not verified", "unverified sender", "unverified domain",
@@ -192,7 +192,7 @@ var busy = []string{"receiving mail at a rate", "receiving mail too quickly", "t
 var dead = []string{
 	"user unknown", "unknown user", "unknown recipient", "recipient unknown", "address unknown", "unknown mailbox",
 	"unknown account", "unknown local part", "unknown local user", "unknown or illegal alias",
-	"unknown destination address", "unknown email", "unrouteable address", "unroutable address", "no such user",
+	"unknown destination address", "unknown email", "unrouteable address", "unroutable address", "no such user", "unknown here", "never registered", " sconosciut", "usuário inexistente", "нет такого", "doesnt exist", "nicht vorhanden",
 	"no such recipient", "no such mailbox", "no such address", "no such account", "no such person",
 	"no such local user", "no such email", "no such domain", "no such host", "nosuchuser", "no mailbox",
 	"no account by that name", "no user ", "no known user", "no local mailbox", "no one by", "not our customer",

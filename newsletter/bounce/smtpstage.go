@@ -38,9 +38,19 @@ var (
 	showed    = regexp.MustCompile(`(?im)^[> ]*>>> *(rcpt|mail from|data|helo|ehlo|starttls|auth)`)
 )
 
-// refusedStage reads from a text for people what was refused, as Postfix, Exim and
-// Sendmail say it.
+// qmailSays is what qmail calls the steps.
+var qmailSays = map[string]Stage{
+	"but greeting failed": GreetingStage, "but my name was rejected": HelloStage, "but sender was rejected": MailStage,
+}
+
+// refusedStage reads from a text for people what was refused, as Postfix, Exim, Sendmail
+// and qmail say it.
 func refusedStage(text string) Stage {
+	for phrase, s := range qmailSays {
+		if strings.Contains(text, phrase) {
+			return s
+		}
+	}
 	m := inReplyTo.FindStringSubmatch(text)
 	if m == nil {
 		m = showed.FindStringSubmatch(text)
