@@ -324,6 +324,8 @@ func (r *Feedback) act(ctx context.Context, b Bounce, report *bounce.Report) (st
 		return what + " for an address that no longer has a subscriber", nil
 	case past:
 		return "already known, and superseded since", nil
+	case b.CameBack && !b.Lost && b.Kind == bounce.Failure:
+		return "a copy that was forwarded came back; the address is not at fault", nil
 	}
 	return r.suppress(ctx, b, reader, feedback)
 }

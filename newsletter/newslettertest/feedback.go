@@ -61,7 +61,8 @@ func (w *world) unsubscribeAddress(name string) string {
 	return "unsubscribe+" + w.registry.Token(subscribers.UnsubscribeToken, w.reader(name)) + "@bounces.example.com"
 }
 
-// notification is a bounce as servers write it (RFC 3464).
+// notification is a bounce as servers write it (RFC 3464). It names somebody else than a
+// reader.
 func notification(status, diagnostic, more string) string {
 	return strings.ReplaceAll(fmt.Sprintf(`From: MAILER-DAEMON@mx.example.net
 To: bounces@example.com
@@ -92,6 +93,11 @@ Content-Type: text/rfc822-headers
 
 --b--
 `, time.Now().Format(time.RFC1123Z), status, diagnostic, more), "\n", "\r\n")
+}
+
+// unnamed is a notification that names nobody, so that it is about whom the email was to.
+func unnamed(status, diagnostic, more string) string {
+	return strings.Replace(notification(status, diagnostic, more), "Final-Recipient: rfc822; somebody@example.com\r\n", "", 1)
 }
 
 const unknownUser = "550 5.1.1 <somebody@example.com>: Recipient address rejected: User unknown"
@@ -129,7 +135,7 @@ func hardBounce(w *world) {
 		w.Error("it takes addresses that it did not make")
 	}
 	for range 2 {
-		did := w.receive(r, strings.ToUpper(path), notification("5.1.1", unknownUser, ""))
+		did := w.receive(r, strings.ToUpper(path), unnamed("5.1.1", unknownUser, ""))
 		if !strings.Contains(did, "bounce") {
 			w.Errorf("did %q", did)
 		}
@@ -159,7 +165,7 @@ func forgedBounce(w *world) {
 		if forged == path {
 			continue
 		}
-		_, err := r.HandleMessage(w.Context(), []string{forged}, strings.NewReader(notification("5.1.1", unknownUser, "")))
+		_, err := r.HandleMessage(w.Context(), []string{forged}, strings.NewReader(unnamed("5.1.1", unknownUser, "")))
 		if !errors.Is(err, newsletter.ErrNotOurs) || r.Takes(forged) {
 			w.Errorf("%s: %v", forged, err)
 		}
@@ -171,11 +177,11 @@ func bounceByMessageID(w *world) {
 	w.join("engineering", "ada", "ben")
 	d := w.sent("e1")
 	id := w.delivery(d.ID, "ada").MessageID
-	w.receive(w.feedback(), "bounces@example.com", notification("5.1.1", unknownUser, "Message-ID: <"+id+">\n"))
+	w.receive(w.feedback(), "bounces@example.com", unnamed("5.1.1", unknownUser, "Message-ID: <"+id+">\n"))
 	w.judge()
 	w.wantStatus("ada", subscribers.Suppressed)
 	w.wantStatus("ben", subscribers.Confirmed)
-	_, err := w.feedback().HandleMessage(w.Context(), nil, strings.NewReader(notification("5.1.1", unknownUser, "Message-ID: <x.y@example.com>\n")))
+	_, err := w.feedback().HandleMessage(w.Context(), nil, strings.NewReader(unnamed("5.1.1", unknownUser, "Message-ID: <x.y@example.com>\n")))
 	if !errors.Is(err, newsletter.ErrNotOurs) {
 		w.Errorf("a Message-ID of nobody: %v", err)
 	}
@@ -188,7 +194,7 @@ func softBounces(w *world) {
 		w.wantStatus("ada", subscribers.Confirmed)
 		d := w.sent(fmt.Sprint("e", i))
 		for range 2 { // two for one email count once
-			w.receive(r, w.path(d.ID, "ada"), notification("4.2.2", "452 4.2.2 mailbox full", fmt.Sprintf("X-N: %d\n", time.Now().UnixNano())))
+			w.receive(r, w.path(d.ID, "ada"), unnamed("4.2.2", "452 4.2.2 mailbox full", fmt.Sprintf("X-N: %d\n", time.Now().UnixNano())))
 			time.Sleep(time.Minute)
 		}
 		if i == 5 {
@@ -213,7 +219,7 @@ func bouncesOfBefore(w *world) {
 		time.Sleep(time.Minute)
 	}
 	d := w.sent("e0")
-	hard := notification("5.1.1", unknownUser, "")
+	hard := unnamed("5.1.1", unknownUser, "")
 	w.receive(r, w.path(d.ID, "ben"), hard)
 	w.judge()
 	lift("ben")
@@ -222,7 +228,7 @@ func bouncesOfBefore(w *world) {
 	w.wantStatus("ben", subscribers.Confirmed)
 
 	full := func(d newsletter.Digest) {
-		w.receive(r, w.path(d.ID, "ada"), notification("4.2.2", "452 4.2.2 mailbox full", ""))
+		w.receive(r, w.path(d.ID, "ada"), unnamed("4.2.2", "452 4.2.2 mailbox full", ""))
 	}
 	for i := range 6 {
 		if i > 0 {
@@ -242,7 +248,7 @@ func softBounceBetween(w *world) {
 	for i := range 10 {
 		d := w.sent(fmt.Sprint("e", i))
 		if i%4 != 3 { // every fourth arrives
-			w.receive(r, w.path(d.ID, "ada"), notification("4.2.2", "452 4.2.2 mailbox full", ""))
+			w.receive(r, w.path(d.ID, "ada"), unnamed("4.2.2", "452 4.2.2 mailbox full", ""))
 		}
 		time.Sleep(4 * 24 * time.Hour)
 	}
@@ -342,7 +348,7 @@ func severalAddresses(w *world) {
 	d := w.sent("e1")
 	r := w.feedback()
 	to := []string{"unsubscribe+forged@bounces.example.com", w.unsubscribeAddress("ada"), w.unsubscribeAddress("ben"), w.path(d.ID, "cal"), w.path(d.ID, "dot")}
-	_, err := r.HandleMessage(w.Context(), to, strings.NewReader(notification("5.1.1", unknownUser, "")))
+	_, err := r.HandleMessage(w.Context(), to, strings.NewReader(unnamed("5.1.1", unknownUser, "")))
 	w.check(err)
 	w.judge()
 	for name, want := range map[string]subscribers.Status{
@@ -367,7 +373,7 @@ func oneAddressFails(w *world) {
 	r := w.feedback()
 	r.Registry = &subscribers.Registry{Store: failsFor{w.registry.Store, address("ada")}, Keys: w.registry.Keys}
 	to := []string{w.unsubscribeAddress("ada"), w.unsubscribeAddress("ben"), w.path(d.ID, "cal")}
-	_, err := r.HandleMessage(w.Context(), to, strings.NewReader(notification("5.1.1", unknownUser, "")))
+	_, err := r.HandleMessage(w.Context(), to, strings.NewReader(unnamed("5.1.1", unknownUser, "")))
 	if !errors.Is(err, errDisk) {
 		w.Errorf("the store's error is %v", err)
 	}
@@ -395,7 +401,7 @@ func (f failsFor) Edit(ctx context.Context, key string, change func(*subscribers
 func tooLargeMessage(w *world) {
 	w.join("engineering", "ada")
 	d := w.sent("e1")
-	message := notification("5.1.1", unknownUser, "") + strings.Repeat("x", newsletter.MaxInbound)
+	message := unnamed("5.1.1", unknownUser, "") + strings.Repeat("x", newsletter.MaxInbound)
 	_, err := w.feedback().HandleMessage(w.Context(), []string{w.path(d.ID, "ada")}, strings.NewReader(message))
 	if !errors.Is(err, newsletter.ErrTooLarge) || errors.Is(err, newsletter.ErrNotOurs) || !strings.Contains(err.Error(), "larger than 1 MB") {
 		w.Errorf("a message of more than a megabyte: %v", err)
@@ -445,7 +451,7 @@ func movedAddress(w *world) {
 	d := w.sent("e1")
 	path := w.path(d.ID, "ada")
 	w.edit("ada", func(s *subscribers.Subscriber) { s.Address, _ = subscribers.ParseAddress("moved@example.com") })
-	w.receive(w.feedback(), path, notification("5.1.1", unknownUser, ""))
+	w.receive(w.feedback(), path, unnamed("5.1.1", unknownUser, ""))
 	w.wantStatus("moved", subscribers.Confirmed)
 	if all := collect(w, w.store.Bounces(w.Context())); len(all) != 1 || all[0].Subscriber != 0 || all[0].Text != "" {
 		w.Errorf("recorded: %+v", all)
@@ -465,7 +471,7 @@ func bounceOfErased(w *world) {
 	path := w.path(d.ID, "ada")
 	a, _ := subscribers.ParseAddress(address("ada"))
 	w.check(w.registry.Forget(w.Context(), a))
-	w.receive(w.feedback(), path, notification("5.1.1", unknownUser, ""))
+	w.receive(w.feedback(), path, unnamed("5.1.1", unknownUser, ""))
 	for _, b := range collect(w, w.store.Bounces(w.Context())) {
 		if b.Text != "" || b.Email != "" || b.Subscriber != 0 {
 			w.Errorf("recorded: %+v", b)

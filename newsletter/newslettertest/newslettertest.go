@@ -58,6 +58,7 @@ func Test(t *testing.T, seasons int, open func(t *testing.T) Store) {
 		{"Worker", workerTests},
 		{"Outage", outageTests},
 		{"Feedback", feedbackTests},
+		{"Judging", judgingTests},
 		{"Relay", relayTests},
 		{"Holes", holeTests},
 		{"Scheduler", schedulerTests},

@@ -31,8 +31,7 @@ func (db *DB) RecordRefusal(ctx context.Context, r newsletter.Refusal, j newslet
 		at := millis(recorded.Sent)
 		err := tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM events WHERE subscriber_id = ?1 AND what = 'confirmed' AND source = 'link' AND at >= ?3 AND at <= ?2)
 			OR EXISTS (SELECT 1 FROM digests d JOIN deliveries o ON o.digest_id = d.id AND o.subscriber_id = ?1
-				WHERE d.active_at >= ?3 AND o.state = 'sent' AND o.updated_at >= ?3 AND o.updated_at <= ?4
-				AND NOT EXISTS (SELECT 1 FROM bounces b WHERE b.subscriber_id = ?1 AND b.digest_id = o.digest_id AND b.class <> ''))`,
+				WHERE d.active_at >= ?3 AND o.state = 'sent' AND o.lost = 0 AND o.updated_at >= ?3 AND o.updated_at <= ?4)`,
 			r.Reader, at, at-j.ProvenFor.Milliseconds(), at-j.ProvenAfter.Milliseconds()).Scan(&recorded.Proven)
 		if err != nil {
 			return err
@@ -69,8 +68,7 @@ func (db *DB) DueRefusals(ctx context.Context, at time.Time) (due []newsletter.R
 		return err
 	}, `SELECT `+refusalColumns+`, EXISTS (SELECT 1 FROM events e WHERE e.subscriber_id = r.subscriber_id AND e.at >= r.at AND e.what IN (?2, ?3, ?4))
 			OR EXISTS (SELECT 1 FROM digests d JOIN deliveries o ON o.digest_id = d.id AND o.subscriber_id = r.subscriber_id
-				WHERE d.active_at >= r.at AND o.state = 'sent' AND o.updated_at > r.at
-				AND NOT EXISTS (SELECT 1 FROM bounces b WHERE b.subscriber_id = r.subscriber_id AND b.digest_id = o.digest_id AND b.class <> '' AND b.at > o.updated_at))
+				WHERE o.state = 'sent' AND o.lost = 0 AND o.updated_at > r.at)
 		FROM refusals r LEFT JOIN subscribers s ON s.id = r.subscriber_id
 		WHERE r.judged_at = 0 AND r.due_at <= ?1 ORDER BY r.sent_at, r.digest_id, r.message_id, r.subscriber_id`, append([]any{millis(at)}, freshStarts()...)...)
 	return due, explain(err)
@@ -124,7 +122,7 @@ func (db *DB) Doubted(ctx context.Context, reader int64) (sent []time.Time, err 
 		return err
 	}, `SELECT r.sent_at FROM refusals r WHERE r.subscriber_id = ?1 AND r.digest_id > 0 AND r.verdict = 'in doubt'
 		AND r.sent_at > coalesce((SELECT max(o.updated_at) FROM digests d JOIN deliveries o ON o.digest_id = d.id AND o.subscriber_id = ?1
-			WHERE o.state = 'sent' AND NOT EXISTS (SELECT 1 FROM bounces b WHERE b.subscriber_id = ?1 AND b.digest_id = o.digest_id AND b.class <> '' AND b.at > o.updated_at)), 0)
+			WHERE o.state = 'sent' AND o.lost = 0), 0)
 		AND r.sent_at > coalesce((SELECT max(e.at) FROM events e WHERE e.subscriber_id = ?1 AND e.what IN (?2, ?3, ?4)), 0)
 		ORDER BY r.sent_at`, append([]any{reader}, freshStarts()...)...)
 	return sent, explain(err)
