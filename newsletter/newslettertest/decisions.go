@@ -121,6 +121,11 @@ func DecisionRows(now time.Time) []DecisionRow {
 	row("the reader's pause ends now", asPlanned, paused(now))
 	row("the reader's pause is over", asPlanned, paused(now.Add(-time.Hour)))
 
+	judged := func(f *newsletter.Facts) { f.UnderJudgement = true }
+	row("a refusal is to be judged", skip(newsletter.ReasonUnderJudgement), judged)
+	row("a refusal is to be judged and the reader has left", skip("unsubscribed"), all(judged, status(subscribers.Unsubscribed)))
+	row("a refusal is to be judged and sending is held", giveBack, all(judged, held))
+
 	row("one was received meanwhile", replan(9, 8), position("a=5 b=4"))
 	row("a category was received meanwhile", replan(8), position("a=9 b=4"))
 	row("everything was received meanwhile", skip(newsletter.ReasonNothingLeft), position("a=9 b=9"))

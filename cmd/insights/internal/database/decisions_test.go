@@ -117,6 +117,13 @@ func (s state) withdrawn(digest int64, f newsletter.Facts) {
 	}
 }
 
+// refused says that an email to a reader was refused, which is to be judged, or was.
+func (s state) refused(subscriber int64, judged bool) {
+	s.Helper()
+	exec(s.T, s.db, `INSERT INTO refusals (digest_id, message_id, subscriber_id, domain, words, said, proven, sent_at, at, due_at, judged_at)
+		VALUES (?1, 0, ?1, '', '', '', 0, 1, 1, ?2, ?3)`, subscriber, s.at+1, oneIf(judged))
+}
+
 func (s state) hold(held bool) {
 	value := ""
 	if held {
@@ -158,6 +165,7 @@ func TestDecisions(t *testing.T) {
 			f := row.Facts
 			s.digest(ref.Digest, f.Digest, f.Items)
 			s.withdrawn(ref.Digest, f)
+			s.refused(ref.Subscriber, !f.UnderJudgement)
 			if f.Reader.Status != "" {
 				s.reader(ref.Subscriber, f.Reader)
 			}
@@ -240,7 +248,7 @@ func TestDecisionsTogether(t *testing.T) {
 	frozen(t, func(t *testing.T, s state) {
 		var entries []newsletter.Entry
 		rows := slices.DeleteFunc(newslettertest.DecisionRows(time.Now()), func(row newslettertest.DecisionRow) bool {
-			return row.Facts.Held || len(row.Facts.Others)+len(row.Facts.Withdrawn) > 0
+			return row.Facts.Held || row.Facts.UnderJudgement || len(row.Facts.Others)+len(row.Facts.Withdrawn) > 0
 		})
 		for i, row := range rows {
 			ref := newsletter.Ref{Digest: int64(i) + 1, Subscriber: int64(i) + 1}
