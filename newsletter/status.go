@@ -38,6 +38,9 @@ type StatusStore interface {
 	Unfinished(ctx context.Context) ([]Digest, error)
 	// Glance returns the same as DigestStore.Digest, without reading every delivery.
 	Glance(ctx context.Context, digest int64) (Digest, error)
+	// NextTry returns when the first deferred email of a digest is tried again; zero = none
+	// is deferred.
+	NextTry(ctx context.Context, digest int64) (time.Time, error)
 	// Unsent counts the digests that are being sent, and the emails that wait, including
 	// single ones.
 	Unsent(ctx context.Context) (digests, emails int, err error)

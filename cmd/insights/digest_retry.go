@@ -77,7 +77,8 @@ func blockedWords(n int, what string) string {
 }
 
 func digestRetryCommand(p *program) *cobra.Command {
-	var failed, uncertain, yes, wait, dryRun bool
+	var failed, uncertain, yes, dryRun bool
+	var w waiting
 	cmd := &cobra.Command{
 		Use: "retry ID", Short: "Resend failed or uncertain emails of a digest", Args: cobra.ExactArgs(1),
 		Long: `Resend the emails of a digest that failed (--failed, the default), or that may
@@ -85,24 +86,28 @@ or may not have arrived (--uncertain): readers may get those twice. Readers who
 have received the same insights since, or have left, get nothing. With those that
 failed go those whose reader was suppressed, and is not any more, or was left out
 while a refusal was judged.`,
-		RunE: p.withApp(func(ctx context.Context, a *app.App, args []string) error {
-			d, err := findDigest(ctx, a, args[0])
-			if err != nil {
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := w.check(); err != nil {
 				return err
 			}
-			failed = failed || !uncertain
-			return retry(ctx, p.out, a, d, failed, uncertain, yes, wait, dryRun)
-		}),
+			return p.withApp(func(ctx context.Context, a *app.App, args []string) error {
+				d, err := findDigest(ctx, a, args[0])
+				if err != nil {
+					return err
+				}
+				return retry(ctx, p.out, a, d, failed || !uncertain, uncertain, w, yes, dryRun)
+			})(cmd, args)
+		},
 	}
 	cmd.Flags().BoolVar(&failed, "failed", false, "resend those that failed (default)")
 	cmd.Flags().BoolVar(&uncertain, "uncertain", false, "resend those that may or may not have arrived")
 	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask for confirmation")
-	cmd.Flags().BoolVar(&wait, "wait", false, "wait until it is done")
+	w.flags(cmd)
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would be sent")
 	return cmd
 }
 
-func retry(ctx context.Context, out *console.Console, a *app.App, d newsletter.Digest, failed, uncertain, yes, wait, dryRun bool) error {
+func retry(ctx context.Context, out *console.Console, a *app.App, d newsletter.Digest, failed, uncertain bool, w waiting, yes, dryRun bool) error {
 	mails := 0
 	var what []string
 	if failed {
@@ -138,18 +143,17 @@ func retry(ctx context.Context, out *console.Console, a *app.App, d newsletter.D
 	if err != nil {
 		return err
 	}
-	if wait {
-		if err := await(ctx, out, a, fmt.Sprintf("digest %d", d.ID), digestProgress(a, d.ID)); err != nil {
+	if w.wait {
+		if err := await(ctx, out, a, fmt.Sprintf("digest %d", d.ID), digestProgress(a, d.ID, w)); err != nil {
 			return err
 		}
-	}
-	words := fmt.Sprintf("%s of digest %d will be resent", console.Count(again, "email"), d.ID)
-	switch {
-	case wait:
 		if d, err = a.Digests.Digest(ctx, d.ID); err != nil {
 			return err
 		}
-		words = fmt.Sprintf("digest %d is %s: %s", d.ID, d.State, countsLine(d))
+		return sentSoFar(out, d)
+	}
+	words := fmt.Sprintf("%s of digest %d will be resent", console.Count(again, "email"), d.ID)
+	switch {
 	case d.State == newsletter.DigestPaused:
 		words += fmt.Sprintf("; it is paused; to resume it: insights digest resume %d", d.ID)
 	case !a.Running(ctx):

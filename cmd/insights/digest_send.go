@@ -16,29 +16,38 @@ import (
 )
 
 func digestSendCommand(p *program) *cobra.Command {
-	var yes, wait, dryRun bool
+	var yes, dryRun bool
+	var w waiting
 	cmd := &cobra.Command{
 		Use: "send ID", Short: "Send a planned digest", Args: cobra.ExactArgs(1),
 		Long: `Send a planned digest as planned, except for what a reader has received since or
 no longer wants. The running daemon sends it.
 
 With --wait this command waits until it is done, and sends the digest itself if
-no daemon is running. Sending a digest twice does nothing the second time.`,
-		RunE: p.withApp(func(ctx context.Context, a *app.App, args []string) error {
-			d, err := findDigest(ctx, a, args[0])
-			if err != nil {
+no daemon is running. It ends early if the digest is paused, and with --deferred
+leave when all that is left waits for another try. It exits with 0 if every email
+was sent, 1 if all failed, and 4 otherwise. Sending a digest twice does nothing
+the second time.`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := w.check(); err != nil {
 				return err
 			}
-			return send(ctx, p.out, a, d, yes, wait, dryRun)
-		}),
+			return p.withApp(func(ctx context.Context, a *app.App, args []string) error {
+				d, err := findDigest(ctx, a, args[0])
+				if err != nil {
+					return err
+				}
+				return send(ctx, p.out, a, d, w, yes, dryRun)
+			})(cmd, args)
+		},
 	}
 	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask for confirmation")
-	cmd.Flags().BoolVar(&wait, "wait", false, "wait until it is done")
+	w.flags(cmd)
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would be sent")
 	return cmd
 }
 
-func send(ctx context.Context, out *console.Console, a *app.App, d newsletter.Digest, yes, wait, dryRun bool) error {
+func send(ctx context.Context, out *console.Console, a *app.App, d newsletter.Digest, w waiting, yes, dryRun bool) error {
 	if d.State == newsletter.DigestPlanned {
 		about := fmt.Sprintf("digest %d: %s, %s, first subject %q", d.ID, console.Count(d.Readers, "reader"), console.Count(len(d.Items), "insight"), d.MainSubject())
 		if dryRun {
@@ -60,14 +69,18 @@ func send(ctx context.Context, out *console.Console, a *app.App, d newsletter.Di
 			return err
 		}
 	}
-	if wait {
-		if err := await(ctx, out, a, fmt.Sprintf("digest %d", d.ID), digestProgress(a, d.ID)); err != nil {
+	waited := w.wait && !dryRun && d.State != newsletter.DigestDone
+	if waited {
+		if err := await(ctx, out, a, fmt.Sprintf("digest %d", d.ID), digestProgress(a, d.ID, w)); err != nil {
 			return err
 		}
 	}
 	d, err := a.Digests.Digest(ctx, d.ID)
 	if err != nil {
 		return err
+	}
+	if waited {
+		return sentSoFar(out, d)
 	}
 	switch {
 	case d.State == newsletter.DigestDone && changed:
@@ -158,7 +171,10 @@ func messageProgress(a *app.App, refs []newsletter.Ref) func(context.Context) (c
 			if m.State.Terminal() {
 				g.Ended++
 			}
-			if m.State == newsletter.Failed {
+			switch m.State {
+			case newsletter.Sent:
+				g.Sent++
+			case newsletter.Failed:
 				g.Failed++
 			}
 		}
@@ -182,73 +198,11 @@ func showTests(ctx context.Context, out *console.Console, a *app.App, refs []new
 		out.Line("%s  %s  %s", ref, m.State, strings.TrimSpace(m.Email+"  "+string(m.Reason)))
 	}
 	err := out.Document(documents)
-	if failed > 0 {
+	switch {
+	case failed == len(refs):
 		err = errors.Join(err, fmt.Errorf("%s could not be sent", console.Count(failed, "test email")))
+	case failed > 0:
+		err = errors.Join(err, partly(fmt.Errorf("%s could not be sent", console.Count(failed, "test email"))))
 	}
 	return err
-}
-
-// await waits until look reports that something is done, and shows its progress.
-func await(ctx context.Context, out *console.Console, a *app.App, what string, look func(context.Context) (console.Progress, error)) error {
-	meter := out.Meter(what)
-	return a.Wait(ctx, app.Wait{
-		Look: func(ctx context.Context) (bool, error) {
-			g, err := look(ctx)
-			if err != nil && !g.Done {
-				return false, err
-			}
-			if g.Obstacle == "" && !g.Done {
-				g.Obstacle = obstacle(ctx, a)
-			}
-			meter.Show(g, time.Now())
-			return g.Done, err
-		},
-		Idle: func(in time.Duration) {
-			out.Note("no daemon is running. Start `insights serve`, or wait: this command takes over in %s", console.Duration(in))
-		},
-		Stopped: partly(fmt.Errorf("%s: stopped waiting before it was done; see: insights digest list", what)),
-	})
-}
-
-// digestProgress returns a function that reads the progress of a digest. It fails if the
-// digest was cancelled or failed.
-func digestProgress(a *app.App, id int64) func(context.Context) (console.Progress, error) {
-	return func(ctx context.Context) (console.Progress, error) {
-		d, err := a.Status.Glance(ctx, id)
-		if err != nil {
-			return console.Progress{}, err
-		}
-		g := console.Progress{Total: d.Readers, Failed: d.Counts[newsletter.Failed]}
-		for state, n := range d.Counts {
-			if state.Terminal() {
-				g.Ended += n
-			}
-		}
-		if time.Now().Before(d.NotBefore) {
-			g.Obstacle = fmt.Sprintf("digest %d will be sent at %s", id, console.Moment(d.NotBefore, a.Config.Zone()))
-		}
-		switch d.State {
-		case newsletter.DigestDone:
-			g.Done = true
-		case newsletter.DigestPaused:
-			g.Obstacle = fmt.Sprintf("digest %d is paused: %s; to resume it: insights digest resume %[1]d", id, console.Dash(string(d.Reason)))
-		case newsletter.DigestFailed, newsletter.DigestCancelled:
-			g.Done = true
-			return g, fmt.Errorf("digest %d is %s: %s", id, d.State, console.Dash(string(d.Reason)))
-		}
-		return g, nil
-	}
-}
-
-// obstacle is why nothing can be sent now, or "".
-func obstacle(ctx context.Context, a *app.App) string {
-	if reason, _, err := a.Digests.Held(ctx); err == nil && reason != "" {
-		return fmt.Sprintf("sending is on hold: %s; check it, then run: insights digest release", reason)
-	}
-	troubles, err := a.Status.Troubles(ctx)
-	if err != nil || len(troubles) == 0 {
-		return ""
-	}
-	t := troubles[0]
-	return fmt.Sprintf("since %s: %s", console.Moment(t.Since, a.Config.Zone()), t.Reason)
 }

@@ -17,7 +17,8 @@ import (
 )
 
 // startRelay: relay NAME [DELAY] starts a mail server, which answers each message
-// after a while, and tells the program of it.
+// after a while, and tells the program of it. It knows nobody called gone, and refuses
+// messages to those whose names begin with large, and for now to later.
 func startRelay(ts *testscript.TestScript, neg bool, args []string) {
 	var delay time.Duration
 	if len(args) > 1 {
@@ -27,8 +28,13 @@ func startRelay(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	r := openMailServer(ts, func(r *mailServer, _ *smtp.Server) {
 		r.onRecipient = func(to string) error {
-			if strings.HasPrefix(to, "gone@") {
+			switch name, _, _ := strings.Cut(to, "@"); {
+			case name == "gone":
 				return &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 1, 1}, Message: "no such user"}
+			case strings.HasPrefix(name, "large"):
+				return &smtp.SMTPError{Code: 552, EnhancedCode: smtp.EnhancedCode{5, 3, 4}, Message: "message too large for this mailbox"}
+			case strings.HasPrefix(name, "later"):
+				return &smtp.SMTPError{Code: 450, EnhancedCode: smtp.EnhancedCode{4, 2, 0}, Message: "try again later"}
 			}
 			return nil
 		}

@@ -86,6 +86,9 @@ type Wait struct {
 // Wait waits until Look says done. When nothing sends from this database, or no longer
 // does, this process sends meanwhile.
 func (a *App) Wait(ctx context.Context, w Wait) error {
+	if done, err := w.Look(ctx); done || err != nil {
+		return err
+	}
 	background, stop := context.WithCancel(ctx)
 	defer stop()
 	ended := make(chan error, 2)
@@ -106,7 +109,10 @@ func (a *App) Wait(ctx context.Context, w Wait) error {
 		}
 	}
 	for ; left > 0; left-- {
-		result = errors.Join(result, <-ended)
+		// That it was stopped, in the middle of whatever it did, is no failure.
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			result = errors.Join(result, err)
+		}
 	}
 	return errors.Join(result, a.db.UnlockSender())
 }

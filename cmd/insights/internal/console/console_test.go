@@ -70,11 +70,12 @@ func TestMeterSaysOnceWhatIsInTheWay(t *testing.T) {
 		g    Progress
 		want string
 	}{
-		{Progress{Total: 20000, Ended: 10000}, "digest 7: 10,000 of 20,000, 0 per second, 0 failed\n"},
-		{Progress{Total: 20000, Ended: 11000, Failed: 3}, "digest 7: 11,000 of 20,000, 100 per second, 1m30s left, 3 failed\n"},
-		{Progress{Total: 20000, Ended: 11000, Failed: 3, Obstacle: "sending is on hold: why"}, "sending is on hold: why\ndigest 7: 11,000 of 20,000, 50 per second, 3m0s left, 3 failed\n"},
-		{Progress{Total: 20000, Ended: 11000, Failed: 3, Obstacle: "sending is on hold: why"}, "digest 7: 11,000 of 20,000, 33 per second, 4m30s left, 3 failed\n"},
-		{Progress{Total: 20000, Ended: 20000, Failed: 3, Done: true}, "digest 7 continues\ndigest 7: 20,000 of 20,000, 250 per second, 3 failed\n"},
+		{Progress{Total: 20000, Ended: 10000, Sent: 10000}, "digest 7: 10,000 of 20,000, 0 per second, 0 failed\n"},
+		{Progress{Total: 20000, Ended: 11000, Sent: 11000, Failed: 3}, "digest 7: 11,000 of 20,000, 100 per second, 1m30s left, 3 failed\n"},
+		{Progress{Total: 20000, Ended: 11000, Sent: 11000, Failed: 3, Obstacle: "sending is on hold: why"}, "sending is on hold: why\ndigest 7: 11,000 of 20,000, 50 per second, 3m0s left, 3 failed\n"},
+		{Progress{Total: 20000, Ended: 11000, Sent: 11000, Failed: 3, Obstacle: "sending is on hold: why"}, "digest 7: 11,000 of 20,000, 33 per second, 4m30s left, 3 failed\n"},
+		{Progress{Total: 20000, Ended: 20000, Sent: 20000, Failed: 3, Done: true}, "digest 7 continues\ndigest 7: 20,000 of 20,000, 250 per second, 3 failed\n"},
+		{Progress{Total: 20000, Ended: 20000, Sent: 10000, Deferred: 7, NextTry: start}, "digest 7: 20,000 of 20,000, 0 per second, 0 failed, 7 deferred, next try at 09:00:00 UTC\n"}, // most were skipped
 	} {
 		shown.Reset()
 		m.Show(step.g, start.Add(time.Duration(i)*noticeEvery))

@@ -7,9 +7,11 @@ import (
 
 // Progress is the progress of something that is waited for.
 type Progress struct {
-	Total, Ended, Failed int
-	Obstacle             string // why it does not continue; "" = it does
-	Done                 bool
+	Total, Ended, Sent, Failed int
+	Deferred                   int
+	NextTry                    time.Time // of the first deferred one
+	Obstacle                   string    // why it does not continue; "" = it does
+	Done                       bool
 }
 
 const noticeEvery = 10 * time.Second // between lines of progress without a terminal
@@ -22,14 +24,14 @@ type Meter struct {
 	terminal bool
 
 	began, shown time.Time
-	before       int    // what had ended already when it began
+	before       int    // what had been sent already when it began
 	said         string // the last obstacle
 }
 
 // Show shows how far it is now.
 func (m *Meter) Show(g Progress, now time.Time) {
 	if m.began.IsZero() {
-		m.began, m.before = now, g.Ended
+		m.began, m.before = now, g.Sent
 	}
 	if g.Obstacle != m.said {
 		m.said = g.Obstacle
@@ -54,16 +56,24 @@ func (m *Meter) Show(g Progress, now time.Time) {
 	}
 }
 
-// line is "digest 7: 1,200 of 20,000, 400 per second, 47s left, 3 failed".
+// line is "digest 7: 1,200 of 20,000, 400 per second, 47s left, 3 failed, 2 deferred, next
+// try at 10:05:00". The rate counts what was sent, not what was skipped.
 func (m *Meter) line(g Progress, now time.Time) string {
-	rate := float64(g.Ended-m.before) / max(now.Sub(m.began).Seconds(), 0.1)
+	rate := float64(g.Sent-m.before) / max(now.Sub(m.began).Seconds(), 0.1)
 	line := fmt.Sprintf("%s: %s of %s, %.0f per second", m.what, Thousands(g.Ended), Thousands(g.Total), rate)
 	if left := g.Total - g.Ended; left > 0 && rate > 0 {
 		if span := time.Duration(float64(left) / rate * float64(time.Second)).Round(time.Second); span >= time.Second && span < 1000*time.Hour {
 			line += fmt.Sprintf(", %s left", span)
 		}
 	}
-	return line + fmt.Sprintf(", %s failed", Thousands(g.Failed))
+	line += fmt.Sprintf(", %s failed", Thousands(g.Failed))
+	if g.Deferred > 0 {
+		line += fmt.Sprintf(", %s deferred", Thousands(g.Deferred))
+		if !g.NextTry.IsZero() {
+			line += ", next try at " + g.NextTry.Format("15:04:05 MST")
+		}
+	}
+	return line
 }
 
 // Meter returns a meter of something, such as "digest 7".

@@ -120,3 +120,9 @@ func (db *DB) Unsent(ctx context.Context) (digests, emails int, err error) {
 		+ (SELECT count(*) FROM messages WHERE state IN ('pending', 'deferred'))`).Scan(&digests, &emails)
 	return digests, emails, explain(err)
 }
+
+// NextTry implements newsletter.StatusStore.
+func (db *DB) NextTry(ctx context.Context, digest int64) (at time.Time, err error) {
+	err = db.reader.QueryRowContext(ctx, "SELECT coalesce(min(next_at), 0) FROM deliveries WHERE digest_id = ?1 AND next_at >= 0 AND next_at > 0 AND state = 'deferred'", digest).Scan(instant(&at))
+	return at, explain(err)
+}

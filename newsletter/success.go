@@ -1,0 +1,38 @@
+package newsletter
+
+// Success says how far a digest, or any number of emails, reached its readers.
+type Success int
+
+const (
+	AllReached  Success = iota // nothing failed and nothing waits
+	SomeReached                // some emails failed, wait, or may or may not have arrived
+	NoneReached                // every email failed
+)
+
+// Succeeded judges the emails of a digest by their states. Skipped ones were not wanted.
+func Succeeded(counts map[DeliveryState]int) Success {
+	open := 0
+	for state, n := range counts {
+		if !state.Terminal() || state == Uncertain {
+			open += n
+		}
+	}
+	switch {
+	case counts[Failed] == 0 && open == 0:
+		return AllReached
+	case counts[Sent] == 0 && open == 0:
+		return NoneReached
+	}
+	return SomeReached
+}
+
+// OnlyDeferred reports whether all emails of a digest that are not ended wait for another
+// try.
+func OnlyDeferred(counts map[DeliveryState]int) bool {
+	for state, n := range counts {
+		if n > 0 && !state.Terminal() && state != Deferred {
+			return false
+		}
+	}
+	return counts[Deferred] > 0
+}

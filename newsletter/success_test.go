@@ -1,0 +1,37 @@
+package newsletter_test
+
+import (
+	"testing"
+
+	"github.com/scaledbydesign/insights/newsletter"
+)
+
+func TestSucceeded(t *testing.T) {
+	type counts = map[newsletter.DeliveryState]int
+	for _, test := range []struct {
+		counts   counts
+		want     newsletter.Success
+		deferred bool
+	}{
+		{counts{}, newsletter.AllReached, false},
+		{counts{newsletter.Sent: 3}, newsletter.AllReached, false},
+		{counts{newsletter.Sent: 3, newsletter.Skipped: 2}, newsletter.AllReached, false},
+		{counts{newsletter.Skipped: 2}, newsletter.AllReached, false},
+		{counts{newsletter.Failed: 2}, newsletter.NoneReached, false},
+		{counts{newsletter.Failed: 2, newsletter.Skipped: 1}, newsletter.NoneReached, false},
+		{counts{newsletter.Failed: 2, newsletter.Sent: 1}, newsletter.SomeReached, false},
+		{counts{newsletter.Uncertain: 1}, newsletter.SomeReached, false},
+		{counts{newsletter.Uncertain: 1, newsletter.Sent: 9}, newsletter.SomeReached, false},
+		{counts{newsletter.Failed: 2, newsletter.Deferred: 1}, newsletter.SomeReached, true},
+		{counts{newsletter.Sent: 2, newsletter.Deferred: 1, newsletter.Pending: 1}, newsletter.SomeReached, false},
+		{counts{newsletter.Sent: 2, newsletter.Deferred: 1, newsletter.Sending: 1}, newsletter.SomeReached, false},
+		{counts{newsletter.Deferred: 1}, newsletter.SomeReached, true},
+	} {
+		if got := newsletter.Succeeded(test.counts); got != test.want {
+			t.Errorf("%v: %d, want %d", test.counts, got, test.want)
+		}
+		if got := newsletter.OnlyDeferred(test.counts); got != test.deferred {
+			t.Errorf("%v: only deferred is %v", test.counts, got)
+		}
+	}
+}
