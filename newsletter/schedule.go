@@ -1,13 +1,9 @@
 package newsletter
 
 import (
-	"errors"
 	"fmt"
 	"iter"
-	"strings"
 	"time"
-
-	"github.com/robfig/cron/v3"
 
 	"github.com/scaledbydesign/insights/subscribers"
 )
@@ -54,15 +50,7 @@ func (s *Schedule) Check() error {
 	if s.Cadence == subscribers.Instant {
 		return nil
 	}
-	_, err := cron.ParseStandard(s.Cron)
-	switch {
-	case err != nil:
-	case strings.Contains(s.Cron, "TZ="):
-		err = errors.New("time_zone sets the zone")
-	case strings.HasPrefix(s.Cron, "@every"):
-		err = errors.New("a schedule needs times of day")
-	}
-	if err != nil {
+	if err := checkCron(s.Cron); err != nil {
 		return fmt.Errorf("schedule %q: cron %q: %w; write five fields, for example \"0 9 * * 1\"", s.Name, s.Cron, err)
 	}
 	return nil
@@ -82,7 +70,7 @@ func (s *Schedule) Next(t time.Time) (slot Slot, ok bool) {
 	if s.Cadence == subscribers.Instant {
 		return Slot{}, false
 	}
-	line, err := cron.ParseStandard(s.Cron)
+	line, err := parseCron(s.Cron)
 	if err != nil {
 		return Slot{}, false
 	}

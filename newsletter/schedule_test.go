@@ -1,6 +1,7 @@
 package newsletter_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -92,11 +93,18 @@ func TestSlotsAdvance(t *testing.T) {
 }
 
 func TestScheduleCheck(t *testing.T) {
-	for cron, want := range map[string]bool{"0 9 * * 1": true, "@weekly": true, "": false, "0 9 * *": false, "0 0 9 * * 1": false, "61 9 * * 1": false, "0 9 * * mon": true, "@every 1h": false, "CRON_TZ=UTC 0 9 * * 1": false, "TZ=UTC 0 9 * * 1": false} {
+	for cron, want := range map[string]bool{"0 9 * * 1": true, "@weekly": true, "": false, "0 9 * *": false, "0 0 9 * * 1": false, "61 9 * * 1": false, "0 9 * * mon": true, "@every 1h": false, "CRON_TZ=UTC 0 9 * * 1": false, "TZ=UTC 0 9 * * 1": false,
+		"0 9 1-7 * 1": false, "0 9 15 * fri": false, "0 9 */2 * 1": false, "0 9 1-31 * 1": false, "0 9 15 * 0-6": false, "0 9 1-7 * *": true, "0 9 ? * 1": true, "0 9 1 * ?": true,
+		"0 9 30 2 *": false, "0 9 31 2,4,6,9,11 *": false, "0 9 29 2 *": true, "0 9 31 * *": true, "0 9 31 4,5 *": true,
+		"0 9 * * 7": true, "0 9 * * 5-7": true, "0 9 * * 1,7": true, "0 9 * * 1-7/2": true, "0 9 * * 7-2": true, "0 9 * * 8": false, "0 9 * * 7-7": false, "0 9 * * 6-8": false,
+		"0 9 L * *": false, "0 9 * * 5L": false, "0 9 * * 1#1": false, "0 9 15W * *": false, "0 9 1 jul *": true} {
 		s := schedule(t, "UTC", cron)
 		err := s.Check()
 		if (err == nil) != want {
 			t.Errorf("%q: %v", cron, err)
+		}
+		if slot, ok := s.Next(time.Now()); ok != want {
+			t.Errorf("%q: next is %v", cron, slot)
 		}
 		if err != nil && !strings.Contains(err.Error(), `"0 9 * * 1"`) {
 			t.Errorf("the error gives no example: %v", err)
@@ -109,9 +117,36 @@ func TestScheduleCheck(t *testing.T) {
 	if _, ok := instant.Next(time.Now()); ok {
 		t.Error("the instant cadence has no times")
 	}
-	never := schedule(t, "UTC", "0 9 30 2 *")
-	if slot, ok := never.Next(time.Now()); ok {
-		t.Errorf("30 February is %v", slot.Due)
+}
+
+func TestSundayIsSevenToo(t *testing.T) {
+	start := at(t, "UTC", "2026-11-30 12:00:00") // a Monday
+	for cron, same := range map[string]string{
+		"0 9 * * 7": "0 9 * * 0", "0 9 * * 5-7": "0 9 * * 5,6,0", "0 9 * * 1,7": "0 9 * * 0,1", "0 9 * * 1-7/2": "0 9 * * 0,1,3,5", "0 9 * * 7-2": "0 9 * * 0-2", "0 9 * * 0-7": "0 9 * * 0-6", "0 9 7 * *": "0 9 7 * *",
+	} {
+		a, b := schedule(t, "UTC", cron), schedule(t, "UTC", same)
+		var first, second []string
+		for slot := range a.Due(start, start.AddDate(0, 0, 40)) {
+			first = append(first, slot.Key)
+		}
+		for slot := range b.Due(start, start.AddDate(0, 0, 40)) {
+			second = append(second, slot.Key)
+		}
+		if len(first) == 0 || !slices.Equal(first, second) {
+			t.Errorf("%q: %v, and %q: %v", cron, first, same, second)
+		}
+	}
+}
+
+func TestScheduleNotes(t *testing.T) {
+	for cron, want := range map[string]string{
+		"0 9 31 * *": "skips the months that have 30 days or fewer", "0 9 30 * *": "skips February;", "0 9 29 * *": "except in leap years", "0 9 28 * *": "", "0 9 1,31 * *": "", "0 9 * * 1": "", "not a line": "",
+	} {
+		s := schedule(t, "UTC", cron)
+		notes := strings.Join(s.Notes(), " ")
+		if (notes == "") != (want == "") || !strings.Contains(notes, want) {
+			t.Errorf("%q: %q", cron, notes)
+		}
 	}
 }
 

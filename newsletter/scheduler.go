@@ -63,7 +63,7 @@ func (s *Scheduler) Run(ctx context.Context) error {
 		if schedule.Cadence == subscribers.Instant {
 			continue
 		}
-		line := "CRON_TZ=" + schedule.zone().String() + " " + schedule.Cron
+		line := "CRON_TZ=" + schedule.zone().String() + " " + cronLine(schedule.Cron)
 		if _, err := cron.NewJob(gocron.CronJob(line, false), ring, gocron.WithName(schedule.Name)); err != nil {
 			return fmt.Errorf("schedule %q: %w", schedule.Name, err)
 		}
