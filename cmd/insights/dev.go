@@ -20,13 +20,21 @@ page instead of sending it. No configuration is needed: it uses the insights
 inside the binary unless content.dir is set, and the database insights-dev.db in
 this folder. Links point to the address it listens on.`,
 		RunE: p.withConfig(func(ctx context.Context, c config.Config, args []string) error {
-			if c.Origin("site.base_url") != config.InVariable {
-				c.Site.BaseURL = "http://" + c.Listen // the file's is for production
-			}
-			c.Limits = config.Limits{} // people who try it sign up again and again
-			return runDaemon(ctx, p, c, app.Development, func(d *app.Daemon) { welcome(p.out, d) })
+			return runDaemon(ctx, p, forTrying(c), app.Development, func(d *app.Daemon) { welcome(p.out, d) }, func() (config.Config, error) {
+				c, err := p.config()
+				return forTrying(c), err
+			})
 		}),
 	}
+}
+
+// forTrying is a configuration for one person on loopback.
+func forTrying(c config.Config) config.Config {
+	if c.Origin("site.base_url") != config.InVariable {
+		c.Site.BaseURL = "http://" + c.Listen // the file's is for production
+	}
+	c.Limits = config.Limits{} // people who try it sign up again and again
+	return c
 }
 
 // welcome says on one screen where everything is.

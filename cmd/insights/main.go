@@ -89,6 +89,11 @@ func (p *program) withApp(run func(ctx context.Context, a *app.App, args []strin
 	return p.withConfig(func(ctx context.Context, c config.Config, args []string) error {
 		// For warnings; a command's result does not go through the log.
 		log := slog.New(slog.NewTextHandler(p.out.Err, &slog.HandlerOptions{Level: slog.LevelWarn}))
+		if !signal.Ignored(syscall.SIGHUP) { // a terminal that is closed ends it in good order
+			var stop context.CancelFunc
+			ctx, stop = signal.NotifyContext(ctx, syscall.SIGHUP)
+			defer stop()
+		}
 		a, err := app.Open(ctx, c, log)
 		if err != nil {
 			return err

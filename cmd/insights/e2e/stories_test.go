@@ -58,6 +58,7 @@ var storyWords = map[string]func(ts *testscript.TestScript, neg bool, args []str
 	"daemon":    startDaemon,
 	"terminate": terminate,
 	"crash":     crash,
+	"hangup":    hangup,
 	"logged":    logged,
 	"get":       get,
 	"post":      post,

@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"regexp"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -45,6 +46,11 @@ func terminate(ts *testscript.TestScript, neg bool, args []string) {
 // crash: crash NAME ends it with SIGKILL.
 func crash(ts *testscript.TestScript, neg bool, args []string) {
 	daemonNamed(ts, args[0]).kill()
+}
+
+// hangup: hangup NAME sends SIGHUP: the configuration has changed.
+func hangup(ts *testscript.TestScript, neg bool, args []string) {
+	ts.Check(daemonNamed(ts, args[0]).cmd.Process.Signal(syscall.SIGHUP))
 }
 
 // logged: logged NAME PATTERN waits until the daemon has written it; ! logged

@@ -5,9 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
-	"net/http"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -23,12 +20,17 @@ import (
 	"github.com/scaledbydesign/insights/newsletter"
 )
 
-// Daemon is one running serve or dev.
+// Daemon is one running serve or dev. After a reload another Daemon goes on behind the
+// same door, on the same database.
 type Daemon struct {
 	app    *App
 	use    Use
 	log    *slog.Logger
 	report func(error)
+
+	door       *door
+	closing    context.Context // ends when this daemon's site no longer answers
+	endClosing context.CancelFunc
 
 	live      *content.Live
 	feeds     atomic.Pointer[feeds.Set]
@@ -38,8 +40,6 @@ type Daemon struct {
 	scheduler *newsletter.Scheduler
 	hub       *websub.Hub // nil: not a hub
 	pusher    pusher      // nil: no push
-	server    *http.Server
-	listener  net.Listener
 	readers   readership.Counter
 	metrics   *metrics.Server  // nil: none
 	inbound   *inbound.Server  // nil: none
@@ -51,39 +51,57 @@ type Daemon struct {
 // OpenDaemon opens everything that can fail before anything starts. report is called with
 // the faults of the insights, each time they change.
 func OpenDaemon(ctx context.Context, c config.Config, use Use, log *slog.Logger, report func(error)) (*Daemon, error) {
-	d := &Daemon{use: use, log: log, report: report}
-	if err := d.open(ctx, Publication{Config: c}); err != nil {
+	d := newDaemon(ctx, use, log, report)
+	if err := d.open(ctx, c, nil); err != nil {
 		d.Close()
 		return nil, err
 	}
 	return d, nil
 }
 
-// open opens the parts in the order of their dependencies.
-func (d *Daemon) open(ctx context.Context, p Publication) error {
-	for _, step := range []func(context.Context, *Publication) error{
-		d.findInsights, d.listen, d.openApp, d.openInsights, d.openFeeds, d.openWorker, d.openInbound, d.openSite,
-	} {
+func newDaemon(ctx context.Context, use Use, log *slog.Logger, report func(error)) *Daemon {
+	d := &Daemon{use: use, log: log, report: report}
+	d.closing, d.endClosing = context.WithCancel(ctx)
+	return d
+}
+
+// open opens the parts in the order of their dependencies. What before has already, after
+// a reload, is taken over.
+func (d *Daemon) open(ctx context.Context, c config.Config, before *Daemon) error {
+	p := Publication{Config: c}
+	first := []func(context.Context, *Publication) error{d.findInsights, d.openDoor, d.openApp}
+	if before != nil {
+		d.door = before.door
+		first = []func(context.Context, *Publication) error{d.findInsights, func(ctx context.Context, p *Publication) error { return d.takeOver(ctx, p, before.app.db) }}
+	}
+	for _, step := range append(first, d.openMetrics, d.openInsights, d.openFeeds, d.openWorker, d.openInbound, d.openSite) {
 		if err := step(ctx, &p); err != nil {
 			return err
 		}
 	}
+	d.door.show(d.site)
 	return nil
 }
 
 // Close closes what is open, whether or not it was run.
 func (d *Daemon) Close() {
-	if d.inbound != nil {
-		d.inbound.Close()
-	}
+	d.closeParts()
 	if d.app != nil {
 		d.app.Close()
 	}
+	if d.door != nil {
+		d.door.listener.Close()
+	}
+}
+
+// closeParts closes what the next daemon opens again.
+func (d *Daemon) closeParts() {
+	d.endClosing()
+	if d.inbound != nil {
+		d.inbound.Close()
+	}
 	if d.metrics != nil {
 		d.metrics.Close()
-	}
-	if d.listener != nil {
-		d.listener.Close()
 	}
 }
 
@@ -105,13 +123,14 @@ func (d *Daemon) openInsights(context.Context, *Publication) (err error) {
 	return nil
 }
 
-func (d *Daemon) listen(_ context.Context, p *Publication) (err error) {
-	c := &p.Config
-	if d.listener, err = net.Listen("tcp", c.Listen); err != nil {
-		return unusable(fmt.Errorf("listen on %s: %w; stop what uses it, or set another address: INSIGHTS_LISTEN=127.0.0.1:8081", c.Listen, err))
-	}
-	if c.Metrics.Listen != "" {
-		d.metrics, err = metrics.Listen(c.Metrics.Listen, Version, d.log)
+func (d *Daemon) openDoor(_ context.Context, p *Publication) (err error) {
+	d.door, err = openDoor(p.Config.Listen, d.log)
+	return err
+}
+
+func (d *Daemon) openMetrics(_ context.Context, p *Publication) (err error) {
+	if address := p.Config.Metrics.Listen; address != "" {
+		d.metrics, err = metrics.Listen(address, Version, d.log)
 	}
 	return unusable(err)
 }
@@ -126,12 +145,33 @@ func (d *Daemon) openApp(ctx context.Context, p *Publication) error {
 		db.Close()
 		return err
 	}
-	if d.app, err = assemble(*p, db, d.log); err != nil {
+	if err := d.assemble(ctx, p, db); err != nil {
 		db.Close()
+		return err
+	}
+	return nil
+}
+
+// takeOver assembles an App on a database that this process has taken already.
+func (d *Daemon) takeOver(ctx context.Context, p *Publication, db *database.DB) error {
+	if d.use == Development {
+		if err := d.prepareDevelopment(ctx, &p.Config, db); err != nil {
+			return err
+		}
+	}
+	return d.assemble(ctx, p, db)
+}
+
+func (d *Daemon) assemble(ctx context.Context, p *Publication, db *database.DB) (err error) {
+	if d.app, err = assemble(*p, db, d.log); err != nil {
 		return err
 	}
 	d.app.RenameCategories(ctx)
 	return nil
+}
+
+func (d *Daemon) prepareDevelopment(ctx context.Context, c *config.Config, db *database.DB) error {
+	return unusable(errors.Join(makeSecret(c), leave(ctx, c, db)))
 }
 
 func (d *Daemon) takeDatabase(ctx context.Context, c *config.Config, db *database.DB) error {
@@ -154,7 +194,7 @@ func (d *Daemon) takeDatabase(ctx context.Context, c *config.Config, db *databas
 		d.log.Warn("this database was made by insights dev; its emails will now be sent for real", "database", db.String())
 	}
 	if d.use == Development {
-		return unusable(errors.Join(makeSecret(c), leave(ctx, c, db)))
+		return d.prepareDevelopment(ctx, c, db)
 	}
 	return nil
 }
@@ -182,70 +222,6 @@ func (d *Daemon) Visible() int { return len(d.live.Current().Insights()) }
 
 // App is what the daemon was assembled on.
 func (d *Daemon) App() *App { return d.app }
-
-// Run runs every part until ctx is done or one of them fails. The HTTP server
-// stops first, so that no new work comes in; then the scheduler and the worker,
-// which finishes what is in flight.
-func (d *Daemon) Run(ctx context.Context) error {
-	if d.use == Production {
-		d.log.Info("serving", "listen", d.listener.Addr().String(), "base_url", d.app.Config.Site.BaseURL, "database", d.app.Database,
-			"insights", d.Visible(), "version", Version)
-	}
-	ctx, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
-	background, endBackground := context.WithCancel(context.WithoutCancel(ctx))
-	defer endBackground()
-
-	var parts sync.WaitGroup
-	part := func(name string, run func(context.Context) error) {
-		parts.Go(func() {
-			if err := run(background); err != nil {
-				stop(fmt.Errorf("%s: %w", name, err))
-			}
-		})
-	}
-	part("watch the database", d.app.db.Watch)
-	part("watch the insights", d.watch)
-	part("withdrawals", d.followWithdrawals)
-	part("publication clock", d.live.Run)
-	part("feeds", d.followLibrary)
-	part("scheduler", d.scheduler.Run)
-	part("worker", d.worker.Run)
-	part("judge", d.app.judge().Run)
-	part("feed readership", d.readers.Run)
-	part("sign-up cleanup", d.tidy)
-	if d.metrics != nil {
-		part("metrics", d.metrics.Run)
-	}
-	if d.inbound != nil {
-		part("inbound email", d.inbound.Run)
-	}
-	if d.maildir != nil {
-		part("maildir", d.maildir.Run)
-	}
-	if d.pusher != nil {
-		part("feed pushes", d.pusher.Run)
-	}
-	parts.Go(func() {
-		if err := d.server.Serve(d.listener); !errors.Is(err, http.ErrServerClosed) {
-			stop(fmt.Errorf("serve: %w", err))
-		}
-	})
-
-	<-ctx.Done()
-	d.log.Info("stopping")
-	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-	defer cancel()
-	if err := d.server.Shutdown(closing); err != nil {
-		d.server.Close() // a slow client must not delay the emails in flight
-	}
-	endBackground()
-	parts.Wait()
-	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
-		return cause
-	}
-	return nil
-}
 
 // tidyEvery is how often expired sign-ups are deleted.
 const tidyEvery = time.Hour

@@ -2,9 +2,6 @@ package app
 
 import (
 	"context"
-	"log/slog"
-	"net/http"
-	"time"
 
 	"github.com/scaledbydesign/insights/cmd/insights/internal/config"
 	"github.com/scaledbydesign/insights/cmd/insights/internal/staticsite"
@@ -22,7 +19,7 @@ func (d *Daemon) openSite(ctx context.Context, p *Publication) error {
 	}
 	site := web.Config{
 		Site: c.Site, Pages: pages, Library: d.live.Current, Feeds: d.feeds.Load, FeedSite: p.feedSite(),
-		Registry: d.app.Registry, Archive: d.app.db, Mails: d.app.db, Ready: d.app.db.Ping, Changed: d.live.Changed, Closing: ctx.Done(), Readers: &d.readers,
+		Registry: d.app.Registry, Archive: d.app.db, Mails: d.app.db, Ready: d.app.db.Ping, Changed: d.live.Changed, Closing: d.closing.Done(), Readers: &d.readers,
 		FormKey:        []byte(d.app.Registry.Keys.Make("form", "", "")), // the same for all daemons of a site
 		TrustedOrigins: c.TrustedOrigins, Log: d.log, Dev: d.use == Development,
 		Reports: d.app.Feedback, Withdrawn: d.app.withdrawals.Of,
@@ -49,11 +46,6 @@ func (d *Daemon) openSite(ctx context.Context, p *Publication) error {
 	}
 	if d.site, err = web.New(site); err != nil {
 		return err
-	}
-	d.server = &http.Server{
-		Handler: d.site, ErrorLog: slog.NewLogLogger(d.log.Handler(), slog.LevelWarn),
-		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 60 * time.Second, IdleTimeout: 2 * time.Minute,
-		MaxHeaderBytes: 32 << 10,
 	}
 	return nil
 }

@@ -1,0 +1,155 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+
+	"github.com/scaledbydesign/insights/cmd/insights/internal/config"
+)
+
+// Reload is how a running daemon gets another configuration.
+type Reload struct {
+	Asked <-chan os.Signal // receives when somebody asks for it
+	// Read reads and checks the configuration.
+	Read func() (config.Config, error)
+}
+
+// Run runs every part until ctx is done or one of them fails. When a reload is asked for
+// and the configuration can be used, the parts end, as they do when the daemon stops, and
+// begin again as it says; visitors notice nothing. A configuration with faults changes
+// nothing.
+//
+// The HTTP server stops first, so that no new work comes in; then the scheduler and the
+// worker, which finishes what is in flight.
+func (d *Daemon) Run(ctx context.Context, r Reload) error {
+	if d.use == Production {
+		d.log.Info("serving", "listen", d.door.listener.Addr().String(), "base_url", d.app.Config.Site.BaseURL, "database", d.app.Database,
+			"insights", d.Visible(), "version", Version)
+	}
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	var served sync.WaitGroup
+	served.Go(func() {
+		if err := d.door.serve(); err != nil {
+			stop(err)
+		}
+	})
+	defer served.Wait()
+	for now := d; now != nil; {
+		next := now.runUntil(ctx, stop, r)
+		now.closeParts()
+		if next == nil {
+			break
+		}
+		if now = now.succeed(ctx, *next, stop); now == nil {
+			d.door.shut(ctx)
+		}
+	}
+	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	return nil
+}
+
+// runUntil runs the parts until ctx is done (nil) or another configuration is to be used.
+func (d *Daemon) runUntil(ctx context.Context, stop context.CancelCauseFunc, r Reload) (next *config.Config) {
+	background, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	var parts sync.WaitGroup
+	for name, run := range d.parts() {
+		parts.Go(func() {
+			if err := run(background); err != nil {
+				stop(fmt.Errorf("%s: %w", name, err))
+			}
+		})
+	}
+	for next == nil && ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+		case <-r.Asked:
+			next = d.another(r)
+		}
+	}
+	if next == nil {
+		d.log.Info("stopping")
+		d.door.shut(ctx)
+	}
+	end()
+	parts.Wait()
+	return next
+}
+
+// parts are what a daemon does at once.
+func (d *Daemon) parts() map[string]func(context.Context) error {
+	parts := map[string]func(context.Context) error{
+		"watch the database": d.app.db.Watch,
+		"watch the insights": d.watch,
+		"withdrawals":        d.followWithdrawals,
+		"publication clock":  d.live.Run,
+		"feeds":              d.followLibrary,
+		"scheduler":          d.scheduler.Run,
+		"worker":             d.worker.Run,
+		"judge":              d.app.judge().Run,
+		"feed readership":    d.readers.Run,
+		"sign-up cleanup":    d.tidy,
+	}
+	if d.metrics != nil {
+		parts["metrics"] = d.metrics.Run
+	}
+	if d.inbound != nil {
+		parts["inbound email"] = d.inbound.Run
+	}
+	if d.maildir != nil {
+		parts["maildir"] = d.maildir.Run
+	}
+	if d.pusher != nil {
+		parts["feed pushes"] = d.pusher.Run
+	}
+	return parts
+}
+
+// another reads the configuration to go on with, or nil. What only a start can change
+// stays as it is.
+func (d *Daemon) another(r Reload) *config.Config {
+	next, err := r.Read()
+	if err != nil {
+		d.log.Error("cannot reload: the configuration has faults; going on as before", "error", err)
+		return nil
+	}
+	now := &d.app.Config
+	if next.Listen != now.Listen {
+		d.log.Warn("a changed setting needs a restart", "key", "listen", "still", now.Listen)
+		next.Listen = now.Listen
+	}
+	if next.Database != now.Database {
+		d.log.Warn("a changed setting needs a restart", "key", "database.url", "still", d.app.Database)
+		next.Database = now.Database
+	}
+	return &next
+}
+
+// succeed opens the daemon that goes on with another configuration, or if that fails with
+// the same one as before. Nil: there is none.
+func (d *Daemon) succeed(ctx context.Context, next config.Config, stop context.CancelCauseFunc) *Daemon {
+	after := newDaemon(ctx, d.use, d.log, d.report)
+	err := after.open(ctx, next, d)
+	if err == nil {
+		d.log.Info("reloaded", "insights", after.Visible())
+		return after
+	}
+	after.closeParts()
+	if ctx.Err() != nil {
+		return nil
+	}
+	d.log.Error("cannot use the new configuration; going on as before", "error", err)
+	after = newDaemon(ctx, d.use, d.log, d.report)
+	if err := after.open(ctx, d.app.Config, d); err != nil {
+		after.closeParts()
+		stop(fmt.Errorf("reload: %w", err))
+		return nil
+	}
+	return after
+}
