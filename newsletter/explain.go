@@ -63,6 +63,7 @@ type Explainer struct {
 	Missing   map[string]bool      // ids of numbered insights whose files are not in the folder; see AddMissing
 	Grace     time.Duration
 	Next      *Slot // when the reader's schedule is due; nil = as soon as something appears
+	Unserved  bool  // there are schedules, and none is for the reader's cadence
 	Zone      *time.Location
 }
 
@@ -199,6 +200,8 @@ func (e *Explainer) noEmail(now time.Time) string {
 		return "unread, but they are " + string(e.Reader.Status) + ": " + e.Reader.Reason
 	case e.Reader.PausedUntil.After(now):
 		return "unread, but they have paused until " + e.day(e.Reader.PausedUntil)
+	case e.Unserved:
+		return fmt.Sprintf("unread, but no schedule serves the %s cadence", e.Reader.Cadence)
 	}
 	return ""
 }
@@ -222,6 +225,7 @@ type ExplainStore interface {
 // first slot after now of the schedules for the reader's cadence.
 func (e *Explainer) Load(ctx context.Context, store ExplainStore, reader subscribers.Subscriber, schedules []Schedule, now time.Time) (err error) {
 	e.Reader, e.Next = reader, NextSlot(schedules, reader.Cadence, now)
+	e.Unserved = len(schedules) > 0 && !slices.ContainsFunc(schedules, func(s Schedule) bool { return s.Cadence == reader.Cadence })
 	if e.Position, err = store.PositionOf(ctx, reader.ID); err != nil {
 		return err
 	}

@@ -52,6 +52,7 @@ func TestEachInsightIsExplained(t *testing.T) {
 		{"pending", "new", status(subscribers.Pending), nil, newsletter.StandingNoEmail},
 		{"unsubscribed", "new", status(subscribers.Unsubscribed), nil, newsletter.StandingNoEmail},
 		{"suppressed", "new", status(subscribers.Suppressed), nil, newsletter.StandingNoEmail},
+		{"no schedule", "new", func(e *newsletter.Explainer) { e.Unserved = true }, nil, newsletter.StandingNoEmail},
 		{"paused", "new", func(e *newsletter.Explainer) { e.Reader.PausedUntil = day(1) }, nil, newsletter.StandingNoEmail},
 	} {
 		e, in := base, insight(test.id)

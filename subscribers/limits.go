@@ -61,15 +61,38 @@ func (r *Registry) admit(ctx context.Context, a Attempt) (bool, error) {
 		over = r.Limits.reached(a, c)
 		return over == ""
 	})
+	if over != "" && over != perAddress {
+		r.limited.Store(&limitReached{over, a.At})
+	}
 	switch {
 	case err != nil:
 		return false, err
 	case over == perClient:
+		if r.alarmed.due(a.At) && r.Log != nil {
+			r.Log.WarnContext(ctx, "sign-up limit reached; the visitor was told to come back later", "limit", string(over))
+		}
 		return false, ErrTooMany
 	case over != "" && over != perAddress && r.alarmed.due(a.At) && r.Log != nil:
 		r.Log.ErrorContext(ctx, "sign-up limit reached; confirmation emails withheld (possible abuse)", "limit", string(over), "domain", a.Address.Domain())
 	}
 	return over == "", nil
+}
+
+// limitReached is when a limit last kept a sign-up from its email.
+type limitReached struct {
+	limit limit
+	at    time.Time
+}
+
+// LimitReached returns the limit that last kept a sign-up from its email, by its key in
+// the configuration, and when; the zero time = none did. Limits of a single mailbox do
+// not count.
+func (r *Registry) LimitReached() (key string, at time.Time) {
+	last := r.limited.Load()
+	if last == nil {
+		return "", time.Time{}
+	}
+	return map[limit]string{inAll: "total_hourly", perClient: "client_hourly", perDomain: "domain_hourly"}[last.limit], last.at
 }
 
 // limit names one of Limits.

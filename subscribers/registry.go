@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 	"time"
 )
 
@@ -22,6 +23,7 @@ type Registry struct {
 	Log        *slog.Logger // nil: silent
 
 	alarmed alarm
+	limited atomic.Pointer[limitReached]
 }
 
 // rules are what the rules depend on beside their arguments. A rule alters the

@@ -17,7 +17,6 @@ func (p *Pages) funcs() template.FuncMap {
 		"stamp":    func(t time.Time) string { return t.Format(time.RFC3339) },
 		"longDate": func(t time.Time) string { return t.Format("January 2, 2006") },
 		"date":     func(t time.Time) string { return t.Format("Jan 2, 2006") },
-		"cadences": func() []subscribers.Cadence { return subscribers.Cadences[:] },
 		"title":    func(c subscribers.Cadence) string { return strings.ToUpper(string(c[:1])) + string(c[1:]) },
 		"often":    often,
 		"plural":   plural,

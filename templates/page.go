@@ -191,6 +191,7 @@ type Form struct {
 	Email      string
 	Name       string
 	Cadence    subscribers.Cadence
+	Cadences   []subscribers.Cadence // that can be chosen
 	Categories []Choice
 	Stamp      string       // the hidden field that says when the form was made
 	Errors     []FieldError // in the order of the fields
@@ -367,6 +368,7 @@ func samples() []View {
 	article := head
 	article.Article = in
 	form := Form{
+		Cadences:   subscribers.Cadences[:],
 		Cadence:    subscribers.Weekly,
 		Categories: []Choice{{category, true}},
 		Errors:     []FieldError{{"email", "sample"}, {"name", "sample"}, {"category", "sample"}, {"cadence", "sample"}, {"", "sample"}},

@@ -30,9 +30,9 @@ func configCheckCommand(p *program) *cobra.Command {
 			if err != nil {
 				return &problems{err}
 			}
-			warnings := []string{}
+			warnings := append([]string{}, c.Notes()...)
 			if serving {
-				warnings = append(warnings, c.Warnings()...)
+				warnings = append([]string{}, c.Warnings()...)
 			}
 			if p.out.JSON {
 				return p.out.Document(map[string]any{"ok": true, "warnings": warnings})

@@ -25,9 +25,9 @@ no longer wants. The running daemon sends it.
 
 With --wait this command waits until it is done, and sends the digest itself if
 no daemon is running. It ends early if the digest is paused, and with --deferred
-leave when all that is left waits for another try. It exits with 0 if every email
-was sent, 1 if all failed, and 4 otherwise. Sending a digest twice does nothing
-the second time.`,
+leave when all that is left waits for another try. It exits with 0 if every
+email was sent, 1 if all failed, and 4 otherwise. Sending a digest twice does
+nothing the second time.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := w.check(); err != nil {
 				return err

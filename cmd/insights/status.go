@@ -56,6 +56,9 @@ func status(ctx context.Context, out *console.Console, a *app.App) error {
 	out.Line("%s, %s, %s", state, s.Database, console.Dash(string(s.Use)))
 	showAlarms(out, s, zone)
 	s.Content.show(out)
+	for _, note := range s.Notes {
+		out.Item("NOTE", note)
+	}
 	out.Item("readers", tally(s.status.Readers, subscribers.Statuses[:]))
 	out.Item("outbox", tally(s.status.Outbox, newsletter.DeliveryStates[:]))
 	if s.status.Outbox[newsletter.Uncertain] > 0 {
@@ -163,6 +166,7 @@ type statusJSON struct {
 	Marks       map[string]int    `json:"marks"`   // accepted emails that came back or drew a complaint in the last 30 days
 	Hub         *websub.HubStatus `json:"hub"`
 	Content     contentStatus     `json:"content"`
+	Notes       []string          `json:"notes"` // what somebody should attend to
 	NextSlots   []nextSlotJSON    `json:"next_slots"`
 	LastSlots   []slotJSON        `json:"last_slots"`
 
@@ -220,6 +224,9 @@ func loadStatus(ctx context.Context, a *app.App, now time.Time) (s statusJSON, e
 	}
 	s.Version, s.Database, s.Running = app.Version, a.Database, a.Running(ctx)
 	s.Content = loadContentStatus(a)
+	if s.Notes, err = loadNotes(ctx, a); err != nil {
+		return s, err
+	}
 	s.NextSlots, _ = nextSlots(&a.Config, now)
 	s.fill()
 	return s, nil

@@ -34,6 +34,7 @@ type App struct {
 	Bounces     newsletter.FeedbackStore
 	Resends     newsletter.ResendStore
 	Withdrawals newsletter.WithdrawalStore
+	Reports     newsletter.ReportStore
 	Hub         websub.StatusStore // nil: this site has no hub of its own
 
 	Registry *subscribers.Registry
@@ -85,7 +86,7 @@ func assemble(p Publication, db *database.DB, log *slog.Logger) (*App, error) {
 	}
 	a := &App{
 		Publication: p, Database: db.String(), db: db, log: log,
-		Subscribers: db, Digests: db, Messages: db, Status: db, Explain: db, Tests: db, Bounces: db, Withdrawals: db, Resends: db,
+		Subscribers: db, Digests: db, Messages: db, Status: db, Explain: db, Tests: db, Bounces: db, Withdrawals: db, Resends: db, Reports: db,
 	}
 	a.withdrawals.store, a.withdrawals.log = db, log
 	a.withheld = a.withdrawals.withheld
@@ -130,6 +131,11 @@ const (
 
 // Use returns what the database is for.
 func (a *App) Use(ctx context.Context) (Use, error) { return a.db.Use(ctx) }
+
+// ReadersOf counts the confirmed readers with a cadence.
+func (a *App) ReadersOf(ctx context.Context, cadence subscribers.Cadence) (int, error) {
+	return a.db.ReadersOf(ctx, cadence)
+}
 
 // Running reports whether some process sends from the database.
 func (a *App) Running(ctx context.Context) bool {

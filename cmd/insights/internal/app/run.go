@@ -92,6 +92,7 @@ func (d *Daemon) parts() map[string]func(context.Context) error {
 		"feeds":              d.followLibrary,
 		"scheduler":          d.scheduler.Run,
 		"worker":             d.worker.Run,
+		"report":             d.reporting,
 		"judge":              d.app.judge().Run,
 		"feed readership":    d.readers.Run,
 		"sign-up cleanup":    d.tidy,

@@ -22,7 +22,8 @@ func (d *Daemon) openSite(ctx context.Context, p *Publication) error {
 		Registry: d.app.Registry, Archive: d.app.db, Mails: d.app.db, Ready: d.app.db.Ping, Changed: d.live.Changed, Closing: d.closing.Done(), Readers: &d.readers,
 		FormKey:        []byte(d.app.Registry.Keys.Make("form", "", "")), // the same for all daemons of a site
 		TrustedOrigins: c.TrustedOrigins, Log: d.log, Dev: d.use == Development,
-		Reports: d.app.Feedback, Withdrawn: d.app.withdrawals.Of,
+		Cadences: c.ServedCadences(),
+		Reports:  d.app.Feedback, Withdrawn: d.app.withdrawals.Of,
 	}
 	if site.ReportKeys, err = c.Bounces.WebhookKeys(); err != nil {
 		return unusable(err)

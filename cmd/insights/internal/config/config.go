@@ -31,6 +31,7 @@ type Config struct {
 	WebSub         WebSub         `yaml:"websub"`
 
 	origins map[string]Origin // of the keys that somebody set
+	source  source
 }
 
 // Origin is where a key was set.

@@ -30,10 +30,12 @@ func Read(file string, env map[string]string) (Config, error) {
 	if err != nil && (file != "" || !errors.Is(err, fs.ErrNotExist)) {
 		return c, &Error{fmt.Errorf("read configuration: %w", err)}
 	}
+	c.source = newSource(name, source)
 	found := faults{name: name, source: source}
 	readYAML(&c, &found)
 	readEnvironment(env, &c, &found)
 	c.check(&found)
+	c.ownTexts()
 	if err := found.err(); err != nil {
 		return c, err
 	}

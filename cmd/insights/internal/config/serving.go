@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 
 	"github.com/scaledbydesign/insights/newsletter"
+	"github.com/scaledbydesign/insights/subscribers"
 )
 
 // ForServing reports every setting that production requires and that is not set, and how
@@ -30,8 +32,70 @@ func (c *Config) ForServing() error {
 	return nil
 }
 
-// Warnings are settings that work but should be changed.
+// Notes are what the author of a configuration may not have thought of, whatever it is
+// for.
+func (c *Config) Notes() (notes []string) {
+	for _, s := range c.Schedules() {
+		notes = append(notes, s.Notes()...)
+	}
+	if unserved := c.UnservedCadences(); len(unserved) > 0 {
+		notes = append(notes, fmt.Sprintf("no schedule serves %s: people can't choose it, and whoever has chosen it before gets nothing; add one to digests.schedules", listed(unserved)))
+	}
+	return notes
+}
+
+// UnservedCadences are those for which there is no schedule, although there are others.
+func (c *Config) UnservedCadences() (unserved []subscribers.Cadence) {
+	if len(c.Digests.Schedules) == 0 {
+		return nil
+	}
+	for _, cadence := range subscribers.Cadences {
+		if !slices.ContainsFunc(c.Digests.Schedules, func(s Schedule) bool { return s.Cadence == string(cadence) }) {
+			unserved = append(unserved, cadence)
+		}
+	}
+	return unserved
+}
+
+// ServedCadences are those that people can choose: all where staff alone make digests.
+func (c *Config) ServedCadences() (served []subscribers.Cadence) {
+	if len(c.Digests.Schedules) == 0 {
+		return subscribers.Cadences[:]
+	}
+	unserved := c.UnservedCadences()
+	for _, cadence := range subscribers.Cadences {
+		if !slices.Contains(unserved, cadence) {
+			served = append(served, cadence)
+		}
+	}
+	return served
+}
+
+// listed is "daily", or "daily and monthly".
+func listed[S ~string](names []S) string {
+	text := ""
+	for i, name := range names {
+		switch {
+		case i == 0:
+		case i == len(names)-1:
+			text += " and "
+		default:
+			text += ", "
+		}
+		text += string(name)
+	}
+	return text
+}
+
+// Warnings are settings that work but should be changed, with the Notes.
 func (c *Config) Warnings() (warnings []string) {
+	warnings = c.Notes()
+	if examples := c.exampleSettings(); len(examples) > 0 {
+		warnings = append(warnings, "values of the examples are left: "+listed(examples))
+	}
+	if missing := c.missingTexts(); len(missing) > 0 {
+		warnings = append(warnings, listed(missing)+" not set: pages show none")
+	}
 	if c.Site.PostalAddress == "" {
 		warnings = append(warnings, "site.postal_address is not set: many countries require a postal address in newsletters")
 	}

@@ -1,11 +1,46 @@
 package web
 
 import (
+	"fmt"
 	"net/http"
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 )
+
+// noteProxy notes the first proxy that passes on the address of a visitor and is not
+// declared: all its visitors would count as one. Only a private peer can be one; a
+// stranger may send any header.
+func (s *site) noteProxy(r *http.Request) {
+	if len(r.Header["X-Forwarded-For"]) == 0 || s.proxy.Load() != nil {
+		return
+	}
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return
+	}
+	addr := peer.Addr().Unmap()
+	if s.trusted(addr) || !addr.IsPrivate() && !addr.IsLinkLocalUnicast() {
+		return
+	}
+	if name := addr.String(); s.proxy.CompareAndSwap(nil, &name) {
+		s.Log.Warn("an undeclared proxy passes on visitors, who count as one for the limits of sign-ups: name it in trusted_proxies", "proxy", name)
+	}
+}
+
+// Notes are what staff should know of the site's visitors.
+func (s *Site) Notes() (notes []string) {
+	if proxy := s.site.proxy.Load(); proxy != nil {
+		notes = append(notes, fmt.Sprintf("%s passes on visitors and is not declared, so that all of them count as one for the limits of sign-ups: add it to trusted_proxies", *proxy))
+	}
+	if s.site.Registry != nil {
+		if limit, at := s.site.Registry.LimitReached(); !at.IsZero() && time.Since(at) < time.Hour {
+			notes = append(notes, fmt.Sprintf("sign-ups reached the limit limits.%s at %s: some people were turned away, or got no email", limit, at.UTC().Format("15:04 MST")))
+		}
+	}
+	return notes
+}
 
 // client names where a request came from, for the record of consent and to count
 // by: a salted hash of the address, so that the record holds no address and
@@ -13,7 +48,7 @@ import (
 // all of which is usually one household's.
 func (s *site) client(r *http.Request) string {
 	addr := s.clientAddr(r)
-	if !addr.IsValid() || addr.IsLoopback() { // an undeclared proxy on this machine, or a person trying it out
+	if !addr.IsValid() || addr.IsLoopback() { // a proxy on this machine that does not say for whom, or a person trying it out
 		return ""
 	}
 	if addr.Is6() {
@@ -54,6 +89,8 @@ func parseHop(word string) (netip.Addr, bool) {
 	return hop, err == nil
 }
 
+// trusted reports whether what a peer says of its visitors is believed. Nobody else can
+// come from this machine itself.
 func (s *site) trusted(addr netip.Addr) bool {
-	return slices.ContainsFunc(s.TrustedProxies, func(p netip.Prefix) bool { return p.Contains(addr) })
+	return addr.IsLoopback() || slices.ContainsFunc(s.TrustedProxies, func(p netip.Prefix) bool { return p.Contains(addr) })
 }

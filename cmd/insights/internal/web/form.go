@@ -73,21 +73,44 @@ func unreadable(err error) error {
 	return statusError(http.StatusBadRequest)
 }
 
-// readForm takes what a posted form says, to be shown again or acted on.
-func (s *site) readForm(r *http.Request) templates.Form {
+// cadences are those that can be chosen, and the present one of a reader, "" = none.
+func (s *site) cadences(present subscribers.Cadence) (list []subscribers.Cadence) {
+	for _, c := range subscribers.Cadences {
+		if c == present || slices.Contains(s.Cadences, c) {
+			list = append(list, c)
+		}
+	}
+	return list
+}
+
+// usualCadence is what a form suggests.
+func (s *site) usualCadence() subscribers.Cadence {
+	if len(s.Cadences) == 0 || slices.Contains(s.Cadences, subscribers.Weekly) {
+		return subscribers.Weekly
+	}
+	return s.Cadences[0]
+}
+
+// readForm takes what a posted form says, to be shown again or acted on. present is how
+// often its reader gets email now, "" = they are not subscribed.
+func (s *site) readForm(r *http.Request, present subscribers.Cadence) templates.Form {
 	chosen := r.PostForm["category"]
 	form := templates.Form{
 		Email:      field(r, "email", 320),
 		Name:       field(r, "name", 400),
-		Cadence:    subscribers.Weekly,
+		Cadence:    s.usualCadence(),
+		Cadences:   s.cadences(present),
 		Categories: s.choices(func(slug string) bool { return slices.Contains(chosen, slug) }),
 	}
 	if given := r.PostFormValue("cadence"); given != "" {
-		cadence, err := subscribers.ParseCadence(given)
-		if err != nil {
-			form.Errors = append(form.Errors, templates.FieldError{Field: "cadence", Message: "Choose how often: instant, daily, weekly, monthly."})
-		} else {
+		if cadence := subscribers.Cadence(given); slices.Contains(form.Cadences, cadence) {
 			form.Cadence = cadence
+		} else {
+			var names []string
+			for _, c := range form.Cadences {
+				names = append(names, string(c))
+			}
+			form.Errors = append(form.Errors, templates.FieldError{Field: "cadence", Message: "Choose how often: " + strings.Join(names, ", ") + "."})
 		}
 	}
 	if len(form.Chosen()) == 0 {

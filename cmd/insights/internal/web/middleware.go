@@ -32,7 +32,7 @@ func (s *site) middleware(next http.Handler) (http.Handler, error) {
 		own.ServeHTTP(w, r)
 	})
 	h = s.securityHeaders(h) // before any handler, so that no answer lacks them
-	h = limit(h)             // before anything reads the body
+	h = s.limit(h)           // before anything reads the body
 	return s.watched(h), nil // around all that decides the status, and to catch what they do wrong
 }
 
@@ -88,8 +88,9 @@ func (s *site) log(rec *recorder, r *http.Request, took time.Duration) {
 	}
 }
 
-func limit(next http.Handler) http.Handler {
+func (s *site) limit(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.noteProxy(r)
 		if r.Body != http.NoBody {
 			r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 		}

@@ -30,7 +30,7 @@ func (s *site) preferences(w http.ResponseWriter, r *http.Request) error {
 	if sub.Status != subscribers.Confirmed { // they left while the page was open
 		return s.showNoDigests(w, r, http.StatusGone, sub)
 	}
-	form := s.readForm(r)
+	form := s.readForm(r, sub.Cadence)
 	if len(form.Errors) > 0 {
 		return s.showPreferences(w, r, http.StatusUnprocessableEntity, sub, form, false)
 	}
@@ -44,6 +44,7 @@ func (s *site) preferences(w http.ResponseWriter, r *http.Request) error {
 
 func (s *site) showPreferences(w http.ResponseWriter, r *http.Request, status int, sub subscribers.Subscriber, form templates.Form, saved bool) error {
 	form.Action = "/preferences/" + r.PathValue("token")
+	form.Cadences = s.cadences(sub.Cadence)
 	page := &templates.PreferencesPage{
 		Head: s.readerHead("What you receive"), Email: sub.Address.Masked(), Form: form, Saved: saved,
 		Unsubscribe: "/unsubscribe/" + s.Registry.Token(subscribers.UnsubscribeToken, sub),
@@ -99,7 +100,9 @@ func (s *site) less(w http.ResponseWriter, r *http.Request) error {
 	var until time.Time
 	switch choice := r.PostFormValue("instead"); choice {
 	case "weekly", "monthly":
-		cadence = subscribers.Cadence(choice)
+		if cadence = subscribers.Cadence(choice); !slices.Contains(s.Cadences, cadence) {
+			return statusError(http.StatusBadRequest)
+		}
 	case "pause":
 		until = time.Now().Add(pauses["30"])
 	default:

@@ -23,10 +23,11 @@ func (s *site) subscribeForm(w http.ResponseWriter, r *http.Request) error {
 	wanted := query["category"]
 	known := slices.ContainsFunc(wanted, func(slug string) bool { return slices.Contains(s.Registry.Categories, slug) })
 	form := templates.Form{
-		Cadence:    subscribers.Weekly,
+		Cadence:    s.usualCadence(),
+		Cadences:   s.cadences(""),
 		Categories: s.choices(func(slug string) bool { return !known || slices.Contains(wanted, slug) }),
 	}
-	if c, err := subscribers.ParseCadence(query.Get("cadence")); err == nil {
+	if c := subscribers.Cadence(query.Get("cadence")); slices.Contains(form.Cadences, c) {
 		form.Cadence = c
 	}
 	// Unlike the other pages about a reader this one should be found.
@@ -60,7 +61,7 @@ func (s *site) subscribe(w http.ResponseWriter, r *http.Request) error {
 	if err := read(r); err != nil {
 		return err
 	}
-	form := s.readForm(r)
+	form := s.readForm(r, "")
 	if fault := nameFault(form.Name); fault != "" {
 		form.Errors = append([]templates.FieldError{{Field: "name", Message: fault}}, form.Errors...)
 	}

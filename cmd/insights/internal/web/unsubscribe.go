@@ -3,6 +3,7 @@ package web
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/scaledbydesign/insights/subscribers"
@@ -42,8 +43,8 @@ func (s *site) unsubscribePage(w http.ResponseWriter, r *http.Request, sub subsc
 		}
 	case sub.Status == subscribers.Confirmed:
 		v.Less = v.Action + "/less"
-		v.Weekly = sub.Cadence == subscribers.Instant || sub.Cadence == subscribers.Daily
-		v.Monthly = sub.Cadence != subscribers.Monthly
+		v.Weekly = (sub.Cadence == subscribers.Instant || sub.Cadence == subscribers.Daily) && slices.Contains(s.Cadences, subscribers.Weekly)
+		v.Monthly = sub.Cadence != subscribers.Monthly && slices.Contains(s.Cadences, subscribers.Monthly)
 		v.Pause = sub.PausedUntil.Before(time.Now())
 	}
 	return s.render(w, http.StatusOK, v)

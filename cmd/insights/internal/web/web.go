@@ -14,6 +14,7 @@ import (
 	"net/netip"
 	"net/url"
 	"runtime"
+	"sync/atomic"
 	"time"
 
 	"github.com/scaledbydesign/insights/content"
@@ -33,6 +34,7 @@ type Config struct {
 	Feeds    func() *feeds.Set       // the documents of that snapshot
 	FeedSite feeds.Site              // what the feed of digests says of the site
 
+	Cadences []subscribers.Cadence // that a schedule serves: readers can choose them; nil: all
 	Registry *subscribers.Registry // nil: nobody can sign up, no link in an email works
 	Archive  Archive               // nil: there is no archive of digests
 	Mails    Mails                 // nil: readers' data says nothing of their emails
@@ -96,6 +98,7 @@ type site struct {
 	assets    cache // by s.Pages
 	documents documents
 	digests   cache
+	proxy     atomic.Pointer[string] // the first undeclared one
 }
 
 // Site is the handler of the whole site.
@@ -115,6 +118,9 @@ func New(c Config) (*Site, error) {
 	if len(c.FormKey) == 0 {
 		c.FormKey = make([]byte, 32)
 		rand.Read(c.FormKey) // never fails
+	}
+	if c.Cadences == nil {
+		c.Cadences = subscribers.Cadences[:]
 	}
 	s := &site{Config: c, routes: http.NewServeMux()}
 	s.documents.making = make(chan struct{}, runtime.GOMAXPROCS(0))

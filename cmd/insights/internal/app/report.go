@@ -1,0 +1,83 @@
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/scaledbydesign/insights/cmd/insights/internal/database"
+	"github.com/scaledbydesign/insights/newsletter"
+)
+
+// reporting tells staff in status, and once in the log, what they should attend to.
+func (d *Daemon) reporting(ctx context.Context) error {
+	id := strings.ToLower(rand.Text()[:16])
+	started := time.Now()
+	var told []string
+	tick := time.NewTicker(newsletter.ReportEvery)
+	defer tick.Stop()
+	for {
+		notes := d.notes()
+		for _, note := range notes {
+			if !slices.Contains(told, note) {
+				d.log.Warn("attention needed", "note", note)
+			}
+		}
+		told = notes
+		report := newsletter.DaemonReport{ID: id, Started: started, At: time.Now(), Notes: notes}
+		if err := d.app.db.SaveReport(ctx, report); err != nil && ctx.Err() == nil {
+			d.log.Error("cannot report to status", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+			defer cancel()
+			if err := d.app.db.EndReport(ctx, id); err != nil {
+				d.log.Warn("status shows this daemon for a while after its end", "error", err)
+			}
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// notes are what this daemon alone knows of.
+func (d *Daemon) notes() (notes []string) {
+	note := func(text string) {
+		if text != "" {
+			notes = append(notes, text)
+		}
+	}
+	note(d.app.Config.Stale())
+	if err := d.live.Err(); err != nil {
+		note(fmt.Sprintf("the insights could not be read: %v; the last ones are served", err))
+	}
+	if path, ok := database.FilePath(d.app.Config.Database.URL); ok {
+		note(lowDisk(filepath.Dir(path)))
+	}
+	for _, text := range d.site.Notes() {
+		note(text)
+	}
+	return notes
+}
+
+// Disks are called nearly full below both.
+const (
+	lowBytes = 1 << 30
+	lowShare = 0.05
+	// emptyBytes is too little for any database.
+	emptyBytes = 100 << 20
+)
+
+// lowDisk says that the disk of a folder is nearly full, or nothing.
+func lowDisk(dir string) string {
+	free, total, ok := diskSpace(dir)
+	if !ok || total == 0 || free >= emptyBytes && (free >= lowBytes || float64(free) >= lowShare*float64(total)) {
+		return ""
+	}
+	return fmt.Sprintf("the disk of %s is nearly full: %d MB are free; make room, or nothing can be stored", dir, free>>20)
+}
