@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/scaledbydesign/insights/newsletter/rfc5322"
 	"github.com/scaledbydesign/insights/subscribers"
 )
 
@@ -47,7 +48,7 @@ func (w *Writer) Render(d Digest, v Variant) (Body, error) {
 	items := d.ItemsOf(v)
 	content := DigestContent{
 		Subject: SubjectFor(items, d.Subject), Intro: d.Intro, Items: items, Cadence: string(d.Cadence),
-		WebURL:         fmt.Sprintf("%s/digests/%d", w.Identity.BaseURL, d.ID),
+		WebURL:         w.pageOf(d),
 		UnsubscribeURL: w.Identity.BaseURL + "/unsubscribe/" + PlaceholderUnsubscribe,
 		PreferencesURL: w.Identity.BaseURL + "/preferences/" + PlaceholderPreferences,
 		Address:        PlaceholderAddress, Since: PlaceholderSince,
@@ -69,6 +70,14 @@ func (w *Writer) Render(d Digest, v Variant) (Body, error) {
 		}
 	}
 	return rendered, nil
+}
+
+// pageOf is a digest's public page. One that was made for a single reader has none.
+func (w *Writer) pageOf(d Digest) string {
+	if d.Only != 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s/digests/%d", w.Identity.BaseURL, d.ID)
 }
 
 // Message returns the message of which every reader of a variant gets a copy, with
@@ -113,7 +122,7 @@ func (w *Writer) Copy(uid string, sub subscribers.Subscriber) Copy {
 	return Copy{
 		MessageID:   w.MessageID(uid, sub.PublicID),
 		To:          sub.Address.String(),
-		ToName:      sub.Name,
+		ToName:      rfc5322.WithoutControls(sub.Name),
 		Unsubscribe: w.Registry.Token(subscribers.UnsubscribeToken, sub),
 		Preferences: w.Registry.Token(subscribers.PreferencesToken, sub),
 		Since:       w.date(sub.ConfirmedAt),

@@ -62,7 +62,7 @@ type Digest struct {
 	Schedule string              // "" = planned by staff
 	Slot     string              // the key of its slot, "" = none
 	Subject  string              // chosen by staff; "" = made from the first title
-	Intro    string              // plain paragraphs
+	Intro    string              // Markdown: see content.ParseNote
 	Cutoff   int64               // highest sequence number considered
 	MaxItems int                 // insights that an email shows in full; 0 = all
 	Hash     string              // of the plan, for the person who approves it

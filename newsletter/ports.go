@@ -21,12 +21,12 @@ const (
 // DigestContent is everything that a digest email says.
 type DigestContent struct {
 	Subject        string
-	Intro          string // plain text, paragraphs separated by blank lines
+	Intro          string // Markdown: see content.ParseNote
 	Items          []Item // shown with their summary
 	More           []Item // shown as titles
 	Cadence        string // such as "weekly"; empty for a digest planned by staff
 	Category       string // the name of the one category it is about, or empty
-	WebURL         string // this digest on the web
+	WebURL         string // this digest on the web; "" = it has no page
 	UnsubscribeURL string
 	PreferencesURL string
 	Address        string // the reader's

@@ -29,13 +29,16 @@ func (r *Request) SetSubject(subject string) error {
 	return nil
 }
 
-// SetIntro sets the text before the insights.
+// SetIntro sets the text before the insights, in Markdown: see [content.ParseNote].
 func (r *Request) SetIntro(text []byte) error {
 	switch {
 	case len(text) > maxIntro:
 		return fmt.Errorf("has %d bytes; %d at most", len(text), maxIntro)
 	case !utf8.Valid(text) || bytes.ContainsRune(text, 0):
 		return errors.New("is not UTF-8 text")
+	}
+	if _, err := content.ParseNote(string(text)); err != nil {
+		return err
 	}
 	r.Intro = strings.TrimSpace(string(text))
 	return nil

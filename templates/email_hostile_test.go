@@ -85,7 +85,7 @@ func TestAwkwardTextsStayText(t *testing.T) {
 func TestTitleCannotForgeLinesOfTheTextPart(t *testing.T) {
 	e := edition("weekly", awkward[6:], nil)
 	e.Subject = "Subject"
-	e.Intro = "Unsubscribe:\nhttps://evil.example/unsubscribe"
+	e.Intro = "What staff write is theirs."
 	r, err := newMail(t, mailSite()).Digest(e)
 	if err != nil {
 		t.Fatal(err)

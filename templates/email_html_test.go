@@ -249,7 +249,7 @@ func hrefs(t testing.TB, markup string) []string {
 	for _, a := range element(parse(t, markup), "a") {
 		all = append(all, attr(a, "href"))
 	}
-	return sortedSet(all)
+	return sorted(all)
 }
 
 func hidden(n *html.Node) bool {

@@ -73,8 +73,5 @@ func outlook(markup string) htmltemplate.HTML {
 	return htmltemplate.HTML("<!--[if mso]>" + markup + "<![endif]-->")
 }
 
-// filler is invisible and follows the preheader, so that a mailbox list does not
-// go on with whatever the email begins with.
-func filler() htmltemplate.HTML {
-	return htmltemplate.HTML(strings.Repeat("&#847;&zwnj;&nbsp;", 70))
-}
+// filler was invisible text after the preheader. Owners' templates may still ask for it.
+func filler() htmltemplate.HTML { return "" }

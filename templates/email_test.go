@@ -133,6 +133,7 @@ func TestMailsReadAsBefore(t *testing.T) {
 	}
 }
 
+// TestBothPartsHoldTheSameLinks also compares how often.
 func TestBothPartsHoldTheSameLinks(t *testing.T) {
 	for name, r := range sampleMails(t) {
 		t.Run(name, func(t *testing.T) {
@@ -385,12 +386,75 @@ func TestPreheaderIsNotTheSubjectAgain(t *testing.T) {
 	}
 }
 
-// textURLs are the different URLs that stand on a line of their own, sorted.
+// textURLs are the URLs that stand on a line of their own, sorted.
 func textURLs(text string) []string {
-	return sortedSet(regexp.MustCompile(`(?m)^https?://\S+$`).FindAllString(text, -1))
+	return sorted(regexp.MustCompile(`(?m)^https?://\S+$`).FindAllString(text, -1))
 }
 
-func sortedSet(s []string) []string {
+func sorted(s []string) []string {
 	slices.Sort(s)
-	return slices.Compact(s)
+	return s
+}
+
+// TestWhatStaffSayIsInBothParts looks at lists, links and line breaks.
+func TestWhatStaffSayIsInBothParts(t *testing.T) {
+	e := edition("weekly", published, nil)
+	e.Intro = "Hello,\nall of you. See [our talk](https://talks.example.org/one).\n\n- one **thing**\n- another\n\nTwo  \nlines, Vec<u8> and <b>."
+	r, err := newMail(t, mailSite()).Digest(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		`Hello, all of you. See <a class="accent" href="https://talks.example.org/one" style="color:#1d4ed8">our talk</a>.`,
+		`one <strong>thing</strong></li>`, `Two<br>lines, Vec&lt;u8&gt; and &lt;b&gt;.`,
+	} {
+		if !strings.Contains(r.HTML, want) {
+			t.Errorf("the HTML part lacks %q", want)
+		}
+	}
+	if want := "Hello, all of you. See our talk\nhttps://talks.example.org/one\n\n- one thing\n- another\n\nTwo\nlines, Vec<u8> and <b>.\n"; !strings.Contains(r.Text, want) {
+		t.Errorf("the text part lacks %q:\n%s", want, r.Text)
+	}
+	if markup, text := hrefs(t, r.HTML), textURLs(r.Text); !slices.Equal(markup, text) {
+		t.Errorf("the parts differ in their links\nhtml %q\ntext %q", markup, text)
+	}
+}
+
+// TestADigestForOneReaderLeadsToNoPage: it has none.
+func TestADigestForOneReaderLeadsToNoPage(t *testing.T) {
+	e := edition("weekly", many(40), many(400)[40:]) // some are left for the web
+	e.WebURL = ""
+	r, err := newMail(t, mailSite()).Digest(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(r.HTML, "/digests/") || strings.Contains(r.Text, "/digests/") || strings.Contains(r.Text, "Read on the web") {
+		t.Error("it leads to a page of its own")
+	}
+	for _, link := range hrefs(t, r.HTML) {
+		if !strings.HasPrefix(link, "https://insights.example.com/") {
+			t.Errorf("a link leads to %q", link)
+		}
+	}
+}
+
+// TestNothingTurnsTheDirectionAround: what overrides or isolates a direction is taken out;
+// the marks that right-to-left text needs stay.
+func TestNothingTurnsTheDirectionAround(t *testing.T) {
+	items := slices.Clone(published[:2])
+	items[0].Title, items[0].Summary = "Safe\u202e gnp.exe", "\u2066isolated\u2069 and \u202aembedded\u202c, \u200fmarked"
+	e := edition("weekly", items, nil)
+	e.Intro = "\u202dintro"
+	r, err := newMail(t, mailSite()).Digest(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for part, s := range map[string]string{"subject": r.Subject, "html": r.HTML, "text": r.Text} {
+		if i := strings.IndexAny(s, "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"); i >= 0 {
+			t.Errorf("%s: %q", part, s[max(0, i-20):i+3])
+		}
+	}
+	if !strings.Contains(r.Text, "\u200fmarked") {
+		t.Error("a mark of direction was lost")
+	}
 }

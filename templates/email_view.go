@@ -11,6 +11,7 @@ import (
 
 	"github.com/scaledbydesign/insights/content"
 	"github.com/scaledbydesign/insights/newsletter"
+	"github.com/scaledbydesign/insights/newsletter/rfc5322"
 )
 
 // emailHead is what the sources of every email may ask for.
@@ -30,8 +31,11 @@ type digestView struct {
 	emailHead
 	Edition        string // "Weekly digest"
 	Date           string
-	Count          int // of all insights, shown or not
-	Intro          []string
+	Count          int           // of all insights, shown or not
+	Note           content.Note  // what staff say first
+	NoteText       string        // the same as plain text
+	Intro          []string      // the same as plain paragraphs
+	MoreURL        string        // where the rest is
 	Items          []mailInsight // in full
 	More           []mailInsight // as titles
 	Left           int           // on the web alone
@@ -87,12 +91,16 @@ func (m *Emails) head(subject string) emailHead {
 }
 
 func (m *Emails) digestView(e newsletter.DigestContent) digestView {
+	note := intro(e.Intro)
 	v := digestView{
 		emailHead: m.head(cmp.Or(e.Subject, newsletter.SubjectFor(e.Items, ""))),
 		Edition:   editionName(e),
 		Date:      m.date(e.Date, day),
 		Count:     len(e.Items) + len(e.More),
-		Intro:     paragraphs(e.Intro),
+		Note:      note,
+		NoteText:  note.Text(),
+		Intro:     paragraphs(note),
+		MoreURL:   cmp.Or(e.WebURL, m.site.BaseURL+"/"),
 		Items:     m.insights(e.Items),
 		More:      m.insights(e.More),
 		Cadence:   e.Cadence, UnsubscribeURL: e.UnsubscribeURL, PreferencesURL: e.PreferencesURL,
@@ -247,31 +255,31 @@ func preheader(items []mailInsight) string {
 // oneLine keeps the words of s and nothing that could begin a line or a control
 // sequence of its own.
 func oneLine(s string) string {
-	s = strings.Join(strings.FieldsFunc(strings.ToValidUTF8(s, "\uFFFD"), breaks), " ")
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
-			return -1
-		}
-		return r
-	}, s)
+	return withoutControls(strings.Join(strings.FieldsFunc(strings.ToValidUTF8(s, "\uFFFD"), breaks), " "))
 }
 
-// paragraphs splits plain text at its blank lines.
-func paragraphs(s string) []string {
-	var all []string
-	var current strings.Builder
-	flush := func() {
-		if p := oneLine(current.String()); p != "" {
-			all = append(all, p)
-		}
-		current.Reset()
+// withoutControls takes out what changes how other text is shown: control characters, and
+// those that override the direction of what follows.
+func withoutControls(s string) string { return rfc5322.WithoutControls(s) }
+
+// paragraphs are the blocks of a note as plain text.
+func paragraphs(note content.Note) (all []string) {
+	for i := range note {
+		all = append(all, strings.TrimSpace(note[i:i+1].Text()))
 	}
-	for line := range strings.Lines(s) {
-		if strings.TrimSpace(line) == "" {
-			flush()
-		}
-		current.WriteString(line)
-	}
-	flush()
 	return all
+}
+
+// intro reads what staff say at the top of a digest. Its faults were reported when the
+// digest was planned; what has one is text.
+func intro(markdown string) content.Note {
+	note, _ := content.ParseNote(markdown)
+	for _, block := range note {
+		for _, line := range block.Lines {
+			for i := range line {
+				line[i].Text = withoutControls(line[i].Text)
+			}
+		}
+	}
+	return note
 }

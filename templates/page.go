@@ -174,8 +174,9 @@ type DigestRow struct {
 type DigestPage struct {
 	Head
 	Digest DigestRow
-	Intro  []string // paragraphs
-	Items  []DigestItem
+	// IntroHTML is what staff said at its top.
+	IntroHTML template.HTML
+	Items     []DigestItem
 }
 
 // DigestItem is one insight of a sent digest. Path is empty when the insight is
@@ -382,7 +383,7 @@ func samples() []View {
 		&FeedPage{Head: head, Others: head.Feeds, Entries: []FeedEntry{{Title: "Sample"}}, Total: 2, Mail: "/sample", Older: "/sample", Updated: time.Unix(0, 0)},
 		&FeedPage{Head: head, Current: "/sample"},
 		&DigestsPage{Head: head, Digests: []DigestRow{row}, Pager: pager},
-		&DigestPage{Head: head, Digest: row, Intro: []string{"Sample"}, Items: []DigestItem{{Path: "/sample"}, {}}},
+		&DigestPage{Head: head, Digest: row, IntroHTML: "<p>Sample</p>", Items: []DigestItem{{Path: "/sample"}, {}}},
 		&SubscribePage{Head: head, Form: form},
 		&ConfirmPage{Head: head, Categories: []string{"Sample"}},
 		&ConfirmedPage{Head: head, Categories: []string{"Sample"}},

@@ -105,7 +105,7 @@ func TestComposeFollowsTheRulesOfMessages(t *testing.T) {
 	}
 	for _, line := range []string{
 		"Message-ID: <mfrggzdfmztwq2lk.d7k2m9@insights.example>",
-		"List-Unsubscribe: " + digest().Headers[1].Value,
+		"List-Unsubscribe: " + strings.Replace(digest().Headers[1].Value, ">, <", ">,\r\n <", 1),
 		`To: "Ada Lovelace" <ada@reader.example>`,
 		"Reply-To: <team@insights.example>",
 	} {

@@ -33,7 +33,11 @@ type submission struct {
 }
 
 // extensions is what a server offers beyond RFC 5321's minimum.
-type extensions struct{ eightBit, utf8, pipelining, dsn bool }
+type extensions struct {
+	eightBit, utf8, pipelining, dsn bool
+	size                            bool // RFC 1870
+	maxSize                         int  // octets of a message; 0 = it does not say
+}
 
 // localFault is a message that can't be sent to this server at all, seen without
 // asking it.
@@ -63,6 +67,9 @@ func prepare(e newsletter.Envelope, message []byte, offered extensions) (submiss
 	if err != nil {
 		return submission{}, &localFault{"5.6.0", err}
 	}
+	if offered.maxSize > 0 && len(message) > offered.maxSize {
+		return submission{}, &localFault{"5.3.4", fmt.Errorf("the message has %d bytes; the mail server takes %d at most (SIZE)", len(message), offered.maxSize)}
+	}
 	ofMail, ofRcpt := "", ""
 	ascii := isASCII(message)
 	header := message
@@ -83,6 +90,9 @@ func prepare(e newsletter.Envelope, message []byte, offered extensions) (submiss
 			return submission{}, &localFault{"5.6.3", errors.New("the message has non-ASCII bytes, which the mail server does not accept (8BITMIME)")}
 		}
 		ofMail = " BODY=8BITMIME"
+	}
+	if offered.size {
+		ofMail += fmt.Sprintf(" SIZE=%d", len(message))
 	}
 	if offered.dsn {
 		// Of a failure, and of nothing else, the header comes back (RFC 3461).

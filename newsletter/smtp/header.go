@@ -123,8 +123,8 @@ func encodeQ(s string) string {
 
 // layOut puts the header fields of a rendered message into their final form. A
 // message's own fields and the Message-ID are on one line each: relays are known
-// to break signatures over a List-Unsubscribe that is folded after its name, and
-// people search for the line that has a Message-ID. Subject and addresses are
+// to break signatures over a List-Unsubscribe that is folded after its name (between
+// its two addresses it may be), and people search for the line that has a Message-ID. Subject and addresses are
 // folded as usual, though not before the first word, and so is whatever has
 // encoded words. The boundary parameter, which may hold '=', is quoted.
 func layOut(message []byte, boundary string) ([]byte, error) {
@@ -143,6 +143,9 @@ func layOut(message []byte, boundary string) ([]byte, error) {
 			field = bytes.Replace(field, []byte(":\r\n "), []byte(": "), 1)
 		default:
 			field = bytes.ReplaceAll(field, []byte("\r\n"), nil)
+			if string(name) == "List-Unsubscribe" {
+				field = bytes.Replace(field, []byte(">, <"), []byte(">,\r\n <"), 1)
+			}
 		}
 		for line := range bytes.SplitSeq(field, []byte("\r\n")) {
 			if len(line) > maxLine {

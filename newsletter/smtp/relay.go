@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -172,9 +173,12 @@ func (r *Relay) logIn(ctx context.Context, conn net.Conn) (*session, error) {
 		ok, _ := client.Extension(extension)
 		return ok
 	}
-	return &session{client: client, conn: conn, relay: *r, offered: extensions{
-		eightBit: offers("8BITMIME"), utf8: offers("SMTPUTF8"), pipelining: offers("PIPELINING"), dsn: offers("DSN"),
-	}}, nil
+	offered := extensions{eightBit: offers("8BITMIME"), utf8: offers("SMTPUTF8"), pipelining: offers("PIPELINING"), dsn: offers("DSN")}
+	var limit string
+	if offered.size, limit = client.Extension("SIZE"); offered.size {
+		offered.maxSize, _ = strconv.Atoi(strings.TrimSpace(limit)) // 0 and nothing both mean no fixed limit
+	}
+	return &session{client: client, conn: conn, relay: *r, offered: offered}, nil
 }
 
 // isLoopback reports whether nobody between the two ends can listen.

@@ -53,6 +53,13 @@ func (s *scripted) relay(t testing.TB) *smtp.Relay {
 	return &smtp.Relay{Host: "mail.example", Port: 2525, TLS: smtp.TLSNone, HELO: "client.example", DialContext: s.dial}
 }
 
+// lines are the commands as they came.
+func (s *scripted) lines() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.commands)
+}
+
 func (s *scripted) serve(conn net.Conn) {
 	defer conn.Close()
 	s.mu.Lock()

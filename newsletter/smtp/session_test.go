@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"slices"
 	"strings"
@@ -370,6 +371,20 @@ func TestDotsArriveAsTheyWere(t *testing.T) {
 				t.Errorf("the server has %d octets, want %d", len(strings.Join(got, "")), len(want))
 			}
 		})
+	}
+}
+
+// TestTheSizeThatAServerTakes covers RFC 1870.
+func TestTheSizeThatAServerTakes(t *testing.T) {
+	for offer, fits := range map[string]bool{"SIZE 10": false, "SIZE 100000": true, "SIZE 0": true, "SIZE": true, "SIZE lots": true} {
+		server := &scripted{offers: []string{offer}}
+		o := open(t, server.relay(t)).Send(t.Context(), newsletter.Envelope{From: sender, To: reader}, []byte(message))
+		if said := strings.Join(server.lines(), "\n"); fits != (o.Kind == newsletter.Accepted) || fits != strings.Contains(said, fmt.Sprintf(" SIZE=%d", len(message))) {
+			t.Errorf("%s: %+v, the server heard %q", offer, o, said)
+		}
+		if !fits && (o.Kind != newsletter.Permanent || o.Status != "5.3.4" || o.Broken || !strings.Contains(o.Text, "takes 10 at most")) {
+			t.Errorf("%s: %+v", offer, o)
+		}
 	}
 }
 

@@ -111,14 +111,13 @@ func (db *DB) tallied(ctx context.Context, where string, args ...any) ([]newslet
 }
 
 // SentDigests returns digests that were sent to at least one reader, newest first,
-// without variants and counts. A digest for a single reader is not listed; its page
-// exists, since its email links to it.
+// without variants and counts. A digest for a single reader has no page.
 func (db *DB) SentDigests(ctx context.Context, limit, offset int) ([]newsletter.Digest, error) {
-	return db.bareDigests(ctx, sentDigest+" AND d.only_id = 0 ORDER BY d.id DESC LIMIT ?1 OFFSET ?2", limit, offset)
+	return db.bareDigests(ctx, sentDigest+" ORDER BY d.id DESC LIMIT ?1 OFFSET ?2", limit, offset)
 }
 
 // sentDigest is a digest that was sent to at least one reader.
-const sentDigest = `d.state IN ('sending', 'paused', 'done', 'cancelled') AND EXISTS (SELECT 1 FROM deliveries o WHERE o.digest_id = d.id AND o.state = 'sent')`
+const sentDigest = `d.only_id = 0 AND d.state IN ('sending', 'paused', 'done', 'cancelled') AND EXISTS (SELECT 1 FROM deliveries o WHERE o.digest_id = d.id AND o.state = 'sent')`
 
 // SentDigest returns one digest of the public archive, or newsletter.ErrNotFound.
 func (db *DB) SentDigest(ctx context.Context, id int64) (newsletter.Digest, error) {

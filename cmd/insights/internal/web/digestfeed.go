@@ -87,9 +87,7 @@ func (s *site) digestFeed(digests []newsletter.Digest, library *content.Library)
 // digestHTML is a digest for feed readers: its words, and its insights as links.
 func (s *site) digestHTML(d newsletter.Digest, library *content.Library) string {
 	var b strings.Builder
-	for _, p := range paragraphs(d.Intro) {
-		fmt.Fprintf(&b, "<p>%s</p>\n", html.EscapeString(p))
-	}
+	b.WriteString(intro(d).HTML())
 	for _, item := range d.Items {
 		title := html.EscapeString(item.Title)
 		if path := currentPath(library, item); path != "" {

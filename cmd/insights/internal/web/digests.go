@@ -2,9 +2,9 @@ package web
 
 import (
 	"fmt"
+	"html/template"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/scaledbydesign/insights/content"
@@ -64,7 +64,7 @@ func (s *site) digestPage(w http.ResponseWriter, r *http.Request) error {
 		return fmt.Errorf("read digest: %w", err)
 	}
 	row := digestRow(d)
-	v := &templates.DigestPage{Head: s.digestHead(row.Title, r.URL.Path), Digest: row, Intro: paragraphs(d.Intro)}
+	v := &templates.DigestPage{Head: s.digestHead(row.Title, r.URL.Path), Digest: row, IntroHTML: template.HTML(intro(d).HTML())}
 	library := s.Library()
 	for _, item := range d.Items {
 		v.Items = append(v.Items, templates.DigestItem{Item: item, Path: currentPath(library, item)})
@@ -108,13 +108,8 @@ func sentAt(d newsletter.Digest) time.Time {
 	return d.ApprovedAt
 }
 
-// paragraphs are the parts of a plain text that blank lines divide.
-func paragraphs(text string) []string {
-	var list []string
-	for p := range strings.SplitSeq(strings.ReplaceAll(text, "\r\n", "\n"), "\n\n") {
-		if p = strings.TrimSpace(p); p != "" {
-			list = append(list, p)
-		}
-	}
-	return list
+// intro is what staff said at the top of a digest.
+func intro(d newsletter.Digest) content.Note {
+	note, _ := content.ParseNote(d.Intro) // its faults were reported when it was planned
+	return note
 }
