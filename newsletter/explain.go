@@ -58,6 +58,7 @@ type Explainer struct {
 	Reader    subscribers.Subscriber
 	Position  Position
 	Carried   []Carried
+	Refusals  []Refusal            // of emails to them, oldest first
 	Sequence  map[string]Numbered  // by insight id
 	FirstSeen map[string]time.Time // of those that are not numbered yet
 	Missing   map[string]bool      // ids of numbered insights whose files are not in the folder; see AddMissing
@@ -134,7 +135,7 @@ func (e *Explainer) Explain(in *content.Insight, now time.Time) Explanation {
 	if e.isHole(n) {
 		comes = "was not on the site when an earlier digest was planned; " + comes
 	}
-	return explained(StandingIncluded, 0, due, "%s", comes)
+	return explained(StandingIncluded, 0, due, "%s", e.refusedWith(n)+comes)
 }
 
 // hidden returns why no digest can carry an insight now, or "", and when it appears if
@@ -163,6 +164,27 @@ func (e *Explainer) comes() string {
 		return "comes with their next digest"
 	}
 	return "comes with their next digest, " + e.Next.Due.In(e.Zone).Format("Mon 2006-01-02 15:04 MST")
+}
+
+// refused says what was refused, and what came of it.
+func (e *Explainer) refused(r Refusal) string {
+	email := "an email"
+	if r.Ref.Digest != 0 {
+		email = fmt.Sprintf("digest %d", r.Ref.Digest)
+	}
+	return fmt.Sprintf("%s was refused on %s (%s), %s", email, e.day(r.At), r.Said, r.Says(e.Zone))
+}
+
+// refusedWith says that a digest which carried an insight was refused, or "".
+func (e *Explainer) refusedWith(n Numbered) string {
+	for _, r := range slices.Backward(e.Refusals) {
+		for _, c := range e.Carried {
+			if c.Digest == r.Ref.Digest && c.State == Failed && slices.Contains(c.Seqs, n.Seq) {
+				return e.refused(r) + "; "
+			}
+		}
+	}
+	return ""
 }
 
 // comesAgain says when an insight whose email came back is sent again.
@@ -203,6 +225,11 @@ func (e *Explainer) noEmail(now time.Time) string {
 	case e.Unserved:
 		return fmt.Sprintf("unread, but no schedule serves the %s cadence", e.Reader.Cadence)
 	}
+	for _, r := range slices.Backward(e.Refusals) {
+		if r.Verdict == NotJudged && r.Due.After(now) {
+			return fmt.Sprintf("unread; %s: they get no digest until then", e.refused(r))
+		}
+	}
 	return ""
 }
 
@@ -215,6 +242,8 @@ type ExplainStore interface {
 	// CarriedTo returns every digest email to one subscriber with what it carried, oldest
 	// digest first.
 	CarriedTo(ctx context.Context, subscriber int64) ([]Carried, error)
+	// RefusalsOf returns the hard refusals of emails to a subscriber, oldest first.
+	RefusalsOf(ctx context.Context, subscriber int64) ([]Refusal, error)
 	// Sequence returns every numbered insight, by number.
 	Sequence(ctx context.Context) ([]Numbered, error)
 	// FirstSeen returns when each insight that is not numbered yet was first seen.
@@ -230,6 +259,9 @@ func (e *Explainer) Load(ctx context.Context, store ExplainStore, reader subscri
 		return err
 	}
 	if e.Carried, err = store.CarriedTo(ctx, reader.ID); err != nil {
+		return err
+	}
+	if e.Refusals, err = store.RefusalsOf(ctx, reader.ID); err != nil {
 		return err
 	}
 	sequence, err := store.Sequence(ctx)

@@ -38,12 +38,24 @@ type Bounce struct {
 	Status     string // RFC 3463
 	Text       string
 	Hash       string // identifies repeats
+
+	// Refusal is, of a hard one, when it is judged and what came of it.
+	Refusal *Refusal
+
 	// CameBack says that the email was accepted before: it is marked. Lost says that it was
 	// refused at the reader's address, and not at one to which that forwards: what it
 	// carried is unread again.
 	CameBack, Lost bool
 
 	first bool // a first attempt was refused, in the session
+}
+
+// BounceFilter selects bounces. A zero field matches all.
+type BounceFilter struct {
+	Email  string // an Address key
+	Class  string // a bounce.Class, or complaint
+	Digest int64
+	Since  time.Time
 }
 
 // SoftCount counts a reader's soft bounces since an email last arrived.
@@ -70,8 +82,10 @@ type FeedbackStore interface {
 	// email was first sent and whether its reader is proven. known says that a refusal of
 	// this email was recorded before: that one counts.
 	RecordRefusal(ctx context.Context, r Refusal, j Judgement) (recorded Refusal, known bool, err error)
-	// Bounces yields all bounces, newest first.
-	Bounces(ctx context.Context) iter.Seq2[Bounce, error]
+	// Bounces yields bounces, newest first.
+	Bounces(ctx context.Context, f BounceFilter) iter.Seq2[Bounce, error]
+	// BouncesOf returns the bounces of a reader's emails and their complaints, oldest first.
+	BouncesOf(ctx context.Context, subscriber int64) ([]Bounce, error)
 }
 
 // Feedback handles bounces, complaints and unsubscribe emails. Its fields are set once;

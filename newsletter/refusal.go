@@ -46,6 +46,31 @@ const (
 	VerdictSuperseded Verdict = "superseded" // it no longer counted when it was judged
 )
 
+// Says is when a refusal is judged, or what came of it, for staff.
+func (r *Refusal) Says(zone *time.Location) string {
+	at := func(t time.Time) string { return t.In(zone).Format("2006-01-02 15:04 MST") }
+	switch r.Verdict {
+	case NotJudged:
+		return "to be judged on " + at(r.Due)
+	case VerdictSuppressed:
+		return "judged on " + at(r.Judged) + ": the address is dead"
+	case VerdictInDoubt:
+		return "judged on " + at(r.Judged) + ": in doubt, " + string(r.Reason)
+	}
+	return "judged on " + at(r.Judged) + ": " + string(r.Reason)
+}
+
+// RefusalSums counts refusals.
+type RefusalSums struct {
+	Waiting int       // to be judged
+	Next    time.Time // when the first of these is; zero = none waits
+	InDoubt int       // judged as in doubt lately, see DoubtsWithin
+	Why     Reason    // of the latest in doubt
+}
+
+// DoubtsWithin is how far back a status counts refusals in doubt.
+const DoubtsWithin = 7 * 24 * time.Hour
+
 // ReasonUnderJudgement is why a reader gets no digest for a while.
 const ReasonUnderJudgement Reason = "an email to them was refused, and whether the address is dead is not judged yet; its insights come with a later digest"
 

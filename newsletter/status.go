@@ -17,8 +17,9 @@ type Status struct {
 	Readers    map[subscribers.Status]int
 	Outbox     map[DeliveryState]int
 	Bounces    map[string]int // by class, since BouncesWithin
-	Marks      map[Mark]int   // accepted emails that came back or drew a complaint since then
-	LastSlots  []SlotRecord   // newest first
+	Refusals   RefusalSums
+	Marks      map[Mark]int // accepted emails that came back or drew a complaint since then
+	LastSlots  []SlotRecord // newest first
 }
 
 // BouncesWithin is how far back a status counts bounces.
@@ -50,6 +51,8 @@ type StatusStore interface {
 	Readers(ctx context.Context) (map[subscribers.Status]int, error)
 	// BouncedSince counts bounces since a time, by class, and complaints.
 	BouncedSince(ctx context.Context, since time.Time) (map[string]int, error)
+	// Refusals counts the refusals that are to be judged, and those in doubt since a time.
+	Refusals(ctx context.Context, since time.Time) (RefusalSums, error)
 	// MarkedSince counts accepted emails of digests by what came of them since a time.
 	MarkedSince(ctx context.Context, since time.Time) (map[Mark]int, error)
 	// Sending reports whether any process is sending.
@@ -74,6 +77,9 @@ func LoadStatus(ctx context.Context, store StatusStore, schedules []Schedule, no
 		return s, err
 	}
 	if s.Marks, err = store.MarkedSince(ctx, now.Add(-BouncesWithin)); err != nil {
+		return s, err
+	}
+	if s.Refusals, err = store.Refusals(ctx, now.Add(-DoubtsWithin)); err != nil {
 		return s, err
 	}
 	if s.Overdue, err = LoadOverdue(ctx, store, schedules, now); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -135,6 +136,67 @@ func lift(sub *Subscriber, a Address, source string, now time.Time) (Change, err
 		}
 	}
 	return change, nil
+}
+
+// LiftFilter selects suppressions that bounces caused, for staff to lift them together. A
+// zero field matches all.
+type LiftFilter struct {
+	Since  time.Time       // suppressed since
+	Domain string          // of the address
+	Emails map[string]bool // addresses as they are stored
+}
+
+// matches reports whether a suppression is one of them. Who complained, or was suppressed
+// by staff, is none, nor is an address of which only the hash is kept.
+func (f LiftFilter) matches(s Suppression) bool {
+	return s.Cause == Bounced && s.Status == Suppressed && s.Email != "" && !s.At.Before(f.Since) &&
+		(f.Emails == nil || f.Emails[s.Email])
+}
+
+// Bounced returns the readers whose suppression a bounce caused and that match.
+func (r *Registry) Bounced(ctx context.Context, f LiftFilter) ([]Address, error) {
+	domain := ""
+	if f.Domain != "" {
+		a, err := ParseAddress("x@" + strings.TrimPrefix(f.Domain, "@"))
+		if err != nil {
+			return nil, fmt.Errorf("%q is not a domain", f.Domain)
+		}
+		domain = a.Domain()
+	}
+	var found []Address
+	for s, err := range r.Store.Suppressions(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		if !f.matches(s) {
+			continue
+		}
+		if a, err := ParseAddress(s.Email); err == nil && (domain == "" || a.Domain() == domain) {
+			found = append(found, a)
+		}
+	}
+	return found, nil
+}
+
+// LiftBounced lifts the suppressions of addresses that bounces caused, and returns how
+// many. What became of one meanwhile, such as a complaint, stays.
+func (r *Registry) LiftBounced(ctx context.Context, all []Address, source string) (lifted int, err error) {
+	for _, a := range all {
+		_, err := r.Store.Edit(ctx, a.Key(), func(sub *Subscriber) (Change, error) {
+			if sub.Cause != Bounced {
+				return Change{}, ErrNotFound
+			}
+			return lift(sub, a, source, time.Now())
+		})
+		switch {
+		case errors.Is(err, ErrNotFound):
+		case err != nil:
+			return lifted, err
+		default:
+			lifted++
+		}
+	}
+	return lifted, nil
 }
 
 // everything leaves unread what a reader has not received, however much it is.

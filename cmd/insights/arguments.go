@@ -109,6 +109,30 @@ func parseTime(word string, zone *time.Location, now time.Time) (time.Time, erro
 	return t, nil
 }
 
+// parseSince reads a past time: a day or a time in the site's zone unless it names its
+// own, or how long ago.
+func parseSince(word string, zone *time.Location, now time.Time) (time.Time, error) {
+	if word == "" {
+		return time.Time{}, nil
+	}
+	if ago, err := time.ParseDuration(word); err == nil && ago > 0 {
+		return now.Add(-ago), nil
+	}
+	t, err := time.Parse(time.RFC3339, word)
+	for _, layout := range []string{"2006-01-02 15:04", "2006-01-02T15:04", time.DateOnly} {
+		if err != nil {
+			t, err = time.ParseInLocation(layout, word, zone)
+		}
+	}
+	switch {
+	case err != nil:
+		return t, usageError("--since %q is not a time: write 2026-12-01, 2026-12-01 09:00, or how long ago: 24h", word)
+	case t.After(now):
+		return t, usageError("--since %s is in the future", console.Moment(t, zone))
+	}
+	return t, nil
+}
+
 // findDigest finds one by what a person wrote.
 func findDigest(ctx context.Context, a *app.App, word string) (newsletter.Digest, error) {
 	id, err := strconv.ParseInt(word, 10, 64)

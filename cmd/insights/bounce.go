@@ -29,42 +29,83 @@ type bounceJSON struct {
 	Code     int        `json:"code"`
 	Status   string     `json:"status"`
 	Text     string     `json:"text"`
+	JudgeAt  *time.Time `json:"judge_at"` // of a hard one: when it is judged, or was; null = it is not judged
+	Verdict  string     `json:"verdict"`  // suppressed, in doubt, superseded; "" = not judged yet
+	Why      string     `json:"why"`      // of the verdict
+}
+
+func bounceDocument(b newsletter.Bounce) bounceJSON {
+	document := bounceJSON{ID: b.ID, At: console.Stamp(b.At), Delivery: b.Ref.String(), Email: b.Email, Kind: string(b.Kind), Class: string(b.Class), Code: b.Code, Status: b.Status, Text: b.Text}
+	if r := b.Refusal; r != nil {
+		document.JudgeAt, document.Verdict, document.Why = console.Stamp(r.Due), string(r.Verdict), string(r.Reason)
+		if r.Verdict != newsletter.NotJudged {
+			document.JudgeAt = console.Stamp(r.Judged)
+		}
+	}
+	return document
 }
 
 func bounceListCommand(p *program) *cobra.Command {
 	var limit int
+	var email, class, since string
+	var digest int64
 	cmd := &cobra.Command{
 		Use: "list", Short: "List bounces, refusals and complaints, newest first", Args: cobra.NoArgs,
 		Long: `List bounces, refusals by mail servers and complaints, newest first.
 
-  hard     the address does not accept email any more
+  hard     the address is said to be dead; that is judged a day later, among what
+           was sent around it
   soft     delivery may succeed another time
   blocked  the server refuses our email; the address is not at fault`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if limit < 0 {
 				return usageError("--limit can't be negative")
 			}
-			return p.withApp(func(ctx context.Context, a *app.App, args []string) error {
+			f := newsletter.BounceFilter{Class: class, Digest: digest}
+			switch class {
+			case "", "hard", "soft", "blocked", "complaint":
+			default:
+				return usageError("--class %q: write hard, soft, blocked or complaint", class)
+			}
+			if email != "" {
+				who, err := parseAddress(email)
+				if err != nil {
+					return err
+				}
+				f.Email = who.Key()
+			}
+			return p.withApp(func(ctx context.Context, a *app.App, args []string) (err error) {
+				if f.Since, err = parseSince(since, a.Config.Zone(), time.Now()); err != nil {
+					return err
+				}
 				documents := []bounceJSON{}
 				var rows [][]string
 				more := false
-				for b, err := range a.Bounces.Bounces(ctx) {
+				for b, err := range a.Bounces.Bounces(ctx, f) {
 					if err != nil {
 						return err
 					}
 					if more = limit > 0 && len(documents) == limit; more {
 						break
 					}
-					documents = append(documents, bounceJSON{b.ID, console.Stamp(b.At), b.Ref.String(), b.Email, string(b.Kind), string(b.Class), b.Code, b.Status, b.Text})
-					rows = append(rows, []string{console.Moment(b.At, a.Config.Zone()), console.Dash(b.Email), cmp.Or(string(b.Class), string(b.Kind)), b.Status, b.Text})
+					documents = append(documents, bounceDocument(b))
+					judged := ""
+					if b.Refusal != nil {
+						judged = b.Refusal.Says(a.Config.Zone())
+					}
+					rows = append(rows, []string{console.Moment(b.At, a.Config.Zone()), console.Dash(b.Email), cmp.Or(string(b.Class), string(b.Kind)), b.Status, b.Text, console.Dash(judged)})
 				}
 				if more && !p.out.JSON {
 					defer p.out.Note("there are more: --limit 0 lists all")
 				}
-				return p.out.Listing(documents, []string{"WHEN", "WHO", "WHAT", "STATUS", "TEXT"}, rows, "no bounces")
+				return p.out.Listing(documents, []string{"WHEN", "WHO", "WHAT", "STATUS", "TEXT", "JUDGED"}, rows, "no bounces")
 			})(cmd, args)
 		},
 	}
+	cmd.Flags().StringVar(&email, "email", "", "only of emails to this `address`")
+	cmd.Flags().StringVar(&class, "class", "", "only this `class`: hard, soft, blocked, complaint")
+	cmd.Flags().Int64Var(&digest, "digest", 0, "only of this digest, by its `number`")
+	cmd.Flags().StringVar(&since, "since", "", "only since this `time`: 2026-12-01, 2026-12-01 09:00, or how long ago: 24h")
 	cmd.Flags().IntVar(&limit, "limit", 100, "show at most this `number`; 0 = all")
 	return cmd
 }

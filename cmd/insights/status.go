@@ -70,6 +70,9 @@ func status(ctx context.Context, out *console.Console, a *app.App) error {
 	if m := s.status.Marks; m[newsletter.Bounced]+m[newsletter.Complained] > 0 {
 		out.Item("came back", fmt.Sprintf("%s accepted in 30 days came back, %s: insights delivery list --bounced", console.Count(m[newsletter.Bounced], "email"), console.Count(m[newsletter.Complained], "complaint")))
 	}
+	if r := s.Refusals; r.Waiting > 0 {
+		out.Item("judgement", fmt.Sprintf("%s to be judged, the first on %s", console.Count(r.Waiting, "refusal"), console.Moment(*r.Next, zone)))
+	}
 	if s.Hub != nil {
 		out.Item("hub", fmt.Sprintf("%s, %s unverified, %s behind", console.Count(s.Hub.Subscriptions, "push subscription"), console.Thousands(s.Hub.Requests), console.Thousands(s.Hub.Behind)))
 	}
@@ -105,6 +108,10 @@ func showAlarms(out *console.Console, s statusJSON, zone *time.Location) {
 		}
 		out.Item("OVERDUE", fmt.Sprintf("%s since %s", o.Schedule, console.Moment(*o.Due, zone)))
 		out.Item("", why)
+	}
+	if r := s.Refusals; r.InDoubt > 0 {
+		out.Item("IN DOUBT", fmt.Sprintf("%s in 7 days, of readers who stay subscribed: %s", console.Count(r.InDoubt, "refusal"), r.Why))
+		out.Item("", "see: insights bounce list --class hard")
 	}
 	for _, d := range s.Unfinished {
 		switch newsletter.DigestState(d.State) {
@@ -164,6 +171,7 @@ type statusJSON struct {
 	Outbox      map[string]int    `json:"outbox"`
 	Bounces     map[string]int    `json:"bounces"` // of the last 30 days
 	Marks       map[string]int    `json:"marks"`   // accepted emails that came back or drew a complaint in the last 30 days
+	Refusals    refusalsJSON      `json:"refusals"`
 	Hub         *websub.HubStatus `json:"hub"`
 	Content     contentStatus     `json:"content"`
 	Notes       []string          `json:"notes"` // what somebody should attend to
@@ -171,6 +179,14 @@ type statusJSON struct {
 	LastSlots   []slotJSON        `json:"last_slots"`
 
 	status newsletter.Status
+}
+
+// refusalsJSON counts hard refusals that are to be judged, and those in doubt in 7 days.
+type refusalsJSON struct {
+	Waiting int        `json:"waiting"`
+	Next    *time.Time `json:"next"`
+	InDoubt int        `json:"in_doubt"`
+	Why     string     `json:"why"` // of the latest in doubt
 }
 
 type slotJSON struct {
@@ -236,6 +252,8 @@ func loadStatus(ctx context.Context, a *app.App, now time.Time) (s statusJSON, e
 func (s *statusJSON) fill() {
 	s.Held, s.HeldSince = string(s.status.Held), console.Stamp(s.status.HeldSince)
 	s.Outbox, s.Subscribers, s.Bounces, s.Marks = byName(s.status.Outbox), byName(s.status.Readers), s.status.Bounces, byName(s.status.Marks)
+	r := s.status.Refusals
+	s.Refusals = refusalsJSON{r.Waiting, console.Stamp(r.Next), r.InDoubt, string(r.Why)}
 	s.Troubles, s.Overdue, s.Unfinished, s.LastSlots = []troubleJSON{}, []overdueJSON{}, []unfinishedJSON{}, []slotJSON{}
 	for _, t := range s.status.Troubles {
 		s.Troubles = append(s.Troubles, troubleJSON{string(t.Reason), console.Stamp(t.Since), console.Stamp(t.Until)})

@@ -102,11 +102,8 @@ func subscriberShowCommand(p *program) *cobra.Command {
 				return err
 			}
 			document.addPosition(position)
-			for e, err := range a.Subscribers.History(ctx, s.ID) {
-				if err != nil {
-					return err
-				}
-				document.History = append(document.History, eventJSON{console.Stamp(e.At), e.What, e.Source, e.Detail})
+			if document.History, err = history(ctx, a, s.ID); err != nil {
+				return err
 			}
 			showSubscriber(p.out, a.Config.Zone(), s, document)
 			return p.out.Document(document)
@@ -130,27 +127,5 @@ func showSubscriber(out *console.Console, zone *time.Location, s subscribers.Sub
 		if e.Detail != "" {
 			out.Line("    %s", e.Detail)
 		}
-	}
-}
-
-func subscriberHistoryCommand(p *program) *cobra.Command {
-	return &cobra.Command{
-		Use: "history ADDR", Short: "Show a subscriber's history and consent", Args: cobra.ExactArgs(1),
-		RunE: p.withApp(func(ctx context.Context, a *app.App, args []string) error {
-			s, err := findSubscriber(ctx, a, args[0])
-			if err != nil {
-				return err
-			}
-			events := []eventJSON{}
-			var rows [][]string
-			for e, err := range a.Subscribers.History(ctx, s.ID) {
-				if err != nil {
-					return err
-				}
-				events = append(events, eventJSON{console.Stamp(e.At), e.What, e.Source, e.Detail})
-				rows = append(rows, []string{console.Moment(e.At, a.Config.Zone()), e.What, e.Source, e.Detail})
-			}
-			return p.out.Listing(events, []string{"WHEN", "WHAT", "BY", "DETAIL"}, rows, "")
-		}),
 	}
 }

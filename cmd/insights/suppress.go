@@ -88,40 +88,6 @@ func suppressAddCommand(p *program) *cobra.Command {
 	return cmd
 }
 
-func suppressRemoveCommand(p *program) *cobra.Command {
-	var dryRun bool
-	cmd := &cobra.Command{
-		Use: "remove ADDR", Short: "Allow email to an address again", Args: cobra.ExactArgs(1),
-		Long: `Allow email to an address again. A reader who was suppressed by a bounce or by
-staff receives digests as before; one who complained or unsubscribed must sign
-up again.`,
-		RunE: p.withApp(func(ctx context.Context, a *app.App, args []string) error {
-			who, err := parseAddress(args[0])
-			if err != nil {
-				return err
-			}
-			if dryRun {
-				return p.out.Result(map[string]any{"email": who.String(), "status": "", "dry_run": true}, "would allow email to %s again, if it is suppressed", who)
-			}
-			sub, err := a.Registry.Lift(ctx, who, "staff")
-			if errors.Is(err, subscribers.ErrNotFound) {
-				return fmt.Errorf("%s is not suppressed; see: insights suppress list", who)
-			}
-			if err != nil {
-				return err
-			}
-			if sub.Status == "" {
-				p.out.Line("%s is no longer suppressed; it is not a subscriber", who)
-			} else {
-				p.out.Line("%s is %s again", who, sub.Status)
-			}
-			return p.out.Document(map[string]any{"email": who.String(), "status": string(sub.Status), "dry_run": false})
-		}),
-	}
-	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would be done")
-	return cmd
-}
-
 func suppressImportCommand(p *program) *cobra.Command {
 	var reason string
 	var dryRun bool

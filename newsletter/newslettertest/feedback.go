@@ -147,7 +147,7 @@ func hardBounce(w *world) {
 	if reason := w.reader("ada").Reason; !strings.Contains(reason, "User unknown") || strings.Contains(reason, "@") {
 		w.Errorf("reason %q", reason)
 	}
-	all := collect(w, w.store.Bounces(w.Context()))
+	all := collect(w, w.store.Bounces(w.Context(), newsletter.BounceFilter{}))
 	if len(all) != 1 || all[0].Class != bounce.Hard || all[0].Code != 550 || all[0].Status != "5.1.1" || all[0].Email != address("ada") {
 		w.Errorf("recorded: %+v", all)
 	}
@@ -356,7 +356,7 @@ func severalAddresses(w *world) {
 	} {
 		w.wantStatus(name, want)
 	}
-	if all := collect(w, w.store.Bounces(w.Context())); len(all) != 2 {
+	if all := collect(w, w.store.Bounces(w.Context(), newsletter.BounceFilter{})); len(all) != 2 {
 		w.Errorf("recorded: %+v", all)
 	}
 	_, err = r.HandleMessage(w.Context(), to[:1], strings.NewReader(""))
@@ -437,7 +437,7 @@ func refusedInSession(w *world) {
 	w.wantDelivery(d.ID, "ada", newsletter.Failed, "550")
 	w.wantDelivery(d.ID, "cal", newsletter.Failed, "452")
 	var classes []bounce.Class
-	for _, b := range collect(w, w.store.Bounces(w.Context())) {
+	for _, b := range collect(w, w.store.Bounces(w.Context(), newsletter.BounceFilter{})) {
 		classes = append(classes, b.Class)
 	}
 	slices.Sort(classes)
@@ -453,7 +453,7 @@ func movedAddress(w *world) {
 	w.edit("ada", func(s *subscribers.Subscriber) { s.Address, _ = subscribers.ParseAddress("moved@example.com") })
 	w.receive(w.feedback(), path, unnamed("5.1.1", unknownUser, ""))
 	w.wantStatus("moved", subscribers.Confirmed)
-	if all := collect(w, w.store.Bounces(w.Context())); len(all) != 1 || all[0].Subscriber != 0 || all[0].Text != "" {
+	if all := collect(w, w.store.Bounces(w.Context(), newsletter.BounceFilter{})); len(all) != 1 || all[0].Subscriber != 0 || all[0].Text != "" {
 		w.Errorf("recorded: %+v", all)
 	}
 	_, err := w.feedback().HandleWebhook(w.Context(), newsletter.RelayReport{ID: "msg_1", Type: "complaint", ReturnPath: path})
@@ -472,7 +472,7 @@ func bounceOfErased(w *world) {
 	a, _ := subscribers.ParseAddress(address("ada"))
 	w.check(w.registry.Forget(w.Context(), a))
 	w.receive(w.feedback(), path, unnamed("5.1.1", unknownUser, ""))
-	for _, b := range collect(w, w.store.Bounces(w.Context())) {
+	for _, b := range collect(w, w.store.Bounces(w.Context(), newsletter.BounceFilter{})) {
 		if b.Text != "" || b.Email != "" || b.Subscriber != 0 {
 			w.Errorf("recorded: %+v", b)
 		}

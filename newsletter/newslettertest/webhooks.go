@@ -37,7 +37,7 @@ func relayReports(w *world) {
 	if dot := w.reader("dot"); dot.Cause != subscribers.Complained {
 		w.Errorf("a complaint is kept as %s", dot.Cause)
 	}
-	if all := collect(w, w.store.Bounces(w.Context())); len(all) != 4 || all[3].Class != bounce.Hard || all[3].Text != "gone \x07away" || all[1].Class != bounce.Soft || all[0].Class != bounce.None {
+	if all := collect(w, w.store.Bounces(w.Context(), newsletter.BounceFilter{})); len(all) != 4 || all[3].Class != bounce.Hard || all[3].Text != "gone \x07away" || all[1].Class != bounce.Soft || all[0].Class != bounce.None {
 		w.Errorf("recorded: %+v", all)
 	}
 	for _, nobody := range []newsletter.RelayReport{

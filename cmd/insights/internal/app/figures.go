@@ -37,6 +37,9 @@ func (d *Daemon) Figures(ctx context.Context) (f metrics.Figures, err error) {
 	if f.Bounces, err = db.BouncedSince(ctx, now.Add(-newsletter.BouncesWithin)); err != nil {
 		return f, err
 	}
+	if f.Refusals, err = db.Refusals(ctx, now.Add(-newsletter.DoubtsWithin)); err != nil {
+		return f, err
+	}
 	if f.Marks, err = db.MarkedSince(ctx, now.Add(-newsletter.BouncesWithin)); err != nil {
 		return f, err
 	}

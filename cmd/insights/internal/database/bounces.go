@@ -140,11 +140,18 @@ func (db *DB) SoftBounces(ctx context.Context, subscriber int64, settled time.Du
 	return count, explain(err)
 }
 
-const bounceColumns = `b.id, b.at, b.digest_id, b.message_id, b.subscriber_id, coalesce(s.email, ''), b.kind, b.class, b.code, b.status, b.text
-	FROM bounces b LEFT JOIN subscribers s ON s.id = b.subscriber_id`
+const bounceColumns = `b.id, b.at, b.digest_id, b.message_id, b.subscriber_id, coalesce(s.email, ''), b.kind, b.class, b.code, b.status, b.text,
+	coalesce(r.at, 0), coalesce(r.due_at, 0), coalesce(r.judged_at, 0), coalesce(r.verdict, ''), coalesce(r.reason, '')
+	FROM bounces b LEFT JOIN subscribers s ON s.id = b.subscriber_id
+	LEFT JOIN refusals r ON r.digest_id = b.digest_id AND r.message_id = b.message_id AND r.subscriber_id = b.subscriber_id AND b.class = 'hard'`
 
 func scanBounce(rows *sql.Rows) (b newsletter.Bounce, err error) {
-	err = rows.Scan(&b.ID, instant(&b.At), &b.Ref.Digest, &b.Ref.Message, &b.Subscriber, &b.Email, &b.Kind, &b.Class, &b.Code, &b.Status, &b.Text)
+	var r newsletter.Refusal
+	err = rows.Scan(&b.ID, instant(&b.At), &b.Ref.Digest, &b.Ref.Message, &b.Subscriber, &b.Email, &b.Kind, &b.Class, &b.Code, &b.Status, &b.Text,
+		instant(&r.At), instant(&r.Due), instant(&r.Judged), &r.Verdict, &r.Reason)
+	if !r.Due.IsZero() {
+		b.Refusal = &r
+	}
 	if b.Ref.Message == 0 {
 		b.Ref.Subscriber = b.Subscriber
 	}
@@ -152,8 +159,10 @@ func scanBounce(rows *sql.Rows) (b newsletter.Bounce, err error) {
 }
 
 // Bounces implements newsletter.FeedbackStore.
-func (db *DB) Bounces(ctx context.Context) iter.Seq2[newsletter.Bounce, error] {
-	return stream(ctx, db.reader, scanBounce, "SELECT "+bounceColumns+" ORDER BY b.id DESC")
+func (db *DB) Bounces(ctx context.Context, f newsletter.BounceFilter) iter.Seq2[newsletter.Bounce, error] {
+	return stream(ctx, db.reader, scanBounce, "SELECT "+bounceColumns+` WHERE (CAST(?1 AS TEXT) = '' OR s.email_key = ?1)
+		AND (CAST(?2 AS TEXT) = '' OR b.class = ?2 OR b.class = '' AND b.kind = ?2) AND (CAST(?3 AS BIGINT) = 0 OR b.digest_id = ?3) AND b.at >= ?4 ORDER BY b.id DESC`,
+		f.Email, f.Class, f.Digest, millis(f.Since))
 }
 
 // BouncedSince implements newsletter.StatusStore.
@@ -169,7 +178,7 @@ func (db *DB) BouncedSince(ctx context.Context, since time.Time) (map[string]int
 	return counts, explain(err)
 }
 
-// BouncesOf returns the bounces of a reader's emails and their complaints, oldest first.
+// BouncesOf implements newsletter.FeedbackStore.
 func (db *DB) BouncesOf(ctx context.Context, subscriber int64) (bounces []newsletter.Bounce, err error) {
 	err = each(ctx, db.reader, func(rows *sql.Rows) error {
 		b, err := scanBounce(rows)

@@ -74,6 +74,28 @@ func (db *DB) DueRefusals(ctx context.Context, at time.Time) (due []newsletter.R
 	return due, explain(err)
 }
 
+// RefusalsOf implements newsletter.ExplainStore.
+func (db *DB) RefusalsOf(ctx context.Context, subscriber int64) (all []newsletter.Refusal, err error) {
+	err = each(ctx, db.reader, func(rows *sql.Rows) error {
+		r, err := scanRefusal(rows)
+		all = append(all, r)
+		return err
+	}, "SELECT "+refusalColumns+" FROM refusals r LEFT JOIN subscribers s ON s.id = r.subscriber_id WHERE r.subscriber_id = ?1 ORDER BY r.sent_at, r.digest_id, r.message_id", subscriber)
+	return all, explain(err)
+}
+
+// Refusals implements newsletter.StatusStore.
+func (db *DB) Refusals(ctx context.Context, since time.Time) (s newsletter.RefusalSums, err error) {
+	err = db.reader.QueryRowContext(ctx, "SELECT count(*), coalesce(min(due_at), 0) FROM refusals WHERE judged_at = 0").Scan(&s.Waiting, instant(&s.Next))
+	if err == nil {
+		err = db.reader.QueryRowContext(ctx, "SELECT count(*) FROM refusals WHERE judged_at > 0 AND judged_at >= ?1 AND verdict = 'in doubt'", millis(since)).Scan(&s.InDoubt)
+	}
+	if err == nil && s.InDoubt > 0 {
+		err = db.reader.QueryRowContext(ctx, "SELECT reason FROM refusals WHERE judged_at > 0 AND judged_at >= ?1 AND verdict = 'in doubt' ORDER BY judged_at DESC LIMIT 1", millis(since)).Scan(&s.Why)
+	}
+	return s, explain(err)
+}
+
 // FirstAttempts implements newsletter.JudgeStore. It reads the digests that were sent in
 // the time, in the order of their key, and sorts what it finds.
 func (db *DB) FirstAttempts(ctx context.Context, from, to time.Time, single bool) (attempts []newsletter.Attempt, err error) {

@@ -35,6 +35,7 @@ type Figures struct {
 	Due         time.Time // when the most overdue email was due; zero = none
 	Subscribers map[subscribers.Status]int
 	Bounces     map[string]int // by class
+	Refusals    newsletter.RefusalSums
 	Marks       map[newsletter.Mark]int
 	Readers     map[string]readership.Estimate
 	Held        bool
@@ -76,6 +77,7 @@ var (
 	troubledDesc    = describe("insights_sending_troubled_workers", "Workers that currently can't reach the mail server.", nil, nil)
 	lateSlotDesc    = describe("insights_slots_overdue", "1 for a schedule whose last slot is due but not planned.", []string{"schedule"}, nil)
 	pausedDesc      = describe("insights_digests_paused", "Digests that are paused until staff resume them.", nil, nil)
+	refusalsDesc    = describe("insights_refusals", "Hard refusals that are to be judged, and those of the last 7 days that are in doubt.", []string{"state"}, nil)
 	bouncesDesc     = describe("insights_bounces_30d", "Bounces and complaints of the last 30 days, by class.", []string{"class"}, nil)
 	marksDesc       = describe("insights_emails_marked_30d", "Accepted emails of digests that came back or drew a complaint in the last 30 days.", []string{"mark"}, nil)
 	subscribersDesc = describe("insights_subscribers", "Subscribers by status.", []string{"status"}, nil)
@@ -83,7 +85,7 @@ var (
 )
 
 func (c *collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{insightsDesc, faultyDesc, reloadDesc, reloadedDesc, slotDesc, databaseDesc, outboxDesc, dueDesc, heldDesc, troubledDesc, pausedDesc, lateSlotDesc, subscribersDesc, bouncesDesc, marksDesc, readersDesc} {
+	for _, d := range []*prometheus.Desc{insightsDesc, faultyDesc, reloadDesc, reloadedDesc, slotDesc, databaseDesc, outboxDesc, dueDesc, heldDesc, troubledDesc, pausedDesc, lateSlotDesc, subscribersDesc, bouncesDesc, refusalsDesc, marksDesc, readersDesc} {
 		ch <- d
 	}
 }
@@ -128,6 +130,8 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	for _, status := range subscribers.Statuses {
 		set(subscribersDesc, float64(f.Subscribers[status]), string(status))
 	}
+	set(refusalsDesc, float64(f.Refusals.Waiting), "waiting")
+	set(refusalsDesc, float64(f.Refusals.InDoubt), "in_doubt")
 	for class, n := range f.Bounces {
 		set(bouncesDesc, float64(n), class)
 	}
