@@ -148,15 +148,25 @@ const (
 	Unknown                      // the dot was sent and not answered: uncertain
 )
 
+// Stage is the step of a transaction that a server refused.
+type Stage = bounce.Stage
+
+const (
+	MailStage = bounce.MailStage
+	RcptStage = bounce.RcptStage
+	DataStage = bounce.DataStage
+	DotStage  = bounce.DotStage // the message itself
+)
+
 // Outcome is an OutcomeKind with its evidence.
 type Outcome struct {
 	Kind   OutcomeKind
-	Code   int          // SMTP reply code, 0 = none
-	Status string       // RFC 3463 enhanced status code such as "5.1.1", or empty
-	Text   string       // the server's answer, or the error; one line
-	Stage  bounce.Stage // what the server refused; UnknownStage also without an answer
-	Broken bool         // the session is no longer usable
-	Slow   bool         // the server asks to be sent less at a time
+	Code   int    // SMTP reply code, 0 = none
+	Status string // RFC 3463 enhanced status code such as "5.1.1", or empty
+	Text   string // the server's answer, or the error; one line
+	Stage  Stage  // what the server refused; "" also without an answer
+	Broken bool   // the session is no longer usable
+	Slow   bool   // the server asks to be sent less at a time
 }
 
 func itoa(n int) string { return strconv.Itoa(n) }

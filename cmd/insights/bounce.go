@@ -53,8 +53,8 @@ func bounceListCommand(p *program) *cobra.Command {
 		Use: "list", Short: "List bounces, refusals and complaints, newest first", Args: cobra.NoArgs,
 		Long: `List bounces, refusals by mail servers and complaints, newest first.
 
-  hard     the address is said to be dead; that is judged a day later, among what
-           was sent around it
+  hard     the address is said to be dead: that is judged a day later, among
+           what was sent around it
   soft     delivery may succeed another time
   blocked  the server refuses our email; the address is not at fault`,
 		RunE: func(cmd *cobra.Command, args []string) error {

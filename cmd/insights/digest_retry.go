@@ -17,13 +17,13 @@ func digestResumeCommand(p *program) *cobra.Command {
 	var yes, dryRun, countRefusals bool
 	cmd := &cobra.Command{
 		Use: "resume ID", Short: "Resume a paused digest", Args: cobra.ExactArgs(1),
-		Long: `Resume a digest that staff paused, or that paused because it is overdue or because
-too many of its emails were refused. Emails that were blocked, which was not their
-readers' fault, are sent again.
+		Long: `Resume a digest that staff paused, or that paused because it is overdue or
+because too many of its emails were refused. Emails that were blocked, which was
+not their readers' fault, are sent again.
 
-With --count-refusals this digest does not pause for hard refusals again: use it when
-the addresses really are dead, such as in an old list. Whether an address is dead is
-judged as before.`,
+With --count-refusals this digest does not pause for hard refusals again: use it
+when the addresses really are dead, such as in an old list. Whether an address
+is dead is judged as before.`,
 		RunE: p.withApp(func(ctx context.Context, a *app.App, args []string) error {
 			d, err := findDigest(ctx, a, args[0])
 			if err != nil {
@@ -83,9 +83,9 @@ func digestRetryCommand(p *program) *cobra.Command {
 		Use: "retry ID", Short: "Resend failed or uncertain emails of a digest", Args: cobra.ExactArgs(1),
 		Long: `Resend the emails of a digest that failed (--failed, the default), or that may
 or may not have arrived (--uncertain): readers may get those twice. Readers who
-have received the same insights since, or have left, get nothing. With those that
-failed go those whose reader was suppressed, and is not any more, or was left out
-while a refusal was judged.`,
+have received the same insights since, or have left, get nothing. --failed also
+resends those that were skipped because their reader was suppressed, and is not
+any more, or because a refusal was to be judged.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := w.check(); err != nil {
 				return err

@@ -26,8 +26,8 @@ staff receives digests as before; one who complained or unsubscribed must sign
 up again.
 
 Without an address, --since, --digest and --domain say which readers: those that
-bounces suppressed, and all of these hold for. Complaints and what staff suppressed
-stay. To send them again what they missed: insights digest retry ID.`,
+bounces suppressed and that match all of these. Complaints stay, and what staff
+suppressed. To send them what they missed: insights digest retry ID.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			many := since != "" || domain != "" || digest != 0
 			switch {

@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/scaledbydesign/insights/newsletter"
-	"github.com/scaledbydesign/insights/newsletter/bounce"
 	"github.com/scaledbydesign/insights/newsletter/rfc5322"
 )
 
@@ -19,16 +18,16 @@ const (
 	verbDot  verb = "the message" // the reply to the final dot
 )
 
-func (v verb) stage() bounce.Stage {
+func (v verb) stage() newsletter.Stage {
 	switch v {
 	case verbMail:
-		return bounce.MailStage
+		return newsletter.MailStage
 	case verbRcpt:
-		return bounce.RcptStage
+		return newsletter.RcptStage
 	case verbData:
-		return bounce.DataStage
+		return newsletter.DataStage
 	}
-	return bounce.DotStage
+	return newsletter.DotStage
 }
 
 // refused says what a reply other than the wanted one means.
