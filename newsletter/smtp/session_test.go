@@ -102,6 +102,10 @@ func TestOutcomeOfEveryFault(t *testing.T) {
 					if got.Kind != test.want || got.Code != test.code || got.Status != test.status || got.Broken != test.broken || !strings.Contains(got.Text, test.text) {
 						t.Errorf("outcome %+v, want %+v", got, test)
 					}
+					stages := map[string]newsletter.Stage{"MAIL": newsletter.MailStage, "RCPT": newsletter.RcptStage, "DATA": newsletter.DataStage, "DOT": newsletter.DotStage}
+					if want := stages[test.at]; got.Code >= 400 && got.Stage != want {
+						t.Errorf("refused at %q, want %q", got.Stage, want)
+					}
 					said := server.said()
 					if offers != nil && test.broken { // the client may be gone before all is heard
 						then = then[:min(len(said), len(then))]
