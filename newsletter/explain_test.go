@@ -67,3 +67,64 @@ func TestEachInsightIsExplained(t *testing.T) {
 		}
 	}
 }
+
+func TestAnExplanationSaysWhatCameOfARefusal(t *testing.T) {
+	now := time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
+	in := content.Insight{ID: "new", Date: now.AddDate(0, 0, -2), Email: true}
+	for name, c := range map[string]struct {
+		refusal  newsletter.Refusal
+		standing newsletter.Standing
+		words    string
+	}{
+		"to be judged": {
+			newsletter.Refusal{Due: now.Add(time.Hour)}, newsletter.StandingNoEmail,
+			"unread; digest 7 was refused on 2026-11-25 (550 no such user), to be judged on 2026-11-26 13:00 UTC: they get no digest until then",
+		},
+		"its judgement is overdue": {
+			newsletter.Refusal{Due: now.Add(-time.Hour)}, newsletter.StandingIncluded,
+			"digest 7 was refused on 2026-11-25 (550 no such user), to be judged on 2026-11-26 11:00 UTC; comes with their next digest",
+		},
+		"in doubt": {
+			newsletter.Refusal{Judged: now, Verdict: newsletter.VerdictInDoubt, Reason: "10 of 12 emails in a row were refused"}, newsletter.StandingIncluded,
+			"digest 7 was refused on 2026-11-25 (550 no such user), judged on 2026-11-26 12:00 UTC: in doubt, 10 of 12 emails in a row were refused; comes with their next digest",
+		},
+		"of another digest": {
+			newsletter.Refusal{Ref: newsletter.Ref{Digest: 6}, Judged: now, Verdict: newsletter.VerdictInDoubt}, newsletter.StandingIncluded, "comes with their next digest",
+		},
+	} {
+		if c.refusal.Ref.Digest == 0 {
+			c.refusal.Ref.Digest = 7
+		}
+		c.refusal.At, c.refusal.Said = now.AddDate(0, 0, -1), "550 no such user"
+		e := newsletter.Explainer{
+			Reader:   subscribers.Subscriber{Status: subscribers.Confirmed, Categories: []string{"engineering"}},
+			Sequence: map[string]newsletter.Numbered{"new": {Seq: 9, Category: "engineering"}}, Zone: time.UTC,
+			Carried:  []newsletter.Carried{{Digest: 7, DigestState: newsletter.DigestDone, State: newsletter.Failed, Seqs: []int64{9}}},
+			Refusals: []newsletter.Refusal{c.refusal},
+		}
+		if got := e.Explain(&in, now); got.Standing != c.standing || got.Reason != c.words {
+			t.Errorf("%s: %s, %q", name, got.Standing, got.Reason)
+		}
+	}
+}
+
+func TestAPausedDigestEnds(t *testing.T) {
+	opened := time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC) // a Monday
+	weekly := []newsletter.Schedule{{Name: "weekly", Cadence: subscribers.Weekly, Cron: "0 9 * * 1", Zone: time.UTC}}
+	for name, c := range map[string]struct {
+		schedule string
+		paused   time.Time
+		want     time.Time
+	}{
+		"when the next of its schedule is due": {"weekly", opened.Add(time.Hour), opened.AddDate(0, 0, 7)},
+		"at its deadline, if made by hand":     {"", opened.Add(time.Hour), opened.Add(72 * time.Hour)},
+		"overdue: when the one after is due":   {"weekly", opened.AddDate(0, 0, 9), opened.AddDate(0, 0, 14)},
+		"overdue, made by hand":                {"", opened.AddDate(0, 0, 9), opened.AddDate(0, 0, 12)},
+		"its schedule is gone":                 {"daily", opened.Add(time.Hour), opened.Add(72 * time.Hour)},
+	} {
+		d := newsletter.Digest{Schedule: c.schedule, ApprovedAt: opened, PausedAt: c.paused}
+		if got := d.PausedUntil(weekly, newsletter.Retry{}); !got.Equal(c.want) {
+			t.Errorf("%s: %s, want %s", name, got, c.want)
+		}
+	}
+}
