@@ -71,7 +71,7 @@ func status(ctx context.Context, out *console.Console, a *app.App) error {
 		out.Item("came back", fmt.Sprintf("%s accepted in 30 days came back, %s: insights delivery list --bounced", console.Count(m[newsletter.Bounced], "email"), console.Count(m[newsletter.Complained], "complaint")))
 	}
 	if r := s.Refusals; r.Waiting > 0 {
-		out.Item("judgement", fmt.Sprintf("%s to be judged, the first on %s", console.Count(r.Waiting, "refusal"), console.Moment(*r.Next, zone)))
+		out.Item("refusals", fmt.Sprintf("%s to be judged, the first on %s", console.Thousands(r.Waiting), console.Moment(*r.Next, zone)))
 	}
 	if s.Hub != nil {
 		out.Item("hub", fmt.Sprintf("%s, %s unverified, %s behind", console.Count(s.Hub.Subscriptions, "push subscription"), console.Thousands(s.Hub.Requests), console.Thousands(s.Hub.Behind)))

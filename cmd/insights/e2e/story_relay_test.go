@@ -18,7 +18,8 @@ import (
 
 // startRelay: relay NAME [DELAY] starts a mail server, which answers each message
 // after a while, and tells the program of it. It knows nobody called gone, and refuses
-// messages to those whose names begin with large, and for now to later.
+// messages to those whose names begin with large, and for now to later. It says of every
+// address at outage.example that it does not exist.
 func startRelay(ts *testscript.TestScript, neg bool, args []string) {
 	var delay time.Duration
 	if len(args) > 1 {
@@ -28,7 +29,9 @@ func startRelay(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	r := openMailServer(ts, func(r *mailServer, _ *smtp.Server) {
 		r.onRecipient = func(to string) error {
-			switch name, _, _ := strings.Cut(to, "@"); {
+			switch name, domain, _ := strings.Cut(to, "@"); {
+			case domain == "outage.example":
+				return &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 1, 1}, Message: "no mailbox here"}
 			case name == "gone":
 				return &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 1, 1}, Message: "no such user"}
 			case strings.HasPrefix(name, "large"):
