@@ -218,7 +218,7 @@ func TestOtherFilesAreIgnored(t *testing.T) {
 	}
 }
 
-func TestDeadLinksAreReportedWithTheirLine(t *testing.T) {
+func TestFlawsAreReportedWithTheirLine(t *testing.T) {
 	lib, err := content.Load(fstest.MapFS{
 		"a.md": insight(1, "[one](https:///path)\n\n<https:///auto> ![two](https://) [three](mailto:)\n\n[good](https://example.com) [good](#here) <x@example.com> ![good](data:image/png;base64,AAAA) [good](tel:1)\n"),
 		"b.md": insight(2, "[draft](https:///path)\n", "draft: true"),
@@ -227,7 +227,7 @@ func TestDeadLinksAreReportedWithTheirLine(t *testing.T) {
 		t.Fatal(err)
 	}
 	var lines []string
-	for _, f := range lib.DeadLinks() {
+	for _, f := range lib.Flaws() {
 		line, _, _ := strings.Cut(f.Error(), " leads nowhere")
 		lines = append(lines, line)
 	}

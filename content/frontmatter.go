@@ -29,13 +29,21 @@ type document struct {
 	slugLine int // where the slug is given
 	mentions []mention
 	faults   Faults
-	dead     Faults // see [Library.DeadLinks]
+	flaws    Faults // see [Library.Flaws]
 }
 
 // fault notes a problem of the file's line, counted from 1.
 func (d *document) fault(line int, format string, args ...any) {
 	if len(d.faults) < maxFaultsPerFile {
 		d.faults = append(d.faults, Fault{d.insight.File, line, fmt.Sprintf(format, args...)})
+	}
+}
+
+// flaw notes what of the file's line is not shown as it was meant, though the insight can
+// be shown.
+func (d *document) flaw(line int, format string, args ...any) {
+	if len(d.flaws) < maxFaultsPerFile {
+		d.flaws = append(d.flaws, Fault{d.insight.File, line, fmt.Sprintf(format, args...)})
 	}
 }
 

@@ -67,7 +67,7 @@ func FuzzRender(f *testing.F) {
 	for _, s := range []string{
 		"[x](java\tscript:alert(1))", "<javascript:alert(1)>", "[x](&#x6A;avascript&#58;alert(1))", "![x](data:image/svg+xml,<svg/onload=alert(1)>)", "[a]: <javascript:x>\n[a]",
 		"## &#8;", "## a\n## a\n## a-2", "```\"><script>\nx\n```", "```go {a=b}\nx\n```", "|a|\n|-|\n|`|`|", "[^a]\n\n[^a]: [^a]", "x[^1]\n\n[^1]:\n    - y[^1]", "- [ ]\n- [x] ", "1) a\n2) b", "999999999. x",
-		"<b>\n\n</b>", "a<!-- x -->b", "\\\n", "[x](<>)", "[](/x)", "![](x)", "www.a.b/<", "http://[::1]/", "https://a?b=\"c\"", "&#xFFFF;&#x80;&#xD800;", "[x](mailto:)", "[x](//)", "[x](?)", "[x](#\")", "[x](a:b)", "[x](./)", "[x](%zz)", "[x](/insights/images/../../x)",
+		"<b>\n\n</b>", "<sub>a *b</sub>*", "<details>\n<p>\n\n<sub>x", "<p title=\"\">a<div>b</p>", "x <sup\ntitle=a>y</sup>", "<mark\n\n", "<script>\n<sub>\n\n</script>\n</sub>", "<textarea>\n</div>", "> <div>\n\n</div>", "<plaintext>\n<p>", "a<!-- x -->b", "\\\n", "[x](<>)", "[](/x)", "![](x)", "www.a.b/<", "http://[::1]/", "https://a?b=\"c\"", "&#xFFFF;&#x80;&#xD800;", "[x](mailto:)", "[x](//)", "[x](?)", "[x](#\")", "[x](a:b)", "[x](./)", "[x](%zz)", "[x](/insights/images/../../x)",
 	} {
 		f.Add(s)
 	}

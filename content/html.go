@@ -52,12 +52,14 @@ type page struct {
 	base string
 	full bool
 
+	raw    *rawHTML
 	ids    map[ast.Node]string // of headings
 	tables map[ast.Node]string // names of tables
 }
 
-// survey gives headings their ids and tables their names, both in reading order.
+// survey reads the raw HTML, and gives headings their ids and tables their names, both in reading order.
 func (p *page) survey(root ast.Node, source []byte) {
+	p.raw = readRawHTML(root, source)
 	if p.full { // needs neither
 		return
 	}
@@ -111,8 +113,8 @@ func (p *page) RegisterFuncs(reg renderer.NodeRendererFuncRegisterer) {
 	}
 	on := func(kind ast.NodeKind, enter, leave write) { register(kind, enter, leave, ast.WalkContinue) }
 	alone := func(kind ast.NodeKind, enter write) { register(kind, enter, nil, ast.WalkSkipChildren) }
-	alone(ast.KindHTMLBlock, nil) // raw HTML is dropped
-	alone(ast.KindRawHTML, nil)
+	alone(ast.KindHTMLBlock, p.rawHTML)
+	alone(ast.KindRawHTML, p.rawHTML)
 	alone(ast.KindCodeBlock, p.code)
 	alone(ast.KindFencedCodeBlock, p.code)
 	alone(ast.KindImage, p.image)
@@ -127,6 +129,10 @@ func (p *page) RegisterFuncs(reg renderer.NodeRendererFuncRegisterer) {
 	on(extast.KindTableCell, p.openCell, p.closeCell)
 	on(extast.KindFootnoteList, p.openFootnotes, p.closeFootnotes)
 	on(extast.KindFootnote, p.openFootnote, p.closeItem)
+}
+
+func (p *page) rawHTML(w util.BufWriter, _ []byte, n ast.Node) {
+	_, _ = w.WriteString(p.raw.written[n])
 }
 
 // href returns the URL of a destination in this rendering; false when there is

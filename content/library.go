@@ -44,7 +44,7 @@ type folder struct {
 // equal reports whether staff see the same in both.
 func (f *folder) equal(other *folder) bool {
 	return f.staff == other.staff && f.unreadable == other.unreadable &&
-		slices.Equal(f.faults, other.faults) && slices.Equal(f.dead, other.dead) && maps.Equal(f.faulty, other.faulty) && maps.Equal(f.withheld, other.withheld)
+		slices.Equal(f.faults, other.faults) && slices.Equal(f.flaws, other.flaws) && maps.Equal(f.faulty, other.faulty) && maps.Equal(f.withheld, other.withheld)
 }
 
 func newLibrary(f *folder) *Library {
@@ -137,10 +137,11 @@ func (l *Library) Withdrawn(id string) bool {
 	return !l.folder.faulty[id] && l.Complete()
 }
 
-// DeadLinks reports links and pictures that have a URL without a host, which neither
-// feeds nor emails can carry; of every insight but drafts, future ones included. A
-// library that has some is served nevertheless.
-func (l *Library) DeadLinks() Faults { return l.folder.dead }
+// Flaws are parts of insights that can't be shown as they are written: raw HTML, and links
+// and pictures that have a URL without a host, which neither feeds nor emails can carry. Of
+// every insight but drafts, future ones included. Each is served nevertheless, and no text
+// is lost.
+func (l *Library) Flaws() Faults { return l.folder.flaws }
 
 // Categories returns the categories in the order they are shown.
 func (l *Library) Categories() []Category { return l.folder.categories }

@@ -43,13 +43,17 @@ func (d *document) scanBody(bodyLine int) {
 	}
 	root, source := parseBody(in.body)
 	words, codeLines := 0, 0
+	lineOf := func(at int) int { return bodyLine + strings.Count(in.body[:min(max(at, 0), len(in.body))], "\n") }
+	for _, f := range readRawHTML(root, source).findings {
+		d.flaw(lineOf(f.at), "%s", f.message)
+	}
 	note := func(n ast.Node, to destination) {
-		line := bodyLine + strings.Count(in.body[:min(max(n.Pos(), 0), len(in.body))], "\n")
+		line := lineOf(n.Pos())
 		switch {
 		case to.kind == toInsight || to.kind == toImage:
 			d.mentions = append(d.mentions, mention{to.kind, to.file, line})
 		case to.kind == elsewhere && !leadsSomewhere(to.url):
-			d.dead = append(d.dead, Fault{in.File, line, "link " + shorten(to.url) + " leads nowhere; write it as https://example.com/page or mailto:name@example.com"})
+			d.flaw(line, "link %s leads nowhere; write it as https://example.com/page or mailto:name@example.com", shorten(to.url))
 		}
 	}
 	_ = ast.Walk(root, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
@@ -59,6 +63,9 @@ func (d *document) scanBody(bodyLine int) {
 		switch n := n.(type) {
 		case *ast.CodeBlock, *ast.FencedCodeBlock:
 			codeLines += n.Lines().Len()
+			return ast.WalkSkipChildren, nil
+		case *ast.HTMLBlock:
+			words += countWords(plainHTML(segments{n.Lines().Sliced(0, n.Lines().Len()), source}))
 			return ast.WalkSkipChildren, nil
 		case *ast.Link:
 			note(n, classify(n.Destination, false))
@@ -179,7 +186,9 @@ func writePlain(b *strings.Builder, n ast.Node, source []byte) {
 			b.Write(c.Value)
 		case *ast.AutoLink:
 			b.Write(c.Label(source))
-		case *ast.Image, *ast.RawHTML:
+		case *ast.RawHTML:
+			b.WriteString(plainHTML(segments{c.Segments.Sliced(0, c.Segments.Len()), source}))
+		case *ast.Image:
 		default:
 			if c.Type() == ast.TypeInline {
 				writePlain(b, c, source)

@@ -14,7 +14,7 @@ type held struct {
 	documents  map[string]*document // by file: those whose insights are served
 	all        []*Insight
 	faults     Faults
-	dead       Faults          // see [Library.DeadLinks]
+	flaws      Faults          // see [Library.Flaws]
 	faulty     map[string]bool // ids of the insights that faulty files hold
 	unreadable int             // faulty files that may hold any insight
 }
@@ -77,7 +77,7 @@ func (r *resolver) held(files []*file) held {
 	for _, f := range files {
 		h.faults = append(h.faults, f.faults...)
 		if !f.insight.Draft {
-			h.dead = append(h.dead, f.dead...)
+			h.flaws = append(h.flaws, f.flaws...)
 		}
 		if f.served != nil {
 			h.documents[f.insight.File] = f.served
@@ -100,7 +100,7 @@ func (r *resolver) held(files []*file) held {
 		h.faulty[id] = true
 	}
 	h.faults.sort()
-	h.dead.sort()
+	h.flaws.sort()
 	return h
 }
 

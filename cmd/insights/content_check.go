@@ -22,8 +22,8 @@ func contentCheckCommand(p *program) *cobra.Command {
 		Use: "check [DIR]", Short: "Check every insight and report all faults", Args: cobra.MaximumNArgs(1),
 		Long: `Check every insight and report all faults as file:line. It reads DIR, or the
 configured content.dir, or the insights inside the binary, including scheduled
-ones. It also looks for links and sizes that feeds and emails can't handle, and
-compares ids with those in the database.
+ones. It also reports raw HTML that is left out, and links and sizes that feeds
+and emails can't handle, and compares ids with those in the database.
 
 Exit code 3 means that faults were found.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -38,7 +38,7 @@ Exit code 3 means that faults were found.`,
 			if err != nil {
 				return err
 			}
-			faults := pub.Named(slices.Concat(lib.Faults(), lib.DeadLinks(), changedIDs(cmd.Context(), p.out, pub, lib)))
+			faults := pub.Named(slices.Concat(lib.Faults(), lib.Flaws(), changedIDs(cmd.Context(), p.out, pub, lib)))
 			notes := pub.Named(tooLarge(&pub.Config, lib))
 			return reportFaults(p.out, cmp.Or(pub.Config.Content.Dir, "inside the binary"), lib, faults, notes)
 		},

@@ -128,6 +128,6 @@ func TestMetricsSayHowThingsStand(t *testing.T) {
 		t.Fatal(err)
 	}
 	until(t, 20*time.Second, "the metrics of a broken insight", func() bool {
-		return is(map[string]float64{"insights_library_last_reload_successful ": 0, "insights_library_insights ": 1})
+		return is(map[string]float64{"insights_library_last_reload_successful ": 0, "insights_library_insights ": 1, "insights_library_faulty_files ": 1})
 	})
 }

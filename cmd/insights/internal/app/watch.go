@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -81,21 +82,28 @@ func (d *Daemon) reload() {
 	d.tellFaults()
 }
 
-// tellFaults reports the faults of the insights when they have changed.
+// tellFaults reports what is wrong with the insights when that has changed.
 func (d *Daemon) tellFaults() {
-	faults := d.app.Faults(d.live.Current())
+	lib := d.live.Current()
+	faults, flaws := d.app.Faults(lib), d.app.Named(lib.Flaws())
 	if len(faults) == 0 {
 		d.reloaded.Store(time.Now().Unix())
-		if d.told != "" {
-			d.log.Info("all insights are valid again")
-		}
-		d.told = ""
+	}
+	text := append(slices.Clone(faults), flaws...).Error()
+	if text == d.told {
 		return
 	}
-	if text := faults.Error(); text != d.told {
-		d.told = text
+	d.told = text
+	if len(faults) > 0 {
 		d.log.Error("files with faults are left out, or stay as they were", "files", faults.Files(), "faults", len(faults))
 		d.report(faults)
+	}
+	if len(flaws) > 0 {
+		d.log.Warn("parts of insights can't be shown as they are written", "files", flaws.Files(), "parts", len(flaws))
+		d.report(flaws)
+	}
+	if text == "" {
+		d.log.Info("all insights are valid again")
 	}
 }
 

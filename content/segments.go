@@ -1,0 +1,44 @@
+package content
+
+import (
+	"strings"
+
+	"github.com/yuin/goldmark/text"
+)
+
+// segments are the parts of a source that belong together, as the lines of a block that
+// is inside a quote.
+type segments struct {
+	parts  []text.Segment
+	source []byte
+}
+
+// String returns the parts one after the other.
+func (s segments) String() string {
+	var b strings.Builder
+	for _, part := range s.parts {
+		b.Write(part.Value(s.source))
+	}
+	return b.String()
+}
+
+// pass takes bytes of String off the front and returns where in the source they began.
+func (s *segments) pass(n int) (began int) {
+	if len(s.parts) == 0 {
+		return len(s.source)
+	}
+	began = s.parts[0].Start
+	for len(s.parts) > 0 && n > 0 {
+		part := &s.parts[0]
+		taken := min(n, part.Padding)
+		part.Padding -= taken
+		n -= taken
+		taken = min(n, part.Len())
+		part.Start += taken
+		n -= taken
+		if part.IsEmpty() {
+			s.parts = s.parts[1:]
+		}
+	}
+	return began
+}
