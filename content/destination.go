@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/yuin/goldmark/util"
+	"golang.org/x/text/unicode/norm"
 )
 
 // imagesFolder is the folder beside the Markdown files that holds the pictures.
@@ -27,7 +28,7 @@ const (
 // destination is a classified link target.
 type destination struct {
 	kind kind
-	file string // for toInsight and toImage: the name in the folder
+	file string // for toInsight and toImage: the name in the folder, composed (NFC)
 	url  string // for the others: an escaped URL; for files: ?query and #fragment
 }
 
@@ -55,6 +56,7 @@ func classify(raw []byte, picture bool) destination {
 	if strings.HasPrefix(escaped, "//") {
 		return destination{kind: elsewhere, url: "https:" + escaped}
 	}
+	escaped = string(util.URLEscape(norm.NFC.Bytes(raw), true)) // the names of our own files and headings are
 	place := escaped
 	suffix := ""
 	if i := strings.IndexAny(escaped, "?#"); i >= 0 {
@@ -70,6 +72,7 @@ func classify(raw []byte, picture bool) destination {
 	if err != nil {
 		name = place
 	}
+	name = norm.NFC.String(name)
 	if inside, ok := strings.CutPrefix(name, imagesPath); ok {
 		return destination{toImage, imagesFolder + "/" + inside, suffix}
 	}
@@ -80,7 +83,7 @@ func classify(raw []byte, picture bool) destination {
 	switch {
 	case picture, strings.HasPrefix(name, imagesFolder+"/"):
 		return destination{toImage, name, suffix}
-	case strings.HasSuffix(name, ".md"):
+	case isMarkdown(name):
 		return destination{toInsight, name, suffix}
 	}
 	return destination{kind: onSite, url: path.Join(insightsPath, place) + suffix}

@@ -8,8 +8,10 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
+	"golang.org/x/text/unicode/norm"
 )
 
 // The lengths, in characters, that a page and an email can show.
@@ -71,6 +73,10 @@ func (f *fields) decode(key, value *yaml.Node) {
 		f.fault(line, "%s: %s has no place in front matter; write the value itself", name, bad)
 		return
 	}
+	if bad := typographic(value); bad != "" {
+		f.fault(line, "%s: %s", name, bad)
+		return
+	}
 	in := &f.insight
 	switch name {
 	case "order":
@@ -89,7 +95,7 @@ func (f *fields) decode(key, value *yaml.Node) {
 			return
 		}
 		// As it is written: 2026, no and 2026-01-01 are texts here.
-		f.decodeText(line, name, strings.TrimSpace(value.Value))
+		f.decodeText(line, name, norm.NFC.String(strings.TrimSpace(value.Value)))
 	}
 }
 
@@ -141,7 +147,7 @@ func (f *fields) complete() {
 		}
 	}
 	if !f.given["slug"] {
-		in.Slug = strings.TrimSuffix(dayFirst.ReplaceAllString(in.File, ""), ".md")
+		in.Slug = bare(dayFirst.ReplaceAllString(norm.NFC.String(in.File), ""))
 		if problem := slugProblem(in.Slug); problem != "" {
 			f.fault(1, "the file's name makes the address %q, which %s; rename the file or add a line slug:", shorten(in.Slug), problem)
 			in.Slug = ""
@@ -173,6 +179,29 @@ func machinery(value *yaml.Node) string {
 	}
 	for _, child := range value.Content {
 		if bad := machinery(child); bad != "" {
+			return bad
+		}
+	}
+	return ""
+}
+
+// quotationMarks are those that a word processor makes of straight ones.
+const quotationMarks = "“”„‟‘’‚‛«»‹›"
+
+const straightQuotes = `the quotation marks around the value are typographic; write straight ones: "value"`
+
+// typographic says what is wrong with a value in quotation marks that mean nothing to YAML.
+// Inside straight ones they are part of the text.
+func typographic(value *yaml.Node) string {
+	if value.Kind == yaml.ScalarNode && value.Style == 0 {
+		first, size := utf8.DecodeRuneInString(value.Value)
+		last, _ := utf8.DecodeLastRuneInString(value.Value)
+		if len(value.Value) > size && strings.ContainsRune(quotationMarks, first) && strings.ContainsRune(quotationMarks, last) {
+			return straightQuotes
+		}
+	}
+	for _, item := range value.Content {
+		if bad := typographic(item); bad != "" {
 			return bad
 		}
 	}
@@ -274,7 +303,7 @@ func (f *fields) tags(line int, value *yaml.Node) []string {
 			f.fault(item.Line, "tags: each must be text")
 			continue
 		}
-		tag := strings.TrimSpace(item.Value)
+		tag := norm.NFC.String(strings.TrimSpace(item.Value))
 		if problem := lineProblem(tag, maxName); problem != "" {
 			f.fault(item.Line, "tags: one %s", problem)
 		} else if !slices.Contains(tags, tag) {

@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
+	"golang.org/x/text/unicode/norm"
 )
 
 // fence is the line before and after the front matter.
@@ -42,8 +43,9 @@ func (d *document) fault(line int, format string, args ...any) {
 // flaw notes what of the file's line is not shown as it was meant, though the insight can
 // be shown.
 func (d *document) flaw(line int, format string, args ...any) {
-	if len(d.flaws) < maxFaultsPerFile {
-		d.flaws = append(d.flaws, Fault{d.insight.File, line, fmt.Sprintf(format, args...)})
+	flaw := Fault{d.insight.File, line, fmt.Sprintf(format, args...)}
+	if len(d.flaws) < maxFaultsPerFile && !slices.Contains(d.flaws, flaw) {
+		d.flaws = append(d.flaws, flaw)
 	}
 }
 
@@ -65,6 +67,9 @@ func parseDocument(file, source string, read *reading) *document {
 	f := &fields{document: d, reading: read, lines: map[string]int{}, given: map[string]bool{}}
 	f.decodeAll(header)
 	f.complete()
+	if d.insight.ID == "" {
+		d.salvageID(header)
+	}
 	d.insight.body = body
 	d.scanBody(bodyLine)
 	d.insight.digest = d.insight.sum()
@@ -95,7 +100,7 @@ func (d *document) split(text string) (header, body string, bodyLine int) {
 const maxSalvage = 16 << 10
 
 // idLine is a line of front matter that gives the id.
-var idLine = regexp.MustCompile(`(?m)^id:[ \t]*["']?([^"'\s#]+)`)
+var idLine = regexp.MustCompile(`(?m)^id:[ \t]*["'“”„«»‘’]?([^"'“”„«»‘’\s#]+)`)
 
 // salvageID finds the id in a file whose front matter can't be read, such as one that is
 // half written: the insight is known to be there.
@@ -156,8 +161,13 @@ func (f *fields) decodeAll(header string) {
 			continue
 		}
 		found = true
-		f.fault(line, "%s; a value that holds : or # or quotes needs \"double quotes\" around it", err)
-		name, _, _ := strings.Cut(entry, ":")
+		name, value, _ := strings.Cut(entry, ":")
+		first, _ := utf8.DecodeRuneInString(strings.TrimSpace(value))
+		if strings.ContainsRune(quotationMarks, first) {
+			f.fault(line, "%s; %s", err, straightQuotes)
+		} else {
+			f.fault(line, "%s; a value that holds : or # or quotes needs \"double quotes\" around it", err)
+		}
 		f.given[strings.TrimSpace(name)] = true // unreadable, but not missing
 	}
 	if !found {
@@ -243,8 +253,10 @@ func lineProblem(s string, limit int) string {
 // categoryOf finds a category by its slug, present or former, or its name, in any
 // case.
 func categoryOf(categories []Category, name string) (Category, bool) {
-	name = strings.TrimSpace(name)
-	if c, ok := first(categories, func(c Category) bool { return strings.EqualFold(c.Slug, name) || strings.EqualFold(c.Name, name) }); ok {
+	name = norm.NFC.String(strings.TrimSpace(name))
+	if c, ok := first(categories, func(c Category) bool {
+		return strings.EqualFold(c.Slug, name) || strings.EqualFold(norm.NFC.String(c.Name), name)
+	}); ok {
 		return c, true
 	}
 	return first(categories, func(c Category) bool {

@@ -2,6 +2,7 @@ package content
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/xml"
 	stdimage "image"
 	_ "image/gif"  // so that its size can be read
@@ -13,6 +14,8 @@ import (
 	"path"
 	"strconv"
 	"strings"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // maxImage bounds a picture, in bytes.
@@ -43,7 +46,7 @@ func (l *Library) Image(name string) ([]byte, string, bool) {
 	if !ok {
 		return nil, "", false
 	}
-	f, err := openRegular(l.folder.fsys, path.Join(imagesFolder, name))
+	f, err := openRegular(l.folder.fsys, l.folder.spelling.of(path.Join(imagesFolder, norm.NFC.String(name))))
 	if err != nil {
 		return nil, "", false
 	}
@@ -54,6 +57,35 @@ func (l *Library) Image(name string) ([]byte, string, bool) {
 	}
 	return data, contentType, true
 }
+
+// spelling holds the names of files whose accents are not composed with their letters, as
+// some systems write them, by the composed form (NFC) that texts and addresses have.
+type spelling map[string]string
+
+// spell reads how the pictures of a folder are spelt.
+func spell(fsys fs.FS) spelling {
+	entries, err := fs.ReadDir(fsys, imagesFolder)
+	if err != nil {
+		return nil
+	}
+	there := make(map[string]bool, len(entries))
+	for _, e := range entries {
+		there[e.Name()] = true
+	}
+	var names spelling
+	for _, e := range entries {
+		if composed := norm.NFC.String(e.Name()); composed != e.Name() && !there[composed] {
+			if names == nil {
+				names = spelling{}
+			}
+			names[path.Join(imagesFolder, composed)] = path.Join(imagesFolder, e.Name())
+		}
+	}
+	return names
+}
+
+// of returns the name that a file has in its folder.
+func (s spelling) of(name string) string { return cmp.Or(s[name], name) }
 
 // openRegular opens a file that is one: to open a pipe would wait for a writer.
 func openRegular(fsys fs.FS, name string) (fs.File, error) {
@@ -78,7 +110,7 @@ func imageType(name string) (string, bool) {
 
 // imageProblem looks up a picture that an insight mentions, by its path in the
 // folder, and says what is wrong with it.
-func imageProblem(fsys fs.FS, name string) (image, string) {
+func imageProblem(fsys fs.FS, name string, as spelling) (image, string) {
 	bare, inside := strings.CutPrefix(name, imagesFolder+"/")
 	if !inside || strings.Contains(bare, "/") {
 		return image{}, "pictures must be directly in the folder " + imagesFolder + "/"
@@ -86,8 +118,11 @@ func imageProblem(fsys fs.FS, name string) (image, string) {
 	if _, ok := imageType(bare); !ok {
 		return image{}, "a picture's name must end in .svg, .png, .jpg, .jpeg, .gif, .webp or .avif"
 	}
-	f, err := openRegular(fsys, name) // refuses what is no path
+	f, err := openRegular(fsys, as.of(name)) // refuses what is no path
 	if err != nil {
+		if _, notLink := fs.ReadLink(fsys, as.of(name)); notLink == nil {
+			return image{}, linkProblem(fsys, as.of(name), err)
+		}
 		return image{}, "no such file"
 	}
 	defer f.Close()

@@ -47,6 +47,7 @@ func TestAFaultOfOneFileIsNoFaultOfAnother(t *testing.T) {
 		{name: "bad later", change: func(f fstest.MapFS) { f["a.md"] = bad(1) }, served: "a=as it was b=[a](a.md) c=", faults: "a.md", id: 1},
 		{name: "half written at the start", start: true, change: func(f fstest.MapFS) { f["a.md"] = file("---\nid: " + uuid(1) + "\ntitle: A") }, served: "b=[a](a.md) c=", faults: "a.md", id: 1, faulty: true},
 		{name: "half written at the start, in quotes", start: true, change: func(f fstest.MapFS) { f["a.md"] = file("---\nid: \"" + uuid(1) + "\"\ntitle: A") }, served: "b=[a](a.md) c=", faults: "a.md", id: 1, faulty: true},
+		{name: "its id in typographic quotation marks", start: true, change: func(f fstest.MapFS) { f["a.md"] = insight(1, "", "id: “"+uuid(1)+"”") }, served: "b=[a](a.md) c=", faults: "a.md", id: 1, faulty: true},
 		{name: "empty later", change: func(f fstest.MapFS) { f["a.md"] = file("") }, served: "a=as it was b=[a](a.md) c=", faults: "a.md", id: 1},
 		{name: "without an id at the start", start: true, change: func(f fstest.MapFS) { f["a.md"] = file("---\ntitle: A\n---\n") }, served: "b=[a](a.md) c=", faults: "a.md", id: 1, blind: true},
 		{name: "a new one without an id", change: func(f fstest.MapFS) { f["d.md"] = file("---\ntitle: A\n---\n"); delete(f, "c.md") }, served: "a=as it was b=[a](a.md)", faults: "d.md", id: 3, blind: true},

@@ -37,14 +37,16 @@ type folder struct {
 	bySlug map[string]*Insight
 	byID   map[string]*Insight
 	staff  string // hash of all, drafts and future ones included
+	notes  Faults
 
+	spelling spelling
 	withheld map[string]bool
 }
 
 // equal reports whether staff see the same in both.
 func (f *folder) equal(other *folder) bool {
 	return f.staff == other.staff && f.unreadable == other.unreadable &&
-		slices.Equal(f.faults, other.faults) && slices.Equal(f.flaws, other.flaws) && maps.Equal(f.faulty, other.faulty) && maps.Equal(f.withheld, other.withheld)
+		slices.Equal(f.faults, other.faults) && slices.Equal(f.flaws, other.flaws) && slices.Equal(f.notes, other.notes) && maps.Equal(f.spelling, other.spelling) && maps.Equal(f.faulty, other.faulty) && maps.Equal(f.withheld, other.withheld)
 }
 
 func newLibrary(f *folder) *Library {
@@ -142,6 +144,10 @@ func (l *Library) Withdrawn(id string) bool {
 // every insight but drafts, future ones included. Each is served nevertheless, and no text
 // is lost.
 func (l *Library) Flaws() Faults { return l.folder.flaws }
+
+// Notes name what authors may take for insights and nobody reads: files of other types,
+// and folders.
+func (l *Library) Notes() Faults { return l.folder.notes }
 
 // Categories returns the categories in the order they are shown.
 func (l *Library) Categories() []Category { return l.folder.categories }

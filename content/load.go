@@ -38,9 +38,10 @@ type reading struct {
 	location   *time.Location
 }
 
-// Load reads the insights of a folder: the *.md files at its root, README.md,
-// hidden and editors' temporary files excluded, and the pictures in images/. The
-// files are read in parallel. A file that has faults is left out, or stays as it was
+// Load reads the insights of a folder: the *.md and *.markdown files at its root,
+// README.md, hidden and editors' temporary files excluded, and the pictures in images/.
+// What looks like an insight but isn't read is named: see [Library.Notes]. The files are
+// read in parallel. A file that has faults is left out, or stays as it was
 // in the previous library; [Library.Faults] names it. An error means that the folder
 // or the options can't be used. An empty folder is an empty library.
 func Load(fsys fs.FS, opts Options) (*Library, error) {
@@ -55,13 +56,13 @@ func Load(fsys fs.FS, opts Options) (*Library, error) {
 	if read.location == nil {
 		read.location = time.UTC
 	}
-	names, err := list(fsys)
+	listed, err := list(fsys)
 	if err != nil {
 		return nil, fmt.Errorf("read the folder of insights: %w", err)
 	}
-	documents := parseAll(fsys, names, read, opts.Previous.unchanged(read))
-	r := &resolver{fsys: fsys, reading: read, previous: opts.Previous, known: opts.Known, pictures: map[string]picture{}}
-	return newLibrary(&folder{fsys: fsys, reading: read, now: now, held: r.resolve(documents), withheld: opts.Withheld}), nil
+	documents := append(parseAll(fsys, listed.names, read, opts.Previous.unchanged(read)), listed.unusable...)
+	r := &resolver{fsys: fsys, reading: read, previous: opts.Previous, known: opts.Known, spelling: spell(fsys), pictures: map[string]picture{}}
+	return newLibrary(&folder{fsys: fsys, reading: read, now: now, held: r.resolve(documents), notes: listed.notes, spelling: r.spelling, withheld: opts.Withheld}), nil
 }
 
 // checkCategories refuses what could not be told apart.
@@ -81,33 +82,6 @@ func checkCategories(categories []Category) error {
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// list returns the names of the folder's insights, sorted.
-func list(fsys fs.FS) ([]string, error) {
-	entries, err := fs.ReadDir(fsys, ".")
-	if err != nil {
-		return nil, err
-	}
-	var names []string
-	for _, entry := range entries {
-		name := entry.Name()
-		if !strings.HasSuffix(name, ".md") || strings.ContainsRune(".#~", rune(name[0])) || strings.EqualFold(name, "README.md") {
-			continue
-		}
-		mode := entry.Type()
-		if mode&fs.ModeSymlink != 0 {
-			info, err := fs.Stat(fsys, name)
-			if err != nil { // dangling
-				continue
-			}
-			mode = info.Mode()
-		}
-		if mode.IsRegular() {
-			names = append(names, name)
-		}
-	}
-	return names, nil
 }
 
 // parseAll reads and parses the files in parallel. Files that vanish meanwhile

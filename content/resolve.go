@@ -7,6 +7,8 @@ import (
 	"maps"
 	"path"
 	"slices"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // held is what the files of a folder hold together.
@@ -27,7 +29,8 @@ type resolver struct {
 	previous *Library
 	known    map[string][]string
 
-	files    map[string]*file
+	files    map[string]*file // by name, composed
+	spelling spelling
 	pictures map[string]picture
 	hints    int // given so far
 }
@@ -54,7 +57,7 @@ func (r *resolver) resolve(documents []*document) held {
 	files := make([]*file, len(documents))
 	for i, d := range documents {
 		files[i] = &file{document: d, faults: slices.Clone(d.faults)}
-		r.files[d.insight.File] = files[i]
+		r.files[norm.NFC.String(d.insight.File)] = files[i]
 	}
 	for _, f := range files {
 		r.checkMentions(f)
@@ -118,7 +121,7 @@ func (r *resolver) before(f *file) *document {
 func (r *resolver) standIn(f *file, files []*file) *document {
 	before := r.before(f)
 	if before == nil && r.previous != nil && f.insight.ID != "" {
-		if in := r.previous.folder.byID[f.insight.ID]; in != nil && r.files[in.File] == nil {
+		if in := r.previous.folder.byID[f.insight.ID]; in != nil && r.files[norm.NFC.String(in.File)] == nil {
 			before = r.previous.folder.documents[in.File]
 		}
 	}
@@ -296,7 +299,7 @@ func (r *resolver) checkMentions(f *file) {
 func (r *resolver) picture(name string) picture {
 	found, known := r.pictures[name]
 	if !known {
-		found.image, found.problem = imageProblem(r.fsys, name)
+		found.image, found.problem = imageProblem(r.fsys, name, r.spelling)
 		r.pictures[name] = found
 	}
 	return found

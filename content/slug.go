@@ -5,6 +5,8 @@ import (
 	"encoding/hex"
 	"strings"
 	"unicode"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // maxSlug bounds a slug so that a file name made of it, with a date before and a
@@ -21,7 +23,7 @@ func Slugify(title string) string { return slugify(title, false) }
 // slugify is Slugify, and the maker of heading ids when keepLetters: letters of
 // every script then stay as they are, since browsers show them in an address.
 func slugify(title string, keepLetters bool) string {
-	title = strings.TrimSpace(title)
+	title = norm.NFC.String(strings.TrimSpace(title))
 	if title == "" {
 		return ""
 	}

@@ -39,7 +39,7 @@ Exit code 3 means that faults were found.`,
 				return err
 			}
 			faults := pub.Named(slices.Concat(lib.Faults(), lib.Flaws(), changedIDs(cmd.Context(), p.out, pub, lib)))
-			notes := pub.Named(tooLarge(&pub.Config, lib))
+			notes := pub.Named(slices.Concat(lib.Notes(), tooLarge(&pub.Config, lib)))
 			return reportFaults(p.out, cmp.Or(pub.Config.Content.Dir, "inside the binary"), lib, faults, notes)
 		},
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -27,13 +28,15 @@ func (d *Daemon) watch(ctx context.Context) error {
 		return nil // inside the binary: they can't change
 	}
 	var events <-chan fsnotify.Event
-	if watcher, err := fsnotify.NewWatcher(); err != nil {
+	watcher, err := fsnotify.NewWatcher()
+	if err != nil {
 		d.log.Warn("no file events available; polling for changes", "error", err)
 	} else {
 		defer watcher.Close()
 		if err := watcher.Add(dir); err != nil {
 			d.log.Warn("no file events for content.dir; polling for changes", "error", err)
 		}
+		watchAlso(watcher, dir)
 		events = watcher.Events
 		go func() { // ends with Close
 			for err := range watcher.Errors {
@@ -45,15 +48,17 @@ func (d *Daemon) watch(ctx context.Context) error {
 	defer poll.Stop()
 	var settled <-chan time.Time
 	var seen string
+	certain := false // an event was about the folder itself, not about where its links lead
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case _, ok := <-events:
+		case event, ok := <-events:
 			if !ok {
 				events = nil
 				continue
 			}
+			certain = certain || within(dir, event.Name)
 			settled = time.After(settleFor)
 			continue
 		case <-poll.C:
@@ -63,11 +68,21 @@ func (d *Daemon) watch(ctx context.Context) error {
 			}
 			seen = now
 		case <-settled:
-			settled = nil
-			seen = folderState(dir)
+			now := folderState(dir)
+			if settled = nil; now == seen && !certain {
+				continue
+			}
+			seen, certain = now, false
 		}
 		d.reload()
+		watchAlso(watcher, dir)
 	}
+}
+
+// within reports whether a path is that of a folder's file or picture.
+func within(dir, path string) bool {
+	parent := filepath.Dir(path)
+	return parent == filepath.Clean(dir) || parent == filepath.Join(dir, "images")
 }
 
 // reload reads the folder again.
@@ -107,8 +122,29 @@ func (d *Daemon) tellFaults() {
 	}
 }
 
+// watchAlso watches what belongs to a folder and sends its events elsewhere: the pictures,
+// and the files that links lead to. Where it can't, the next poll finds the changes.
+func watchAlso(watcher *fsnotify.Watcher, dir string) {
+	if watcher == nil {
+		return
+	}
+	_ = watcher.Add(filepath.Join(dir, "images"))
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		if e.Type()&fs.ModeSymlink == 0 {
+			continue
+		}
+		if target, err := filepath.EvalSymlinks(filepath.Join(dir, e.Name())); err == nil {
+			_ = watcher.Add(filepath.Dir(target))
+		}
+	}
+}
+
 // folderState changes when a file of a folder, or of its images, is added,
-// removed or written.
+// removed or written; of a link, when its target is.
 func folderState(dir string) string {
 	h := sha256.New()
 	for _, d := range []string{dir, filepath.Join(dir, "images")} {
@@ -118,7 +154,13 @@ func folderState(dir string) string {
 			continue
 		}
 		for _, e := range entries {
-			if info, err := e.Info(); err == nil {
+			info, err := e.Info()
+			if err == nil && info.Mode()&fs.ModeSymlink != 0 {
+				if target, err := os.Stat(filepath.Join(d, e.Name())); err == nil {
+					info = target
+				}
+			}
+			if err == nil {
 				fmt.Fprintln(h, e.Name(), info.Size(), info.ModTime().UnixNano())
 			}
 		}
