@@ -12,7 +12,7 @@ import (
 
 // Every case but the last ones is a single file, a.md.
 func TestEveryFaultIsToldWithItsLine(t *testing.T) {
-	keys := "id, title, summary, category, date, slug, order, updated, author, tags, featured, draft, email, image, canonical"
+	keys := "id, title, summary, category, date, slug, order, updated, author, tags, featured, draft, email, image, canonical, formerly"
 	names := "Architecture, Split Testing & Tracking, AI & Automation, Engineering, Growth Ops, Leadership, Infrastructure"
 	quotes := `; a value that holds : or # or quotes needs "double quotes" around it`
 	for _, c := range []struct {

@@ -27,11 +27,11 @@ const lastYear = 9998
 
 // keys are the keys of the front matter, in the order people are told them.
 var keys = []string{"id", "title", "summary", "category", "date", "slug", "order", "updated",
-	"author", "tags", "featured", "draft", "email", "image", "canonical"}
+	"author", "tags", "featured", "draft", "email", "image", "canonical", "formerly"}
 
 // otherwise names our key for what other systems call the same.
 var otherwise = map[string]string{"description": "summary", "excerpt": "summary", "published": "date", "publishdate": "date",
-	"lastmod": "updated", "modified": "updated", "permalink": "slug", "url": "slug", "weight": "order", "guid": "id", "cover": "image"}
+	"lastmod": "updated", "modified": "updated", "permalink": "slug", "url": "slug", "weight": "order", "guid": "id", "cover": "image", "aliases": "formerly", "redirect_from": "formerly"}
 
 var (
 	uuidForm = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
@@ -83,6 +83,8 @@ func (f *fields) decode(key, value *yaml.Node) {
 		in.Order = f.whole(line, name, value)
 	case "tags":
 		in.Tags = f.tags(line, value)
+	case "formerly":
+		in.Formerly = f.formerly(line, value)
 	case "featured":
 		in.Featured = f.yesNo(line, name, value, false)
 	case "draft":
@@ -311,6 +313,29 @@ func (f *fields) tags(line int, value *yaml.Node) []string {
 		}
 	}
 	return tags
+}
+
+// formerly reads slugs that the insight had before: one, or a list.
+func (f *fields) formerly(line int, value *yaml.Node) []string {
+	items := []*yaml.Node{value}
+	if value.Kind == yaml.SequenceNode {
+		items = value.Content
+	}
+	var slugs []string
+	for _, item := range items {
+		if item.Kind != yaml.ScalarNode {
+			f.fault(line, "formerly: must be a slug that the insight had before, or a list such as [old-slug, older-slug]")
+			continue
+		}
+		slug := strings.TrimSuffix(strings.TrimPrefix(strings.TrimSpace(item.Value), insightsPath), "/")
+		switch problem := slugProblem(slug); {
+		case problem != "":
+			f.fault(max(item.Line, line), "formerly: %q %s", shorten(slug), problem)
+		case !slices.Contains(slugs, slug):
+			slugs = append(slugs, slug)
+		}
+	}
+	return slugs
 }
 
 // image reads a picture's name; whether the file exists is checked later.

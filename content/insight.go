@@ -32,6 +32,7 @@ type Insight struct {
 	Category  Category
 	Date      time.Time // when it is published, to the second; it is invisible before
 	Updated   time.Time // last significant change; equal to Date when the file names none or an earlier one
+	Formerly  []string  // slugs that it had before
 	Order     int       // among insights of one Date, lowest first
 	Author    string    // empty: the site's
 	Tags      []string

@@ -35,6 +35,7 @@ type folder struct {
 	fsys   fs.FS
 	now    func() time.Time
 	bySlug map[string]*Insight
+	former map[string]*Insight // by the slugs that they had before
 	byID   map[string]*Insight
 	staff  string // hash of all, drafts and future ones included
 	notes  Faults
@@ -55,10 +56,16 @@ func newLibrary(f *folder) *Library {
 	})
 	f.bySlug = make(map[string]*Insight, len(f.all))
 	f.byID = make(map[string]*Insight, len(f.all))
+	f.former = make(map[string]*Insight)
 	staff := newDigest()
 	for _, in := range f.all {
 		f.bySlug[in.Slug], f.byID[in.ID] = in, in
-		staff.add(in.File, string(in.digest[:]))
+		staff.add(in.File, string(in.digest[:]), strings.Join(in.Formerly, " "))
+		for _, slug := range in.Formerly {
+			if f.former[slug] == nil { // else a newer one's
+				f.former[slug] = in
+			}
+		}
 	}
 	f.staff = staff.hex()
 	return (&Library{folder: f}).At(f.now())
@@ -171,6 +178,14 @@ func first[T any](list []T, fits func(T) bool) (found T, ok bool) {
 
 // BySlug returns the visible insight with that slug.
 func (l *Library) BySlug(slug string) (*Insight, bool) { return l.ifVisible(l.folder.bySlug[slug]) }
+
+// Moved returns the visible insight that had that slug before, if no insight has it now.
+func (l *Library) Moved(slug string) (*Insight, bool) {
+	if _, taken := l.BySlug(slug); taken {
+		return nil, false
+	}
+	return l.ifVisible(l.folder.former[slug])
+}
 
 // ByID returns the visible insight with that id.
 func (l *Library) ByID(id string) (*Insight, bool) { return l.ifVisible(l.folder.byID[id]) }

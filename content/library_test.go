@@ -211,6 +211,31 @@ func TestLibraryIsSafeForConcurrentUse(t *testing.T) {
 	readers.Wait()
 }
 
+func TestFormerAddressesLeadToPresentOnes(t *testing.T) {
+	lib := load(t, fstest.MapFS{
+		"a.md": insight(1, "", "formerly: [one, /insights/uno, c]"), "b.md": insight(2, "", "formerly: two", "draft: true"),
+		"c.md": insight(3, "", "date: 2025-01-01", "formerly: one"),
+	})
+	for slug, want := range map[string]string{"one": "a", "uno": "a", "two": "", "a": "", "c": "", "three": ""} {
+		got := ""
+		if in, ok := lib.Moved(slug); ok {
+			got = in.Slug
+		}
+		if got != want {
+			t.Errorf("%s leads to %q, want %q", slug, got, want)
+		}
+	}
+	if got, want := lib.Flaws().Error(), "a.md: formerly: /insights/c is the address of c.md, where it leads; leave it out here"; got != want {
+		t.Errorf("got %s", got)
+	}
+	if got, want := faults(t, fstest.MapFS{"a.md": insight(1, "", "formerly: [Old One, {a: b}]")}), `a.md:7: formerly: "Old One" must consist of a-z, 0-9 and single hyphens between them, such as old-one`; !strings.HasPrefix(got, want) {
+		t.Errorf("got %s", got)
+	}
+	if got := faults(t, fstest.MapFS{"a.md": insight(1, "", "aliases: [x]")}); !strings.Contains(got, "did you mean formerly?") {
+		t.Errorf("got %s", got)
+	}
+}
+
 func TestTwoFilesMayHaveTheSameBody(t *testing.T) {
 	if n := len(load(t, fstest.MapFS{"a.md": insight(1, "same"), "b.md": insight(2, "same")}).Insights()); n != 2 {
 		t.Errorf("%d insights, want 2", n)

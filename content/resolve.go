@@ -88,6 +88,7 @@ func (r *resolver) held(files []*file) held {
 			served[f.served.insight.ID] = true
 		}
 	}
+	h.flaws = append(h.flaws, r.takenSlugs(h.all)...)
 	for _, f := range files {
 		if len(f.faults) == 0 || f.served != nil {
 			continue
@@ -105,6 +106,27 @@ func (r *resolver) held(files []*file) held {
 	h.faults.sort()
 	h.flaws.sort()
 	return h
+}
+
+// takenSlugs notes former slugs that are another insight's now: they lead there.
+func (r *resolver) takenSlugs(insights []*Insight) Faults {
+	var flaws Faults
+	var holders map[string]*Insight
+	for _, in := range insights {
+		for _, slug := range in.Formerly {
+			if holders == nil {
+				holders = make(map[string]*Insight, len(insights))
+				for _, in := range insights {
+					holders[in.Slug] = in
+				}
+			}
+			if holder := holders[slug]; holder != nil {
+				flaws = append(flaws, Fault{File: in.File, Message: fmt.Sprintf(
+					"formerly: %s is the address of %s, where it leads; leave it out here", insightsPath+slug, holder.File)})
+			}
+		}
+	}
+	return flaws
 }
 
 // before returns the version of a file that was served previously.

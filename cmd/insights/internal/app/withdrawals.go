@@ -19,7 +19,6 @@ type withdrawals struct {
 }
 
 type withdrawn struct {
-	bySlug   map[string]newsletter.Withdrawal
 	withheld map[string]bool // ids of those that staff withdrew and whose files may still be there
 }
 
@@ -36,11 +35,8 @@ func (w *withdrawals) read(ctx context.Context) *withdrawn {
 		}
 		return last
 	}
-	now := &withdrawn{make(map[string]newsletter.Withdrawal), make(map[string]bool)}
+	now := &withdrawn{make(map[string]bool)}
 	for _, gone := range all {
-		if before, known := now.bySlug[gone.Slug]; gone.Slug != "" && (!known || before.Since.Before(gone.Since)) {
-			now.bySlug[gone.Slug] = gone.Withdrawal
-		}
 		if gone.How == newsletter.WithdrawnByStaff {
 			now.withheld[gone.InsightID] = true
 		}
@@ -54,14 +50,6 @@ func (w *withdrawals) withheld() map[string]bool {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	return w.read(ctx).withheld
-}
-
-// Of returns the withdrawal of the insight that was last seen under a slug.
-func (w *withdrawals) Of(slug string) newsletter.Withdrawal {
-	if now := w.now.Load(); now != nil {
-		return now.bySlug[slug]
-	}
-	return newsletter.Withdrawal{}
 }
 
 // followWithdrawals reads again what is withdrawn, and hides at once what staff withdraw.

@@ -66,7 +66,12 @@ func renumber(ctx context.Context, tx *sql.Tx, r newsletter.Renumbering, at int6
 		}
 	}
 	for _, v := range r.Update {
-		_, err := tx.ExecContext(ctx, `UPDATE insights SET email = ?2, slug = ?3, category = CASE WHEN seq IS NULL THEN ?4 ELSE category END,
+		_, err := tx.ExecContext(ctx, `INSERT INTO former_slugs (slug, insight_id) SELECT slug, id FROM insights WHERE id = ?1 AND slug <> '' AND slug <> ?2
+			ON CONFLICT (slug) DO UPDATE SET insight_id = excluded.insight_id`, v.InsightID, v.Slug)
+		if err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `UPDATE insights SET email = ?2, slug = ?3, category = CASE WHEN seq IS NULL THEN ?4 ELSE category END,
 			withdrawn_at = CASE CAST(?2 AS BIGINT) WHEN 1 THEN 0 ELSE withdrawn_at END, withdrawn_how = CASE CAST(?2 AS BIGINT) WHEN 1 THEN 0 ELSE withdrawn_how END WHERE id = ?1`,
 			v.InsightID, oneIf(v.Email), v.Slug, v.Category)
 		if err != nil {
@@ -137,6 +142,19 @@ func (db *DB) InsightIDs(ctx context.Context) (map[string][]string, error) {
 		return err
 	}, "SELECT slug, id FROM insights WHERE slug <> '' ORDER BY first_seen_at, id")
 	return ids, explain(err)
+}
+
+// AtSlug implements newsletter.AddressStore.
+func (db *DB) AtSlug(ctx context.Context, slug string) (holders []newsletter.Holder, err error) {
+	err = each(ctx, db.reader, func(rows *sql.Rows) error {
+		var h newsletter.Holder
+		err := rows.Scan(&h.InsightID, instant(&h.Withdrawal.Since), &h.Withdrawal.How)
+		holders = append(holders, h)
+		return err
+	}, `SELECT id, withdrawn_at, withdrawn_how FROM insights WHERE slug = ?1
+		UNION ALL
+		SELECT i.id, i.withdrawn_at, i.withdrawn_how FROM former_slugs f JOIN insights i ON i.id = f.insight_id WHERE f.slug = ?1 AND i.slug <> ?1`, slug)
+	return holders, explain(err)
 }
 
 // FirstSeen implements newsletter.ExplainStore.

@@ -38,3 +38,55 @@ func TestInsightsAreKnownByTheirSlug(t *testing.T) {
 		want(map[string][]string{"moved": {"old"}, "first": {"new", "newer"}})
 	})
 }
+
+func TestFormerSlugsAreRemembered(t *testing.T) {
+	databasetest.OnEach(t, func(t *testing.T, url string) {
+		db := openURL(t, url)
+		number := func(slugs ...string) { // of the insights a, b and so on; "" = absent
+			t.Helper()
+			var visible []newsletter.Visible
+			for i, slug := range slugs {
+				if slug != "" {
+					visible = append(visible, newsletter.Visible{InsightID: string(rune('a' + i)), Category: "ops", Slug: slug, Email: true})
+				}
+			}
+			if _, _, err := db.Number(t.Context(), visible, newsletter.Numbering{Authority: true}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		at := func(slug, want string) {
+			t.Helper()
+			holders, err := db.AtSlug(t.Context(), slug)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := ""
+			for _, h := range holders {
+				got += h.InsightID
+				if h.Withdrawal.Is() {
+					got += "(withdrawn)"
+				}
+			}
+			if got != want {
+				t.Errorf("at %s: %s, want %s", slug, got, want)
+			}
+		}
+		number("one", "two")
+		at("one", "a")
+		at("none", "")
+		number("first", "two")
+		at("one", "a")
+		at("first", "a")
+		number("erste", "two")
+		at("one", "a")
+		at("first", "a")
+		number("erste", "first") // it takes an address that another has left
+		at("first", "ba")
+		at("two", "b")
+		number("one", "first") // back to the first address
+		at("one", "a")
+		at("erste", "a")
+		number("", "first")
+		at("one", "a(withdrawn)")
+	})
+}

@@ -168,7 +168,7 @@ func (s *Site) ask(ctx context.Context, path, coding string, status int) (*kept,
 }
 
 // redirects writes a _redirects file: the addresses at which programs look for a
-// feed, and those of categories that had another slug before.
+// feed, and those of categories and insights that had another slug before.
 func (s *Site) redirects(ctx context.Context) ([]byte, error) {
 	var b bytes.Buffer
 	paths := []string{"/feed", "/feed/", "/rss.xml", "/index.xml", "/feed.json"}
@@ -177,6 +177,13 @@ func (s *Site) redirects(ctx context.Context) ([]byte, error) {
 			paths = append(paths, "/categories/"+slug)
 			for _, format := range feeds.Formats() {
 				paths = append(paths, "/feeds/"+slug+"."+format.String())
+			}
+		}
+	}
+	for _, in := range s.site.Library().Insights() {
+		for _, slug := range in.Formerly {
+			if to, ok := s.site.Library().Moved(slug); ok && to == in {
+				paths = append(paths, "/insights/"+slug)
 			}
 		}
 	}

@@ -2,6 +2,7 @@ package web
 
 import (
 	"cmp"
+	"fmt"
 	"html/template"
 	"net/http"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/scaledbydesign/insights/content"
+	"github.com/scaledbydesign/insights/newsletter"
 	"github.com/scaledbydesign/insights/templates"
 )
 
@@ -110,7 +112,7 @@ func (s *site) article(w http.ResponseWriter, r *http.Request) error {
 	library := s.Library()
 	in, ok := library.BySlug(r.PathValue("slug"))
 	if !ok {
-		return s.withdrawn(r.PathValue("slug"))
+		return s.forward(w, r, library)
 	}
 	return s.cached(w, r, library, in.Path(), func() templates.View {
 		v := &templates.ArticlePage{Head: s.sectionHead(in.Title, in.Path(), in.Category), Insight: in, Author: cmp.Or(in.Author, s.Site.Author)}
@@ -130,13 +132,26 @@ func (s *site) article(w http.ResponseWriter, r *http.Request) error {
 	})
 }
 
-// withdrawn is the answer for an insight that is not visible: one that was withdrawn is
-// gone for good once that has taken effect.
-func (s *site) withdrawn(slug string) error {
-	if s.Withdrawn != nil && s.Withdrawn(slug).InEffect(time.Now()) {
-		return statusError(http.StatusGone)
+// forward answers for an address at which there is no insight, but may have been one.
+func (s *site) forward(w http.ResponseWriter, r *http.Request, library *content.Library) error {
+	slug := r.PathValue("slug")
+	to, ok := library.Moved(slug)
+	if !ok && s.Addresses != nil {
+		holders, err := s.Addresses.AtSlug(r.Context(), slug)
+		if err != nil {
+			return fmt.Errorf("look for a former address: %w", err)
+		}
+		gone := false
+		if to, gone = newsletter.Forward(library, holders, time.Now()); gone {
+			return statusError(http.StatusGone)
+		}
 	}
-	return statusError(http.StatusNotFound)
+	if to == nil {
+		return statusError(http.StatusNotFound)
+	}
+	s.public(w, pageAge, library.Next()) // a slug may change back
+	http.Redirect(w, r, to.Path(), http.StatusMovedPermanently)
+	return nil
 }
 
 // imageURL is where the image that a front matter names can be fetched.

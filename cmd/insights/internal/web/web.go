@@ -34,16 +34,14 @@ type Config struct {
 	Feeds    func() *feeds.Set       // the documents of that snapshot
 	FeedSite feeds.Site              // what the feed of digests says of the site
 
-	Cadences []subscribers.Cadence // that a schedule serves: readers can choose them; nil: all
-	Registry *subscribers.Registry // nil: nobody can sign up, no link in an email works
-	Archive  Archive               // nil: there is no archive of digests
-	Mails    Mails                 // nil: readers' data says nothing of their emails
-	Inbox    Inbox                 // nil outside development
-	Hub      Hub                   // nil: there is none here
-	Reports  Reports               // takes what a relay posts; nil: nothing does
-	// Withdrawn returns the withdrawal of the insight last seen under a slug. Nil: what is
-	// not visible was never there.
-	Withdrawn func(slug string) newsletter.Withdrawal
+	Cadences  []subscribers.Cadence   // that a schedule serves: readers can choose them; nil: all
+	Registry  *subscribers.Registry   // nil: nobody can sign up, no link in an email works
+	Addresses newsletter.AddressStore // nil: only what files say of former addresses is known
+	Archive   Archive                 // nil: there is no archive of digests
+	Mails     Mails                   // nil: readers' data says nothing of their emails
+	Inbox     Inbox                   // nil outside development
+	Hub       Hub                     // nil: there is none here
+	Reports   Reports                 // takes what a relay posts; nil: nothing does
 
 	Readers *readership.Counter // counts who follows which feed; nil: nobody does
 	// Observe is told of each answer by its route, such as "GET /feeds/{document}",
