@@ -30,6 +30,8 @@ type Head struct {
 	Script      string // path of the script that reloads the page; development only
 }
 
+func (h *Head) root() string { return h.Site.Root() }
+
 // CanonicalURL is the absolute address others should link to, or empty.
 func (h *Head) CanonicalURL() string {
 	if h.Canonical != "" || h.Path == "" {

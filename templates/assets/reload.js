@@ -1,6 +1,6 @@
 // In development alone: loads the page again when an insight has changed, or
 // when the server has come back.
-const events = new EventSource("/_events");
+const events = new EventSource(new URL("../_events", document.currentScript.src));
 let opened = false;
 events.onmessage = () => location.reload();
 events.onopen = () => {

@@ -27,7 +27,6 @@ func (c *Config) check(found *faults) {
 		valid      func(string) bool
 		fault      string
 	}{
-		{"site.base_url", c.Site.BaseURL, optional(isSite), "%q is not the URL of a site: write https://insights.example.com"},
 		{"site.time_zone", c.Site.TimeZone, isZone, "%q is not a time zone: write a name such as Europe/Berlin or America/New_York"},
 		{"listen", c.Listen, canListen, "%q is not an address to listen on: write HOST:PORT, such as 127.0.0.1:8080 or :8080"},
 		{"metrics.listen", c.Metrics.Listen, optional(canListen), "%q is not an address to listen on: write HOST:PORT, such as 127.0.0.1:9090"},
@@ -47,6 +46,11 @@ func (c *Config) check(found *faults) {
 	} {
 		if !text.valid(text.value) {
 			fault(text.key, text.fault, text.value)
+		}
+	}
+	if c.Site.BaseURL != "" {
+		if _, problem := siteURL(c.Site.BaseURL); problem != "" {
+			fault("site.base_url", "%s", problem)
 		}
 	}
 	between(fault, "smtp.port", c.SMTP.Port, 1, 65535)
@@ -215,11 +219,6 @@ func optional(valid func(string) bool) func(string) bool {
 
 func oneOf(values ...string) func(string) bool {
 	return func(s string) bool { return slices.Contains(values, s) }
-}
-
-func isSite(s string) bool {
-	u, err := url.Parse(s)
-	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.RawQuery == "" && u.Fragment == ""
 }
 
 func isZone(name string) bool {

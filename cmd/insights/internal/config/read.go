@@ -47,7 +47,7 @@ func Read(file string, env map[string]string) (Config, error) {
 	if c.Site.BaseURL == "" {
 		c.Site.BaseURL = "http://" + c.Listen
 	}
-	c.Site.BaseURL = strings.TrimRight(c.Site.BaseURL, "/")
+	c.Site.BaseURL, _ = siteURL(c.Site.BaseURL) // checked
 	return c, nil
 }
 

@@ -192,7 +192,7 @@ func (s *Site) redirects(ctx context.Context) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		fmt.Fprintln(&b, path, a.header.Get("Location"), a.status)
+		fmt.Fprintln(&b, s.site.root+path, a.header.Get("Location"), a.status)
 	}
 	return b.Bytes(), nil
 }

@@ -54,16 +54,13 @@ func (s *site) image(w http.ResponseWriter, r *http.Request) error {
 
 func (s *site) robots(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Cache-Control", "public, max-age=86400")
-	return newUnkeptBody([]byte(`User-agent: *
-Disallow: /confirm/
-Disallow: /decline/
-Disallow: /unsubscribe/
-Disallow: /moved/
-Disallow: /preferences/
-Disallow: /_inbox
-
-Sitemap: `+s.Site.BaseURL+`/sitemap.xml
-`), "text/plain; charset=utf-8").send(w, r)
+	var b strings.Builder
+	b.WriteString("User-agent: *\n")
+	for _, path := range []string{"/confirm/", "/decline/", "/unsubscribe/", "/moved/", "/preferences/", "/_inbox"} {
+		b.WriteString("Disallow: " + s.root + path + "\n")
+	}
+	b.WriteString("\nSitemap: " + s.Site.BaseURL + "/sitemap.xml\n")
+	return newUnkeptBody([]byte(b.String()), "text/plain; charset=utf-8").send(w, r)
 }
 
 // maxSitemap is how many addresses one sitemap may hold (sitemaps.org).

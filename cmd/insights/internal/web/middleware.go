@@ -41,8 +41,9 @@ func (s *site) middleware(next http.Handler) (http.Handler, error) {
 func (s *site) watched(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
+		r = s.rootless(r)
 		rec := recorders.Get().(*recorder)
-		*rec = recorder{ResponseWriter: w}
+		*rec = recorder{ResponseWriter: w, site: s}
 		defer func() {
 			again := s.recovered(rec, r, recover())
 			took := time.Since(start)
@@ -133,6 +134,7 @@ var recorders = sync.Pool{New: func() any { return new(recorder) }}
 // recorder remembers what was answered. Its status is 0 until then.
 type recorder struct {
 	http.ResponseWriter
+	site   *site
 	status int
 	bytes  int64
 }
@@ -140,6 +142,7 @@ type recorder struct {
 func (r *recorder) WriteHeader(status int) {
 	if r.status == 0 {
 		r.status = status
+		r.site.putRoot(r.Header())
 	}
 	r.ResponseWriter.WriteHeader(status)
 }

@@ -91,6 +91,7 @@ type Inbox interface {
 // site is the configuration at work.
 type site struct {
 	Config
+	root      string // of the base URL: "/news", escaped
 	routes    *http.ServeMux
 	pages     cache // by library
 	assets    cache // by s.Pages
@@ -120,7 +121,7 @@ func New(c Config) (*Site, error) {
 	if c.Cadences == nil {
 		c.Cadences = subscribers.Cadences[:]
 	}
-	s := &site{Config: c, routes: http.NewServeMux()}
+	s := &site{Config: c, root: c.Site.Root(), routes: http.NewServeMux()}
 	s.documents.making = make(chan struct{}, runtime.GOMAXPROCS(0))
 	for _, r := range s.list() {
 		s.routes.Handle(r.pattern, s.handler(r))
