@@ -78,8 +78,7 @@ func (m *Emails) head(subject string) emailHead {
 	}
 	h.Site.Title = oneLine(m.site.Title)
 	h.Site.Language = cmp.Or(m.site.Language, "en")
-	language, _, _ := strings.Cut(strings.ToLower(h.Site.Language), "-")
-	if slices.Contains([]string{"ar", "ckb", "dv", "fa", "he", "ps", "sd", "ug", "ur", "yi"}, language) {
+	if direction(h.Site.Language) == "rtl" {
 		h.Direction, h.End = "rtl", "left"
 	}
 	for line := range strings.Lines(m.site.PostalAddress) {

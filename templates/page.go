@@ -27,10 +27,20 @@ type Head struct {
 	Section     string     // slug of the category the page belongs to, or empty
 	Article     *content.Insight
 	Dev         bool   // served by the development command
+	Static      bool   // a file, with no program behind it
+	Server      string // of a file: absolute address of the site whose program serves the rest; empty: there is none
 	Script      string // path of the script that reloads the page; development only
 }
 
-func (h *Head) root() string { return h.Site.Root() }
+// Offers reports whether there is a program to sign up with, and its archive of digests.
+func (h *Head) Offers() bool { return !h.Static || h.Server != "" }
+
+// Direction is that of the site's language: ltr or rtl.
+func (h *Head) Direction() string { return direction(h.Site.Language) }
+
+func (h *Head) places() places {
+	return places{root: h.Site.Root(), static: h.Static, server: h.Server}
+}
 
 // CanonicalURL is the absolute address others should link to, or empty.
 func (h *Head) CanonicalURL() string {

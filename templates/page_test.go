@@ -34,7 +34,7 @@ func TestPagesCarryTheSitesLinks(t *testing.T) {
 		"Ready to Ship?", "Company", "Resources", "Legal", "Privacy Policy", "Terms of Service", "FAQ",
 		"Fractional CTO &#43; execution partner for revenue-critical systems.", "© 2026 ScaledByDesign. All rights reserved.",
 		"contact@scaledbydesign.com", "All Articles", "Technical insights on scaling systems",
-		`<html lang="en">`, `<a class="skip" href="#main">`, `<main id="main"`, `<link rel="canonical" href="https://insights.example/">`,
+		`<html lang="en" dir="ltr">`, `<a class="skip" href="#main">`, `<main id="main"`, `<link rel="canonical" href="https://insights.example/">`,
 	} {
 		if !strings.Contains(string(page), want) {
 			t.Errorf("the index lacks %q", want)

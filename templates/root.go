@@ -26,27 +26,70 @@ func (s *Site) Root() string {
 // addressed are the attributes that hold an address.
 var addressed = map[string]bool{"href": true, "src": true, "action": true, "formaction": true, "poster": true, "data": true, "cite": true}
 
-// rooted puts the root before each path of the site in a page.
-func rooted(page []byte, root string) []byte {
-	if root == "" {
+// places says where the addresses are to which a page leads.
+type places struct {
+	root   string
+	static bool   // the page is a file
+	server string // where what is no file is served; "" = nowhere
+}
+
+// resolve makes each path of the site in a page the address that it has. What nothing
+// serves is no link any more; its words stay.
+func (p places) resolve(page []byte) []byte {
+	if p.root == "" && !p.static {
 		return page
 	}
 	var out bytes.Buffer
 	out.Grow(len(page) + len(page)/16)
 	z := html.NewTokenizer(bytes.NewReader(page))
+	plain := false // inside a link that leads nowhere
 	for {
 		kind := z.Next()
 		raw := z.Raw()
-		if kind == html.ErrorToken {
+		switch {
+		case kind == html.ErrorToken:
 			out.Write(raw)
 			return out.Bytes()
-		}
-		if kind != html.StartTagToken && kind != html.SelfClosingTagToken {
+		case kind == html.EndTagToken && plain && isLink(raw[2:]):
+			plain = false
+		case kind != html.StartTagToken && kind != html.SelfClosingTagToken:
 			out.Write(raw)
-			continue
+		default:
+			written := out.Len()
+			if nowhere := p.write(&out, raw); nowhere && isLink(raw[1:]) {
+				out.Truncate(written)
+				plain = true
+			}
 		}
-		writeRooted(&out, raw, root)
 	}
+}
+
+// isLink reports the name of an <a>, at the beginning of the rest of its tag.
+func isLink(tag []byte) bool {
+	return len(tag) > 1 && (tag[0] == 'a' || tag[0] == 'A') && strings.IndexByte(" \t\n\f\r/>", tag[1]) >= 0
+}
+
+// address returns the address of a path of the site; false when nothing serves it.
+func (p places) address(path string) (string, bool) {
+	if !p.static || !needsServer(path) {
+		return p.root + path, true
+	}
+	return p.server + path, p.server != ""
+}
+
+// needsServer reports a path at which there is a program, never a file.
+func needsServer(path string) bool {
+	path, _, _ = strings.Cut(path, "?")
+	path, _, _ = strings.Cut(path, "#")
+	if strings.HasPrefix(path, "/digests.") || path == "/feeds/combine" {
+		return true
+	}
+	first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	switch first {
+	case "subscribe", "digests", "preferences", "unsubscribe", "confirm", "decline", "moved", "hub", "bounces":
+		return true
+	}
+	return false
 }
 
 // isPath reports a path of this site, not one of another host.
@@ -54,13 +97,14 @@ func isPath(address string) bool {
 	return strings.HasPrefix(address, "/") && !strings.HasPrefix(address, "//")
 }
 
-// writeRooted writes a tag with the root before each path that is the value of an attribute.
-func writeRooted(out *bytes.Buffer, tag []byte, root string) {
+// write writes a tag with the address of each path that is the value of an attribute, and
+// reports whether there was one that nothing serves.
+func (p places) write(out *bytes.Buffer, tag []byte) (nowhere bool) {
 	const space = " \t\n\f\r"
 	i := bytes.IndexAny(tag, space)
 	if i < 0 {
 		out.Write(tag)
-		return
+		return false
 	}
 	out.Write(tag[:i])
 	for i < len(tag) {
@@ -95,7 +139,10 @@ func writeRooted(out *bytes.Buffer, tag []byte, root string) {
 		}
 		value := tag[i : i+end]
 		if addressed[strings.ToLower(string(name))] && isPath(string(value)) {
-			out.WriteString(html.EscapeString(root))
+			// Paths are escaped as the page has them, and nothing is put behind them.
+			address, served := p.address(string(value))
+			out.WriteString(html.EscapeString(strings.TrimSuffix(address, string(value))))
+			nowhere = nowhere || !served
 		}
 		out.Write(value)
 		i += end
@@ -104,4 +151,5 @@ func writeRooted(out *bytes.Buffer, tag []byte, root string) {
 			i++
 		}
 	}
+	return nowhere
 }

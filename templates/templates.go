@@ -30,7 +30,7 @@ const layout = "site/_layout.tmpl"
 // in Page.
 type View interface {
 	template() string // the file's name in site/, without .tmpl
-	root() string
+	places() places
 }
 
 // Pages renders the site's pages. It is immutable and safe for concurrent use.
@@ -96,7 +96,7 @@ func (p *Pages) Render(v View) ([]byte, error) {
 	if err := t.ExecuteTemplate(&page, layout, v); err != nil {
 		return nil, fmt.Errorf("templates: site/%s.tmpl: %w", v.template(), err)
 	}
-	return rooted(page.Bytes(), v.root()), nil
+	return v.places().resolve(page.Bytes()), nil
 }
 
 // source reads a file from the override where that has it, else the embedded one.

@@ -19,9 +19,9 @@ func buildCommand(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "build DIR", Short: "Write the site and all feeds as static files", Args: cobra.ExactArgs(1),
 		Long: `Write the site and all feeds into a folder that any web server or CDN can serve.
-The files are byte for byte what insights serve sends, with .gz and .br versions
-next to them. Only site.base_url is required. Sign-up and digests are not
-included.
+The feeds are byte for byte what insights serve sends, with .gz and .br versions
+next to every file. Only site.base_url is required. Sign-up and digests need a
+daemon: pages don't offer them, or lead to --server-url.
 
 DIR is replaced in one step. It must be new, empty, or made by an earlier build;
 other files in it are kept. Unchanged files keep their modification time.
@@ -42,12 +42,16 @@ Exit code 3 means that insights have faults: nothing was written.`,
 		},
 	}
 	cmd.Flags().BoolVar(&how.combined, "combined", false, "also write feeds for every combination of categories")
+	cmd.Flags().StringVar(&how.server, "server-url", "", "`URL` of a site whose daemon serves sign-up and digests: pages lead there")
 	cmd.Flags().BoolVar(&how.skipFaulty, "skip-faulty", false, "leave out the files that have faults; without it, nothing is written while there are any")
 	cmd.Flags().BoolVar(&how.dryRun, "dry-run", false, "only say what would be written")
 	return cmd
 }
 
-type buildFlags struct{ combined, skipFaulty, dryRun bool }
+type buildFlags struct {
+	combined, skipFaulty, dryRun bool
+	server                       string
+}
 
 func build(ctx context.Context, out *console.Console, pub *app.Publication, dir string, how buildFlags) error {
 	began := time.Now()
@@ -68,7 +72,13 @@ func build(ctx context.Context, out *console.Console, pub *app.Publication, dir 
 	if n := len(lib.Categories()); how.combined && n > app.MaxCombined {
 		return usageError("%d categories have %s combinations; --combined works with up to %d categories", n, console.Thousands(1<<n-n-1), app.MaxCombined)
 	}
-	b := app.Build{Dir: dir, Combined: how.combined, DryRun: how.dryRun, Note: out.Note, Combinations: func(combinations, documents int) {
+	server := ""
+	if how.server != "" {
+		if server, err = config.ParseSiteURL(how.server); err != nil {
+			return usageError("--server-url: %v", err)
+		}
+	}
+	b := app.Build{Dir: dir, Combined: how.combined, Server: server, DryRun: how.dryRun, Note: out.Note, Combinations: func(combinations, documents int) {
 		out.Note("combined feeds: %s in %s, and their archives", console.Count(combinations, "combination"), console.Count(documents, "document"))
 	}}
 	report, err := pub.Build(ctx, lib, &b)

@@ -59,6 +59,7 @@ const MaxCombined = 12
 type Build struct {
 	Dir      string // made absolute, without symbolic links
 	Combined bool   // feeds of several categories, too
+	Server   string // base URL of a daemon that serves the rest; empty: there is none
 	DryRun   bool
 	Note     func(format string, args ...any)
 	// Combinations, when set, is told of the feeds of several categories before they are
@@ -81,7 +82,7 @@ func (p *Publication) Build(ctx context.Context, lib *content.Library, b *Build)
 		return BuildReport{}, err
 	}
 	site, err := web.New(web.Config{
-		Site: p.Config.Site, Pages: pages, FeedSite: p.feedSite(), Static: true,
+		Site: p.Config.Site, Pages: pages, FeedSite: p.feedSite(), Static: true, Server: b.Server,
 		Library: func() *content.Library { return lib }, Feeds: func() *feeds.Set { return set },
 	})
 	if err != nil {

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -50,4 +51,13 @@ func siteURL(s string) (normal, problem string) {
 		return "", fmt.Sprintf("%q: its path must not hold //, . or ..: write https://www.example.com/insights", s)
 	}
 	return u.Scheme + "://" + host + at, ""
+}
+
+// ParseSiteURL reads the URL of a site as site.base_url may be.
+func ParseSiteURL(s string) (string, error) {
+	normal, problem := siteURL(s)
+	if problem != "" {
+		return "", errors.New(problem)
+	}
+	return normal, nil
 }

@@ -23,6 +23,11 @@ import (
 // copied makes a static copy of a site with nothing behind it.
 func copied(t *testing.T, files fstest.MapFS, combined bool) (*fixture, map[string]web.StaticFile) {
 	t.Helper()
+	return copiedWith(t, files, combined, func(*web.Config) {})
+}
+
+func copiedWith(t *testing.T, files fstest.MapFS, combined bool, change func(*web.Config)) (*fixture, map[string]web.StaticFile) {
+	t.Helper()
 	site := templates.DefaultSite()
 	site.BaseURL = base
 	site.Categories[0].Formerly = []string{"systems"}
@@ -34,7 +39,7 @@ func copied(t *testing.T, files fstest.MapFS, combined bool) (*fixture, map[stri
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := newSite(t, site, library, set, func(c *web.Config) { c.Registry, c.Archive, c.Inbox, c.Static = nil, nil, nil, true })
+	f := newSite(t, site, library, set, func(c *web.Config) { c.Registry, c.Archive, c.Inbox, c.Static = nil, nil, nil, true; change(c) })
 	var mu sync.Mutex
 	byName := make(map[string]web.StaticFile)
 	err = f.handler.(*web.Site).Copy(t.Context(), combined, func(file web.StaticFile) error {
@@ -67,7 +72,7 @@ func many() fstest.MapFS {
 }
 
 // TestACopyIsWhatTheSiteAnswers compares every file with the answer of a site that
-// has everything, in every coding.
+// has everything, in every coding; pages with that of one that has what they need.
 func TestACopyIsWhatTheSiteAnswers(t *testing.T) {
 	static, files := copied(t, many(), false)
 	full := newSite(t, static.config.Site, static.library, static.set, func(c *web.Config) { c.Inbox = nil })
@@ -82,6 +87,10 @@ func TestACopyIsWhatTheSiteAnswers(t *testing.T) {
 			path = "/"
 		}
 		escaped := (&url.URL{Path: path}).String()
+		full := full
+		if strings.HasSuffix(name, ".html") || name == "sitemap.xml" {
+			full = static
+		}
 		plain := full.get(escaped)
 		if name != "404.html" {
 			wantStatus(t, plain, http.StatusOK)
@@ -158,6 +167,70 @@ func TestACopyTellsHostsWhatTheyCanNotKnow(t *testing.T) {
 		if strings.Contains(name, "soon") || bytes.Contains(file.Body, []byte("Not yet")) {
 			t.Errorf("%s holds what nobody may see yet", name)
 		}
+	}
+}
+
+// leads lists where the links and forms of a copy's pages lead.
+func leads(t *testing.T, files map[string]web.StaticFile) map[string]string {
+	t.Helper()
+	to := make(map[string]string)
+	for name, file := range files {
+		if !strings.HasSuffix(name, ".html") {
+			continue
+		}
+		for _, n := range elements(t, string(file.Body), "") {
+			for _, attr := range []string{"href", "src", "action"} {
+				address, _, _ := strings.Cut(attribute(n, attr), "#")
+				if address = strings.TrimPrefix(address, base); address != "" {
+					to[address] = name
+				}
+			}
+		}
+	}
+	return to
+}
+
+// TestACopyOffersOnlyWhatItHas: nothing leads to what only a program can answer.
+func TestACopyOffersOnlyWhatItHas(t *testing.T) {
+	more := library()
+	more["links.md"] = &fstest.MapFile{Data: []byte("---\nid: 00000000-0000-4000-8000-000000000098\ntitle: Links\nsummary: S.\ncategory: Leadership\ndate: 2026-01-01\n---\n[Subscribe](/subscribe) or [read](/feeds).\n")}
+	_, files := copied(t, more, false)
+	for to, from := range leads(t, files) {
+		path, _, _ := strings.Cut(to, "?")
+		if !strings.HasPrefix(path, "/") {
+			continue
+		}
+		path, _ = url.PathUnescape(strings.Trim(path, "/"))
+		if files[path].Body == nil && files[strings.Trim(path+"/index.html", "/")].Body == nil {
+			t.Errorf("%s leads to %s, which is not there", from, to)
+		}
+	}
+	for name, file := range files {
+		if strings.HasSuffix(name, ".html") && (bytes.Contains(file.Body, []byte("<form")) || bytes.Contains(file.Body, []byte("by email"))) {
+			t.Errorf("%s offers a form or emails", name)
+		}
+	}
+	if page := string(files["insights/links/index.html"].Body); !strings.Contains(page, `<p>Subscribe or <a href="/feeds">read</a>.</p>`) {
+		t.Error("the words of a link that leads nowhere are lost, or another link is")
+	}
+	if bytes.Contains(files["sitemap.xml"].Body, []byte("/subscribe")) {
+		t.Error("the sitemap lists the sign-up")
+	}
+	const server = "https://live.example.com/news"
+	_, files = copiedWith(t, more, false, func(c *web.Config) { c.Server = server })
+	to := leads(t, files)
+	for _, want := range []string{server + "/subscribe", server + "/subscribe?category=leadership", server + "/digests", server + "/digests.atom", server + "/feeds/combine", "/feeds", "/feeds/all.atom"} {
+		if to[want] == "" {
+			t.Errorf("nothing leads to %s", want)
+		}
+	}
+	for path := range to {
+		if strings.HasPrefix(path, "/subscribe") || strings.HasPrefix(path, "/digests") {
+			t.Errorf("%s leads to %s", to[path], path)
+		}
+	}
+	if rules := string(files["_headers"].Body); !strings.Contains(rules, "form-action 'self' https://live.example.com;") {
+		t.Error(rules)
 	}
 }
 

@@ -41,11 +41,17 @@ func (s *site) feedsPage(w http.ResponseWriter, r *http.Request) error {
 		for _, c := range library.Categories() {
 			v.Rows = append(v.Rows, templates.FeedRow{Name: c.Name, Path: "/categories/" + c.Slug, Links: s.feedLinks(c.Slug, c.Name)})
 		}
-		if c := library.Categories(); len(c) > 2 { // two would be all
+		if c := library.Categories(); len(c) > 2 && v.Offers() { // two would be all
 			v.Categories = c
-			v.Combined = s.Site.BaseURL + "/feeds/" + min(c[0].Slug, c[1].Slug) + "+" + max(c[0].Slug, c[1].Slug) + ".atom"
+			v.Combined = cmp.Or(s.Server, s.Site.BaseURL) + "/feeds/" + min(c[0].Slug, c[1].Slug) + "+" + max(c[0].Slug, c[1].Slug) + ".atom"
 		}
-		v.Rows = append(v.Rows, templates.FeedRow{Name: "Past digests", Path: "/digests", Links: s.formatLinks("/digests", "digests", "past digests")})
+		if v.Offers() {
+			links := s.formatLinks("/digests", "digests", "past digests")
+			for i := range links {
+				links[i].URL = cmp.Or(s.Server, s.Site.BaseURL) + strings.TrimPrefix(links[i].URL, s.Site.BaseURL)
+			}
+			v.Rows = append(v.Rows, templates.FeedRow{Name: "Past digests", Path: "/digests", Links: links})
+		}
 		return v
 	})
 }

@@ -98,8 +98,10 @@ func (s *site) makeSitemap(library *content.Library) (*body, error) {
 	for _, c := range library.Categories() {
 		list = add(list, "/categories/"+c.Slug, library.In(c.Slug)...)
 	}
-	// A static copy lists them too: it is the same bytes.
-	list = add(add(add(list, "/feeds"), "/subscribe"), "/digests")
+	list = add(list, "/feeds")
+	if !s.Static {
+		list = add(add(list, "/subscribe"), "/digests")
+	}
 	for _, in := range library.Insights() {
 		if in.Canonical == "" { // the original is another site's to list
 			list = add(list, in.Path(), in)

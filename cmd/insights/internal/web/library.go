@@ -24,7 +24,7 @@ var pageAge = newMaxAge(60)
 // head is what every page starts from. An empty path marks a page that is not to
 // be passed on.
 func (s *site) head(title, path string) templates.Head {
-	h := templates.Head{Site: &s.Site, Title: title, Path: path, Dev: s.Inbox != nil}
+	h := templates.Head{Site: &s.Site, Title: title, Path: path, Dev: s.Inbox != nil, Static: s.Static, Server: s.Server}
 	h.Feeds = s.feedLinks("", s.Site.Title)
 	if s.Dev && s.Changed != nil {
 		h.Script = s.Pages.AssetURL("reload.js")

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"runtime/debug"
 	"strings"
 	"sync"
@@ -104,8 +105,12 @@ func (s *site) limit(next http.Handler) http.Handler {
 const contentPolicy = "default-src 'none'; style-src 'self'; img-src 'self' data: https:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 func (s *site) securityHeaders(next http.Handler) http.Handler {
+	allowed := contentPolicy
+	if u, err := url.Parse(s.Server); s.Static && err == nil && u.Host != "" { // to which forms are sent
+		allowed = strings.Replace(allowed, "form-action 'self'", "form-action 'self' "+u.Scheme+"://"+u.Host, 1)
+	}
 	var (
-		policy    = []string{contentPolicy}
+		policy    = []string{allowed}
 		reloading = []string{contentPolicy + "; script-src 'self'; connect-src 'self'"}
 		nosniff   = []string{"nosniff"}
 		referrer  = []string{"strict-origin-when-cross-origin"}

@@ -62,6 +62,7 @@ type Config struct {
 	Log            *slog.Logger   // nil: silent
 	Dev            bool           // for an author, on loopback
 	Static         bool           // answers are kept as files: nothing in them depends on the time
+	Server         string         // of files: the base URL where a program serves the rest; empty: nowhere
 }
 
 // Archive is the digests that were sent and may be shown to everybody. Digests to
