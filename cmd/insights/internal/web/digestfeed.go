@@ -51,6 +51,9 @@ func (s *site) digestsFeed(w http.ResponseWriter, r *http.Request) error {
 		s.seen(r, r.URL.Path)
 	}
 	s.feedHeaders(w, s.links(r.URL.Path, digestsPath, ""), library.Next())
+	if page {
+		unshared(w)
+	}
 	return b.send(w, r)
 }
 

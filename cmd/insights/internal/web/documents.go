@@ -170,6 +170,7 @@ func (s *site) sendDocument(w http.ResponseWriter, r *http.Request, set *feeds.S
 			return err
 		}
 		s.feedHeaders(w, b.links, set.Next())
+		unshared(w)
 		return page.send(w, r)
 	}
 	if b.followed {
@@ -177,6 +178,14 @@ func (s *site) sendDocument(w http.ResponseWriter, r *http.Request, set *feeds.S
 	}
 	s.feedHeaders(w, b.links, set.Next())
 	return b.send(w, r)
+}
+
+// unshared keeps an answer out of every cache. It is that for people at an address where
+// programs get another: caches that ignore Vary, as CDNs do, would hand it to those.
+func unshared(w http.ResponseWriter) {
+	h := w.Header()
+	h["Cache-Control"] = []string{"private, no-store"}
+	h["Cdn-Cache-Control"] = []string{"no-store"} // RFC 9213: even where the first is overruled
 }
 
 // anybody may read a feed from a page of theirs.

@@ -24,7 +24,10 @@ func TestABrowserIsShownAPage(t *testing.T) {
 		wantHeader(t, page, "Content-Type", "text/html; charset=utf-8")
 		wantHeader(t, page, "Vary", document.Header.Get("Vary"))
 		wantHeader(t, page, "Link", document.Header.Get("Link"))
-		wantHeader(t, page, "Cache-Control", document.Header.Get("Cache-Control"))
+		// A cache that ignores Vary must not hand the page to feed readers.
+		wantHeader(t, page, "Cache-Control", "private, no-store")
+		wantHeader(t, page, "CDN-Cache-Control", "no-store")
+		wantHeader(t, document, "CDN-Cache-Control", "")
 		if page.Header.Get("ETag") == document.Header.Get("ETag") {
 			t.Errorf("%s: page and document have one ETag", path)
 		}
