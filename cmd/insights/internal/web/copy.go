@@ -73,7 +73,7 @@ func (s *Site) Copy(ctx context.Context, combined bool, write func(StaticFile) e
 	if err != nil {
 		return err
 	}
-	for _, file := range []StaticFile{missing, {Name: "_headers", Body: headerRules(paths, headers)}, {Name: "_redirects", Body: redirects}} {
+	for _, file := range []StaticFile{missing, {Name: "_headers", Body: s.site.headerRules(paths, headers)}, {Name: "_redirects", Body: redirects}} {
 		if err := write(file); err != nil {
 			return err
 		}
@@ -203,18 +203,27 @@ var ruledHeaders = []string{
 	"Content-Security-Policy", "X-Content-Type-Options", "Referrer-Policy",
 }
 
+// maxRules is how many rules some hosts read at most, with one to spare.
+const maxRules = 99
+
 // headerRules writes a _headers file. Its first rule is for all files and says what
 // all have in common but pictures; hosts add up the rules that fit. Pictures get a
-// second policy by that, and browsers obey both. Head documents come before
-// archives: some hosts read a hundred rules at most.
-func headerRules(paths []string, headers []http.Header) []byte {
+// second policy by that, and browsers obey both. Archives have a rule together, for
+// there can be any number of them. Feeds of several categories come last: where there
+// are too many rules, they do without.
+func (s *site) headerRules(paths []string, headers []http.Header) []byte {
 	var b bytes.Buffer
 	common := http.Header{}
 	for _, name := range []string{"Content-Security-Policy", "X-Content-Type-Options", "Referrer-Policy"} {
 		common[name] = headers[0][name]
 	}
+	written := map[string]bool{}
 	rule := func(path string, header, but http.Header) {
-		fmt.Fprintln(&b, path)
+		if written[path] || len(written) == maxRules {
+			return
+		}
+		written[path] = true
+		fmt.Fprintln(&b, s.root+path)
 		for _, name := range ruledHeaders {
 			if values := strings.Join(header.Values(name), ", "); values != "" && values != strings.Join(but.Values(name), ", ") {
 				fmt.Fprintf(&b, "  %s: %s\n", name, values)
@@ -222,19 +231,18 @@ func headerRules(paths []string, headers []http.Header) []byte {
 		}
 	}
 	rule("/*", common, nil)
-	pictures := false
 	for i, path := range paths {
 		header := headers[i].Clone()
 		switch {
 		case header.Get("Content-Type") == htmlType:
 			continue // hosts have their way with pages, and it suits ours
 		case strings.HasPrefix(path, "/insights/images/"):
-			if pictures {
-				continue
-			}
-			pictures = true
 			header.Del("Content-Type") // there are several
 			path = "/insights/images/*"
+		case strings.HasPrefix(path, "/feeds/") && strings.Count(path, "/") == 3:
+			header.Del("Content-Type")
+			header.Del("Link")
+			path = "/feeds/:feed/*"
 		}
 		rule(path, header, common)
 	}

@@ -246,6 +246,31 @@ func TestACopyWithEveryCombination(t *testing.T) {
 	}
 }
 
+// Hosts read a hundred rules at most: those that matter must be among them.
+func TestACopyHasFewRules(t *testing.T) {
+	for _, combined := range []bool{false, true} {
+		f, made := copied(t, many(), combined)
+		rules := "\n" + string(made["_headers"].Body)
+		n := 0
+		for line := range strings.Lines(rules) {
+			if strings.HasPrefix(line, "/") {
+				n++
+			}
+		}
+		if n > 99 || len(f.set.Archives()) < 20 {
+			t.Errorf("%d rules, with %d archives", n, len(f.set.Archives()))
+		}
+		for _, doc := range f.set.Documents() {
+			if !strings.Contains(rules, "\n"+doc.Path+"\n") {
+				t.Errorf("no rule for %s", doc.Path)
+			}
+		}
+		if !strings.Contains(rules, "\n/feeds/:feed/*\n  Cache-Control: ") {
+			t.Errorf("no rule for archives:\n%s", rules)
+		}
+	}
+}
+
 func TestACopyStopsAtAFault(t *testing.T) {
 	f := newFixture(t, library(), func(c *web.Config) { c.Static = true })
 	site := f.handler.(*web.Site)
