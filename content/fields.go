@@ -48,6 +48,8 @@ type fields struct {
 	*reading
 	lines map[string]int  // of the keys met so far
 	given map[string]bool // those of them with a value
+
+	dateDay bool // the date is a day, not a time
 }
 
 func (f *fields) decode(key, value *yaml.Node) {
@@ -115,8 +117,10 @@ func (f *fields) decodeText(line int, name, s string) {
 		in.Category = f.category(line, s)
 	case "date":
 		in.Date = f.time(line, name, s)
+		f.dateDay = isDay(s)
 	case "updated":
 		in.Updated = f.time(line, name, s)
+		in.UpdatedDay = isDay(s)
 	case "slug":
 		if problem := slugProblem(s); problem != "" {
 			f.fault(line, "slug: %q %s", shorten(s), problem)
@@ -156,9 +160,9 @@ func (f *fields) complete() {
 		}
 	}
 	if in.Updated.Before(in.Date) {
-		in.Updated = in.Date
+		in.Updated, in.UpdatedDay = in.Date, f.dateDay
 	}
-	f.idLine, f.slugLine = max(f.lines["id"], 1), max(f.lines["slug"], 1)
+	f.idLine, f.slugLine, f.updatedLine = max(f.lines["id"], 1), max(f.lines["slug"], 1), f.lines["updated"]
 }
 
 func (f *fields) unknownKey(line int, name string) {
@@ -264,6 +268,8 @@ func (f *fields) time(line int, name, s string) time.Time {
 	}
 	return t.Truncate(time.Second).In(f.location)
 }
+
+func isDay(s string) bool { return len(s) == len(time.DateOnly) }
 
 // slugProblem says what keeps s from being the last part of an insight's address.
 func slugProblem(s string) string {

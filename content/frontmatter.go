@@ -24,13 +24,14 @@ const maxFaultsPerFile = 100
 // document is one file by itself: what it says, before it is known what the other
 // files say. Its insight's body, links and pictures are unresolved.
 type document struct {
-	source   string // as read: tells whether the file has changed
-	insight  Insight
-	idLine   int // where the id is given
-	slugLine int // where the slug is given
-	mentions []mention
-	faults   Faults
-	flaws    Faults // see [Library.Flaws]
+	source      string // as read: tells whether the file has changed
+	insight     Insight
+	idLine      int // where the id is given
+	slugLine    int // where the slug is given
+	updatedLine int // where updated is given; 0 = nowhere
+	mentions    []mention
+	faults      Faults
+	flaws       Faults // see [Library.Flaws]
 }
 
 // fault notes a problem of the file's line, counted from 1.

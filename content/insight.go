@@ -25,16 +25,19 @@ type Category struct {
 // Insight is one article. Values are immutable once their Library exists and may
 // be read by any number of goroutines.
 type Insight struct {
-	ID        string // permanent: a lower-case UUID or a tag URI, from the front matter
-	Slug      string // the last part of its address
-	Title     string // plain text
-	Summary   string // plain text, one paragraph; may be empty in a draft only
-	Category  Category
-	Date      time.Time // when it is published, to the second; it is invisible before
-	Updated   time.Time // last significant change; equal to Date when the file names none or an earlier one
-	Formerly  []string  // slugs that it had before
-	Order     int       // among insights of one Date, lowest first
-	Author    string    // empty: the site's
+	ID       string // permanent: a lower-case UUID or a tag URI, from the front matter
+	Slug     string // the last part of its address
+	Title    string // plain text
+	Summary  string // plain text, one paragraph; may be empty in a draft only
+	Category Category
+	Date     time.Time // when it is published, to the second; it is invisible before
+	Updated  time.Time // last significant change; equal to Date when the file names none or an earlier one
+	// UpdatedDay says that Updated is a day, not a time: 00:00 in the site's zone.
+	UpdatedDay bool
+
+	Formerly  []string // slugs that it had before
+	Order     int      // among insights of one Date, lowest first
+	Author    string   // empty: the site's
 	Tags      []string
 	Featured  bool
 	Draft     bool   // never visible

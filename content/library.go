@@ -24,6 +24,7 @@ type Library struct {
 	asOf       time.Time
 	visible    []*Insight
 	byCategory map[string][]*Insight
+	early      map[*Insight]*Insight // in place of those whose Updated is still to come
 	next       time.Time
 	version    string
 }
@@ -80,9 +81,15 @@ func (l *Library) At(t time.Time) *Library {
 		switch {
 		case in.Draft, f.withheld[in.ID]:
 		case in.visibleAt(t):
+			if in.Updated.After(t) && in.Updated.After(in.Date) {
+				if seen.next.IsZero() || in.Updated.Before(seen.next) {
+					seen.next = in.Updated
+				}
+				in = seen.notYetUpdated(in)
+			}
 			seen.visible = append(seen.visible, in)
 			seen.byCategory[in.Category.Slug] = append(seen.byCategory[in.Category.Slug], in)
-		default: // newest first: the last one met is the next to appear
+		case seen.next.IsZero() || in.Date.Before(seen.next):
 			seen.next = in.Date
 		}
 	}
@@ -99,6 +106,19 @@ func (l *Library) At(t time.Time) *Library {
 	}
 	seen.version = version.hex()
 	return seen
+}
+
+// notYetUpdated returns an insight as it is before the time that it names as its last
+// change: a time to come would put it before all others, wherever people sort by it.
+func (l *Library) notYetUpdated(in *Insight) *Insight {
+	copied := *in
+	copied.Updated = in.Date
+	copied.digest = sha256.Sum256(append(in.digest[:], "not yet"...))
+	if l.early == nil {
+		l.early = map[*Insight]*Insight{}
+	}
+	l.early[in] = &copied
+	return &copied
 }
 
 func (in *Insight) visibleAt(t time.Time) bool { return !in.Draft && !in.Date.After(t) }
@@ -153,8 +173,21 @@ func (l *Library) Withdrawn(id string) bool {
 func (l *Library) Flaws() Faults { return l.folder.flaws }
 
 // Notes name what authors may take for insights and nobody reads: files of other types,
-// and folders.
-func (l *Library) Notes() Faults { return l.folder.notes }
+// and folders; and times that are still to come where they can't be.
+func (l *Library) Notes() Faults {
+	notes := slices.Clone(l.folder.notes)
+	for _, in := range l.folder.all {
+		if !in.Draft && in.Updated.After(l.asOf) && in.Updated.After(in.Date) {
+			line := 0
+			if d := l.folder.documents[in.File]; d != nil {
+				line = d.updatedLine
+			}
+			notes = append(notes, Fault{in.File, line, "updated: is in the future, " + in.Updated.Format(time.RFC3339) + "; until then pages and feeds say the date"})
+		}
+	}
+	notes.sort()
+	return notes
+}
 
 // Categories returns the categories in the order they are shown.
 func (l *Library) Categories() []Category { return l.folder.categories }
@@ -194,6 +227,9 @@ func (l *Library) ifVisible(in *Insight) (*Insight, bool) {
 	if in == nil || !in.visibleAt(l.asOf) || l.folder.withheld[in.ID] {
 		return nil, false
 	}
+	if early := l.early[in]; early != nil {
+		return early, true
+	}
 	return in, true
 }
 
@@ -203,7 +239,8 @@ func (l *Library) Featured() *Insight {
 	return featured
 }
 
-// Next returns when the next insight becomes visible; zero when none waits.
+// Next returns when the next insight becomes visible, or the time comes that one names as
+// its last change; zero when none waits.
 func (l *Library) Next() time.Time { return l.next }
 
 // AsOf returns the time for which the library tells what is visible.
@@ -246,7 +283,7 @@ func (in *Insight) sum() [sha256.Size]byte {
 	d := newDigest()
 	d.add(in.ID, in.Slug, in.Title, in.Summary, in.Category.Slug,
 		in.Date.Format(time.RFC3339), in.Updated.Format(time.RFC3339), in.Author, strings.Join(in.Tags, "\n"),
-		fmt.Sprint(in.Order, in.Featured, in.Draft, in.Email), in.Image, in.Canonical, in.body)
+		fmt.Sprint(in.Order, in.Featured, in.Draft, in.Email, in.UpdatedDay), in.Image, in.Canonical, in.body)
 	return [sha256.Size]byte(d.Sum(nil))
 }
 

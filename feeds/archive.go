@@ -11,10 +11,17 @@ import (
 	"github.com/scaledbydesign/insights/content"
 )
 
-// MaxSize is how large a document should be at most, in bytes: JSON Feed 1.1 finds that
-// fine, and so do readers of the other formats. Only one insight that is larger by
-// itself makes a larger document.
+// MaxSize is how large a document should be, in bytes: JSON Feed 1.1 finds that fine, and
+// so do readers of the other formats. Only a head whose newest insights take more is larger.
 const MaxSize = 250_000
+
+// minHead is how many of the newest insights are in a head, whatever they take. Most readers
+// know nothing of archives: what comes between two of their visits must be in the head.
+const minHead = 20
+
+// MaxEntry is how large the HTML of an insight may be, in bytes: a larger one is in feeds
+// with its summary and a link, so that it leaves room for others.
+const MaxEntry = 100_000
 
 // pageLimit bounds an archive page, in bytes of Markdown. Documents are about half as large
 // again, so a head keeps two thirds of what it may hold when a page leaves it for
@@ -75,49 +82,60 @@ type pagedFeed struct {
 	documents []*Document // the head documents, in the order of Formats
 }
 
-// paginate divides a feed: its head takes the newest pages that fit, and at least one
-// insight. A newest page that does not fit, of articles full of tables or code, is
-// shared: until newer insights begin another, its older part is an archive that
+// paginate divides a feed: its head takes the newest pages that fit, and at least minHead
+// insights. A page of which it takes a part is shared: its older part is an archive that
 // still grows.
 func (s *Set) paginate(of selection) (*pagedFeed, error) {
 	d := &pagedFeed{feed: of.feed, entries: s.entries}
 	d.feed.Total = len(of.insights)
 	pages := archivePages(of.insights)
-	divided, whole, err := s.entries.headBudgets(of.feed)
+	fitting, err := s.fitting(of.feed, pages)
 	if err != nil {
 		return nil, err
 	}
+	left := max(fitting, min(minHead, len(of.insights)))
+	d.head = of.insights[:left]
 	for i, page := range pages {
-		fitting := 0
+		if left >= len(page.insights) {
+			left -= len(page.insights)
+			continue
+		}
+		d.archives = slices.Clone(pages[i:])
+		d.archives[0].insights = page.insights[left:]
+		break
+	}
+	d.version = d.entries.sum(d.feed, d.archiveName(0), d.head)
+	return d, nil
+}
+
+// fitting returns how many insights of the newest pages fit into a head: of whole pages,
+// or of a part of the first.
+func (s *Set) fitting(f Feed, pages []archivePage) (fitting int, err error) {
+	divided, whole, err := s.entries.headBudgets(f)
+	if err != nil {
+		return 0, err
+	}
+	for i, page := range pages {
+		taken := 0
 		for n, in := range page.insights {
 			sizes, err := s.entries.get(in).sizes()
 			if err != nil {
-				return nil, err
+				return 0, err
 			}
 			divided.take(sizes)
 			whole.take(sizes)
 			last := i == len(pages)-1 && n == len(page.insights)-1
 			if !divided.left() && !(last && whole.left()) {
-				break
+				if i == 0 {
+					fitting = taken
+				}
+				return fitting, nil
 			}
-			fitting++
+			taken++
 		}
-		if fitting == len(page.insights) {
-			d.head = append(d.head, page.insights...)
-			continue
-		}
-		d.archives = slices.Clone(pages[i:])
-		if i == 0 {
-			fitting = max(fitting, 1)
-			d.head, d.archives[0].insights = page.insights[:fitting], page.insights[fitting:]
-			if len(d.archives[0].insights) == 0 {
-				d.archives = d.archives[1:]
-			}
-		}
-		break
+		fitting += taken
 	}
-	d.version = d.entries.sum(d.feed, d.archiveName(0), d.head)
-	return d, nil
+	return fitting, nil
 }
 
 // headFeed returns the feed of the head document.
@@ -155,7 +173,7 @@ func (es *entries) sum(f Feed, previous string, insights []*content.Insight) str
 	hash := sha256.New()
 	fmt.Fprintf(hash, "%s %q %q %q\n", es.setting, f.Title, f.Description, previous)
 	for _, in := range insights {
-		fmt.Fprintf(hash, "%q %d\n", key(in), es.updated(in).Unix())
+		fmt.Fprintf(hash, "%q %d\n", key(in), updated(in).Unix())
 	}
 	return hex.EncodeToString(hash.Sum(nil)[:8])
 }
@@ -210,12 +228,12 @@ func measure(f Feed) (sizes, error) {
 	return of, nil
 }
 
-// TooLarge yields the insights that would be in feeds and are by themselves larger than
-// MaxSize, with the size of each in bytes.
+// TooLarge yields the insights that are larger than MaxEntry, with the size of each in
+// bytes: feeds have their summaries.
 func TooLarge(lib *content.Library, base string) iter.Seq2[*content.Insight, int] {
 	return func(yield func(*content.Insight, int) bool) {
 		for _, in := range lib.All() {
-			if n := len(in.FullHTML(base)); n > MaxSize && !in.Draft && !yield(in, n) {
+			if n := len(in.FullHTML(base)); n > MaxEntry && !in.Draft && !yield(in, n) {
 				return
 			}
 		}

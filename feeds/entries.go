@@ -2,6 +2,8 @@ package feeds
 
 import (
 	"fmt"
+	"hash/fnv"
+	"html"
 	"maps"
 	"net/url"
 	"slices"
@@ -16,9 +18,8 @@ import (
 // hold it in their heads: to render its HTML is most of the work.
 type entries struct {
 	site    Site
-	setting string                             // the site, written out
-	frame   func() (sizes, error)              // what a document takes before the entry that is measured
-	offset  map[*content.Insight]time.Duration // see offsets
+	setting string                // the site, written out
+	frame   func() (sizes, error) // what a document takes before the entry that is measured
 
 	mu     sync.Mutex
 	made   map[string]*madeEntry // by the insight's key
@@ -32,8 +33,8 @@ type madeEntry struct {
 }
 
 // newEntries takes over what previous has made for the same site.
-func newEntries(lib *content.Library, site Site, previous *Set) *entries {
-	es := &entries{site: site, setting: fmt.Sprintf("%#v", site), offset: offsets(lib.Insights()), made: map[string]*madeEntry{}}
+func newEntries(site Site, previous *Set) *entries {
+	es := &entries{site: site, setting: fmt.Sprintf("%#v", site), made: map[string]*madeEntry{}}
 	es.frame = sync.OnceValues(func() (sizes, error) { return measure(frame(site, placeholder)) })
 	if previous != nil && previous.site == site {
 		previous.entries.mu.Lock()
@@ -98,34 +99,24 @@ func (es *entries) list(insights []*content.Insight) []Entry {
 		} else {
 			list[i] = entryOf(in, es.site)
 		}
-		list[i].Updated = es.updated(in)
 	}
 	return list
 }
 
-// updated returns when an insight last changed, apart from every other's.
-func (es *entries) updated(in *content.Insight) time.Time { return in.Updated.Add(es.offset[in]) }
-
-// offsets tells insights apart that changed in the same second, as those of one
-// day do: each but the oldest comes in the next second that is free. Readers that
-// sort by this time then keep our order, and the W3C's validator, which finds equal
-// times of Atom entries doubtful, has nothing to remark. A newer insight moves no
-// older one.
-func offsets(insights []*content.Insight) map[*content.Insight]time.Duration {
-	offset := map[*content.Insight]time.Duration{}
-	next := make(map[int64]int64, len(insights)) // of a second that is taken: a later one that may be free
-	for _, in := range slices.Backward(insights) {
-		at := in.Updated.Unix()
-		free := at
-		for after, taken := next[free]; taken; after, taken = next[free] {
-			free = after
-		}
-		next[at], next[free] = free+1, free+1
-		if free != at {
-			offset[in] = time.Duration(free-at) * time.Second
-		}
+// updated returns when an insight last changed. One that names a day, and no time, gets an
+// offset within it: readers that sort by this time then keep our order, and the W3C's
+// validator, which finds equal times of Atom entries doubtful, has little to remark. The
+// offset is made of the insight's own order and id: what else falls on the day must not
+// make it look changed.
+func updated(in *content.Insight) time.Time {
+	if !in.UpdatedDay {
+		return in.Updated
 	}
-	return offset
+	const places, width = 12, 600 // of orders, and of ids within one, in seconds
+	place := places - 1 - min(max(in.Order, 0), places-1)
+	id := fnv.New32a()
+	_, _ = id.Write([]byte(in.ID)) // a hash takes everything
+	return in.Updated.Add(time.Duration(place*width+int(id.Sum32()%width)) * time.Second)
 }
 
 func entryOf(in *content.Insight, site Site) Entry {
@@ -137,10 +128,13 @@ func entryOf(in *content.Insight, site Site) Entry {
 		HTML:       in.FullHTML(site.BaseURL),
 		Author:     in.Author,
 		Published:  in.Date,
-		Updated:    in.Updated,
+		Updated:    updated(in),
 		Categories: []Category{{Slug: in.Category.Slug, Name: in.Category.Name}},
 		Minutes:    in.Minutes,
 		Featured:   in.Featured,
+	}
+	if len(e.HTML) > MaxEntry {
+		e.HTML = fmt.Sprintf("<p>%s</p>\n<p><a href=\"%s\">%s</a></p>\n", html.EscapeString(e.Summary), html.EscapeString(e.URL), "Read the whole insight on the site")
 	}
 	for _, tag := range in.Tags {
 		if !slices.ContainsFunc(e.Categories, func(c Category) bool { return c.Name == tag }) {

@@ -2,9 +2,9 @@ package feeds_test
 
 import (
 	"fmt"
+	"hash/fnv"
 	"io/fs"
 	"os"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -152,14 +152,14 @@ var publish = sync.OnceValues(func() (map[string]published, error) {
 			return nil, err
 		}
 		p := published{lib, set, map[*content.Insight]string{}, map[*content.Insight]time.Time{}}
-		taken := map[time.Time]bool{}
-		for _, in := range slices.Backward(lib.Insights()) {
+		for _, in := range lib.Insights() {
 			p.html[in] = in.FullHTML(testSite.BaseURL)
-			at := in.Updated.UTC()
-			for taken[at] {
-				at = at.Add(time.Second)
+			p.updated[in] = in.Updated.UTC()
+			if in.UpdatedDay { // then the time is made of its order and id
+				id := fnv.New32a()
+				id.Write([]byte(in.ID))
+				p.updated[in] = p.updated[in].Add(time.Duration((11-min(11, max(0, in.Order)))*600+int(id.Sum32()%600)) * time.Second)
 			}
-			taken[at], p.updated[in] = true, at
 		}
 		all[name] = p
 	}

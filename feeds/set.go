@@ -55,12 +55,12 @@ type Set struct {
 // from previous, which may be nil.
 //
 // A head document holds the newest insights, as many as fit into 250 KB and at
-// least one, the same in all formats. The others are in archive documents.
+// least 20, the same in all formats. The others are in archive documents.
 func Build(lib *content.Library, site Site, previous *Set) (*Set, error) {
 	if err := site.Validate(); err != nil {
 		return nil, err
 	}
-	set := &Set{lib: lib, site: site, entries: newEntries(lib, site, previous), byPath: map[string]*Document{}}
+	set := &Set{lib: lib, site: site, entries: newEntries(site, previous), byPath: map[string]*Document{}}
 	feeds, err := set.headFeeds()
 	if err != nil {
 		return nil, err

@@ -54,8 +54,8 @@ func (s *Set) States() []State {
 		}
 		states = append(states, State{d.feed.Path, strings.Join(hashes, " "), d.documents[0].Updated})
 		for i, a := range d.archives {
-			updated := s.entries.updated(slices.MaxFunc(a.insights, func(a, b *content.Insight) int {
-				return s.entries.updated(a).Compare(s.entries.updated(b))
+			updated := updated(slices.MaxFunc(a.insights, func(a, b *content.Insight) int {
+				return updated(a).Compare(updated(b))
 			}))
 			states = append(states, State{
 				documentPath(d.feed.Path, a.name),

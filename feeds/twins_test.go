@@ -1,17 +1,15 @@
 package feeds_test
 
 import (
+	"fmt"
 	"testing"
 	"testing/fstest"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/scaledbydesign/insights/feeds"
 )
 
-// TestTwinsHaveTimesOfTheirOwn: insights of one day change in the same second, and
-// no two entries of a document say the same time.
+// TestTwinsHaveTimesOfTheirOwn: insights of one day say different times.
 func TestTwinsHaveTimesOfTheirOwn(t *testing.T) {
 	p := publications(t)["embedded"]
 	twins, seen := 0, map[time.Time]bool{}
@@ -36,48 +34,78 @@ func TestTwinsHaveTimesOfTheirOwn(t *testing.T) {
 	}
 }
 
-func TestNewTwinChangesNoOlderOne(t *testing.T) {
-	noon := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	updated := func(fsys fstest.MapFS) map[string]string {
-		times := map[string]string{}
+// TestWhatElseFallsOnADayChangesNoEntry: a day gets a time that depends on nothing but the
+// insight, and on its order among those of the day.
+func TestWhatElseFallsOnADayChangesNoEntry(t *testing.T) {
+	article := func(n int, lines string) *fstest.MapFile {
+		return &fstest.MapFile{Data: fmt.Appendf(nil, "---\nid: 00000000-0000-4000-8000-%012d\ntitle: Insight %d\nsummary: S.\ncategory: architecture\n%s\n---\nWords.\n", n, n, lines)}
+	}
+	updated := func(fsys fstest.MapFS) map[string]time.Time {
+		times := map[string]time.Time{}
 		for _, e := range parse(t, feeds.Atom, document(t, build(t, load(t, fsys), testSite), "/feeds/all.atom").Body).Entries {
-			times[e.Title] = e.Updated.Format(time.TimeOnly)
+			times[e.Title] = e.Updated
 		}
 		return times
 	}
-	fsys := fstest.MapFS{ // of one time those whose names come first are newer
-		"y.md": article(1, noon, "architecture", "One."),
-		"x.md": article(2, noon, "leadership", "Two."),
-		"w.md": article(3, noon.Add(time.Second), "architecture", "Three."), // where the second twin comes to be
-		"v.md": article(4, noon.Add(2*time.Second), "architecture", "Four."),
+	fsys := fstest.MapFS{
+		"a.md": article(1, "date: 2026-03-01"), "b.md": article(2, "date: 2026-03-01\norder: 1"), "c.md": article(3, "date: 2026-03-01\norder: 2"),
+		"d.md": article(4, "date: 2026-02-01\nupdated: 2026-03-01"), "e.md": article(5, "date: 2026-03-01T09:00:00Z"), "f.md": article(6, "date: 2026-02-01\nupdated: 2026-03-01T00:00:00Z"),
+		"g.md": article(7, "date: 2026-03-01\norder: -3"), "h.md": article(8, "date: 2026-03-01\norder: 5000"),
 	}
-	want := map[string]string{"Insight 1": "12:00:00", "Insight 2": "12:00:01", "Insight 3": "12:00:02", "Insight 4": "12:00:03"}
-	if diff := cmp.Diff(want, updated(fsys)); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
+	before := updated(fsys)
+	midnight := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+	for title, exact := range map[string]time.Time{"Insight 5": midnight.Add(9 * time.Hour), "Insight 6": midnight} {
+		if !before[title].Equal(exact) {
+			t.Errorf("%s names a time, and is updated %v", title, before[title])
+		}
 	}
-	fsys["a.md"] = article(5, noon.Add(2*time.Second), "architecture", "Five.")
-	fsys["b.md"] = article(6, noon.Add(time.Minute), "architecture", "Six.")
-	want["Insight 5"], want["Insight 6"] = "12:00:04", "12:01:00"
-	if diff := cmp.Diff(want, updated(fsys)); diff != "" {
-		t.Errorf("newer ones (-want +got):\n%s", diff)
+	for _, title := range []string{"Insight 1", "Insight 2", "Insight 3", "Insight 4", "Insight 7", "Insight 8"} {
+		if at := before[title]; at.Before(midnight) || !at.Before(midnight.Add(2*time.Hour)) {
+			t.Errorf("%s is updated %v", title, at)
+		}
 	}
-	// A feed says of an insight what all feeds say of it.
-	set := build(t, load(t, fsys), testSite)
-	if e := parse(t, feeds.Atom, document(t, set, "/feeds/leadership.atom").Body).Entries[0]; e.Updated.Format(time.TimeOnly) != "12:00:01" {
-		t.Errorf("in its category it is updated %v", e.Updated)
+	if !before["Insight 1"].After(before["Insight 2"]) || !before["Insight 2"].After(before["Insight 3"]) {
+		t.Errorf("not in their order: %v", before)
+	}
+	for i := 10; i < 40; i++ {
+		fsys[name(i)] = article(i, fmt.Sprintf("date: 2026-03-01\norder: %d", i%3))
+	}
+	delete(fsys, "a.md")
+	after := updated(fsys)
+	delete(before, "Insight 1")
+	for title, at := range before {
+		if is, ok := after[title]; ok && !is.Equal(at) {
+			t.Errorf("%s was updated %v, and is %v", title, at, is)
+		}
 	}
 }
 
-// TestManyTwinsTakeNoTime is of an import that gives a library one date.
-func TestManyTwinsTakeNoTime(t *testing.T) {
-	fsys := fstest.MapFS{}
-	for i := range 3000 {
-		fsys[name(i)] = article(i, day(0), "architecture", "Words.")
+// TestAnUpdateToComeIsNotYetOne: until its time an entry says its date.
+func TestAnUpdateToComeIsNotYetOne(t *testing.T) {
+	fsys := small()
+	later := article(1, day(5), "leadership", "Words.")
+	later.Data = append([]byte("---\nupdated: "+day(50).Format(time.RFC3339)+"\n"), later.Data[len("---\n"):]...)
+	fsys["later.md"] = later
+	lib := load(t, fsys)
+	for at, want := range map[time.Time]time.Time{day(50).Add(-time.Second): day(5), day(50): day(50)} {
+		then := lib.At(at)
+		set := build(t, then, testSite)
+		for _, format := range feeds.Formats() {
+			d := document(t, set, "/feeds/leadership."+format.String())
+			if got := parse(t, format, d.Body).Entries[0].Updated; format != feeds.RSS && !got.Equal(want) || d.Updated.After(at) {
+				t.Errorf("%s at %v: updated %v, the document %v", d.Path, at, got, d.Updated)
+			}
+		}
+		if in, ok := then.BySlug("later"); !ok || !in.Updated.Equal(want) || then.In("leadership")[0] != in {
+			t.Errorf("at %v the insight is updated %v", at, in.Updated)
+		}
 	}
-	set := build(t, load(t, fsys), testSite)
-	d := document(t, set, "/feeds/all.atom")
-	if want := day(0).Add(2999 * time.Second); !d.Updated.Equal(want) {
-		t.Errorf("updated %v, want %v", d.Updated, want)
+	early := lib.At(day(49))
+	if !early.Next().Equal(day(50)) || early.Version() == lib.At(day(50)).Version() {
+		t.Errorf("next %v", early.Next())
+	}
+	if notes := early.Notes(); len(notes) != 1 || notes[0].Line != 2 || len(lib.At(day(50)).Notes()) != 0 {
+		t.Errorf("notes %v", notes)
 	}
 }
 

@@ -85,12 +85,12 @@ func faultDocuments(faults content.Faults) []faultJSON {
 	return documents
 }
 
-// tooLarge notes each insight that is too large for feeds by itself.
+// tooLarge notes each insight that is too large to be in feeds as a whole.
 func tooLarge(c *config.Config, lib *content.Library) content.Faults {
 	var notes content.Faults
 	for in, n := range feeds.TooLarge(lib, c.Site.BaseURL) {
 		notes = append(notes, content.Fault{File: in.File, Message: fmt.Sprintf(
-			"%s bytes of HTML: feed readers and caches are slow with documents of more than %s", console.Thousands(n), console.Thousands(feeds.MaxSize))})
+			"%s bytes of HTML: above %s, feeds have the summary and a link", console.Thousands(n), console.Thousands(feeds.MaxEntry))})
 	}
 	return notes
 }
