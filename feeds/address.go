@@ -89,13 +89,16 @@ func (s *Set) parse(path string) (address, bool) {
 		return a, false
 	}
 	a.archive, a.format = archive, format
-	all := false
+	all, several := false, strings.Contains(name, "+")
 	for slug := range strings.SplitSeq(name, "+") {
 		if slug == nameOfAll {
 			all = true
 			continue
 		}
 		c, ok := s.category(slug)
+		if !ok && several && s.had(slug, "") {
+			continue // the feed lives on without it
+		}
 		if !ok {
 			return a, false
 		}
@@ -105,6 +108,8 @@ func (s *Set) parse(path string) (address, bool) {
 	}
 	if all {
 		a.categories = nil
+	} else if len(a.categories) == 0 {
+		return a, false
 	}
 	slices.SortFunc(a.categories, func(a, b content.Category) int { return strings.Compare(a.Slug, b.Slug) })
 	return a, true
@@ -120,7 +125,7 @@ func (s *Set) category(slug string) (content.Category, bool) {
 
 // Canonical returns the one path of the document that a path asks for: the
 // categories of a combined feed are in the order of their slugs, each once and by
-// its present slug. It reports whether such a feed can be; an archive of it need
+// its present slug, without those that there are no more. It reports whether such a feed can be; an archive of it need
 // not exist.
 func (s *Set) Canonical(path string) (string, bool) {
 	if _, ok := s.byPath[path]; ok {

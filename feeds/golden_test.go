@@ -18,7 +18,7 @@ func TestDocumentsStayAsTheyWere(t *testing.T) {
 	for _, path := range []string{
 		"/feeds/all.rss", "/feeds/all.atom", "/feeds/all.json",
 		"/feeds/leadership.rss", "/feeds/leadership.atom", "/feeds/leadership.json",
-		"/feeds.opml",
+		"/feeds.opml", "/feeds/all.opml",
 	} {
 		file := filepath.Join("testdata", filepath.Base(path))
 		got := document(t, set, path).Body

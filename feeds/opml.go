@@ -33,10 +33,10 @@ type opmlFeed struct {
 	Description string `xml:"description,attr"`
 }
 
-// renderOPML lists the feeds, the first being the site's. Each is listed once, as
+// renderOPML lists feeds of the site, whose own feed is all. Each is listed once, as
 // RSS: a list of all formats would subscribe people to everything three times.
-func renderOPML(feeds []Feed, updated time.Time) ([]byte, error) {
-	all := feeds[0].clean()
+func renderOPML(all Feed, feeds []Feed, updated time.Time) ([]byte, error) {
+	all = all.clean()
 	file := opmlFile{
 		Version:  "2.0",
 		Title:    all.Title,

@@ -21,11 +21,11 @@ type Document struct {
 	ContentType string // with its charset
 	Body        []byte
 	Hash        string    // 24 hexadecimal digits of the body's SHA-256
-	Items       int       // insights it holds; of the OPML file: feeds
+	Items       int       // insights it holds; of an OPML file: feeds
 	Updated     time.Time // newest change of what it holds
 	Modified    time.Time // when the document last changed, as far as is known; never before Updated
-	Feed        string    // the feed's name: "all", a category's slug, slugs joined by "+"; "" = the OPML file
-	Format      Format    // "" = the OPML file
+	Feed        string    // the feed's name: "all", a category's slug, slugs joined by "+"; "" = an OPML file
+	Format      Format    // "" = an OPML file
 	Title       string    // the feed's
 	Category    string    // slug, of a feed of one category
 	HomePath    string    // "/": the page that shows the same to people
@@ -50,7 +50,7 @@ type Set struct {
 }
 
 // Build makes the head documents of the library: of the feed of all insights and of
-// that of each category, in every format, and the OPML file that lists the feeds.
+// that of each category, in every format, and the OPML files that list them.
 // Equal libraries and sites give equal bytes. What did not change is taken over
 // from previous, which may be nil.
 //
@@ -73,16 +73,18 @@ func Build(lib *content.Library, site Site, previous *Set) (*Set, error) {
 			set.add(document)
 		}
 	}
-	list, err := set.renderList()
+	lists, err := set.renderLists()
 	if err != nil {
 		return nil, err
 	}
-	if previous != nil {
-		if old := previous.list(); old.Hash == list.Hash {
-			list = old
+	for i, list := range lists {
+		if previous != nil {
+			if old := previous.lists()[i]; old.Hash == list.Hash {
+				list = old
+			}
 		}
+		set.add(list)
 	}
-	set.add(list)
 	hash := sha256.New()
 	for _, d := range set.documents {
 		fmt.Fprintf(hash, "%s %s\n", d.Path, d.Hash)
@@ -196,25 +198,40 @@ func newDocument(body []byte, f Feed) *Document {
 	return &Document{Body: body, Hash: hex.EncodeToString(sum[:12]), Title: f.Title, Updated: updated, Modified: updated}
 }
 
-// renderList makes the OPML file.
-func (s *Set) renderList() (*Document, error) {
-	feeds := make([]Feed, len(s.feeds))
-	for i, d := range s.feeds {
-		feeds[i] = d.feed
+// numLists is how many OPML files there are.
+const numLists = 2
+
+// renderLists makes the OPML files: one lists the feeds of the categories, one that of all
+// insights. Who imported both kinds would see every insight twice.
+func (s *Set) renderLists() ([]*Document, error) {
+	all := s.feeds[0]
+	categories := make([]Feed, len(s.feeds)-1)
+	for i, d := range s.feeds[1:] {
+		categories[i] = d.feed
 	}
-	updated := s.feeds[0].documents[0].Updated
-	body, err := renderOPML(feeds, updated)
+	one, err := s.renderList("/feeds/"+nameOfAll+".opml", []Feed{all.feed})
 	if err != nil {
 		return nil, err
 	}
-	d := newDocument(body, feeds[0])
-	d.Path, d.ContentType, d.Items, d.HomePath = "/feeds.opml", "text/x-opml; charset=utf-8", len(feeds), "/feeds"
+	list, err := s.renderList("/feeds.opml", categories)
+	return []*Document{one, list}, err
+}
+
+func (s *Set) renderList(path string, feeds []Feed) (*Document, error) {
+	all := s.feeds[0]
+	updated := all.documents[0].Updated
+	body, err := renderOPML(all.feed, feeds, updated)
+	if err != nil {
+		return nil, err
+	}
+	d := newDocument(body, all.feed)
+	d.Path, d.ContentType, d.Items, d.HomePath = path, "text/x-opml; charset=utf-8", len(feeds), "/feeds"
 	d.Updated, d.Modified = updated, updated
 	return d, nil
 }
 
-// list returns the OPML file.
-func (s *Set) list() *Document { return s.documents[len(s.documents)-1] }
+// lists returns the OPML files.
+func (s *Set) lists() []*Document { return s.documents[len(s.documents)-numLists:] }
 
 // Document returns the head document at that path, such as "/feeds/all.rss".
 func (s *Set) Document(path string) (*Document, bool) {
@@ -224,7 +241,7 @@ func (s *Set) Document(path string) (*Document, bool) {
 
 // Documents returns every head document: those of all insights before those of the
 // categories, which keep their order, each feed's in the order of [Formats]; the
-// OPML file last.
+// OPML files last.
 func (s *Set) Documents() []*Document { return slices.Clone(s.documents) }
 
 // Archives returns the paths of every archive document of the head documents, each

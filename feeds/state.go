@@ -11,7 +11,7 @@ import (
 
 // State identifies what the documents at a path contain at present.
 type State struct {
-	Path    string    // without the format's extension; "/feeds.opml" is whole
+	Path    string    // without the format's extension; that of an OPML file is whole
 	Version string    // changes when a document's bytes do
 	Updated time.Time // newest change of what they hold
 }
@@ -43,7 +43,7 @@ func (s State) Record(before Recorded, now time.Time) (r Recorded, changed bool)
 }
 
 // States returns the state of every feed's own document, of its archives and of
-// the OPML file. To remember them is to know when a document last changed, which
+// the OPML files. To remember them is to know when a document last changed, which
 // the dates of its insights don't say: one may be taken away, or appear late.
 func (s *Set) States() []State {
 	var states []State
@@ -64,8 +64,10 @@ func (s *Set) States() []State {
 			})
 		}
 	}
-	list := s.list()
-	return append(states, State{list.Path, list.Hash, list.Updated})
+	for _, list := range s.lists() {
+		states = append(states, State{list.Path, list.Hash, list.Updated})
+	}
+	return states
 }
 
 // Gone reports whether there was a document at a path, by what Dated was told, and
@@ -78,27 +80,23 @@ func (s *Set) Gone(path string) bool {
 	if d := s.pagedFeed(name); d != nil && (archive == "" || d.archiveNamed(archive) >= 0) {
 		return false
 	}
-	if strings.Contains(name, "+") {
-		return s.partGone(strings.Split(name, "+"))
+	if !strings.Contains(name, "+") {
+		return s.had(name, archive)
 	}
-	_, known := s.changed[documentPath("/feeds/"+name, archive)]
-	return known
-}
-
-// partGone reports whether a feed of several categories has lost one of them: of
-// such feeds there is no record, but of each category.
-func (s *Set) partGone(slugs []string) bool {
-	gone := false
-	for _, slug := range slugs {
-		if _, present := s.category(slug); present {
-			continue
-		}
-		if _, known := s.changed["/feeds/"+slug]; !known || slug == nameOfAll {
+	// Of feeds of several categories there is no record, but of each category. Such a feed
+	// lives on as long as one of them does: see Canonical.
+	for slug := range strings.SplitSeq(name, "+") {
+		if _, present := s.category(slug); present || slug == nameOfAll || !s.had(slug, "") {
 			return false
 		}
-		gone = true
 	}
-	return gone
+	return true
+}
+
+// had reports whether there was a feed, or that archive of it, by what Dated was told.
+func (s *Set) had(slug, archive string) bool {
+	_, known := s.changed[documentPath("/feeds/"+slug, archive)]
+	return known
 }
 
 // Dated returns the same documents with the times at which their states last
@@ -119,14 +117,19 @@ func (s *Set) Dated(changed map[string]time.Time) *Set {
 		}
 		set.feeds = append(set.feeds, &divided)
 	}
-	set.add(set.dated(s.list()))
+	for _, list := range s.lists() {
+		set.add(set.dated(list))
+	}
 	return &set
 }
 
 // dated returns the document with its Modified. That of a feed of several
 // categories is the latest of theirs: it changes when one of them does.
 func (s *Set) dated(d *Document) *Document {
-	stem := strings.TrimSuffix(d.Path, "."+d.Format.String())
+	stem := d.Path
+	if d.Format != "" {
+		stem = strings.TrimSuffix(d.Path, "."+d.Format.String())
+	}
 	modified := s.changed[stem]
 	if strings.Contains(d.Feed, "+") {
 		for slug := range strings.SplitSeq(d.Feed, "+") {

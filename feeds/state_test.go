@@ -40,7 +40,7 @@ func TestStatesAreOfEveryDocument(t *testing.T) {
 	var got, want []string
 	for _, s := range set.States() {
 		got = append(got, s.Path)
-		if s.Path == "/feeds.opml" {
+		if strings.HasSuffix(s.Path, ".opml") {
 			continue
 		}
 		for _, format := range feeds.Formats() {
@@ -54,7 +54,7 @@ func TestStatesAreOfEveryDocument(t *testing.T) {
 			want = append(want, stem)
 		}
 	}
-	want = append(want, "/feeds.opml")
+	want = append(want, "/feeds.opml", "/feeds/all.opml")
 	slices.Sort(got)
 	slices.Sort(want)
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -88,11 +88,11 @@ func TestStatesTellWhatChanged(t *testing.T) {
 			fsys[name(0)] = article(0, day(0), categories[0].Slug, prose(6000)+"A comma, put right.")
 		}, []string{"/feeds/all/2026-01", "/feeds/architecture/2026-01"}},
 		{"the newest is removed", func(fsys fstest.MapFS) { delete(fsys, name(79)) },
-			[]string{"/feeds.opml", "/feeds/all", "/feeds/all/2026-02-4", "/feeds/split-testing-tracking"}}, // the head has room again
+			[]string{"/feeds.opml", "/feeds/all", "/feeds/all.opml", "/feeds/all/2026-02-4", "/feeds/split-testing-tracking"}}, // the head has room again
 		{"the last of an archive is removed", func(fsys fstest.MapFS) { delete(fsys, name(30)) },
 			[]string{"/feeds/all/2026-01-5", "/feeds/architecture"}},
 		{"one appears", func(fsys fstest.MapFS) { fsys["new.md"] = article(80, day(80), "leadership", prose(100)) },
-			[]string{"/feeds.opml", "/feeds/all", "/feeds/leadership"}},
+			[]string{"/feeds.opml", "/feeds/all", "/feeds/all.opml", "/feeds/leadership"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if diff := cmp.Diff(test.want, edit(test.edit)); diff != "" {
@@ -102,13 +102,13 @@ func TestStatesTellWhatChanged(t *testing.T) {
 	}
 	site := testSite
 	site.Generator.Version = "1.2.4"
-	if n, all := len(changed(before, build(t, load(t, fsys), site))), len(before.States()); n != all-1 { // the OPML file does not name it
+	if n, all := len(changed(before, build(t, load(t, fsys), site))), len(before.States()); n != all-2 { // the OPML files do not name it
 		t.Errorf("another program changes %d of %d", n, all)
 	}
 	// What one field loses and the next one gains is another site all the same.
 	one, other := testSite, testSite
 	one.Email, one.Rights, other.Email, other.Rights = "a b", "c", "a", "b c"
-	if changed := changed(build(t, load(t, fsys), one), build(t, load(t, fsys), other)); len(changed) != len(before.States())-1 {
+	if changed := changed(build(t, load(t, fsys), one), build(t, load(t, fsys), other)); len(changed) != len(before.States())-2 {
 		t.Errorf("another address changes %q alone", changed)
 	}
 }
@@ -161,7 +161,7 @@ func TestModifiedIsWhenTheStateChanged(t *testing.T) {
 
 func TestGoneIsWhatWasOnRecord(t *testing.T) {
 	set := build(t, load(t, daily(80, 6000)), testSite).Dated(map[string]time.Time{
-		"/feeds/all": day(0), "/feeds/all/2026-01": day(0), "/feeds/all/2019-01": day(0), "/feeds/sales": day(0), "/feeds/sales/2019-01": day(0),
+		"/feeds/all": day(0), "/feeds/all/2026-01": day(0), "/feeds/all/2019-01": day(0), "/feeds/sales": day(0), "/feeds/closed": day(0), "/feeds/sales/2019-01": day(0),
 	})
 	for path, want := range map[string]bool{
 		"/feeds/all.rss":            false, // still there
@@ -174,8 +174,10 @@ func TestGoneIsWhatWasOnRecord(t *testing.T) {
 		"/feeds/sales":              false,
 		"/feeds/other.rss":          false,
 
-		"/feeds/leadership+sales.rss":                true, // one of them has gone
-		"/feeds/leadership+sales/2026-01.json":       true,
+		"/feeds/leadership+sales.rss":                false, // lives on as the other
+		"/feeds/leadership+sales/2026-01.json":       false,
+		"/feeds/closed+sales.rss":                    true,
+		"/feeds/closed+sales/2026-01.rss":            true,
 		"/feeds/architecture+leadership.rss":         false,
 		"/feeds/other+sales.rss":                     false, // there never was the other
 		"/feeds/all+leadership.rss":                  false,
@@ -184,6 +186,28 @@ func TestGoneIsWhatWasOnRecord(t *testing.T) {
 	} {
 		if got := set.Gone(path); got != want {
 			t.Errorf("%s is gone: %t", path, got)
+		}
+	}
+}
+
+// TestACombinedFeedOutlivesACategory leads its readers to what is left of it.
+func TestACombinedFeedOutlivesACategory(t *testing.T) {
+	plain := build(t, load(t, small()), testSite)
+	set := plain.Dated(map[string]time.Time{"/feeds/sales": day(0), "/feeds/closed": day(0)})
+	for path, want := range map[string]string{
+		"/feeds/architecture+leadership+sales.atom": "/feeds/architecture+leadership.atom",
+		"/feeds/leadership+sales.rss":               "/feeds/leadership.rss",
+		"/feeds/closed+leadership+sales.json":       "/feeds/leadership.json",
+		"/feeds/leadership+sales/2026-01.json":      "/feeds/leadership/2026-01.json",
+		"/feeds/closed+sales.rss":                   "",
+		"/feeds/sales.rss":                          "",
+		"/feeds/leadership+other.rss":               "", // there never was
+	} {
+		if got, _ := set.Canonical(path); got != want {
+			t.Errorf("%s leads to %q, want %q", path, got, want)
+		}
+		if got, ok := plain.Canonical(path); ok {
+			t.Errorf("%s leads to %q in a site that never had sales", path, got)
 		}
 	}
 }

@@ -112,6 +112,7 @@ type FeedsPage struct {
 	Head
 	Rows       []FeedRow
 	OPML       string             // absolute
+	AllOPML    string             // absolute; of the feed of all insights alone
 	Categories []content.Category // that can be combined; none: nothing is said of it
 	Combined   string             // absolute address of one combined feed, as an example
 }

@@ -62,6 +62,9 @@ func (h *Hub) Accept(ctx context.Context, form url.Values) error {
 	if err != nil {
 		return err
 	}
+	if r.Mode != Unsubscribe && !h.Topics.Known(r.Topic) { // such as the former address of a feed
+		return errUnknown
+	}
 	if _, err := h.Topics.Content(ctx, r.Topic); errors.Is(err, ErrUnknownTopic) {
 		return errUnknown
 	} else if err != nil {

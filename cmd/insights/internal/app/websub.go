@@ -43,10 +43,18 @@ func (p *Publication) Publisher(set func() *feeds.Set) *websub.Publisher {
 	return &websub.Publisher{
 		Hub: c.HubURL(), Pinger: p.outbound(),
 		Topics: func() map[string]string {
-			versions := make(map[string]string)
+			versions, formerly := make(map[string]string), make(map[string][]string)
+			for _, category := range c.Site.Categories {
+				formerly[category.Slug] = category.Formerly
+			}
 			for _, document := range set().Documents() {
-				if isTopic(document) {
-					versions[c.Site.BaseURL+document.Path] = document.Hash
+				if !isTopic(document) {
+					continue
+				}
+				versions[c.Site.BaseURL+document.Path] = document.Hash
+				for _, slug := range formerly[document.Category] {
+					// Its subscribers are there until their leases end.
+					versions[c.Site.BaseURL+"/feeds/"+slug+"."+document.Format.String()] = document.Hash
 				}
 			}
 			return versions
@@ -129,8 +137,17 @@ func (t *feedTopics) document(path string) (*feeds.Document, error) {
 	if document, ok := set.Document(path); ok {
 		return document, nil
 	}
-	if canonical, ok := set.Canonical(path); !ok || canonical != path {
+	canonical, ok := set.Canonical(path)
+	if !ok {
 		return nil, feeds.ErrNotFound
+	}
+	// Who subscribed to a former address gets the feed, which names the present one, until
+	// their lease ends.
+	if path = canonical; strings.Count(path, "/") != 2 { // an archive does not change
+		return nil, feeds.ErrNotFound
+	}
+	if document, ok := set.Document(path); ok {
+		return document, nil
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()

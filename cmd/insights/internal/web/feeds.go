@@ -35,7 +35,7 @@ func (s *site) formatLinks(stem, category, title string) []templates.FeedLink {
 func (s *site) feedsPage(w http.ResponseWriter, r *http.Request) error {
 	library := s.Library()
 	return s.cached(w, r, library, r.URL.Path, func() templates.View {
-		v := &templates.FeedsPage{Head: s.head("Feeds", r.URL.Path), OPML: s.Site.BaseURL + "/feeds.opml"}
+		v := &templates.FeedsPage{Head: s.head("Feeds", r.URL.Path), OPML: s.Site.BaseURL + "/feeds.opml", AllOPML: s.Site.BaseURL + "/feeds/all.opml"}
 		v.Description = "RSS, Atom and JSON feeds of " + s.Site.Title + ", in full and by category."
 		v.Rows = append(v.Rows, templates.FeedRow{Name: "All insights", Path: "/", Links: s.feedLinks("", "all insights")})
 		for _, c := range library.Categories() {

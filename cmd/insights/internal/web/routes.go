@@ -109,6 +109,9 @@ func (s *site) list() []route {
 
 func (s *site) handler(rt route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !rt.private && forReaders(r.URL.Path) { // also what says that it has moved or gone
+			w.Header()["Access-Control-Allow-Origin"] = anybody
+		}
 		if rt.private {
 			h := w.Header()
 			h.Set("Cache-Control", "no-store")
@@ -129,9 +132,8 @@ func (s *site) other(w http.ResponseWriter, r *http.Request) error {
 		if r.Method != http.MethodOptions {
 			return statusError(http.StatusMethodNotAllowed)
 		}
-		if isFeed(r.URL.Path) {
+		if forReaders(r.URL.Path) {
 			// A reader in a browser asks before it sends conditional requests.
-			w.Header().Set("Access-Control-Allow-Origin", "*")
 			w.Header().Set("Access-Control-Allow-Headers", "If-None-Match, If-Modified-Since")
 			w.Header().Set("Access-Control-Max-Age", "86400")
 		}
@@ -180,6 +182,16 @@ func moved(to string) handlerFunc {
 		http.Redirect(w, r, to, http.StatusMovedPermanently)
 		return nil
 	}
+}
+
+// forReaders reports a path at which feed readers ask, one of which may be a page of
+// another site.
+func forReaders(path string) bool {
+	switch path {
+	case "/feed", "/feed/", "/rss.xml", "/index.xml", "/feed.json":
+		return true
+	}
+	return isFeed(path)
 }
 
 func isFeed(path string) bool {
