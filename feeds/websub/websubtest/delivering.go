@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 	"testing/synctest"
@@ -48,6 +49,28 @@ var deliveryTests = map[string]func(*world){
 		w.hub.Changed()
 		w.after(24 * time.Hour)
 		w.wantPushed(callback + " three")
+	},
+	"go on at a former address until the lease ends": func(w *world) {
+		w.run(w.hub)
+		w.accept("subscribe", topic, callback, "lease_seconds", "86400")
+		w.mu.Lock()
+		w.former[topic] = true
+		w.mu.Unlock()
+		w.set(topic, "renamed")
+		synctest.Wait()
+		w.set(topic, "next")
+		synctest.Wait()
+		w.wantPushed(callback+" renamed", callback+" next")
+		for mode, taken := range map[string]bool{"subscribe": false, "unsubscribe": true} {
+			form := url.Values{"hub.mode": {mode}, "hub.topic": {topic}, "hub.callback": {"https://other.example.com/push"}}
+			if err := w.hub.Accept(w.Context(), form); (err == nil) != taken {
+				w.Errorf("%s: %v", mode, err)
+			}
+		}
+		w.after(25 * time.Hour)
+		w.set(topic, "late")
+		w.after(time.Hour)
+		w.wantPushed(callback+" renamed", callback+" next")
 	},
 	"name content, hub and topic": func(w *world) {
 		w.run(w.hub)

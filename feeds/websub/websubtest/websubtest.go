@@ -59,6 +59,7 @@ type world struct {
 
 	mu     sync.Mutex
 	topics map[string]string // each one's content
+	former map[string]bool   // those that are former addresses
 	get    func(*url.URL) (status int, body string, err error)
 	post   func(ctx context.Context, address string) (status int, err error)
 	gets   []call
@@ -74,7 +75,7 @@ type call struct {
 }
 
 func newWorld(t *testing.T, store Store) *world {
-	w := &world{T: t, store: store, topics: map[string]string{topic: "one", topic2: "uno"}}
+	w := &world{T: t, store: store, topics: map[string]string{topic: "one", topic2: "uno"}, former: map[string]bool{}}
 	w.get = func(u *url.URL) (int, string, error) { return 200, u.Query().Get("hub.challenge"), nil }
 	w.post = func(context.Context, string) (int, error) { return 204, nil }
 	w.hub = w.newHub()
@@ -101,7 +102,7 @@ func (w *world) Known(topic string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	_, ok := w.topics[topic]
-	return ok
+	return ok && !w.former[topic]
 }
 
 // Check implements websub.Client.
