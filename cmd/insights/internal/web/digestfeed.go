@@ -1,10 +1,15 @@
 package web
 
 import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"html"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/scaledbydesign/insights/content"
 	"github.com/scaledbydesign/insights/feeds"
@@ -40,7 +45,7 @@ func (s *site) digestsFeed(w http.ResponseWriter, r *http.Request) error {
 		}
 		rendered, err := feeds.Render(feed, format)
 		b := newBody(rendered, format.ContentType())
-		b.changedAt(feed.Updated())
+		b.changedAt(s.digestsChanged(r.Context(), feed))
 		b.varies = documentVaries
 		return b, err
 	})
@@ -55,6 +60,29 @@ func (s *site) digestsFeed(w http.ResponseWriter, r *http.Request) error {
 		unshared(w)
 	}
 	return b.send(w, r)
+}
+
+// digestsChanged returns when the feed of digests last changed: not only with a digest, but
+// also when an insight that one carried gets another address, or is taken away.
+func (s *site) digestsChanged(ctx context.Context, feed feeds.Feed) time.Time {
+	updated := feed.Updated()
+	if s.Documents == nil {
+		return updated
+	}
+	text, err := json.Marshal(feed)
+	if err == nil {
+		sum := sha256.Sum256(text)
+		var changed map[string]time.Time
+		// What is kept must not depend on whether this one waits for it.
+		changed, err = s.Documents.RecordDocuments(context.WithoutCancel(ctx), []feeds.State{{Path: digestsPath, Version: hex.EncodeToString(sum[:12]), Updated: updated}})
+		if at := changed[digestsPath]; at.After(updated) {
+			return at
+		}
+	}
+	if err != nil {
+		s.Log.ErrorContext(ctx, "cannot load feed modification times", "error", err)
+	}
+	return updated
 }
 
 // digestFeed is the feed in which a digest is an entry.

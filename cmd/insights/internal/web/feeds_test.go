@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -165,6 +166,66 @@ func TestDigestsHaveAFeed(t *testing.T) {
 	}
 	wantStatus(t, f.get("/digests.json", "If-None-Match", r.Header.Get("ETag")), http.StatusNotModified)
 	wantStatus(t, f.get("/digests.json", "If-None-Match", empty.Header.Get("ETag")), http.StatusOK)
+}
+
+// recorded remembers documents as a database does.
+type recorded map[string]feeds.Recorded
+
+func (r recorded) RecordDocuments(_ context.Context, states []feeds.State) (map[string]time.Time, error) {
+	changed := make(map[string]time.Time)
+	for _, s := range states {
+		if is, ok := s.Record(r[s.Path], time.Now()); ok {
+			r[s.Path] = is
+		}
+	}
+	for path, is := range r {
+		changed[path] = is.Changed
+	}
+	return changed, nil
+}
+
+// TestTheFeedOfDigestsIsDatedAsItsBytes: it changes with what its digests link to.
+func TestTheFeedOfDigestsIsDatedAsItsBytes(t *testing.T) {
+	for _, path := range []string{"/digests.rss", "/digests.atom", "/digests.json"} {
+		f := newFixture(t, library(), func(c *web.Config) { c.Documents = recorded{} })
+		f.sendDigest(1)
+		before := f.get(path)
+		again := f.get(path)
+		wantHeader(t, again, "Last-Modified", before.Header.Get("Last-Modified"))
+		files := library()
+		for name := range files {
+			if strings.HasSuffix(name, "insight-1.md") {
+				delete(files, name)
+			}
+		}
+		f.library = newFixture(t, files, nil).library
+		after := f.get(path, "If-Modified-Since", before.Header.Get("Last-Modified"))
+		wantStatus(t, after, http.StatusOK)
+		old, err := http.ParseTime(before.Header.Get("Last-Modified"))
+		is, err2 := http.ParseTime(after.Header.Get("Last-Modified"))
+		if err != nil || err2 != nil || !is.After(old) {
+			t.Errorf("%s: modified %v, then %v", path, old, is)
+		}
+	}
+}
+
+// TestReadersOnOtherSitesMayReadEveryAnswer, also what says that a feed is elsewhere or gone.
+func TestReadersOnOtherSitesMayReadEveryAnswer(t *testing.T) {
+	f := newFixture(t, library(), nil)
+	f.set = f.set.Dated(map[string]time.Time{"/feeds/sales": time.Now()})
+	for path, status := range map[string]int{
+		"/feeds/all.rss": 200, "/rss.xml": 301, "/feed": 301, "/feed/": 301, "/feed.json": 301, "/feeds/leadership+architecture.atom": 301, "/feeds/all.rss/": 301,
+		"/feeds/leadership+sales.rss": 301, "/feeds/nothing.rss": 404, "/feeds/all/1999-01.rss": 404, "/digests.xml": 404, "/feeds/sales.atom": 410,
+	} {
+		r := f.get(path)
+		wantStatus(t, r, status)
+		if r.Header.Get("Access-Control-Allow-Origin") != "*" {
+			t.Errorf("%s: %d without CORS", path, r.StatusCode)
+		}
+	}
+	for _, path := range []string{"/", "/subscribe", "/insights/insight-1"} {
+		wantHeader(t, f.get(path), "Access-Control-Allow-Origin", "")
+	}
 }
 
 func TestDigestPageLinksOnlyToWhatIsPublished(t *testing.T) {

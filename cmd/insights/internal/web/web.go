@@ -38,6 +38,7 @@ type Config struct {
 	Registry  *subscribers.Registry   // nil: nobody can sign up, no link in an email works
 	Addresses newsletter.AddressStore // nil: only what files say of former addresses is known
 	Archive   Archive                 // nil: there is no archive of digests
+	Documents Documents               // remembers when the feed of digests changed; nil: nobody does
 	Mails     Mails                   // nil: readers' data says nothing of their emails
 	Inbox     Inbox                   // nil outside development
 	Hub       Hub                     // nil: there is none here
@@ -72,6 +73,13 @@ type Archive interface {
 	SentDigests(ctx context.Context, limit, offset int) ([]newsletter.Digest, error)
 	// SentDigest returns newsletter.ErrNotFound for one that is not to be shown.
 	SentDigest(ctx context.Context, id int64) (newsletter.Digest, error)
+}
+
+// Documents remembers what documents held.
+type Documents interface {
+	// RecordDocuments stores states and returns when the documents at each path last
+	// changed: see feeds.State.Record.
+	RecordDocuments(ctx context.Context, states []feeds.State) (map[string]time.Time, error)
 }
 
 // Mails is what was sent to a reader, for them to see; oldest first.
