@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,6 +34,7 @@ type Daemon struct {
 	endClosing context.CancelFunc
 
 	live      *content.Live
+	last      *content.Library // that of the daemon before, while this one opens
 	feeds     atomic.Pointer[feeds.Set]
 	built     *content.Library // the feeds were last built from it
 	site      *web.Site
@@ -72,6 +74,9 @@ func (d *Daemon) open(ctx context.Context, c config.Config, before *Daemon) erro
 	first := []func(context.Context, *Publication) error{d.findInsights, d.openDoor, d.openApp}
 	if before != nil {
 		d.door = before.door
+		if before.app.Config.Content.Dir == c.Content.Dir { // a file that is at fault by now stays as it was
+			d.last = before.live.Current()
+		}
 		first = []func(context.Context, *Publication) error{d.findInsights, func(ctx context.Context, p *Publication) error { return d.takeOver(ctx, p, before.app.db) }}
 	}
 	for _, step := range append(first, d.openMetrics, d.openInsights, d.openFeeds, d.openWorker, d.openInbound, d.openSite) {
@@ -113,9 +118,11 @@ func (d *Daemon) findInsights(_ context.Context, p *Publication) error {
 
 func (d *Daemon) openInsights(context.Context, *Publication) (err error) {
 	p := &d.app.Publication
-	if d.live, err = content.NewLive(p.load); err != nil {
+	load := func(previous *content.Library) (*content.Library, error) { return p.load(cmp.Or(previous, d.last)) }
+	if d.live, err = content.NewLive(load); err != nil {
 		return unusable(err)
 	}
+	d.last = nil
 	d.tellFaults()
 	if lib := d.live.Current(); len(lib.All()) == 0 && len(lib.Faults()) == 0 {
 		d.log.Warn("content.dir contains no *.md files", "dir", p.Config.Content.Dir)
