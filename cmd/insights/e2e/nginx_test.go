@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -9,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -44,11 +46,13 @@ func nginx(t *testing.T, lines string) (address string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
+		// A master that is killed leaves its workers.
+		if err := errors.Join(cmd.Process.Signal(syscall.SIGTERM), cmd.Wait()); err != nil {
+			t.Errorf("nginx ends with %v", err)
+		}
 		if t.Failed() {
-			errors, _ := os.ReadFile(filepath.Join(dir, "errors"))
-			t.Logf("nginx said: %s%s", said, errors)
+			reported, _ := os.ReadFile(filepath.Join(dir, "errors"))
+			t.Logf("nginx said: %s%s", said, reported)
 		}
 	})
 	until(t, patience, "nginx listens", func() bool {
