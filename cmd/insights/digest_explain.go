@@ -47,7 +47,7 @@ func explain(ctx context.Context, out *console.Console, a *app.App, to, slug str
 	if err != nil {
 		return err
 	}
-	lib, err := a.Library()
+	lib, err := readInsights(out, &a.Publication)
 	if err != nil {
 		return err
 	}
