@@ -13,7 +13,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/scaledbydesign/insights/newsletter/rfc5322"
 	"github.com/scaledbydesign/insights/subscribers"
 )
 
@@ -122,7 +121,7 @@ func (w *Writer) Copy(uid string, sub subscribers.Subscriber) Copy {
 	return Copy{
 		MessageID:   w.MessageID(uid, sub.PublicID),
 		To:          sub.Address.String(),
-		ToName:      rfc5322.WithoutControls(sub.Name),
+		ToName:      WithoutControls(sub.Name),
 		Unsubscribe: w.Registry.Token(subscribers.UnsubscribeToken, sub),
 		Preferences: w.Registry.Token(subscribers.PreferencesToken, sub),
 		Since:       w.date(sub.ConfirmedAt),

@@ -11,7 +11,6 @@ import (
 
 	"github.com/scaledbydesign/insights/content"
 	"github.com/scaledbydesign/insights/newsletter"
-	"github.com/scaledbydesign/insights/newsletter/rfc5322"
 )
 
 // emailHead is what the sources of every email may ask for.
@@ -259,7 +258,7 @@ func oneLine(s string) string {
 
 // withoutControls takes out what changes how other text is shown: control characters, and
 // those that override the direction of what follows.
-func withoutControls(s string) string { return rfc5322.WithoutControls(s) }
+func withoutControls(s string) string { return newsletter.WithoutControls(s) }
 
 // paragraphs are the blocks of a note as plain text.
 func paragraphs(note content.Note) (all []string) {
