@@ -105,14 +105,6 @@ type Feedback struct {
 	pauses pauseWatch
 }
 
-func (r *Feedback) judgement() *Judgement {
-	if r.Judgement == (Judgement{}) {
-		j := DefaultJudgement()
-		return &j
-	}
-	return &r.Judgement
-}
-
 // Soft bounces suppress a reader when softEmails emails in a row bounced over at least
 // softOver. An email that has not bounced within settledAfter has arrived.
 const (
@@ -240,17 +232,6 @@ func (r *Feedback) HandleRefusal(ctx context.Context, ref Ref, to string, o Outc
 // class is what an outcome means for the address.
 func (o Outcome) class(to string) bounce.Class {
 	return bounce.Reply{Code: o.Code, Status: o.Status, Text: o.Text, Stage: o.Stage, To: to}.Class()
-}
-
-// NoteAttempt records that the first attempt at an email of a digest was not refused for
-// good.
-func (r *Feedback) NoteAttempt(ref Ref, to string) {
-	r.pauses.note(ref.Digest, ref.Subscriber, domainOf(to), r.judgement())
-}
-
-// domainOf is the domain of an address, in lower case.
-func domainOf(address string) string {
-	return strings.ToLower(address[strings.LastIndexByte(address, '@')+1:])
 }
 
 // refsOf finds the emails that a report is about: by the return paths it was sent to,
@@ -421,39 +402,4 @@ func (b Bounce) said() string {
 func sameMailbox(to string, a subscribers.Address) bool {
 	sent, err := subscribers.ParseAddress(to)
 	return err == nil && sent.Key() == a.Key()
-}
-
-// refused records a hard refusal, which suppresses nobody at once.
-func (r *Feedback) refused(ctx context.Context, b Bounce, reader subscribers.Subscriber) (string, error) {
-	j := r.judgement()
-	domain := domainOf(reader.Address.String())
-	recorded, known, err := r.Store.RecordRefusal(ctx, Refusal{
-		Ref: b.Ref, Reader: reader.ID, Domain: domain, Words: RefusalWords(b.Text), Said: b.said(), At: b.At, Due: j.dueAfter(b.At),
-	}, *j)
-	if err != nil {
-		return "", fmt.Errorf("record refusal: %w", err)
-	}
-	if known {
-		return "hard bounce of an email that was refused before", nil
-	}
-	if b.Ref.Digest != 0 {
-		r.watch(ctx, b, watched{reader: reader.ID, domain: domain, class: bounce.Hard, proven: recorded.Proven})
-	}
-	r.Log.InfoContext(ctx, "address refused; it is judged later", "subscriber", reader.ID, "ref", b.Ref, "judged_at", recorded.Due)
-	return "hard bounce, to be judged on " + recorded.Due.UTC().Format(time.DateTime) + " UTC", nil
-}
-
-// watch counts a refused email, and pauses its digest when there are too many.
-func (r *Feedback) watch(ctx context.Context, b Bounce, w watched) {
-	reason, hard := r.pauses.refused(b.Ref.Digest, w, b.first, r.judgement())
-	if reason == "" || r.Pause == nil {
-		return
-	}
-	paused, err := r.Pause(ctx, b.Ref.Digest, reason+Reason(": "+b.said()), hard)
-	switch {
-	case err != nil:
-		r.Log.ErrorContext(ctx, "cannot pause refused digest", "digest", b.Ref.Digest, "error", err)
-	case paused:
-		r.Log.ErrorContext(ctx, "digest paused: its messages are refused", "digest", b.Ref.Digest, "reason", reason, "said", b.said())
-	}
 }

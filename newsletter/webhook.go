@@ -64,6 +64,9 @@ func (r *Feedback) HandleWebhook(ctx context.Context, report RelayReport) (did s
 func (report RelayReport) class() (bounce.Class, error) {
 	switch class := bounce.Class(report.Class); class {
 	case bounce.Hard, bounce.Soft, bounce.Blocked:
+		if (bounce.Reply{Text: report.Text}).AboutSender() {
+			return bounce.Blocked, nil // whatever the relay makes of it
+		}
 		return class, nil
 	case bounce.None:
 	default:

@@ -32,6 +32,10 @@ func (r Reply) Class() Class {
 	return class
 }
 
+// AboutSender reports whether the words are about the sender: their account, login, plan,
+// limits or domain.
+func (r Reply) AboutSender() bool { return says(cause(cut(r.Text, maxClassified), r.To), sender) }
+
 // trust says how much a class is worth, so that what one source leaves open can be
 // asked of another.
 type trust int

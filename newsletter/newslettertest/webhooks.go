@@ -58,5 +58,9 @@ func relayReports(w *world) {
 	if did := report(newsletter.RelayReport{ID: "msg_9", Type: "delivered", ReturnPath: w.path(d.ID, "cal"), Class: "hard"}); !strings.Contains(did, "nothing to do") {
 		w.Errorf("of a report of another type: %s", did)
 	}
+	report(newsletter.RelayReport{ID: "msg_10", Type: "bounce", ReturnPath: w.path(d.ID, "cal"), Class: "hard", Text: "554 Your account is suspended"})
+	if all := collect(w, w.store.Bounces(w.Context(), newsletter.BounceFilter{Class: "blocked"})); len(all) != 1 {
+		w.Errorf("what is said of our account is recorded as %+v", all)
+	}
 	w.wantStatus("cal", subscribers.Confirmed)
 }

@@ -125,8 +125,8 @@ func freshStarts() (args []any) {
 func (db *DB) SoftBounces(ctx context.Context, subscriber int64, settled time.Duration) (count newsletter.SoftCount, err error) {
 	var arrived int64
 	at := now()
-	err = db.reader.QueryRowContext(ctx, `SELECT coalesce(max(o.updated_at), 0) FROM digests d JOIN deliveries o ON o.digest_id = d.id AND o.subscriber_id = ?1
-		WHERE o.state = 'sent' AND o.updated_at < ?2 AND NOT EXISTS (SELECT 1 FROM bounces b WHERE b.subscriber_id = ?1 AND b.digest_id = o.digest_id)`,
+	err = db.reader.QueryRowContext(ctx, `SELECT coalesce(max(o.updated_at), 0) FROM digests g CROSS JOIN deliveries o
+		WHERE o.digest_id = g.id AND o.subscriber_id = ?1 AND o.state = 'sent' AND o.updated_at < ?2 AND NOT EXISTS (SELECT 1 FROM bounces b WHERE b.subscriber_id = ?1 AND b.digest_id = o.digest_id)`,
 		subscriber, at-settled.Milliseconds()).Scan(&arrived)
 	if err == nil { // earlier bounces no longer count
 		var fresh int64

@@ -29,6 +29,9 @@ var HotStatements = map[string]string{
 	"add groups":     addGroupsStatement,
 	"take over":      "UPDATE deliveries SET state = 'pending' WHERE state = 'claimed' AND " + orphaned,
 	"detach":         "UPDATE deliveries SET state = 'pending' WHERE state = 'claimed' AND owner <> '' AND owner = ?1",
+	"proven":         provenQuery,
+	"due refusals":   dueRefusals,
+	"doubted":        doubtedQuery,
 	"claim messages": "SELECT EXISTS (SELECT 1 FROM messages WHERE state IN ('pending', 'deferred') AND next_at <= ?1)",
 }
 

@@ -15,6 +15,28 @@ import (
 // judged.
 const underJudgement = `SELECT r.subscriber_id FROM refusals r WHERE r.judged_at = 0 AND r.due_at > ?1`
 
+// These look up a reader's deliveries digest by digest, by their key: SQLite would otherwise
+// read all deliveries.
+const (
+	// provenQuery reports whether reader ?1 is proven for an email that was sent at ?2: they
+	// confirmed by a click since ?3, or accepted an email since then and until ?4.
+	provenQuery = `SELECT EXISTS (SELECT 1 FROM events WHERE subscriber_id = ?1 AND what = 'confirmed' AND source = 'link' AND at >= ?3 AND at <= ?2)
+		OR EXISTS (SELECT 1 FROM digests g CROSS JOIN deliveries o
+			WHERE g.active_at >= ?3 AND o.digest_id = g.id AND o.subscriber_id = ?1 AND o.state = 'sent' AND o.lost = 0 AND o.updated_at >= ?3 AND o.updated_at <= ?4)`
+	// dueRefusals are the refusals to be judged by ?1, and whether they are superseded.
+	dueRefusals = `SELECT ` + refusalColumns + `, EXISTS (SELECT 1 FROM events e WHERE e.subscriber_id = r.subscriber_id AND e.at >= r.at AND e.what IN (?2, ?3, ?4))
+			OR EXISTS (SELECT 1 FROM digests g CROSS JOIN deliveries o
+				WHERE g.active_at > r.at - ?5 AND o.digest_id = g.id AND o.subscriber_id = r.subscriber_id AND o.state = 'sent' AND o.lost = 0 AND o.updated_at > r.at)
+		FROM refusals r LEFT JOIN subscribers s ON s.id = r.subscriber_id
+		WHERE r.judged_at = 0 AND r.due_at <= ?1 ORDER BY r.sent_at, r.digest_id, r.message_id, r.subscriber_id`
+	// doubtedQuery is when emails to reader ?1 were sent whose refusal was in doubt.
+	doubtedQuery = `SELECT r.sent_at FROM refusals r WHERE r.subscriber_id = ?1 AND r.digest_id > 0 AND r.verdict = 'in doubt'
+		AND r.sent_at > coalesce((SELECT max(o.updated_at) FROM digests g CROSS JOIN deliveries o
+			WHERE o.digest_id = g.id AND o.subscriber_id = ?1 AND o.state = 'sent' AND o.lost = 0), 0)
+		AND r.sent_at > coalesce((SELECT max(e.at) FROM events e WHERE e.subscriber_id = ?1 AND e.what IN (?2, ?3, ?4)), 0)
+		ORDER BY r.sent_at`
+)
+
 // RecordRefusal implements newsletter.FeedbackStore.
 func (db *DB) RecordRefusal(ctx context.Context, r newsletter.Refusal, j newsletter.Judgement) (recorded newsletter.Refusal, known bool, err error) {
 	recorded = r
@@ -29,10 +51,7 @@ func (db *DB) RecordRefusal(ctx context.Context, r newsletter.Refusal, j newslet
 		}
 		// Times have no use for less than a millisecond, and are compared.
 		at := millis(recorded.Sent)
-		err := tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM events WHERE subscriber_id = ?1 AND what = 'confirmed' AND source = 'link' AND at >= ?3 AND at <= ?2)
-			OR EXISTS (SELECT 1 FROM digests d JOIN deliveries o ON o.digest_id = d.id AND o.subscriber_id = ?1
-				WHERE d.active_at >= ?3 AND o.state = 'sent' AND o.lost = 0 AND o.updated_at >= ?3 AND o.updated_at <= ?4)`,
-			r.Reader, at, at-j.ProvenFor.Milliseconds(), at-j.ProvenAfter.Milliseconds()).Scan(&recorded.Proven)
+		err := tx.QueryRowContext(ctx, provenQuery, r.Reader, at, at-j.ProvenFor.Milliseconds(), at-j.ProvenAfter.Milliseconds()).Scan(&recorded.Proven)
 		if err != nil {
 			return err
 		}
@@ -66,11 +85,7 @@ func (db *DB) DueRefusals(ctx context.Context, at time.Time) (due []newsletter.R
 		r.Superseded = superseded
 		due = append(due, r)
 		return err
-	}, `SELECT `+refusalColumns+`, EXISTS (SELECT 1 FROM events e WHERE e.subscriber_id = r.subscriber_id AND e.at >= r.at AND e.what IN (?2, ?3, ?4))
-			OR EXISTS (SELECT 1 FROM digests d JOIN deliveries o ON o.digest_id = d.id AND o.subscriber_id = r.subscriber_id
-				WHERE o.state = 'sent' AND o.lost = 0 AND o.updated_at > r.at)
-		FROM refusals r LEFT JOIN subscribers s ON s.id = r.subscriber_id
-		WHERE r.judged_at = 0 AND r.due_at <= ?1 ORDER BY r.sent_at, r.digest_id, r.message_id, r.subscriber_id`, append([]any{millis(at)}, freshStarts()...)...)
+	}, dueRefusals, append(append([]any{millis(at)}, freshStarts()...), claimedBefore.Milliseconds())...)
 	return due, explain(err)
 }
 
@@ -142,11 +157,7 @@ func (db *DB) Doubted(ctx context.Context, reader int64) (sent []time.Time, err 
 		err := rows.Scan(instant(&at))
 		sent = append(sent, at)
 		return err
-	}, `SELECT r.sent_at FROM refusals r WHERE r.subscriber_id = ?1 AND r.digest_id > 0 AND r.verdict = 'in doubt'
-		AND r.sent_at > coalesce((SELECT max(o.updated_at) FROM digests d JOIN deliveries o ON o.digest_id = d.id AND o.subscriber_id = ?1
-			WHERE o.state = 'sent' AND o.lost = 0), 0)
-		AND r.sent_at > coalesce((SELECT max(e.at) FROM events e WHERE e.subscriber_id = ?1 AND e.what IN (?2, ?3, ?4)), 0)
-		ORDER BY r.sent_at`, append([]any{reader}, freshStarts()...)...)
+	}, doubtedQuery, append([]any{reader}, freshStarts()...)...)
 	return sent, explain(err)
 }
 

@@ -135,20 +135,20 @@ func update[R any](ctx context.Context, db *DB, tx *sql.Tx, b *batch, fixed []an
 	for _, row := range rows {
 		flat = args(flat, row)
 	}
-	keyOf := func(row int) (key [2]int64) {
+	keyOf := func(row int) (key [3]int64) {
 		for i, value := range flat[row*len(b.columns):][:b.key] {
 			key[i] = asInt64(value)
 		}
 		return key
 	}
-	changed := make(map[[2]int64]bool, len(rows))
+	changed := make(map[[3]int64]bool, len(rows))
 	values, err := b.asArrays(fixed, flat)
 	if err != nil {
 		return err
 	}
 	err = each(ctx, tx, func(found *sql.Rows) error {
-		var key [2]int64
-		into := []any{&key[0], &key[1]}
+		var key [3]int64
+		into := []any{&key[0], &key[1], &key[2]}
 		err := found.Scan(into[:b.key]...)
 		changed[key] = true
 		return err
