@@ -157,3 +157,18 @@ func TestAKnownInsightKeepsItsID(t *testing.T) {
 		}
 	}
 }
+
+// TestAFaultyFileOfACategoryThatIsGoneIsStillThere: its last version can't be shown, and it
+// has not been withdrawn.
+func TestAFaultyFileOfACategoryThatIsGoneIsStillThere(t *testing.T) {
+	opts := options()
+	opts.Previous = load(t, fstest.MapFS{"a.md": insight(1, "", "category: Leadership"), "b.md": insight(2, "")})
+	opts.Categories = categories[3:4]
+	library, err := content.Load(fstest.MapFS{"a.md": file("half"), "b.md": file("half")}, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := slugs(library.All()); got != "b" || !library.Faulty(uuid(1)) || library.Withdrawn(uuid(1)) || !library.Complete() {
+		t.Errorf("served %q, faulty %v, complete %v", got, library.Faulty(uuid(1)), library.Complete())
+	}
+}
