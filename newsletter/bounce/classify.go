@@ -36,6 +36,11 @@ func (r Reply) Class() Class {
 // limits or domain.
 func (r Reply) AboutSender() bool { return says(cause(cut(r.Text, maxClassified), r.To), sender) }
 
+// ofMailbox reports whether a status is about a mailbox (RFC 3463, x.2.y).
+func ofMailbox(status string) bool {
+	return strings.HasPrefix(status, "4.2.") || strings.HasPrefix(status, "5.2.")
+}
+
 // trust says how much a class is worth, so that what one source leaves open can be
 // asked of another.
 type trust int
@@ -62,7 +67,7 @@ func (r Reply) classify() (Class, trust) {
 	}
 	if class, ok := statusSays(code, status); ok {
 		switch {
-		case says(words, sending) && !(class == Hard && says(words, dead)) && !(class == Soft && status[1:3] == ".2"):
+		case says(words, sending) && !(class == Hard && says(words, dead)) && !(class == Soft && ofMailbox(status)):
 			return Blocked, stated // but how much a mailbox takes, x.2.y, is its own matter
 		case status == "5.2.1" && says(words, busy):
 			return Soft, stated // "not accepting messages", but only because of how many there are

@@ -180,6 +180,8 @@ func FuzzClassify(f *testing.F) {
 	for _, r := range replies(f) {
 		f.Add(r.code, r.status, r.text)
 	}
+	f.Add(450, "4.", "your ip is blocked")
+	f.Add(0, "5", "spam (")
 	f.Fuzz(func(t *testing.T, code int, status, text string) {
 		switch got := bounce.Classify(code, status, text); got {
 		case bounce.None, bounce.Soft, bounce.Blocked:
