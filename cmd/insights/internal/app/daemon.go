@@ -71,15 +71,15 @@ func newDaemon(ctx context.Context, use Use, log *slog.Logger, report func(error
 // a reload, is taken over.
 func (d *Daemon) open(ctx context.Context, c config.Config, before *Daemon) error {
 	p := Publication{Config: c}
-	first := []func(context.Context, *Publication) error{d.findInsights, d.openDoor, d.openApp}
+	first := []func(context.Context, *Publication) error{d.findInsights, d.openDoor, d.openMetrics, d.openApp}
 	if before != nil {
 		d.door = before.door
 		if before.app.Config.Content.Dir == c.Content.Dir { // a file that is at fault by now stays as it was
 			d.last = before.live.Current()
 		}
-		first = []func(context.Context, *Publication) error{d.findInsights, func(ctx context.Context, p *Publication) error { return d.takeOver(ctx, p, before.app.db) }}
+		first = []func(context.Context, *Publication) error{d.findInsights, d.openMetrics, func(ctx context.Context, p *Publication) error { return d.takeOver(ctx, p, before.app.db) }}
 	}
-	for _, step := range append(first, d.openMetrics, d.openInsights, d.openFeeds, d.openWorker, d.openInbound, d.openSite) {
+	for _, step := range append(first, d.openInsights, d.openFeeds, d.openWorker, d.openInbound, d.openSite) {
 		if err := step(ctx, &p); err != nil {
 			return err
 		}
