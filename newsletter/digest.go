@@ -60,6 +60,7 @@ type Digest struct {
 	Category string              // its scope; "" = all the reader's categories
 	Only     int64               // made for this one subscriber; 0 = for all
 	Schedule string              // "" = planned by staff
+	Manual   bool                // its schedule wants that staff approve each digest
 	Slot     string              // the key of its slot, "" = none
 	Subject  string              // chosen by staff; "" = made from the first title
 	Intro    string              // Markdown: see content.ParseNote

@@ -301,7 +301,7 @@ func (d *draft) digest() Digest {
 		Cutoff: d.cutoff, MaxItems: d.req.MaxItems, NotBefore: d.req.NotBefore, Variants: d.variants, CreatedAt: time.Now(),
 	}
 	if d.req.Slot != nil {
-		digest.Schedule, digest.Slot = d.req.Slot.Schedule, d.req.Slot.Key
+		digest.Schedule, digest.Slot, digest.Manual = d.req.Slot.Schedule, d.req.Slot.Key, !d.req.Approved
 	}
 	for _, v := range d.variants {
 		digest.Readers += v.Readers

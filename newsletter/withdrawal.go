@@ -74,7 +74,7 @@ const ReasonLookAgain Reason = "an insight was withdrawn since it was approved; 
 // Looked is when staff approved a digest of a schedule that wants their approval; zero =
 // it was approved by itself, or planned by staff.
 func (d *Digest) Looked() time.Time {
-	if d.Schedule != "" && d.ApprovedAt.After(d.PlannedAt) {
+	if d.Manual {
 		return d.ApprovedAt
 	}
 	return time.Time{}

@@ -45,8 +45,11 @@ func (w *world) judge() {
 
 func (w *world) judgeNow() {
 	w.Helper()
-	j := newsletter.Judge{Store: w.store, Registry: w.registry, Judgement: newsletter.DefaultJudgement(), Log: w.log}
-	w.check(j.Once(w.Context()))
+	w.check(w.newJudge().Once(w.Context()))
+}
+
+func (w *world) newJudge() *newsletter.Judge {
+	return &newsletter.Judge{Store: w.store, Registry: w.registry, Judgement: newsletter.DefaultJudgement(), Log: w.log}
 }
 
 // path is the return path of an email.

@@ -42,7 +42,8 @@ type Store interface {
 // Test runs the suite on stores made by open, which must be empty and independent of
 // each other. Plans should be written in chunks of few readers, so that chunk
 // boundaries are tested. open is called inside synctest bubbles. The promise is tested
-// in this many seasons for each policy, or in INSIGHTS_TEST_SEASONS.
+// in this many seasons for each policy, or in INSIGHTS_TEST_SEASONS, and in as many
+// months, or in INSIGHTS_TEST_MONTHS.
 func Test(t *testing.T, seasons int, open func(t *testing.T) Store) {
 	parts := []struct {
 		name  string
@@ -75,6 +76,7 @@ func Test(t *testing.T, seasons int, open func(t *testing.T) Store) {
 		})
 	}
 	t.Run("Promise", func(t *testing.T) { promise(t, seasons, open) })
+	t.Run("Month", func(t *testing.T) { months(t, seasons, open) })
 }
 
 type test struct {
@@ -208,7 +210,13 @@ func (w *world) joinAs(cadence subscribers.Cadence, chosen, name string) {
 	w.check(err)
 }
 
-func address(name string) string { return name + "@example.com" }
+// address is that of a reader, whose name may be one.
+func address(name string) string {
+	if strings.Contains(name, "@") {
+		return name
+	}
+	return name + "@example.com"
+}
 
 // parsed parses an address that is known to be valid.
 func parsed(email string) subscribers.Address {

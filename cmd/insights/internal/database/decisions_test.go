@@ -113,7 +113,7 @@ func (s state) withdrawn(digest int64, f newsletter.Facts) {
 		exec(s.T, s.db, "UPDATE digests SET withdrawn = ?2 WHERE id = ?1", digest, string(text))
 	}
 	if !f.Looked.IsZero() {
-		exec(s.T, s.db, "UPDATE digests SET schedule = 'weekly', slot = ?3, planned_at = 1, approved_at = ?2 WHERE id = ?1", digest, millis(f.Looked), fmt.Sprint(digest))
+		exec(s.T, s.db, "UPDATE digests SET manual = 1, approved_at = ?2 WHERE id = ?1", digest, millis(f.Looked))
 	}
 }
 

@@ -10,13 +10,13 @@ import (
 	"github.com/scaledbydesign/insights/newsletter"
 )
 
-const digestColumns = `d.id, d.uid, d.state, d.reason, d.cadence, d.category, d.only_id, d.schedule, d.slot, d.subject, d.intro, d.cutoff, d.max_items, d.hash, d.items, d.withdrawn, d.readers,
+const digestColumns = `d.id, d.uid, d.state, d.reason, d.cadence, d.category, d.only_id, d.schedule, d.manual = 1, d.slot, d.subject, d.intro, d.cutoff, d.max_items, d.hash, d.items, d.withdrawn, d.readers,
 	d.not_before, d.created_at, d.planned_at, d.approved_at, d.done_at, d.paused_at`
 
 func scanDigest(scan func(...any) error) (newsletter.Digest, error) {
 	var d newsletter.Digest
 	var items, withdrawn string
-	err := scan(&d.ID, &d.UID, &d.State, &d.Reason, &d.Cadence, &d.Category, &d.Only, &d.Schedule, &d.Slot, &d.Subject, &d.Intro, &d.Cutoff, &d.MaxItems, &d.Hash, &items, &withdrawn, &d.Readers,
+	err := scan(&d.ID, &d.UID, &d.State, &d.Reason, &d.Cadence, &d.Category, &d.Only, &d.Schedule, &d.Manual, &d.Slot, &d.Subject, &d.Intro, &d.Cutoff, &d.MaxItems, &d.Hash, &items, &withdrawn, &d.Readers,
 		instant(&d.NotBefore), instant(&d.CreatedAt), instant(&d.PlannedAt), instant(&d.ApprovedAt), instant(&d.DoneAt), instant(&d.PausedAt))
 	if err != nil {
 		return d, err

@@ -25,7 +25,7 @@ type deliveryFacts struct {
 var factsQuery = batch{
 	columns: []column{{"digest", integer}, {"subscriber", integer}},
 	fixed:   2,
-	text: `SELECT o.digest_id, o.subscriber_id, o.state, o.reason, o.variant, o.categories, b.vector, t.vector, o.target_id, w.seqs, g.state, g.withdrawn, CASE WHEN g.schedule <> '' AND g.approved_at > g.planned_at THEN g.approved_at ELSE 0 END,
+	text: `SELECT o.digest_id, o.subscriber_id, o.state, o.reason, o.variant, o.categories, b.vector, t.vector, o.target_id, w.seqs, g.state, g.withdrawn, CASE g.manual WHEN 1 THEN g.approved_at ELSE 0 END,
 			coalesce(s.status, ''), coalesce(s.paused_until, 0), coalesce(s.categories, 0), coalesce(s.position_id, 0), coalesce(p.vector, ''),
 			o.attempts = 0 AND o.retried = 0 AND EXISTS (SELECT 1 FROM refusals r WHERE r.subscriber_id = o.subscriber_id AND r.judged_at = 0 AND r.due_at > ?2)
 		FROM v CROSS JOIN deliveries o JOIN digests g ON g.id = o.digest_id

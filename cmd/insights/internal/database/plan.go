@@ -52,9 +52,9 @@ func (db *DB) Begin(ctx context.Context, d newsletter.Digest) (id int64, err err
 		if _, err := tx.ExecContext(ctx, "DELETE FROM digests WHERE state = 'planning' AND created_at < ?1", now()-abandonedAfter.Milliseconds()); err != nil {
 			return err
 		}
-		return tx.QueryRowContext(ctx, `INSERT INTO digests (uid, state, cadence, category, only_id, schedule, slot, subject, intro, cutoff, max_items, hash, items, created_at, not_before)
-			VALUES (?1, 'planning', ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14) RETURNING id`,
-			d.UID, string(d.Cadence), d.Category, d.Only, d.Schedule, d.Slot, d.Subject, d.Intro, d.Cutoff, d.MaxItems, d.Hash, string(items), millis(d.CreatedAt), millis(d.NotBefore)).Scan(&id)
+		return tx.QueryRowContext(ctx, `INSERT INTO digests (uid, state, cadence, category, only_id, schedule, slot, subject, intro, cutoff, max_items, hash, items, created_at, not_before, manual)
+			VALUES (?1, 'planning', ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) RETURNING id`,
+			d.UID, string(d.Cadence), d.Category, d.Only, d.Schedule, d.Slot, d.Subject, d.Intro, d.Cutoff, d.MaxItems, d.Hash, string(items), millis(d.CreatedAt), millis(d.NotBefore), oneIf(d.Manual)).Scan(&id)
 	})
 	return id, err
 }

@@ -7,6 +7,8 @@ ALTER TABLE insights ADD COLUMN withdrawn_how INTEGER NOT NULL DEFAULT 0;
 
 -- The numbers of those insights of a digest that are withdrawn now, as JSON; '' = none.
 ALTER TABLE digests ADD COLUMN withdrawn TEXT NOT NULL DEFAULT '';
+-- 1 = its schedule wants that staff approve each digest.
+ALTER TABLE digests ADD COLUMN manual INTEGER NOT NULL DEFAULT 0;
 
 -- What came of an email after it was accepted: bounced or complained, and when. lost = 1
 -- says that its reader does not have it.
