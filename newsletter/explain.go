@@ -109,7 +109,7 @@ func (e *Explainer) Explain(in *content.Insight, now time.Time) Explanation {
 		}
 	}
 	if why, at := e.hidden(in, n, now); why != "" {
-		if e.isHole(n) {
+		if numbered && !has && slices.Contains(e.Reader.Categories, n.Category) {
 			why += "; it comes with a digest once it is back"
 		}
 		return explained(StandingHidden, 0, at, "%s", why)

@@ -38,6 +38,9 @@ Exit code 3 means that insights have faults: nothing was written.`,
 			case pub.Config.Origin("site.base_url") == config.ByDefault:
 				return &app.Unusable{Err: errors.New("site.base_url is not set, and every link needs it: INSIGHTS_SITE_BASE_URL=https://insights.example.com, or in insights.yaml")}
 			}
+			if pub.Unread != nil {
+				p.out.Note("warning: %v; insights that staff withdrew with content withdraw may be in the copy", pub.Unread)
+			}
 			return build(cmd.Context(), p.out, pub, args[0], how)
 		},
 	}

@@ -24,25 +24,42 @@ import (
 type Publication struct {
 	Config   config.Config
 	Followed bool // the base URL is that of insights dev in this folder
+	// Unread is why the database could not be asked which insights staff have withdrawn;
+	// nil also where there is none.
+	Unread error
 
 	known    func() map[string][]string // ids of the insights that the database knows, by slug; nil = no database
 	withheld func() map[string]bool     // ids of insights that staff have withdrawn; nil = no database
 }
 
 // OpenPublication returns the publication of a configuration; next to a running insights
-// dev, what that serves. The development database need not exist.
+// dev, what that serves. No database need exist: where there is one, what staff have
+// withdrawn is not published.
 func OpenPublication(ctx context.Context, c config.Config) (*Publication, error) {
 	p := &Publication{Config: c}
-	if c.Origin("database.url") != config.ByDefault {
-		return p, nil
-	}
+	ctx, cancel := context.WithTimeout(ctx, askWithin)
+	defer cancel()
 	db, err := openDatabase(ctx, &c)
 	if err != nil {
+		if !errors.Is(err, fs.ErrNotExist) && c.Origin("database.url") != config.ByDefault {
+			p.Unread = err
+		}
 		return p, nil
 	}
 	defer db.Close()
+	ids, err := withheldIn(ctx, db)
+	if err != nil {
+		p.Unread = err
+	}
+	p.withheld = func() map[string]bool { return ids }
+	if c.Origin("database.url") != config.ByDefault {
+		return p, nil
+	}
 	return p, p.follow(ctx, db)
 }
+
+// askWithin bounds how long a command that needs no database waits for one.
+const askWithin = 3 * time.Second
 
 // Library reads the insights. Files with faults are left out: see [Publication.Faults].
 func (p *Publication) Library() (*content.Library, error) {

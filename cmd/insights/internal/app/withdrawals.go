@@ -22,27 +22,33 @@ type withdrawn struct {
 	withheld map[string]bool // ids of those that staff withdrew and whose files may still be there
 }
 
-// read asks the database. If that fails, what it last said stands.
-func (w *withdrawals) read(ctx context.Context) *withdrawn {
-	last := w.now.Load()
-	all, err := w.store.Withdrawals(ctx)
-	if err != nil {
-		if ctx.Err() == nil {
-			w.log.Error("cannot read which insights are withdrawn", "error", err)
-		}
-		if last == nil {
-			last = new(withdrawn)
-		}
-		return last
-	}
-	now := &withdrawn{make(map[string]bool)}
+// withheldIn returns the ids of insights that no library may show.
+func withheldIn(ctx context.Context, store newsletter.WithdrawalStore) (map[string]bool, error) {
+	ids := make(map[string]bool)
+	all, err := store.Withdrawals(ctx)
 	for _, gone := range all {
 		if gone.How == newsletter.WithdrawnByStaff {
-			now.withheld[gone.InsightID] = true
+			ids[gone.InsightID] = true
 		}
 	}
-	w.now.Store(now)
-	return now
+	return ids, err
+}
+
+// read asks the database. If that fails, what it last said stands.
+func (w *withdrawals) read(ctx context.Context) *withdrawn {
+	ids, err := withheldIn(ctx, w.store)
+	if err == nil {
+		now := &withdrawn{ids}
+		w.now.Store(now)
+		return now
+	}
+	if ctx.Err() == nil {
+		w.log.Error("cannot read which insights are withdrawn", "error", err)
+	}
+	if last := w.now.Load(); last != nil {
+		return last
+	}
+	return new(withdrawn)
 }
 
 // withheld are the ids that no library may show.
