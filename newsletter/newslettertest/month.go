@@ -172,7 +172,7 @@ func (m *month) signUpAs(name string, cadence subscribers.Cadence, chosen map[st
 	if strings.HasPrefix(name, "s") {
 		m.registry.StartWith = 3
 	}
-	e.newest(m.insights, m.registry.StartWith)
+	e.newest(m.insights, m.withdrawn(), m.registry.StartWith)
 	if m.registry.StartWith == 0 {
 		for c := range e.chosen {
 			e.floor[c] = len(m.insights)

@@ -72,7 +72,6 @@ type season struct {
 type numbered struct {
 	name, category string
 	hidden         func() // makes it visible again; nil = it is visible
-	withdrawn      bool   // a hidden one is not faulty
 }
 
 // entitled is what the model knows of one reader. Insights count from 1 in the
@@ -86,10 +85,10 @@ type entitled struct {
 
 // newest moves the floors to where a reader starts with the newest n of the
 // chosen categories.
-func (e *entitled) newest(all []numbered, n int) {
+func (e *entitled) newest(all []numbered, withdrawn map[string]bool, n int) {
 	floor := 0
 	for i := len(all); i > 0 && n > 0; i-- {
-		if e.chosen[all[i-1].category] && !all[i-1].withdrawn {
+		if e.chosen[all[i-1].category] && !withdrawn[all[i-1].name] {
 			if n--; n == 0 {
 				floor = i - 1
 			}
@@ -98,6 +97,18 @@ func (e *entitled) newest(all []numbered, n int) {
 	for c := range e.chosen {
 		e.floor[c] = max(e.floor[c], floor)
 	}
+}
+
+// withdrawn are the insights that count as withdrawn. What is hidden does not while a
+// faulty file may be it.
+func (s *season) withdrawn() map[string]bool {
+	names := make(map[string]bool)
+	all, err := s.store.Sequence(s.Context())
+	s.check(err)
+	for _, n := range all {
+		names[strings.TrimPrefix(n.InsightID, id(""))] = n.Withdrawn
+	}
+	return names
 }
 
 func (s *season) run() {
@@ -245,7 +256,6 @@ func (s *season) hideSome() {
 	}
 	s.hid[in.name] = true
 	how := s.rand.IntN(6)
-	in.withdrawn = how != 3 && how != 4
 	switch how {
 	case 0:
 		delete(s.files, file)
@@ -289,7 +299,7 @@ func (s *season) show(i int) {
 	in := &s.insights[i]
 	in.hidden()
 	if !s.withheld()[id(in.name)] {
-		in.hidden, in.withdrawn = nil, false
+		in.hidden = nil
 	}
 }
 
@@ -353,7 +363,7 @@ func (s *season) signUp() {
 	name := fmt.Sprintf("r%d", len(s.readers))
 	e := &entitled{active: true, chosen: s.someCategories(), floor: make(map[string]int), cadence: subscribers.Cadences[s.rand.IntN(4)]}
 	s.registry.StartWith = s.rand.IntN(5)
-	e.newest(s.insights, s.registry.StartWith)
+	e.newest(s.insights, s.withdrawn(), s.registry.StartWith)
 	if s.registry.StartWith == 0 {
 		for c := range e.chosen {
 			e.floor[c] = len(s.insights)
@@ -409,7 +419,7 @@ func (s *season) quit() {
 	if name := s.someReader(false); name != "" && s.rand.IntN(2) == 0 {
 		e := s.readers[name]
 		e.active = true
-		e.newest(s.insights, 3)
+		e.newest(s.insights, s.withdrawn(), 3)
 		_, err := s.store.Edit(s.Context(), address(name), func(sub *subscribers.Subscriber) (subscribers.Change, error) {
 			sub.Status = subscribers.Confirmed
 			return subscribers.Change{StartWith: 3}, nil
