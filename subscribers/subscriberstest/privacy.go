@@ -214,16 +214,26 @@ func limitsInAll(d *desk) {
 		}
 		time.Sleep(time.Second)
 	}
+	reached := func(want string) {
+		d.Helper()
+		if key, at := d.LimitReached(); key != want || at.IsZero() != (want == "") {
+			d.Errorf("the limit that was reached is %q, at %v; want %q", key, at, want)
+		}
+	}
 	for range 3 {
 		attempt("a", "one.example", nil, true)
 	}
+	reached("")
 	attempt("a", "one.example", subscribers.ErrTooMany, false)
+	reached("client_hourly")
 	attempt("b", "one.example", nil, true)
 	attempt("", "one.example", nil, true) // a client that is not known is not counted
 	attempt("c", "one.example", nil, false)
+	reached("domain_hourly")
 	attempt("c", "two.example", nil, true)
 	attempt("d", "two.example", nil, true)
 	attempt("e", "three.example", nil, false)
+	reached("total_hourly")
 	time.Sleep(time.Hour)
 	attempt("a", "one.example", nil, true)
 }
