@@ -32,7 +32,7 @@ func parseCron(line string) (*cron.SpecSchedule, error) {
 	case strings.HasPrefix(line, "@every"):
 		return nil, errors.New("a schedule needs times of day")
 	case len(fields) == 5 && strings.ContainsAny(fields[2]+strings.TrimPrefix(strings.ToLower(fields[4]), "jul"), "LW#"):
-		return nil, errors.New("L, W and # are not understood: name days of the month or weekdays")
+		return nil, errors.New("only numbers, names, lists, ranges and steps are understood, not L, W or #: name days of the month or weekdays")
 	}
 	parsed, err := cron.ParseStandard(cronLine(line))
 	if err != nil {
