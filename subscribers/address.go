@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/net/idna"
+	"golang.org/x/text/unicode/norm"
 )
 
 // Address is an email address that can receive messages: RFC 5321 limits, RFC 6531
@@ -16,10 +17,11 @@ import (
 // The zero value is no address.
 type Address struct{ local, domain string }
 
-// ParseAddress reads an address as a person types it. Its error is fit to be
-// shown to that person.
+// ParseAddress reads an address. Characters that nobody sees, such as the marks of
+// direction that come along when text is pasted, are removed. Its error is fit to be
+// shown; [ReadAddress] adds a suggestion.
 func ParseAddress(s string) (Address, error) {
-	s = strings.TrimSpace(s)
+	s = strings.TrimSpace(visible(s))
 	switch {
 	case s == "":
 		return Address{}, errors.New("enter an email address")
@@ -37,10 +39,14 @@ func ParseAddress(s string) (Address, error) {
 	case len(local) > 64:
 		return Address{}, errors.New("the part before the @ is too long: 64 characters at most")
 	}
+	local = strings.Map(unjoined, local)
 	if err := checkLocal(local); err != nil {
 		return Address{}, err
 	}
 	ascii, err := idna.Lookup.ToASCII(domain)
+	if plain := strings.Map(unjoined, domain); err != nil && plain != domain {
+		ascii, err = idna.Lookup.ToASCII(plain)
+	}
 	if err != nil || !validDomain(ascii) {
 		return Address{}, fmt.Errorf("%q is not a domain that can receive email", domain)
 	}
@@ -48,6 +54,28 @@ func ParseAddress(s string) (Address, error) {
 		return Address{}, errors.New("that email address is too long: 254 characters at most")
 	}
 	return Address{local, ascii}, nil
+}
+
+// visible is a text without the characters that have no shape of their own, which no
+// mailbox has in its name: zero-width spaces, marks of direction, soft hyphens. Joiners
+// stay: in the domains of some scripts they tell two names apart.
+func visible(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= utf8.RuneSelf && !joiner(r) && (unicode.Is(unicode.Cf, r) || unicode.Is(unicode.Variation_Selector, r) || r == '\u034f') {
+			return -1
+		}
+		return r
+	}, s)
+}
+
+func joiner(r rune) bool { return r == '\u200c' || r == '\u200d' }
+
+// unjoined removes joiners.
+func unjoined(r rune) rune {
+	if joiner(r) {
+		return -1
+	}
+	return r
 }
 
 // checkLocal accepts the dot-atom of RFC 5322 with RFC 6531's letters.
@@ -90,8 +118,9 @@ func (a Address) String() string {
 	return a.local + "@" + a.domain
 }
 
-// Key identifies the mailbox: two addresses with one key are one subscriber.
-// Dots and plus signs are kept, since they may be two people's.
+// Key identifies the mailbox: two addresses with one key are one subscriber. Letters
+// that Unicode writes in two ways, such as é, are one letter (RFC 6532), and the case is
+// not looked at. Dots and plus signs are kept, since they may be two people's.
 func (a Address) Key() string {
 	if a == (Address{}) {
 		return ""
@@ -99,15 +128,39 @@ func (a Address) Key() string {
 	return fold(a.local) + "@" + a.domain
 }
 
-// fold is lower case. A letter beyond ASCII never becomes one of ASCII, as the Kelvin
-// sign would: it may be another person's.
+// FormerKeys are the keys that a mailbox may have had when letters that Unicode writes in
+// two ways were two: hashes of them can't be made again. Almost every mailbox has none.
+func FormerKeys(key string) []string {
+	local, domain, _ := strings.Cut(key, "@")
+	if apart := norm.NFD.String(local); apart != local {
+		return []string{apart + "@" + domain}
+	}
+	return nil
+}
+
+// fold is lower case, in NFC. A letter beyond ASCII never becomes one of ASCII, as the
+// Kelvin sign would: it may be another person's.
 func fold(local string) string {
-	return strings.Map(func(r rune) rune {
+	lower := strings.Map(func(r rune) rune {
 		if lower := unicode.ToLower(r); (lower < utf8.RuneSelf) == (r < utf8.RuneSelf) {
 			return lower
 		}
 		return r
-	}, local)
+	}, composed(local))
+	return composed(lower)
+}
+
+// composed is NFC but for the Kelvin sign.
+func composed(s string) string {
+	const kelvin = "\u212a"
+	if !strings.Contains(s, kelvin) {
+		return norm.NFC.String(s)
+	}
+	parts := strings.Split(s, kelvin)
+	for i, part := range parts {
+		parts[i] = norm.NFC.String(part)
+	}
+	return strings.Join(parts, kelvin)
 }
 
 // Inbox is the key of the mailbox that an address probably leads to: without what

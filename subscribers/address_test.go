@@ -21,6 +21,13 @@ func TestParseAddressAccepts(t *testing.T) {
 		{"ÀDA@example.com", "ÀDA@example.com", "àda@example.com"},
 		{"用户@例子.广告", "用户@xn--fsqu00a.xn--4rr70v", "用户@xn--fsqu00a.xn--4rr70v"},
 		{"ada@mail.1and1.example", "ada@mail.1and1.example", "ada@mail.1and1.example"},
+		{"\u202aada@example.com\u202c", "ada@example.com", "ada@example.com"},
+		{"\u2066ada\u200b@exam\u00adple.com\u2069\ufeff", "ada@example.com", "ada@example.com"},
+		{"a\u200dd\ufe0fa@exa\u200dmple.com", "ada@example.com", "ada@example.com"},
+		{"jose\u0301@example.com", "jose\u0301@example.com", "jos\u00e9@example.com"},
+		{"JOSE\u0301@bu\u0308cher.example", "JOSE\u0301@xn--bcher-kva.example", "jos\u00e9@xn--bcher-kva.example"},
+		{"\u1112\u1161\u11ab@example.com", "\u1112\u1161\u11ab@example.com", "\ud55c@example.com"},
+		{"\u212bsa@example.com", "\u212bsa@example.com", "\u00e5sa@example.com"},
 		{strings.Repeat("a", 64) + "@example.com", strings.Repeat("a", 64) + "@example.com", strings.Repeat("a", 64) + "@example.com"},
 	}
 	for _, test := range tests {
@@ -65,8 +72,7 @@ func TestParseAddressRefuses(t *testing.T) {
 		"a line break in local": "a\r\nda@example.com",
 		"a NUL":                 "a\x00da@example.com",
 		"a no-break space":      "a\u00a0da@example.com",
-		"a zero-width space":    "a\u200bda@example.com",
-		"a right-to-left mark":  "a\u202eda@example.com",
+		"invisible alone":       "\u200b@example.com",
 		"no valid text":         "a\xffda@example.com",
 		"a hyphen first":        "ada@-example.com",
 		"a hyphen last":         "ada@example-.com",
@@ -106,6 +112,70 @@ func TestKeysOfStrangersDiffer(t *testing.T) {
 	a, _ := subscribers.ParseAddress("\u00c4GIR@example.com")
 	if a.Key() != "\u00e4gir@example.com" {
 		t.Errorf("key %s", a.Key())
+	}
+}
+
+func TestFormerKeys(t *testing.T) {
+	for key, want := range map[string]string{
+		"jos\u00e9@example.com": "jose\u0301@example.com",
+		"\ud55c@example.com":    "\u1112\u1161\u11ab@example.com",
+		"ada@example.com":       "",
+		"\u00df@example.com":    "",
+		"":                      "",
+	} {
+		if got := strings.Join(subscribers.FormerKeys(key), " "); got != want {
+			t.Errorf("%q: %q, want %q", key, got, want)
+		}
+	}
+}
+
+func TestReadAddressSuggests(t *testing.T) {
+	for typed, want := range map[string]string{
+		"ada@example,com":                       "ada@example.com",
+		"ada@example;com":                       "ada@example.com",
+		"ada@mail,example.co,uk":                "ada@mail.example.co.uk",
+		"ada@example":                           "ada@example.com",
+		"ada@examplecom":                        "ada@example.com",
+		"ada@example-org":                       "ada@example.org",
+		"ada at example.com":                    "ada@example.com",
+		"ada (at) example dot com":              "ada@example.com",
+		"ada[at]example[dot]com":                "ada@example.com",
+		"ada@@example.com":                      "ada@example.com",
+		"ada @ example.com":                     "ada@example.com",
+		"ada@ example . com":                    "ada@example.com",
+		"mailto:ada@example.com":                "ada@example.com",
+		"MAILTO: ada@example.com?subject=hello": "ada@example.com",
+		"email: ada@example.com":                "ada@example.com",
+		"Ada Lovelace <ada@example.com>":        "ada@example.com",
+		"<ada@example.com>":                     "ada@example.com",
+		"\"ada@example.com\"":                   "ada@example.com",
+		"ada@example.com.":                      "ada@example.com",
+		"ada@example.com,":                      "ada@example.com",
+		"ada@example..com":                      "ada@example.com",
+		"ada.@example.com":                      "ada@example.com",
+		"a..da@example.com":                     "a.da@example.com",
+		"ada\uff20example.com":                  "ada@example.com",
+		"\u202aada@example,com\u202c":           "ada@example.com",
+		"ada@example.com eve@example.com":       "",
+		"ada@example.com,eve@example.com":       "",
+		"ada":                                   "",
+		"@example.com":                          "",
+		"ada lovelace@example.com":              "",
+		"ada@192.0.2.1":                         "",
+		"ada\r\nbcc: eve@example.com":           "",
+		"":                                      "",
+		strings.Repeat("a@", 5000):              "",
+	} {
+		meant, ok := subscribers.Suggest(typed)
+		if meant.String() != want || ok != (want != "") {
+			t.Errorf("%q: suggested %q, want %q", typed, meant, want)
+		}
+		_, err := subscribers.ReadAddress(typed)
+		if err == nil {
+			t.Errorf("%q was accepted", typed)
+		} else if said := strings.HasSuffix(err.Error(), "; did you mean "+want+"?"); said != (want != "") {
+			t.Errorf("%q: %v", typed, err)
+		}
 	}
 }
 
