@@ -35,7 +35,7 @@ func (s *SuppressionImport) Import(ctx context.Context, in io.Reader) error {
 			continue
 		}
 		s.Rows++
-		a, err := ParseAddress(word)
+		a, err := ReadAddress(word)
 		if err != nil {
 			s.Failed++
 			if s.Refused != nil {

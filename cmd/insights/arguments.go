@@ -20,7 +20,7 @@ import (
 
 // parseAddress reads an address a person wrote.
 func parseAddress(word string) (subscribers.Address, error) {
-	a, err := subscribers.ParseAddress(word)
+	a, err := subscribers.ReadAddress(word)
 	if err != nil {
 		return a, usageError("%q: %v", word, err)
 	}

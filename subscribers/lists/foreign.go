@@ -11,7 +11,7 @@ import (
 // foreign fills what exports of others have in common.
 func (row *Row) foreign(source, email, name, said string) (err error) {
 	row.Email, row.Name, row.Source, row.Cadence, row.Evidence = email, name, source, subscribers.Weekly, source+": "+said
-	row.Address, err = subscribers.ParseAddress(email)
+	row.Address, err = subscribers.ReadAddress(email)
 	return err
 }
 

@@ -65,7 +65,7 @@ func readOwn(field func(string) string, _ Options, row *Row) (err error) {
 	row.Email = fromSpreadsheet(field("email"))
 	row.Name, row.Reason = fromSpreadsheet(field("name")), fromSpreadsheet(field("reason"))
 	row.Source = cmp.Or(fromSpreadsheet(field("source")), "import")
-	if row.Address, err = subscribers.ParseAddress(row.Email); err != nil {
+	if row.Address, err = subscribers.ReadAddress(row.Email); err != nil {
 		return err
 	}
 	if row.Status, err = subscribers.ParseStatus(field("status")); err != nil {

@@ -138,6 +138,22 @@ func (s *site) choices(chosen func(slug string) bool) []templates.Choice {
 	return list
 }
 
+// readAddress reads an address from a form. fault is what is wrong with it, in sentences,
+// or nothing.
+func readAddress(typed string) (a subscribers.Address, fault string) {
+	a, err := subscribers.ParseAddress(typed)
+	if err == nil {
+		return a, ""
+	}
+	fault = err.Error() + "."
+	first, size := utf8.DecodeRuneInString(fault)
+	fault = string(unicode.ToUpper(first)) + fault[size:]
+	if meant, ok := subscribers.Suggest(typed); ok {
+		fault += " Did you mean " + meant.String() + "?"
+	}
+	return a, fault
+}
+
 // nameFault says what is wrong with a name, or nothing.
 func nameFault(name string) string {
 	switch {

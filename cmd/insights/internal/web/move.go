@@ -32,9 +32,9 @@ func (s *site) askToMove(w http.ResponseWriter, r *http.Request, ask func(ctx co
 	if err := parseForm(r); err != nil {
 		return err
 	}
-	to, err := subscribers.ParseAddress(field(r, "email", 320))
-	if err != nil {
-		return refuse(templates.FieldError{Field: "email", Message: "Enter the email address to which your digests should go."})
+	to, fault := readAddress(field(r, "email", 320))
+	if fault != "" {
+		return refuse(templates.FieldError{Field: "email", Message: fault})
 	}
 	switch _, err := ask(r.Context(), r.PathValue("token"), to, s.client(r)); {
 	case errors.Is(err, subscribers.ErrDomain):

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/scaledbydesign/insights/subscribers"
@@ -49,8 +48,9 @@ func (s *site) showSubscribe(w http.ResponseWriter, status int, form templates.F
 // is known of an address must not show in the time either.
 const signUpTakes = 250 * time.Millisecond
 
-// subscribe takes a sign-up. Its answer is the same for every address, also for one
-// that is none, and as quick, so that it tells nobody who is subscribed.
+// subscribe takes a sign-up. Its answer is the same for every address that is possible,
+// and as quick, so that it tells nobody who is subscribed. That an address can't exist
+// tells nothing of the kind.
 func (s *site) subscribe(w http.ResponseWriter, r *http.Request) error {
 	answerAt := time.Now().Add(signUpTakes)
 	s.shareWith(w, r)
@@ -65,8 +65,9 @@ func (s *site) subscribe(w http.ResponseWriter, r *http.Request) error {
 	if fault := nameFault(form.Name); fault != "" {
 		form.Errors = append([]templates.FieldError{{Field: "name", Message: fault}}, form.Errors...)
 	}
-	if strings.TrimSpace(form.Email) == "" {
-		form.Errors = append([]templates.FieldError{{Field: "email", Message: "Enter an email address."}}, form.Errors...)
+	address, fault := readAddress(form.Email)
+	if fault != "" {
+		form.Errors = append([]templates.FieldError{{Field: "email", Message: fault}}, form.Errors...)
 	}
 	if r.PostFormValue(trap) != "" {
 		form.Errors = append(form.Errors, templates.FieldError{Message: "The field that should stay empty was filled in. Please send the form again."})
@@ -78,7 +79,7 @@ func (s *site) subscribe(w http.ResponseWriter, r *http.Request) error {
 	if len(form.Errors) > 0 {
 		return show(w, http.StatusUnprocessableEntity, form)
 	}
-	switch err := s.signUp(r, form); {
+	switch err := s.signUp(r, address, form); {
 	case errors.Is(err, subscribers.ErrDomain):
 		form.Errors = []templates.FieldError{domainRefused}
 		return show(w, http.StatusUnprocessableEntity, form)
@@ -110,16 +111,12 @@ func waitUntil(ctx context.Context, t time.Time) {
 	}
 }
 
-func (s *site) signUp(r *http.Request, form templates.Form) error {
+func (s *site) signUp(r *http.Request, address subscribers.Address, form templates.Form) error {
 	source := "form"
 	if s.fromTrusted(r) {
 		source = r.Header.Get("Origin")
 	}
-	address, err := subscribers.ParseAddress(form.Email)
-	if err != nil {
-		return nil // nobody has it
-	}
-	err = s.Registry.SignUp(r.Context(), subscribers.SignUp{
+	err := s.Registry.SignUp(r.Context(), subscribers.SignUp{
 		Address: address, Name: form.Name, Source: source, Client: s.client(r),
 		Preferences: subscribers.Preferences{Cadence: form.Cadence, Categories: form.Chosen()},
 	})

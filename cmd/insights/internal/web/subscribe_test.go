@@ -1,9 +1,12 @@
 package web_test
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -179,23 +182,54 @@ func TestBadSignUpsGetTheFormBackWithWhatTheyHeld(t *testing.T) {
 	})
 }
 
-// What is no address gets the answer of every other: see subscribe.
-func TestAddressesThatAreNoneAreToldNothing(t *testing.T) {
-	f := newFixture(t, library(), nil)
+// That an address can't exist tells nobody who is subscribed, so its owner is told.
+func TestImpossibleAddressesAreRefusedWithASuggestion(t *testing.T) {
+	const origin = "https://www.example.com"
+	f := newFixture(t, library(), func(c *web.Config) { c.TrustedOrigins = []string{origin} })
+	_, _, token := f.reader(t, "ben@example.com", subscribed)
 	synctest.Test(t, func(t *testing.T) {
-		began := time.Now()
-		good := bodyOf(t, f.post("/subscribe", f.filled(t, "ada@example.com")))
-		took := time.Since(began)
 		before := f.store.edits
-		for _, bad := range []string{"ada@", "ada@example.com\r\nBcc: x@example.com", "a@example.com, b@example.com", `"><script>alert(1)</script>@example.com`} {
-			began = time.Now()
-			r := f.post("/subscribe", f.filled(t, bad))
-			if page := bodyOf(t, r); r.StatusCode != http.StatusAccepted || page != good || time.Since(began) != took {
-				t.Errorf("%q: status %d after %v", bad, r.StatusCode, time.Since(began))
+		for typed, meant := range map[string]string{
+			"ada@example,com":                         "ada@example.com",
+			"ada@example":                             "ada@example.com",
+			"ada at example.com":                      "ada@example.com",
+			"ada@@example.com":                        "ada@example.com",
+			"mailto:ada@example.com":                  "ada@example.com",
+			"ada@":                                    "",
+			"ben@example.com.":                        "ben@example.com",
+			"a@example.com, b@example.com":            "",
+			"ada@example.com\r\nBcc: x@example.com":   "",
+			`"><script>alert(1)</script>@example.com`: "",
+		} {
+			asked, _ := json.Marshal(map[string]any{"email": typed, "cadence": "weekly", "categories": []string{"architecture"}, "website": ""})
+			json := httptest.NewRequest(http.MethodPost, base+"/subscribe", bytes.NewReader(asked))
+			answers := map[string]*http.Response{
+				"form": f.post("/subscribe", f.filled(t, typed)),
+				"json": f.send(json, "Content-Type", "application/json", "Origin", origin),
+				"move": f.post("/preferences/"+token+"/address", url.Values{"email": {typed}}),
+			}
+			for how, r := range answers {
+				page := bodyOf(t, r)
+				if r.StatusCode != http.StatusUnprocessableEntity || strings.Contains(page, "Did you mean "+meant+"?") != (meant != "") {
+					t.Errorf("%s, %q: status %d, want the suggestion %q:\n%s", how, typed, r.StatusCode, meant, page)
+				}
 			}
 		}
 		if f.store.edits != before {
-			t.Error("what is no address reached the store")
+			t.Error("an impossible address reached the store")
+		}
+	})
+}
+
+// What comes along when an address is pasted is taken off.
+func TestPastedAddressesAreTaken(t *testing.T) {
+	f := newFixture(t, library(), nil)
+	synctest.Test(t, func(t *testing.T) {
+		for _, typed := range []string{"\u202aada@example.com\u202c", " ada\u200b@exam\u00adple.com\ufeff", "\u2066ada@example.com\u2069"} {
+			wantStatus(t, f.post("/subscribe", f.filled(t, typed)), http.StatusAccepted)
+		}
+		if _, ok := f.store.byKey["ada@example.com"]; !ok || len(f.store.byKey) != 1 {
+			t.Errorf("%d subscribers", len(f.store.byKey))
 		}
 	})
 }
