@@ -59,10 +59,17 @@ func (r *Registry) valid(p Purpose, token string, sub Subscriber, now time.Time)
 		return r.validReturn(token, sub, now)
 	}
 	publicID, err := r.Keys.Check(p, token, scope(p, sub))
+	if err != nil && p == PreferencesToken { // an email from before the key had one form
+		for _, key := range FormerKeys(sub.Address.Key()) {
+			if publicID, err = r.Keys.Check(p, token, key); err == nil {
+				break
+			}
+		}
+	}
 	if err != nil {
 		return err
 	}
-	if publicID != sub.PublicID { // the address was erased and has signed up again
+	if !sub.is(publicID) { // the address was erased and has signed up again
 		return ErrToken
 	}
 	if p == ConfirmToken && confirmExpired(sub, now) {
@@ -74,7 +81,7 @@ func (r *Registry) valid(p Purpose, token string, sub Subscriber, now time.Time)
 func (r *Registry) validReturn(token string, sub Subscriber, now time.Time) error {
 	for age := range returnWithin + 1 {
 		made := now.AddDate(0, 0, -age).UTC().Format(time.DateOnly)
-		if publicID, err := r.Keys.Check(ReturnToken, token, made); err == nil && publicID == sub.PublicID {
+		if publicID, err := r.Keys.Check(ReturnToken, token, made); err == nil && sub.is(publicID) {
 			return nil
 		}
 	}

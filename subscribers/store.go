@@ -64,7 +64,8 @@ type Store interface {
 	// the same key. With dry it is called, and nothing is stored.
 	EditAll(ctx context.Context, keys []string, dry bool, change func(i int, s *Subscriber) (Change, error)) error
 
-	// ByKey and ByPublicID return ErrNotFound for an unknown one.
+	// ByKey and ByPublicID return ErrNotFound for an unknown one. A public id may be a
+	// former one.
 	ByKey(ctx context.Context, key string) (Subscriber, error)
 	ByPublicID(ctx context.Context, publicID string) (Subscriber, error)
 

@@ -73,6 +73,7 @@ type Subscriber struct {
 	PublicID   string // random, in tokens and nowhere else
 	Address    Address
 	Name       string
+	FormerIDs  []string // public ids of subscribers who were merged with this one
 	Status     Status
 	Cause      Cause  // of Suppressed; of Pending, that they were, and are until they confirm
 	Reason     string // of the cause, in words
@@ -102,6 +103,11 @@ func (s *Subscriber) Mailbox() Address {
 		return s.NewAddress
 	}
 	return s.Address
+}
+
+// is says whether a public id is, or was, the subscriber's.
+func (s *Subscriber) is(publicID string) bool {
+	return publicID == s.PublicID || slices.Contains(s.FormerIDs, publicID)
 }
 
 // moving says that a reader waits to confirm a new address.

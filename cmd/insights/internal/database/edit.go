@@ -122,7 +122,7 @@ func (e *editing) take(ctx context.Context, key string) error {
 
 // insertSubscriber takes the values of a row.
 const insertSubscriber = `INSERT INTO subscribers (public_id, email, email_key, name, status, reason, cadence, categories, position_id,
-	paused_until, nonce, nonce_expires_at, notified_at, created_at, confirmed_at, unsubscribed_at, source, cause, suppressed_at, asked, asked_since, new_email`
+	paused_until, nonce, nonce_expires_at, notified_at, created_at, confirmed_at, unsubscribed_at, source, cause, suppressed_at, asked, asked_since, new_email, former_ids`
 
 // values returns the columns of a subscriber, with their position after the change.
 func (e *editing) values(ctx context.Context, before storedSubscriber, s subscribers.Subscriber, startWith int) ([]any, error) {
@@ -133,7 +133,7 @@ func (e *editing) values(ctx context.Context, before storedSubscriber, s subscri
 	position, err := e.position(ctx, before, s, startWith)
 	return []any{s.PublicID, s.Address.String(), s.Address.Key(), s.Name, string(s.Status), s.Reason, string(s.Cadence), mask, position,
 		millis(s.PausedUntil), s.Nonce, millis(s.NonceExpires), millis(s.NotifiedAt), millis(s.CreatedAt), millis(s.ConfirmedAt), millis(s.UnsubscribedAt), s.Source,
-		string(s.Cause), millis(s.SuppressedAt), int64(s.Asked), millis(s.AskedSince), s.NewAddress.String()}, err
+		string(s.Cause), millis(s.SuppressedAt), int64(s.Asked), millis(s.AskedSince), s.NewAddress.String(), strings.Join(s.FormerIDs, " ")}, err
 }
 
 // save stores a subscriber.
@@ -143,7 +143,7 @@ func (e *editing) save(ctx context.Context, before storedSubscriber, s subscribe
 		return 0, err
 	}
 	if before.ID == 0 {
-		const values = `?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22`
+		const values = `?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23`
 		if e.lastID {
 			result, err := e.tx.ExecContext(ctx, insertSubscriber+", id) VALUES ("+values+", ("+nextSubscriber+"))", args...)
 			if err != nil {
@@ -156,8 +156,8 @@ func (e *editing) save(ctx context.Context, before storedSubscriber, s subscribe
 		return id, err
 	}
 	_, err = e.tx.ExecContext(ctx, `UPDATE subscribers SET public_id = ?1, email = ?2, email_key = ?3, name = ?4, status = ?5, reason = ?6, cadence = ?7, categories = ?8, position_id = ?9,
-		paused_until = ?10, nonce = ?11, nonce_expires_at = ?12, notified_at = ?13, created_at = ?14, confirmed_at = ?15, unsubscribed_at = ?16, source = ?17, cause = ?18, suppressed_at = ?19, asked = ?20, asked_since = ?21, new_email = ?22
-		WHERE id = ?23`, append(args, before.ID)...)
+		paused_until = ?10, nonce = ?11, nonce_expires_at = ?12, notified_at = ?13, created_at = ?14, confirmed_at = ?15, unsubscribed_at = ?16, source = ?17, cause = ?18, suppressed_at = ?19, asked = ?20, asked_since = ?21, new_email = ?22, former_ids = ?23
+		WHERE id = ?24`, append(args, before.ID)...)
 	return before.ID, err
 }
 

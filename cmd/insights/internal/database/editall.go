@@ -138,12 +138,14 @@ func (e *editing) load(ctx context.Context, part []int, all []string) (map[strin
 		if _, ok := found[key]; ok {
 			continue
 		}
-		hash, err := e.db.suppressionHash(ctx, e.tx, key)
-		if err != nil {
-			return nil, err
+		for _, form := range append(subscribers.FormerKeys(key), key) {
+			hash, err := e.db.suppressionHash(ctx, e.tx, form)
+			if err != nil {
+				return nil, err
+			}
+			hashes = append(hashes, hash)
+			byHash[hash] = key
 		}
-		hashes = append(hashes, hash)
-		byHash[hash] = key
 	}
 	return found, find(ctx, e.db, e.tx, &suppressionsByHash, nil, hashes, oneValue, func(rows *sql.Rows) error {
 		var hash string
@@ -151,7 +153,9 @@ func (e *editing) load(ctx context.Context, part []int, all []string) (map[strin
 		var s storedSubscriber
 		err := rows.Scan(&hash, &s.Status, &s.Cause, &s.Reason, &at, &no)
 		fromSuppression(&s.Subscriber, at, no)
-		found[byHash[hash]] = s
+		all := found[byHash[hash]]
+		stricter(&all.Subscriber, s.Subscriber)
+		found[byHash[hash]] = all
 		return err
 	})
 }
@@ -210,7 +214,7 @@ var (
 	subscriberBatch = batch{
 		columns: columnsOf("public_id", text, "email", text, "email_key", text, "name", text, "status", text, "reason", text, "cadence", text, "categories", integer, "position_id", integer,
 			"paused_until", integer, "nonce", text, "nonce_expires_at", integer, "notified_at", integer, "created_at", integer, "confirmed_at", integer, "unsubscribed_at", integer, "source", text,
-			"cause", text, "suppressed_at", integer, "asked", integer, "asked_since", integer, "new_email", text, "start_with", integer, "id", integer),
+			"cause", text, "suppressed_at", integer, "asked", integer, "asked_since", integer, "new_email", text, "former_ids", text, "start_with", integer, "id", integer),
 		text: insertSubscriber + ", start_with, id) SELECT * FROM v",
 	}
 	eventBatch = batch{

@@ -59,6 +59,13 @@ func (db *DB) Check(ctx context.Context) error {
 	case status.Current < status.Latest:
 		return fmt.Errorf("%s has schema %d, this program needs %d: %w; run: insights db migrate", db, status.Current, status.Latest, ErrOld)
 	}
+	var open bool
+	if err := db.reader.QueryRowContext(ctx, "SELECT "+toMerge).Scan(&open); err != nil {
+		return fmt.Errorf("read the schema of %s: %w", db, explain(err))
+	}
+	if open {
+		return fmt.Errorf("%s has schema %d, whose last step was interrupted: %w; run: insights db migrate", db, status.Current, ErrOld)
+	}
 	return nil
 }
 
@@ -88,6 +95,9 @@ func (db *DB) Migrate(ctx context.Context) (steps int, err error) {
 		results, err := provider.Up(ctx)
 		steps += len(results)
 		if err == nil {
+			if err := db.mergeMailboxes(ctx); err != nil {
+				return steps, fmt.Errorf("migrate %s: merge subscribers with one mailbox: %w; what was done stays, to continue: insights db migrate", db, err)
+			}
 			return steps, nil
 		}
 		// Another process may have taken the same step first: continue from there.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"strings"
 
 	"github.com/scaledbydesign/insights/newsletter"
 	"github.com/scaledbydesign/insights/subscribers"
@@ -13,7 +14,7 @@ import (
 
 const subscriberColumns = `s.id, s.public_id, s.email, s.name, s.status, s.reason, s.cadence, s.categories, s.position_id,
 	s.paused_until, s.nonce, s.nonce_expires_at, s.notified_at, s.created_at, s.confirmed_at, s.unsubscribed_at, s.source,
-	s.cause, s.suppressed_at, s.asked, s.asked_since, s.new_email`
+	s.cause, s.suppressed_at, s.asked, s.asked_since, s.new_email, s.former_ids`
 
 // storedSubscriber is a row of subscribers.
 type storedSubscriber struct {
@@ -27,9 +28,10 @@ type storedSubscriber struct {
 // scanSubscriber reads the columns of subscriberColumns. With errUnreadable it has read
 // everything but the address.
 func scanSubscriber(scan func(...any) error, b bits) (s storedSubscriber, err error) {
+	var former string
 	err = scan(&s.ID, &s.PublicID, &s.email, &s.Name, &s.Status, &s.Reason, &s.Cadence, &s.mask, &s.position,
 		instant(&s.PausedUntil), &s.Nonce, instant(&s.NonceExpires), instant(&s.NotifiedAt), instant(&s.CreatedAt), instant(&s.ConfirmedAt), instant(&s.UnsubscribedAt), &s.Source,
-		&s.Cause, instant(&s.SuppressedAt), &s.Asked, instant(&s.AskedSince), &s.newEmail)
+		&s.Cause, instant(&s.SuppressedAt), &s.Asked, instant(&s.AskedSince), &s.newEmail, &former)
 	if err != nil {
 		return s, err
 	}
@@ -40,6 +42,9 @@ func scanSubscriber(scan func(...any) error, b bits) (s storedSubscriber, err er
 		s.Nonce = "" // they must ask again; someone else may have the link
 	}
 	s.Categories = b.slugs(s.mask)
+	if former != "" {
+		s.FormerIDs = strings.Fields(former)
+	}
 	return s, err
 }
 
@@ -69,7 +74,18 @@ func (db *DB) ByKey(ctx context.Context, key string) (subscribers.Subscriber, er
 
 // ByPublicID implements subscribers.Store.
 func (db *DB) ByPublicID(ctx context.Context, publicID string) (subscribers.Subscriber, error) {
-	return db.subscriber(ctx, "s.public_id = ?1", publicID)
+	s, err := db.subscriber(ctx, "s.public_id = ?1", publicID)
+	if !errors.Is(err, subscribers.ErrNotFound) {
+		return s, err
+	}
+	merged, err := db.mergedFrom(ctx, publicID)
+	if err == nil && merged == 0 {
+		err = subscribers.ErrNotFound
+	}
+	if err != nil {
+		return subscribers.Subscriber{}, err
+	}
+	return db.subscriber(ctx, "s.id = ?1", merged)
 }
 
 // ByID implements newsletter.MessageStore.

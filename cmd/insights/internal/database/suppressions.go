@@ -46,19 +46,31 @@ func (db *DB) suppressionKey(ctx context.Context, q querier) ([]byte, error) {
 	return secret, nil
 }
 
-// suppressed applies the suppression of its address to an unknown subscriber.
+// suppressed applies the suppression of its address to an unknown subscriber: the
+// stricter one where there are some of several forms of the key.
 func (e *editing) suppressed(ctx context.Context, key string, s *subscribers.Subscriber) error {
-	hash, err := e.db.suppressionHash(ctx, e.tx, key)
-	if err != nil {
+	if err := e.kept(ctx, key, s); err != nil {
 		return err
 	}
-	var at, no int64
-	err = e.tx.QueryRowContext(ctx, "SELECT status, cause, reason, at, unsubscribed_at FROM suppressions WHERE hash = ?1", hash).Scan(&s.Status, &s.Cause, &s.Reason, &at, &no)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil
+	for _, form := range subscribers.FormerKeys(key) {
+		var other subscribers.Subscriber
+		if err := e.kept(ctx, form, &other); err != nil {
+			return err
+		}
+		stricter(s, other)
 	}
-	fromSuppression(s, at, no)
-	return err
+	return nil
+}
+
+// stricter makes of s what is kept of an address in another form, if that is more.
+func stricter(s *subscribers.Subscriber, other subscribers.Subscriber) {
+	switch {
+	case other.Status == "":
+	case s.Status == "":
+		*s = other
+	default:
+		*s, _ = subscribers.Merge(*s, other, time.Time{})
+	}
 }
 
 // fromSuppression sets the times of a suppression.
@@ -94,6 +106,15 @@ func (db *DB) suppress(ctx context.Context, tx *sql.Tx, key string, s subscriber
 	if err != nil {
 		return err
 	}
+	for _, form := range subscribers.FormerKeys(key) { // it has one form from now on
+		former, err := db.suppressionHash(ctx, tx, form)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, "DELETE FROM suppressions WHERE hash = ?1", former); err != nil {
+			return err
+		}
+	}
 	if s == (subscribers.Suppression{}) {
 		_, err = tx.ExecContext(ctx, "DELETE FROM suppressions WHERE hash = ?1", hash)
 		return err
@@ -114,7 +135,9 @@ func (db *DB) Suppressions(ctx context.Context) iter.Seq2[subscribers.Suppressio
 	err = each(ctx, db.reader, func(rows *sql.Rows) error {
 		var email, key string
 		err := rows.Scan(&email, &key)
-		emails[hashOf(secret, key)] = email
+		for _, form := range append(subscribers.FormerKeys(key), key) {
+			emails[hashOf(secret, form)] = email
+		}
 		return err
 	}, "SELECT email, email_key FROM subscribers WHERE status = 'suppressed' OR cause <> ''")
 	if err != nil {
