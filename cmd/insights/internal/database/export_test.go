@@ -1,6 +1,9 @@
 package database
 
-import "database/sql"
+import (
+	"context"
+	"database/sql"
+)
 
 // Writer lets a test write what no method writes.
 func (db *DB) Writer() *sql.DB { return db.writer }
@@ -37,3 +40,9 @@ var HotStatements = map[string]string{
 
 // InPostgres translates a statement for PostgreSQL.
 var InPostgres = inPostgres
+
+// HashOf is the hash under which a suppression of a key is stored.
+func (db *DB) HashOf(ctx context.Context, key string) (string, error) {
+	secret, err := db.suppressionKey(ctx, db.reader)
+	return hashOf(secret, key), err
+}
