@@ -110,9 +110,17 @@ func (w *Writer) Message(d Digest, variant int, r StoredBody) Message {
 func (w *Writer) unsubscribe(r StoredBody) string {
 	ways := "<" + r.BaseURL + "/unsubscribe/" + PlaceholderUnsubscribe + ">"
 	if w.Identity.UnsubscribeByEmail && w.Identity.BounceDomain != "" {
-		ways += ", <mailto:unsubscribe+" + PlaceholderUnsubscribe + "@" + w.Identity.BounceDomain + "?subject=unsubscribe>"
+		ways += ", <mailto:unsubscribe+" + PlaceholderLeave + "@" + w.Identity.BounceDomain + "?subject=unsubscribe>"
 	}
 	return ways
+}
+
+// leave is the token of the address by which a reader unsubscribes, if there is one.
+func (w *Writer) leave(sub subscribers.Subscriber) string {
+	if !w.Identity.UnsubscribeByEmail {
+		return ""
+	}
+	return w.Registry.Keys.InAddress(subscribers.UnsubscribeToken, sub.PublicID, "")
 }
 
 // Copy returns one reader's own values in the digest with this UID. Equal arguments
@@ -123,6 +131,7 @@ func (w *Writer) Copy(uid string, sub subscribers.Subscriber) Copy {
 		To:          sub.Address.String(),
 		ToName:      WithoutControls(sub.Name),
 		Unsubscribe: w.Registry.Token(subscribers.UnsubscribeToken, sub),
+		Leave:       w.leave(sub),
 		Preferences: w.Registry.Token(subscribers.PreferencesToken, sub),
 		Since:       w.date(sub.ConfirmedAt),
 	}
@@ -139,8 +148,8 @@ func (w *Writer) Envelope(from, to string, ref Ref) Envelope {
 
 // With returns the message with one copy's values filled in, for people to read.
 func (m Message) With(c Copy) Message {
-	text := strings.NewReplacer(PlaceholderUnsubscribe, c.Unsubscribe, PlaceholderPreferences, c.Preferences, PlaceholderAddress, c.To, PlaceholderSince, c.Since)
-	markup := strings.NewReplacer(PlaceholderUnsubscribe, html.EscapeString(c.Unsubscribe), PlaceholderPreferences, html.EscapeString(c.Preferences), PlaceholderAddress, html.EscapeString(c.To), PlaceholderSince, html.EscapeString(c.Since))
+	text := strings.NewReplacer(PlaceholderUnsubscribe, c.Unsubscribe, PlaceholderLeave, c.Leave, PlaceholderPreferences, c.Preferences, PlaceholderAddress, c.To, PlaceholderSince, c.Since)
+	markup := strings.NewReplacer(PlaceholderUnsubscribe, html.EscapeString(c.Unsubscribe), PlaceholderLeave, html.EscapeString(c.Leave), PlaceholderPreferences, html.EscapeString(c.Preferences), PlaceholderAddress, html.EscapeString(c.To), PlaceholderSince, html.EscapeString(c.Since))
 	m.MessageID, m.To, m.ToName = c.MessageID, c.To, c.ToName
 	m.Text, m.HTML = text.Replace(m.Text), markup.Replace(m.HTML)
 	m.Headers = slices.Clone(m.Headers)

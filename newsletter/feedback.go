@@ -127,8 +127,7 @@ func (r *Feedback) Takes(address string) bool {
 	if r.Complaints != "" && strings.EqualFold(address, r.Complaints) {
 		return true
 	}
-	if token, ok := unsubscribeToken(address); ok {
-		_, err := r.Registry.Keys.Check(subscribers.UnsubscribeToken, token, "")
+	if _, ok, err := r.unsubscribeToken(address); ok {
 		return err == nil
 	}
 	_, ok := r.ofReturnPath(address)
@@ -159,10 +158,11 @@ func (r *Feedback) HandleMessage(ctx context.Context, to []string, message io.Re
 	}
 	var others []string
 	for _, address := range to {
-		if token, ok := unsubscribeToken(address); ok {
-			note(r.unsubscribe(ctx, token))
-		} else {
+		switch token, ok, err := r.unsubscribeToken(address); {
+		case !ok:
 			others = append(others, address)
+		case err == nil:
+			note(r.unsubscribe(ctx, token))
 		}
 	}
 	if len(others) > 0 || len(to) == 0 {

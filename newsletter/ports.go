@@ -13,6 +13,7 @@ import (
 // only, so that neither HTML nor URL escaping nor line wrapping alters them.
 const (
 	PlaceholderUnsubscribe = "zq7UnsubscribeTokenzq7"
+	PlaceholderLeave       = "zq7LeaveTokenzq7" // in a mailto address
 	PlaceholderPreferences = "zq7PreferencesTokenzq7"
 	PlaceholderAddress     = "zq7Addresszq7"
 	PlaceholderSince       = "zq7ConfirmedOnzq7"
@@ -89,6 +90,7 @@ type Copy struct {
 	To          string // bare address; also for PlaceholderAddress
 	ToName      string
 	Unsubscribe string // token, for PlaceholderUnsubscribe
+	Leave       string // the same for an address, in one letter case, for PlaceholderLeave
 	Preferences string // token, for PlaceholderPreferences
 	Since       string // for PlaceholderSince
 }

@@ -57,10 +57,16 @@ func (r *Feedback) ofReturnPath(address string) (ref Ref, ok bool) {
 const returnMAC = 8
 
 // unsubscribeToken returns the token of an unsubscribe address,
-// unsubscribe+TOKEN@DOMAIN (RFC 2369).
-func unsubscribeToken(address string) (token string, ok bool) {
+// unsubscribe+TOKEN@DOMAIN (RFC 2369). Servers may have changed its case. ok says that the
+// address is one, err that nobody's token is in it.
+func (r *Feedback) unsubscribeToken(address string) (token string, ok bool, err error) {
 	local, _, _ := strings.Cut(address, "@")
-	return strings.CutPrefix(local, "unsubscribe+")
+	const prefix = "unsubscribe+"
+	if len(local) < len(prefix) || !strings.EqualFold(local[:len(prefix)], prefix) {
+		return "", false, nil
+	}
+	token, err = r.Registry.Keys.FromAddress(subscribers.UnsubscribeToken, local[len(prefix):], "")
+	return token, true, err
 }
 
 func fromLower32(s string) ([]byte, error) {

@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/subtle"
+	"encoding/base32"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
@@ -97,6 +98,46 @@ func sum(key []byte, p Purpose, data string) []byte {
 	mac.Write([]byte(string(p) + "\x00" + data))
 	return mac.Sum(nil)
 }
+
+// InAddress is Make for the local part of an address, whose case mail servers change: 52
+// lower-case letters and digits for a public id as we make them, which leaves room for a
+// word before it, else the token of Make.
+func (k *Keyring) InAddress(p Purpose, publicID, scope string) string {
+	id, err := base64.RawURLEncoding.Strict().DecodeString(publicID)
+	if err != nil || len(id) != idBytes {
+		return k.Make(p, publicID, scope)
+	}
+	kid, _ := hex.DecodeString(k.current) // as it was made
+	mac := sum(k.keys[k.current], p, publicID+"\x00"+scope)
+	return lowerCase.EncodeToString(slices.Concat(kid[:1], id, mac[:addressMAC]))
+}
+
+// FromAddress is the token of Make for what InAddress made, or for a token as Make makes
+// it, in whatever case the former arrives. It returns ErrToken for all else.
+func (k *Keyring) FromAddress(p Purpose, local, scope string) (token string, err error) {
+	raw, err := lowerCase.DecodeString(strings.ToLower(local))
+	if err != nil || len(raw) != 1+idBytes+addressMAC || lowerCase.EncodeToString(raw) != strings.ToLower(local) {
+		_, err := k.Check(p, local, scope)
+		return local, err
+	}
+	publicID := base64.RawURLEncoding.EncodeToString(raw[1 : 1+idBytes])
+	for _, kid := range k.order {
+		if first, _ := hex.DecodeString(kid[:2]); first[0] != raw[0] {
+			continue
+		}
+		if hmac.Equal(raw[1+idBytes:], sum(k.keys[kid], p, publicID+"\x00"+scope)[:addressMAC]) {
+			return k.make(kid, p, publicID, scope), nil
+		}
+	}
+	return "", ErrToken
+}
+
+const (
+	idBytes    = 15 // of a public id
+	addressMAC = 16 // bytes of the MAC in an address
+)
+
+var lowerCase = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
 
 // PublicID reads whose token it is, unchecked: enough to load the scope that
 // Check wants, and nothing more.

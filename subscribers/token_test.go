@@ -168,3 +168,47 @@ func old(t *testing.T, id, scope string) string {
 	}
 	return ring.Make(subscribers.UnsubscribeToken, id, scope)
 }
+
+// Mail servers change the case of the local part of an address.
+func TestTokensInAddressesKnowNoCase(t *testing.T) {
+	old, fresh := strings.Repeat("o", subscribers.MinSecret), strings.Repeat("n", subscribers.MinSecret)
+	before, err := subscribers.NewKeyring(old)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ring, err := subscribers.NewKeyring(fresh, old)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const id = "aB3_-xYz09aB3_-xYz09" // 15 bytes
+	for _, maker := range []*subscribers.Keyring{before, ring} {
+		made := maker.InAddress(subscribers.UnsubscribeToken, id, "")
+		if local := "unsubscribe+" + made; made != strings.ToLower(made) || len(local) > 64 || strings.ContainsAny(made, ".-_") {
+			t.Errorf("the local part %q has %d octets", local, len(local))
+		}
+		for _, arrived := range []string{made, strings.ToUpper(made), strings.ToUpper(made[:20]) + made[20:]} {
+			token, err := ring.FromAddress(subscribers.UnsubscribeToken, arrived, "")
+			if err != nil || token != maker.Make(subscribers.UnsubscribeToken, id, "") {
+				t.Errorf("%q: %q, %v", arrived, token, err)
+			}
+		}
+		for _, forged := range []string{made[:51], made + "a", "b" + made[1:], made[:51] + "b", "", "x", made[:30] + "1" + made[31:]} {
+			if forged == made {
+				continue
+			}
+			if token, err := ring.FromAddress(subscribers.UnsubscribeToken, forged, ""); err == nil {
+				t.Errorf("%q was taken as %q", forged, token)
+			}
+		}
+		if _, err := ring.FromAddress(subscribers.PreferencesToken, made, ""); err == nil {
+			t.Error("it opens preferences")
+		}
+		long := maker.Make(subscribers.UnsubscribeToken, id, "") // as in emails of former versions
+		if token, err := ring.FromAddress(subscribers.UnsubscribeToken, long, ""); err != nil || token != long {
+			t.Errorf("an older token: %q, %v", token, err)
+		}
+	}
+	if token := ring.InAddress(subscribers.UnsubscribeToken, "another", ""); token != ring.Make(subscribers.UnsubscribeToken, "another", "") {
+		t.Errorf("an id of another form: %q", token)
+	}
+}

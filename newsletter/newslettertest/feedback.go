@@ -61,7 +61,7 @@ func (w *world) path(digest int64, name string) string {
 
 // unsubscribeAddress returns the address that unsubscribes a reader.
 func (w *world) unsubscribeAddress(name string) string {
-	return "unsubscribe+" + w.registry.Token(subscribers.UnsubscribeToken, w.reader(name)) + "@bounces.example.com"
+	return "unsubscribe+" + w.registry.Keys.InAddress(subscribers.UnsubscribeToken, w.reader(name).PublicID, "") + "@bounces.example.com"
 }
 
 // notification is a bounce as servers write it (RFC 3464). It names somebody else than a

@@ -83,6 +83,7 @@ type own int
 const (
 	nothing own = iota
 	unsubscribe
+	leave
 	preferences
 	address
 	since
@@ -96,7 +97,7 @@ var marks = [...]struct {
 	text string
 	own  own
 }{
-	{newsletter.PlaceholderUnsubscribe, unsubscribe}, {newsletter.PlaceholderPreferences, preferences},
+	{newsletter.PlaceholderUnsubscribe, unsubscribe}, {newsletter.PlaceholderLeave, leave}, {newsletter.PlaceholderPreferences, preferences},
 	{newsletter.PlaceholderAddress, address}, {newsletter.PlaceholderSince, since},
 }
 
@@ -221,7 +222,7 @@ func (s *prepared) Append(dst []byte, c newsletter.Copy) ([]byte, error) {
 	to := b.recipient()
 	b.checkMessageID()
 	b.check("Copy", c.Since, false)
-	if strings.ContainsFunc(c.Unsubscribe, notIDRune) || strings.ContainsFunc(c.Preferences, notIDRune) {
+	if strings.ContainsFunc(c.Unsubscribe, notIDRune) || strings.ContainsFunc(c.Leave, notIDRune) || strings.ContainsFunc(c.Preferences, notIDRune) {
 		b.fault("Copy", "a token contains more than printable ASCII")
 	}
 	if s.worded && (!isASCII(c.To) || !isASCII(c.Since) || checkValue(c.Since) != nil) {
@@ -301,6 +302,8 @@ func (o own) of(c newsletter.Copy) string {
 	switch o {
 	case unsubscribe:
 		return c.Unsubscribe
+	case leave:
+		return c.Leave
 	case preferences:
 		return c.Preferences
 	case address:

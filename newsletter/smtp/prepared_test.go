@@ -27,7 +27,7 @@ func master() newsletter.Message {
 		newsletter.PlaceholderPreferences+"\">preferences</a>, <a href=\"https://example.com/unsubscribe/"+newsletter.PlaceholderUnsubscribe+"\">unsubscribe</a></p></body>", 1)
 	for i := range message.Headers {
 		if message.Headers[i].Name == "List-Unsubscribe" {
-			message.Headers[i].Value = "<https://example.com/unsubscribe/" + newsletter.PlaceholderUnsubscribe + ">, <mailto:unsubscribe+" + newsletter.PlaceholderUnsubscribe + "@bounce.example.com>"
+			message.Headers[i].Value = "<https://example.com/unsubscribe/" + newsletter.PlaceholderUnsubscribe + ">, <mailto:unsubscribe+" + newsletter.PlaceholderLeave + "@bounce.example.com>"
 		}
 	}
 	return message

@@ -50,14 +50,21 @@ func (db *DB) Delivery(ctx context.Context, ref newsletter.Ref) (newsletter.Deli
 func (db *DB) Deliveries(ctx context.Context, f newsletter.DeliveryFilter) iter.Seq2[newsletter.Delivery, error] {
 	const wanted = `(CAST(?2 AS TEXT) = '' OR o.state = ?2 OR ?2 = 'uncertain' AND o.uncertain_at > 0) AND (CAST(?4 AS TEXT) = '' OR o.mark = ?4)`
 	return func(yield func(newsletter.Delivery, error) bool) {
-		for _, query := range []string{
+		lower := f.Email
+		if !ascii(lower) { // SQL's lower() is the key's for ASCII only
+			lower = ""
+		}
+		for i, query := range []string{
 			"SELECT " + deliveryColumns + ` FROM deliveries d LEFT JOIN subscribers s ON s.id = d.subscriber_id
 				WHERE (CAST(?1 AS BIGINT) = 0 OR d.digest_id = ?1) AND ` + strings.ReplaceAll(wanted, "o.", "d.") + ` AND (CAST(?3 AS TEXT) = '' OR s.email_key = ?3)
 				ORDER BY d.digest_id DESC, d.subscriber_id`,
 			"SELECT " + messageColumns + " FROM messages m WHERE CAST(?1 AS BIGINT) = 0 AND " + strings.ReplaceAll(wanted, "o.", "m.") + ` AND (CAST(?3 AS TEXT) = '' OR lower(m.email) = ?3)
 				ORDER BY m.id DESC`,
 		} {
-			for d, err := range stream(ctx, db.reader, func(rows *sql.Rows) (newsletter.Delivery, error) { return scanDelivery(rows.Scan) }, query, f.Digest, string(f.State), f.Email, string(f.Mark)) {
+			for d, err := range stream(ctx, db.reader, func(rows *sql.Rows) (newsletter.Delivery, error) { return scanDelivery(rows.Scan) }, query, f.Digest, string(f.State), []string{f.Email, lower}[i], string(f.Mark)) {
+				if i == 1 && err == nil && f.Email != "" && !isAddressOf(d.Email, f.Email) {
+					continue
+				}
 				if !yield(d, err) || err != nil {
 					return
 				}

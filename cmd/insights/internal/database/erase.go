@@ -116,7 +116,7 @@ func eraseFormer(ctx context.Context, tx *sql.Tx, key string) error {
 func eraseMessages(ctx context.Context, tx *sql.Tx, key string) error {
 	argument := key
 	condition := func(column string) string { return "lower(" + column + ") = ?1" }
-	if strings.ContainsFunc(key, func(r rune) bool { return r >= utf8.RuneSelf }) {
+	if !ascii(key) {
 		argument = "%" + key[strings.LastIndexByte(key, '@'):]
 		condition = func(column string) string { return column + " LIKE ?1" }
 	}
@@ -140,6 +140,10 @@ func eraseMessages(ctx context.Context, tx *sql.Tx, key string) error {
 		}
 	}
 	return nil
+}
+
+func ascii(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r >= utf8.RuneSelf })
 }
 
 // erase removes a subscriber. Deliveries of digests stay, for the counts, without

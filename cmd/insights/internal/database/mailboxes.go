@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/scaledbydesign/insights/subscribers"
 )
@@ -23,7 +22,7 @@ func (db *DB) mergeMailboxes(ctx context.Context) error {
 		var id int64
 		var email string
 		err := rows.Scan(&id, &email)
-		if local, _, _ := strings.Cut(email, "@"); strings.ContainsFunc(local, func(r rune) bool { return r >= utf8.RuneSelf }) {
+		if !ascii(email) {
 			key := storedAddress(email).Key()
 			mailboxes[key] = append(mailboxes[key], id)
 		}
