@@ -96,6 +96,9 @@ type Feedback struct {
 	Log      *slog.Logger
 	// Complaints is the address that providers report complaints to; "" = none.
 	Complaints string
+	// Domain is where bounces go; mail to its postmaster or abuse address is kept for staff
+	// (RFC 2142). "" = none is taken.
+	Domain string
 	// Pause, when set, pauses a digest of which too much is refused; hard says that it is
 	// for hard refusals, for which staff may have told it not to.
 	Pause func(ctx context.Context, digest int64, reason Reason, hard bool) (changed bool, err error)
@@ -122,9 +125,13 @@ func FreshStarts() [3]string { return [3]string{"confirmed", "lifted", "moved"} 
 const MaxInbound = 1 << 20
 
 // Takes reports whether messages to an address are for us: a return path or an
-// unsubscribe address, which only we can make, or the address for complaints.
+// unsubscribe address, which only we can make, the address for complaints, or one that
+// leads to staff.
 func (r *Feedback) Takes(address string) bool {
 	if r.Complaints != "" && strings.EqualFold(address, r.Complaints) {
+		return true
+	}
+	if r.toStaff(address) != "" {
 		return true
 	}
 	if _, ok, err := r.unsubscribeToken(address); ok {
@@ -166,7 +173,11 @@ func (r *Feedback) HandleMessage(ctx context.Context, to []string, message io.Re
 		}
 	}
 	if len(others) > 0 || len(to) == 0 {
-		note(r.report(ctx, others, raw))
+		did, err := r.report(ctx, others, raw)
+		if errors.Is(err, ErrNotOurs) {
+			did, err = r.keep(ctx, others, raw, err)
+		}
+		note(did, err)
 	}
 	switch {
 	case failed != nil:

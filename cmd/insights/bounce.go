@@ -56,16 +56,19 @@ func bounceListCommand(p *program) *cobra.Command {
   hard     the address is said to be dead: that is judged a day later, among
            what was sent around it
   soft     delivery may succeed another time
-  blocked  the server refuses our email; the address is not at fault`,
+  blocked  the server refuses our email; the address is not at fault
+
+Messages to postmaster or abuse at the bounce domain that are about no email of
+ours are kept here, too, the newest 1,000: --class other lists them alone.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if limit < 0 {
 				return usageError("--limit can't be negative")
 			}
 			f := newsletter.BounceFilter{Class: class, Digest: digest}
 			switch class {
-			case "", "hard", "soft", "blocked", "complaint":
+			case "", "hard", "soft", "blocked", "complaint", "other":
 			default:
-				return usageError("--class %q: write hard, soft, blocked or complaint", class)
+				return usageError("--class %q: write hard, soft, blocked, complaint or other", class)
 			}
 			if email != "" {
 				who, err := parseAddress(email)
@@ -103,7 +106,7 @@ func bounceListCommand(p *program) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&email, "email", "", "only of emails to this `address`")
-	cmd.Flags().StringVar(&class, "class", "", "only this `class`: hard, soft, blocked, complaint")
+	cmd.Flags().StringVar(&class, "class", "", "only this `class`: hard, soft, blocked, complaint, other")
 	cmd.Flags().Int64Var(&digest, "digest", 0, "only of this digest, by its `number`")
 	cmd.Flags().StringVar(&since, "since", "", "only since this `time`: 2026-12-01, 2026-12-01 09:00, or how long ago: 24h")
 	cmd.Flags().IntVar(&limit, "limit", 100, "show at most this `number`; 0 = all")

@@ -67,6 +67,9 @@ func status(ctx context.Context, out *console.Console, a *app.App) error {
 	if came := s.Bounces; came["hard"]+came["soft"]+came["blocked"]+came["complaint"] > 0 {
 		out.Item("bounces", fmt.Sprintf("%s hard, %s soft, %s blocked, %s in 30 days: insights bounce list", console.Thousands(came["hard"]), console.Thousands(came["soft"]), console.Thousands(came["blocked"]), console.Count(came["complaint"], "complaint")))
 	}
+	if n := s.Bounces["other"]; n > 0 {
+		out.Item("", console.Count(n, "message")+" to postmaster or abuse: insights bounce list --class other")
+	}
 	if m := s.status.Marks; m[newsletter.Bounced]+m[newsletter.Complained] > 0 {
 		out.Item("came back", fmt.Sprintf("%s accepted in 30 days came back, %s: insights delivery list --bounced", console.Count(m[newsletter.Bounced], "email"), console.Count(m[newsletter.Complained], "complaint")))
 	}

@@ -23,6 +23,8 @@ var feedbackTests = []test{
 	{"a block suppresses nobody, and many pause the digest", blockedEmails},
 	{"a complaint ends all emails", complaint},
 	{"an unsubscribe email", unsubscribeByEmail},
+	{"an unsubscribe email whose address changed its case", unsubscribeInAnyCase},
+	{"messages to staff", messagesToStaff},
 	{"one message for several addresses", severalAddresses},
 	{"a store that fails for one of several", oneAddressFails},
 	{"a message that is too large", tooLargeMessage},
@@ -343,6 +345,70 @@ func unsubscribeByEmail(w *world) {
 		w.receive(r, to, "From: ada@example.com\r\nSubject: whatever\r\n\r\n")
 	}
 	w.wantStatus("ada", subscribers.Unsubscribed)
+}
+
+// unsubscribeInAnyCase is by addresses as mail servers may change them, and by one that an
+// earlier version made.
+func unsubscribeInAnyCase(w *world) {
+	w.join("engineering", "ada", "ben", "cal", "dot")
+	r := w.feedback()
+	for name, to := range map[string]string{
+		"ada": strings.ToLower(w.unsubscribeAddress("ada")),
+		"ben": strings.ToUpper(w.unsubscribeAddress("ben")),
+		"cal": "Unsubscribe+" + w.registry.Token(subscribers.UnsubscribeToken, w.reader("cal")) + "@bounces.example.com",
+	} {
+		if !r.Takes(to) {
+			w.Errorf("%s is not taken", to)
+		}
+		w.receive(r, to, "From: "+name+"@example.com\r\n\r\n")
+		w.wantStatus(name, subscribers.Unsubscribed)
+	}
+	w.wantStatus("dot", subscribers.Confirmed)
+}
+
+// messagesToStaff are kept where staff see them, unless they are about an email.
+func messagesToStaff(w *world) {
+	w.join("engineering", "ada")
+	d := w.sent("e1")
+	r := w.feedback()
+	r.Domain = "bounces.example.com"
+	for address, want := range map[string]bool{
+		"postmaster@bounces.example.com": true, "Abuse@Bounces.Example.com": true, "postmaster": true,
+		"postmaster@example.com": false, "abuse": false, "info@bounces.example.com": false, "": false,
+	} {
+		if r.Takes(address) != want {
+			w.Errorf("takes %q: %v", address, !want)
+		}
+	}
+	message := "From: Eve <eve@elsewhere.example>\r\nSubject: Stop this\r\n\r\nYour server floods us.\r\n"
+	for range 2 {
+		w.receive(r, "ABUSE@bounces.example.com", message)
+	}
+	w.receive(r, "postmaster", "no header at all")
+	all := collect(w, w.store.Bounces(w.Context(), newsletter.BounceFilter{Class: "other"}))
+	if len(all) != 2 || all[1].Text != "to abuse, from Eve <eve@elsewhere.example>: Stop this: Your server floods us." || all[1].Subscriber != 0 {
+		w.Errorf("kept %+v", all)
+	}
+	// What is about an email counts as it does anywhere else.
+	if _, err := r.HandleMessage(w.Context(), []string{"postmaster@bounces.example.com", w.path(d.ID, "ada")}, strings.NewReader(unnamed("5.1.1", unknownUser, ""))); err != nil {
+		w.Error(err)
+	}
+	w.judge()
+	w.wantStatus("ada", subscribers.Suppressed)
+	if all := collect(w, w.store.Bounces(w.Context(), newsletter.BounceFilter{Class: "other"})); len(all) != 2 {
+		w.Errorf("kept %d", len(all))
+	}
+	for i := range newsletter.MostStaffMail + 5 {
+		_, err := r.HandleMessage(w.Context(), []string{"postmaster@bounces.example.com"}, strings.NewReader(fmt.Sprintf("Subject: %d\r\n\r\nbuy", i)))
+		w.check(err)
+	}
+	if all := collect(w, w.store.Bounces(w.Context(), newsletter.BounceFilter{Class: "other"})); len(all) != newsletter.MostStaffMail {
+		w.Errorf("kept %d", len(all))
+	}
+	_, err := r.HandleMessage(w.Context(), []string{"info@bounces.example.com"}, strings.NewReader(message))
+	if !errors.Is(err, newsletter.ErrNotOurs) {
+		w.Errorf("a message to nobody: %v", err)
+	}
 }
 
 // severalAddresses is one message delivered to several of our addresses: each counts.

@@ -98,7 +98,7 @@ func assemble(p Publication, db *database.DB, log *slog.Logger) (*App, error) {
 		Limits: c.SignUpLimits(), Refused: refused, Log: log,
 	}
 	a.Planner = &newsletter.Planner{Store: db, Log: log}
-	a.Feedback = &newsletter.Feedback{Store: db, Registry: a.Registry, Log: log, Pause: db.PauseRefused, Judgement: c.Judgement(), Complaints: c.Bounces.Complaints}
+	a.Feedback = &newsletter.Feedback{Store: db, Registry: a.Registry, Log: log, Pause: db.PauseRefused, Judgement: c.Judgement(), Complaints: c.Bounces.Complaints, Domain: c.Mail.BounceDomain}
 	a.Writer = &newsletter.Writer{Renderer: emails, Registry: a.Registry, Identity: c.Identity()}
 	a.Preview = &newsletter.Previewer{Planner: a.Planner, Writer: a.Writer, StartWith: c.Digests.StartWith}
 	return a, nil

@@ -64,8 +64,14 @@ func (db *DB) RecordBounce(ctx context.Context, b newsletter.Bounce) (known, pas
 			return tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM events e JOIN bounces b ON b.hash = ?2
 				WHERE e.subscriber_id = ?1 AND e.at >= b.at AND e.what IN (?3, ?4, ?5))`, append([]any{b.Subscriber, b.Hash}, freshStarts()...)...).Scan(&past)
 		}
-		if err != nil || !b.CameBack {
+		switch {
+		case err != nil:
 			return err
+		case b.Kind == bounce.Other: // anybody can send some
+			_, err := tx.ExecContext(ctx, "DELETE FROM bounces WHERE kind = 'other' AND id <= (SELECT id FROM bounces WHERE kind = 'other' ORDER BY id DESC LIMIT 1 OFFSET ?1)", newsletter.MostStaffMail)
+			return err
+		case !b.CameBack:
+			return nil
 		}
 		return mark(ctx, tx, b)
 	})
@@ -167,7 +173,7 @@ func (db *DB) Bounces(ctx context.Context, f newsletter.BounceFilter) iter.Seq2[
 
 // BouncedSince implements newsletter.StatusStore.
 func (db *DB) BouncedSince(ctx context.Context, since time.Time) (map[string]int, error) {
-	counts := map[string]int{string(bounce.Hard): 0, string(bounce.Soft): 0, string(bounce.Blocked): 0, string(bounce.Complaint): 0}
+	counts := map[string]int{string(bounce.Hard): 0, string(bounce.Soft): 0, string(bounce.Blocked): 0, string(bounce.Complaint): 0, string(bounce.Other): 0}
 	err := each(ctx, db.reader, func(rows *sql.Rows) error {
 		var what string
 		var n int

@@ -9,6 +9,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"golang.org/x/text/unicode/norm"
+
 	"github.com/scaledbydesign/insights/subscribers"
 )
 
@@ -81,7 +83,30 @@ func eraseElsewhere(ctx context.Context, tx *sql.Tx, key string) error {
 	if err != nil {
 		return err
 	}
+	if err := eraseStaffMail(ctx, tx, key); err != nil {
+		return err
+	}
 	return eraseFormer(ctx, tx, key)
+}
+
+// eraseStaffMail removes messages to staff that name an address.
+func eraseStaffMail(ctx context.Context, tx *sql.Tx, key string) error {
+	var found []int64
+	err := each(ctx, tx, func(rows *sql.Rows) error {
+		var id int64
+		var text string
+		err := rows.Scan(&id, &text)
+		if strings.Contains(strings.ToLower(norm.NFC.String(text)), key) {
+			found = append(found, id)
+		}
+		return err
+	}, "SELECT id, text FROM bounces WHERE kind = 'other'")
+	for _, id := range found {
+		if err == nil {
+			_, err = tx.ExecContext(ctx, "DELETE FROM bounces WHERE id = ?1", id)
+		}
+	}
+	return err
 }
 
 // isAddressOf reports whether a stored address has this key.
