@@ -8,6 +8,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // csvRows are separated values with a header line. encoding/csv can't go on after a
@@ -36,8 +38,13 @@ const separators = ",;\t"
 func newCSV(t *input) (*csvRows, error) {
 	c := &csvRows{input: t, separator: ','}
 	first := firstLine(t.peek())
+	named := separatorLine(first)
+	if named != 0 {
+		t.skipLine()
+		first, c.separator = firstLine(t.peek()), named
+	}
 	for i := range len(separators) {
-		if s := separators[i : i+1]; bytes.Count(first, []byte(s)) > bytes.Count(first, []byte{c.separator}) {
+		if s := separators[i : i+1]; named == 0 && bytes.Count(first, []byte(s)) > bytes.Count(first, []byte{c.separator}) {
 			c.separator = s[0]
 		}
 	}
@@ -51,12 +58,39 @@ func newCSV(t *input) (*csvRows, error) {
 			return nil, fmt.Errorf("line %d: %s", line, fault)
 		}
 		c.shown = append(c.shown, name)
-		c.header = append(c.header, strings.ReplaceAll(name, " ", "_"))
+		c.header = append(c.header, strings.ReplaceAll(norm.NFC.String(name), " ", "_"))
 	}
 	return c, nil
 }
 
+// separatorLine is the separator that a line before the header names, as Excel writes
+// and reads it: sep=; else 0.
+func separatorLine(line []byte) byte {
+	word := strings.ToLower(strings.Trim(string(line), "\" "))
+	if len(word) < len("sep=?") || !strings.HasPrefix(word, "sep=") || !strings.Contains(separators+"|", word[4:5]) {
+		return 0
+	}
+	if strings.Trim(word[5:], "\""+separators) != "" { // the empty values that a spreadsheet adds
+		return 0
+	}
+	return word[4]
+}
+
 func (c *csvRows) has(name string) bool { return slices.Contains(c.header, name) }
+
+// hasAs reports whether there is a column with another name for name.
+func (c *csvRows) hasAs(alias map[string]string, name string) bool {
+	return slices.ContainsFunc(c.header, func(column string) bool { return alias[column] == name })
+}
+
+// rename gives columns their usual names, unless others have them.
+func (c *csvRows) rename(alias map[string]string) {
+	for i, column := range c.header {
+		if name, ok := alias[column]; ok && !c.has(name) {
+			c.header[i] = name
+		}
+	}
+}
 
 func (c *csvRows) next() (int, func(string) string, error) {
 	line, err := c.read()

@@ -121,6 +121,31 @@ var ghost = Format{
 	},
 }
 
+var substack = Format{
+	name:    "substack",
+	columns: []string{"email", "name", "active_subscription", "subscription_type", "type", "plan", "created_at", "start_date", "expiry", "cancel_date"},
+	has: func(column func(string) bool) bool {
+		return column("email") && (column("active_subscription") && (column("email_disabled") || column("expiry") || column("plan")) || column("subscription_type") && column("start_date") || column("bestseller"))
+	},
+	read: func(field func(string) string, o Options, row *Row) error {
+		said := evidence("created_at", cmp.Or(field("created_at"), field("start_date")), "plan", cmp.Or(field("plan"), field("subscription_type"), field("type")))
+		if err := row.foreign("substack", field("email"), field("name"), said); err != nil {
+			return err
+		}
+		row.as(subscribers.Pending, "", "")
+		if o.Vouched {
+			row.as(subscribers.Confirmed, "", "")
+		}
+		return nil
+	},
+	doubt: func(o Options) string {
+		if o.Vouched {
+			return ""
+		}
+		return `readers need not confirm at Substack: they are imported as pending; if all of them may be emailed, say so with --basis "…"`
+	},
+}
+
 // evidence says what stood in the file: "created_at 2026-03-16, status enabled".
 func evidence(pairs ...string) string {
 	var said []string

@@ -27,22 +27,31 @@ import (
 //     are confirmed, unactivated and those that would have to pay first are pending.
 //   - Ghost (the members' CSV): subscribed_to_emails. true is confirmed, since members
 //     sign up by a link in an email; false, and who was deleted, is unsubscribed.
+//   - Substack (the CSV of subscribers): active_subscription with email_disabled or
+//     expiry, or subscription_type with start_date. Readers need not confirm there, and
+//     are pending unless they are vouched for.
+//
+// In any of them a column such as Ghost's email_disabled that says that somebody may not
+// be emailed has the last word: see barring.
 type Format struct {
 	name    string
-	columns []string // that are used
+	columns []string          // that are used
+	alias   map[string]string // other names of columns
 	has     func(column func(string) bool) bool
 	read    func(field func(string) string, o Options, row *Row) error
 	doubt   func(o Options) string
 }
 
 // formats are tried in this order: those with columns that nobody else has come first.
-var formats = []*Format{&mailchimp, &ghost, &buttondown, &listmonk, &own}
+var formats = []*Format{&mailchimp, &ghost, &substack, &buttondown, &listmonk, &own}
 
 func formatOf(c *csvRows) (*Format, error) {
 	for _, f := range formats {
+		has := func(name string) bool { return c.has(name) || f.alias != nil && c.hasAs(f.alias, name) }
 		switch {
-		case !f.has(c.has), f == &own && !c.has("status"):
+		case !f.has(has), f == &own && !c.has("status"):
 		case f == &mailchimp:
+			c.rename(f.alias)
 			return newMailchimp(c.has), nil
 		default:
 			return f, nil
@@ -52,7 +61,7 @@ func formatOf(c *csvRows) (*Format, error) {
 	if c.has("email") {
 		missing = "status"
 	}
-	return nil, fmt.Errorf("line 1: missing column %q; the first line must look like email,status,cadence,categories, or is an export of listmonk, Mailchimp, Buttondown or Ghost", missing)
+	return nil, fmt.Errorf("line 1: missing column %q; the first line must look like email,status,cadence,categories, or is an export of listmonk, Mailchimp, Buttondown, Ghost or Substack", missing)
 }
 
 var own = Format{

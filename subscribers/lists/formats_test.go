@@ -56,6 +56,17 @@ func TestForeignStatusesAreMailedOnlyForCertain(t *testing.T) {
 		{"Ghost, subscribed", ghost + "true,false,,2018-12-25T20:43:22.178Z,,,\n", lists.Options{}, "confirmed"},
 		{"Ghost, not subscribed", ghost + "false,false,,2018-12-25T20:43:22.178Z,,,\n", vouched, "unsubscribed"},
 		{"Ghost, deleted", ghost + "true,false,,2018-12-25T20:43:22.178Z,2019-01-01T00:00:00.000Z,,\n", vouched, "unsubscribed"},
+		{"Ghost, barred", "id,email,subscribed_to_emails,email_disabled,created_at\n5,r@example.com,true,true,2024-01-01T00:00:00.000Z\n", vouched, "suppressed staff"},
+		{"Ghost, barred by 1", "id,email,subscribed_to_emails,email_disabled\n5,r@example.com,true,1\n", lists.Options{}, "suppressed staff"},
+		{"Ghost, unsubscribed and barred", "id,email,subscribed_to_emails,email_disabled\n5,r@example.com,false,yes\n", vouched, "suppressed staff"},
+		{"Ghost, not barred", "id,email,subscribed_to_emails,email_disabled\n5,r@example.com,true,false\n", lists.Options{}, "confirmed"},
+		{"Ghost, bounced", "id,email,subscribed_to_emails,bounced\n5,r@example.com,true,2024-01-01\n", lists.Options{}, "suppressed bounce"},
+		{"listmonk, opted out elsewhere", "uuid,email,attributes,status,subscription_status,opted_out\n1,r@example.com,{},enabled,confirmed,TRUE\n", lists.Options{}, "unsubscribed"},
+		{"Buttondown, complained", "email,creation_date,subscriber_type,spam_complaint\nr@example.com,2023-05-01T12:00:00Z,regular,true\n", lists.Options{}, "suppressed complaint"},
+		{"Substack", "email,active_subscription,expiry,plan,email_disabled,created_at\nr@example.com,true,,other,false,2024-01-01T00:00:00.000Z\n", lists.Options{}, "pending"},
+		{"Substack, vouched for", "email,active_subscription,expiry,plan,email_disabled,created_at\nr@example.com,false,,other,false,2024-01-01T00:00:00.000Z\n", vouched, "confirmed"},
+		{"Substack, barred", "email,active_subscription,expiry,plan,email_disabled,created_at\nr@example.com,true,,other,true,2024-01-01T00:00:00.000Z\n", vouched, "suppressed staff"},
+		{"Substack, of the table", "Email,Name,Subscription type,Start date\nr@example.com,Reader,free,2024-01-01\n", vouched, "confirmed"},
 		{"Ghost, not said", ghost + ",,,,,,\n", vouched, "pending"},
 	} {
 		rows, faults, err := readNamed(t, test.text, test.options)
@@ -117,6 +128,83 @@ func TestWhatIsWrittenIsReadAgain(t *testing.T) {
 		s := want[i]
 		if r.Address != s.Address || r.Name != s.Name || r.Status != s.Status || r.Cadence != s.Cadence || fmt.Sprint(r.Categories) != fmt.Sprint(s.Categories) || !r.ConfirmedAt.Equal(s.ConfirmedAt) || r.Source != s.Source {
 			t.Errorf("%+v\nis read as %+v", s, r)
+		}
+	}
+}
+
+func TestColumnsThatBarEmailsInOurOwnLists(t *testing.T) {
+	for text, want := range map[string]string{
+		"email,status,do_not_email\nr@example.com,confirmed,x\n":                             "suppressed staff not to be emailed: do_not_email x in the file",
+		"email,status,bounced,complained\nr@example.com,confirmed,true,true\n":               "suppressed complaint not to be emailed: complained true in the file",
+		"email,status,reason,email_disabled\nr@example.com,suppressed,it bounced,true\n":     "suppressed  it bounced",
+		"email,status,Email Disabled\nr@example.com,confirmed,no\n":                          "confirmed  ",
+		`[{"email": "r@example.com", "status": "confirmed", "email_disabled": true}]`:        "suppressed staff not to be emailed: email_disabled true in the file",
+		`[{"email": "r@example.com", "status": "confirmed", "bounced": 0, "blocked": null}]`: "confirmed  ",
+	} {
+		rows, faults, err := readNamed(t, text, lists.Options{})
+		if err != nil || len(rows) != 1 {
+			t.Errorf("%q: %q, %v", text, faults, err)
+			continue
+		}
+		if got := fmt.Sprint(rows[0].Status, " ", rows[0].Cause, " ", rows[0].Reason); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}
+
+func TestMailchimpInOtherLanguages(t *testing.T) {
+	for _, head := range []string{
+		"E-Mail-Adresse,Vorname,Nachname", "Adresse e-mail,Prénom,Nom", "Adresse email,Pre\u0301nom,Nom de famille", "Dirección de correo electrónico,Nombre,Apellidos",
+		"Correo electrónico,Nombre,Apellido", "Indirizzo e-mail,Nome,Cognome", "Endereço de e-mail,Primeiro nome,Sobrenome", "Endereço de e-mail,Nome,Apelido", "E-mailadres,Voornaam,Achternaam",
+		"Email Address,Vorname,Nachname",
+	} {
+		text := head + ",MEMBER_RATING,OPTIN_TIME,CONFIRM_TIME\nr@example.com,Reader,One,2,2024-01-01 09:00:00,2024-01-01 09:05:00\n"
+		rows, faults, err := readNamed(t, text, lists.Options{})
+		if err != nil || len(rows) != 1 || rows[0].Source != "mailchimp" || rows[0].Status != subscribers.Confirmed || rows[0].Name != "Reader One" {
+			t.Errorf("%s: %+v, %q, %v", head, rows, faults, err)
+		}
+	}
+}
+
+func TestASeparatorLineBeforeTheHeader(t *testing.T) {
+	for _, text := range []string{
+		"sep=;\nemail;status;name\nr@example.com;confirmed;a,b,c,d,e\n", "SEP=,\r\nemail,status,name\r\nr@example.com,confirmed,\"a,b,c,d,e\"\r\n",
+		"\"sep=;\"\nemail;status;name\nr@example.com;confirmed;a,b,c,d,e\n", "sep=\t\nemail\tstatus\tname\nr@example.com\tconfirmed\ta,b,c,d,e\n",
+		"\ufeffsep=|\nemail|status|name\nr@example.com|confirmed|a,b,c,d,e\n", "sep=;;;\nemail;status;name\nr@example.com;confirmed;a,b,c,d,e\n",
+	} {
+		rows, faults, err := readNamed(t, text, lists.Options{})
+		if err != nil || len(rows) != 1 || rows[0].Name != "a,b,c,d,e" || rows[0].Line != 3 {
+			t.Errorf("%q: %+v, %q, %v", text, rows, faults, err)
+		}
+	}
+}
+
+func TestAmbiguousDatesAreRefusedWithBothReadings(t *testing.T) {
+	for written, want := range map[string]string{
+		"03/04/2024":          `confirmed_at "03/04/2024" may be 4 March 2024 or 3 April 2024: write 2024-03-04 or 2024-04-03`,
+		"3/4/2024":            "may be 4 March 2024 or 3 April 2024",
+		"03-04-2024":          "may be 4 March 2024 or 3 April 2024",
+		"01/02/2024 10:00:00": "may be 2 January 2024 or 1 February 2024",
+		"12/11/2024 9:30":     "may be 11 December 2024 or 12 November 2024",
+		"03/16/2024":          "2024-03-16T00:00:00Z",
+		"16/03/2024":          "2024-03-16T00:00:00Z",
+		"16/03/2024 10:05":    "2024-03-16T10:05:00Z",
+		"3/16/2024 4:05 PM":   "2024-03-16T16:05:00Z",
+		"05/05/2024":          "2024-05-05T00:00:00Z",
+		"04.03.2024":          "2024-03-04T00:00:00Z",
+		"4.3.2024 10:05":      "2024-03-04T10:05:00Z",
+		"2024-03-04":          "2024-03-04T00:00:00Z",
+		"31/31/2024":          "or a day",
+		"16/03/1900":          "not a possible time",
+		"03/04/1900":          "may be",
+	} {
+		rows, faults, err := readNamed(t, "email,status,confirmed_at\nr@example.com,confirmed,"+written+"\n", lists.Options{})
+		got := strings.Join(faults, "")
+		if len(rows) == 1 {
+			got = rows[0].ConfirmedAt.UTC().Format(time.RFC3339)
+		}
+		if err != nil || !strings.Contains(got, want) {
+			t.Errorf("%s: %q, want %q, %v", written, got, want, err)
 		}
 	}
 }

@@ -150,6 +150,10 @@ func (j *jsonRows) parse(object []byte) error {
 			return fmt.Errorf("duplicate key %q, which differs only in case", known)
 		}
 		seen[known] = true
+		if bars(known) && value != nil {
+			j.values[known] = fmt.Sprint(value)
+			continue
+		}
 		if !slices.Contains(own.columns, known) {
 			if readable(known) == "" {
 				j.list.note(known)

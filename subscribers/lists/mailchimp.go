@@ -18,6 +18,19 @@ var mailchimp = Format{
 		marks := slices.DeleteFunc([]string{"member_rating", "optin_time", "confirm_time", "leid", "euid"}, func(name string) bool { return !column(name) })
 		return len(marks) >= 2 && (column("email_address") || column("email"))
 	},
+	alias: map[string]string{ // the fields of an audience are named in its language
+		"e-mail-adresse": "email_address", "e-mailadres": "email_address", "emailadres": "email_address", "e-mail_adresse": "email_address", "e-mailadresse": "email_address", "emailadresse": "email_address", "email-adresse": "email_address", "e-mail": "email_address", // German; Dutch
+		"vorname": "first_name", "nachname": "last_name", "familienname": "last_name",
+		"adresse_e-mail": "email_address", "adresse_email": "email_address", "adresse_mail": "email_address", "adresse_électronique": "email_address", "adresse_de_messagerie": "email_address", "courriel": "email_address", // French
+		"prénom": "first_name", "nom": "last_name", "nom_de_famille": "last_name",
+		"dirección_de_correo_electrónico": "email_address", "dirección_de_email": "email_address", "dirección_de_e-mail": "email_address", "correo_electrónico": "email_address", "correo": "email_address", // Spanish
+		"nombre": "first_name", "apellido": "last_name", "apellidos": "last_name",
+		"indirizzo_e-mail": "email_address", "indirizzo_email": "email_address", "indirizzo_di_posta_elettronica": "email_address", // Italian
+		"nome": "first_name", "cognome": "last_name",
+		"endereço_de_e-mail": "email_address", "endereço_de_email": "email_address", "endereço_de_correio_eletrónico": "email_address", "endereço_de_correio_eletrônico": "email_address", "endereço_eletrônico": "email_address", // Portuguese
+		"primeiro_nome": "first_name", "sobrenome": "last_name", "apelido": "last_name", "último_nome": "last_name",
+		"voornaam": "first_name", "achternaam": "last_name", // Dutch
+	},
 }
 
 // mailchimpNames are how names of Mailchimp's files begin.

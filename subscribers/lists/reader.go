@@ -1,5 +1,5 @@
 // Package lists reads the files that subscribers are imported from, our own and those of
-// listmonk, Mailchimp, Buttondown and Ghost, and writes the one they are exported to.
+// listmonk, Mailchimp, Buttondown, Ghost and Substack, and writes the one they are exported to.
 package lists
 
 import (
@@ -85,7 +85,7 @@ func NewReader(r io.Reader, o Options) (*Reader, error) {
 		return nil, err
 	}
 	for i, name := range c.header {
-		used := slices.Contains(l.format.columns, name)
+		used := slices.Contains(l.format.columns, name) || bars(name)
 		if used && slices.Index(c.header, name) < i {
 			return nil, fmt.Errorf("line 1: duplicate column %q", name)
 		}
@@ -134,7 +134,9 @@ func (l *Reader) Read() (Row, error) {
 		}
 		return value
 	}
-	err = l.format.read(clean, l.options, &row)
+	if err = l.format.read(clean, l.options, &row); err == nil {
+		row.bar(clean)
+	}
 	if fault != "" {
 		err = errors.New(fault)
 	}
@@ -162,21 +164,61 @@ func parseTime(name, s string) (time.Time, error) {
 	}
 	for _, form := range timeForms {
 		if t, err := time.Parse(form, s); err == nil {
-			if t.After(time.Now().Add(farthestZone)) || t.Year() < 1990 {
-				return t, fmt.Errorf("%s %q is not a possible time of consent", name, s)
-			}
-			return t, nil
+			return pastTime(name, s, t)
 		}
+	}
+	if t, ok, err := slashed(name, s); ok || err != nil {
+		if err != nil {
+			return time.Time{}, err
+		}
+		return pastTime(name, s, t)
 	}
 	return time.Time{}, fmt.Errorf("%s %q: write 2026-03-16T09:00:00Z, or a day", name, s)
 }
 
+func pastTime(name, s string, t time.Time) (time.Time, error) {
+	if t.After(time.Now().Add(farthestZone)) || t.Year() < 1990 {
+		return t, fmt.Errorf("%s %q is not a possible time of consent", name, s)
+	}
+	return t, nil
+}
+
+// slashed reads a day as spreadsheets save it, with its numbers in an order that depends
+// on the country: 16/03/2026, or 03/16/2026. Where both orders are possible and differ,
+// it is refused.
+func slashed(name, s string) (t time.Time, ok bool, err error) {
+	day, clock, _ := strings.Cut(s, " ")
+	separator := "/"
+	if !strings.Contains(day, separator) {
+		separator = "-"
+	}
+	parse := func(form string) (time.Time, bool) {
+		form = strings.ReplaceAll(form, "/", separator)
+		for _, rest := range []string{"", " 15:04:05", " 15:04", " 3:04:05 PM", " 3:04 PM"} {
+			if t, err := time.Parse(form+rest, strings.TrimSpace(day+" "+clock)); err == nil {
+				return t, true
+			}
+		}
+		return time.Time{}, false
+	}
+	monthFirst, american := parse("1/2/2006")
+	dayFirst, european := parse("2/1/2006")
+	switch {
+	case american && european && !monthFirst.Equal(dayFirst):
+		return t, false, fmt.Errorf("%s %q may be %s or %s: write %s or %s", name, s, monthFirst.Format("2 January 2006"), dayFirst.Format("2 January 2006"),
+			monthFirst.Format(time.DateOnly), dayFirst.Format(time.DateOnly))
+	case american:
+		return monthFirst, true, nil
+	}
+	return dayFirst, european, nil
+}
+
 var timeForms = []string{
 	time.RFC3339, time.DateTime, time.DateOnly,
-	"2006-01-02 15:04:05Z07:00",         // as Python writes it
-	"2006-01-02 15:04:05 -0700 MST",     // as Go does
-	"2006-01-02 15:04:05 -0700 -0700",   // and where the zone has no name
-	"2006-01-02T15:04:05Z0700",          // and others
-	"2006-01-02T15:04:05",               // in UTC
-	"01/02/2006 15:04:05", "01/02/2006", // as spreadsheets of Mailchimp's country save it
+	"2006-01-02 15:04:05Z07:00",                       // as Python writes it
+	"2006-01-02 15:04:05 -0700 MST",                   // as Go does
+	"2006-01-02 15:04:05 -0700 -0700",                 // and where the zone has no name
+	"2006-01-02T15:04:05Z0700",                        // and others
+	"2006-01-02T15:04:05",                             // in UTC
+	"2.1.2006 15:04:05", "2.1.2006 15:04", "2.1.2006", // with dots the day always comes first
 }
