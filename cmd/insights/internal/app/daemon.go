@@ -144,7 +144,7 @@ func (d *Daemon) openMetrics(_ context.Context, p *Publication) (err error) {
 
 // openApp makes the database this daemon's, and assembles an App on it.
 func (d *Daemon) openApp(ctx context.Context, p *Publication) error {
-	db, err := database.Open(p.Config.Database.URL, true)
+	db, err := open(&p.Config, true)
 	if err != nil {
 		return unusable(err)
 	}

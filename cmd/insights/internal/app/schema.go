@@ -2,6 +2,8 @@ package app
 
 import (
 	"context"
+	"fmt"
+	"os"
 
 	"github.com/scaledbydesign/insights/cmd/insights/internal/config"
 	"github.com/scaledbydesign/insights/cmd/insights/internal/database"
@@ -17,7 +19,7 @@ type Schema struct {
 // CheckSchema reads the schema's version and changes nothing. Its error wraps
 // fs.ErrNotExist where there is no database.
 func CheckSchema(ctx context.Context, c *config.Config) (Schema, error) {
-	db, err := database.Open(c.Database.URL, false)
+	db, err := open(c, false)
 	if err != nil {
 		return Schema{Database: c.Database.URL}, unusable(err)
 	}
@@ -36,7 +38,7 @@ func schemaOf(ctx context.Context, db *database.DB) (Schema, error) {
 // Migrate creates the database, or brings its schema up to date, and returns how many
 // steps that took.
 func Migrate(ctx context.Context, c *config.Config) (s Schema, steps int, err error) {
-	db, err := database.Open(c.Database.URL, true)
+	db, err := open(c, true)
 	if err != nil {
 		return s, 0, unusable(err)
 	}
@@ -50,7 +52,7 @@ func Migrate(ctx context.Context, c *config.Config) (s Schema, steps int, err er
 
 // openDatabase opens an existing database with the schema this program needs.
 func openDatabase(ctx context.Context, c *config.Config) (*database.DB, error) {
-	db, err := database.Open(c.Database.URL, false)
+	db, err := open(c, false)
 	if err != nil {
 		return nil, unusable(err)
 	}
@@ -59,4 +61,20 @@ func openDatabase(ctx context.Context, c *config.Config) (*database.DB, error) {
 		return nil, unusable(err)
 	}
 	return db, nil
+}
+
+// open opens the database. Where it is not there, but is where an earlier version had it,
+// that is refused: another, empty one must not take its place unseen.
+func open(c *config.Config, create bool) (*database.DB, error) {
+	now, ok := database.FilePath(c.Database.URL)
+	former, had := database.FilePath(c.FormerDatabase())
+	if ok && had && !isFile(now) && isFile(former) {
+		return nil, fmt.Errorf("database.url leads to %s, where there is none, and earlier versions took it for %q, where there is one: a path in the configuration file is relative to the file, one in a variable to the working folder; move the database with its -wal and -shm files, or set database.url to where it is", now, former)
+	}
+	return database.Open(c.Database.URL, create)
+}
+
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
 }

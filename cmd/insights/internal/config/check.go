@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/scaledbydesign/insights/content"
 	"github.com/scaledbydesign/insights/subscribers"
@@ -38,6 +39,8 @@ func (c *Config) check(found *faults) {
 		{"mail.dkim.domain", c.Mail.DKIM.Domain, optional(isDomain), "%q is not a domain"},
 		{"mail.dkim.selector", c.Mail.DKIM.Selector, optional(isSelector), "%q: use letters, digits, hyphens and dots"},
 		{"mail.dkim.ed25519_selector", c.Mail.DKIM.Ed25519Selector, optional(isSelector), "%q: use letters, digits, hyphens and dots"},
+		{"smtp.host", c.SMTP.Host, optional(isHost), "%q is not a host name: write smtp.example.com or an IP address; the port goes into smtp.port"},
+		{"smtp.fallback.host", c.SMTP.Fallback.Host, optional(isHost), "%q is not a host name: write smtp.example.com or an IP address; the port goes into smtp.fallback.port"},
 		{"smtp.tls", c.SMTP.TLS, oneOf("none", "starttls", "implicit"), "%q: must be none, starttls or implicit"},
 		{"smtp.fallback.tls", c.SMTP.Fallback.TLS, oneOf("none", "starttls", "implicit"), "%q: must be none, starttls or implicit"},
 		{"digests.on_uncertain", c.Digests.OnUncertain, oneOf("resend", "hold", "skip"), "%q: must be resend, hold or skip"},
@@ -203,10 +206,13 @@ func (c Bounces) WebhookKeys() (keys [][]byte, err error) {
 
 // ParseNetwork reads an IP address or a network.
 func ParseNetwork(s string) (netip.Prefix, error) {
+	if address, bits, ok := strings.Cut(s, "]/"); ok && strings.HasPrefix(address, "[") {
+		s = address[1:] + "/" + bits
+	}
 	if p, err := netip.ParsePrefix(s); err == nil {
 		return p, nil
 	}
-	a, err := netip.ParseAddr(s)
+	a, err := netip.ParseAddr(withoutBrackets(s))
 	if err != nil {
 		return netip.Prefix{}, err
 	}
@@ -231,6 +237,16 @@ func isZone(name string) bool {
 func isDatabase(url string) bool {
 	path, ok := strings.CutPrefix(url, "sqlite:")
 	return ok && path != "" || strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://")
+}
+
+// isHost reports whether a text is a host name or an IP address, and nothing beside it.
+func isHost(s string) bool {
+	if _, err := netip.ParseAddr(s); err == nil {
+		return true
+	}
+	return !strings.ContainsFunc(s, func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsMark(r) && !unicode.IsNumber(r) && !strings.ContainsRune("-._", r)
+	})
 }
 
 // canListen reports whether an address is HOST:PORT with a valid port.

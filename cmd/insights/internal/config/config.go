@@ -32,6 +32,8 @@ type Config struct {
 
 	origins map[string]Origin // of the keys that somebody set
 	source  source
+
+	formerDatabase string // where earlier versions took database.url to lead; "" = there, too
 }
 
 // Origin is where a key was set.

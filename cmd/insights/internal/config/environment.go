@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 
@@ -22,23 +24,35 @@ func readEnvironment(env map[string]string, c *Config, found *faults) {
 	for _, k := range fields(c) {
 		name := variable(k.path)
 		known[name] = true
-		value, set := env[name]
+		from := name
+		raw, set := env[name]
 		if k.secret {
 			known[name+"_FILE"] = true
-			if file := env[name+"_FILE"]; file != "" && !set {
+			if file := plain(env[name+"_FILE"]); file != "" && !set {
 				data, err := os.ReadFile(file)
 				if err != nil {
 					found.variable(name+"_FILE", err.Error())
 					continue
 				}
-				value, set = strings.TrimSpace(string(data)), true
+				raw, set, from = string(data), true, name+"_FILE"
 			}
 		}
-		if !set || value == "" {
+		value := plain(raw)
+		if !set || value == "" && strings.TrimSpace(raw) == "" && !emptied(k.path) {
 			continue
+		}
+		if r, ok := control(k, value); ok {
+			found.variable(from, fmt.Sprintf("contains the control character %q, which is never meant: write the value anew", r))
+			continue
+		}
+		if k.path == "secret" && from == name {
+			value = bothSecrets(raw, value)
 		}
 		if err := setValue(k.value, value); err != nil {
 			found.variable(name, err.Error())
+		}
+		if k.path == "database.url" && from == name && raw != value {
+			c.formerDatabase = raw
 		}
 		c.origins[k.path] = InVariable
 	}
@@ -48,6 +62,55 @@ func readEnvironment(env map[string]string, c *Config, found *faults) {
 		}
 		found.variable(name, "unknown variable"+suggestion(name, slices.Sorted(maps.Keys(known))))
 	}
+}
+
+// plain is a text from the environment without what files of variables and secret stores
+// leave around it: blanks, line ends, marks that nobody sees, and quotes.
+func plain(s string) string {
+	for {
+		trimmed := strings.TrimFunc(s, func(r rune) bool { return unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) })
+		for _, quotes := range []string{`""`, "''", "“”"} {
+			first, last := firstAndLast(quotes)
+			if inner, ok := strings.CutPrefix(trimmed, first); ok && strings.HasSuffix(inner, last) {
+				trimmed = strings.TrimSuffix(inner, last)
+				break
+			}
+		}
+		if trimmed == s {
+			return s
+		}
+		s = trimmed
+	}
+}
+
+func firstAndLast(quotes string) (first, last string) {
+	_, size := utf8.DecodeRuneInString(quotes)
+	return quotes[:size], quotes[size:]
+}
+
+// control returns a character in a value that nobody means, such as one that ends a line
+// where there is one line.
+func control(k field, value string) (r rune, ok bool) {
+	lines := k.value.Kind() != reflect.String || k.path == "secret" || k.path == "bounces.webhook_secret" || strings.HasPrefix(k.path, "site.") || IsPEM(value)
+	for _, r := range value {
+		if unicode.IsControl(r) && !(lines && (r == '\n' || r == '\r' || r == '\t')) {
+			return r, true
+		}
+	}
+	return 0, false
+}
+
+// emptied are keys that a variable sets to nothing if it is there and empty. All other
+// empty variables are as if they were not there; "" in quotes sets any text to nothing.
+func emptied(path string) bool { return path == "smtp.user" || path == "smtp.fallback.user" }
+
+// bothSecrets is a secret without the quotes that stood around it, and with them as the
+// older one: links may have been signed so.
+func bothSecrets(raw, value string) string {
+	if raw = strings.TrimSpace(raw); raw != value && !strings.ContainsAny(raw, " ,\t\r\n") {
+		return value + " " + raw
+	}
+	return value
 }
 
 // setValue sets a key from a text: lists of words and texts as they are, all else as YAML.

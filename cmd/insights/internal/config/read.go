@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"maps"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -34,21 +35,51 @@ func Read(file string, env map[string]string) (Config, error) {
 	found := faults{name: name, source: source}
 	readYAML(&c, &found)
 	readEnvironment(env, &c, &found)
+	for _, host := range []*string{&c.SMTP.Host, &c.SMTP.Fallback.Host} {
+		*host = withoutBrackets(*host)
+	}
 	c.check(&found)
 	c.ownTexts()
 	if err := found.err(); err != nil {
 		return c, err
 	}
-	for path, value := range map[string]*string{"content.dir": &c.Content.Dir, "templates.dir": &c.Templates.Dir, "mail.dkim.key": &c.Mail.DKIM.Key, "bounces.maildir": &c.Bounces.Maildir, "limits.refused": &c.Limits.Refused} {
-		if c.origins[path] == InFile && *value != "" && !IsPEM(*value) && !filepath.IsAbs(*value) {
-			*value = filepath.Join(filepath.Dir(name), *value)
-		}
-	}
+	c.relativeToFile(filepath.Dir(name))
 	if c.Site.BaseURL == "" {
 		c.Site.BaseURL = "http://" + c.Listen
 	}
 	c.Site.BaseURL, _ = siteURL(c.Site.BaseURL) // checked
 	return c, nil
+}
+
+// relativeToFile makes the paths that the file names relative to its folder. Those that a
+// variable names are relative to the working folder.
+func (c *Config) relativeToFile(folder string) {
+	for path, value := range map[string]*string{"content.dir": &c.Content.Dir, "templates.dir": &c.Templates.Dir, "mail.dkim.key": &c.Mail.DKIM.Key, "bounces.maildir": &c.Bounces.Maildir, "limits.refused": &c.Limits.Refused} {
+		if c.origins[path] == InFile && *value != "" && !IsPEM(*value) && !filepath.IsAbs(*value) {
+			*value = filepath.Join(folder, *value)
+		}
+	}
+	if path, ok := strings.CutPrefix(c.Database.URL, "sqlite:"); ok && c.origins["database.url"] == InFile && !filepath.IsAbs(path) {
+		if joined := filepath.Join(folder, path); joined != filepath.Clean(path) {
+			c.formerDatabase, c.Database.URL = c.Database.URL, "sqlite:"+joined
+		}
+	}
+}
+
+// FormerDatabase is the URL of where earlier versions had the database that database.url
+// names: they took a path in the file as relative to the working folder, and what stood
+// around the value of a variable as part of it. "" = in the same place.
+func (c *Config) FormerDatabase() string { return c.formerDatabase }
+
+// withoutBrackets is a host as net.JoinHostPort wants it: an IPv6 address without the
+// brackets that it has in URLs.
+func withoutBrackets(host string) string {
+	if inner, ok := strings.CutPrefix(host, "["); ok && strings.HasSuffix(inner, "]") {
+		if _, err := netip.ParseAddr(inner[:len(inner)-1]); err == nil {
+			return inner[:len(inner)-1]
+		}
+	}
+	return host
 }
 
 // IsPEM reports whether a text is keys in PEM, rather than the name of their file.
@@ -92,6 +123,11 @@ func readYAML(c *Config, found *faults) {
 	for _, k := range fields(c) {
 		if node := nodeAt(found.source, k.path); node != nil && (node.Kind != yaml.ScalarNode || node.Value != "") {
 			c.origins[k.path] = InFile
+			if k.value.Kind() == reflect.String {
+				if r, ok := control(k, k.value.String()); ok {
+					found.key(c, k.path, fmt.Sprintf("contains the control character %q, which is never meant: write the value anew", r))
+				}
+			}
 		}
 	}
 }
