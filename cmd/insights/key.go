@@ -154,9 +154,9 @@ in transit.`,
 				return err
 			}
 			if secret {
-				return rotateSecret(p.out, p.env["INSIGHTS_SECRET_FILE"], dryRun)
+				return rotateSecret(p.out, config.Plain(p.env["INSIGHTS_SECRET_FILE"]), dryRun)
 			}
-			return rotateDKIM(p.out, &c, p.env["INSIGHTS_MAIL_DKIM_KEY_FILE"], dryRun)
+			return rotateDKIM(p.out, &c, config.Plain(p.env["INSIGHTS_MAIL_DKIM_KEY_FILE"]), dryRun)
 		},
 	}
 	cmd.Flags().BoolVar(&secret, "secret", false, "the secret that signs links")

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"iter"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 
 func subscriberExportCommand(p *program) *cobra.Command {
 	var status, format string
+	var bom bool
 	cmd := &cobra.Command{
 		Use: "export", Short: "Export subscribers as CSV or JSON", Args: cobra.NoArgs,
 		Long: `Write all subscribers to standard output, one per line: as CSV, or as JSON (JSON
@@ -28,10 +30,15 @@ its owner unsubscribed. History, pauses, reading positions, and suppressions of
 addresses that are not subscribers are only in a backup.
 
 In CSV, a value that begins with = + - or @ gets an apostrophe before it, so
-that a spreadsheet does not run it as a formula; the import removes it.`,
+that a spreadsheet does not run it as a formula; the import removes it. With
+--bom the file begins with a byte order mark, without which Excel takes letters
+such as é for others; the import takes files with it, too.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if format != "csv" && format != "json" {
 				return usageError("--format %s: use csv or json", format)
+			}
+			if bom && (p.out.JSON || format == "json") {
+				return usageError("--bom is for CSV: JSON has no byte order mark")
 			}
 			return p.withApp(func(ctx context.Context, a *app.App, args []string) error {
 				filter, err := parseFilter(&a.Config, status, "", "")
@@ -45,11 +52,12 @@ that a spreadsheet does not run it as a formula; the import removes it.`,
 				case format == "json":
 					return exportLines(p.out, all)
 				}
-				return exportCSV(p.out, all)
+				return exportCSV(p.out, all, bom)
 			})(cmd, args)
 		},
 	}
 	cmd.Flags().StringVar(&format, "format", "csv", "`csv` or json: one object a line")
+	cmd.Flags().BoolVar(&bom, "bom", false, "begin CSV with a byte order mark, for spreadsheets")
 	cmd.Flags().StringVar(&status, "status", "", "only this `status`: pending, confirmed, unsubscribed, suppressed")
 	return cmd
 }
@@ -75,7 +83,12 @@ func exported(s subscribers.Subscriber) exportedJSON {
 	}
 }
 
-func exportCSV(out *console.Console, all iter.Seq2[subscribers.Subscriber, error]) error {
+func exportCSV(out *console.Console, all iter.Seq2[subscribers.Subscriber, error], bom bool) error {
+	if bom {
+		if _, err := io.WriteString(out.Out, "\ufeff"); err != nil {
+			return err
+		}
+	}
 	w, err := lists.NewWriter(out.Out)
 	if err != nil {
 		return err

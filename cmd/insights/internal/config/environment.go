@@ -28,7 +28,7 @@ func readEnvironment(env map[string]string, c *Config, found *faults) {
 		raw, set := env[name]
 		if k.secret {
 			known[name+"_FILE"] = true
-			if file := plain(env[name+"_FILE"]); file != "" && !set {
+			if file := Plain(env[name+"_FILE"]); file != "" && !set {
 				data, err := os.ReadFile(file)
 				if err != nil {
 					found.variable(name+"_FILE", err.Error())
@@ -37,7 +37,7 @@ func readEnvironment(env map[string]string, c *Config, found *faults) {
 				raw, set, from = string(data), true, name+"_FILE"
 			}
 		}
-		value := plain(raw)
+		value := Plain(raw)
 		if !set || value == "" && strings.TrimSpace(raw) == "" && !emptied(k.path) {
 			continue
 		}
@@ -64,9 +64,9 @@ func readEnvironment(env map[string]string, c *Config, found *faults) {
 	}
 }
 
-// plain is a text from the environment without what files of variables and secret stores
+// Plain is a text from the environment without what files of variables and secret stores
 // leave around it: blanks, line ends, marks that nobody sees, and quotes.
-func plain(s string) string {
+func Plain(s string) string {
 	for {
 		trimmed := strings.TrimFunc(s, func(r rune) bool { return unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) })
 		for _, quotes := range []string{`""`, "''", "“”"} {

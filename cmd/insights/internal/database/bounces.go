@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"iter"
+	"math"
 	"time"
 
 	"github.com/scaledbydesign/insights/newsletter"
@@ -166,9 +167,15 @@ func scanBounce(rows *sql.Rows) (b newsletter.Bounce, err error) {
 
 // Bounces implements newsletter.FeedbackStore.
 func (db *DB) Bounces(ctx context.Context, f newsletter.BounceFilter) iter.Seq2[newsletter.Bounce, error] {
-	return stream(ctx, db.reader, scanBounce, "SELECT "+bounceColumns+` WHERE (CAST(?1 AS TEXT) = '' OR s.email_key = ?1)
-		AND (CAST(?2 AS TEXT) = '' OR b.class = ?2 OR b.class = '' AND b.kind = ?2) AND (CAST(?3 AS BIGINT) = 0 OR b.digest_id = ?3) AND b.at >= ?4 ORDER BY b.id DESC`,
-		f.Email, f.Class, f.Digest, millis(f.Since))
+	return paged(ctx, db.reader, scanBounce, func(last *newsletter.Bounce) (string, []any, bool) {
+		before := int64(math.MaxInt64)
+		if last != nil {
+			before = last.ID
+		}
+		return "SELECT " + bounceColumns + ` WHERE (CAST(?1 AS TEXT) = '' OR s.email_key = ?1)
+			AND (CAST(?2 AS TEXT) = '' OR b.class = ?2 OR b.class = '' AND b.kind = ?2) AND (CAST(?3 AS BIGINT) = 0 OR b.digest_id = ?3) AND b.at >= ?4
+			AND b.id < ?5 ORDER BY b.id DESC LIMIT ?6`, []any{f.Email, f.Class, f.Digest, millis(f.Since), before, pageSize}, true
+	})
 }
 
 // BouncedSince implements newsletter.StatusStore.

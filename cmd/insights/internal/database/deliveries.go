@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"iter"
+	"math"
 	"slices"
 	"strings"
 
@@ -50,24 +51,53 @@ func (db *DB) Delivery(ctx context.Context, ref newsletter.Ref) (newsletter.Deli
 func (db *DB) Deliveries(ctx context.Context, f newsletter.DeliveryFilter) iter.Seq2[newsletter.Delivery, error] {
 	const wanted = `(CAST(?2 AS TEXT) = '' OR o.state = ?2 OR ?2 = 'uncertain' AND o.uncertain_at > 0) AND (CAST(?4 AS TEXT) = '' OR o.mark = ?4)`
 	return func(yield func(newsletter.Delivery, error) bool) {
+		var digests []int64
+		err := each(ctx, db.reader, func(rows *sql.Rows) error {
+			var id int64
+			err := rows.Scan(&id)
+			digests = append(digests, id)
+			return err
+		}, "SELECT id FROM digests WHERE CAST(?1 AS BIGINT) = 0 OR id = ?1 ORDER BY id DESC", f.Digest)
+		if err != nil {
+			yield(newsletter.Delivery{}, explain(err))
+			return
+		}
+		scan := func(rows *sql.Rows) (newsletter.Delivery, error) { return scanDelivery(rows.Scan) }
+		for _, digest := range digests {
+			for d, err := range paged(ctx, db.reader, scan, func(last *newsletter.Delivery) (string, []any, bool) {
+				after := int64(-1)
+				if last != nil {
+					after = last.Ref.Subscriber
+				}
+				return "SELECT " + deliveryColumns + ` FROM deliveries d LEFT JOIN subscribers s ON s.id = d.subscriber_id
+					WHERE d.digest_id = ?1 AND ` + strings.ReplaceAll(wanted, "o.", "d.") + ` AND (CAST(?3 AS TEXT) = '' OR s.email_key = ?3)
+					AND d.subscriber_id > ?5 ORDER BY d.subscriber_id LIMIT ?6`, []any{digest, string(f.State), f.Email, string(f.Mark), after, pageSize}, true
+			}) {
+				if !yield(d, err) || err != nil {
+					return
+				}
+			}
+		}
+		if f.Digest != 0 {
+			return
+		}
 		lower := f.Email
 		if !ascii(lower) { // SQL's lower() is the key's for ASCII only
 			lower = ""
 		}
-		for i, query := range []string{
-			"SELECT " + deliveryColumns + ` FROM deliveries d LEFT JOIN subscribers s ON s.id = d.subscriber_id
-				WHERE (CAST(?1 AS BIGINT) = 0 OR d.digest_id = ?1) AND ` + strings.ReplaceAll(wanted, "o.", "d.") + ` AND (CAST(?3 AS TEXT) = '' OR s.email_key = ?3)
-				ORDER BY d.digest_id DESC, d.subscriber_id`,
-			"SELECT " + messageColumns + " FROM messages m WHERE CAST(?1 AS BIGINT) = 0 AND " + strings.ReplaceAll(wanted, "o.", "m.") + ` AND (CAST(?3 AS TEXT) = '' OR lower(m.email) = ?3)
-				ORDER BY m.id DESC`,
-		} {
-			for d, err := range stream(ctx, db.reader, func(rows *sql.Rows) (newsletter.Delivery, error) { return scanDelivery(rows.Scan) }, query, f.Digest, string(f.State), []string{f.Email, lower}[i], string(f.Mark)) {
-				if i == 1 && err == nil && f.Email != "" && !isAddressOf(d.Email, f.Email) {
-					continue
-				}
-				if !yield(d, err) || err != nil {
-					return
-				}
+		for m, err := range paged(ctx, db.reader, scan, func(last *newsletter.Delivery) (string, []any, bool) {
+			before := int64(math.MaxInt64)
+			if last != nil {
+				before = last.Ref.Message
+			}
+			return "SELECT " + messageColumns + " FROM messages m WHERE m.id < ?1 AND " + strings.ReplaceAll(wanted, "o.", "m.") +
+				` AND (CAST(?3 AS TEXT) = '' OR lower(m.email) = ?3) ORDER BY m.id DESC LIMIT ?5`, []any{before, string(f.State), lower, string(f.Mark), pageSize}, true
+		}) {
+			if err == nil && f.Email != "" && !isAddressOf(m.Email, f.Email) {
+				continue
+			}
+			if !yield(m, err) || err != nil {
+				return
 			}
 		}
 	}

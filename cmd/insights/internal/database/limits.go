@@ -68,6 +68,9 @@ const (
 	// editPart is how many readers of an import are read and stored together: each part
 	// costs one round trip, and an answer stays small.
 	editPart = 500
+	// pageSize is how many rows of a long list are read at once: few enough to be in memory,
+	// and enough that the queries between them cost little.
+	pageSize = 1000
 	// inboxKeeps and inboxShows bound the development inbox, whose file should stay
 	// small.
 	inboxKeeps, inboxShows = 1000, 200

@@ -3,7 +3,6 @@ package database
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"iter"
 )
 
@@ -30,18 +29,45 @@ func each(ctx context.Context, q querier, scan func(*sql.Rows) error, query stri
 }
 
 // stream yields what scan makes of every row of a query, and ends with the first error.
+// The rows are read before the first is yielded: whoever takes them may be slow, such as
+// a person who reads them page by page, and an open query keeps SQLite's WAL from being
+// emptied. For those that may be many there is paged.
 func stream[T any](ctx context.Context, q querier, scan func(*sql.Rows) (T, error), query string, args ...any) iter.Seq2[T, error] {
+	return paged(ctx, q, scan, func(last *T) (string, []any, bool) { return query, args, last == nil })
+}
+
+// paged yields the rows of one query after the other, each read before its first row is
+// yielded, as stream does. next is given the last row of the query before, nil at the
+// start; more is false at the end.
+func paged[T any](ctx context.Context, q querier, scan func(*sql.Rows) (T, error), next func(last *T) (query string, args []any, more bool)) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
-		stopped := errors.New("the caller has seen enough")
-		err := each(ctx, q, func(rows *sql.Rows) error {
-			value, err := scan(rows)
-			if err == nil && !yield(value, nil) {
-				err = stopped
+		var last *T
+		for {
+			query, args, more := next(last)
+			if !more {
+				return
 			}
-			return err
-		}, query, args...)
-		if err != nil && err != stopped {
-			yield(*new(T), explain(err))
+			var page []T
+			err := each(ctx, q, func(rows *sql.Rows) error {
+				value, err := scan(rows)
+				if err == nil {
+					page = append(page, value)
+				}
+				return err
+			}, query, args...)
+			for _, value := range page {
+				if !yield(value, nil) {
+					return
+				}
+			}
+			switch {
+			case err != nil:
+				yield(*new(T), explain(err))
+				return
+			case len(page) == 0:
+				return
+			}
+			last = &page[len(page)-1]
 		}
 	}
 }

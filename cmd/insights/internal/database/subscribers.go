@@ -129,12 +129,18 @@ func (db *DB) List(ctx context.Context, f subscribers.Filter) iter.Seq2[subscrib
 		}
 		mask = 1 << bit
 	}
-	return stream(ctx, db.reader, func(rows *sql.Rows) (subscribers.Subscriber, error) {
+	return paged(ctx, db.reader, func(rows *sql.Rows) (subscribers.Subscriber, error) {
 		s, err := scanSubscriber(rows.Scan, b)
 		return s.Subscriber, err
-	}, "SELECT "+subscriberColumns+` FROM subscribers s
-		WHERE (CAST(?1 AS TEXT) = '' OR s.status = ?1) AND (CAST(?2 AS TEXT) = '' OR s.cadence = ?2) AND (CAST(?3 AS BIGINT) = 0 OR s.categories & ?3 <> 0) ORDER BY s.id`,
-		string(f.Status), string(f.Cadence), mask)
+	}, func(last *subscribers.Subscriber) (string, []any, bool) {
+		var after int64
+		if last != nil {
+			after = last.ID
+		}
+		return "SELECT " + subscriberColumns + ` FROM subscribers s
+			WHERE (CAST(?1 AS TEXT) = '' OR s.status = ?1) AND (CAST(?2 AS TEXT) = '' OR s.cadence = ?2) AND (CAST(?3 AS BIGINT) = 0 OR s.categories & ?3 <> 0)
+			AND s.id > ?4 ORDER BY s.id LIMIT ?5`, []any{string(f.Status), string(f.Cadence), mask, after, pageSize}, true
+	})
 }
 
 // History implements subscribers.Store.
