@@ -66,6 +66,37 @@ func NewKeyring(secrets ...string) (*Keyring, error) {
 // secrets.
 func (k *Keyring) IDs() []string { return slices.Clone(k.order) }
 
+// Fingerprints are the keys as a database may remember them, newest first. They tell
+// nothing of the secrets.
+func (k *Keyring) Fingerprints() []string {
+	all := make([]string, len(k.order))
+	for i, kid := range k.order {
+		hash := sha256.Sum256(append([]byte("insights key fingerprint\x00"), k.keys[kid]...))
+		all[i] = hex.EncodeToString(hash[:16])
+	}
+	return all
+}
+
+// ErrKeys says that no key of a keyring is on record: with it no link made so far works.
+var ErrKeys = errors.New("none of the keys in secret has made the links of this database")
+
+// Recognise returns what is to be on record of a keyring, given what is: keys that stand
+// beside a known one are added, and where there are none yet, all. It returns ErrKeys for
+// a keyring without a known key.
+func Recognise(recorded, fingerprints []string) ([]string, error) {
+	known := func(f string) bool { return slices.Contains(recorded, f) }
+	if len(recorded) > 0 && !slices.ContainsFunc(fingerprints, known) {
+		return recorded, ErrKeys
+	}
+	all := slices.Clone(recorded)
+	for _, f := range fingerprints {
+		if !known(f) {
+			all = append(all, f)
+		}
+	}
+	return all, nil
+}
+
 // Make returns the token for one subscriber. Scope binds it further (the nonce of
 // a confirmation); it may be empty and does not appear in the token.
 func (k *Keyring) Make(p Purpose, publicID, scope string) string {

@@ -212,3 +212,36 @@ func TestTokensInAddressesKnowNoCase(t *testing.T) {
 		t.Errorf("an id of another form: %q", token)
 	}
 }
+
+func TestAKeyringIsRecognisedByOneKnownKey(t *testing.T) {
+	for _, test := range []struct {
+		recorded, keys, want string
+		fails                bool
+	}{
+		{"", "a", "a", false},
+		{"", "b a", "b a", false},
+		{"a", "a", "a", false},
+		{"a", "b a", "a b", false},
+		{"a", "a b", "a b", false},
+		{"a b", "b", "a b", false},
+		{"a", "b", "a", true},
+		{"a b", "c d", "a b", true},
+	} {
+		got, err := subscribers.Recognise(strings.Fields(test.recorded), strings.Fields(test.keys))
+		if strings.Join(got, " ") != test.want || errors.Is(err, subscribers.ErrKeys) != test.fails {
+			t.Errorf("recorded %q, keys %q: %q, %v", test.recorded, test.keys, got, err)
+		}
+	}
+	secrets := []string{strings.Repeat("a", subscribers.MinSecret), strings.Repeat("b", subscribers.MinSecret)}
+	both, err := subscribers.NewKeyring(secrets...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	one, err := subscribers.NewKeyring(secrets[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f := both.Fingerprints(); len(f) != 2 || f[0] == f[1] || f[1] != one.Fingerprints()[0] || strings.Contains(f[0], both.IDs()[0]) {
+		t.Errorf("fingerprints %q, %q", f, one.Fingerprints())
+	}
+}

@@ -126,7 +126,7 @@ every message for the bounce domain into it. In Postfix's master.cf:
 Without --to, the recipient is read from the message's headers. A message is
 processed once, however often it is ingested. One that is larger than 1 MB, or
 unrelated to anything we sent, is reported but is not an error.`,
-		RunE: p.withApp(func(ctx context.Context, a *app.App, args []string) error {
+		RunE: p.withLinks(func(ctx context.Context, a *app.App, args []string) error {
 			in, err := openInput(p.out, strings.Join(args, ""))
 			if err != nil {
 				return fmt.Errorf("bounce ingest: %w", err)

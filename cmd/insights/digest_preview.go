@@ -24,7 +24,7 @@ Nothing changes.`,
 			if asText && asHTML || asText && asEML || asHTML && asEML {
 				return usageError("choose one of --text, --html and --eml")
 			}
-			return p.withApp(func(ctx context.Context, a *app.App, args []string) error {
+			return p.withLinks(func(ctx context.Context, a *app.App, args []string) error {
 				id := ""
 				if len(args) == 1 {
 					id = args[0]

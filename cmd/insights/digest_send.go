@@ -111,7 +111,7 @@ func digestTestCommand(p *program) *cobra.Command {
 		Use: "test ADDR...", Short: "Send a test digest to your own addresses", Args: cobra.MinimumNArgs(1),
 		Long: `Send a planned digest, or what a new reader would get first, to your own
 addresses. It does not count as received.`,
-		RunE: p.withApp(func(ctx context.Context, a *app.App, args []string) error {
+		RunE: p.withLinks(func(ctx context.Context, a *app.App, args []string) error {
 			return sendTest(ctx, p.out, a, args, category, id, yes, wait, dryRun)
 		}),
 	}

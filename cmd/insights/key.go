@@ -18,7 +18,7 @@ import (
 )
 
 func keyCommand(p *program) *cobra.Command {
-	return noun("key", "Create, list and rotate keys that sign links and emails", keyListCommand(p), keyNewCommand(p), keyRotateCommand(p))
+	return noun("key", "Create, list and rotate keys that sign links and emails", keyListCommand(p), keyNewCommand(p), keyRotateCommand(p), keyAcceptCommand(p))
 }
 
 // keyJSON is a key as programs see it: never the key itself.

@@ -103,6 +103,16 @@ func (p *program) withApp(run func(ctx context.Context, a *app.App, args []strin
 	})
 }
 
+// withLinks is withApp for what makes or checks links, and so needs the secret.
+func (p *program) withLinks(run func(ctx context.Context, a *app.App, args []string) error) func(*cobra.Command, []string) error {
+	return p.withApp(func(ctx context.Context, a *app.App, args []string) error {
+		if err := a.CanLink(ctx); err != nil {
+			return err
+		}
+		return run(ctx, a, args)
+	})
+}
+
 // environment turns "KEY=value" lines into a map.
 func environment(lines []string) map[string]string {
 	env := make(map[string]string, len(lines))

@@ -46,6 +46,7 @@ type App struct {
 	db          *database.DB
 	log         *slog.Logger
 	withdrawals withdrawals
+	keyFault    error // why there are no keys, and Registry.Keys is nil
 }
 
 // Open opens the database, which must be there, and assembles an App on it.
@@ -72,10 +73,7 @@ func (a *App) Close() error { return a.db.Close() }
 func assemble(p Publication, db *database.DB, log *slog.Logger) (*App, error) {
 	p.known = knownIn(db, log)
 	c := &p.Config
-	keys, err := Keyring(c)
-	if err != nil {
-		return nil, err
-	}
+	keys, keyFault := Keyring(c)
 	emails, err := p.emails()
 	if err != nil {
 		return nil, err
@@ -85,7 +83,7 @@ func assemble(p Publication, db *database.DB, log *slog.Logger) (*App, error) {
 		return nil, err
 	}
 	a := &App{
-		Publication: p, Database: db.String(), db: db, log: log,
+		Publication: p, Database: db.String(), db: db, log: log, keyFault: keyFault,
 		Subscribers: db, Digests: db, Messages: db, Status: db, Explain: db, Tests: db, Bounces: db, Withdrawals: db, Resends: db, Reports: db,
 	}
 	a.withdrawals.store, a.withdrawals.log = db, log
@@ -145,6 +143,9 @@ func (a *App) Running(ctx context.Context) bool {
 
 // MessagesOf makes every message of a planned digest.
 func (a *App) MessagesOf(ctx context.Context, d newsletter.Digest) (iter.Seq2[newsletter.Made, error], error) {
+	if err := a.CanLink(ctx); err != nil {
+		return nil, err
+	}
 	composer, err := a.Composer()
 	if err != nil {
 		return nil, err

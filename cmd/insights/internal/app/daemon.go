@@ -173,6 +173,9 @@ func (d *Daemon) assemble(ctx context.Context, p *Publication, db *database.DB) 
 	if d.app, err = assemble(*p, db, d.log); err != nil {
 		return err
 	}
+	if err := d.app.signs(ctx); err != nil {
+		return err
+	}
 	d.app.RenameCategories(ctx)
 	return nil
 }

@@ -36,6 +36,9 @@ func (d *Daemon) openInbound(_ context.Context, p *Publication) (err error) {
 // Ingest processes one bounced message, as newsletter.Feedback.HandleMessage does. If to is
 // empty, the recipient is read from the header.
 func (a *App) Ingest(ctx context.Context, to []string, in io.Reader) (did string, err error) {
+	if err := a.CanLink(ctx); err != nil {
+		return "", err
+	}
 	raw, err := io.ReadAll(io.LimitReader(in, newsletter.MaxInbound+1))
 	if err != nil {
 		return "", err

@@ -15,6 +15,9 @@ import (
 // worker is the sender over the transport that the database is for: a database
 // of insights dev never reaches a mail server.
 func (a *App) worker(ctx context.Context) (*newsletter.Worker, error) {
+	if err := a.signs(ctx); err != nil {
+		return nil, err
+	}
 	transport, err := a.transport(ctx)
 	if err != nil {
 		return nil, err

@@ -67,6 +67,26 @@ func (db *DB) SetSetting(ctx context.Context, name, value string) error {
 	})
 }
 
+// EditSetting stores what edit makes of the value under a name, "" if there is none, in one
+// transaction. An error of edit is returned as it is and stores nothing.
+func (db *DB) EditSetting(ctx context.Context, name string, edit func(value string) (string, error)) error {
+	return db.write(ctx, func(tx *sql.Tx) error {
+		if err := lockTable(ctx, tx, "settings"); err != nil {
+			return err
+		}
+		var before string
+		err := tx.QueryRowContext(ctx, "SELECT value FROM settings WHERE name = ?1", name).Scan(&before)
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		after, err := edit(before)
+		if err != nil || after == before {
+			return err
+		}
+		return setSetting(ctx, tx, name, after)
+	})
+}
+
 func setSetting(ctx context.Context, tx *sql.Tx, name, value string) error {
 	_, err := tx.ExecContext(ctx, "INSERT INTO settings (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value", name, value)
 	return err
