@@ -32,7 +32,7 @@ to accept.`,
 			if dryRun {
 				return p.out.Result(acceptedJSON{DryRun: true}, "would accept a secret that %s does not know; no link in emails sent so far would work", a.Database)
 			}
-			if err := confirm(p.out, "No link in emails sent so far will work. Accept this secret?", yes); err != nil {
+			if err := p.out.Confirm("No link in emails sent so far will work. Accept this secret?", "this ends all links in emails sent so far", yes); err != nil {
 				return err
 			}
 			accepted, err := a.AcceptKeys(ctx, false)

@@ -110,6 +110,7 @@ request. No email is sent.`,
 	cmd.Flags().StringSliceVar(&categories, "categories", nil, "`slugs`, separated by commas")
 	cmd.Flags().StringVar(&pause, "pause-until", "", "no digests before this `day`, such as 2027-01-31; \"never\" ends a pause")
 	completeCategories(p, cmd, "categories")
+	addToAll(p, cmd)
 	return cmd
 }
 

@@ -180,19 +180,21 @@ func (e *editing) position(ctx context.Context, before storedSubscriber, s subsc
 	return at, err
 }
 
-// positionAfter adapts a subscriber's position to the categories they choose.
+// positionAfter adapts a subscriber's position to the categories they choose. One who is
+// suppressed may be confirmed again with all that is unread: for them, too, a category
+// begins when it is chosen.
 func positionAfter(ctx context.Context, tx *sql.Tx, before storedSubscriber, s subscribers.Subscriber, startWith int) (int64, error) {
 	if before.ID == 0 {
 		before.position = 1 // the empty one
 	}
-	if s.Status != subscribers.Confirmed {
+	if s.Status != subscribers.Confirmed && !(s.Status == subscribers.Suppressed && before.Status == subscribers.Suppressed) {
 		return before.position, nil
 	}
 	was, err := position(ctx, tx, before.position)
 	if err != nil {
 		return 0, err
 	}
-	if before.Status != subscribers.Confirmed {
+	if s.Status == subscribers.Confirmed && before.Status != subscribers.Confirmed {
 		start, err := startPosition(ctx, tx, s.Categories, startWith)
 		if err != nil {
 			return 0, err
