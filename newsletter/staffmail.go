@@ -1,17 +1,14 @@
 package newsletter
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/scaledbydesign/insights/newsletter/bounce"
-	"github.com/scaledbydesign/insights/newsletter/rfc5322"
 )
 
 // MostStaffMail is how many messages to staff are kept, the newest; anybody can send some.
@@ -52,21 +49,9 @@ func (r *Feedback) keep(ctx context.Context, to []string, raw []byte, notOurs er
 
 // staffMail is what staff read of a message, on one line.
 func staffMail(who string, raw []byte) string {
-	said, from, subject := "", "", ""
-	if report, err := bounce.Parse(bytes.NewReader(raw)); err == nil {
-		header, _ := rfc5322.ParseHeader(raw)
-		said, from, subject = report.Text, rfc5322.DecodeHeader(header.Get("From")), rfc5322.DecodeHeader(header.Get("Subject"))
-	} else {
-		said = string(raw)
-	}
-	text := rfc5322.OneLine(fmt.Sprintf("to %s, from %s: %s: %s", who, from, subject, said))
-	text = strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", "")
+	text := strings.ReplaceAll(strings.ToValidUTF8("to "+who+", "+bounce.Summary(raw), "\uFFFD"), "\x00", "")
 	if len(text) > longestStaffMail {
-		text = text[:longestStaffMail]
-		for !utf8.ValidString(text) {
-			text = text[:len(text)-1]
-		}
-		text += "…"
+		text = strings.ToValidUTF8(text[:longestStaffMail], "") + "…"
 	}
 	return text
 }

@@ -11,7 +11,7 @@ import (
 func keyAcceptCommand(p *program) *cobra.Command {
 	var yes, dryRun bool
 	cmd := &cobra.Command{
-		Use: "accept", Short: "Accept a secret that the database does not know, as the old one is lost", Args: cobra.NoArgs,
+		Use: "accept", Short: "Accept an unknown secret, as the old one is lost", Args: cobra.NoArgs,
 		Long: `Accept the configured secret although the database knows none of its keys. The
 database remembers which keys have signed its links, so that a wrong or lost
 secret is noticed before it is used.

@@ -31,12 +31,16 @@ line, with email and status, and optionally cadence, categories (slugs, or * for
 all), name, confirmed_at, source and reason: what "subscriber export" writes.
 
 Other formats are recognized by their columns: the CSV of listmonk, Mailchimp
-(also the zip of an audience), Buttondown and Ghost. Their readers get all
-categories, weekly. Only those who clearly agreed are confirmed. Those who
+(also the zip of an audience), Buttondown, Ghost and Substack. Their readers get
+all categories, weekly. Only those who clearly agreed are confirmed. Those who
 unsubscribed there are unsubscribed; those who bounced, complained or were
 blocked are suppressed; all others are pending, unless --basis says why we may
 email them. Pending readers who do not confirm are erased after a week, like any
 sign-up.
+
+A column that says who may not be emailed, such as email_disabled or
+do_not_email, has the last word in any list. A day that may be two, such as
+03/04/2026, is refused with both readings.
 
 Existing records are never weakened: unsubscribed and suppressed addresses stay
 so, and readers keep their own choices. Lines that can't be imported are listed;

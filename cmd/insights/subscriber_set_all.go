@@ -20,11 +20,11 @@ func addToAll(p *program, cmd *cobra.Command) {
 	cmd.Args = cobra.MaximumNArgs(1)
 	cmd.Long += `
 
-With --with-all-categories, add a new category to every reader who has chosen all
-the others, confirmed or not: for them it starts with what appears from now on.
-That is done once for each category, and recorded in their history. Readers who
-have left it out, or have unsubscribed, keep their choice. Interrupted, the same
-command goes on.`
+With --with-all-categories, add a new category to every reader who has chosen
+all the others, confirmed or not: for them it starts with what appears from now
+on. That is done once for each category, and recorded in their history. Readers
+who have left it out, or have unsubscribed, keep their choice. Interrupted, the
+same command goes on.`
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		dryRun, err := cmd.Flags().GetBool("dry-run")
 		switch {
