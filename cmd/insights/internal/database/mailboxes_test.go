@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/scaledbydesign/insights/cmd/insights/internal/database"
 	"github.com/scaledbydesign/insights/cmd/insights/internal/database/databasetest"
@@ -231,4 +232,21 @@ func TestAMergeThatIsInterruptedGoesOn(t *testing.T) {
 	if found := texts(t, f.db, "SELECT email FROM subscribers"); len(found) != 4 {
 		t.Errorf("%q", found)
 	}
+}
+
+// Somebody who writes to postmaster and is erased later leaves nothing behind.
+func TestErasingReachesMessagesToStaff(t *testing.T) {
+	databasetest.OnEach(t, func(t *testing.T, url string) {
+		f := formerDatabase(t, url)
+		f.migrate()
+		for i, from := range []string{"JOSE\u0301@example.com", "eve@example.com"} {
+			exec(t, f.db, "INSERT INTO bounces (at, kind, class, code, status, text, hash) VALUES (1, 'other', '', 0, '', ?1, ?2)", "to abuse, from "+from+": Stop: please", fmt.Sprint(i))
+		}
+		if err := f.db.Forget(t.Context(), composed, time.Now()); !errors.Is(err, subscribers.ErrNotFound) {
+			t.Fatal(err)
+		}
+		if left := texts(t, f.db, "SELECT text FROM bounces"); len(left) != 1 || !strings.Contains(left[0], "eve@") {
+			t.Errorf("left: %q", left)
+		}
+	})
 }
