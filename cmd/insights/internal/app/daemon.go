@@ -196,6 +196,11 @@ func (d *Daemon) takeDatabase(ctx context.Context, c *config.Config, db *databas
 	if err != nil {
 		return fmt.Errorf("%s: %w: stop the other `insights serve`, `insights dev` or `--wait` first", db, err)
 	}
+	if d.use == Production {
+		if err := forgetDevelopmentKeys(ctx, db); err != nil {
+			return unusable(err)
+		}
+	}
 	before, err := db.UseFor(ctx, d.use)
 	if err != nil {
 		return unusable(err)

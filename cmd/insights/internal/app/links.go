@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/scaledbydesign/insights/cmd/insights/internal/database"
 	"github.com/scaledbydesign/insights/subscribers"
 )
 
@@ -34,6 +35,15 @@ func (a *App) signs(ctx context.Context) error {
 		all, err := subscribers.Recognise(strings.Fields(recorded), a.Registry.Keys.Fingerprints())
 		return strings.Join(all, " "), err
 	}))
+}
+
+// forgetDevelopmentKeys makes a database of insights dev forget its keys: no link that they
+// made has left its inbox.
+func forgetDevelopmentKeys(ctx context.Context, db *database.DB) error {
+	if use, err := db.Use(ctx); err != nil || use != Development {
+		return err
+	}
+	return db.SetSetting(ctx, keysSetting, "")
 }
 
 // wordKeys says what to do where the keys are not those of the database.
