@@ -32,7 +32,7 @@ require (
 	go.yaml.in/yaml/v3 v3.0.6 // content, cmd/insights: front matter and configuration
 	golang.org/x/net v0.62.0 // content: raw HTML, token by token with its line, which sanitisers that take a whole text don't tell; subscribers, newsletter/smtp: international domain names (idna); internal/web: reading HTML; internal/inbound: bounding connections; tests: a DNS server
 	golang.org/x/sys v0.49.0 // cmd/insights: disk space and file locks
-	golang.org/x/text v0.43.0 // newsletter/rfc5322, subscribers/lists: charsets; content, subscribers: one form of each letter (norm)
+	golang.org/x/text v0.43.0 // newsletter/rfc5322, subscribers/lists: charsets; content, subscribers and its lists, internal/database: one form of each letter (norm)
 	golang.org/x/time v0.16.0 // newsletter: rates of sending
 )
 
