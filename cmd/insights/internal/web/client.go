@@ -66,16 +66,22 @@ func (s *site) clientAddr(r *http.Request) netip.Addr {
 		return netip.Addr{} // a Unix socket has none
 	}
 	addr := peer.Addr().Unmap()
-	if !s.trusted(addr) {
-		return addr // as most are: nothing is allocated
-	}
-	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
-	for i := len(hops) - 1; i >= 0 && s.trusted(addr); i-- {
-		hop, ok := parseHop(strings.TrimSpace(hops[i]))
-		if !ok {
-			break
+	for _, line := range slices.Backward(r.Header["X-Forwarded-For"]) {
+		for more := true; more; { // nothing is allocated: documents are asked for often
+			if !s.trusted(addr) {
+				return addr
+			}
+			word := line
+			comma := strings.LastIndexByte(line, ',')
+			if more = comma >= 0; more {
+				line, word = line[:comma], line[comma+1:]
+			}
+			hop, ok := parseHop(strings.TrimSpace(word))
+			if !ok {
+				return addr
+			}
+			addr = hop.Unmap()
 		}
-		addr = hop.Unmap()
 	}
 	return addr
 }
