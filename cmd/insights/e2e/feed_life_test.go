@@ -22,28 +22,28 @@ func TestFeedsFollowTheLifeOfAnInsight(t *testing.T) {
 	dir := t.TempDir()
 	s := newSite(t, map[string]string{"CONTENT_DIR": dir, "SITE_AUTHORITY": "example.com,2025"})
 	life := &feedLife{site: s, dir: dir, all: "/feeds/all.json"}
-	life.save("other", "id: "+insightID(1)+"\ntitle: Other\ncategory: engineering\ndate: 2026-01-01", "Words.")
-	life.save("one", "id: "+insightID(2)+"\ntitle: One\ncategory: leadership\ndate: 2026-02-01", "Words.")
+	life.save("other", "id: "+insightID(1)+"\ntitle: Other\ncategory: engineering\ndate: 2026-01-01T00:00:00Z", "Words.")
+	life.save("one", "id: "+insightID(2)+"\ntitle: One\ncategory: leadership\ndate: 2026-02-01T00:00:00Z", "Words.")
 	s.start("dev")
 	id := "tag:example.com,2025:" + insightID(2)
 	published := "2026-02-01T00:00:00Z"
 	life.look()
 	life.want("at first", "/feeds/leadership.json", id, "One", published)
 
-	life.save("one", "id: "+insightID(2)+"\ntitle: One\ncategory: leadership\ndate: 2026-02-01", "Words without a slip.")
+	life.save("one", "id: "+insightID(2)+"\ntitle: One\ncategory: leadership\ndate: 2026-02-01T00:00:00Z", "Words without a slip.")
 	life.changed("a slip is mended")
 	life.want("a slip is mended", "/feeds/leadership.json", id, "One", published)
 
-	life.save("one", "id: "+insightID(2)+"\ntitle: One, again\nslug: uno\ncategory: leadership\ndate: 2026-02-01\nupdated: 2026-03-01T12:00:00Z", "New words.")
+	life.save("one", "id: "+insightID(2)+"\ntitle: One, again\nslug: uno\ncategory: leadership\ndate: 2026-02-01T00:00:00Z\nupdated: 2026-03-01T12:00:00Z", "New words.")
 	life.changed("a significant edit, another title and slug")
 	life.want("a significant edit", "/feeds/leadership.json", id, "One, again", "2026-03-01T12:00:00Z")
 
-	life.save("one", "id: "+insightID(2)+"\ntitle: One, again\nslug: uno\ncategory: engineering\ndate: 2026-02-01\nupdated: 2026-03-01T12:00:00Z", "New words.")
+	life.save("one", "id: "+insightID(2)+"\ntitle: One, again\nslug: uno\ncategory: engineering\ndate: 2026-02-01T00:00:00Z\nupdated: 2026-03-01T12:00:00Z", "New words.")
 	life.changed("another category")
 	life.want("another category", "/feeds/engineering.json", id, "One, again", "2026-03-01T12:00:00Z")
 	life.empty("the category that became empty", "leadership")
 
-	life.save("one", "id: "+insightID(2)+"\ntitle: One, again\ndraft: true\ncategory: engineering\ndate: 2026-02-01", "New words.")
+	life.save("one", "id: "+insightID(2)+"\ntitle: One, again\ndraft: true\ncategory: engineering\ndate: 2026-02-01T00:00:00Z", "New words.")
 	life.changed("a draft again")
 	life.wantNot("a draft", id)
 

@@ -36,7 +36,7 @@ func TestARealPostfixThatBouncesSuspendsExactlyTheUnknown(t *testing.T) {
 	})
 	inbound := freeAddress(t)
 	postfix := startPostfix(t, mailboxes.addr, inbound)
-	s := newServe(t, postfix, map[string]string{"BOUNCES_LISTEN": inbound, "MAIL_BOUNCE_DOMAIN": "bounces.insights.example.com"})
+	s := newServe(t, postfix, map[string]string{"BOUNCES_LISTEN": inbound, "MAIL_BOUNCE_DOMAIN": "bounces.insights.example.com", "BOUNCES_JUDGEMENT_WAIT": "30s"})
 	s.start("serve")
 	var rows strings.Builder
 	rows.WriteString("email,status,cadence,categories\n")
@@ -71,7 +71,10 @@ func TestARealPostfixThatBouncesSuspendsExactlyTheUnknown(t *testing.T) {
 	var suppressed []struct {
 		Email string `json:"email"`
 	}
-	s.read(&suppressed, "subscriber", "list", "--status", "suppressed")
+	until(t, 2*time.Minute, "what came back is judged", func() bool {
+		s.read(&suppressed, "subscriber", "list", "--status", "suppressed")
+		return len(suppressed) >= 10
+	})
 	if len(suppressed) != 10 || slices.ContainsFunc(suppressed, func(r struct {
 		Email string `json:"email"`
 	}) bool {

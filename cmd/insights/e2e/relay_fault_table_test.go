@@ -101,7 +101,7 @@ func TestEveryFaultOfAMailServerEndsAsItShould(t *testing.T) {
 		for some := range slices.Chunk(faults, faultsPerSite) {
 			t.Run(fmt.Sprintf("PIPELINING=%v", pipelining), func(t *testing.T) {
 				t.Parallel()
-				s := crowd.site(t, nil, newSink(t, nil), map[string]string{"SMTP_CONNECTIONS": "3"})
+				s := crowd.site(t, nil, newSink(t, nil), map[string]string{"SMTP_CONNECTIONS": "3", "BOUNCES_JUDGEMENT_WAIT": "1s"})
 				s.start("serve")
 				for _, f := range some {
 					ok := t.Run(f.name, func(t *testing.T) {
@@ -128,6 +128,9 @@ func (f fault) run(t *testing.T, s *sinkSite, offered []string) {
 		s.sink.hangUp() // what was offered is asked for at the start of a connection
 	}
 	s.sink.misbehave(hook, offered)
+	until(t, 20*time.Second, "nothing is to be judged", func() bool {
+		return strings.Contains(s.insights("status", "--json"), `"waiting": 0`)
+	})
 	s.run("suppress", "remove", victim) // whom a fault before this one may have cost their subscription
 	id := s.next()
 	s.awaitDone(id, 2*time.Minute)

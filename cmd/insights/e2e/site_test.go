@@ -42,7 +42,7 @@ func newSite(t testing.TB, settings map[string]string) *site {
 	s.base = "http://" + s.addr
 	s.env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + s.dir, "TZ=UTC", "INSIGHTS_LISTEN=" + s.addr, "GORACE=" + endAtOnce}
 	// No digest by the clock: a test may run at nine on a Monday.
-	s.set(map[string]string{"DIGESTS_SCHEDULES": `[{name: never, cadence: weekly, cron: "0 0 29 2 *"}]`})
+	s.set(map[string]string{"DIGESTS_SCHEDULES": `[{name: never, cadence: weekly, cron: "0 0 29 2 *"}, {name: nor-daily, cadence: daily, cron: "0 0 29 2 *"}, {name: nor-monthly, cadence: monthly, cron: "0 0 29 2 *"}]`})
 	s.set(settings)
 	return s
 }
