@@ -31,7 +31,7 @@ func StartPosition(sequence []Numbered, head int64, categories []string, n int) 
 		}
 		at = 0
 		for _, in := range sequence {
-			if in.Withdrawn || !chosen[in.Category] {
+			if in.Withdrawal.Is() || !chosen[in.Category] {
 				continue
 			}
 			if n--; n == 0 {

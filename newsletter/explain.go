@@ -42,6 +42,7 @@ type Carried struct {
 	MarkedAt time.Time
 	Said     string
 	Lost     bool // it was refused at their address, not at one to which that forwards
+	Again    bool // a message of its own, which sent an email of the digest once more
 }
 
 // Explanation says what happens to one insight for one reader.
@@ -71,7 +72,11 @@ type Explainer struct {
 // Explain says what happens to an insight for the reader, as of now.
 func (e *Explainer) Explain(in *content.Insight, now time.Time) Explanation {
 	explained := func(v Standing, digest int64, at time.Time, format string, args ...any) Explanation {
-		return Explanation{Insight: in, Standing: v, Digest: digest, At: at, Reason: fmt.Sprintf(format, args...)}
+		why := fmt.Sprintf(format, args...)
+		if e.Missing[in.ID] && v != StandingHidden {
+			why += "; its file is missing or faulty"
+		}
+		return Explanation{Insight: in, Standing: v, Digest: digest, At: at, Reason: why}
 	}
 	n, numbered := e.Sequence[in.ID]
 	has := numbered && e.Position.Has(n.Category, n.Seq)
@@ -82,9 +87,13 @@ func (e *Explainer) Explain(in *content.Insight, now time.Time) Explanation {
 		if !numbered || !slices.Contains(c.Seqs, n.Seq) {
 			continue
 		}
+		with := fmt.Sprintf("digest %d", c.Digest)
+		if c.Again {
+			with += ", sent once more"
+		}
 		switch {
 		case c.State == Sent && c.Mark == Bounced && !has:
-			back = fmt.Sprintf("accepted on %s with digest %d, came back on %s: %s", e.day(c.At), c.Digest, e.day(c.MarkedAt), c.Said)
+			back = fmt.Sprintf("accepted on %s with %s, came back on %s: %s", e.day(c.At), with, e.day(c.MarkedAt), c.Said)
 			if !slices.Contains(e.Reader.Categories, n.Category) {
 				return explained(StandingCameBack, c.Digest, c.MarkedAt, "%s; %s is no longer one of their categories", back, n.Category)
 			}
@@ -94,21 +103,23 @@ func (e *Explainer) Explain(in *content.Insight, now time.Time) Explanation {
 			}
 			return explained(StandingCameBack, c.Digest, c.MarkedAt, "%s; %s", back, then)
 		case c.State == Sent && c.Mark == Bounced && c.Lost:
-			return explained(StandingBefore, c.Digest, c.MarkedAt, "accepted on %s with digest %d, came back on %s: %s; not sent again, as they subscribed or chose %s anew since",
-				e.day(c.At), c.Digest, e.day(c.MarkedAt), c.Said, n.Category)
+			return explained(StandingBefore, c.Digest, c.MarkedAt, "accepted on %s with %s, came back on %s: %s; not sent again, as they subscribed or chose %s anew since",
+				e.day(c.At), with, e.day(c.MarkedAt), c.Said, n.Category)
 		case c.State == Sent && c.Mark == Complained:
-			return explained(StandingReceived, c.Digest, c.At, "received on %s with digest %d; reported as spam on %s", e.day(c.At), c.Digest, e.day(c.MarkedAt))
+			return explained(StandingReceived, c.Digest, c.At, "received on %s with %s; reported as spam on %s", e.day(c.At), with, e.day(c.MarkedAt))
 		case c.State == Sent && c.Mark == Bounced:
-			return explained(StandingReceived, c.Digest, c.At, "received on %s with digest %d; a copy came back on %s", e.day(c.At), c.Digest, e.day(c.MarkedAt))
+			return explained(StandingReceived, c.Digest, c.At, "received on %s with %s; a copy came back on %s", e.day(c.At), with, e.day(c.MarkedAt))
 		case c.State == Sent:
-			return explained(StandingReceived, c.Digest, c.At, "received on %s with digest %d", e.day(c.At), c.Digest)
+			return explained(StandingReceived, c.Digest, c.At, "received on %s with %s", e.day(c.At), with)
 		case c.State == Uncertain:
-			return explained(StandingUncertain, c.Digest, c.At, "sent on %s with digest %d; it is unknown whether it arrived", e.day(c.At), c.Digest)
+			return explained(StandingUncertain, c.Digest, c.At, "sent on %s with %s; it is unknown whether it arrived", e.day(c.At), with)
+		case !c.State.Terminal() && c.Again:
+			return explained(StandingOnTheWay, c.Digest, time.Time{}, "on its way: digest %d is sent to them once more", c.Digest)
 		case !c.State.Terminal() && c.DigestState != DigestPlanned:
-			return explained(StandingOnTheWay, c.Digest, time.Time{}, "on its way with digest %d, which is %s", c.Digest, c.DigestState)
+			return explained(StandingOnTheWay, c.Digest, time.Time{}, "on its way with %s, which is %s", with, c.DigestState)
 		}
 	}
-	if why, at := e.hidden(in, n, now); why != "" {
+	if why, at := e.hidden(in, n, now); why != "" && !(e.Missing[in.ID] && (has || !slices.Contains(e.Reader.Categories, n.Category))) {
 		if numbered && !has && slices.Contains(e.Reader.Categories, n.Category) {
 			why += "; it comes with a digest once it is back"
 		}
@@ -148,8 +159,10 @@ func (e *Explainer) hidden(in *content.Insight, n Numbered, now time.Time) (why 
 		return "a draft", time.Time{}
 	case in.Date.After(now):
 		return "appears on " + e.day(in.Date), in.Date
-	case n.Withdrawn && in.Email:
-		return "withdrawn; a running daemon has not seen it since, or staff withdrew it", time.Time{}
+	case n.Withdrawal.How != WithdrawnFromFolder:
+		return "withdrawn by staff on " + e.day(n.Withdrawal.Since), time.Time{}
+	case n.Withdrawal.Is() && in.Email:
+		return "withdrawn on " + e.day(n.Withdrawal.Since) + "; no running daemon has seen it since", time.Time{}
 	}
 	return "", time.Time{}
 }
@@ -277,8 +290,8 @@ func (e *Explainer) Load(ctx context.Context, store ExplainStore, reader subscri
 }
 
 // AddMissing notes the insights that were numbered and that a library does not hold, and
-// returns those that the reader has not received, oldest first.
-func (e *Explainer) AddMissing(lib *content.Library) (unread []*content.Insight) {
+// returns them, oldest first.
+func (e *Explainer) AddMissing(lib *content.Library) (all []*content.Insight) {
 	held := make(map[string]bool)
 	for _, in := range lib.All() {
 		held[in.ID] = true
@@ -293,11 +306,9 @@ func (e *Explainer) AddMissing(lib *content.Library) (unread []*content.Insight)
 	}
 	slices.SortFunc(missing, func(a, b Numbered) int { return cmp.Compare(a.Seq, b.Seq) })
 	for _, n := range missing {
-		if slices.Contains(e.Reader.Categories, n.Category) && !e.Position.Has(n.Category, n.Seq) {
-			unread = append(unread, &content.Insight{ID: n.InsightID, Slug: n.Slug, Title: n.Slug, Email: true})
-		}
+		all = append(all, &content.Insight{ID: n.InsightID, Slug: n.Slug, Title: n.Slug, Email: true})
 	}
-	return unread
+	return all
 }
 
 // NextSlot returns the first slot after t of the schedules for a cadence, or nil if

@@ -149,7 +149,7 @@ func (p *Planner) numbered(ctx context.Context, lib *content.Library, req Reques
 	all = make(map[string][]int64)
 	for _, n := range sequence {
 		all[n.Category] = append(all[n.Category], n.Seq)
-		if n.Withdrawn || req.Category != "" && n.Category != req.Category {
+		if n.Withdrawal.Is() || req.Category != "" && n.Category != req.Category {
 			continue
 		}
 		in, ok := lib.ByID(n.InsightID)
@@ -188,7 +188,9 @@ func unnumbered(lib *content.Library, sequence []Numbered) []Numbered {
 	slices.SortFunc(visible, ByAppearance)
 	var ahead []Numbered
 	for i, v := range visible {
-		ahead = append(ahead, Numbered{InsightID: v.InsightID, Seq: beyond + int64(i), Category: v.Category, Withdrawn: !v.Email})
+		if v.Email {
+			ahead = append(ahead, Numbered{InsightID: v.InsightID, Seq: beyond + int64(i), Category: v.Category})
+		}
 	}
 	return ahead
 }

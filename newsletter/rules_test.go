@@ -101,7 +101,7 @@ func TestLate(t *testing.T) {
 
 func TestStartPosition(t *testing.T) {
 	sequence := []newsletter.Numbered{
-		{Seq: 8, Category: "a"}, {Seq: 7, Category: "b"}, {Seq: 6, Category: "a", Withdrawn: true}, {Seq: 5, Category: "a", Withdrawn: true},
+		{Seq: 8, Category: "a"}, {Seq: 7, Category: "b"}, {Seq: 6, Category: "a", Withdrawal: newsletter.Withdrawal{Since: time.Unix(1, 0)}}, {Seq: 5, Category: "a", Withdrawal: newsletter.Withdrawal{Since: time.Unix(1, 0)}},
 		{Seq: 4, Category: "b"}, {Seq: 3, Category: "a"}, {Seq: 1, Category: "c"},
 	}
 	for _, test := range []struct {

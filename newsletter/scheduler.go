@@ -193,7 +193,7 @@ func (s *Scheduler) runInstant(ctx context.Context, lib *content.Library, schedu
 	}
 	key := instantKey(sequence, func(n Numbered) bool {
 		in, shown := lib.ByID(n.InsightID)
-		return shown && in.Email && !n.Withdrawn
+		return shown && in.Email && !n.Withdrawal.Is()
 	})
 	if key == "" {
 		return nil
@@ -205,11 +205,14 @@ func (s *Scheduler) runInstant(ctx context.Context, lib *content.Library, schedu
 const namedAway = 5
 
 // instantKey names what a digest can carry now: everything numbered up to the newest
-// insight, except for what is away. So each new insight makes a slot, and each return.
+// insight, except for what is away, and how often something came back. So each new insight
+// makes a slot, and each return: an earlier digest may have left out what came back.
 func instantKey(sequence []Numbered, shown func(Numbered) bool) string {
 	var newest int64
+	var returns int
 	var away []int64
 	for _, n := range sequence {
+		returns += n.Returns
 		if shown(n) {
 			newest = n.Seq
 		} else {
@@ -221,15 +224,16 @@ func instantKey(sequence []Numbered, shown func(Numbered) bool) string {
 	}
 	below, _ := slices.BinarySearch(away, newest)
 	key := fmt.Sprintf("seq:%d", newest)
-	switch away = away[:below]; {
-	case len(away) == 0:
-		return key
-	case len(away) > namedAway:
+	if away = away[:below]; len(away) > namedAway {
 		sum := sha256.Sum256(fmt.Append(nil, away))
-		return key + "-" + hex.EncodeToString(sum[:6])
+		key += "-" + hex.EncodeToString(sum[:6])
+	} else {
+		for _, seq := range away {
+			key += fmt.Sprintf("-%d", seq)
+		}
 	}
-	for _, seq := range away {
-		key += fmt.Sprintf("-%d", seq)
+	if returns > 0 {
+		key += fmt.Sprintf("+%d", returns)
 	}
 	return key
 }

@@ -10,11 +10,12 @@ import (
 
 // Numbered is an insight with its place in the order of publication.
 type Numbered struct {
-	InsightID string
-	Seq       int64  // > 0; never changes, never reused
-	Category  string // slug, frozen with the number
-	Slug      string // under which it was last seen
-	Withdrawn bool   // no digest may carry it now
+	InsightID  string
+	Seq        int64  // > 0; never changes, never reused
+	Category   string // slug, frozen with the number
+	Slug       string // under which it was last seen
+	Returns    int    // how often it was withdrawn and came back
+	Withdrawal Withdrawal
 }
 
 // Visible is an insight that the library shows now, to be numbered.

@@ -63,6 +63,9 @@ func explain(ctx context.Context, out *console.Console, a *app.App, to, slug str
 			continue
 		}
 		e := explainer.Explain(in, now)
+		if slug == "" && explainer.Missing[in.ID] && (e.Standing == newsletter.StandingBefore || e.Standing == newsletter.StandingNotChosen) {
+			continue // taken away long ago, and never meant for them
+		}
 		document := explanationJSON{Slug: in.Slug, ID: in.ID, Title: in.Title, Verdict: string(e.Standing), Reason: e.Reason, At: console.Stamp(e.At)}
 		if e.Digest != 0 {
 			document.Digest = &e.Digest

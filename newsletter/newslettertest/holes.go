@@ -30,6 +30,8 @@ var holeTests = []test{
 	{"an email is sent again, as a message of its own", sentAgain},
 	{"what can't be sent again", notSentAgain},
 	{"an instant digest goes out when an insight is back", instantReturn},
+	{"an instant digest goes out again when what it left out is back", instantLeftOut},
+	{"an email that came back after it was sent again", sentAgainCameBack},
 }
 
 // change rewrites the front matter of an insight's file, and numbers what is visible.
@@ -387,9 +389,34 @@ func instantReturn(w *world) {
 	if got := s.to("ada"); got != "e1|e3|e2" {
 		w.Errorf("received %q", got)
 	}
-	if got := w.slots(); got != "seq:1 planned, seq:3-2 planned, seq:3 planned" {
+	if got := w.slots(); got != "seq:1 planned, seq:3-2 planned, seq:3+1 planned" {
 		w.Errorf("slots %s", got)
 	}
+}
+
+// instantLeftOut is an insight that was withdrawn after its own digest was planned, before
+// everybody had it, and came back: twice.
+func instantLeftOut(w *world) {
+	w.publish("engineering", "e1")
+	w.joinAs(subscribers.Instant, "engineering", "ada")
+	s := server{answer: func(string, int) newsletter.Outcome { return newsletter.Outcome{Kind: newsletter.Temporary, Code: 451} }}
+	stopWorker := w.start(w.worker(&s))
+	stop := w.schedule(0, newsletter.Schedule{Name: "now", Cadence: subscribers.Instant, Zone: time.UTC, Missed: newsletter.MissedSend})
+	time.Sleep(75 * time.Second)
+	for range 2 {
+		w.hide("e1")
+		time.Sleep(2 * time.Hour)
+		w.unhide("e1")
+		time.Sleep(time.Minute + time.Second)
+	}
+	s.answer = nil
+	time.Sleep(2 * time.Hour)
+	stop()
+	stopWorker()
+	if got := s.to("ada"); got != "e1" {
+		w.Errorf("received %q; slots %s", got, w.slots())
+	}
+	w.wantUnread("ada", "")
 }
 
 func sentAgain(w *world) {
@@ -421,6 +448,35 @@ func sentAgain(w *world) {
 		w.Errorf("%+v, %v", e, err)
 	}
 	w.wantUnread("ben", "")
+}
+
+// sentAgainCameBack is the bounce of a first copy after a second one was accepted.
+func sentAgainCameBack(w *world) {
+	w.join("engineering", "ada", "ben")
+	first := w.sent("e1")
+	r := w.feedback()
+	ada := w.delivery(first.ID, "ada").Ref
+	var s server
+	for range 2 { // the second time of what has come back
+		again, err := w.store.QueueResend(w.Context(), ada)
+		w.check(err)
+		w.wantStanding("ada", "e1", newsletter.StandingOnTheWay, "sent to them once more")
+		w.send(&s, 10*time.Second)
+		w.wantStanding("ada", "e1", newsletter.StandingReceived, "sent once more")
+		w.receive(r, w.path(first.ID, "ada"), naming("ada", "5.2.2"))
+		w.wantUnread("ada", "")
+		w.wantStanding("ada", "e1", newsletter.StandingReceived, "sent once more")
+		writer := w.writer()
+		writer.Identity.BounceDomain = "bounces.example.com"
+		w.receive(r, writer.ReturnPath(again), naming("ada", "5.2.2"))
+		w.wantUnread("ada", "e1")
+		w.wantStanding("ada", "e1", newsletter.StandingCameBack, "comes again")
+	}
+	w.wantUnread("ben", "")
+	delete(w.files, "e1.md")
+	w.load()
+	w.number()
+	w.wantStanding("ben", "e1", newsletter.StandingReceived, "its file is missing or faulty")
 }
 
 func notSentAgain(w *world) {

@@ -187,7 +187,7 @@ func (w *world) sequence() string {
 	w.check(err)
 	var text []string
 	for _, n := range all {
-		if n.Withdrawn {
+		if n.Withdrawal.Is() {
 			continue
 		}
 		text = append(text, fmt.Sprintf("%d=%s", n.Seq, strings.TrimPrefix(n.InsightID, id(""))))

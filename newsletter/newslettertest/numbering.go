@@ -191,12 +191,12 @@ func keptOutOfMail(w *world) {
 	w.numberAll(authority, a, b)
 	all, err := w.store.Sequence(w.Context())
 	w.check(err)
-	if len(all) != 2 || all[0].Withdrawn || !all[1].Withdrawn {
+	if len(all) != 2 || all[0].Withdrawal.Is() || !all[1].Withdrawal.Is() {
 		w.Errorf("%+v", all)
 	}
 	b.Email = true
 	w.numberAll(authority, a, b)
-	if all, err = w.store.Sequence(w.Context()); err != nil || all[1].Withdrawn {
+	if all, err = w.store.Sequence(w.Context()); err != nil || all[1].Withdrawal.Is() {
 		w.Errorf("%+v, %v", all, err)
 	}
 }

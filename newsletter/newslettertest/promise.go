@@ -106,7 +106,7 @@ func (s *season) withdrawn() map[string]bool {
 	all, err := s.store.Sequence(s.Context())
 	s.check(err)
 	for _, n := range all {
-		names[strings.TrimPrefix(n.InsightID, id(""))] = n.Withdrawn
+		names[strings.TrimPrefix(n.InsightID, id(""))] = n.Withdrawal.Is()
 	}
 	return names
 }

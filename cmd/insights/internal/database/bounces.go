@@ -100,6 +100,11 @@ func mark(ctx context.Context, tx *sql.Tx, b newsletter.Bounce) error {
 	if err != nil || !b.Lost || state != newsletter.Sent {
 		return err
 	}
+	var again bool // sent once more, and not come back: they have it
+	err = tx.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM messages WHERE kind = 'resend' AND digest_id = ?1 AND subscriber_id = ?2 AND state = 'sent' AND mark <> 'bounced')", b.Ref.Digest, b.Ref.Subscriber).Scan(&again)
+	if err != nil || again {
+		return err
+	}
 	return lose(ctx, tx, b.Ref.Digest, variant, b.Ref.Subscriber)
 }
 

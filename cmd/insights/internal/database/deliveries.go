@@ -19,7 +19,9 @@ const (
 		` + saidOfDelivery
 	messageColumns = `CAST(0 AS BIGINT), coalesce(m.subscriber_id, 0), m.id, m.kind, m.email,
 		m.state, m.attempts, CAST(0 AS BIGINT), m.code, m.reason, m.message_id, m.next_at, m.updated_at, m.uncertain_at, m.mark, m.marked_at,
-		CASE m.mark WHEN '' THEN '' ELSE coalesce((SELECT b.text FROM bounces b WHERE b.subscriber_id = m.subscriber_id AND b.message_id = m.id ORDER BY b.id LIMIT 1), '') END`
+		` + saidOfMessage
+
+	saidOfMessage = `CASE m.mark WHEN '' THEN '' ELSE coalesce((SELECT b.text FROM bounces b WHERE b.subscriber_id = m.subscriber_id AND b.message_id = m.id ORDER BY b.id LIMIT 1), '') END`
 
 	// saidOfDelivery is what the bounce or complaint says that marked delivery d.
 	saidOfDelivery = `CASE d.mark WHEN '' THEN '' ELSE coalesce((SELECT b.text FROM bounces b WHERE b.subscriber_id = d.subscriber_id AND b.digest_id = d.digest_id ORDER BY b.id DESC LIMIT 1), '') END`
@@ -129,13 +131,16 @@ func (db *DB) CarriedTo(ctx context.Context, subscriber int64) (carried []newsle
 	err = each(ctx, db.reader, func(rows *sql.Rows) error {
 		var c newsletter.Carried
 		var seqs string
-		if err := rows.Scan(&c.Digest, &c.DigestState, &c.State, instant(&c.At), &c.Mark, instant(&c.MarkedAt), &c.Said, &c.Lost, &seqs); err != nil {
+		if err := rows.Scan(&c.Digest, &c.DigestState, &c.State, instant(&c.At), &c.Mark, instant(&c.MarkedAt), &c.Said, &c.Lost, &seqs, &c.Again); err != nil {
 			return err
 		}
 		carried = append(carried, c)
 		return json.Unmarshal([]byte(seqs), &carried[len(carried)-1].Seqs)
-	}, `SELECT g.id, g.state, d.state, d.updated_at, d.mark, d.marked_at, `+saidOfDelivery+`, d.lost = 1, v.seqs FROM digests g
+	}, `SELECT g.id, g.state, d.state, d.updated_at, d.mark, d.marked_at, `+saidOfDelivery+`, d.lost = 1, v.seqs, FALSE FROM digests g
 		JOIN deliveries d ON d.digest_id = g.id AND d.subscriber_id = ?1 JOIN variants v ON v.digest_id = g.id AND v.number = d.variant
-		WHERE g.state <> 'planning' ORDER BY g.id`, subscriber)
+		WHERE g.state <> 'planning'
+		UNION ALL SELECT g.id, g.state, m.state, m.updated_at, m.mark, m.marked_at, `+saidOfMessage+`, FALSE, v.seqs, TRUE FROM messages m
+		JOIN digests g ON g.id = m.digest_id JOIN variants v ON v.digest_id = g.id AND v.number = m.variant
+		WHERE m.subscriber_id = ?1 AND m.kind = 'resend' ORDER BY 1`, subscriber)
 	return carried, explain(err)
 }

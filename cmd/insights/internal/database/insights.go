@@ -71,7 +71,7 @@ func renumber(ctx context.Context, tx *sql.Tx, r newsletter.Renumbering, at int6
 		if err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, `UPDATE insights SET email = ?2, slug = ?3, category = CASE WHEN seq IS NULL THEN ?4 ELSE category END,
+		_, err = tx.ExecContext(ctx, `UPDATE insights SET email = ?2, slug = ?3, returns = returns + CASE WHEN CAST(?2 AS BIGINT) = 1 AND withdrawn_at > 0 AND seq IS NOT NULL THEN 1 ELSE 0 END, category = CASE WHEN seq IS NULL THEN ?4 ELSE category END,
 			withdrawn_at = CASE CAST(?2 AS BIGINT) WHEN 1 THEN 0 ELSE withdrawn_at END, withdrawn_how = CASE CAST(?2 AS BIGINT) WHEN 1 THEN 0 ELSE withdrawn_how END WHERE id = ?1`,
 			v.InsightID, oneIf(v.Email), v.Slug, v.Category)
 		if err != nil {
@@ -124,10 +124,10 @@ func (db *DB) Sequence(ctx context.Context) ([]newsletter.Numbered, error) {
 func sequence(ctx context.Context, q querier, order string) (all []newsletter.Numbered, err error) {
 	err = each(ctx, q, func(rows *sql.Rows) error {
 		var n newsletter.Numbered
-		err := rows.Scan(&n.InsightID, &n.Seq, &n.Category, &n.Slug, &n.Withdrawn)
+		err := rows.Scan(&n.InsightID, &n.Seq, &n.Category, &n.Slug, &n.Returns, instant(&n.Withdrawal.Since), &n.Withdrawal.How)
 		all = append(all, n)
 		return err
-	}, "SELECT id, seq, category, slug, withdrawn_at > 0 FROM insights WHERE seq IS NOT NULL "+order)
+	}, "SELECT id, seq, category, slug, returns, withdrawn_at, withdrawn_how FROM insights WHERE seq IS NOT NULL "+order)
 	return all, err
 }
 
