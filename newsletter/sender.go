@@ -111,7 +111,9 @@ func (c *connection) handle(ctx context.Context, t Task) {
 	now := time.Now()
 	result := c.resultOf(t, outcome, now)
 	c.keep(ctx, result)
-	c.learn(outcome, now)
+	if ctx.Err() == nil { // else the failure may be of our own making
+		c.learn(outcome, now)
+	}
 	refused := outcome.Kind == Permanent || outcome.Kind == Temporary && result.State == Failed
 	switch {
 	case c.Feedback == nil:
@@ -195,7 +197,9 @@ func (c *connection) open(ctx context.Context, t Task) bool {
 	c.failures++
 	wait := min(time.Second<<min(c.failures-1, 6), maxOpen)
 	reason := Reason(oneLine(err.Error()))
-	c.breaker.failure(time.Now(), reason)
+	if ctx.Err() == nil {
+		c.breaker.failure(time.Now(), reason)
+	}
 	next := time.Now()
 	if trouble, isOpen, _ := c.breaker.state(next); isOpen {
 		c.failures, wait, next = 0, 0, trouble.Until // the breaker holds all connections back

@@ -294,7 +294,9 @@ type OutboxStore interface {
 	// Resend, deferred until now. A worker is dead when it has sent no heartbeat for
 	// ttl.
 	Attach(ctx context.Context, worker string, ttl time.Duration, policy OnUncertain) (Recovered, error)
-	// Detach releases what worker has claimed and not started.
+	// Unclaim gives back what worker has claimed and not started.
+	Unclaim(ctx context.Context, worker string) error
+	// Detach is Unclaim for a worker that ends.
 	Detach(ctx context.Context, worker string) error
 	// Touch records that emails of a digest are going out.
 	Touch(ctx context.Context, digest int64) error

@@ -25,7 +25,10 @@ type Worker struct {
 	Schedules   []Schedule    // a digest is given up when the next of its schedule is due
 	OnUncertain OnUncertain   // "" = Resend
 	Grace       time.Duration // for emails in flight when Run is told to stop; 0 = 30 s
-	Log         *slog.Logger
+	// Stopping, when set, is when Grace begins for a Run that has ended before: another
+	// worker goes on meanwhile, so that emails in flight have the time of their protocol.
+	Stopping <-chan struct{}
+	Log      *slog.Logger
 
 	// Wake, when set, returns a channel that is closed at the next change of the
 	// database, so that new work is seen at once rather than within a second.
@@ -147,7 +150,15 @@ func (r *attachment) run(ctx context.Context) error {
 	// Senders may finish what they started: their context outlives ctx by the grace.
 	sending, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	grace := context.AfterFunc(ctx, func() { time.AfterFunc(r.grace(), stop) })
+	grace := context.AfterFunc(ctx, func() {
+		if r.Stopping != nil {
+			select {
+			case <-r.Stopping:
+			case <-sending.Done():
+			}
+		}
+		time.AfterFunc(r.grace(), stop)
+	})
 	defer grace()
 
 	var recorder, senders, feeders, heartbeat sync.WaitGroup
@@ -168,6 +179,11 @@ func (r *attachment) run(ctx context.Context) error {
 		r.feed(ctx, r.feedSingle, nil)
 	})
 	feeders.Wait()
+	if r.Stopping != nil && ctx.Err() != nil { // another worker goes on with what is not begun
+		if err := r.unclaim(ctx); err != nil {
+			r.Log.WarnContext(ctx, "cannot release claimed emails yet", "error", err)
+		}
+	}
 	senders.Wait()
 	close(r.recorder.entries)
 	recorder.Wait()
@@ -180,6 +196,13 @@ func (r *attachment) attach(ctx context.Context) (Recovered, error) {
 	ctx, stop := context.WithTimeout(ctx, storeTimeout)
 	defer stop()
 	return r.Store.Attach(ctx, r.id, deadAfter, r.onUncertain())
+}
+
+// unclaim gives back what is claimed, even when ctx is done.
+func (r *attachment) unclaim(ctx context.Context) error {
+	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
+	defer stop()
+	return r.Store.Unclaim(ctx, r.id)
 }
 
 // detach releases what is claimed, even when ctx is done.

@@ -21,6 +21,7 @@ var workerTests = []test{
 	{"no answer after the dot, by policy", noAnswer},
 	{"when stopped, it finishes what is in flight and releases the rest", stopsGracefully},
 	{"what outlives the grace is uncertain", outlivesGrace},
+	{"one whose successor goes on finishes what is in flight in peace", successor},
 	{"single emails go before digests", messagesFirst},
 	{"a pause takes effect at once", pauseTakesEffect},
 	{"a digest that can't be rendered sends nothing", cantRender},
@@ -233,6 +234,56 @@ func outlivesGrace(w *world) {
 	}
 	if counts := w.digest(d.ID).Counts; counts[newsletter.Uncertain] != 2 || counts[newsletter.Pending] != 1 {
 		w.Errorf("counts %v", counts)
+	}
+}
+
+// successor is the worker after a reload: it sends at once what the one before has only
+// claimed, while that one waits for slow answers, for much longer than its grace.
+func successor(w *world) {
+	w.readers(30)
+	d := w.plan(newsletter.Request{})
+	slow := server{takes: 8 * time.Minute}
+	before := w.worker(&slow)
+	stopping := make(chan struct{})
+	before.Stopping, before.Grace = stopping, time.Second
+	stopBefore := w.start(before)
+	time.Sleep(10 * time.Second)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		stopBefore()
+	}()
+	var quick server
+	stop := w.start(w.worker(&quick))
+	time.Sleep(10 * time.Second)
+	slow.mu.Lock()
+	begun := len(slow.tries)
+	slow.mu.Unlock()
+	if begun == 0 || len(quick.received()) != 30-begun {
+		w.Errorf("%d emails are in flight, and the successor sent %d", begun, len(quick.received()))
+	}
+	<-ended
+	time.Sleep(time.Minute)
+	stop()
+	close(stopping)
+	if got := w.digest(d.ID); got.Counts[newsletter.Sent] != 30 || got.State != newsletter.DigestDone || len(slow.received()) != begun || len(quick.received()) != 30-begun {
+		w.Errorf("%s, %v; %d and %d received", got.State, got.Counts, len(slow.received()), len(quick.received()))
+	}
+
+	// When the process stops, its grace counts.
+	w.publish("engineering", "later")
+	d = w.plan(newsletter.Request{})
+	stopping = make(chan struct{})
+	hung := server{takes: time.Hour}
+	before = w.worker(&hung)
+	before.Stopping, before.Grace = stopping, time.Second
+	stopBefore = w.start(before)
+	time.Sleep(10 * time.Second)
+	close(stopping)
+	began := time.Now()
+	stopBefore()
+	if took := time.Since(began); took > 10*time.Second {
+		w.Errorf("the end took %v", took)
 	}
 }
 

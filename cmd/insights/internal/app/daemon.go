@@ -34,6 +34,7 @@ type Daemon struct {
 	endClosing context.CancelFunc
 
 	live      *content.Live
+	before    *Daemon          // while this one opens after a reload
 	last      *content.Library // that of the daemon before, while this one opens
 	feeds     atomic.Pointer[feeds.Set]
 	built     *content.Library // the feeds were last built from it
@@ -43,8 +44,8 @@ type Daemon struct {
 	hub       *websub.Hub // nil: not a hub
 	pusher    pusher      // nil: no push
 	readers   readership.Counter
-	metrics   *metrics.Server  // nil: none
-	inbound   *inbound.Server  // nil: none
+	metrics   *kept            // nil: none
+	inbound   *kept            // nil: none
 	maildir   *inbound.Maildir // nil: none
 	reloaded  atomic.Int64     // when the insights were last read without a fault, in Unix seconds
 	told      string           // what of the insights was last reported as wrong
@@ -72,6 +73,7 @@ func newDaemon(ctx context.Context, use Use, log *slog.Logger, report func(error
 func (d *Daemon) open(ctx context.Context, c config.Config, before *Daemon) error {
 	p := Publication{Config: c}
 	first := []func(context.Context, *Publication) error{d.findInsights, d.openDoor, d.openMetrics, d.openApp}
+	d.before = before
 	if before != nil {
 		d.door = before.door
 		if before.app.Config.Content.Dir == c.Content.Dir { // a file that is at fault by now stays as it was
@@ -85,6 +87,7 @@ func (d *Daemon) open(ctx context.Context, c config.Config, before *Daemon) erro
 		}
 	}
 	d.door.show(d.site)
+	d.before = nil
 	return nil
 }
 
@@ -99,14 +102,14 @@ func (d *Daemon) Close() {
 	}
 }
 
-// closeParts closes what the next daemon opens again.
+// closeParts closes what listens, but for what belongs to the daemon before.
 func (d *Daemon) closeParts() {
 	d.endClosing()
-	if d.inbound != nil {
-		d.inbound.Close()
+	if d.before == nil || d.inbound != d.before.inbound {
+		d.inbound.stop()
 	}
-	if d.metrics != nil {
-		d.metrics.Close()
+	if d.before == nil || d.metrics != d.before.metrics {
+		d.metrics.stop()
 	}
 }
 
@@ -136,10 +139,30 @@ func (d *Daemon) openDoor(_ context.Context, p *Publication) (err error) {
 }
 
 func (d *Daemon) openMetrics(_ context.Context, p *Publication) (err error) {
-	if address := p.Config.Metrics.Listen; address != "" {
-		d.metrics, err = metrics.Listen(address, Version, d.log)
-	}
+	address := p.Config.Metrics.Listen
+	d.metrics, err = d.listen(func(before *Daemon) **kept { return &before.metrics }, address, func() (server, error) { return metrics.Listen(address, Version, d.log) })
 	return unusable(err)
+}
+
+// listen opens what listens as something, "" = nothing, or takes it over from the daemon
+// before. What that does not go on with is closed first, since both may want one address.
+func (d *Daemon) listen(of func(before *Daemon) **kept, as string, open func() (server, error)) (*kept, error) {
+	if d.before != nil {
+		had := of(d.before)
+		if *had != nil && (*had).as == as {
+			return *had, nil
+		}
+		(*had).stop()
+		*had = nil
+	}
+	if as == "" {
+		return nil, nil
+	}
+	s, err := open()
+	if err != nil {
+		return nil, err
+	}
+	return &kept{server: s, as: as}, nil
 }
 
 // openApp makes the database this daemon's, and assembles an App on it.

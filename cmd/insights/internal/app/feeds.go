@@ -16,7 +16,7 @@ func (d *Daemon) buildFeeds(ctx context.Context, library *content.Library) error
 	if err != nil {
 		return fmt.Errorf("build feeds: %w", err)
 	}
-	changed, err := d.app.db.RecordDocuments(ctx, set.States())
+	changed, err := d.app.db.RecordDocuments(context.WithoutCancel(ctx), set.States()) // what is kept must not depend on when a daemon stops
 	if err != nil {
 		// Readers get the news all the same; only its Last-Modified may be too early.
 		d.log.Error("cannot load feed modification times", "error", err)

@@ -18,11 +18,18 @@ import (
 // openInbound opens the listener and the maildir for bounces.
 func (d *Daemon) openInbound(_ context.Context, p *Publication) (err error) {
 	c := &p.Config
+	domain, as := cmp.Or(c.Mail.BounceDomain, newsletter.DomainOf(c.Mail.From)), ""
 	if c.Bounces.Listen != "" {
-		domain := cmp.Or(c.Mail.BounceDomain, newsletter.DomainOf(c.Mail.From))
-		if d.inbound, err = inbound.Listen(c.Bounces.Listen, domain, d.app.Feedback, d.log); err != nil {
-			return unusable(err)
-		}
+		as = c.Bounces.Listen + " " + domain
+	}
+	d.inbound, err = d.listen(func(before *Daemon) **kept { return &before.inbound }, as, func() (server, error) {
+		return inbound.Listen(c.Bounces.Listen, domain, d.app.Feedback, d.log)
+	})
+	if err != nil {
+		return unusable(err)
+	}
+	if d.inbound != nil {
+		d.inbound.server.(*inbound.Server).Deliver(d.app.Feedback)
 	}
 	if c.Bounces.Maildir != "" {
 		d.maildir = &inbound.Maildir{Path: c.Bounces.Maildir, Receiver: d.app.Feedback, Log: d.log}

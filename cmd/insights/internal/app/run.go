@@ -18,9 +18,9 @@ type Reload struct {
 }
 
 // Run runs every part until ctx is done or one of them fails. When a reload is asked for
-// and the configuration can be used, the parts end, as they do when the daemon stops, and
-// begin again as it says; visitors notice nothing. A configuration with faults changes
-// nothing.
+// and the configuration can be used, the parts end, and begin again as it says; visitors
+// notice nothing, what listens goes on listening, and emails in flight are finished in peace.
+// A configuration with faults changes nothing.
 //
 // The HTTP server stops first, so that no new work comes in; then the scheduler and the
 // worker, which finishes what is in flight.
@@ -38,13 +38,18 @@ func (d *Daemon) Run(ctx context.Context, r Reload) error {
 		}
 	})
 	defer served.Wait()
+	var sending sync.WaitGroup // also of a daemon before, until its emails in flight are out
+	defer sending.Wait()
 	for now := d; now != nil; {
-		next := now.runUntil(ctx, stop, r)
-		now.closeParts()
+		next := now.runUntil(ctx, stop, r, &sending)
 		if next == nil {
+			now.closeParts()
 			break
 		}
-		if now = now.succeed(ctx, *next, stop); now == nil {
+		before := now
+		now = before.succeed(ctx, *next, stop)
+		before.endClosing()
+		if now == nil {
 			d.door.shut(ctx)
 		}
 	}
@@ -55,17 +60,28 @@ func (d *Daemon) Run(ctx context.Context, r Reload) error {
 }
 
 // runUntil runs the parts until ctx is done (nil) or another configuration is to be used.
-func (d *Daemon) runUntil(ctx context.Context, stop context.CancelCauseFunc, r Reload) (next *config.Config) {
+func (d *Daemon) runUntil(ctx context.Context, stop context.CancelCauseFunc, r Reload, sending *sync.WaitGroup) (next *config.Config) {
 	background, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
+	failed := func(name string) func(error) {
+		return func(err error) { stop(fmt.Errorf("%s: %w", name, err)) }
+	}
 	var parts sync.WaitGroup
 	for name, run := range d.parts() {
 		parts.Go(func() {
 			if err := run(background); err != nil {
-				stop(fmt.Errorf("%s: %w", name, err))
+				failed(name)(err)
 			}
 		})
 	}
+	d.worker.Stopping = ctx.Done()
+	sending.Go(func() {
+		if err := d.worker.Run(background); err != nil {
+			failed("worker")(err)
+		}
+	})
+	d.inbound.start(ctx, failed("inbound email"))
+	d.metrics.start(ctx, failed("metrics"))
 	for next == nil && ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
@@ -79,6 +95,9 @@ func (d *Daemon) runUntil(ctx context.Context, stop context.CancelCauseFunc, r R
 	}
 	end()
 	parts.Wait()
+	if next == nil {
+		sending.Wait()
+	}
 	return next
 }
 
@@ -91,17 +110,10 @@ func (d *Daemon) parts() map[string]func(context.Context) error {
 		"publication clock":  d.live.Run,
 		"feeds":              d.followLibrary,
 		"scheduler":          d.scheduler.Run,
-		"worker":             d.worker.Run,
 		"report":             d.reporting,
 		"judge":              d.app.judge().Run,
 		"feed readership":    d.readers.Run,
 		"sign-up cleanup":    d.tidy,
-	}
-	if d.metrics != nil {
-		parts["metrics"] = d.metrics.Run
-	}
-	if d.inbound != nil {
-		parts["inbound email"] = d.inbound.Run
 	}
 	if d.maildir != nil {
 		parts["maildir"] = d.maildir.Run

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/scaledbydesign/insights/cmd/insights/internal/config"
+	"github.com/scaledbydesign/insights/cmd/insights/internal/metrics"
 	"github.com/scaledbydesign/insights/cmd/insights/internal/staticsite"
 	"github.com/scaledbydesign/insights/cmd/insights/internal/web"
 	"github.com/scaledbydesign/insights/content"
@@ -36,8 +37,9 @@ func (d *Daemon) openSite(ctx context.Context, p *Publication) error {
 		site.TrustedProxies = append(site.TrustedProxies, prefix)
 	}
 	if d.metrics != nil {
-		d.metrics.Collect(d, d.log)
-		site.Observe = d.metrics.Observe
+		m := d.metrics.server.(*metrics.Server)
+		m.Collect(d, d.log)
+		site.Observe = m.Observe
 	}
 	if site.Dev {
 		site.Inbox = inbox{d.app.db}

@@ -40,6 +40,7 @@ type DB struct {
 
 	suppression atomic.Pointer[[]byte] // the key of suppressionHash, once read
 
+	attached   sync.Map // the ids of workers of this process, while it is the only sender
 	senderMu   sync.Mutex
 	senderLock func() error // non-nil while this process is the sender
 	lastNote   note         // what it last wrote next to the database

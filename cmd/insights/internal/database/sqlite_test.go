@@ -282,6 +282,9 @@ func TestOneSenderOnly(t *testing.T) {
 	if err := two.LockSender(); !errors.Is(err, database.ErrLocked) {
 		t.Errorf("a second sender: %v", err)
 	}
+	if _, err := one.Attach(t.Context(), "killed", time.Hour, newsletter.Resend); err != nil {
+		t.Error(err)
+	}
 	if err := one.UnlockSender(); err != nil {
 		t.Error(err)
 	}
@@ -289,13 +292,24 @@ func TestOneSenderOnly(t *testing.T) {
 		t.Errorf("after the first ended: %v", err)
 	}
 	// The only sender takes over at once, without waiting for others to count as dead.
-	if _, err := two.Attach(t.Context(), "killed", time.Hour, newsletter.Resend); err != nil {
+	claimed := "INSERT INTO messages (kind, email, state, owner, created_at, updated_at) VALUES ('test', 'a@example.com', 'claimed', ?1, 1, 1)"
+	exec(t, two, claimed, "killed")
+	attach := func(worker string, want int) {
+		t.Helper()
+		if got, err := two.Attach(t.Context(), worker, 0, newsletter.Resend); err != nil || got.Claimed != want {
+			t.Errorf("took over %+v, %v, want %d", got, err, want)
+		}
+	}
+	attach("next", 1)
+	// After a reload two workers of this process send for a while.
+	exec(t, two, claimed, "next")
+	attach("successor", 0)
+	attach("next", 0)
+	if err := two.Detach(t.Context(), "next"); err != nil {
 		t.Error(err)
 	}
-	exec(t, two, "INSERT INTO messages (kind, email, state, owner, created_at, updated_at) VALUES ('test', 'a@example.com', 'claimed', 'killed', 1, 1)")
-	if got, err := two.Attach(t.Context(), "next", time.Hour, newsletter.Resend); err != nil || got.Claimed != 1 {
-		t.Errorf("took over %+v, %v", got, err)
-	}
+	exec(t, two, claimed, "next") // as if the end had come before
+	attach("third", 1)
 }
 
 func TestDeletedAddressesLeaveNoTrace(t *testing.T) {

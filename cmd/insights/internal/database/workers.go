@@ -14,7 +14,7 @@ func (db *DB) Attach(ctx context.Context, worker string, ttl time.Duration, poli
 	var recovered newsletter.Recovered
 	alone := db.onlySender()
 	if alone {
-		// No other worker can be alive, so once attached it needs no heartbeat.
+		// Only workers of this process can be alive, and need no heartbeat.
 		var n int
 		err := db.reader.QueryRowContext(ctx, "SELECT count(*) FROM workers WHERE id = ?1", worker).Scan(&n)
 		if err != nil || n == 1 {
@@ -23,6 +23,7 @@ func (db *DB) Attach(ctx context.Context, worker string, ttl time.Duration, poli
 		if err := db.holdIfOlder(ctx); err != nil {
 			return recovered, err
 		}
+		db.attached.Store(worker, true)
 	}
 	err := db.bookkeep(ctx, func(tx *sql.Tx) error {
 		// Two that take over at once would wait for each other's rows, and then take
@@ -34,11 +35,7 @@ func (db *DB) Attach(ctx context.Context, worker string, ttl time.Duration, poli
 		if _, err := tx.ExecContext(ctx, "INSERT INTO workers (id, beat_at) VALUES (?1, ?2) ON CONFLICT (id) DO UPDATE SET beat_at = excluded.beat_at", worker, at); err != nil {
 			return err
 		}
-		alive := at - ttl.Milliseconds()
-		if alone {
-			alive = at + 1
-		}
-		if _, err := tx.ExecContext(ctx, "DELETE FROM workers WHERE beat_at < ?1 AND id <> ?2", alive, worker); err != nil {
+		if err := db.forgetDead(ctx, tx, at-ttl.Milliseconds(), alone); err != nil {
 			return err
 		}
 		if alone { // copies made before now are older
@@ -54,6 +51,30 @@ func (db *DB) Attach(ctx context.Context, worker string, ttl time.Duration, poli
 		err = db.writeNote(ctx)
 	}
 	return recovered, err
+}
+
+// forgetDead deletes the workers that have not been heard of for long or, if this process
+// alone sends, that are not its own.
+func (db *DB) forgetDead(ctx context.Context, tx *sql.Tx, alive int64, alone bool) error {
+	if !alone {
+		_, err := tx.ExecContext(ctx, "DELETE FROM workers WHERE beat_at < ?1", alive)
+		return err
+	}
+	var dead []string
+	err := each(ctx, tx, func(rows *sql.Rows) error {
+		var id string
+		err := rows.Scan(&id)
+		if _, ok := db.attached.Load(id); !ok {
+			dead = append(dead, id)
+		}
+		return err
+	}, "SELECT id FROM workers")
+	for _, id := range dead {
+		if err == nil {
+			_, err = tx.ExecContext(ctx, "DELETE FROM workers WHERE id = ?1", id)
+		}
+	}
+	return err
 }
 
 // orphaned is an email whose worker is dead.
@@ -130,13 +151,20 @@ func countAsReceived(ctx context.Context, tx *sql.Tx) error {
 
 // Detach implements newsletter.OutboxStore.
 func (db *DB) Detach(ctx context.Context, worker string) error {
+	db.attached.Delete(worker)                                        // even if the rest fails: it ends
+	return db.leave(ctx, worker, "DELETE FROM workers WHERE id = ?1") // a row still in flight is now without an owner; the next worker recovers it
+}
+
+// Unclaim implements newsletter.OutboxStore.
+func (db *DB) Unclaim(ctx context.Context, worker string) error { return db.leave(ctx, worker) }
+
+// leave gives back what a worker has claimed, and then does more.
+func (db *DB) leave(ctx context.Context, worker string, more ...string) error {
 	err := db.write(ctx, func(tx *sql.Tx) error {
-		for _, statement := range []string{
+		for _, statement := range append([]string{
 			"UPDATE deliveries SET state = 'pending', owner = '', next_at = 0 WHERE owner <> '' AND owner = ?1 AND state = 'claimed'",
 			"UPDATE messages SET state = 'pending', owner = '' WHERE state IN ('claimed', 'sending') AND owner = ?1 AND state = 'claimed'",
-			// A row still in flight is now without an owner; the next worker recovers it.
-			"DELETE FROM workers WHERE id = ?1",
-		} {
+		}, more...) {
 			if _, err := tx.ExecContext(ctx, statement, worker); err != nil {
 				return err
 			}

@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/emersion/go-smtp"
@@ -32,7 +33,7 @@ type Receiver interface {
 // its address says so. It never replies by message: an unknown recipient is refused at
 // RCPT, so that nothing bounces back and forth.
 type Server struct {
-	receiver Receiver
+	receiver atomic.Pointer[Receiver]
 	log      *slog.Logger
 	server   *smtp.Server
 	listener net.Listener
@@ -62,7 +63,8 @@ func Listen(address, domain string, receiver Receiver, log *slog.Logger) (*Serve
 	if err != nil {
 		return nil, fmt.Errorf("listen for bounces: %w", err)
 	}
-	s := &Server{receiver: receiver, log: log, listener: netutil.LimitListener(newFairListener(listener, mostOfOneClient, longestSession), mostConnections)}
+	s := &Server{log: log, listener: netutil.LimitListener(newFairListener(listener, mostOfOneClient, longestSession), mostConnections)}
+	s.Deliver(receiver)
 	s.server = smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) { return &session{server: s}, nil }))
 	s.server.LMTP, s.server.Domain = lmtp, domain
 	s.server.MaxRecipients, s.server.MaxMessageBytes, s.server.MaxLineLength = mostRecipients, newsletter.MaxInbound, 4000
@@ -84,6 +86,9 @@ func removeStale(path string) error {
 	}
 	return os.Remove(path)
 }
+
+// Deliver says where messages go from now on.
+func (s *Server) Deliver(receiver Receiver) { s.receiver.Store(&receiver) }
 
 // Addr is where it listens.
 func (s *Server) Addr() net.Addr { return s.listener.Addr() }
@@ -119,7 +124,7 @@ func (c *session) Logout() error { return nil }
 func (c *session) Mail(string, *smtp.MailOptions) error { return nil }
 
 func (c *session) Rcpt(to string, _ *smtp.RcptOptions) error {
-	if !c.server.receiver.Takes(to) {
+	if !(*c.server.receiver.Load()).Takes(to) {
 		return &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 1, 1}, Message: "no such recipient here"}
 	}
 	c.to = append(c.to, to)
@@ -130,7 +135,7 @@ func (c *session) Data(r io.Reader) error {
 	ctx, stop := context.WithTimeout(context.Background(), patience)
 	defer stop()
 	incoming := &noting{Reader: r}
-	did, err := c.server.receiver.HandleMessage(ctx, c.to, incoming)
+	did, err := (*c.server.receiver.Load()).HandleMessage(ctx, c.to, incoming)
 	switch {
 	case errors.Is(err, smtp.ErrDataTooLarge), errors.Is(err, newsletter.ErrTooLarge): // whoever sees it first
 		c.server.log.Warn("refused an incoming message: too large", "recipients", len(c.to), "most_bytes", newsletter.MaxInbound)

@@ -31,6 +31,7 @@ type Server struct {
 	durations *prometheus.HistogramVec
 	mu        sync.Mutex                                 // of those who add to resolved
 	resolved  atomic.Pointer[map[answerKind]answerMeter] // replaced, never changed
+	collector *collector
 }
 
 // answerKind is what tells answers apart.
@@ -85,9 +86,14 @@ func Listen(address, version string, log *slog.Logger) (*Server, error) {
 	return m, nil
 }
 
-// Collect adds what is looked up when metrics are scraped.
+// Collect says where figures are looked up when metrics are scraped, in place of an earlier
+// source. Calls may not overlap.
 func (m *Server) Collect(source Source, log *slog.Logger) {
-	m.registry.MustRegister(&collector{source: source, log: log})
+	if m.collector != nil {
+		m.registry.Unregister(m.collector)
+	}
+	m.collector = &collector{source: source, log: log}
+	m.registry.MustRegister(m.collector)
 }
 
 // Close closes a server that is not run.
