@@ -26,13 +26,18 @@ func Succeeded(counts map[DeliveryState]int) Success {
 	return SomeReached
 }
 
-// OnlyDeferred reports whether all emails of a digest that are not ended wait for another
-// try.
-func OnlyDeferred(counts map[DeliveryState]int) bool {
+// OnlyWaiting reports whether all emails of a digest that are not ended wait for another
+// try, or for a person: stuck says that nothing can be sent for now.
+func OnlyWaiting(counts map[DeliveryState]int, stuck bool) bool {
+	waiting := 0
 	for state, n := range counts {
-		if n > 0 && !state.Terminal() && state != Deferred {
+		switch {
+		case n == 0 || state.Terminal():
+		case state == Deferred, state == Pending && stuck:
+			waiting += n
+		default:
 			return false
 		}
 	}
-	return counts[Deferred] > 0
+	return waiting > 0
 }

@@ -11,7 +11,7 @@ func TestSucceeded(t *testing.T) {
 	for _, test := range []struct {
 		counts   counts
 		want     newsletter.Success
-		deferred bool
+		deferred bool // they only wait
 	}{
 		{counts{}, newsletter.AllReached, false},
 		{counts{newsletter.Sent: 3}, newsletter.AllReached, false},
@@ -30,8 +30,22 @@ func TestSucceeded(t *testing.T) {
 		if got := newsletter.Succeeded(test.counts); got != test.want {
 			t.Errorf("%v: %d, want %d", test.counts, got, test.want)
 		}
-		if got := newsletter.OnlyDeferred(test.counts); got != test.deferred {
-			t.Errorf("%v: only deferred is %v", test.counts, got)
+		if got := newsletter.OnlyWaiting(test.counts, false); got != test.deferred {
+			t.Errorf("%v: only waiting is %v", test.counts, got)
+		}
+	}
+	for _, test := range []struct {
+		counts counts
+		stuck  bool
+	}{
+		{counts{newsletter.Pending: 3}, true},
+		{counts{newsletter.Pending: 3, newsletter.Deferred: 1, newsletter.Sent: 1}, true},
+		{counts{newsletter.Pending: 3, newsletter.Claimed: 1}, false},
+		{counts{newsletter.Pending: 3, newsletter.Sending: 1}, false},
+		{counts{newsletter.Sent: 3}, false},
+	} {
+		if got := newsletter.OnlyWaiting(test.counts, true); got != test.stuck {
+			t.Errorf("%v while nothing can be sent: only waiting is %v", test.counts, got)
 		}
 	}
 }

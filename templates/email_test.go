@@ -399,20 +399,20 @@ func sorted(s []string) []string {
 // TestWhatStaffSayIsInBothParts looks at lists, links and line breaks.
 func TestWhatStaffSayIsInBothParts(t *testing.T) {
 	e := edition("weekly", published, nil)
-	e.Intro = "Hello,\nall of you. See [our talk](https://talks.example.org/one).\n\n- one **thing**\n- another\n\nTwo  \nlines, Vec<u8> and <b>."
+	e.Intro = "Hello,\nall of you. See [our talk](https://talks.example.org/one).\n\n- one **thing**\n- another\n\n3. three\n\nTwo  \nlines, Vec<u8> and <b>."
 	r, err := newMail(t, mailSite()).Digest(e)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
 		`Hello, all of you. See <a class="accent" href="https://talks.example.org/one" style="color:#1d4ed8">our talk</a>.`,
-		`one <strong>thing</strong></li>`, `Two<br>lines, Vec&lt;u8&gt; and &lt;b&gt;.`,
+		"<ul style=", `one <strong>thing</strong></li>`, "\n</ul>", `<ol start="3" style=`, "\n</ol>", `Two<br>lines, Vec&lt;u8&gt; and &lt;b&gt;.`,
 	} {
 		if !strings.Contains(r.HTML, want) {
 			t.Errorf("the HTML part lacks %q", want)
 		}
 	}
-	if want := "Hello, all of you. See our talk\nhttps://talks.example.org/one\n\n- one thing\n- another\n\nTwo\nlines, Vec<u8> and <b>.\n"; !strings.Contains(r.Text, want) {
+	if want := "Hello, all of you. See our talk\nhttps://talks.example.org/one\n\n- one thing\n- another\n\n3. three\n\nTwo\nlines, Vec<u8> and <b>.\n"; !strings.Contains(r.Text, want) {
 		t.Errorf("the text part lacks %q:\n%s", want, r.Text)
 	}
 	if markup, text := hrefs(t, r.HTML), textURLs(r.Text); !slices.Equal(markup, text) {

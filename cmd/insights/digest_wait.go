@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -99,7 +100,9 @@ func digestProgress(a *app.App, id int64, w waiting) func(context.Context) (cons
 		case newsletter.DigestDone:
 			g.Done = true
 		case newsletter.DigestSending:
-			g.Done = w.leaves() && newsletter.OnlyDeferred(d.Counts)
+			if w.leaves() {
+				g.Done = newsletter.OnlyWaiting(d.Counts, stuck(ctx, a))
+			}
 		case newsletter.DigestPaused:
 			g.Done = true
 			return g, partly(fmt.Errorf("digest %d is paused: %s; it was sent to %s of %s; check it, then run: insights digest resume %[1]d",
@@ -110,6 +113,18 @@ func digestProgress(a *app.App, id int64, w waiting) func(context.Context) (cons
 		}
 		return g, nil
 	}
+}
+
+// lastingTrouble is after how long an unreachable mail server is more than a moment's.
+const lastingTrouble = 10 * time.Second
+
+// stuck reports whether nothing can be sent until a person or a mail server is back.
+func stuck(ctx context.Context, a *app.App) bool {
+	if reason, _, err := a.Digests.Held(ctx); err == nil && reason != "" {
+		return true
+	}
+	troubles, err := a.Status.Troubles(ctx)
+	return err == nil && slices.ContainsFunc(troubles, func(t newsletter.Trouble) bool { return time.Since(t.Since) > lastingTrouble })
 }
 
 // obstacle is why nothing can be sent now, or "".
