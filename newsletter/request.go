@@ -33,9 +33,9 @@ func (r *Request) SetSubject(subject string) error {
 func (r *Request) SetIntro(text []byte) error {
 	switch {
 	case len(text) > maxIntro:
-		return fmt.Errorf("has %d bytes; %d at most", len(text), maxIntro)
+		return fmt.Errorf("it has %d bytes; %d at most", len(text), maxIntro)
 	case !utf8.Valid(text) || bytes.ContainsRune(text, 0):
-		return errors.New("is not UTF-8 text")
+		return errors.New("it is not UTF-8 text")
 	}
 	if _, err := content.ParseNote(string(text)); err != nil {
 		return err

@@ -196,11 +196,16 @@ type deliveryShownJSON struct {
 	Next     string   `json:"next"`     // what happens to it
 }
 
-func showDelivery(ctx context.Context, out *console.Console, a *app.App, ref newsletter.Ref) error {
+func findDelivery(ctx context.Context, a *app.App, ref newsletter.Ref) (newsletter.Delivery, error) {
 	d, err := a.Digests.Delivery(ctx, ref)
 	if errors.Is(err, newsletter.ErrNotFound) {
-		return fmt.Errorf("there is no email %s; see: insights delivery list", ref)
+		err = fmt.Errorf("there is no email %s; see: insights delivery list", ref)
 	}
+	return d, err
+}
+
+func showDelivery(ctx context.Context, out *console.Console, a *app.App, ref newsletter.Ref) error {
+	d, err := findDelivery(ctx, a, ref)
 	if err != nil {
 		return err
 	}

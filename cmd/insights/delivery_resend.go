@@ -35,9 +35,9 @@ insights digest retry ID --failed.`,
 }
 
 func resend(ctx context.Context, out *console.Console, a *app.App, ref newsletter.Ref, yes, dryRun bool) error {
-	d, err := a.Digests.Delivery(ctx, ref)
+	d, err := findDelivery(ctx, a, ref)
 	if err != nil {
-		return fmt.Errorf("email %s: %w; see: insights delivery list", ref, err)
+		return err
 	}
 	switch {
 	case d.State != newsletter.Sent:

@@ -184,13 +184,13 @@ func digestShowCommand(p *program) *cobra.Command {
 			p.out.Line("planned   %s\napproved  %s\ndone      %s", console.Moment(d.PlannedAt, zone), console.Moment(d.ApprovedAt, zone), console.Moment(d.DoneAt, zone))
 			p.out.Line("emails    %s", countsLine(d))
 			if n := d.Marks[newsletter.Bounced]; n > 0 {
-				p.out.Line("came back %s; see: insights delivery list --digest %d --bounced", console.Thousands(n), d.ID)
+				p.out.Line("returned  %s; see: insights delivery list --digest %d --bounced", console.Thousands(n), d.ID)
 			}
 			if n := d.Marks[newsletter.Complained]; n > 0 {
 				p.out.Line("spam      %s; see: insights delivery list --digest %d --complained", console.Count(n, "complaint"), d.ID)
 			}
 			for _, item := range d.WithdrawnItems() {
-				p.out.Line("left out  %s: it was withdrawn from the site", item.Title)
+				p.out.Line("left out  %s: not on the site; emails not yet sent go without it, unless it is back within a minute", item.Title)
 			}
 			return p.out.Document(digestDocument(d))
 		}),

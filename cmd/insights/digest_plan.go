@@ -72,7 +72,7 @@ func planRequest(ctx context.Context, a *app.App, cadence, category, only, intro
 			return r, fmt.Errorf("read the intro: %w", err)
 		}
 		if err := r.SetIntro(text); err != nil {
-			return r, usageError("the intro %s %v", intro, err)
+			return r, usageError("--intro %s: %v", intro, err)
 		}
 	}
 	if err := r.SetSubject(subject); err != nil {

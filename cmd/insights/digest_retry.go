@@ -45,9 +45,7 @@ is dead is judged as before.`,
 			}
 			changed, again, err := a.Digests.Resume(ctx, d.ID, countRefusals)
 			if errors.Is(err, newsletter.ErrState) {
-				if d, err = a.Digests.Digest(ctx, d.ID); err == nil { // another command may have changed it
-					err = fmt.Errorf("digest %d is %s: it can't be resumed", d.ID, d.State)
-				}
+				err = ended(ctx, a, d.ID, "resumed")
 			}
 			if err != nil {
 				return err
@@ -138,7 +136,7 @@ func retry(ctx context.Context, out *console.Console, a *app.App, d newsletter.D
 	}
 	again, err := a.Digests.Retry(ctx, d.ID, failed, uncertain)
 	if errors.Is(err, newsletter.ErrState) {
-		err = fmt.Errorf("%w; plan a new one", err)
+		err = ended(ctx, a, d.ID, "sent again")
 	}
 	if err != nil {
 		return err

@@ -63,7 +63,7 @@ func send(ctx context.Context, out *console.Console, a *app.App, d newsletter.Di
 		var err error
 		changed, err = a.Digests.Approve(ctx, d.ID)
 		if errors.Is(err, newsletter.ErrState) {
-			err = fmt.Errorf("%w; plan a new one", err)
+			err = ended(ctx, a, d.ID, "sent")
 		}
 		if err != nil {
 			return err

@@ -49,6 +49,18 @@ readers did not get stays unread and goes into the next digest.`,
 	}
 }
 
+// ended says that a digest's state does not allow what was asked for.
+func ended(ctx context.Context, a *app.App, id int64, past string) error {
+	d, err := a.Digests.Digest(ctx, id) // another command may have changed it
+	switch {
+	case err != nil:
+		return err
+	case d.State == newsletter.DigestCancelled || d.State == newsletter.DigestFailed:
+		return fmt.Errorf("digest %d is %s: it can't be %s; plan a new one: insights digest plan", id, d.State, past)
+	}
+	return fmt.Errorf("digest %d is %s: it can't be %s", id, d.State, past)
+}
+
 func decisionCommand(p *program, d decision) *cobra.Command {
 	var dryRun bool
 	cmd := &cobra.Command{
@@ -62,9 +74,7 @@ func decisionCommand(p *program, d decision) *cobra.Command {
 			if !dryRun {
 				changed, err := d.decide(ctx, a, digest.ID)
 				if errors.Is(err, newsletter.ErrState) {
-					if digest, err = a.Digests.Digest(ctx, digest.ID); err == nil { // another command may have changed it
-						err = fmt.Errorf("digest %d is %s: it can't be %s", digest.ID, digest.State, d.past)
-					}
+					err = ended(ctx, a, digest.ID, d.past)
 				}
 				if err != nil {
 					return err

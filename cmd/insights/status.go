@@ -71,7 +71,7 @@ func status(ctx context.Context, out *console.Console, a *app.App) error {
 		out.Item("", console.Count(n, "message")+" to postmaster or abuse: insights bounce list --class other")
 	}
 	if m := s.status.Marks; m[newsletter.Bounced]+m[newsletter.Complained] > 0 {
-		out.Item("came back", fmt.Sprintf("%s accepted in 30 days came back, %s: insights delivery list --bounced", console.Count(m[newsletter.Bounced], "email"), console.Count(m[newsletter.Complained], "complaint")))
+		out.Item("returned", fmt.Sprintf("%s accepted in 30 days came back, %s: insights delivery list --bounced", console.Count(m[newsletter.Bounced], "email"), console.Count(m[newsletter.Complained], "complaint")))
 	}
 	if r := s.Refusals; r.Waiting > 0 {
 		out.Item("refusals", fmt.Sprintf("%s to be judged, the first on %s", console.Thousands(r.Waiting), console.Moment(*r.Next, zone)))
