@@ -64,7 +64,7 @@ func (r *Feedback) HandleWebhook(ctx context.Context, report RelayReport) (did s
 func (report RelayReport) class() (bounce.Class, error) {
 	switch class := bounce.Class(report.Class); class {
 	case bounce.Hard, bounce.Soft, bounce.Blocked:
-		if (bounce.Reply{Text: report.Text}).AboutSender() {
+		if (bounce.Reply{Code: report.Code, Status: report.Status, Text: report.Text}).AboutSender() {
 			return bounce.Blocked, nil // whatever the relay makes of it
 		}
 		return class, nil

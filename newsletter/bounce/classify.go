@@ -34,7 +34,11 @@ func (r Reply) Class() Class {
 
 // AboutSender reports whether the words are about the sender: their account, login, plan,
 // limits or domain.
-func (r Reply) AboutSender() bool { return says(cause(cut(r.Text, maxClassified), r.To), sender) }
+func (r Reply) AboutSender() bool {
+	text := cut(r.Text, maxClassified)
+	_, status := numbers(r.Code, r.Status, text)
+	return aboutSender(text, r.To, status)
+}
 
 // ofMailbox reports whether a status is about a mailbox (RFC 3463, x.2.y).
 func ofMailbox(status string) bool {
@@ -61,10 +65,10 @@ func (r Reply) classify() (Class, trust) {
 	if r.Stage.early() {
 		return Blocked, stated
 	}
-	words := cause(text, r.To)
-	if says(words, sender) {
+	if aboutSender(text, r.To, status) {
 		return Blocked, stated
 	}
+	words := cause(text, r.To)
 	if class, ok := statusSays(code, status); ok {
 		switch {
 		case says(words, sending) && !(class == Hard && says(words, dead)) && !(class == Soft && ofMailbox(status)):
@@ -74,7 +78,7 @@ func (r Reply) classify() (Class, trust) {
 		}
 		return class, numbered
 	}
-	class, sure := classifyWords(text, r.Stage, r.To)
+	class, sure := byWords(text, r.Stage, r.To)
 	switch {
 	case sure == stated && class == Hard && code/100 == 4:
 		return Soft, stated // of an address that will never be, a server says 5xx
@@ -91,10 +95,15 @@ func (r Reply) classify() (Class, trust) {
 // classifyWords classifies a text by its words alone.
 func classifyWords(text string, at Stage, to string) (Class, trust) {
 	text = cut(text, maxClassified)
-	reason, all := cause(text, to), normalized(bare(text, to))
-	if says(reason, sender) {
+	if aboutSender(text, to, "") {
 		return Blocked, stated
 	}
+	return byWords(text, at, to)
+}
+
+// byWords classifies a text that is not about the sender.
+func byWords(text string, at Stage, to string) (Class, trust) {
+	reason, all := cause(text, to), normalized(bare(text, to))
 	for i, rules := range [][]rule{definite, general} {
 		for _, words := range []string{reason, all} { // there may be nothing but advice
 			class, ok := wordsSay(words, rules)

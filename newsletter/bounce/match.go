@@ -72,13 +72,14 @@ func fromHTML(s string) string {
 
 var (
 	names     = regexp.MustCompile(`\b[A-Za-z]*\d\w*-[\w-]*[A-Za-z][\w-]*`) // of filters, and the like
-	links     = regexp.MustCompile(`(?i)\b(?:https?://|www\.|mailto:)[^\s<>"]+`)
+	links     = regexp.MustCompile(`(?i)\b(?:https?://|www\.|mailto:)[^\s<>"()\[\]]+`)
 	hosts     = regexp.MustCompile(`\b[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+\.[a-z]{2,24}\b|\b[A-Za-z0-9_-]+\.(?:com|net|org|info|biz|edu|gov|example|invalid|test|[a-z]{2})\b`)
 	quotes    = regexp.MustCompile(`"([^"]{1,120})"|“([^”]{1,120})”|«([^»]{1,120})»|<([^<>]{1,200})>`)
 	startCode = regexp.MustCompile(`^[245](?:\d\d[ -]|\.\d{1,3}\.\d)`)
 	sentence  = regexp.MustCompile(`[.!?;]+(?:[\s"')\]]+|$)|[。\n]+| [-–—|] |[()]`)
-	brackets  = regexp.MustCompile(`\([^()]*\)`)
-	pointer   = regexp.MustCompile(`(?i)(?:explained|described|documented|information|details|instructions|help|more)\b[^\x00]{0,20}\x00`) // to a link
+	brackets  = regexp.MustCompile(`\([^()]*\)|\[[^\[\]]*\]`)
+	role      = regexp.MustCompile(`(?i)\((?:the )?(?:envelope |smtp |mail )?(?:sender|from|return[- ]path|originator|absender|expéditeur|remitente|mittente|remetente|送信者)(?: address)?:?\s*\)`) // whom it is about
+	pointer   = regexp.MustCompile(`(?i)(?:explained|described|documented|information|details|instructions|help|more)\b[^\x00]{0,20}\x00`)                                                        // to a link
 	advice    = regexp.MustCompile(`(?i)^[\s,:*>-]*(?:[245]\d\d[ -])?(?:[245]\.\d{1,3}\.\d{1,3} )?(?:to |please|for |see |see$|visit|if |contact|more |learn |read |help|refer |check |try |details|info |info:|information|questions|report |you can|you may|you should|bitte|weitere |veuillez|pour |para |per maggiori|詳細|詳しく)`)
 )
 
@@ -109,7 +110,7 @@ func bare(text, to string) string {
 // the server's.
 func meansSomething(local string) bool {
 	words := normalized(local)
-	if says(words, sender) {
+	if namesSender(words) || says(words, commerce) {
 		return true
 	}
 	for _, rules := range [][]rule{definite, general} {
@@ -122,12 +123,23 @@ func meansSomething(local string) bool {
 
 // cause is the normalized words of a reply that say why it refuses: without advice on
 // what to do, where to read more, and what is added in brackets.
-func cause(text, to string) string {
+func cause(text, to string) string { return joined(because(text, to)) }
+
+// because is the clauses of a reply that say why it refuses, normalized.
+func because(text, to string) []string {
+	text = role.ReplaceAllString(bare(text, to), " of the sender ")
 	var kept []string
-	for _, clause := range sentence.Split(brackets.ReplaceAllString(bare(text, to), " "), -1) {
-		if !advice.MatchString(clause) && !pointer.MatchString(clause) {
-			kept = append(kept, clause)
+	for _, s := range sentence.Split(brackets.ReplaceAllString(text, " "), -1) {
+		if advice.MatchString(s) || pointer.MatchString(s) {
+			continue
+		}
+		for clause := range strings.SplitSeq(s, ", ") {
+			kept = append(kept, normalized(clause))
 		}
 	}
-	return normalized(strings.Join(kept, " "))
+	return kept
+}
+
+func joined(clauses []string) string {
+	return " " + strings.Join(strings.Fields(strings.Join(clauses, " ")), " ") + " "
 }

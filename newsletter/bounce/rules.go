@@ -38,27 +38,7 @@ var definite = []rule{
 		"plus tard", "ultérieurement", "más tarde", "mas tarde", "временно", "позже", "一時的", "しばらく",
 	}},
 	{Hard, dead},
-	// An address that was one.
-	{Hard, []string{
-		"mailbox disabled", "mailbox is disabled", "mailbox has been disabled", "mailbox * disabled", "mailbox inactive",
-		"account disabled", "account is disabled", "account has been disabled", "account * disabled",
-		"account * discontinued", "disabled user", "user disabled", "user is disabled", "recipient disabled",
-		"disabled recipient", "disabled mailbox", "disabled address", "disabled account", "address is disabled",
-		"recipient is disabled", "account closed", "has closed", "account is closed", "account has been closed", "account * closed",
-		"mailbox closed", "account * terminated", "user is terminated", "account * deleted", "mailbox * deleted",
-		"address * deleted", "account * removed", "mailbox * removed", "account expired", "account * expired",
-		"account * deactivated", "mailbox * deactivated", "account inactive", "inactive user", "inactive account",
-		"account * inactive", "due to inactivity", "account not active", "user not active", "mailbox not active",
-		"is not active", "inactive recipient", "account is inactive", "mailbox is inactive", "user is inactive",
-		"recipient is inactive", "mailbox currently suspended", "no longer exists", "no longer valid", "no longer in use",
-		"no longer active", "mailbox * no longer available", "address * no longer available",
-		"user is no longer available", "no longer accepts mail", "no longer accepting mail", "no longer works",
-		"no longer with", "no longer employed", "no longer on server", "no longer at", "not used anymore", "has moved",
-		"user moved", "moved to a new address", "user has left", "has left the", "désactivé", "desactive", "deaktiviert",
-		"konto * geschlossen", "postfach * geschlossen", "adresse * nicht mehr", "postfach * nicht mehr",
-		"empfänger * nicht mehr", "n'est plus valide", "n'est plus acti", "n'est plus utilis", "desactivad",
-		"cuenta * cancelad", "conta * cancelad", "disattivat", "отключен",
-	}},
+	{Hard, former},
 	// No such domain, or one that receives no email.
 	{Hard, []string{
 		"domain not found", "domain * not found", "domain does not exist", "domain doesn't exist", "domain * not exist",
@@ -107,43 +87,6 @@ var general = []rule{
 		"denied", "blocked", "refused", "not accepted", "not allowed", "reject", "filter", "declined", "verweigert",
 		"abgelehnt", "refusé", "rejeté", "rejete", "rechazad",
 	}},
-}
-
-// sender is phrases about the sender's account, login, plan, limits, or domain: they are
-// ours to settle, whatever the status.
-var sender = []string{
-	// Account.
-	"your account", "your smtp account", "your mail account", "your email account", "your organization", "your tenant",
-	"your sending", "your outgoing", "your hosting", "your server", "your relay", "sender * suspended", "sender * suspension",
-	"sender * disabled", "sender * deactivated", "sending paused", "sending is paused", "sending has been paused",
-	"sending * suspended", "sending * disabled", "sending * deactivated", "sending activity", "sending privileges",
-	"sending access", "sending is not", "not allowed to send", "not permitted to send", "unable to send", "may not send",
-	"outgoing mail", "outgoing email", "outgoing message", "outgoing smtp", " outbound ", "outboundspam", "ihr konto",
-	"ihr account", "ihres kontos", "votre compte", "su cuenta", "il tuo account", "sua conta", "アカウントが停止", "送信停止", "送信を停止",
-	// Login.
-	"your login", "your username", "your password", "your credential", "your api key", "authentication required",
-	"authentication is required", "requires authentication", "must authenticate", "must be authenticated",
-	"must log in", "must login", "log in first", "login first", "login required", "authenticate first", "auth first",
-	"smtp auth", "relay access denied", "relaying denied", "relay denied", "relay not permitted", "relaying not",
-	"relaying is not", "relay is not", "relay limit", "not permitted to relay", "not allowed to relay", "unable to relay",
-	"we do not relay", "we don't relay", "no relaying", "relay prohibited", "relaying prohibited", "rejected relay attempt", "rejected access denied",
-	"smtp認証", "認証が必要", "中継",
-	// Plan.
-	"your plan", "your subscription", "your trial", "your balance", "your payment", "your invoice", "upgrade your",
-	"upgrade * plan", "trial account", "trial period", "trial * expired", "free plan", "billing", "unpaid", "overdue",
-	"out of credit", "no credits", "credits exhausted", "insufficient credit", "not enough credit", "sandbox",
-	// Limits.
-	"your daily", "your hourly", "your monthly", "your limit", "your rate", "your allowance", "your quota",
-	"max defers", "defers and failures", " per hour ", " per day ", " per minute ", " per second ", " per month ",
-	"daily * limit", "daily * quota", "hourly * limit", "hourly * quota", "monthly * limit", "monthly * quota",
-	"sending limit", "sending quota", "sending rate", "sending * limit", "sending * quota", "sender * limit",
-	"sender * quota", "sender * exceed", "recipient limit", "recipients limit", "limit * recipients", "relay quota",
-	"maximum number of recipients", "message limit", "messages limit", "email limit", "emails limit", "versandlimit", "tageslimit", "ausgehende",
-	"送信制限", "送信上限", "送信数", "送信可能", "通数制限",
-	// Domain and address.
-	"your domain", "ihre domain", "votre domaine", "su dominio", "not verified", "unverified sender", "unverified domain",
-	"unverified identity", "identities failed", "domain * not allowed to send", "from address * not allowed",
-	"not owned by", "sender address rejected", "送信元", "送信者",
 }
 
 // sending is phrases about how and what we send. They outweigh a status, unless it says
@@ -223,4 +166,26 @@ var dead = []string{
 	"utente sconosciuto", "inesistente", "não existe", "usuário desconhecido", "bestaat niet", "onbekende gebruiker",
 	"onbekend adres", "nie istnieje", "nieznany", "не существует", "не найден", "неизвестный получатель", "finns inte",
 	"見つかりません", "存在しません", "存在しない", "リストにありません", "不明なユーザ", "宛先不明", "あて先不明", "用户不存在",
+}
+
+// former is phrases that say there was such an address.
+var former = []string{
+	"mailbox disabled", "mailbox is disabled", "mailbox has been disabled", "mailbox * disabled", "mailbox inactive",
+	"account disabled", "account is disabled", "account has been disabled", "account * disabled",
+	"account * discontinued", "disabled user", "user disabled", "user is disabled", "recipient disabled",
+	"disabled recipient", "disabled mailbox", "disabled address", "disabled account", "address is disabled",
+	"recipient is disabled", "account closed", "has closed", "account is closed", "account has been closed", "account * closed",
+	"mailbox closed", "account * terminated", "user is terminated", "account * deleted", "mailbox * deleted",
+	"address * deleted", "account * removed", "mailbox * removed", "account expired", "account * expired",
+	"account * deactivated", "mailbox * deactivated", "account inactive", "inactive user", "inactive account",
+	"account * inactive", "due to inactivity", "account not active", "user not active", "mailbox not active",
+	"is not active", "inactive recipient", "account is inactive", "mailbox is inactive", "user is inactive",
+	"recipient is inactive", "mailbox currently suspended", "no longer exists", "no longer valid", "no longer in use",
+	"no longer active", "mailbox * no longer available", "address * no longer available",
+	"user is no longer available", "no longer accepts mail", "no longer accepting mail", "no longer works",
+	"no longer with", "no longer employed", "no longer on server", "no longer at", "not used anymore", "has moved",
+	"user moved", "moved to a new address", "user has left", "has left the", "désactivé", "desactive", "deaktiviert",
+	"konto * geschlossen", "postfach * geschlossen", "adresse * nicht mehr", "postfach * nicht mehr",
+	"empfänger * nicht mehr", "n'est plus valide", "n'est plus acti", "n'est plus utilis", "desactivad",
+	"cuenta * cancelad", "conta * cancelad", "disattivat", "отключен",
 }

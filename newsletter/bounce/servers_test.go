@@ -16,30 +16,24 @@ import (
 // slash), and whole messages that came back, named NUMBER-CLASS-NAME.eml. All are written
 // in the formats of large providers, gateways and appliances.
 func TestClassOfRepliesAndMessagesOfManyServers(t *testing.T) {
-	var s score
-	raw, err := os.ReadFile("testdata/corpus/replies.tsv")
-	if err != nil {
-		t.Fatal(err)
-	}
-	stages := map[string]bounce.Stage{
-		"greeting": bounce.GreetingStage, "ehlo": bounce.HelloStage, "starttls": bounce.StartTLSStage, "auth": bounce.AuthStage,
-		"mail": bounce.MailStage, "rcpt": bounce.RcptStage, "data": bounce.DataStage, "dot": bounce.DotStage,
-	}
-	_, lines, _ := strings.Cut(string(raw), "\n") // a heading
-	for line := range strings.Lines(lines) {
-		f := strings.Split(strings.TrimRight(line, "\n"), "\t")
-		stage, known := stages[f[1]]
-		code, err := strconv.Atoi(f[2])
-		if len(f) != 4 || !known || err != nil {
-			t.Fatalf("can't read %q", line)
+	var all int
+	for _, file := range []string{"replies.tsv", "whose.tsv"} { // whose: ours and the reader's in nearly the same words
+		var s score
+		raw, err := os.ReadFile("testdata/corpus/" + file)
+		if err != nil {
+			t.Fatal(err)
 		}
-		got := bounce.Reply{Code: code, Text: strings.ReplaceAll(f[3], " / ", " "), Stage: stage}.Class()
-		if !s.add(bounce.Class(f[0]), got) {
-			t.Logf("%s at %s: %s %s", got, f[1], f[2], f[3])
+		_, lines, _ := strings.Cut(string(raw), "\n") // a heading
+		for line := range strings.Lines(lines) {
+			want, r := replyOf(t, line)
+			if got := r.Class(); !s.add(want, got) {
+				t.Logf("%s at %s: %d %s", got, r.Stage, r.Code, r.Text)
+			}
 		}
+		t.Log(file + ":")
+		s.hold(t)
+		all += s.all
 	}
-	t.Log("replies:")
-	s.hold(t)
 
 	paths, err := filepath.Glob("testdata/corpus/messages/*.eml")
 	if err != nil {
@@ -65,7 +59,26 @@ func TestClassOfRepliesAndMessagesOfManyServers(t *testing.T) {
 	}
 	t.Log("messages:")
 	m.hold(t)
-	if s.all+m.all < 300 {
-		t.Errorf("only %d replies and messages", s.all+m.all)
+	if all+m.all < 600 {
+		t.Errorf("only %d replies and messages", all+m.all)
 	}
+}
+
+// replyOf reads a line of a corpus.
+func replyOf(t *testing.T, line string) (bounce.Class, bounce.Reply) {
+	t.Helper()
+	stages := map[string]bounce.Stage{
+		"greeting": bounce.GreetingStage, "ehlo": bounce.HelloStage, "starttls": bounce.StartTLSStage, "auth": bounce.AuthStage,
+		"mail": bounce.MailStage, "rcpt": bounce.RcptStage, "data": bounce.DataStage, "dot": bounce.DotStage,
+	}
+	f := strings.Split(strings.TrimRight(line, "\n"), "\t")
+	if len(f) != 4 {
+		t.Fatalf("can't read %q", line)
+	}
+	stage, known := stages[f[1]]
+	code, err := strconv.Atoi(f[2])
+	if !known || err != nil {
+		t.Fatalf("can't read %q", line)
+	}
+	return bounce.Class(f[0]), bounce.Reply{Code: code, Text: strings.ReplaceAll(f[3], " / ", " "), Stage: stage}
 }
