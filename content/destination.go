@@ -89,6 +89,21 @@ func classify(raw []byte, picture bool) destination {
 	return destination{kind: onSite, url: path.Join(insightsPath, place) + suffix}
 }
 
+// leftOut says why a link or an image that leads nowhere is only shown as its words.
+func leftOut(what string, written []byte) string {
+	to := shorten(oneLine(clean(string(written))))
+	scheme, _, ok := cutScheme(string(written))
+	switch {
+	case to == "":
+		return what + " without an address: only its words are shown; write the address, such as https://example.com/page"
+	case !ok:
+		return what + " " + to + " leads to no file: only its words are shown"
+	case what == "image":
+		return what + " " + to + " is left out, and only its words are shown: its address may not begin with " + shorten(scheme) + ":; put the picture into the folder images/"
+	}
+	return what + " " + to + " is left out, and only its words are shown: its address may not begin with " + shorten(scheme) + ":; write http:, https:, mailto: or tel:"
+}
+
 // leadsSomewhere reports whether an absolute URL can be followed: it parses, and has a
 // host if its scheme needs one.
 func leadsSomewhere(absolute string) bool {

@@ -47,9 +47,11 @@ func (d *document) scanBody(bodyLine int) {
 	for _, f := range readRawHTML(root, source).findings {
 		d.flaw(lineOf(f.at), "%s", f.message)
 	}
-	note := func(n ast.Node, to destination) {
+	note := func(n ast.Node, what string, written []byte, to destination) {
 		line := lineOf(n.Pos())
 		switch {
+		case to.kind == nowhere:
+			d.flaw(line, "%s", leftOut(what, written))
 		case to.kind == toInsight || to.kind == toImage:
 			d.mentions = append(d.mentions, mention{to.kind, to.file, line})
 		case to.kind == elsewhere && !leadsSomewhere(to.url):
@@ -68,12 +70,12 @@ func (d *document) scanBody(bodyLine int) {
 			words += countWords(plainHTML(segments{n.Lines().Sliced(0, n.Lines().Len()), source}))
 			return ast.WalkSkipChildren, nil
 		case *ast.Link:
-			note(n, classify(n.Destination, false))
+			note(n, "link", n.Destination, classify(n.Destination, false))
 		case *ast.Image:
-			note(n, classify(n.Destination, true))
+			note(n, "image", n.Destination, classify(n.Destination, true))
 			return ast.WalkSkipChildren, nil
 		case *ast.AutoLink:
-			note(n, autoDestination(n, source))
+			note(n, "link", n.URL(source), autoDestination(n, source))
 		case *ast.Heading, *ast.Paragraph, *ast.TextBlock, *extast.TableCell:
 			words += countWords(plain(n, source))
 		}

@@ -83,3 +83,35 @@ func TestMuchRawHTML(t *testing.T) {
 		checkPage(t, in.HTML())
 	}
 }
+
+func TestALinkOrAPictureThatIsLeftOutIsNamed(t *testing.T) {
+	for name, c := range map[string]struct {
+		body, flaw string
+	}{
+		"a script":               {"[l](javascript:alert(1))", "8: link javascript:alert(1) is left out, and only its words are shown: its address may not begin with javascript:; write http:"},
+		"in capitals":            {"One.\n\n[l](JavaScript:x)", "10: link JavaScript:x is left out"},
+		"data":                   {"[l](data:text/html,x)", "8: link data:text/html,x is left out"},
+		"vbscript":               {"[l](vbscript:x)", "8: link vbscript:x is left out"},
+		"a file of the author's": {"[l](file:///etc/passwd)", "8: link file:///etc/passwd is left out"},
+		"by reference":           {"Two [l][1].\n\n[1]: javascript:x", "8: link javascript:x is left out"},
+		"in brackets":            {"See <javascript:x>.", "8: link javascript:x is left out"},
+		"in a list":              {"- one\n- [l](blob:x)", "9: link blob:x is left out"},
+		"a picture":              {"![i](javascript:x)", "8: image javascript:x is left out, and only its words are shown: its address may not begin with javascript:; put the picture into the folder images/"},
+		"a picture with script":  {"![i](data:image/svg+xml;base64,AAAA)", "8: image data:image/svg+xml;base64,AAAA is left out"},
+		"a picture in a link":    {"[![i](vbscript:x)](https://example.com)", "8: image vbscript:x is left out"},
+		"no address":             {"[l]()", "8: link without an address: only its words are shown"},
+		"a picture of a place":   {"![i](#here)", "8: image #here leads to no file"},
+	} {
+		library := load(t, fstest.MapFS{"a.md": insight(1, c.body)})
+		if flaws := library.Flaws(); len(flaws) != 1 || !strings.HasPrefix(flaws[0].Error(), "a.md:"+c.flaw) {
+			t.Errorf("%s: %v", name, flaws)
+		}
+		if page := library.Insights()[0].HTML(); strings.Contains(page, "script:") && name != "in brackets" || strings.Contains(page, "href=\"javascript") {
+			t.Errorf("%s: %s", name, page)
+		}
+	}
+	library := load(t, fstest.MapFS{"a.md": insight(1, "[a](https://example.com) [b](mailto:a@example.com) [c](tel:1) [d](#x) [e](/x) <https://example.com> <a@example.com> ![p](data:image/png;base64,AAAA)")})
+	if flaws := library.Flaws(); len(flaws) > 0 {
+		t.Error(flaws)
+	}
+}
