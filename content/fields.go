@@ -99,7 +99,11 @@ func (f *fields) decode(key, value *yaml.Node) {
 			return
 		}
 		// As it is written: 2026, no and 2026-01-01 are texts here.
-		f.decodeText(line, name, norm.NFC.String(strings.TrimSpace(value.Value)))
+		s := value.Value
+		if name == "title" || name == "summary" || name == "author" {
+			s = f.undirected(line, name, s)
+		}
+		f.decodeText(line, name, norm.NFC.String(strings.TrimSpace(s)))
 	}
 }
 
@@ -311,7 +315,7 @@ func (f *fields) tags(line int, value *yaml.Node) []string {
 			f.fault(item.Line, "tags: each must be text")
 			continue
 		}
-		tag := norm.NFC.String(strings.TrimSpace(item.Value))
+		tag := norm.NFC.String(strings.TrimSpace(f.undirected(item.Line, "tags", item.Value)))
 		if problem := lineProblem(tag, maxName); problem != "" {
 			f.fault(item.Line, "tags: one %s", problem)
 		} else if !slices.Contains(tags, tag) {

@@ -35,7 +35,7 @@ type NoteSpan struct {
 // ParseNote reads a note (CommonMark, with what insights may use). What a note can't show
 // stays as text. The error names a link that leads nowhere from an email; it is text, too.
 func ParseNote(markdown string) (Note, error) {
-	root, source := parseBody(strings.ToValidUTF8(markdown, "\uFFFD"))
+	root, source := parseBody(withoutRedirects(strings.ToValidUTF8(markdown, "\uFFFD")))
 	p := noteParser{source: source}
 	p.blocks(root)
 	return p.note, errors.Join(p.faults...)

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/scaledbydesign/insights/content"
 	"github.com/scaledbydesign/insights/subscribers"
 )
 
@@ -129,7 +130,7 @@ func (w *Writer) Copy(uid string, sub subscribers.Subscriber) Copy {
 	return Copy{
 		MessageID:   w.MessageID(uid, sub.PublicID),
 		To:          sub.Address.String(),
-		ToName:      WithoutControls(sub.Name),
+		ToName:      content.WithoutControls(sub.Name),
 		Unsubscribe: w.Registry.Token(subscribers.UnsubscribeToken, sub),
 		Leave:       w.leave(sub),
 		Preferences: w.Registry.Token(subscribers.PreferencesToken, sub),

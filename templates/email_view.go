@@ -258,7 +258,7 @@ func oneLine(s string) string {
 
 // withoutControls takes out what changes how other text is shown: control characters, and
 // those that override the direction of what follows.
-func withoutControls(s string) string { return newsletter.WithoutControls(s) }
+func withoutControls(s string) string { return content.WithoutControls(s) }
 
 // paragraphs are the blocks of a note as plain text.
 func paragraphs(note content.Note) (all []string) {

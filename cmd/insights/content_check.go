@@ -22,8 +22,9 @@ func contentCheckCommand(p *program) *cobra.Command {
 		Use: "check [DIR]", Short: "Check every insight and report all faults", Args: cobra.MaximumNArgs(1),
 		Long: `Check every insight and report all faults as file:line. It reads DIR, or the
 configured content.dir, or the insights inside the binary, including scheduled
-ones. It also reports raw HTML that is left out, and links and sizes that feeds
-and emails can't handle, and compares ids with those in the database.
+ones. It also reports raw HTML, links and invisible characters that are left
+out, and links and sizes that feeds and emails can't handle, and compares ids
+with those in the database.
 
 Exit code 3 means that faults were found.`,
 		RunE: func(cmd *cobra.Command, args []string) error {

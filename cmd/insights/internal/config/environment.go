@@ -93,7 +93,7 @@ func firstAndLast(quotes string) (first, last string) {
 func control(k field, value string) (r rune, ok bool) {
 	lines := k.value.Kind() != reflect.String || k.path == "secret" || k.path == "bounces.webhook_secret" || strings.HasPrefix(k.path, "site.") || IsPEM(value)
 	for _, r := range value {
-		if unicode.IsControl(r) && !(lines && (r == '\n' || r == '\r' || r == '\t')) {
+		if content.Redirects(r) || unicode.IsControl(r) && !(lines && (r == '\n' || r == '\r' || r == '\t')) {
 			return r, true
 		}
 	}

@@ -103,6 +103,7 @@ func TestControlCharactersAreNeverMeant(t *testing.T) {
 	for name, value := range map[string]string{
 		"INSIGHTS_DATABASE_URL": "sqlite:a\rb.db", "INSIGHTS_SMTP_HOST": "a\x00b", "INSIGHTS_SMTP_PASSWORD": "hunter\x1b2", "INSIGHTS_CONTENT_DIR": "a\nb",
 		"INSIGHTS_MAIL_REPLY_TO": "a\n@example.com", "INSIGHTS_SMTP_USER": "a\tb",
+		"INSIGHTS_SITE_TITLE": "a\u202eb", "INSIGHTS_MAIL_FROM": "a\u2066 <a@example.com>",
 	} {
 		_, err := config.Read(write(t, "{}"), map[string]string{name: value})
 		if err == nil || !strings.Contains(err.Error(), name+": contains the control character") || strings.Contains(err.Error(), "hunter") {
@@ -111,6 +112,11 @@ func TestControlCharactersAreNeverMeant(t *testing.T) {
 	}
 	if _, err := config.Read(write(t, "smtp:\n  host: \"a\\rb\"\n"), nil); err == nil || !strings.Contains(err.Error(), ":2: smtp.host: contains the control character") {
 		t.Errorf("in the file: %v", err)
+	}
+	for _, text := range []string{"name: \"A\\u202eB\"", "name: A\n      description: \"A\\u2067B\""} {
+		if _, err := config.Read(write(t, "site:\n  categories:\n    - slug: a\n      "+text+"\n"), nil); err == nil || !strings.Contains(err.Error(), "the category \"a\" has an invisible character") {
+			t.Errorf("%s: %v", text, err)
+		}
 	}
 	if _, err := config.Read(write(t, "{}"), map[string]string{"INSIGHTS_SITE_POSTAL_ADDRESS": "1 Street\nTown", "INSIGHTS_SECRET": strings.Repeat("a", 32) + "\n" + strings.Repeat("b", 32)}); err != nil {
 		t.Errorf("lines where they are meant: %v", err)
