@@ -25,7 +25,8 @@ type Options struct {
 	Previous   *Library         // spares the parsing of files that haven't changed since, and stands in for those that have faults now; may be nil
 
 	// Known are the ids of the insights that readers know, by slug: a file that gives
-	// another id to one of them is at fault.
+	// another id to one of them is at fault, and of two files that share an id or an
+	// address, the one that is known is served.
 	Known map[string][]string
 	// Withheld are the ids of insights that are not to be seen although their files are
 	// there: staff have withdrawn them.

@@ -259,9 +259,10 @@ func (r *resolver) checkUnique(files []*file) {
 func (f *file) mayNot(holder *file) bool { return holder != nil && holder != f && holder.served != nil }
 
 // rank says how early a file's claims to its id and address are heard: first what was
-// served before, then what is new, and last what isn't served.
+// served before, then what readers know by this address, then what is new, such as a copy,
+// and last what isn't served.
 func (r *resolver) rank(f *file) int {
-	const incumbent, newcomer, out = 0, 1, 2
+	const incumbent, known, newcomer, out = 0, 1, 2, 3
 	switch {
 	case f.served == nil:
 		return out
@@ -271,6 +272,9 @@ func (r *resolver) rank(f *file) int {
 		if in := r.previous.folder.byID[f.insight.ID]; in != nil && in.Slug == f.insight.Slug && in.File == f.insight.File {
 			return incumbent
 		}
+	}
+	if slices.Contains(r.known[f.insight.Slug], f.insight.ID) {
+		return known
 	}
 	return newcomer
 }
