@@ -1,7 +1,6 @@
 package app
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -121,8 +120,7 @@ func (d *Daemon) findInsights(_ context.Context, p *Publication) error {
 
 func (d *Daemon) openInsights(context.Context, *Publication) (err error) {
 	p := &d.app.Publication
-	load := func(previous *content.Library) (*content.Library, error) { return p.load(cmp.Or(previous, d.last)) }
-	if d.live, err = content.NewLive(load); err != nil {
+	if d.live, err = content.NewLive((&reloads{publication: p, last: d.last}).load); err != nil {
 		return unusable(err)
 	}
 	d.last = nil

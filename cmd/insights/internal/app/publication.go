@@ -81,12 +81,7 @@ func (p *Publication) load(previous *content.Library) (*content.Library, error) 
 	if p.withheld != nil {
 		options.Withheld = p.withheld()
 	}
-	lib, err := content.Load(fsys, options)
-	if err == nil && len(lib.All()) == 0 && len(lib.Faults()) == 0 && previous != nil && len(previous.All()) > 0 {
-		// More likely an unmounted folder than an abandoned site.
-		return nil, fmt.Errorf("%s no longer contains *.md files; restart if that is intended", c.Content.Dir)
-	}
-	return lib, err
+	return content.Load(fsys, options)
 }
 
 // Faults are a library's faults, with the files named as an editor opens them.
