@@ -26,17 +26,12 @@ func checkCron(line string) error {
 // parseCron reads a cron line of five fields. It refuses a line that would run on other
 // days than its author means.
 func parseCron(line string) (*cron.SpecSchedule, error) {
-	switch fields := strings.Fields(line); {
-	case strings.Contains(line, "TZ="):
-		return nil, errors.New("time_zone sets the zone")
-	case strings.HasPrefix(line, "@every"):
-		return nil, errors.New("a schedule needs times of day")
-	case len(fields) == 5 && strings.ContainsAny(fields[2]+strings.TrimPrefix(strings.ToLower(fields[4]), "jul"), "LW#"):
-		return nil, errors.New("only numbers, names, lists, ranges and steps are understood, not L, W or #: name days of the month or weekdays")
+	if err := checkFields(line); err != nil {
+		return nil, err
 	}
 	parsed, err := cron.ParseStandard(cronLine(line))
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w; %s", err, fiveFields)
 	}
 	spec, ok := parsed.(*cron.SpecSchedule)
 	switch {

@@ -51,7 +51,7 @@ func (s *Schedule) Check() error {
 		return nil
 	}
 	if err := checkCron(s.Cron); err != nil {
-		return fmt.Errorf("schedule %q: cron %q: %w; write five fields, for example \"0 9 * * 1\"", s.Name, s.Cron, err)
+		return fmt.Errorf("schedule %q: cron %q: %w", s.Name, s.Cron, err)
 	}
 	return nil
 }

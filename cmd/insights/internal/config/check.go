@@ -169,9 +169,6 @@ func (c *Config) checkSchedules(fault faultFunc) {
 		if s.MinInsights < 0 || s.MaxInsights < 0 || s.LateAfter < 0 {
 			fault(key, "min_insights, max_insights and late_after must be 0 or more")
 		}
-		if strings.HasPrefix(s.Cron, "TZ=") || strings.HasPrefix(s.Cron, "CRON_TZ=") {
-			fault(key, "cron %q: set the zone in time_zone instead", s.Cron)
-		}
 		schedule := s.schedule(time.UTC)
 		if err := schedule.Check(); err != nil {
 			fault(key, "%v", err)

@@ -165,3 +165,12 @@ func TestTheDatabaseOfTheFileIsRelativeToIt(t *testing.T) {
 		t.Errorf("in the working folder: %s, formerly %q, %v", c.Database.URL, c.FormerDatabase(), err)
 	}
 }
+
+func TestAFaultOfACronLineIsToldOnce(t *testing.T) {
+	for _, cron := range []string{"TZ=UTC 0 9 * * 1", "CRON_TZ=UTC 0 9 * * 1", "60 9 * * 1", "0 9 * * 5L", "0 9 * *"} {
+		_, err := config.Read(write(t, "digests:\n  schedules:\n    - {name: a, cadence: weekly, cron: \""+cron+"\"}\n"), nil)
+		if err == nil || strings.Count(err.Error(), `cron "`) != 1 || strings.Count(err.Error(), "\n") > 0 {
+			t.Errorf("%s: %v", cron, err)
+		}
+	}
+}
