@@ -52,6 +52,9 @@ func OpenPublication(ctx context.Context, c config.Config) (*Publication, error)
 		p.Unread = err
 	}
 	p.withheld = func() map[string]bool { return ids }
+	if known, err := db.InsightIDs(ctx); err == nil { // else an older schema's
+		p.known = func() map[string][]string { return known }
+	}
 	if c.Origin("database.url") != config.ByDefault {
 		return p, nil
 	}
