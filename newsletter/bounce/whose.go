@@ -8,18 +8,18 @@ import (
 
 // aboutSender reports whether a reply speaks of the sender: of their account, login, plan,
 // limits or domain. That is ours to settle, whatever the status. Only where the status
-// says that there is no such address, and the words do, too, are they about the reader:
-// who is named first is whom the reply is about, and words of commerce, which may be
-// about anybody's account, count for nothing.
+// says that there is no such address or that a mailbox is full, and the words do, too, are
+// they about the reader: who is named first is whom the reply is about, and words of
+// commerce, which may be about anybody's account, count for nothing.
 func aboutSender(text, to, status string) bool {
 	clauses := because(text, to)
 	words := joined(clauses)
-	if noSuchAddress(status) {
+	if confirming := confirmed(status); confirming != nil {
 		for _, clause := range clauses {
 			switch clause = place.ReplaceAllString(clause, " "); {
 			case namesSender(clause):
 				return true
-			case says(clause, dead), says(clause, former), says(clause, readers):
+			case slices.ContainsFunc(confirming, func(phrases []string) bool { return says(clause, phrases) }):
 				return false
 			}
 		}
@@ -30,10 +30,16 @@ func aboutSender(text, to, status string) bool {
 	return namesSender(words) || slices.ContainsFunc(clauses, namesSender)
 }
 
-// noSuchAddress reports whether a status is about an address that is not there, or only
-// about an address.
-func noSuchAddress(status string) bool {
-	return status == "5.1.0" || status == "5.1.1" || status == "5.1.6" || status == "5.1.10"
+// confirmed returns the phrases that say of a reader's address what a status says; nil for
+// a status that says nothing of the kind.
+func confirmed(status string) [][]string {
+	switch status {
+	case "5.1.0", "5.1.1", "5.1.6", "5.1.10":
+		return [][]string{dead, former, readers}
+	case "5.2.2", "4.2.2":
+		return [][]string{full}
+	}
+	return nil
 }
 
 func namesSender(words string) bool { return says(words, sender) || senders.MatchString(words) }
@@ -53,6 +59,10 @@ var senders = regexp.MustCompile(` (?:sender|sender's|senders|sending|originator
 	`| (?:of|for) (?:the |this |your |an? )?(?:sender|originator|submitter|sending|authenticated|authenticating|logged in) ` +
 	`| (?:e?mails?|messages?) from (?:this |your |the )?(?:\pL+ )?(?:account|user|mailbox|customer|domain|tenant|organi[sz]ation) ` +
 	`| (?:you|you are|you're|you have|you've) (?:are |were )?(?:logged in|log in|signed in|sign in|login|authenticated?|authenticating|send(?:ing)?|submit(?:ting)?|connect(?:ing|ed)?) (?:as|with|from|for|under|through) ` +
+	`| (?:you|you have|you've) (?:reached|exceeded|hit|run out) ` +
+	`| submission (?:for|of|from|by|is|has|was|not) ` +
+	`| (?:may|can) only (?:send|mail|email) ` +
+	`| (?:compte|boîte|boite|adresse|cuenta|cuenta de correo|buzón|dirección|account|casella|indirizzo|conta|caixa|endereço) (?:expéditeur|expediteur|expéditrice|remitente|mittente|remetente) ` +
 	`| (?:disabled|suspended|blocked|deactivated|active|enabled|closed|locked|barred) (?:for|from) (?:sending|outgoing|outbound|submission|smtp|relaying) ` +
 	`| sender (?:\pL+ )?(?:does not exist|doesn't exist|not exist|not found|is not|was not|no longer|is unknown|is disabled|is inactive|is invalid) `)
 
@@ -65,10 +75,16 @@ var readers = []string{
 	"mailbox suspended", "mailbox is suspended", "mailbox has been suspended", "recipient suspended", "recipient is suspended",
 }
 
+// full is phrases that say that a recipient's mailbox is full.
+var full = []string{
+	"mailbox full", "mailbox is full", "mailbox * full", "inbox is full", "inbox full", "box full", "user over quota", "user is over quota",
+	"recipient over quota", "recipient is over quota", "mailbox over quota", "mailbox is over quota", "mailbox * over quota",
+}
+
 // commerce is phrases about plans, bills, and limits of an account that may be anybody's.
 var commerce = []string{
 	// Plan.
-	"trial account", "test account", "trial period", "evaluation period", "trial * expired", "free plan", "billing", "unpaid", "overdue",
+	"trial account", "test account", "trial period", "evaluation period", "trial * expired", "free plan", "free tier", "billing", "unpaid", "overdue",
 	"out of credit", "no credits", "credits exhausted", "insufficient credit", "not enough credit", "credit quota", "payment required", "smtp provider", "sandbox",
 	"subscription expired", "subscription * expired", "subscription ended", "subscription * ended", "subscription lapsed",
 	"subscription * lapsed", "subscription cancelled", "subscription * cancelled", "plan expired", "plan * expired",
