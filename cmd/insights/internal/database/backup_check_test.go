@@ -19,6 +19,7 @@ import (
 // A copy of the database from before a send, restored after it, would send everything
 // again.
 func TestAnOlderDatabaseSendsNothingAutomatically(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "test.db")
 	db := openAt(t, path)
 	lib := fill(t, db, 50)
@@ -60,6 +61,7 @@ func TestAnOlderDatabaseSendsNothingAutomatically(t *testing.T) {
 // A sender that was killed before it wrote how much it sent has written that it started;
 // if the note is missing, how much is unknown.
 func TestAnOlderDatabaseIsHeldHoweverItsSenderEnded(t *testing.T) {
+	t.Parallel()
 	for name, meanwhile := range map[string]func(t *testing.T, path string, db *database.DB){
 		"killed at once": func(t *testing.T, path string, db *database.DB) {
 			if err := db.LockSender(); err != nil {

@@ -90,6 +90,8 @@ func TestNewsletterStore(t *testing.T) {
 		seasons := 5
 		if strings.HasSuffix(t.Name(), "/postgres") {
 			seasons = 1 // each takes a thousand times as long as in-process
+		} else if testing.Short() {
+			seasons = 2
 		}
 		newslettertest.Test(t, seasons, func(t *testing.T) newslettertest.Store {
 			db := open(t)

@@ -12,6 +12,7 @@ import (
 
 // Whoever reads a long list may stop for as long as they like: no query is open meanwhile.
 func TestListsThatAreNotReadHoldNothing(t *testing.T) {
+	t.Parallel()
 	databasetest.OnEach(t, func(t *testing.T, url string) {
 		db := openURL(t, url)
 		const many = 2500

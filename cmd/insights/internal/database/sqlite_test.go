@@ -35,6 +35,7 @@ func TestMigrateIsRepeatable(t *testing.T) {
 }
 
 func TestMigrateByTwoAtOnce(t *testing.T) {
+	t.Parallel()
 	for range 3 {
 		databasetest.OnEach(t, func(t *testing.T, url string) {
 			var all sync.WaitGroup
