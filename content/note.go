@@ -216,7 +216,7 @@ func (p *noteParser) link(to string, spans []NoteSpan) []NoteSpan {
 	}
 	u, err := url.Parse(to)
 	if err != nil || !(u.Scheme == "https" || u.Scheme == "http") && u.Scheme != "mailto" || u.Scheme != "mailto" && u.Host == "" {
-		p.faults = append(p.faults, fmt.Errorf("link %s leads nowhere from an email: write a full address that begins with https://, http:// or mailto:", shorten(to)))
+		p.faults = append(p.faults, fmt.Errorf("link %s leads nowhere from an email: write a full address, such as https://example.com/page or an email address", shorten(to)))
 		return spans
 	}
 	return []NoteSpan{{Text: label.String(), URL: u.String()}}
