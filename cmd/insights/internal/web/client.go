@@ -2,6 +2,7 @@ package web
 
 import (
 	"fmt"
+	"net"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -10,8 +11,8 @@ import (
 )
 
 // noteProxy notes the first proxy that passes on the address of a visitor and is not
-// declared: all its visitors would count as one. Only a private peer can be one; a
-// stranger may send any header.
+// declared: all its visitors would count as one. Only a private peer can be one, or one on
+// this machine; a stranger may send any header.
 func (s *site) noteProxy(r *http.Request) {
 	if len(r.Header["X-Forwarded-For"]) == 0 || s.proxy.Load() != nil {
 		return
@@ -21,12 +22,22 @@ func (s *site) noteProxy(r *http.Request) {
 		return
 	}
 	addr := peer.Addr().Unmap()
-	if s.trusted(addr) || !addr.IsPrivate() && !addr.IsLinkLocalUnicast() {
+	if s.trusted(addr) || !addr.IsPrivate() && !addr.IsLinkLocalUnicast() && !onThisMachine(r, addr) {
 		return
 	}
 	if name := addr.String(); s.proxy.CompareAndSwap(nil, &name) {
 		s.Log.Warn("an undeclared proxy passes on visitors, who count as one for the limits of sign-ups: name it in trusted_proxies", "proxy", name)
 	}
+}
+
+// onThisMachine reports whether a peer has the address that it has connected to.
+func onThisMachine(r *http.Request, peer netip.Addr) bool {
+	to, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
+	if !ok {
+		return false
+	}
+	local, err := netip.ParseAddrPort(to.String())
+	return err == nil && local.Addr().Unmap() == peer
 }
 
 // Notes are what staff should know of the site's visitors.
