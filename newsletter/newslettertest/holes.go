@@ -3,6 +3,7 @@ package newslettertest
 import (
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing/fstest"
 	"time"
 
@@ -399,18 +400,24 @@ func instantReturn(w *world) {
 func instantLeftOut(w *world) {
 	w.publish("engineering", "e1")
 	w.joinAs(subscribers.Instant, "engineering", "ada")
-	s := server{answer: func(string, int) newsletter.Outcome { return newsletter.Outcome{Kind: newsletter.Temporary, Code: 451} }}
+	var well atomic.Bool
+	s := server{answer: func(string, int) newsletter.Outcome {
+		if well.Load() {
+			return accepted
+		}
+		return newsletter.Outcome{Kind: newsletter.Temporary, Code: 451}
+	}}
 	stopWorker := w.start(w.worker(&s))
 	stop := w.schedule(0, newsletter.Schedule{Name: "now", Cadence: subscribers.Instant, Zone: time.UTC, Missed: newsletter.MissedSend})
 	time.Sleep(75 * time.Second)
 	for range 2 {
 		w.hide("e1")
-		time.Sleep(2 * time.Hour)
+		time.Sleep(5 * time.Minute)
 		w.unhide("e1")
 		time.Sleep(time.Minute + time.Second)
 	}
-	s.answer = nil
-	time.Sleep(2 * time.Hour)
+	well.Store(true)
+	time.Sleep(15 * time.Minute)
 	stop()
 	stopWorker()
 	if got := s.to("ada"); got != "e1" {

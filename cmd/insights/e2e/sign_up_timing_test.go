@@ -37,7 +37,6 @@ func TestSignUpsTellNothingOfAnAddress(t *testing.T) {
 		"pending":       func(int) string { return "pending@example.com" },
 		"unsubscribed":  func(int) string { return "gone@example.com" },
 		"suppressed":    func(int) string { return "blocked@example.com" },
-		"malformed":     func(n int) string { return fmt.Sprintf("reader%d@@example", n) },
 	}
 	type try struct {
 		kind string
