@@ -68,6 +68,8 @@ type Digest struct {
 	MaxItems int                 // insights that an email shows in full; 0 = all
 	Hash     string              // of the plan, for the person who approves it
 	Items    []Item              // every insight that any variant carries, newest first
+	// TakenDown is how many insights Public left out of Items.
+	TakenDown int
 	// Withdrawn are the numbers of those of Items that are withdrawn now.
 	Withdrawn []int64
 	Variants  []Variant

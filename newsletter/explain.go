@@ -115,6 +115,8 @@ func (e *Explainer) Explain(in *content.Insight, now time.Time) Explanation {
 			return explained(StandingUncertain, c.Digest, c.At, "sent on %s with %s; it is unknown whether it arrived", e.day(c.At), with)
 		case !c.State.Terminal() && c.Again:
 			return explained(StandingOnTheWay, c.Digest, time.Time{}, "on its way: digest %d is sent to them once more", c.Digest)
+		case !c.State.Terminal() && n.Withdrawal.InEffect(now):
+			continue // that email leaves it out
 		case !c.State.Terminal() && c.DigestState != DigestPlanned:
 			return explained(StandingOnTheWay, c.Digest, time.Time{}, "on its way with %s, which is %s", with, c.DigestState)
 		}

@@ -3,6 +3,7 @@ package newsletter
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -83,8 +84,18 @@ func (d *Digest) Largest() Variant {
 	return largest
 }
 
-// MainSubject is the subject that most readers see.
-func (d *Digest) MainSubject() string { return SubjectFor(d.ItemsOf(d.Largest()), d.Subject) }
+// MainSubject is the subject that most readers see, without insights that emails which are
+// still to be sent leave out.
+func (d *Digest) MainSubject() string {
+	items := d.ItemsOf(d.Largest())
+	if d.State.Active() || d.State == DigestPlanned {
+		left := slices.DeleteFunc(slices.Clone(items), func(i Item) bool { return slices.Contains(d.Withdrawn, i.Seq) })
+		if len(left) > 0 {
+			items = left
+		}
+	}
+	return SubjectFor(items, d.Subject)
+}
 
 // Sample returns the digest that a new reader of all categories (or of one) would get
 // first: the newest n insights. Nothing is stored.

@@ -95,6 +95,15 @@ func (d *Digest) NeedsAnotherLook(gone map[int64]Withdrawal, now time.Time) bool
 	return false
 }
 
+// Public returns a digest as everybody may see it: without the insights that staff took
+// down, of which it says how many they are. gone are the withdrawn insights, by number.
+func (d Digest) Public(gone map[int64]Withdrawal) Digest {
+	left := slices.DeleteFunc(slices.Clone(d.Items), func(i Item) bool { return gone[i.Seq].How != WithdrawnFromFolder })
+	d.TakenDown = len(d.Items) - len(left)
+	d.Items = left
+	return d
+}
+
 // WithdrawnItems are the insights of a digest that are withdrawn now. Emails that are not
 // sent yet leave them out.
 func (d *Digest) WithdrawnItems() (items []Item) {

@@ -190,6 +190,7 @@ type DigestPage struct {
 	// IntroHTML is what staff said at its top.
 	IntroHTML template.HTML
 	Items     []DigestItem
+	TakenDown int // how many more it carried that staff have taken down since
 }
 
 // DigestItem is one insight of a sent digest. Path is empty when the insight is

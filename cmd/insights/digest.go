@@ -189,10 +189,19 @@ func digestShowCommand(p *program) *cobra.Command {
 			if n := d.Marks[newsletter.Complained]; n > 0 {
 				p.out.Line("spam      %s; see: insights delivery list --digest %d --complained", console.Count(n, "complaint"), d.ID)
 			}
-			for _, item := range d.WithdrawnItems() {
-				p.out.Line("left out  %s: not on the site; emails not yet sent go without it, unless it is back within a minute", item.Title)
+			if d.State.Active() || d.State == newsletter.DigestPlanned {
+				for _, item := range d.WithdrawnItems() {
+					p.out.Line("left out  %s, which is not on the site: emails not yet sent go without it, unless it is back first", item.Title)
+				}
 			}
 			return p.out.Document(digestDocument(d))
 		}),
+	}
+}
+
+// leftOut notes which insights of a digest the emails that are still to be sent leave out.
+func leftOut(out *console.Console, d *newsletter.Digest) {
+	for _, item := range d.WithdrawnItems() {
+		out.Note("left out: %s, which was withdrawn from the site", item.Title)
 	}
 }

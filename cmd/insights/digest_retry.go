@@ -39,6 +39,7 @@ is dead is judged as before.`,
 			if d.State == newsletter.DigestPaused {
 				left := d.Counts[newsletter.Pending] + d.Counts[newsletter.Deferred] + blocked
 				p.out.Note("digest %d: %s of %s to send, %s, first subject %q%s", d.ID, console.Thousands(left), console.Count(d.Readers, "email"), console.Count(len(d.Items), "insight"), d.MainSubject(), blockedWords(blocked, "are sent again"))
+				leftOut(p.out, &d)
 				if err := confirm(p.out, "Resume it?", yes); err != nil {
 					return err
 				}

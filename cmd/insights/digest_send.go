@@ -54,6 +54,7 @@ func send(ctx context.Context, out *console.Console, a *app.App, d newsletter.Di
 			return out.Result(digestDocument(d), "would send %s", about)
 		}
 		out.Note("%s", about)
+		leftOut(out, &d)
 		if err := confirm(out, "Send it?", yes); err != nil {
 			return err
 		}

@@ -20,6 +20,7 @@ var holeTests = []test{
 	{"a reader who joins while an insight is away gets it", joinsWhileAway},
 	{"an insight withdrawn after planning is left out", withdrawnAfterPlanning},
 	{"an insight that is back within a minute is sent", backWithinAMinute},
+	{"an insight that is back at once is not waited for", backBeforeItCounts},
 	{"staff withdraw at once", withdrawnByStaff},
 	{"a digest of nothing but withdrawn insights sends nothing", allWithdrawn},
 	{"a digest that staff approved is looked at again", lookedAtAgain},
@@ -209,6 +210,25 @@ func backWithinAMinute(w *world) {
 	w.unhide("e2")
 	time.Sleep(35 * time.Second)
 	stop()
+	if got := s.to("ada"); got != "e2 e1" {
+		w.Errorf("received %q", got)
+	}
+}
+
+// backBeforeItCounts is a file that was a draft for a few seconds: what waited for it goes on
+// at once.
+func backBeforeItCounts(w *world) {
+	w.publish("engineering", "e1", "e2")
+	w.join("engineering", "ada")
+	w.plan(newsletter.Request{})
+	w.hide("e2")
+	var s server
+	stop := w.start(w.worker(&s))
+	defer stop()
+	time.Sleep(5 * time.Second)
+	w.wantDelivery(1, "ada", newsletter.Pending, "not on the site")
+	w.unhide("e2")
+	time.Sleep(5 * time.Second)
 	if got := s.to("ada"); got != "e2 e1" {
 		w.Errorf("received %q", got)
 	}

@@ -113,7 +113,18 @@ func (db *DB) tallied(ctx context.Context, where string, args ...any) ([]newslet
 // SentDigests returns digests that were sent to at least one reader, newest first,
 // without variants and counts. A digest for a single reader has no page.
 func (db *DB) SentDigests(ctx context.Context, limit, offset int) ([]newsletter.Digest, error) {
-	return db.bareDigests(ctx, sentDigest+" ORDER BY d.id DESC LIMIT ?1 OFFSET ?2", limit, offset)
+	found, err := db.bareDigests(ctx, sentDigest+" ORDER BY d.id DESC LIMIT ?1 OFFSET ?2", limit, offset)
+	if err != nil {
+		return nil, err
+	}
+	gone, err := withdrawals(ctx, db.reader)
+	if err != nil {
+		return nil, explain(err)
+	}
+	for i := range found {
+		found[i] = found[i].Public(gone)
+	}
+	return found, nil
 }
 
 // sentDigest is a digest that was sent to at least one reader.
@@ -128,7 +139,11 @@ func (db *DB) SentDigest(ctx context.Context, id int64) (newsletter.Digest, erro
 	if len(found) == 0 {
 		return newsletter.Digest{}, fmt.Errorf("digest %d: %w", id, newsletter.ErrNotFound)
 	}
-	return found[0], nil
+	gone, err := withdrawals(ctx, db.reader)
+	if err != nil {
+		return newsletter.Digest{}, explain(err)
+	}
+	return found[0].Public(gone), nil
 }
 
 func (db *DB) bareDigests(ctx context.Context, where string, args ...any) ([]newsletter.Digest, error) {

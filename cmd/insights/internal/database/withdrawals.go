@@ -70,8 +70,17 @@ func noteWithdrawn(ctx context.Context, tx *sql.Tx, digests string, args ...any)
 		if _, err := tx.ExecContext(ctx, "UPDATE digests SET withdrawn = ?2 WHERE id = ?1", id, note); err != nil {
 			return err
 		}
+		if err := decideAgain(ctx, tx, "digest_id = ?1", id); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// decideAgain ends the wait of emails that wait for an insight to be back, or to be gone.
+func decideAgain(ctx context.Context, tx *sql.Tx, where string, args ...any) error {
+	_, err := tx.ExecContext(ctx, "UPDATE deliveries SET next_at = 0 WHERE state = 'pending' AND next_at > 0 AND reason = '"+string(newsletter.ReasonWithdrawing)+"' AND "+where, args...)
+	return err
 }
 
 // Withdraw implements newsletter.WithdrawalStore.
@@ -92,7 +101,11 @@ func (db *DB) Withdraw(ctx context.Context, insightID string) (changed bool, err
 		if err != nil {
 			return err
 		}
-		return noteWithdrawn(ctx, tx, "state IN ('planned', 'approved', 'sending', 'paused')")
+		const active = "state IN ('planned', 'approved', 'sending', 'paused')"
+		if err := noteWithdrawn(ctx, tx, active); err != nil {
+			return err
+		}
+		return decideAgain(ctx, tx, "digest_id IN (SELECT id FROM digests WHERE "+active+")")
 	})
 	return changed && err == nil, err
 }

@@ -121,10 +121,14 @@ func (s *site) digestHTML(d newsletter.Digest, library *content.Library) string 
 	b.WriteString(intro(d).HTML())
 	for _, item := range d.Items {
 		title := html.EscapeString(item.Title)
-		if path := currentPath(library, item); path != "" {
+		path := currentPath(library, item)
+		if path != "" {
 			title = `<a href="` + html.EscapeString(s.Site.BaseURL+path) + `">` + title + `</a>`
 		}
-		fmt.Fprintf(&b, "<h3>%s</h3>\n<p>%s</p>\n", title, html.EscapeString(item.Summary))
+		fmt.Fprintf(&b, "<h3>%s</h3>\n", title)
+		if path != "" {
+			fmt.Fprintf(&b, "<p>%s</p>\n", html.EscapeString(item.Summary))
+		}
 	}
 	return b.String()
 }

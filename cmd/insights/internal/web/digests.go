@@ -64,7 +64,7 @@ func (s *site) digestPage(w http.ResponseWriter, r *http.Request) error {
 		return fmt.Errorf("read digest: %w", err)
 	}
 	row := digestRow(d)
-	v := &templates.DigestPage{Head: s.digestHead(row.Title, r.URL.Path), Digest: row, IntroHTML: template.HTML(intro(d).HTML())}
+	v := &templates.DigestPage{Head: s.digestHead(row.Title, r.URL.Path), Digest: row, IntroHTML: template.HTML(intro(d).HTML()), TakenDown: d.TakenDown}
 	library := s.Library()
 	for _, item := range d.Items {
 		v.Items = append(v.Items, templates.DigestItem{Item: item, Path: currentPath(library, item)})
@@ -93,11 +93,19 @@ func currentPath(library *content.Library, item newsletter.Item) string {
 func digestRow(d newsletter.Digest) templates.DigestRow {
 	return templates.DigestRow{
 		Path:    "/digests/" + strconv.FormatInt(d.ID, 10),
-		Title:   newsletter.SubjectFor(d.Items, d.Subject),
+		Title:   titleOf(d),
 		Sent:    sentAt(d),
 		Cadence: d.Cadence,
 		Count:   len(d.Items),
 	}
+}
+
+// titleOf is the subject of a digest. One of which nothing is left has none that may be shown.
+func titleOf(d newsletter.Digest) string {
+	if len(d.Items) == 0 {
+		return "A digest that was taken down"
+	}
+	return newsletter.SubjectFor(d.Items, d.Subject)
 }
 
 // sentAt is when a digest began to go out. It does not change when it ends.
