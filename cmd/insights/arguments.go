@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -38,6 +39,13 @@ func parseCategory(c *config.Config, word string) (string, error) {
 		}
 	}
 	return "", usageError("there is no category %q%s", word, didYouMean(word, c.CategorySlugs()))
+}
+
+// noteUnserved warns of a cadence that no schedule serves.
+func noteUnserved(out *console.Console, c *config.Config, cadence subscribers.Cadence) {
+	if slices.Contains(c.UnservedCadences(), cadence) {
+		out.Note("warning: no schedule serves %s, so that nothing is sent; add one to digests.schedules", cadence)
+	}
 }
 
 // parsePreferences reads what staff wrote; no category means all of them.

@@ -27,6 +27,9 @@ func configCheckCommand(p *program) *cobra.Command {
 			if err == nil && serving {
 				err = c.ForServing()
 			}
+			if err == nil && serving {
+				err = app.CheckKeys(cmd.Context(), c)
+			}
 			if err != nil {
 				return &problems{err}
 			}

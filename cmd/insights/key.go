@@ -173,7 +173,7 @@ func rotateSecret(out *console.Console, name string, dryRun bool) error {
 	if err != nil {
 		return err
 	}
-	words := fmt.Sprintf("%s now begins with a new secret (%s). Restart every insights serve; old links\nkeep working.", name, id)
+	words := fmt.Sprintf("%s now begins with a new secret (%s). Reload every insights serve (SIGHUP); old links\nkeep working.", name, id)
 	if dryRun {
 		words = "would put a new secret before the others in " + name
 	}

@@ -72,6 +72,9 @@ func status(ctx context.Context, out *console.Console, a *app.App) error {
 	}
 	if m := s.status.Marks; m[newsletter.Bounced]+m[newsletter.Complained] > 0 {
 		out.Item("returned", fmt.Sprintf("%s accepted in 30 days came back, %s: insights delivery list --bounced", console.Count(m[newsletter.Bounced], "email"), console.Count(m[newsletter.Complained], "complaint")))
+		if m[newsletter.Complained] > 0 {
+			out.Item("", "list the complaints: insights delivery list --complained")
+		}
 	}
 	if r := s.Refusals; r.Waiting > 0 {
 		out.Item("refusals", fmt.Sprintf("%s to be judged, the first on %s", console.Thousands(r.Waiting), console.Moment(*r.Next, zone)))

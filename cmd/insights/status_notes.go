@@ -4,9 +4,17 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/scaledbydesign/insights/cmd/insights/internal/app"
 	"github.com/scaledbydesign/insights/cmd/insights/internal/console"
+	"github.com/scaledbydesign/insights/newsletter"
+)
+
+// Of the newest recentDigests, those that were done lately are looked at.
+const (
+	recentDigests = 50
+	lately        = 7 * 24 * time.Hour
 )
 
 // loadNotes returns what somebody should attend to: what running daemons report, readers
@@ -24,6 +32,7 @@ func loadNotes(ctx context.Context, a *app.App) ([]string, error) {
 			}
 		}
 	}
+	unserved := ""
 	for _, cadence := range a.Config.UnservedCadences() {
 		n, err := a.ReadersOf(ctx, cadence)
 		if err != nil {
@@ -31,11 +40,26 @@ func loadNotes(ctx context.Context, a *app.App) ([]string, error) {
 		}
 		if n > 0 {
 			notes = append(notes, fmt.Sprintf("%s chose %s, which no schedule serves: add one to digests.schedules", console.Count(n, "reader"), cadence))
+			unserved = a.Config.UnservedNote()
+		}
+	}
+	recent, err := a.Digests.Digests(ctx, recentDigests)
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range recent {
+		if d.State == newsletter.DigestDone && time.Since(d.DoneAt) < lately && newsletter.Succeeded(d.Counts) == newsletter.NoneReached {
+			notes = append(notes, fmt.Sprintf("digest %d reached nobody, %s failed: insights delivery list --digest %[1]d --state failed", d.ID, console.Count(d.Counts[newsletter.Failed], "email")))
 		}
 	}
 	use, err := a.Use(ctx)
 	if err != nil || use != app.Production {
 		return notes, err
 	}
-	return append(notes, a.Config.Warnings()...), nil
+	for _, warning := range a.Config.Warnings() {
+		if warning != unserved { // it is said above, with who waits
+			notes = append(notes, warning)
+		}
+	}
+	return notes, nil
 }

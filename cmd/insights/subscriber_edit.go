@@ -91,6 +91,7 @@ request. No email is sent.`,
 				}
 				until = &at
 			}
+			noteUnserved(p.out, &a.Config, wanted.Cadence)
 			a.RenameCategories(ctx)
 			sub, changed, err := a.Registry.StaffPrefer(ctx, who, wanted, until)
 			if err != nil || !changed {
@@ -215,6 +216,7 @@ func subscriberAddCommand(p *program) *cobra.Command {
 					document := map[string]any{"email": address, "status": status, "cadence": preferences.Cadence, "categories": preferences.Categories, "dry_run": true}
 					return p.out.Result(document, "would add %s as %s, %s", address, status, preferences)
 				}
+				noteUnserved(p.out, &a.Config, preferences.Cadence)
 				a.RenameCategories(ctx)
 				s, added, err := a.Registry.Add(ctx, signUp, confirmed, basis)
 				if errors.Is(err, subscribers.ErrSuppressed) {

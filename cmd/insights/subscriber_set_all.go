@@ -74,14 +74,14 @@ func addCategory(ctx context.Context, out *console.Console, a *app.App, word str
 	}
 	count := console.Count(readers, "reader")
 	if dryRun {
-		return out.Result(addedJSON{slug, readers, true}, "would add %s to what %s gets", slug, count)
+		return out.Result(addedJSON{slug, readers, true}, "would add %s for %s", slug, count)
 	}
 	out.Note("%s with all the other categories", count)
 	if err := out.Confirm(fmt.Sprintf("Add %s to what they get?", slug), "this changes what many people get", yes); err != nil {
 		return err
 	}
 	if readers, err = a.AddCategory(ctx, slug, false); err != nil {
-		return fmt.Errorf("added %s to what %s gets, then: %w; the same command goes on", slug, console.Count(readers, "reader"), err)
+		return fmt.Errorf("added %s for %s, then: %w; the same command goes on", slug, console.Count(readers, "reader"), err)
 	}
-	return out.Result(addedJSON{slug, readers, false}, "added %s to what %s gets", slug, console.Count(readers, "reader"))
+	return out.Result(addedJSON{slug, readers, false}, "added %s for %s", slug, console.Count(readers, "reader"))
 }

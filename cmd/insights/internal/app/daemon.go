@@ -43,11 +43,12 @@ type Daemon struct {
 	hub       *websub.Hub // nil: not a hub
 	pusher    pusher      // nil: no push
 	readers   readership.Counter
-	metrics   *kept            // nil: none
-	inbound   *kept            // nil: none
-	maildir   *inbound.Maildir // nil: none
-	reloaded  atomic.Int64     // when the insights were last read without a fault, in Unix seconds
-	told      string           // what of the insights was last reported as wrong
+	metrics   *kept                    // nil: none
+	inbound   *kept                    // nil: none
+	maildir   *inbound.Maildir         // nil: none
+	reloaded  atomic.Int64             // when the insights were last read without a fault, in Unix seconds
+	noted     atomic.Pointer[[]string] // what a reload could not do
+	told      string                   // what of the insights was last reported as wrong
 }
 
 // OpenDaemon opens everything that can fail before anything starts. report is called with

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/scaledbydesign/insights/cmd/insights/internal/config"
 	"github.com/scaledbydesign/insights/cmd/insights/internal/database"
 	"github.com/scaledbydesign/insights/subscribers"
 )
@@ -44,6 +45,19 @@ func forgetDevelopmentKeys(ctx context.Context, db *database.DB) error {
 		return err
 	}
 	return db.SetSetting(ctx, keysSetting, "")
+}
+
+// CheckKeys says whether the database of a configuration, where there is one that can be
+// read, knows one of the configured keys.
+func CheckKeys(ctx context.Context, c config.Config) error {
+	db, err := openDatabase(ctx, &c)
+	if err != nil {
+		return nil // that is for serve to say, which may make or migrate it
+	}
+	defer db.Close()
+	a := &App{Publication: Publication{Config: c}, db: db, Database: db.String(), Registry: &subscribers.Registry{}}
+	a.Registry.Keys, a.keyFault = Keyring(&c)
+	return a.CanLink(ctx)
 }
 
 // wordKeys says what to do where the keys are not those of the database.

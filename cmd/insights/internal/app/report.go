@@ -53,6 +53,9 @@ func (d *Daemon) notes() (notes []string) {
 		}
 	}
 	note(d.app.Config.Stale())
+	if noted := d.noted.Load(); noted != nil {
+		notes = append(notes, *noted...)
+	}
 	if err := d.live.Err(); err != nil {
 		note(fmt.Sprintf("the insights could not be read: %v; the last ones are served", err))
 	}

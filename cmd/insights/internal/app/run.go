@@ -130,17 +130,24 @@ func (d *Daemon) another(r Reload) *config.Config {
 	next, err := r.Read()
 	if err != nil {
 		d.log.Error("cannot reload: the configuration has faults; going on as before", "error", err)
+		d.noted.Store(&[]string{"the daemon was told to reload, and the configuration has faults: it goes on as before; see: insights config check --serve"})
 		return nil
 	}
 	now := &d.app.Config
+	var notes []string
+	keep := func(key, still string) {
+		d.log.Warn("a changed setting needs a restart", "key", key, "still", still)
+		notes = append(notes, fmt.Sprintf("%s has changed in the configuration, which takes a restart; the daemon still has %s", key, still))
+	}
 	if next.Listen != now.Listen {
-		d.log.Warn("a changed setting needs a restart", "key", "listen", "still", now.Listen)
+		keep("listen", now.Listen)
 		next.Listen = now.Listen
 	}
 	if next.Database != now.Database {
-		d.log.Warn("a changed setting needs a restart", "key", "database.url", "still", d.app.Database)
+		keep("database.url", d.app.Database)
 		next.Database = now.Database
 	}
+	d.noted.Store(&notes) // for the next
 	return &next
 }
 
@@ -148,6 +155,7 @@ func (d *Daemon) another(r Reload) *config.Config {
 // the same one as before. Nil: there is none.
 func (d *Daemon) succeed(ctx context.Context, next config.Config, stop context.CancelCauseFunc) *Daemon {
 	after := newDaemon(ctx, d.use, d.log, d.report)
+	after.noted.Store(d.noted.Load())
 	err := after.open(ctx, next, d)
 	if err == nil {
 		d.log.Info("reloaded", "insights", after.Visible())
@@ -159,6 +167,7 @@ func (d *Daemon) succeed(ctx context.Context, next config.Config, stop context.C
 	}
 	d.log.Error("cannot use the new configuration; going on as before", "error", err)
 	after = newDaemon(ctx, d.use, d.log, d.report)
+	after.noted.Store(&[]string{"the daemon was told to reload, and could not use the new configuration (" + err.Error() + "): it goes on as before"})
 	if err := after.open(ctx, d.app.Config, d); err != nil {
 		after.closeParts()
 		stop(fmt.Errorf("reload: %w", err))

@@ -34,7 +34,17 @@ func (a *App) worker(ctx context.Context) (*newsletter.Worker, error) {
 		Schedules:   c.Schedules(),
 		OnUncertain: newsletter.OnUncertain(c.Digests.OnUncertain),
 		Grace:       c.ShutdownGrace, Log: a.log, Wake: a.db.Changed, Feedback: a.Feedback,
+		OnDone: func(id int64) { a.tellMissed(ctx, id) },
 	}, nil
+}
+
+// tellMissed logs whom a digest that is done did not reach.
+func (a *App) tellMissed(ctx context.Context, id int64) {
+	d, err := a.db.Glance(context.WithoutCancel(ctx), id)
+	if err != nil || d.Counts[newsletter.Failed] == 0 {
+		return // status and digest show count them, too
+	}
+	a.log.Warn("emails of a digest failed", "digest", id, "failed", d.Counts[newsletter.Failed], "sent", d.Counts[newsletter.Sent])
 }
 
 func (a *App) retry() newsletter.Retry {

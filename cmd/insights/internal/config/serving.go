@@ -38,10 +38,19 @@ func (c *Config) Notes() (notes []string) {
 	for _, s := range c.Schedules() {
 		notes = append(notes, s.Notes()...)
 	}
-	if unserved := c.UnservedCadences(); len(unserved) > 0 {
-		notes = append(notes, fmt.Sprintf("no schedule serves %s: people can't choose it, and whoever has chosen it before gets nothing; add one to digests.schedules", listed(unserved)))
+	if note := c.UnservedNote(); note != "" {
+		notes = append(notes, note)
 	}
 	return notes
+}
+
+// UnservedNote is the note of Notes on cadences that no schedule serves, or "".
+func (c *Config) UnservedNote() string {
+	unserved := c.UnservedCadences()
+	if len(unserved) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("no schedule serves %s: people can't choose it, and whoever has chosen it before gets nothing; add one to digests.schedules", listed(unserved))
 }
 
 // UnservedCadences are those for which there is no schedule, although there are others.

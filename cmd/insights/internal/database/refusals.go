@@ -99,14 +99,18 @@ func (db *DB) RefusalsOf(ctx context.Context, subscriber int64) (all []newslette
 	return all, explain(err)
 }
 
+// inDoubt is a refusal that is in doubt still: its reader has received nothing since.
+const inDoubt = `r.judged_at > 0 AND r.judged_at >= ?1 AND r.verdict = 'in doubt' AND NOT EXISTS (SELECT 1 FROM digests g CROSS JOIN deliveries o
+	WHERE (g.id = r.digest_id OR g.active_at >= r.sent_at) AND o.digest_id = g.id AND o.subscriber_id = r.subscriber_id AND o.state = 'sent' AND o.mark = '' AND o.updated_at > r.sent_at)`
+
 // Refusals implements newsletter.StatusStore.
 func (db *DB) Refusals(ctx context.Context, since time.Time) (s newsletter.RefusalSums, err error) {
 	err = db.reader.QueryRowContext(ctx, "SELECT count(*), coalesce(min(due_at), 0) FROM refusals WHERE judged_at = 0").Scan(&s.Waiting, instant(&s.Next))
 	if err == nil {
-		err = db.reader.QueryRowContext(ctx, "SELECT count(*) FROM refusals WHERE judged_at > 0 AND judged_at >= ?1 AND verdict = 'in doubt'", millis(since)).Scan(&s.InDoubt)
+		err = db.reader.QueryRowContext(ctx, "SELECT count(*) FROM refusals r WHERE "+inDoubt, millis(since)).Scan(&s.InDoubt)
 	}
 	if err == nil && s.InDoubt > 0 {
-		err = db.reader.QueryRowContext(ctx, "SELECT reason FROM refusals WHERE judged_at > 0 AND judged_at >= ?1 AND verdict = 'in doubt' ORDER BY judged_at DESC LIMIT 1", millis(since)).Scan(&s.Why)
+		err = db.reader.QueryRowContext(ctx, "SELECT reason FROM refusals r WHERE "+inDoubt+" ORDER BY judged_at DESC LIMIT 1", millis(since)).Scan(&s.Why)
 	}
 	return s, explain(err)
 }

@@ -70,7 +70,7 @@ func noteWithdrawn(ctx context.Context, tx *sql.Tx, digests string, args ...any)
 		if _, err := tx.ExecContext(ctx, "UPDATE digests SET withdrawn = ?2 WHERE id = ?1", id, note); err != nil {
 			return err
 		}
-		if err := decideAgain(ctx, tx, "digest_id = ?1", id); err != nil {
+		if err := decideAgain(ctx, tx, "digest_id = ?2", id); err != nil {
 			return err
 		}
 	}
@@ -79,7 +79,7 @@ func noteWithdrawn(ctx context.Context, tx *sql.Tx, digests string, args ...any)
 
 // decideAgain ends the wait of emails that wait for an insight to be back, or to be gone.
 func decideAgain(ctx context.Context, tx *sql.Tx, where string, args ...any) error {
-	_, err := tx.ExecContext(ctx, "UPDATE deliveries SET next_at = 0 WHERE state = 'pending' AND next_at > 0 AND reason = '"+string(newsletter.ReasonWithdrawing)+"' AND "+where, args...)
+	_, err := tx.ExecContext(ctx, "UPDATE deliveries SET next_at = 0 WHERE state = 'pending' AND next_at > 0 AND reason = ?1 AND "+where, append([]any{string(newsletter.ReasonWithdrawing)}, args...)...)
 	return err
 }
 
