@@ -125,8 +125,8 @@ every message for the bounce domain into it. In Postfix's master.cf:
 
 Without --to, the recipient is read from the message's headers. A message is
 processed once, however often it is ingested. One that is larger than 1 MB, or
-unrelated to anything we sent, is reported but is not an error. If standard input
-can't be processed now, the exit code is 75: mail servers then try again later.`,
+unrelated to anything we sent, is reported but is not an error. If standard
+input can't be processed now, the exit code is 75: mail servers try again later.`,
 		RunE: later(p.withLinks(func(ctx context.Context, a *app.App, args []string) error {
 			in, err := openInput(p.out, strings.Join(args, ""))
 			if err != nil {
