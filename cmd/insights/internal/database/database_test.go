@@ -87,7 +87,7 @@ func TestSubscribersStore(t *testing.T) {
 
 func TestNewsletterStore(t *testing.T) {
 	onEngines(t, func(t *testing.T, open func(t *testing.T) *database.DB) {
-		seasons := 5
+		seasons := 3
 		if strings.HasSuffix(t.Name(), "/postgres") {
 			seasons = 1 // each takes a thousand times as long as in-process
 		} else if testing.Short() {
