@@ -53,6 +53,9 @@ func previewed(ctx context.Context, a *app.App, to, category, id string) (newsle
 	if to == "" {
 		return sample(ctx, a, category, id)
 	}
+	if id != "" {
+		return newsletter.Preview{}, usageError("--to shows what a reader would get now: leave out the number of a digest")
+	}
 	reader, err := findSubscriber(ctx, a, to)
 	if err != nil {
 		return newsletter.Preview{}, err

@@ -105,7 +105,7 @@ func unsuppressMany(ctx context.Context, out *console.Console, a *app.App, f sub
 		return out.Result(document, "would allow email to %s again: %s", console.Count(len(found), "reader"), someOf(found))
 	}
 	out.Note("%s that bounces suppressed: %s", console.Count(len(found), "reader"), someOf(found))
-	if err := confirm(out, "Allow email to them again?", yes); err != nil {
+	if err := out.Confirm("Allow email to them again?", "this allows email to many people", yes); err != nil {
 		return err
 	}
 	removed, err := a.Registry.LiftBounced(ctx, found, "staff")
