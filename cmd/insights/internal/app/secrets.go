@@ -82,7 +82,7 @@ func SigningKeys(c *config.Config) ([]SigningKey, error) {
 	}
 	if !config.IsPEM(text) {
 		from = text
-		octets, err := os.ReadFile(text)
+		octets, err := config.ReadSecret(text)
 		if err != nil {
 			return nil, unusable(fmt.Errorf("mail.dkim.key: %w; to create one: insights key new", err))
 		}

@@ -33,7 +33,8 @@ type Config struct {
 	origins map[string]Origin // of the keys that somebody set
 	source  source
 
-	formerDatabase string // where earlier versions took database.url to lead; "" = there, too
+	secretsFrom    []string // the files that variables named
+	formerDatabase string   // where earlier versions took database.url to lead; "" = there, too
 }
 
 // Origin is where a key was set.

@@ -3,7 +3,6 @@ package config
 import (
 	"fmt"
 	"maps"
-	"os"
 	"reflect"
 	"slices"
 	"strconv"
@@ -29,11 +28,12 @@ func readEnvironment(env map[string]string, c *Config, found *faults) {
 		if k.secret {
 			known[name+"_FILE"] = true
 			if file := Plain(env[name+"_FILE"]); file != "" && !set {
-				data, err := os.ReadFile(file)
+				data, err := ReadSecret(file)
 				if err != nil {
 					found.variable(name+"_FILE", err.Error())
 					continue
 				}
+				c.secretsFrom = append(c.secretsFrom, file)
 				raw, set, from = string(data), true, name+"_FILE"
 			}
 		}

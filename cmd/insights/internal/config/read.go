@@ -38,6 +38,13 @@ func Read(file string, env map[string]string) (Config, error) {
 	for _, host := range []*string{&c.SMTP.Host, &c.SMTP.Fallback.Host} {
 		*host = withoutBrackets(*host)
 	}
+	for _, file := range c.secretFiles() {
+		if file == name {
+			if _, err := ReadSecret(name); err != nil {
+				found.line("", err.Error())
+			}
+		}
+	}
 	c.check(&found)
 	c.ownTexts()
 	if err := found.err(); err != nil {

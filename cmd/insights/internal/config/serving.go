@@ -38,6 +38,11 @@ func (c *Config) Notes() (notes []string) {
 	for _, s := range c.Schedules() {
 		notes = append(notes, s.Notes()...)
 	}
+	for _, name := range c.secretFiles() {
+		if note := readableByAll(name); note != "" {
+			notes = append(notes, note)
+		}
+	}
 	if note := c.UnservedNote(); note != "" {
 		notes = append(notes, note)
 	}

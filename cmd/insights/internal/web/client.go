@@ -2,7 +2,6 @@ package web
 
 import (
 	"fmt"
-	"net"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -22,22 +21,12 @@ func (s *site) noteProxy(r *http.Request) {
 		return
 	}
 	addr := peer.Addr().Unmap()
-	if s.trusted(addr) || !addr.IsPrivate() && !addr.IsLinkLocalUnicast() && !onThisMachine(r, addr) {
+	if s.trusted(addr) || !addr.IsPrivate() && !addr.IsLinkLocalUnicast() && !connectedTo(r, addr) {
 		return
 	}
 	if name := addr.String(); s.proxy.CompareAndSwap(nil, &name) {
 		s.Log.Warn("an undeclared proxy passes on visitors, who count as one for the limits of sign-ups: name it in trusted_proxies", "proxy", name)
 	}
-}
-
-// onThisMachine reports whether a peer has the address that it has connected to.
-func onThisMachine(r *http.Request, peer netip.Addr) bool {
-	to, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
-	if !ok {
-		return false
-	}
-	local, err := netip.ParseAddrPort(to.String())
-	return err == nil && local.Addr().Unmap() == peer
 }
 
 // Notes are what staff should know of the site's visitors.

@@ -158,6 +158,9 @@ func (f *fixture) send(r *http.Request, header ...string) *http.Response {
 	for i := 0; i < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])
 	}
+	if u, err := url.Parse(f.config.Site.BaseURL); err == nil && r.Host == "example.com" { // as httptest has it
+		r.Host = u.Host
+	}
 	w := httptest.NewRecorder()
 	f.handler.ServeHTTP(w, r)
 	return w.Result()
