@@ -10,6 +10,7 @@ import (
 // Bounds of what a day keeps in memory.
 const (
 	maxDocuments     = 256
+	maxCombined      = 128  // feeds of several categories, beside maxDocuments: visitors choose which there are
 	maxAnnouncements = 1024 // of all documents together
 	maxUserAgent     = 512  // bytes that are looked at
 )
@@ -23,6 +24,7 @@ type dayCounter struct {
 
 	mu        sync.Mutex
 	documents map[string]*readers
+	combined  int  // documents that combine categories
 	announced int  // announcements, of all documents
 	changed   bool // since counts was last asked
 }
@@ -51,8 +53,12 @@ func (r *Counter) Seen(document, userAgent string, client netip.Addr) {
 	defer t.mu.Unlock()
 	d := t.documents[document]
 	if d == nil {
-		if len(t.documents) >= maxDocuments {
+		combines := strings.Contains(document, "+")
+		if combines && t.combined >= maxCombined || !combines && len(t.documents)-t.combined >= maxDocuments {
 			return
+		}
+		if combines {
+			t.combined++
 		}
 		d = &readers{services: make(map[subscription]int), settled: make(map[uint64]struct{})}
 		t.documents[strings.Clone(document)] = d

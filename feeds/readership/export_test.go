@@ -11,6 +11,7 @@ const (
 	MaxAnnounced     = maxAnnounced
 	MaxAnnouncements = maxAnnouncements
 	MaxDocuments     = maxDocuments
+	MaxCombined      = maxCombined
 	MaxServiceName   = maxServiceName
 	MaxFeedID        = maxFeedID
 	SampleSize       = sampleSize

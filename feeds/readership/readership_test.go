@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -140,6 +141,31 @@ func TestWhoeverAsksMemoryIsBounded(t *testing.T) {
 	}
 	if n := len(store.counts); n != readership.MaxDocuments+readership.MaxAnnouncements {
 		t.Errorf("%d counts", n)
+	}
+}
+
+// TestCombinedFeedsLeaveRoomForTheOthers: a visitor can ask for as many combinations as
+// there are, before anybody asks for a category.
+func TestCombinedFeedsLeaveRoomForTheOthers(t *testing.T) {
+	store := &saved{}
+	counter := &readership.Counter{Store: store}
+	for i := range 2 * readership.MaxDocuments {
+		counter.Seen(fmt.Sprintf("/feeds/a%d+b.rss", i), app, home)
+	}
+	for i := range readership.MaxDocuments {
+		counter.Seen(fmt.Sprintf("/feeds/%d.rss", i), app, home)
+	}
+	if err := counter.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	heads := 0
+	for document := range store.counts {
+		if !strings.Contains(document, "+") {
+			heads++
+		}
+	}
+	if heads != readership.MaxDocuments || len(store.counts) != heads+readership.MaxCombined {
+		t.Errorf("%d counts, %d of them of feeds that combine nothing", len(store.counts), heads)
 	}
 }
 
