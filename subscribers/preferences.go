@@ -9,6 +9,13 @@ import (
 	"time"
 )
 
+// MaxCategories is how many categories readers can choose from.
+const MaxCategories = 62
+
+// CategoryEnded is the event of a category that a reader had chosen, and that was taken out
+// of the configuration and gave its place to another one.
+const CategoryEnded = "category_ended"
+
 // Preferences are what a subscriber chooses.
 type Preferences struct {
 	Cadence    Cadence

@@ -263,9 +263,10 @@ func (d *Daemon) App() *App { return d.app }
 // tidyEvery is how often expired sign-ups are deleted.
 const tidyEvery = time.Hour
 
-// tidy deletes sign-ups that were not confirmed in time.
+// tidy deletes sign-ups that were not confirmed in time, and makes room for new categories.
 func (d *Daemon) tidy(ctx context.Context) error {
 	for {
+		d.retireCategories(ctx)
 		forgotten, err := d.app.Registry.Tidy(ctx)
 		switch {
 		case ctx.Err() != nil:

@@ -141,8 +141,11 @@ func (c *Config) checkCategories(fault faultFunc) {
 			seen[slug] = true
 		}
 	}
-	if len(c.Site.Categories) == 0 {
+	switch n := len(c.Site.Categories); {
+	case n == 0:
 		fault("site.categories", "there must be at least one category")
+	case n > subscribers.MaxCategories:
+		fault("site.categories", "there are %d categories; readers can choose from at most %d", n, subscribers.MaxCategories)
 	}
 }
 

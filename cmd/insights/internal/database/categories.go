@@ -1,6 +1,7 @@
 package database
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
@@ -10,10 +11,21 @@ import (
 	"github.com/scaledbydesign/insights/newsletter"
 )
 
-// bits maps category slugs to their bits. A bit is assigned once and never changes.
+// bits maps category slugs to their bits. A bit never changes; after a category was retired
+// it may become another one's, see [DB.RetireCategories].
 type bits map[string]int
 
 func readBits(ctx context.Context, q querier) (bits, error) {
+	return scanBits(ctx, q, "SELECT slug, bit FROM categories WHERE retired_at = 0")
+}
+
+// holdBits is readBits for a transaction that writes what it makes of them: no bit is given
+// to another category meanwhile.
+func holdBits(ctx context.Context, tx *sql.Tx) (bits, error) {
+	return scanBits(ctx, tx, "SELECT slug, bit FROM categories WHERE retired_at = 0 /*pg FOR KEY SHARE */")
+}
+
+func scanBits(ctx context.Context, q querier, query string) (bits, error) {
 	b := bits{}
 	err := each(ctx, q, func(rows *sql.Rows) error {
 		var slug string
@@ -23,7 +35,7 @@ func readBits(ctx context.Context, q querier) (bits, error) {
 		}
 		b[slug] = bit
 		return nil
-	}, "SELECT slug, bit FROM categories")
+	}, query)
 	return b, err
 }
 
@@ -36,9 +48,9 @@ func (b bits) mask(ctx context.Context, tx *sql.Tx, categories []string) (int64,
 	for _, slug := range categories {
 		bit, ok := b[slug]
 		if !ok {
-			bit = len(b)
-			if bit >= maxBits {
-				return 0, fmt.Errorf("category %q: subscribers can choose from at most %d categories", slug, maxBits)
+			var err error
+			if bit, err = freeBit(ctx, tx, slug); err != nil {
+				return 0, err
 			}
 			if _, err := tx.ExecContext(ctx, "INSERT INTO categories (bit, slug) VALUES (?1, ?2)", bit, slug); err != nil {
 				return 0, err
@@ -48,6 +60,23 @@ func (b bits) mask(ctx context.Context, tx *sql.Tx, categories []string) (int64,
 		mask |= 1 << bit
 	}
 	return mask, nil
+}
+
+// freeBit returns the lowest bit that no category has, not even a retired one.
+func freeBit(ctx context.Context, tx *sql.Tx, slug string) (int, error) {
+	taken := make(map[int]bool)
+	err := each(ctx, tx, func(rows *sql.Rows) error {
+		var bit int
+		err := rows.Scan(&bit)
+		taken[bit] = true
+		return err
+	}, "SELECT bit FROM categories")
+	for bit := range maxBits {
+		if err == nil && !taken[bit] {
+			return bit, nil
+		}
+	}
+	return 0, cmp.Or(err, fmt.Errorf("category %q: subscribers can choose from at most %d categories, and there is room only once those that are no longer configured are cleared", slug, maxBits))
 }
 
 // refresh reads the bits again if one of these categories has none, so that no other
@@ -60,7 +89,7 @@ func (b bits) refresh(ctx context.Context, tx *sql.Tx, categories []string) erro
 		if err := lockTable(ctx, tx, "categories"); err != nil {
 			return err
 		}
-		now, err := readBits(ctx, tx)
+		now, err := holdBits(ctx, tx)
 		maps.Copy(b, now)
 		return err
 	}

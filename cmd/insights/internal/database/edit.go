@@ -56,7 +56,7 @@ func (e *editing) edit(ctx context.Context, key string, change func(*subscribers
 // begin reads what every edit needs.
 func (e *editing) begin(ctx context.Context) (err error) {
 	if e.bits == nil {
-		e.bits, err = readBits(ctx, e.tx)
+		e.bits, err = holdBits(ctx, e.tx)
 	}
 	return err
 }

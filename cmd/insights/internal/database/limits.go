@@ -1,6 +1,10 @@
 package database
 
-import "time"
+import (
+	"time"
+
+	"github.com/scaledbydesign/insights/subscribers"
+)
 
 // Numbers and durations that belong to the engines: they change how fast something is
 // stored or seen, never what. Rules belong to subscribers and newsletter.
@@ -55,7 +59,9 @@ const (
 	abandonedAfter = 15 * time.Minute
 	// maxBits is how many categories a mask holds: an integer of both engines has 63
 	// bits and a sign, and one bit is spare.
-	maxBits = 62
+	maxBits = subscribers.MaxCategories
+	// retireChunk bounds how many rows one transaction clears of a retired category.
+	retireChunk = 2000
 	// eraseChunk bounds how many subscribers one transaction erases, since others wait
 	// for SQLite's one writer.
 	eraseChunk = 1000
