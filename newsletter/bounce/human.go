@@ -174,16 +174,32 @@ func classifyWhole(text string, at Stage, to string) (Class, string, trust) {
 	return class, text, sure
 }
 
-// around is the paragraphs of a text that name an address.
-func around(text, address string) string {
-	var found []string
+// How many octets of what a text says of one recipient among several are looked at, and of
+// all of them together: anybody can write a long text about many.
+const (
+	maxAround    = 4 << 10
+	maxAroundAll = 32 << 10
+)
+
+// around is the paragraphs of what is said that name an address.
+func (m *incoming) around(address string) string {
 	if address == "" {
 		return ""
 	}
-	for paragraph := range strings.SplitSeq(text, "\n\n") {
-		if strings.Contains(strings.ToLower(paragraph), strings.ToLower(address)) {
-			found = append(found, paragraph)
+	if m.paragraphs == nil {
+		for paragraph := range strings.SplitSeq(m.said, "\n\n") {
+			m.paragraphs = append(m.paragraphs, [2]string{paragraph, strings.ToLower(paragraph)})
 		}
 	}
+	var found []string
+	size := 0
+	most := min(maxAround, maxAroundAll-m.looked)
+	for _, p := range m.paragraphs {
+		if size < most && strings.Contains(p[1], strings.ToLower(address)) {
+			found = append(found, cut(p[0], most-size))
+			size += len(p[0])
+		}
+	}
+	m.looked += min(size, most)
 	return strings.Join(found, "\n\n")
 }

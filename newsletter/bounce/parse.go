@@ -60,6 +60,9 @@ type incoming struct {
 	feedback []byte         // message/feedback-report
 	original rfc5322.Header // of the message that came back
 	said     string         // to people, without what follows of the message that came back
+
+	looked     int         // octets of said that around has returned
+	paragraphs [][2]string // of said, as they are and in lower case; see around
 }
 
 func (m *incoming) sort(parts []rfc5322.Part) {
@@ -186,7 +189,7 @@ func (m *incoming) classifyRecipient(r *Recipient, alone bool) {
 	}
 	said := m.said
 	if !alone {
-		said = around(m.said, r.Address)
+		said = m.around(r.Address)
 	}
 	stage := refusedStage(said)
 	class, sure := Reply{Status: r.Status, Text: r.Diagnostic, Stage: stage, To: r.Address}.classify()

@@ -1,0 +1,5 @@
+//go:build !race
+
+package bounce_test
+
+const raceDetector = false
