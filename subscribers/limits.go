@@ -3,124 +3,163 @@ package subscribers
 import (
 	"context"
 	"errors"
-	"sync/atomic"
 	"time"
 )
 
-// Limits keep sign-ups from being used to flood mailboxes. People are told of the limit
-// per client alone; the others withhold emails in silence, so that no answer says
-// anything about an address. Zero means no limit.
+// Limits keep sign-ups from being used to flood mailboxes. Those of one mailbox and of one
+// client concern nobody but who asks. Those of a domain and of all are shared: a sign-up
+// beyond them waits, so that nobody can use up what is there for others. People are told of
+// the limit per client, and that too many wait; no answer says anything about an address.
+// Zero means no limit.
 type Limits struct {
 	AddressEvery time.Duration // between two emails to one address
 	AddressADay  int           // emails to one address in 24 hours, and sign-ups of others with its Inbox
-	Client       int           // sign-ups in an hour from one client: an IPv4 address, or an IPv6 /64
-	Domain       int           // sign-ups in an hour with addresses of one domain
-	All          int           // sign-ups in an hour: beyond it somebody is flooding mailboxes
+	Client       int           // sign-ups in an hour from one network: an IPv4 address, or an IPv6 /64
+	Domain       Pace          // sign-ups in an hour with addresses of one domain
+	All          Pace          // sign-ups in an hour
+	Waiting      int           // sign-ups that wait
+	WaitingOfOne int           // sign-ups of one network that wait
 }
 
-// ErrTooMany says that a client has signed up too often, whatever the addresses.
-var ErrTooMany = errors.New("too many sign-ups from one client: please try again in an hour")
+// wideFactor is how much more an IPv6 /56 may ask for than one of its 256 /64s: usually it
+// is one household's or one office's, but several providers give one to many customers.
+const wideFactor = 4
 
-// Attempt is a sign-up, or a change of address, as it is counted. Addresses are kept as
-// hashes.
+var (
+	// ErrTooMany says that a client has signed up too often, whatever the addresses.
+	ErrTooMany = errors.New("too many sign-ups from one client: please try again in an hour")
+	// ErrBusy says that as many sign-ups wait as may.
+	ErrBusy = errors.New("too many sign-ups are waiting: please try again later")
+)
+
+// Attempt is a sign-up, or a change of address, as it is counted.
 type Attempt struct {
-	At      time.Time
-	Client  string // salted hash, or "" = unknown
-	Address Address
-	// Moves says that a reader wants to move there: the address has no record of its own
-	// yet, in which emails to it are counted.
+	At time.Time
+	SignUp
+	// Moves says that a reader wants to move to the address: it has no record of its own
+	// yet, in which emails to it are counted. Moves don't wait, and have shared limits of
+	// their own, so that neither a flood of them nor one of sign-ups stops the other.
 	Moves bool
 }
 
-// How far back attempts count.
-const (
-	mailboxWindow = 24 * time.Hour // those to one mailbox
-	window        = time.Hour      // those of one client, of one domain, and all
-)
+// mailboxWindow is how far back attempts to one mailbox count.
+const mailboxWindow = 24 * time.Hour
 
 // MailboxSince is the time from which attempts to the same mailbox count.
 func (a Attempt) MailboxSince() time.Time { return a.At.Add(-mailboxWindow) }
 
-// Since is the time from which attempts of one client, of one domain, and all, count.
-func (a Attempt) Since() time.Time { return a.At.Add(-window) }
+// Facts are what an attempt is judged by.
+type Facts struct {
+	Network, Wide Asked
 
-// Counts are the attempts before one.
-type Counts struct {
-	Client, Domain, All int       // after Attempt.Since
-	Address             int       // after Attempt.MailboxSince, as the next: to the very address
-	AddressLast         time.Time // zero: none
-	Inbox               int       // to other addresses with the same Inbox
+	// Since Attempt.MailboxSince:
+	Address     int       // attempts to the very address that were let through
+	AddressLast time.Time // the last of them; zero: none
+	Inbox       int       // those to other addresses with the same Inbox, and the waiting ones
+
+	All, Domain time.Time // up to when what the two may have is reserved; see Pace
+
+	Waiting   int       // sign-ups that wait
+	OfNetwork int       // of the same network
+	Most      int       // of the network with the most
+	Free      time.Time // the least that is reserved of a domain with sign-ups that wait
+	Standing  *Rank     // of a sign-up of the same address that waits
 }
 
-// admit counts a sign-up. It is false when the email is withheld, and ErrTooMany
-// when the client is to be told.
-func (r *Registry) admit(ctx context.Context, a Attempt) (bool, error) {
-	a.At = time.Now()
-	var over limit
-	err := r.Store.Count(ctx, a, func(c Counts) bool {
-		over = r.Limits.reached(a, c)
-		return over == ""
-	})
-	if over != "" && over != perAddress {
-		r.limited.Store(&limitReached{over, a.At})
-	}
-	switch {
-	case err != nil:
-		return false, err
-	case over == perClient:
-		if r.alarmed.due(a.At) && r.Log != nil {
-			r.Log.WarnContext(ctx, "sign-up limit reached; the visitor was told to come back later", "limit", string(over))
-		}
-		return false, ErrTooMany
-	case over != "" && over != perAddress && r.alarmed.due(a.At) && r.Log != nil:
-		r.Log.ErrorContext(ctx, "sign-up limit reached; confirmation emails withheld (possible abuse)", "limit", string(over), "domain", a.Address.Domain())
-	}
-	return over == "", nil
-}
-
-// limitReached is when a limit last kept a sign-up from its email.
-type limitReached struct {
-	limit limit
-	at    time.Time
-}
-
-// LimitReached returns the limit that last kept a sign-up from its email, by its key in
-// the configuration, and when; the zero time = none did. Limits of a single mailbox do
-// not count.
-func (r *Registry) LimitReached() (key string, at time.Time) {
-	last := r.limited.Load()
-	if last == nil {
-		return "", time.Time{}
-	}
-	return map[limit]string{inAll: "total_hourly", perClient: "client_hourly", perDomain: "domain_hourly"}[last.limit], last.at
-}
-
-// limit names one of Limits.
-type limit string
+// Verdict is what becomes of an attempt.
+type Verdict int
 
 const (
-	inAll      limit = "all"
-	perClient  limit = "client"
-	perDomain  limit = "domain"
-	perAddress limit = "address"
+	Refuse   Verdict = iota // nothing is stored
+	Admit                   // it is counted, and takes its turn
+	Wait                    // it is counted and stored
+	Displace                // the same, and the newest of the network with the most gives way
+	Replace                 // the same, and it takes the place of Facts.Standing
 )
 
-// reached is the limit that an attempt would go beyond after those that were counted,
-// or "".
-func (l Limits) reached(a Attempt, c Counts) limit {
+// Decision is what becomes of an attempt, with what is stored of it.
+type Decision struct {
+	Verdict       Verdict
+	Limit         Limit // that keeps it from being admitted
+	Network, Wide Asked
+	All, Domain   time.Time // of Admit
+	Rank          Rank      // unless Refuse
+}
+
+// Limit names one of Limits, by its key in the configuration.
+type Limit string
+
+const (
+	InAll      Limit = "total_hourly"
+	PerDomain  Limit = "domain_hourly"
+	PerClient  Limit = "client_hourly"
+	PerAddress Limit = "address_daily"
+	QueueFull  Limit = "waiting" // as many wait as may
+)
+
+// judge says what becomes of an attempt.
+func (l Limits) judge(a Attempt, f Facts) (d Decision) {
 	switch {
-	case l.All > 0 && c.All >= l.All:
-		return inAll
-	case a.Client != "" && l.Client > 0 && c.Client >= l.Client:
-		return perClient
-	case l.Domain > 0 && c.Domain >= l.Domain:
-		return perDomain
-	case a.Moves && (l.AddressADay > 0 && c.Address >= l.AddressADay || a.At.Sub(c.AddressLast) < l.AddressEvery):
-		return perAddress
-	case l.AddressADay > 0 && c.Inbox >= l.AddressADay:
-		return perAddress
+	case a.Client != "" && l.Client > 0 && (f.Network.Within(a.At) >= l.Client || f.Wide.Within(a.At) >= wideFactor*l.Client):
+		return Decision{Limit: PerClient}
+	case a.Moves && (l.AddressADay > 0 && f.Address >= l.AddressADay || a.At.Sub(f.AddressLast) < l.AddressEvery), l.AddressADay > 0 && f.Inbox >= l.AddressADay:
+		return Decision{Limit: PerAddress}
 	}
-	return ""
+	d.Network, d.Wide = f.Network.Another(a.At), f.Wide.Another(a.At)
+	d.Rank = RankOf(d.Network, d.Wide, a)
+	switch {
+	case !l.All.allows(f.All, a.At):
+		d.Limit = InAll
+	case !l.Domain.allows(f.Domain, a.At):
+		d.Limit = PerDomain
+	case !a.Moves && f.Waiting > 0 && !f.Free.IsZero() && l.Domain.allows(f.Free, a.At): // they come first
+		d.Limit = InAll
+	case f.Standing == nil:
+		d.Verdict, d.All, d.Domain = Admit, l.All.Take(f.All, a.At), l.Domain.Take(f.Domain, a.At)
+		return d
+	default: // it is about to have its turn
+		d.Limit = PerDomain
+	}
+	switch {
+	case f.Standing != nil && !a.Moves:
+		if !d.Rank.Before(*f.Standing) { // one is enough
+			return Decision{}
+		}
+		d.Verdict = Replace
+	case a.Moves, l.WaitingOfOne > 0 && f.OfNetwork >= l.WaitingOfOne:
+		return Decision{Limit: QueueFull}
+	case l.Waiting == 0 || f.Waiting < l.Waiting:
+		d.Verdict = Wait
+	case f.OfNetwork+1 < f.Most:
+		d.Verdict = Displace
+	default:
+		return Decision{Limit: QueueFull}
+	}
+	return d
+}
+
+// admit counts a sign-up, or a change of address. It is false when the email is withheld,
+// or waits; ErrTooMany and ErrBusy are for who asks.
+func (r *Registry) admit(ctx context.Context, a Attempt) (bool, error) {
+	a.At = time.Now()
+	var d Decision
+	err := r.Store.Ask(ctx, a, func(f Facts) Decision {
+		d = r.Limits.judge(a, f)
+		return d
+	})
+	if err != nil {
+		return false, err
+	}
+	r.note(ctx, a, d)
+	switch {
+	case d.Verdict != Refuse:
+		return d.Verdict == Admit, nil
+	case d.Limit == PerClient:
+		return false, ErrTooMany
+	case d.Limit == QueueFull:
+		return false, ErrBusy
+	}
+	return false, nil
 }
 
 // mayEmail reports whether the limits per address allow another email after the last
@@ -134,17 +173,4 @@ func (l Limits) mayEmail(sub *Subscriber, last, now time.Time) bool {
 	}
 	sub.Asked++
 	return true
-}
-
-// alarm keeps one and the same alarm from being raised again and again.
-type alarm struct {
-	last atomic.Int64 // in nanoseconds since 1970
-}
-
-// alarmEvery is how often an alarm is raised at most.
-const alarmEvery = 10 * time.Minute
-
-func (a *alarm) due(now time.Time) bool {
-	last := a.last.Load()
-	return now.UnixNano()-last >= int64(alarmEvery) && a.last.CompareAndSwap(last, now.UnixNano())
 }

@@ -1,38 +1,181 @@
 package subscribers
 
 import (
+	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 )
 
-func TestLimitsAreReached(t *testing.T) {
-	limits := Limits{AddressEvery: 15 * time.Minute, AddressADay: 3, Client: 4, Domain: 5, All: 6}
-	signsUp := Attempt{At: now, Client: "hash", Address: ada}
+// askedNow is a network that has asked so often in this hour of the clock.
+func askedNow(n int) Asked { return Asked{Hour: now.Unix() / 3600, Now: n} }
+
+func TestAttemptsAreJudged(t *testing.T) {
+	limits := Limits{AddressEvery: 15 * time.Minute, AddressADay: 3, Client: 4, Domain: 4, All: 6, Waiting: 10, WaitingOfOne: 3}
+	signsUp := Attempt{At: now, SignUp: SignUp{Client: "near", Wide: "around", Address: ada}}
 	moves, anonymous := signsUp, signsUp
-	moves.Moves, anonymous.Client = true, ""
+	moves.Moves, anonymous.Client, anonymous.Wide = true, "", ""
 	lately := now.Add(-15*time.Minute + 1)
+	used := now.Add(time.Hour) // the whole hour is reserved
+	worse, better := &Rank{Network: 3, Wide: 3, At: now}, &Rank{At: now.Add(-1)}
 	for _, test := range []struct {
 		name    string
 		limits  Limits
 		attempt Attempt
-		counts  Counts
-		want    limit
+		facts   Facts
+		verdict Verdict
+		limit   Limit
 	}{
-		{"none yet", limits, signsUp, Counts{}, ""},
-		{"just below", limits, signsUp, Counts{Client: 3, Domain: 4, All: 5, Inbox: 2}, ""},
-		{"all", limits, signsUp, Counts{Client: 4, Domain: 5, All: 6, Inbox: 3}, inAll},
-		{"one client", limits, signsUp, Counts{Client: 4, Domain: 5, All: 5, Inbox: 3}, perClient},
-		{"a client that is not known", limits, anonymous, Counts{Client: 4}, ""},
-		{"one domain", limits, signsUp, Counts{Domain: 5, Inbox: 3}, perDomain},
-		{"others of the mailbox", limits, signsUp, Counts{Inbox: 3}, perAddress},
-		{"the address itself, which its record counts", limits, signsUp, Counts{Address: 3, AddressLast: now}, ""},
-		{"moves to the address", limits, moves, Counts{Address: 3, AddressLast: now.Add(-time.Hour)}, perAddress},
-		{"moves to the address, the last just now", limits, moves, Counts{Address: 1, AddressLast: lately}, perAddress},
-		{"moves to the address, the last a while ago", limits, moves, Counts{Address: 2, AddressLast: lately.Add(-1)}, ""},
-		{"no limits", Limits{}, moves, Counts{Client: 99, Domain: 99, All: 99, Address: 99, AddressLast: now, Inbox: 99}, ""},
+		{"the first", limits, signsUp, Facts{}, Admit, ""},
+		{"just below", limits, signsUp, Facts{Network: askedNow(3), Wide: askedNow(15), All: now.Add(time.Hour), Domain: now.Add(time.Hour), Inbox: 2}, Admit, ""},
+		{"all", limits, signsUp, Facts{All: used.Add(1)}, Wait, InAll},
+		{"all, of a client that asked too often", limits, signsUp, Facts{All: used.Add(1), Network: askedNow(4)}, Refuse, PerClient},
+		{"one client", limits, signsUp, Facts{Network: askedNow(4)}, Refuse, PerClient},
+		{"a wide network", limits, signsUp, Facts{Network: askedNow(1), Wide: askedNow(16)}, Refuse, PerClient},
+		{"a client that is not known", limits, anonymous, Facts{Network: askedNow(99), Wide: askedNow(99)}, Admit, ""},
+		{"one domain", limits, signsUp, Facts{Domain: used.Add(1)}, Wait, PerDomain},
+		{"others that may go wait", limits, signsUp, Facts{Waiting: 1, Free: now}, Wait, InAll},
+		{"others wait, whose domain has had its share", limits, signsUp, Facts{Waiting: 1, Free: used.Add(1)}, Admit, ""},
+		{"it waits, with the better place", limits, signsUp, Facts{Domain: used.Add(1), Waiting: 1, Free: used.Add(1), Standing: better}, Refuse, ""},
+		{"it waits, with a worse place", limits, signsUp, Facts{Domain: used.Add(1), Waiting: 1, Free: used.Add(1), Standing: worse}, Replace, PerDomain},
+		{"it waits, among as many as may", limits, signsUp, Facts{Domain: used.Add(1), Waiting: 10, Most: 3, Free: used.Add(1), Standing: worse}, Replace, PerDomain},
+		{"one network has many waiting", limits, signsUp, Facts{All: used.Add(1), Waiting: 3, OfNetwork: 3}, Refuse, QueueFull},
+		{"full, another network has more", limits, signsUp, Facts{All: used.Add(1), Waiting: 10, OfNetwork: 1, Most: 3}, Displace, InAll},
+		{"full, it would have as many", limits, signsUp, Facts{All: used.Add(1), Waiting: 10, OfNetwork: 1, Most: 2}, Refuse, QueueFull},
+		{"full of single ones", limits, signsUp, Facts{All: used.Add(1), Waiting: 10, Most: 1}, Refuse, QueueFull},
+		{"others of the mailbox", limits, signsUp, Facts{Inbox: 3}, Refuse, PerAddress},
+		{"the address itself, which its record counts", limits, signsUp, Facts{Address: 3, AddressLast: now}, Admit, ""},
+		{"moves to the address", limits, moves, Facts{Address: 3, AddressLast: now.Add(-time.Hour)}, Refuse, PerAddress},
+		{"moves to the address, the last just now", limits, moves, Facts{Address: 1, AddressLast: lately}, Refuse, PerAddress},
+		{"moves to the address, the last a while ago", limits, moves, Facts{Address: 2, AddressLast: lately.Add(-1)}, Admit, ""},
+		{"moves, while sign-ups wait", limits, moves, Facts{Waiting: 10, Free: now, Most: 1}, Admit, ""},
+		{"moves, too many", limits, moves, Facts{All: used.Add(1)}, Refuse, QueueFull},
+		{"no limits", Limits{}, moves, Facts{Network: askedNow(99), Wide: askedNow(99), Address: 99, AddressLast: now, Inbox: 99, All: used.Add(1), Domain: used.Add(1)}, Admit, ""},
 	} {
-		if got := test.limits.reached(test.attempt, test.counts); got != test.want {
-			t.Errorf("%s: %q, want %q", test.name, got, test.want)
+		got := test.limits.judge(test.attempt, test.facts)
+		if got.Verdict != test.verdict || got.Limit != test.limit {
+			t.Errorf("%s: %v by %q, want %v by %q", test.name, got.Verdict, got.Limit, test.verdict, test.limit)
+		}
+		if counts := got.Network.Now - test.facts.Network.Now; got.Verdict != Refuse && counts != 1 {
+			t.Errorf("%s: counted %d times", test.name, counts)
+		}
+	}
+}
+
+// However it is asked for, no hour has more than the limit.
+func TestAPaceIsNeverExceeded(t *testing.T) {
+	for _, p := range []Pace{1, 2, 3, 5, 60, 500, 2000} {
+		for seed := range uint64(5) {
+			random := rand.New(rand.NewPCG(seed, 1))
+			var reserved time.Time
+			var through []time.Time
+			for at := now; at.Before(now.Add(5 * time.Hour)); at = at.Add(time.Duration(random.Int64N(int64(3 * time.Hour / time.Duration(p+1))))) {
+				if !p.allows(reserved, at) {
+					if free := p.Free(reserved); !free.After(at) || !p.allows(reserved, free) || p.allows(reserved, free.Add(-1)) {
+						t.Fatalf("%d an hour: free at %v, and refused at %v", p, free, at)
+					}
+					continue
+				}
+				reserved = p.Take(reserved, at)
+				through = append(through, at)
+			}
+			for i, at := range through {
+				if j := i + int(p); j < len(through) && through[j].Before(at.Add(time.Hour)) {
+					t.Fatalf("%d an hour: one more within %v", p, through[j].Sub(at))
+				}
+			}
+		}
+		// Half of them at once, and what waits goes evenly.
+		var reserved time.Time
+		n := 0
+		for ; p.allows(reserved, now); n++ {
+			reserved = p.Take(reserved, now)
+		}
+		if n != int(p/2)+1 {
+			t.Errorf("%d an hour: %d at once", p, n)
+		}
+	}
+	if p := Pace(0); !p.allows(now.Add(1000*time.Hour), now) || p.Every() != 0 || p.Free(now).After(now) || p.Until(now).Before(now) {
+		t.Error("no limit limits")
+	}
+}
+
+func TestNetworksAskWithinTheHour(t *testing.T) {
+	hour := now.Unix() / 3600 // begins at now
+	for _, test := range []struct {
+		asked Asked
+		after time.Duration
+		want  int
+	}{
+		{Asked{}, 0, 0},
+		{Asked{hour, 30, 0}, 0, 30},
+		{Asked{hour, 30, 0}, time.Hour - 1, 30},
+		{Asked{hour, 30, 0}, time.Hour, 30},
+		{Asked{hour, 30, 0}, 90 * time.Minute, 15},
+		{Asked{hour, 30, 0}, 2*time.Hour - time.Second, 0},
+		{Asked{hour, 30, 0}, 5 * time.Hour, 0},
+		{Asked{hour, 5, 30}, 15 * time.Minute, 27},
+	} {
+		if got := test.asked.Within(now.Add(test.after)); got != test.want {
+			t.Errorf("%v, %v later: %d, want %d", test.asked, test.after, got, test.want)
+		}
+	}
+	if got := (Asked{hour, 3, 9}).Another(now.Add(time.Hour)); got != (Asked{hour + 1, 1, 3}) {
+		t.Errorf("one more in the next hour: %v", got)
+	}
+}
+
+func TestTheOrderOfWaiting(t *testing.T) {
+	later := now.Add(time.Minute)
+	inOrder := []Rank{{0, 0, later}, {1, 1, now}, {1, 1, later}, {1, 2, now}, {1, 40, now}, {2, 2, now.Add(-time.Hour)}, {2, 2, now}, {30, 30, now.Add(-time.Hour)}}
+	for i, a := range inOrder {
+		for j, b := range inOrder {
+			if got := a.Before(b); got != (i < j) {
+				t.Errorf("%v before %v: %v", a, b, got)
+			}
+		}
+	}
+	shuffled := slices.Clone(inOrder)
+	slices.Reverse(shuffled)
+	slices.SortFunc(shuffled, func(a, b Rank) int {
+		if a.Before(b) {
+			return -1
+		}
+		return 1
+	})
+	if !slices.Equal(shuffled, inOrder) {
+		t.Errorf("sorted: %v", shuffled)
+	}
+	for _, test := range []struct {
+		name          string
+		network, wide Asked
+		client        string
+		want          Rank
+	}{
+		{"IPv4, whose wide network is itself", askedNow(3), askedNow(3), "a", Rank{3, 3, now}},
+		{"a /64 among others", askedNow(1), askedNow(40), "a", Rank{1, 40, now}},
+		{"nobody knows from where", askedNow(9), askedNow(9), "", Rank{0, 0, now}},
+	} {
+		if got := RankOf(test.network, test.wide, Attempt{At: now, SignUp: SignUp{Client: test.client}}); got != test.want {
+			t.Errorf("%s: %v, want %v", test.name, got, test.want)
+		}
+	}
+}
+
+func TestADelayIsRoundedUp(t *testing.T) {
+	limits := Limits{All: 2000, Domain: 500}
+	for _, test := range []struct {
+		limits Limits
+		ahead  Ahead
+		want   time.Duration
+	}{
+		{limits, Ahead{Waiting: 9000}, 2 * 14400 * time.Millisecond},
+		{limits, Ahead{Waiting: 9000, All: 99}, 2 * 100 * 3600 * time.Millisecond},
+		{limits, Ahead{Waiting: 9000, All: 99, Domain: 49}, 2 * 50 * 14400 * time.Millisecond},
+		{Limits{All: 2000}, Ahead{Waiting: 9000, All: 9, Domain: 9}, 2 * 10 * 3600 * time.Millisecond},
+	} {
+		if got := test.limits.delay(test.ahead); got != test.want {
+			t.Errorf("%+v: %v, want %v", test.ahead, got, test.want)
 		}
 	}
 }
@@ -64,21 +207,21 @@ func TestEmailsToOneAddress(t *testing.T) {
 	}
 }
 
-func TestAttemptsCountForAWhile(t *testing.T) {
-	a := Attempt{At: now}
-	if !a.Since().Equal(now.Add(-time.Hour)) || !a.MailboxSince().Equal(now.Add(-day)) {
-		t.Errorf("since %s, to one mailbox since %s", a.Since(), a.MailboxSince())
-	}
-}
-
-func TestAnAlarmIsRaisedNowAndThen(t *testing.T) {
-	var a alarm
+func TestARefusalIsToldOfOnceAnHour(t *testing.T) {
+	var r refusals
 	for _, test := range []struct {
+		limit Limit
 		after time.Duration
-		due   bool
-	}{{0, true}, {10*time.Minute - 1, false}, {10 * time.Minute, true}, {11 * time.Minute, false}} {
-		if due := a.due(now.Add(test.after)); due != test.due {
-			t.Errorf("after %v: %v", test.after, due)
+		first bool
+	}{{PerClient, 0, true}, {PerClient, time.Hour - 1, false}, {InAll, time.Hour - 1, true}, {PerClient, time.Hour, true}, {PerClient, time.Hour, false}} {
+		if first := r.add(test.limit, test.limit != InAll, now.Add(test.after)); first != test.first {
+			t.Errorf("%s after %v: %v", test.limit, test.after, first)
 		}
+	}
+	if got := r.take(); len(got) != 1 || got[PerClient] != 4 {
+		t.Errorf("counted %v", got)
+	}
+	if got := r.take(); len(got) != 0 {
+		t.Errorf("counted again: %v", got)
 	}
 }

@@ -12,7 +12,7 @@ var ErrTaken = errors.New("somebody is subscribed with this address already")
 // Move lets the token's owner change their address: an email to the new one asks
 // for a confirmation, and until then the old one stays. Like a sign-up it tells nothing of
 // the new address: limits, which count it as one, withhold the email in silence, but
-// for ErrTooMany about client and ErrDomain.
+// for ErrTooMany about client, ErrBusy and ErrDomain.
 func (r *Registry) Move(ctx context.Context, token string, to Address, client string) (Subscriber, error) {
 	return r.askToMove(ctx, PreferencesToken, token, to, client)
 }
@@ -34,7 +34,7 @@ func (r *Registry) askToMove(ctx context.Context, p Purpose, token string, to Ad
 	if r.Refused.Has(to.Domain()) {
 		return sub, ErrDomain
 	}
-	if admitted, err := r.admit(ctx, Attempt{Client: client, Address: to, Moves: true}); err != nil || !admitted {
+	if admitted, err := r.admit(ctx, Attempt{SignUp: SignUp{Address: to, Client: client}, Moves: true}); err != nil || !admitted {
 		return sub, err
 	}
 	kept, err := r.Kept(ctx, to)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"sync/atomic"
 	"time"
 )
 
@@ -22,8 +21,7 @@ type Registry struct {
 	Refused    Domains      // nobody can sign up with an address there; staff can add one
 	Log        *slog.Logger // nil: silent
 
-	alarmed alarm
-	limited atomic.Pointer[limitReached]
+	refused refusals
 }
 
 // rules are what the rules depend on beside their arguments. A rule alters the

@@ -28,12 +28,14 @@ type SignUp struct {
 	Preferences
 	Source string // form, staff
 	Client string // salted hash of the client's address, or empty
+	Wide   string // salted hash of the wider network around it, a /56 of IPv6; else the same
 }
 
 // SignUp takes a sign-up. A valid form gives no error, no matter who has the address,
 // so that the answer tells nobody who is subscribed; what the owner of the address
-// should know is queued as an email. ErrTooMany is about where the sign-up came from,
-// ErrDomain about the domain. Errors can be shown to people.
+// should know is queued as an email, now or later, as the limits say. ErrTooMany is about
+// where the sign-up came from, ErrBusy about all of them, ErrDomain about the domain.
+// Errors can be shown to people.
 func (r *Registry) SignUp(ctx context.Context, s SignUp) error {
 	s, err := r.check(s)
 	if err != nil {
@@ -42,7 +44,7 @@ func (r *Registry) SignUp(ctx context.Context, s SignUp) error {
 	if r.Refused.Has(s.Address.Domain()) {
 		return ErrDomain
 	}
-	if admitted, err := r.admit(ctx, Attempt{Client: s.Client, Address: s.Address}); err != nil || !admitted {
+	if admitted, err := r.admit(ctx, Attempt{SignUp: s}); err != nil || !admitted {
 		return err
 	}
 	rules := r.rules()

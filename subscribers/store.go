@@ -83,11 +83,26 @@ type Store interface {
 	// traces that somebody else still holds.
 	Forget(ctx context.Context, key string, at time.Time) error
 	// Tidy does what Tidied says to subscribers whose links ended before a time. Of
-	// those it erases it leaves the suppression of KeptOfUnconfirmed. It drops attempts
-	// counted before that time.
+	// those it erases it leaves the suppression of KeptOfUnconfirmed.
 	Tidy(ctx context.Context, before time.Time) (forgotten int, err error)
-	// Count counts an attempt if admit says so of the counts without it.
-	Count(ctx context.Context, a Attempt, admit func(Counts) bool) error
+
+	// Ask stores what decide says of an attempt, by the facts. Attempts are judged one after
+	// the other. A refused one stores nothing. decide may run more than once.
+	Ask(ctx context.Context, a Attempt, decide func(Facts) Decision) error
+	// ReleaseWaiting takes the first sign-up, by Rank, of those that wait at a domain that may have
+	// one, if all may have one, and edits the subscriber of its address in the same
+	// transaction, as Edit does. change may run more than once.
+	ReleaseWaiting(ctx context.Context, now time.Time, all, domain Pace, change func(Waiting, *Subscriber) Change) (Released, error)
+	// Rerank sets the places of those that wait to what rank makes of what their networks
+	// asked for. It forgets what asked before the last hour, what was let through to
+	// mailboxes before the last day, and what was refused before QueueWithin.
+	Rerank(ctx context.Context, now time.Time, rank func(network, wide Asked) (asked, wideAsked int)) error
+	// Ahead counts those that wait before the place that a client's networks give it.
+	Ahead(ctx context.Context, client, wide string, rank func(network, wide Asked) Rank) (Ahead, error)
+	// Queue returns what waits, and what was refused since a time.
+	Queue(ctx context.Context, since time.Time) (Queue, error)
+	// SaveRefused adds to what was refused.
+	SaveRefused(ctx context.Context, at time.Time, refused map[Limit]int) error
 }
 
 // Notice is a single email that a change asks for.

@@ -42,7 +42,7 @@ func registry(t *testing.T, open func(t *testing.T) subscribers.Store) {
 		{"preferences", preferences},
 		{"staff add", staffAdd},
 	}
-	for _, story := range slices.Concat(stories, suppressionStories, privacyStories, moveStories, keptStories) {
+	for _, story := range slices.Concat(stories, suppressionStories, privacyStories, moveStories, keptStories, waitingStories) {
 		t.Run(story.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {

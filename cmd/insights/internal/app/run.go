@@ -114,6 +114,8 @@ func (d *Daemon) parts() map[string]func(context.Context) error {
 		"judge":              d.app.judge().Run,
 		"feed readership":    d.readers.Run,
 		"sign-up cleanup":    d.tidy,
+		"waiting sign-ups":   d.release,
+		"refused sign-ups":   d.saveRefused,
 	}
 	if d.maildir != nil {
 		parts["maildir"] = d.maildir.Run

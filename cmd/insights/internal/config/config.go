@@ -143,9 +143,9 @@ type Bounces struct {
 type Limits struct {
 	AddressEvery time.Duration `yaml:"address_every" doc:"Minimum time between two sign-up emails to one address. 0: no limit."`
 	AddressDaily int           `yaml:"address_daily" doc:"Sign-up emails to one address in a day. 0: no limit."`
-	ClientHourly int           `yaml:"client_hourly" doc:"Sign-ups from one client in an hour. 0: no limit."`
-	DomainHourly int           `yaml:"domain_hourly" doc:"Sign-ups of addresses under one domain in an hour. 0: no limit."`
-	TotalHourly  int           `yaml:"total_hourly" doc:"Total sign-ups in an hour; beyond it confirmation emails are withheld and the log says so. 0: no limit."`
+	ClientHourly int           `yaml:"client_hourly" doc:"Sign-ups from one client (an IPv4 address, an IPv6 /64) in an hour; from an IPv6 /56 four times as many. 0: no limit."`
+	DomainHourly int           `yaml:"domain_hourly" doc:"Sign-ups of addresses under one domain in an hour: half of them at once, the others evenly; those beyond it wait. 0: no limit."`
+	TotalHourly  int           `yaml:"total_hourly" doc:"Total sign-ups in an hour: half of them at once, the others evenly; those beyond it wait, and the log says so. 0: no limit."`
 	Refused      string        `yaml:"refused" doc:"File with domains that nobody can sign up from, one per line. Empty: none."`
 }
 

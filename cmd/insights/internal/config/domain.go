@@ -54,10 +54,17 @@ func (c *Config) CategorySlugs() []string {
 	return slugs
 }
 
+// How many sign-ups wait at most: as many as ten hours of the usual limit, and of one
+// network as many as it may ask for in an hour.
+const maxWaiting, maxWaitingOfOne = 20_000, 30
+
 // SignUpLimits are those of sign-ups.
 func (c *Config) SignUpLimits() subscribers.Limits {
 	l := c.Limits
-	return subscribers.Limits{AddressEvery: l.AddressEvery, AddressADay: l.AddressDaily, Client: l.ClientHourly, Domain: l.DomainHourly, All: l.TotalHourly}
+	return subscribers.Limits{
+		AddressEvery: l.AddressEvery, AddressADay: l.AddressDaily, Client: l.ClientHourly, Domain: subscribers.Pace(l.DomainHourly), All: subscribers.Pace(l.TotalHourly),
+		Waiting: maxWaiting, WaitingOfOne: maxWaitingOfOne,
+	}
 }
 
 // HubURL is the URL of the hub that the feeds link to; "" = no hub.

@@ -63,7 +63,7 @@ func (db *DB) scrub(ctx context.Context) error {
 }
 
 // eraseElsewhere removes an address from other subscribers: those who wanted to move to
-// it, and those whose former address it is.
+// it, those whose former address it is, and a sign-up that waits.
 func eraseElsewhere(ctx context.Context, tx *sql.Tx, key string) error {
 	var movers []int64
 	err := each(ctx, tx, func(rows *sql.Rows) error {
@@ -84,6 +84,9 @@ func eraseElsewhere(ctx context.Context, tx *sql.Tx, key string) error {
 		return err
 	}
 	if err := eraseStaffMail(ctx, tx, key); err != nil {
+		return err
+	}
+	if err := eraseWaiting(ctx, tx, key); err != nil {
 		return err
 	}
 	return eraseFormer(ctx, tx, key)
@@ -198,9 +201,6 @@ func erase(ctx context.Context, tx *sql.Tx, id int64, email, key string) error {
 // Tidy implements subscribers.Store. Its statements do what subscribers.Tidied says.
 func (db *DB) Tidy(ctx context.Context, before time.Time) (forgotten int, err error) {
 	err = db.bookkeep(ctx, func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, "DELETE FROM attempts WHERE at < ?1", millis(before)); err != nil {
-			return err
-		}
 		if _, err := tx.ExecContext(ctx, "UPDATE subscribers SET new_email = '', nonce = '', nonce_expires_at = 0 WHERE new_email <> '' AND nonce_expires_at < ?1", millis(before)); err != nil {
 			return err
 		}

@@ -6,7 +6,6 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-	"time"
 )
 
 // noteProxy notes the first proxy that passes on the address of a visitor and is not
@@ -34,11 +33,6 @@ func (s *Site) Notes() (notes []string) {
 	if proxy := s.site.proxy.Load(); proxy != nil {
 		notes = append(notes, fmt.Sprintf("%s passes on visitors and is not declared, so that all of them count as one for the limits of sign-ups: add it to trusted_proxies", *proxy))
 	}
-	if s.site.Registry != nil {
-		if limit, at := s.site.Registry.LimitReached(); !at.IsZero() && time.Since(at) < time.Hour {
-			notes = append(notes, fmt.Sprintf("sign-ups reached the limit limits.%s at %s: some people were turned away, or got no email", limit, at.UTC().Format("15:04 MST")))
-		}
-	}
 	return notes
 }
 
@@ -47,15 +41,24 @@ func (s *Site) Notes() (notes []string) {
 // nobody without the key can find one in it. An IPv6 client counts as its /64,
 // all of which is usually one household's.
 func (s *site) client(r *http.Request) string {
+	client, _ := s.networks(r)
+	return client
+}
+
+// networks also names the wider network around a client: of IPv6 the /56, which is the
+// most that one household or office usually has, of IPv4 the client itself.
+func (s *site) networks(r *http.Request) (client, wide string) {
 	addr := s.clientAddr(r)
 	if !addr.IsValid() || addr.IsLoopback() { // a proxy on this machine that does not say for whom, or a person trying it out
-		return ""
+		return "", ""
 	}
-	if addr.Is6() {
-		prefix, _ := addr.WithZone("").Prefix(64) // fails only above 128
-		addr = prefix.Addr()
+	if !addr.Is6() {
+		client = s.sign("client", addr.String())
+		return client, client
 	}
-	return s.sign("client", addr.String())
+	near, _ := addr.WithZone("").Prefix(64) // fails only above 128
+	around, _ := addr.WithZone("").Prefix(56)
+	return s.sign("client", near.Addr().String()), s.sign("network", around.Addr().String())
 }
 
 // clientAddr walks X-Forwarded-For back from our own proxies to the first

@@ -60,6 +60,10 @@ func (s *site) problemOf(err error) problem {
 		return problem{http.StatusTooManyRequests, "Please try again later",
 			[]string{"Many sign-ups have come from your network within an hour. Please try again in an hour, or follow by feed."},
 			[]templates.Link{{Label: "Follow by feed", URL: "/feeds"}, home}}
+	case errors.Is(err, subscribers.ErrBusy):
+		return problem{http.StatusServiceUnavailable, "Please try again later",
+			[]string{"More people are signing up right now than we can answer. Please try again in a quarter of an hour, or follow by feed."},
+			[]templates.Link{{Label: "Follow by feed", URL: "/feeds"}, home}}
 	case errors.Is(err, newsletter.ErrNotFound), status == http.StatusNotFound:
 		return problem{http.StatusNotFound, "Nothing here",
 			[]string{"There is no page at this address. It may have been taken down, or the link has a slip in it."},
@@ -88,6 +92,12 @@ func (s *site) fail(w http.ResponseWriter, r *http.Request, err error) {
 		return // nobody is listening any more
 	}
 	p := s.problemOf(err)
+	switch p.status { // in seconds, as the pages say
+	case http.StatusTooManyRequests:
+		w.Header().Set("Retry-After", "3600")
+	case http.StatusServiceUnavailable:
+		w.Header().Set("Retry-After", "900")
+	}
 	if p.status == http.StatusInternalServerError {
 		s.Log.ErrorContext(r.Context(), "request failed", "route", r.Pattern, "error", err)
 	}

@@ -242,13 +242,15 @@ func firstForm(t testing.TB, page string) (action string, fields url.Values) {
 
 // memory keeps subscribers for one test.
 type memory struct {
-	mu       sync.Mutex
-	byKey    map[string]subscribers.Subscriber
-	events   []subscribers.Event
-	notices  []subscribers.Notice
-	edits    int
-	attempts int
-	err      error // what Edit fails with
+	subscribers.Store // nil: the site asks for nothing else
+	mu                sync.Mutex
+	byKey             map[string]subscribers.Subscriber
+	events            []subscribers.Event
+	notices           []subscribers.Notice
+	edits             int
+	facts             subscribers.Facts // by which attempts are judged
+	ahead             subscribers.Ahead
+	err               error // what Edit fails with
 }
 
 func (m *memory) Edit(_ context.Context, key string, change func(*subscribers.Subscriber) (subscribers.Change, error)) (subscribers.Subscriber, error) {
@@ -323,13 +325,17 @@ func (m *memory) Forget(_ context.Context, key string, _ time.Time) error {
 
 func (m *memory) Tidy(context.Context, time.Time) (int, error) { return 0, nil }
 
-func (m *memory) Count(_ context.Context, _ subscribers.Attempt, admit func(subscribers.Counts) bool) error {
+func (m *memory) Ask(_ context.Context, _ subscribers.Attempt, decide func(subscribers.Facts) subscribers.Decision) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if admit(subscribers.Counts{Client: m.attempts, Domain: m.attempts, All: m.attempts}) {
-		m.attempts++
+	if d := decide(m.facts); d.Verdict != subscribers.Refuse {
+		m.facts.Network, m.facts.Wide = d.Network, d.Wide
 	}
 	return nil
+}
+
+func (m *memory) Ahead(context.Context, string, string, func(network, wide subscribers.Asked) subscribers.Rank) (subscribers.Ahead, error) {
+	return m.ahead, nil
 }
 
 func (m *memory) History(context.Context, int64) iter.Seq2[subscribers.Event, error] {

@@ -44,7 +44,7 @@ func (s *site) askToMove(w http.ResponseWriter, r *http.Request, ask func(ctx co
 	}
 	waitUntil(r.Context(), answerAt)
 	return s.notice(w, http.StatusAccepted, "Check the other mailbox", []string{
-		"We have sent an email with a link to the new address. Open it there and press the button: from then on your digests go to it.",
+		"If the new address can be written to, we send it a link to confirm. Open it there and press the button: from then on your digests go to it.",
 		"Until then they come as before. What you have received counts, wherever you received it.",
 	}, append(links, readInsights)...)
 }

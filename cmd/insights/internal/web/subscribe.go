@@ -86,19 +86,53 @@ func (s *site) subscribe(w http.ResponseWriter, r *http.Request) error {
 	case err != nil:
 		return err
 	}
+	answer, err := s.signedUp(r)
+	if err != nil {
+		return err
+	}
 	waitUntil(r.Context(), answerAt)
 	if isJSON(r) {
-		return writeJSON(w, http.StatusAccepted, map[string]string{"status": "check your mailbox"})
+		return writeJSON(w, http.StatusAccepted, map[string]string{"status": answer})
 	}
 	return s.render(w, http.StatusAccepted, &templates.NoticePage{
 		Head:    s.head("Check your mailbox", ""),
 		Heading: "Check your mailbox",
 		Paragraphs: []string{
-			"We have sent you an email with a link. Open it and press the button: only then are you subscribed.",
-			"Nothing there after a few minutes? Look among your spam, and whether the address had a slip in it. We send another email to the same address after a quarter of an hour at the earliest.",
+			answer,
+			"Open the link and press the button: only then are you subscribed.",
+			"Nothing there by then? Look among your spam, and whether the address had a slip in it. We send another email to the same address after a quarter of an hour at the earliest.",
 		},
 		Links: []templates.Link{{Label: "Read insights", URL: "/"}, {Label: "Sign up again", URL: "/subscribe"}},
 	})
+}
+
+// signedUp is what is said of a sign-up that was taken: nothing of its address, not even
+// that an email was sent.
+func (s *site) signedUp(r *http.Request) (string, error) {
+	client, wide := s.networks(r)
+	delay, err := s.Registry.Delay(r.Context(), client, wide)
+	if err != nil {
+		return "", fmt.Errorf("sign up: %w", err)
+	}
+	answer := "If this address can be subscribed, we send it a link to confirm."
+	if delay > 0 {
+		answer += " Many people are signing up right now: this may take up to " + upTo(delay) + "."
+	}
+	return answer, nil
+}
+
+// upTo rounds a delay up to what people say.
+func upTo(d time.Duration) string {
+	minutes := max(1, int((d+time.Minute-1)/time.Minute))
+	for _, step := range []int{1, 2, 5, 10, 15, 20, 30, 45, 60} {
+		if minutes <= step {
+			if step == 1 {
+				return "1 minute"
+			}
+			return fmt.Sprintf("%d minutes", step)
+		}
+	}
+	return fmt.Sprintf("%d hours", (minutes+59)/60)
 }
 
 var domainRefused = templates.FieldError{Field: "email", Message: "We do not write to addresses at that domain. Please use another address."}
@@ -116,8 +150,9 @@ func (s *site) signUp(r *http.Request, address subscribers.Address, form templat
 	if s.fromTrusted(r) {
 		source = r.Header.Get("Origin")
 	}
+	client, wide := s.networks(r)
 	err := s.Registry.SignUp(r.Context(), subscribers.SignUp{
-		Address: address, Name: form.Name, Source: source, Client: s.client(r),
+		Address: address, Name: form.Name, Source: source, Client: client, Wide: wide,
 		Preferences: subscribers.Preferences{Cadence: form.Cadence, Categories: form.Chosen()},
 	})
 	if err != nil {

@@ -1,0 +1,205 @@
+package database
+
+import (
+	"context"
+	"database/sql"
+	"time"
+
+	"github.com/scaledbydesign/insights/subscribers"
+)
+
+// firstWaiting is the first sign-up at a domain of which no more than ?1 is reserved. It
+// reads in the order of subscribers.Rank and stops at the first one.
+const firstWaiting = `id = (SELECT w.id FROM waiting w JOIN sign_up_domains d ON d.domain = w.domain WHERE d.reserved <= ?1
+	ORDER BY w.asked, w.wide_asked, w.at, w.id LIMIT 1)`
+
+// ReleaseWaiting implements subscribers.Store.
+func (db *DB) ReleaseWaiting(ctx context.Context, now time.Time, all, domain subscribers.Pace, change func(subscribers.Waiting, *subscribers.Subscriber) subscribers.Change) (r subscribers.Released, err error) {
+	if r, err = turn(ctx, db.reader, now, all, domain); err != nil || !r.Done {
+		return r, explain(err)
+	}
+	err = db.write(ctx, func(tx *sql.Tx) error {
+		if err := lockWaiting(ctx, tx); err != nil {
+			return err
+		}
+		if r, err = turn(ctx, tx, now, all, domain); err != nil || !r.Done {
+			return err
+		}
+		w, err := aWaiting(ctx, tx, firstWaiting, millis(domain.Until(now)))
+		if r.Done = w.id != 0; err != nil || !r.Done {
+			return err
+		}
+		if err := w.remove(ctx, tx); err != nil {
+			return err
+		}
+		if w.Address == (subscribers.Address{}) { // not valid by today's rules
+			return nil
+		}
+		for name, pace := range map[string]subscribers.Pace{"": all, w.domain: domain} {
+			if err := reserveNext(ctx, tx, name, pace, now); err != nil {
+				return err
+			}
+		}
+		address, err := db.suppressionHash(ctx, tx, w.key)
+		if err != nil {
+			return err
+		}
+		if err := countMailbox(ctx, tx, w.inbox, address, subscribers.Attempt{At: now}); err != nil {
+			return err
+		}
+		e := editing{db: db, tx: tx, lastID: db.engine.oneWriter()}
+		_, err = e.edit(ctx, w.Address.Key(), func(s *subscribers.Subscriber) (subscribers.Change, error) { return change(w.Waiting, s), nil })
+		if isNotFound(err) { // and nothing is to be entered
+			err = nil
+		}
+		return err
+	})
+	return r, err
+}
+
+// turn says whether a sign-up that waits may have its turn, else when.
+func turn(ctx context.Context, q querier, now time.Time, all, domain subscribers.Pace) (r subscribers.Released, err error) {
+	var waiting int
+	var reserved, first time.Time
+	err = q.QueryRowContext(ctx, `SELECT waiting, reserved, coalesce((SELECT min(reserved) FROM sign_up_domains WHERE waiting > 0 AND domain <> ''), 0) FROM sign_up_domains WHERE domain = ''`).
+		Scan(&waiting, instant(&reserved), instant(&first))
+	if err != nil || waiting == 0 {
+		return r, err
+	}
+	next := all.Free(reserved)
+	if at := domain.Free(first); at.After(next) {
+		next = at
+	}
+	if next.After(now) {
+		return subscribers.Released{Next: next}, nil
+	}
+	return subscribers.Released{Done: true}, nil
+}
+
+func reserveNext(ctx context.Context, tx *sql.Tx, domain string, pace subscribers.Pace, now time.Time) error {
+	var reserved time.Time
+	err := tx.QueryRowContext(ctx, "SELECT reserved FROM sign_up_domains WHERE domain = ?1", domain).Scan(instant(&reserved))
+	if err != nil {
+		return err
+	}
+	return reserve(ctx, tx, domain, pace.Take(reserved, now))
+}
+
+// Rerank implements subscribers.Store. It works in parts, so that others can write in
+// between.
+func (db *DB) Rerank(ctx context.Context, now time.Time, rank func(network, wide subscribers.Asked) (asked, wideAsked int)) error {
+	hour := now.Unix() / 3600
+	err := db.bookkeep(ctx, func(tx *sql.Tx) error {
+		for _, step := range []struct {
+			statement string
+			before    int64
+		}{
+			{"DELETE FROM sign_up_networks WHERE waiting = 0 AND hour < ?1", hour - 1},
+			{"DELETE FROM sign_up_domains WHERE waiting = 0 AND domain <> '' AND reserved < ?1", millis(now)},
+			{"DELETE FROM sign_up_mailboxes WHERE last < ?1", millis(subscribers.Attempt{At: now}.MailboxSince())},
+			{"DELETE FROM sign_up_refusals WHERE hour < ?1", now.Add(-subscribers.QueueWithin).Unix() / 3600},
+		} {
+			if _, err := tx.ExecContext(ctx, step.statement, step.before); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	type place struct {
+		network          string
+		asked, wideAsked int
+	}
+	var moved []place
+	err = each(ctx, db.reader, func(rows *sql.Rows) error {
+		var p, is place
+		var network, wide subscribers.Asked
+		err := rows.Scan(&p.network, &is.asked, &is.wideAsked, &network.Hour, &network.Now, &network.Before, &wide.Hour, &wide.Now, &wide.Before)
+		if p.asked, p.wideAsked = rank(network, wide); p.asked != is.asked || p.wideAsked != is.wideAsked {
+			moved = append(moved, p)
+		}
+		return err
+	}, `SELECT w.network, max(w.asked), max(w.wide_asked), coalesce(max(n.hour), 0), coalesce(max(n.asked), 0), coalesce(max(n.before), 0),
+			coalesce(max(v.hour), 0), coalesce(max(v.asked), 0), coalesce(max(v.before), 0)
+		FROM waiting w LEFT JOIN sign_up_networks n ON n.name = w.network LEFT JOIN sign_up_networks v ON v.name = w.wide WHERE w.network <> '' GROUP BY w.network`)
+	for len(moved) > 0 && err == nil {
+		part := moved[:min(len(moved), editPart)]
+		moved = moved[len(part):]
+		err = db.bookkeep(ctx, func(tx *sql.Tx) error {
+			if err := lockWaiting(ctx, tx); err != nil {
+				return err
+			}
+			for _, p := range part {
+				if _, err := tx.ExecContext(ctx, "UPDATE waiting SET asked = ?2, wide_asked = ?3 WHERE network = ?1", p.network, p.asked, p.wideAsked); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	return explain(err)
+}
+
+// Ahead implements subscribers.Store.
+func (db *DB) Ahead(ctx context.Context, client, wide string, rank func(network, wide subscribers.Asked) subscribers.Rank) (a subscribers.Ahead, err error) {
+	err = db.reader.QueryRowContext(ctx, "SELECT waiting FROM sign_up_domains WHERE domain = ''").Scan(&a.Waiting)
+	if err != nil || a.Waiting == 0 {
+		return a, explain(err)
+	}
+	network, _, err := askedBy(ctx, db.reader, client)
+	if err != nil {
+		return a, explain(err)
+	}
+	around, _, err := askedBy(ctx, db.reader, wide)
+	if err != nil {
+		return a, explain(err)
+	}
+	r := rank(network, around)
+	err = db.reader.QueryRowContext(ctx, `SELECT CAST(coalesce(sum(n), 0) AS BIGINT), coalesce(max(n), 0)
+		FROM (SELECT count(*) AS n FROM waiting WHERE (asked, wide_asked, at) < (CAST(?1 AS BIGINT), CAST(?2 AS BIGINT), CAST(?3 AS BIGINT)) GROUP BY domain) d`,
+		r.Network, r.Wide, millis(r.At)).Scan(&a.All, &a.Domain)
+	return a, explain(err)
+}
+
+// Queue implements subscribers.Store.
+func (db *DB) Queue(ctx context.Context, since time.Time) (q subscribers.Queue, err error) {
+	err = db.reader.QueryRowContext(ctx, `SELECT waiting, coalesce((SELECT min(at) FROM waiting), 0), (SELECT count(*) FROM sign_up_domains WHERE waiting > 0 AND domain <> '')
+		FROM sign_up_domains WHERE domain = ''`).Scan(&q.Waiting, instant(&q.Since), &q.Domains)
+	if err != nil {
+		return q, explain(err)
+	}
+	q.Refused = make(map[subscribers.Limit]int)
+	err = each(ctx, db.reader, func(rows *sql.Rows) error {
+		var limit subscribers.Limit
+		var n int
+		err := rows.Scan(&limit, &n)
+		q.Refused[limit] = n
+		return err
+	}, "SELECT limited, CAST(sum(count) AS BIGINT) FROM sign_up_refusals WHERE hour >= ?1 GROUP BY limited", since.Unix()/3600)
+	return q, explain(err)
+}
+
+// SaveRefused implements subscribers.Store.
+func (db *DB) SaveRefused(ctx context.Context, at time.Time, refused map[subscribers.Limit]int) error {
+	return db.bookkeep(ctx, func(tx *sql.Tx) error {
+		for limit, n := range refused {
+			_, err := tx.ExecContext(ctx, `INSERT INTO sign_up_refusals (hour, limited, count) VALUES (?1, ?2, ?3)
+				ON CONFLICT (hour, limited) DO UPDATE SET count = sign_up_refusals.count + excluded.count`, at.Unix()/3600, string(limit), n)
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// eraseWaiting removes a sign-up that waits.
+func eraseWaiting(ctx context.Context, tx *sql.Tx, key string) error {
+	w, err := aWaiting(ctx, tx, "email_key = ?1", key)
+	if err != nil || w.id == 0 {
+		return err
+	}
+	return w.remove(ctx, tx)
+}

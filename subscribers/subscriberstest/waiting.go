@@ -1,0 +1,392 @@
+package subscriberstest
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/scaledbydesign/insights/subscribers"
+)
+
+var waitingStories = []story{
+	{"a sign-up beyond a shared limit waits", waitsForItsTurn},
+	{"the order of what waits", inFairOrder},
+	{"as many wait as may", asManyAsMay},
+	{"an address waits once", waitsOnce},
+	{"what waits can be erased", erasesWaiting},
+	{"moves do not wait", movesDoNotWait},
+	{"two that release", twoThatRelease},
+	{"how long it may take", howLong},
+	{"what was refused is counted", countsRefused},
+}
+
+// ask signs an address up from a network.
+func (d *desk) ask(email, network, wide string, want error) {
+	d.Helper()
+	s := d.form(email)
+	s.Client, s.Wide = network, cmp.Or(wide, network)
+	d.want(d.SignUp(d.Context(), s), want, "sign up "+email)
+}
+
+// release gives all that may have it their turn, and returns how many did.
+func (d *desk) release() (n int) {
+	d.Helper()
+	for {
+		r, err := d.Release(d.Context())
+		if err != nil {
+			d.Fatal(err)
+		}
+		if !r.Done {
+			return n
+		}
+		n++
+	}
+}
+
+// asked lists who was asked to confirm.
+func (d *desk) asked() (emails []string) {
+	for _, sub := range collect(d.T, d.Store.List(d.Context(), subscribers.Filter{})) {
+		emails = append(emails, sub.Address.Key())
+	}
+	return emails
+}
+
+func (d *desk) queue() subscribers.Queue {
+	d.Helper()
+	q, err := d.Store.Queue(d.Context(), time.Now().Add(-subscribers.QueueWithin))
+	if err != nil {
+		d.Fatal(err)
+	}
+	return q
+}
+
+func waitsForItsTurn(d *desk) {
+	d.Limits = subscribers.Limits{All: 4, Domain: 2} // 3 at once, then one in 30 minutes; of a domain 2, then one an hour
+	start := time.Now()
+	for i := range 3 {
+		d.ask(fmt.Sprintf("early%d@%d.example", i, i), "a", "", nil)
+	}
+	d.ask("ada@one.example", "b", "", nil)
+	if _, err := d.Store.ByKey(d.Context(), "ada@one.example"); err == nil {
+		d.Error("what waits has taken effect")
+	}
+	if q := d.queue(); q.Waiting != 1 || !q.Since.Equal(start) || q.Domains != 1 {
+		d.Errorf("%+v", q)
+	}
+	r, err := d.Release(d.Context())
+	if err != nil || r.Done || !r.Next.Equal(start.Add(30*time.Minute)) {
+		d.Errorf("%+v, %v", r, err)
+	}
+	// Neither those who come later nor the cleanup of unconfirmed addresses take its place.
+	time.Sleep(30*time.Minute - time.Millisecond)
+	d.ask("late@late.example", "c", "", nil)
+	if n := d.release(); n != 0 {
+		d.Errorf("%d too early", n)
+	}
+	time.Sleep(time.Millisecond)
+	d.ask("later@late.example", "d", "", nil)
+	if _, err := d.Tidy(d.Context()); err != nil {
+		d.Error(err)
+	}
+	if n := d.release(); n != 1 {
+		d.Errorf("%d in their turn", n)
+	}
+	sub := d.get("ada@one.example")
+	if sub.Status != subscribers.Pending || sub.Name != "Ada" || strings.Join(sub.Categories, " ") != "engineering leadership" {
+		d.Errorf("%+v", sub)
+	}
+	events := collect(d.T, d.Store.History(d.Context(), sub.ID))
+	if len(events) != 1 || events[0].What != "signed_up" || !events[0].At.Equal(start) || events[0].Client != "b" {
+		d.Errorf("the evidence of consent: %+v", events)
+	}
+	// The link works for as long as if they had asked now.
+	time.Sleep(72*time.Hour - time.Millisecond)
+	_, err = d.Confirm(d.Context(), d.Token(subscribers.ConfirmToken, sub), "")
+	d.want(err, nil, "confirm at the last moment")
+	if n := d.release(); n != 2 {
+		d.Errorf("%d of two", n)
+	}
+	if q := d.queue(); q.Waiting != 0 || !q.Since.IsZero() || q.Domains != 0 {
+		d.Errorf("%+v", q)
+	}
+}
+
+// inFairOrder compares the order of a store with that of subscribers.Rank.
+func inFairOrder(d *desk) {
+	d.Limits = subscribers.Limits{All: 60, Domain: 8}
+	random := rand.New(rand.NewPCG(1, 2))
+	for i := range 31 {
+		d.ask(fmt.Sprintf("first%d@%d.example", i, i), "", "", nil)
+	}
+	type asker struct{ email, network, wide string }
+	var all []asker
+	for i := range 60 {
+		n := random.IntN(12)
+		a := asker{fmt.Sprintf("r%d@d%d.example", i, random.IntN(6)), fmt.Sprintf("n%d", n), fmt.Sprintf("w%d", n/4)}
+		if n >= 8 {
+			a.wide = a.network // IPv4
+		}
+		all = append(all, a)
+		d.ask(a.email, a.network, a.wide, nil)
+		time.Sleep(time.Millisecond)
+	}
+	if q := d.queue(); q.Waiting != len(all) {
+		d.Fatalf("%d wait", q.Waiting)
+	}
+	counts := make(map[string]int)
+	for _, a := range all {
+		counts[a.network]++
+		if a.wide != a.network {
+			counts[a.wide]++
+		}
+	}
+	rank := func(i int) subscribers.Rank {
+		a := all[i]
+		return subscribers.Rank{Network: counts[a.network], Wide: counts[a.wide], At: time.Unix(int64(i), 0)}
+	}
+	order := make([]int, len(all))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(i, j int) int {
+		if rank(i).Before(rank(j)) {
+			return -1
+		}
+		return 1
+	})
+	given, reserved := make(map[string]bool), make(map[string]time.Time)
+	for len(order) > 0 {
+		time.Sleep(2 * time.Minute)
+		// The first whose domain may have one.
+		next := slices.IndexFunc(order, func(i int) bool {
+			_, domain, _ := strings.Cut(all[i].email, "@")
+			return !reserved[domain].After(d.Limits.Domain.Until(time.Now()))
+		})
+		want := ""
+		if next >= 0 {
+			want = all[order[next]].email
+			_, domain, _ := strings.Cut(want, "@")
+			reserved[domain] = d.Limits.Domain.Take(reserved[domain], time.Now())
+			order = slices.Delete(order, next, next+1)
+		}
+		r, err := d.Release(d.Context())
+		if err != nil || r.Done != (want != "") {
+			d.Fatalf("%+v, %v; want %q", r, err, want)
+		}
+		got := ""
+		for _, a := range all {
+			if _, err := d.Store.ByKey(d.Context(), a.email); err == nil && !given[a.email] {
+				given[a.email], got = true, a.email
+			}
+		}
+		if got != want {
+			d.Fatalf("%q has its turn, want %q", got, want)
+		}
+	}
+	// What asked an hour ago counts no longer.
+	d.Limits.Domain = 0
+	for d.release() > 0 {
+		time.Sleep(time.Minute)
+	}
+	time.Sleep(2 * time.Hour)
+	for i := range 31 {
+		d.ask(fmt.Sprintf("second%d@%d.example", i, i), "", "", nil)
+	}
+	for i := range 5 {
+		d.ask(fmt.Sprintf("old%d@old.example", i), "old", "wide", nil)
+	}
+	time.Sleep(3 * time.Hour)
+	d.ask("young@young.example", "young", "wider", nil)
+	d.want(d.Rerank(d.Context()), nil, "rerank")
+	if r, err := d.Release(d.Context()); err != nil || !r.Done {
+		d.Fatalf("%+v, %v", r, err)
+	}
+	if _, err := d.Store.ByKey(d.Context(), "old0@old.example"); err != nil {
+		d.Errorf("who asked hours ago is still behind: %v", err)
+	}
+}
+
+func asManyAsMay(d *desk) {
+	d.Limits = subscribers.Limits{All: 1, Waiting: 6, WaitingOfOne: 4}
+	d.ask("first@example.com", "z", "", nil)
+	for i := range 4 {
+		d.ask(fmt.Sprintf("a%d@example.com", i), "a", "", nil)
+		time.Sleep(time.Second)
+	}
+	d.ask("a4@example.com", "a", "", subscribers.ErrBusy)
+	d.ask("b0@example.com", "b", "", nil)
+	d.ask("b1@example.com", "b", "", nil)
+	d.ask("c0@example.com", "c", "", nil) // for a3
+	d.ask("d0@example.com", "d", "", nil) // for a2
+	d.ask("e0@example.com", "e", "", nil) // for a1
+	d.ask("f0@example.com", "f", "", nil) // for b1
+	d.ask("g0@example.com", "g", "", subscribers.ErrBusy)
+	d.ask("a5@example.com", "a", "", subscribers.ErrBusy)
+	if q := d.queue(); q.Waiting != 6 {
+		d.Errorf("%+v", q)
+	}
+	for d.queue().Waiting > 0 {
+		time.Sleep(time.Hour)
+		d.release()
+	}
+	got := d.asked()
+	slices.Sort(got)
+	if strings.Join(got, " ") != "a0@example.com b0@example.com c0@example.com d0@example.com e0@example.com f0@example.com first@example.com" {
+		d.Errorf("asked: %v", got)
+	}
+}
+
+func waitsOnce(d *desk) {
+	d.Limits = subscribers.Limits{All: 1, AddressADay: 3}
+	d.ask("first@example.com", "z", "", nil)
+	d.ask("other@example.com", "a", "", nil)
+	d.ask("ada@example.com", "a", "", nil)
+	d.ask("ADA@example.com", "a", "", nil) // no better
+	if q := d.queue(); q.Waiting != 2 {
+		d.Errorf("%d wait", q.Waiting)
+	}
+	time.Sleep(time.Minute)
+	own := d.form("ada@example.com")
+	own.Client, own.Wide, own.Name = "b", "b", "Ada herself"
+	d.want(d.SignUp(d.Context(), own), nil, "sign up")
+	// As many of one mailbox wait as it may have.
+	for i := range 5 {
+		d.ask(fmt.Sprintf("ada.%d+%d@gmail.com", i, i), "c", "", nil)
+		d.ask(fmt.Sprintf("ada+%d@gmail.com", i), "c", "", nil)
+	}
+	if q := d.queue(); q.Waiting != 2+5+3 {
+		d.Errorf("%d wait", q.Waiting)
+	}
+	time.Sleep(2 * time.Hour)
+	if d.release(); d.get("ada@example.com").Name != "Ada herself" {
+		d.Error("a stranger's request holds back the owner's")
+	}
+}
+
+func erasesWaiting(d *desk) {
+	d.Limits = subscribers.Limits{All: 1, Waiting: 5, WaitingOfOne: 5}
+	d.ask("first@example.com", "z", "", nil)
+	d.ask("ada@example.com", "a", "", nil)
+	d.ask("ben@example.com", "b", "", nil)
+	d.want(d.Forget(d.Context(), d.address("ada@example.com")), subscribers.ErrNotFound, "forget who only waits")
+	if _, err := d.Suppress(d.Context(), d.address("ben@example.com"), subscribers.BlockedHere, "test", "staff"); err != nil {
+		d.Error(err)
+	}
+	if q := d.queue(); q.Waiting != 1 {
+		d.Errorf("%+v", q)
+	}
+	time.Sleep(2 * time.Hour)
+	if n := d.release(); n != 1 {
+		d.Errorf("%d had their turn", n)
+	}
+	if _, err := d.Store.ByKey(d.Context(), "ada@example.com"); err == nil {
+		d.Error("who was erased is back")
+	}
+	if sub, err := d.Store.ByKey(d.Context(), "ben@example.com"); err == nil && sub.Status != subscribers.Suppressed {
+		d.Errorf("who was suppressed meanwhile is %s", sub.Status)
+	}
+}
+
+func movesDoNotWait(d *desk) {
+	d.confirmed("ada@example.com")
+	d.confirmed("ben@example.com")
+	d.Limits = subscribers.Limits{All: 1}
+	d.ask("first@example.com", "z", "", nil)
+	d.ask("waits@example.com", "z", "", nil)
+	_, err := d.Move(d.Context(), d.token(subscribers.PreferencesToken, "ada@example.com"), d.address("ada@new.example"), "a")
+	d.want(err, nil, "move while sign-ups wait")
+	if d.get("ada@example.com").NewAddress == (subscribers.Address{}) {
+		d.Error("a flood of sign-ups keeps a reader from moving")
+	}
+	_, err = d.Move(d.Context(), d.token(subscribers.PreferencesToken, "ben@example.com"), d.address("ben@new.example"), "a")
+	d.want(err, subscribers.ErrBusy, "one move too many")
+}
+
+// twoThatRelease is two daemons at once.
+func twoThatRelease(d *desk) {
+	d.Limits = subscribers.Limits{All: 40, Domain: 20}
+	for i := range 50 {
+		d.ask(fmt.Sprintf("r%d@%d.example", i, i%4), fmt.Sprint("n", i), "", nil)
+	}
+	waited := d.queue().Waiting
+	time.Sleep(30 * time.Minute)
+	released := make([]int, 4)
+	var all sync.WaitGroup
+	for i := range released {
+		all.Go(func() { released[i] = d.release() })
+	}
+	all.Wait()
+	total := 0
+	for _, n := range released {
+		total += n
+	}
+	if left := d.queue().Waiting; total != 10 || left != waited-total {
+		d.Errorf("%v had their turn, %d of %d wait", released, left, waited)
+	}
+	for _, sub := range collect(d.T, d.Store.List(d.Context(), subscribers.Filter{})) {
+		if got := d.history(sub.Address.Key()); got != "signed_up" {
+			d.Errorf("%s: %s", sub.Address.Key(), got)
+		}
+	}
+}
+
+func howLong(d *desk) {
+	delay := func(network string) time.Duration {
+		d.Helper()
+		wait, err := d.Delay(d.Context(), network, network)
+		if err != nil {
+			d.Fatal(err)
+		}
+		return wait
+	}
+	if got := delay("a"); got != 0 {
+		d.Errorf("no limits: %v", got)
+	}
+	d.Limits = subscribers.Limits{All: 60, Domain: 6}
+	if got := delay("a"); got != 0 {
+		d.Errorf("nothing waits: %v", got)
+	}
+	for i := range 10 {
+		d.ask(fmt.Sprintf("r%d@example.com", i), "a", "", nil)
+	}
+	time.Sleep(time.Second)
+	if got, worse := delay("b"), delay("a"); got != 40*time.Minute || worse != 2*7*20*time.Minute {
+		d.Errorf("a new network: %v, the one that asked: %v", got, worse)
+	}
+}
+
+func countsRefused(d *desk) {
+	d.Limits = subscribers.Limits{Client: 1}
+	d.ask("a@example.com", "a", "", nil)
+	for i := range 3 {
+		d.ask(fmt.Sprintf("b%d@example.com", i), "a", "", subscribers.ErrTooMany)
+	}
+	for range 2 { // the second finds nothing more
+		d.want(d.SaveRefused(d.Context()), nil, "save")
+	}
+	d.ask("c@example.com", "a", "", subscribers.ErrTooMany)
+	d.want(d.SaveRefused(d.Context()), nil, "save")
+	if got := d.queue().Refused; len(got) != 1 || got[subscribers.PerClient] != 4 {
+		d.Errorf("refused: %v", got)
+	}
+	time.Sleep(subscribers.QueueWithin + 2*time.Hour)
+	if got := d.queue().Refused; len(got) != 0 {
+		d.Errorf("a day later: %v", got)
+	}
+	ctx, cancel := context.WithCancel(d.Context())
+	cancel()
+	d.ask("d@example.com", "a", "", nil)
+	d.ask("e@example.com", "a", "", subscribers.ErrTooMany)
+	if err := d.SaveRefused(ctx); err == nil {
+		d.Error("saved without a database")
+	}
+	d.want(d.SaveRefused(d.Context()), nil, "save again")
+	if got := d.queue().Refused; got[subscribers.PerClient] != 1 {
+		d.Errorf("what could not be saved is lost: %v", got)
+	}
+}
