@@ -55,6 +55,7 @@ func status(ctx context.Context, out *console.Console, a *app.App) error {
 	}
 	out.Line("%s, %s, %s", state, s.Database, console.Dash(string(s.Use)))
 	showAlarms(out, s, zone)
+	s.SignUps.show(out, zone)
 	s.Content.show(out)
 	for _, note := range s.Notes {
 		out.Item("NOTE", note)
@@ -178,6 +179,7 @@ type statusJSON struct {
 	Bounces     map[string]int    `json:"bounces"` // of the last 30 days
 	Marks       map[string]int    `json:"marks"`   // accepted emails that came back or drew a complaint in the last 30 days
 	Refusals    refusalsJSON      `json:"refusals"`
+	SignUps     signUpsJSON       `json:"sign_ups"`
 	Hub         *websub.HubStatus `json:"hub"`
 	Content     contentStatus     `json:"content"`
 	Notes       []string          `json:"notes"` // what somebody should attend to
@@ -246,6 +248,9 @@ func loadStatus(ctx context.Context, a *app.App, now time.Time) (s statusJSON, e
 	}
 	s.Version, s.Database, s.Running = app.Version, a.Database, a.Running(ctx)
 	s.Content = loadContentStatus(a)
+	if s.SignUps, err = loadSignUps(ctx, a, now); err != nil {
+		return s, err
+	}
 	if s.Notes, err = loadNotes(ctx, a); err != nil {
 		return s, err
 	}

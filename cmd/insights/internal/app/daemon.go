@@ -260,6 +260,12 @@ func (d *Daemon) Visible() int { return len(d.live.Current().Insights()) }
 // App is what the daemon was assembled on.
 func (d *Daemon) App() *App { return d.app }
 
+// release gives sign-ups that wait their turn.
+func (d *Daemon) release(ctx context.Context) error {
+	d.app.Registry.KeepReleasing(ctx, d.app.db.Changed)
+	return nil
+}
+
 // tidyEvery is how often expired sign-ups are deleted.
 const tidyEvery = time.Hour
 

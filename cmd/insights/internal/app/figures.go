@@ -6,6 +6,7 @@ import (
 
 	"github.com/scaledbydesign/insights/cmd/insights/internal/metrics"
 	"github.com/scaledbydesign/insights/newsletter"
+	"github.com/scaledbydesign/insights/subscribers"
 )
 
 var _ metrics.Source = (*Daemon)(nil)
@@ -41,6 +42,9 @@ func (d *Daemon) Figures(ctx context.Context) (f metrics.Figures, err error) {
 		return f, err
 	}
 	if f.Marks, err = db.MarkedSince(ctx, now.Add(-newsletter.BouncesWithin)); err != nil {
+		return f, err
+	}
+	if f.SignUps, err = db.Queue(ctx, now.Add(-subscribers.QueueWithin)); err != nil {
 		return f, err
 	}
 	held, _, err := db.Held(ctx)

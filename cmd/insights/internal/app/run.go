@@ -115,7 +115,6 @@ func (d *Daemon) parts() map[string]func(context.Context) error {
 		"feed readership":    d.readers.Run,
 		"sign-up cleanup":    d.tidy,
 		"waiting sign-ups":   d.release,
-		"refused sign-ups":   d.saveRefused,
 	}
 	if d.maildir != nil {
 		parts["maildir"] = d.maildir.Run

@@ -37,6 +37,7 @@ type Figures struct {
 	Bounces     map[string]int // by class
 	Refusals    newsletter.RefusalSums
 	Marks       map[newsletter.Mark]int
+	SignUps     subscribers.Queue
 	Readers     map[string]readership.Estimate
 	Held        bool
 	Troubled    int             // workers
@@ -81,11 +82,14 @@ var (
 	bouncesDesc     = describe("insights_bounces_30d", "Bounces and complaints of the last 30 days, by class.", []string{"class"}, nil)
 	marksDesc       = describe("insights_emails_marked_30d", "Accepted emails of digests that came back or drew a complaint in the last 30 days.", []string{"mark"}, nil)
 	subscribersDesc = describe("insights_subscribers", "Subscribers by status.", []string{"status"}, nil)
+	waitingDesc     = describe("insights_sign_ups_waiting", "Sign-ups that wait until the shared limits let them through.", nil, nil)
+	waitingAgeDesc  = describe("insights_sign_ups_oldest_waiting_age_seconds", "How long the oldest of them has waited; 0 if none waits.", nil, nil)
+	refusedDesc     = describe("insights_sign_ups_refused_24h", "Sign-ups of the last 24 hours that were refused, by the limit.", []string{"limit"}, nil)
 	readersDesc     = describe("insights_feed_readers", "Estimated readers of a feed document: those that aggregators report, and other clients.", []string{"document", "kind"}, nil)
 )
 
 func (c *collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{insightsDesc, faultyDesc, reloadDesc, reloadedDesc, slotDesc, databaseDesc, outboxDesc, dueDesc, heldDesc, troubledDesc, pausedDesc, lateSlotDesc, subscribersDesc, bouncesDesc, refusalsDesc, marksDesc, readersDesc} {
+	for _, d := range []*prometheus.Desc{insightsDesc, faultyDesc, reloadDesc, reloadedDesc, slotDesc, databaseDesc, outboxDesc, dueDesc, heldDesc, troubledDesc, pausedDesc, lateSlotDesc, subscribersDesc, bouncesDesc, refusalsDesc, marksDesc, waitingDesc, waitingAgeDesc, refusedDesc, readersDesc} {
 		ch <- d
 	}
 }
@@ -138,6 +142,11 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	for mark, n := range f.Marks {
 		set(marksDesc, float64(n), string(mark))
 	}
+	set(waitingDesc, float64(f.SignUps.Waiting))
+	set(waitingAgeDesc, age(f.SignUps.Since, now).Seconds())
+	for limit, n := range f.SignUps.Refused {
+		set(refusedDesc, float64(n), string(limit))
+	}
 	for document, r := range f.Readers {
 		set(readersDesc, float64(r.Announced), document, "announced")
 		set(readersDesc, float64(r.Others), document, "others")
@@ -162,9 +171,12 @@ func (c *collector) figures() (Figures, error) {
 }
 
 // overdue is how long the most overdue email has waited.
-func (f Figures) overdue(now time.Time) time.Duration {
-	if f.Due.IsZero() {
+func (f Figures) overdue(now time.Time) time.Duration { return age(f.Due, now) }
+
+// age is how long ago a time was; 0 if it is zero, or to come.
+func age(t, now time.Time) time.Duration {
+	if t.IsZero() {
 		return 0
 	}
-	return max(0, now.Sub(f.Due))
+	return max(0, now.Sub(t))
 }

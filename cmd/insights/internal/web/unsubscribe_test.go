@@ -210,7 +210,7 @@ func TestTrustedSitesSignUpByScript(t *testing.T) {
 		const good = `{"email": "ada@example.com", "cadence": "monthly", "categories": ["architecture"]}`
 		r := post(good, "https://www.example.com")
 		wantStatus(t, r, http.StatusAccepted)
-		if got := bodyOf(t, r); r.Header.Get("Access-Control-Allow-Origin") != "https://www.example.com" || got != `{"status":"check your mailbox"}`+"\n" {
+		if got := bodyOf(t, r); r.Header.Get("Access-Control-Allow-Origin") != "https://www.example.com" || got != `{"status":"If this address can be subscribed, we send it a link to confirm."}`+"\n" {
 			t.Errorf("answered %q, %v", got, r.Header)
 		}
 		if sub := f.store.byKey["ada@example.com"]; sub.Status != pending || sub.Cadence != subscribers.Monthly || sub.Source != "https://www.example.com" {
