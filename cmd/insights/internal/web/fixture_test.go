@@ -250,6 +250,7 @@ type memory struct {
 	edits             int
 	facts             subscribers.Facts // by which attempts are judged
 	ahead             subscribers.Ahead
+	asked             subscribers.Attempt
 	err               error // what Edit fails with
 }
 
@@ -325,9 +326,10 @@ func (m *memory) Forget(_ context.Context, key string, _ time.Time) error {
 
 func (m *memory) Tidy(context.Context, time.Time) (int, error) { return 0, nil }
 
-func (m *memory) Ask(_ context.Context, _ subscribers.Attempt, decide func(subscribers.Facts) subscribers.Decision) error {
+func (m *memory) Ask(_ context.Context, a subscribers.Attempt, decide func(subscribers.Facts) subscribers.Decision) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.asked = a
 	if d := decide(m.facts); d.Verdict != subscribers.Refuse {
 		m.facts.Network, m.facts.Wide = d.Network, d.Wide
 	}

@@ -330,3 +330,69 @@ func TestDomainsThatAreRefusedAreToldSo(t *testing.T) {
 		}
 	})
 }
+
+// What a shared limit does to a sign-up is not in the answer, whatever the address.
+func TestAnswersClaimNoEmail(t *testing.T) {
+	f := newFixture(t, library(), nil)
+	f.config.Registry.Limits = subscribers.Limits{All: 60, Waiting: 10}
+	synctest.Test(t, func(t *testing.T) {
+		f.reader(t, "known@example.com", subscribed)
+		full := time.Now().Add(24 * time.Hour)
+		for _, test := range []struct {
+			ahead  subscribers.Ahead
+			facts  subscribers.Facts
+			status int
+			says   string
+			retry  string
+		}{
+			{subscribers.Ahead{}, subscribers.Facts{}, http.StatusAccepted, "If this address can be subscribed, we send it a link to confirm.", ""},
+			{subscribers.Ahead{Waiting: 3}, subscribers.Facts{}, http.StatusAccepted, "this may take up to 5 minutes.", ""},
+			{subscribers.Ahead{Waiting: 9, All: 8}, subscribers.Facts{All: full, Waiting: 9}, http.StatusAccepted, "this may take up to 45 minutes.", ""},
+			{subscribers.Ahead{Waiting: 99, All: 98}, subscribers.Facts{All: full, Waiting: 9}, http.StatusAccepted, "this may take up to 7 hours.", ""},
+			{subscribers.Ahead{Waiting: 10}, subscribers.Facts{All: full, Waiting: 10, Most: 1}, http.StatusServiceUnavailable, "More people are signing up", "900"},
+		} {
+			f.store.ahead = test.ahead
+			var pages []string
+			for _, address := range []string{"new@example.com", "known@example.com"} {
+				form := f.filled(t, address)
+				f.store.facts = test.facts
+				r := f.post("/subscribe", form)
+				wantStatus(t, r, test.status)
+				wantHeader(t, r, "Retry-After", test.retry)
+				page := bodyOf(t, r)
+				if !strings.Contains(page, test.says) || strings.Contains(page, "have sent") {
+					t.Errorf("%+v: the page does not say %q", test.ahead, test.says)
+				}
+				pages = append(pages, page)
+			}
+			if pages[0] != pages[1] {
+				t.Errorf("%+v: the answers differ", test.ahead)
+			}
+		}
+		f.config.Registry.Limits = subscribers.Limits{Client: 1}
+		f.store.facts = subscribers.Facts{Network: subscribers.Asked{Hour: time.Now().Unix() / 3600, Now: 1}}
+		r := f.post("/subscribe", f.filled(t, "new@example.com"))
+		wantStatus(t, r, http.StatusTooManyRequests)
+		wantHeader(t, r, "Retry-After", "3600")
+	})
+}
+
+func TestNetworksAreCountedByWhatOneHouseholdHas(t *testing.T) {
+	f := newFixture(t, library(), func(c *web.Config) { c.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")} })
+	synctest.Test(t, func(t *testing.T) {
+		asked := func(forwarded string) (client, wide string) {
+			wantStatus(t, f.post("/subscribe", f.filled(t, "a@example.com"), "X-Forwarded-For", forwarded), http.StatusAccepted)
+			return f.store.asked.Client, f.store.asked.Wide
+		}
+		v4, around4 := asked("203.0.113.7")
+		if v4 == "" || v4 != around4 {
+			t.Error("an IPv4 address has another network around it")
+		}
+		one, wide := asked("2001:db8:1:200::3")
+		other, same := asked("2001:db8:1:2ff::3")
+		_, another := asked("2001:db8:1:300::3")
+		if one == other || wide != same || wide == another || wide == one {
+			t.Error("an IPv6 /56 is not what is around its /64s")
+		}
+	})
+}

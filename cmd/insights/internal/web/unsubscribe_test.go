@@ -245,6 +245,14 @@ func TestTrustedSitesSignUpByScript(t *testing.T) {
 		f.store.err = nil
 		f.config.Registry.Limits = subscribers.Limits{Client: 1}
 		refused(good, http.StatusTooManyRequests)
+		f.config.Registry.Limits = subscribers.Limits{All: 1, Waiting: 1}
+		f.store.facts = subscribers.Facts{All: time.Now().Add(time.Hour), Waiting: 1, Most: 1}
+		refused(good, http.StatusServiceUnavailable)
+		f.store.facts, f.store.ahead = subscribers.Facts{}, subscribers.Ahead{Waiting: 1}
+		if got := bodyOf(t, post(good, "https://www.example.com")); !strings.Contains(got, "this may take up to 2 hours.") {
+			t.Errorf("answered %q", got)
+		}
+		f.config.Registry.Limits = subscribers.Limits{}
 		wantStatus(t, post(good, "https://evil.example"), http.StatusForbidden)
 		program := httptest.NewRequest(http.MethodPost, "/subscribe", strings.NewReader(good))
 		program.Header.Set("Content-Type", "application/json")
