@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"strings"
@@ -10,34 +11,38 @@ import (
 // ReadSecret reads a file with secrets. It refuses one that every user of the machine can
 // change: whoever can put a key there can make links in the place of the site.
 func ReadSecret(name string) ([]byte, error) {
-	mode, err := modeOf(name)
+	f, err := os.Open(name)
 	if err != nil {
 		return nil, err
 	}
-	if mode&0o002 != 0 {
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if mode := permissions(info); mode&0o002 != 0 {
 		return nil, fmt.Errorf("%s can be changed by every user of this machine (mode %04o), and it holds a secret: chmod o-w %s", name, mode, name)
 	}
-	return os.ReadFile(name)
+	return io.ReadAll(f)
 }
 
 // readableByAll says that a file with secrets can be read by every user of the machine, or
 // "". Containers get theirs that way, so that it is not refused.
 func readableByAll(name string) string {
-	if mode, err := modeOf(name); err != nil || mode&0o004 == 0 {
+	info, err := os.Stat(name)
+	if err != nil || permissions(info)&0o004 == 0 {
 		return ""
-	} else {
-		return fmt.Sprintf("%s can be read by every user of this machine (mode %04o), and it holds a secret: chmod o-r %s", name, mode, name)
 	}
+	return fmt.Sprintf("%s can be read by every user of this machine (mode %04o), and it holds a secret: chmod o-r %s", name, permissions(info), name)
 }
 
-// modeOf is who may do what with a file, behind symbolic links; 0 for what is none, such as
-// a pipe from a secret store.
-func modeOf(name string) (fs.FileMode, error) {
-	info, err := os.Stat(name)
-	if err != nil || !info.Mode().IsRegular() {
-		return 0, err
+// permissions are who may do what with a file; 0 for what is no file, such as a pipe from a
+// secret store.
+func permissions(info fs.FileInfo) fs.FileMode {
+	if !info.Mode().IsRegular() {
+		return 0
 	}
-	return info.Mode().Perm(), nil
+	return info.Mode().Perm()
 }
 
 // secretFiles are the files that hold secrets of this configuration.
