@@ -3,6 +3,7 @@ package content
 import (
 	"fmt"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/yuin/goldmark/ast"
@@ -64,7 +65,7 @@ func (p *page) survey(root ast.Node, source []byte) {
 		return
 	}
 	p.ids, p.tables = map[ast.Node]string{}, map[ast.Node]string{}
-	taken := map[string]bool{}
+	taken := ids{}
 	heading := ""
 	_ = ast.Walk(root, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
 		if !entering {
@@ -73,7 +74,7 @@ func (p *page) survey(root ast.Node, source []byte) {
 		switch n := n.(type) {
 		case *ast.Heading:
 			heading = strings.TrimSpace(plain(n, source))
-			p.ids[n] = unique(slugify(heading, true), taken)
+			p.ids[n] = taken.unique(slugify(heading, true))
 		case *extast.Table:
 			name := fmt.Sprintf("Table %d", len(p.tables)+1)
 			if heading != "" {
@@ -85,16 +86,20 @@ func (p *page) survey(root ast.Node, source []byte) {
 	})
 }
 
+// ids are the anchors of a page, each with the number that the next like it gets.
+type ids map[string]int
+
 // unique returns id, or id-2, id-3 and so on if it is taken.
-func unique(id string, taken map[string]bool) string {
+func (taken ids) unique(id string) string {
 	if id == "" {
 		return ""
 	}
 	fresh := id
-	for n := 2; taken[fresh]; n++ {
-		fresh = fmt.Sprintf("%s-%d", id, n)
+	for n := max(2, taken[id]); taken[fresh] > 0; n++ {
+		fresh = id + "-" + strconv.Itoa(n)
+		taken[id] = n + 1
 	}
-	taken[fresh] = true
+	taken[fresh] = max(2, taken[fresh])
 	return fresh
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/yuin/goldmark/parser"
 	goldhtml "github.com/yuin/goldmark/renderer/html"
 	"github.com/yuin/goldmark/text"
+	"github.com/yuin/goldmark/util"
 )
 
 // Reading speed. A line of code is skimmed: it counts as a few words.
@@ -85,25 +86,38 @@ func (d *document) scanBody(bodyLine int) {
 	in.Minutes = max(1, (words+codeLines*wordsPerCodeLine+wordsPerMinute-1)/wordsPerMinute)
 }
 
-// The Markdown parser takes time that grows with the square of these, and memory
-// for every cell that a table could have; no article comes near them.
+// Limits of a body. They keep the time that the Markdown parser takes in proportion to the
+// length: within a block it grows with the square of these. No article comes near them.
+// They are numbers of what is written, never times, which would depend on the machine.
 const (
 	maxNesting = 100
 	maxLinks   = 10_000  // footnotes and definitions of links included
 	maxCells   = 200_000 // of all tables: lines with a | by the most of them in a line
+
+	maxDefinitions = 1000 // of links, without a blank line between them
+
+	// Of one paragraph, heading, or cell of a table:
+	maxBlockLines = 2000
+	maxBrackets   = 1000 // [, which may begin a link
+	maxMarks      = 1000 // runs of *, _ and ~, which may be emphasis
 )
 
 // tooIntricate says what in a body, and how many lines below its first, nobody
 // would write by hand: "" when all is well.
 func tooIntricate(body string) (line int, problem string) {
-	links, rows, columns := 0, 0, 0
+	links, definitions, rows, columns := 0, 0, 0, 0
 	for l := range strings.Lines(body) {
 		if depth := nesting(l); depth > maxNesting {
 			return line, fmt.Sprintf("lists and quotes nested %d levels deep; the limit is %d", depth, maxNesting)
 		}
 		links += strings.Count(l, "](") + strings.Count(l, "[^")
 		if strings.HasPrefix(strings.TrimLeft(l, " "), "[") && strings.Contains(l, "]:") {
-			links++
+			links, definitions = links+1, definitions+1
+			if definitions > maxDefinitions {
+				return line, fmt.Sprintf("more than %d definitions of links; put blank lines between them", maxDefinitions)
+			}
+		} else if strings.TrimSpace(l) == "" {
+			definitions = 0
 		}
 		if links > maxLinks {
 			return line, fmt.Sprintf("more than %d links", maxLinks)
@@ -116,7 +130,55 @@ func tooIntricate(body string) (line int, problem string) {
 		}
 		line++
 	}
-	return 0, ""
+	return intricateBlock(body)
+}
+
+// blocks reads the blocks of Markdown, and leaves the text in them as it is.
+var blocks = parser.NewParser(
+	parser.WithBlockParsers(append(parser.DefaultBlockParsers(), util.Prioritized(extension.NewFootnoteBlockParser(), 999))...),
+	parser.WithParagraphTransformers(append(parser.DefaultParagraphTransformers(), util.Prioritized(extension.NewTableParagraphTransformer(), 200))...),
+)
+
+// intricateBlock looks at the text of each block.
+func intricateBlock(body string) (line int, problem string) {
+	if len(body) <= maxMarks { // no block can be beyond a limit
+		return 0, ""
+	}
+	source := []byte(body)
+	_ = ast.Walk(blocks.Parse(text.NewReader(source)), func(n ast.Node, entering bool) (ast.WalkStatus, error) {
+		if !entering || n.Type() != ast.TypeBlock || n.IsRaw() || n.Lines().Len() == 0 {
+			return ast.WalkContinue, nil
+		}
+		lines := n.Lines()
+		brackets, marks := 0, 0
+		var last byte
+		for _, l := range lines.Sliced(0, lines.Len()) {
+			for _, c := range l.Value(source) {
+				switch {
+				case c == '[':
+					brackets++
+				case c != last && (c == '*' || c == '_' || c == '~'):
+					marks++
+				}
+				last = c
+			}
+		}
+		for _, limit := range []struct {
+			is, most int
+			of       string
+		}{
+			{lines.Len(), maxBlockLines, "lines"},
+			{brackets, maxBrackets, "brackets that may begin a link"}, {marks, maxMarks, "marks of emphasis (*, _, ~)"},
+		} {
+			if limit.is > limit.most {
+				line = strings.Count(body[:lines.At(0).Start], "\n")
+				problem = fmt.Sprintf("a paragraph with more than %d %s; put blank lines between its parts", limit.most, limit.of)
+				return ast.WalkStop, nil
+			}
+		}
+		return ast.WalkContinue, nil
+	})
+	return line, problem
 }
 
 // nesting returns how many lists, quotes and footnotes a line may be in, judged
