@@ -1,9 +1,10 @@
 package newsletter
 
 import (
+	"cmp"
 	"context"
+	"crypto/hmac"
 	"crypto/sha256"
-	"encoding/base32"
 	"encoding/json"
 	"fmt"
 	"html"
@@ -40,6 +41,16 @@ type Writer struct {
 	Renderer Renderer
 	Registry *subscribers.Registry // makes the tokens
 	Identity Identity
+
+	names []byte // the key of Message-IDs: see keyed
+}
+
+// keyed returns the writer whose Message-IDs are made with a key of the store's. Without
+// it they could be worked out from what anybody may see, and reports be forged.
+func (w *Writer) keyed(key []byte) *Writer {
+	own := *w
+	own.names = key
+	return &own
 }
 
 // Render renders one variant of a digest, with placeholders for each reader's own
@@ -124,16 +135,16 @@ func (w *Writer) leave(sub subscribers.Subscriber) string {
 	return w.Registry.Keys.InAddress(subscribers.UnsubscribeToken, sub.PublicID, "")
 }
 
-// Copy returns one reader's own values in the digest with this UID. Equal arguments
-// give equal copies.
-func (w *Writer) Copy(uid string, sub subscribers.Subscriber) Copy {
+// Copy returns one reader's own values in the digest with this UID, in a message of this
+// date. Equal arguments give equal copies.
+func (w *Writer) Copy(uid string, sub subscribers.Subscriber, date time.Time) Copy {
 	return Copy{
-		MessageID:   w.MessageID(uid, sub.PublicID),
+		MessageID:   w.messageID(uid, sub.PublicID),
 		To:          sub.Address.String(),
 		ToName:      content.WithoutControls(sub.Name),
 		Unsubscribe: w.Registry.Token(subscribers.UnsubscribeToken, sub),
 		Leave:       w.leave(sub),
-		Preferences: w.Registry.Token(subscribers.PreferencesToken, sub),
+		Preferences: w.Registry.Preferences(sub, date),
 		Since:       w.date(sub.ConfirmedAt),
 	}
 }
@@ -179,7 +190,7 @@ func (w *Writer) SingleMessage(t Task) (Message, error) {
 	to := t.Subscriber.Address
 	switch t.Kind {
 	case ConfirmEmail:
-		to = t.Subscriber.Mailbox()
+		to = t.Asks.To
 	case MovedEmail:
 		to, _ = subscribers.ParseAddress(t.To) // without an address, sending it fails
 	}
@@ -199,8 +210,9 @@ func (w *Writer) SingleMessage(t Task) (Message, error) {
 	return message, nil
 }
 
+// singleID is the Message-ID of a single email; what it had at an earlier attempt stays.
 func (w *Writer) singleID(t Task, to subscribers.Address) string {
-	return w.MessageID("m"+itoa(int(t.Ref.Message)), fmt.Sprint(t.Created.UnixNano(), t.Subscriber.PublicID, to))
+	return cmp.Or(t.MessageID, w.messageID("m"+itoa(int(t.Ref.Message)), fmt.Sprint(t.Created.UnixNano(), t.Subscriber.PublicID, to)))
 }
 
 func singleBoundary(t Task) string { return fmt.Sprintf("=_m%d-%d", t.Ref.Message, t.Created.Unix()) }
@@ -212,7 +224,7 @@ func (w *Writer) singleBody(t Task, to subscribers.Address) (r Body, err error) 
 	}
 	sub, base := t.Subscriber, w.Identity.BaseURL
 	unsubscribe := base + "/unsubscribe/" + w.Registry.Token(subscribers.UnsubscribeToken, sub)
-	preferences := base + "/preferences/" + w.Registry.Token(subscribers.PreferencesToken, sub)
+	preferences := base + "/preferences/" + w.Registry.Preferences(sub, t.Created)
 	if t.Kind == MovedEmail {
 		preferences = "" // they moved with the reader
 	}
@@ -220,14 +232,19 @@ func (w *Writer) singleBody(t Task, to subscribers.Address) (r Body, err error) 
 	if t.Kind == ConfirmEmail {
 		unsubscribe = ""
 		if to == sub.Address { // else its owner has not confirmed it yet
-			decline = base + "/decline/" + w.Registry.Token(subscribers.DeclineToken, sub)
+			decline = base + "/decline/" + w.Registry.TokenOf(subscribers.DeclineToken, sub, t.Asks)
 		}
 	}
+	choice := subscribers.Preferences{Cadence: sub.Cadence, Categories: sub.Categories}
+	if t.Kind == ConfirmEmail {
+		choice = t.Asks.Preferences
+	}
 	return w.Renderer.Single(SingleContent{
-		Kind: t.Kind, Address: to.String(), MovedTo: sub.Address.Masked(), Name: sub.Name,
-		Cadence: string(sub.Cadence), Categories: sub.Categories,
-		AskedAt: t.Created.In(w.zone()), ExpiresAt: sub.NonceExpires.In(w.zone()),
-		ConfirmURL:     base + "/confirm/" + w.Registry.Token(subscribers.ConfirmToken, sub),
+		Kind: t.Kind, Address: to.String(), MovedTo: sub.Address.Masked(),
+		Cadence: string(choice.Cadence), Categories: choice.Categories,
+		AskedAt: t.Created.In(w.zone()), ExpiresAt: t.Asks.Expires.In(w.zone()),
+		ConfirmURL:     base + "/confirm/" + w.Registry.TokenOf(subscribers.ConfirmToken, sub, t.Asks),
+		FreshURL:       base + "/yours/" + w.Registry.Fresh(sub, t.Created),
 		DeclineURL:     decline,
 		ReturnURL:      base + "/moved/" + w.Registry.WayBack(sub, t.Created),
 		PreferencesURL: preferences,
@@ -235,14 +252,16 @@ func (w *Writer) singleBody(t Task, to subscribers.Address) (r Body, err error) 
 	})
 }
 
-// MessageID is stable for one digest and one reader, reveals nothing about the
-// reader, and stays under 60 characters for domains of up to 30.
-func (w *Writer) MessageID(unit, reader string) string {
-	sum := sha256.Sum256([]byte(unit + "\x00" + reader))
-	return strings.ToLower(base32.StdEncoding.EncodeToString(sum[:10])) + "." + unit + "@" + DomainOf(w.Identity.From)
+// messageID is stable for one digest and one reader, reveals nothing about the reader,
+// can be worked out by nobody without the key, and stays under 60 characters for domains
+// of up to 30.
+func (w *Writer) messageID(unit, reader string) string {
+	mac := hmac.New(sha256.New, w.names)
+	mac.Write([]byte(unit + "\x00" + reader))
+	return lower32(mac.Sum(nil)[:10]) + "." + unit + "@" + DomainOf(w.Identity.From)
 }
 
-// ParseMessageID returns what an identifier made by MessageID refers to: a digest by
+// ParseMessageID returns what an identifier of messageID refers to: a digest by
 // its UID, or a single email by its number.
 func ParseMessageID(id string) (uid string, message int64) {
 	local, _, _ := strings.Cut(id, "@")

@@ -62,6 +62,7 @@ type Reader struct {
 	Categories  []string // sorted
 	Position    Position
 	Moving      bool // they have asked to change their address
+	MayGetLink  bool // as subscribers.MayGetLink says
 }
 
 // OtherDelivery is another digest's delivery to the same reader that is on its way:
@@ -234,6 +235,7 @@ func seqsOf(items []Item) []int64 {
 type MessageFacts struct {
 	Kind   MessageKind
 	Held   bool
+	Ended  bool   // of a ConfirmEmail: there is nothing to confirm any more
 	Reader Reader // zero also if the email has none
 }
 
@@ -245,7 +247,11 @@ func DecideMessage(f MessageFacts) Decision {
 		return Decision{Action: ActionGiveBack}
 	case f.Kind == TestEmail:
 	case f.Kind == ConfirmEmail:
-		if f.Reader.Status != subscribers.Pending && !(f.Reader.Status == subscribers.Confirmed && f.Reader.Moving) {
+		if f.Ended || f.Reader.Status != subscribers.Pending && !(f.Reader.Status == subscribers.Confirmed && f.Reader.Moving) {
+			return skip(ReasonNotNeeded)
+		}
+	case f.Kind == LinkEmail:
+		if !f.Reader.MayGetLink {
 			return skip(ReasonNotNeeded)
 		}
 	case f.Reader.Status != subscribers.Confirmed:

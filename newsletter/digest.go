@@ -189,6 +189,7 @@ const (
 	ConfirmEmail MessageKind = "confirm"
 	AlreadyEmail MessageKind = "already"
 	MovedEmail   MessageKind = "moved"
+	LinkEmail    MessageKind = "link"   // a fresh link, as its reader asked
 	ResendEmail  MessageKind = "resend" // an email of a digest, sent once more
 	TestEmail    MessageKind = "test"
 )

@@ -47,7 +47,8 @@ type Bounce struct {
 	// carried is unread again.
 	CameBack, Lost bool
 
-	first bool // a first attempt was refused, in the session
+	first  bool // a first attempt was refused, in the session
+	proven bool // whoever reports it has the email's return path, or is our relay
 }
 
 // BounceFilter selects bounces. A zero field matches all.
@@ -169,7 +170,7 @@ func (r *Feedback) HandleMessage(ctx context.Context, to []string, message io.Re
 		case !ok:
 			others = append(others, address)
 		case err == nil:
-			note(r.unsubscribe(ctx, token))
+			note(r.unsubscribe(ctx, token, "mail"))
 		}
 	}
 	if len(others) > 0 || len(to) == 0 {
@@ -194,7 +195,7 @@ func (r *Feedback) report(ctx context.Context, to []string, raw []byte) (did str
 	if err != nil {
 		return "", fmt.Errorf("%w: %w", ErrNotOurs, err)
 	}
-	refs, err := r.refsOf(ctx, to, report)
+	refs, proven, err := r.refsOf(ctx, to, report)
 	if err != nil {
 		return "", err
 	}
@@ -203,7 +204,7 @@ func (r *Feedback) report(ctx context.Context, to []string, raw []byte) (did str
 		sum := sha256.New()
 		fmt.Fprint(sum, ref, "\x00")
 		sum.Write(raw)
-		b := Bounce{At: time.Now(), Ref: ref, Kind: report.Kind, Class: report.Class, Text: report.Text, Hash: hex.EncodeToString(sum.Sum(nil)[:16])}
+		b := Bounce{At: time.Now(), Ref: ref, Kind: report.Kind, Class: report.Class, Text: report.Text, Hash: hex.EncodeToString(sum.Sum(nil)[:16]), proven: proven}
 		for _, recipient := range report.Recipients {
 			if recipient.Class == report.Class {
 				b.Code, b.Status = recipient.Code, recipient.Status
@@ -245,34 +246,34 @@ func (o Outcome) class(to string) bounce.Class {
 	return bounce.Reply{Code: o.Code, Status: o.Status, Text: o.Text, Stage: o.Stage, To: to}.Class()
 }
 
-// refsOf finds the emails that a report is about: by the return paths it was sent to,
-// which are proof, else by the Message-ID in it.
-func (r *Feedback) refsOf(ctx context.Context, to []string, report bounce.Report) (refs []Ref, err error) {
+// refsOf finds the emails that a report is about: by the return paths that it was sent to
+// or names, which only we can make, else by the Message-ID in it. proven says which.
+func (r *Feedback) refsOf(ctx context.Context, to []string, report bounce.Report) (refs []Ref, proven bool, err error) {
 	for _, address := range to {
 		if ref, ok := r.ofReturnPath(address); ok && !slices.Contains(refs, ref) {
 			refs = append(refs, ref)
 		}
 	}
 	if len(refs) > 0 {
-		return refs, nil
+		return refs, true, nil
 	}
 	for _, address := range report.To {
 		if ref, ok := r.ofReturnPath(address); ok {
-			return []Ref{ref}, nil
+			return []Ref{ref}, true, nil
 		}
 	}
 	if report.MessageID == "" {
-		return nil, ErrNotOurs
+		return nil, false, ErrNotOurs
 	}
 	ref, err := r.Store.ByMessageID(ctx, report.MessageID)
 	if errors.Is(err, ErrNotFound) {
-		return nil, ErrNotOurs
+		return nil, false, ErrNotOurs
 	}
-	return []Ref{ref}, err
+	return []Ref{ref}, false, err
 }
 
-func (r *Feedback) unsubscribe(ctx context.Context, token string) (string, error) {
-	_, err := r.Registry.Unsubscribe(ctx, token, "mail")
+func (r *Feedback) unsubscribe(ctx context.Context, token, source string) (string, error) {
+	_, err := r.Registry.Unsubscribe(ctx, token, source)
 	if errors.Is(err, subscribers.ErrToken) {
 		return "", ErrNotOurs
 	}
@@ -320,8 +321,10 @@ func (r *Feedback) act(ctx context.Context, b Bounce, report *bounce.Report) (st
 		r.watch(ctx, b, watched{reader: b.Ref.Subscriber, domain: domainOf(to), class: b.Class})
 	}
 	switch {
-	case moved && b.Kind == bounce.Complaint:
+	case moved && b.Kind == bounce.Complaint && b.suppresses(to):
 		return r.suppressFormer(ctx, b, to, reader, feedback)
+	case b.Kind == bounce.Complaint && reader.ID != 0 && !past && !b.suppresses(to):
+		return r.endAfterComplaint(ctx, b, reader)
 	case b.Subscriber == 0:
 		what := string(b.Kind)
 		if b.Class != bounce.None {
@@ -345,7 +348,26 @@ func (r *Feedback) optOut(ctx context.Context, ref Ref) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return r.unsubscribe(ctx, r.Registry.Token(subscribers.UnsubscribeToken, reader))
+	return r.unsubscribe(ctx, r.Registry.Token(subscribers.UnsubscribeToken, reader), "mail")
+}
+
+// suppresses reports whether a complaint may keep an address from all emails, given where
+// the email went: whoever knows of an email, such as one that was forwarded, can complain
+// about it, and only who has its return path proves that a mailbox got it.
+func (b *Bounce) suppresses(to string) bool {
+	_, err := subscribers.ParseAddress(to)
+	return b.proven && err == nil
+}
+
+// endAfterComplaint unsubscribes the reader of an email about which somebody complains
+// who does not prove that they received it. They can sign up again.
+func (r *Feedback) endAfterComplaint(ctx context.Context, b Bounce, reader subscribers.Subscriber) (string, error) {
+	_, err := r.unsubscribe(ctx, r.Registry.Token(subscribers.UnsubscribeToken, reader), string(subscribers.Complained))
+	if err != nil {
+		return "", err
+	}
+	r.Log.InfoContext(ctx, "complaint without a return path: reader unsubscribed", "subscriber", reader.ID, "ref", b.Ref)
+	return "unsubscribed after a complaint that does not prove that the email was received", nil
 }
 
 // suppress suppresses a reader if a bounce is grave enough.
@@ -384,7 +406,7 @@ func (r *Feedback) suppress(ctx context.Context, b Bounce, reader subscribers.Su
 // suppressFormer suppresses a reader's former address. The complaint may still be theirs,
 // so they are unsubscribed too, until they sign up again.
 func (r *Feedback) suppressFormer(ctx context.Context, b Bounce, to string, reader subscribers.Subscriber, feedback string) (string, error) {
-	if _, err := r.unsubscribe(ctx, r.Registry.Token(subscribers.UnsubscribeToken, reader)); err != nil && !errors.Is(err, ErrNotOurs) {
+	if _, err := r.unsubscribe(ctx, r.Registry.Token(subscribers.UnsubscribeToken, reader), string(subscribers.Complained)); err != nil && !errors.Is(err, ErrNotOurs) {
 		return "", err
 	}
 	left, err := subscribers.ParseAddress(to)

@@ -205,7 +205,7 @@ func (r *attachment) hand(ctx context.Context, to chan<- Task, tasks []Task) {
 // rendered.
 func (r *attachment) render(ctx context.Context, d Digest) error {
 	for _, v := range d.Variants {
-		_, _, _, err := r.prepared.of(ctx, d.ID, v.Number)
+		_, _, err := r.prepared.of(ctx, d.ID, v.Number)
 		if _, broken := errors.AsType[*renderError](err); broken {
 			if failErr := r.Store.FailDigest(ctx, d.ID, Reason(oneLine(err.Error()))); failErr != nil {
 				return fmt.Errorf("fail digest %d: %w", d.ID, failErr)

@@ -1,6 +1,7 @@
 package newsletter
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"iter"
@@ -26,6 +27,12 @@ type Made struct {
 // for the time in a signature. It ends with the first error.
 func Messages(ctx context.Context, store MessageStore, w *Writer, composer Composer, d Digest) iter.Seq2[Made, error] {
 	return func(yield func(Made, error) bool) {
+		key, err := store.MessageKey(ctx)
+		if err != nil {
+			yield(Made{}, err)
+			return
+		}
+		w := w.keyed(key)
 		cache := NewPreparedCache(store, w, composer)
 		cache.Begin(d)
 		for delivery, err := range store.Deliveries(ctx, DeliveryFilter{Digest: d.ID}) {
@@ -45,11 +52,13 @@ func messageOf(ctx context.Context, store MessageStore, w *Writer, cache *Prepar
 	if err != nil {
 		return nil, fmt.Errorf("email %s: %w", delivery.Ref, err)
 	}
-	prepared, err := cache.Of(ctx, d.ID, delivery.Variant)
+	prepared, shared, err := cache.of(ctx, d.ID, delivery.Variant)
 	if err != nil {
 		return nil, err
 	}
-	message, err := prepared.Append(nil, w.Copy(d.UID, reader))
+	own := w.Copy(d.UID, reader, shared.date)
+	own.MessageID = cmp.Or(delivery.MessageID, own.MessageID)
+	message, err := prepared.Append(nil, own)
 	if err != nil {
 		return nil, fmt.Errorf("email %s: %w", delivery.Ref, err)
 	}

@@ -37,10 +37,9 @@ type DigestContent struct {
 
 // SingleContent is everything that an email says that is not part of a digest.
 type SingleContent struct {
-	Kind           MessageKind // ConfirmEmail, AlreadyEmail, MovedEmail
+	Kind           MessageKind // ConfirmEmail, AlreadyEmail, MovedEmail, LinkEmail
 	Address        string
 	MovedTo        string // masked; of a MovedEmail
-	Name           string
 	Cadence        string
 	Categories     []string // slugs
 	AskedAt        time.Time
@@ -48,6 +47,7 @@ type SingleContent struct {
 	ConfirmURL     string
 	DeclineURL     string // of a ConfirmEmail: to refuse all emails; "" where the address may not be theirs
 	ReturnURL      string // of a MovedEmail: to undo the move
+	FreshURL       string // of a LinkEmail: to all that is kept of them
 	PreferencesURL string // "" in a MovedEmail
 	UnsubscribeURL string // "" in a ConfirmEmail: they are not subscribed
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 )
 
 // PreparedCache builds the prepared messages of digests and caches them in bounded
@@ -29,8 +30,15 @@ type preparedKey struct {
 type preparedEntry struct {
 	once     sync.Once
 	prepared Prepared
-	from     string // of the envelope, bare
+	shared   shared
 	err      error
+}
+
+// shared is what all emails of a variant have in common beside the prepared message.
+type shared struct {
+	uid  string    // of the digest
+	from string    // of the envelope, bare
+	date time.Time // of the message
 }
 
 // maxPreparedBytes bounds the prepared messages in memory. Emails are claimed by
@@ -70,13 +78,13 @@ func (s *PreparedCache) drop(key preparedKey, e *preparedEntry) {
 
 // Of returns the prepared message of one variant of a digest that was begun.
 func (s *PreparedCache) Of(ctx context.Context, digest int64, variant int) (Prepared, error) {
-	prepared, _, _, err := s.of(ctx, digest, variant)
+	prepared, _, err := s.of(ctx, digest, variant)
 	return prepared, err
 }
 
-// of returns the prepared message of one variant, with its envelope sender and the
-// digest's UID. Retrying does not help against a renderError.
-func (s *PreparedCache) of(ctx context.Context, digest int64, variant int) (prepared Prepared, from, uid string, err error) {
+// of returns the prepared message of one variant. Retrying does not help against a
+// renderError.
+func (s *PreparedCache) of(ctx context.Context, digest int64, variant int) (Prepared, shared, error) {
 	key := preparedKey{digest, variant}
 	s.mu.Lock()
 	d := s.digests[digest]
@@ -87,10 +95,10 @@ func (s *PreparedCache) of(ctx context.Context, digest int64, variant int) (prep
 	}
 	s.mu.Unlock()
 	e.once.Do(func() {
-		prepared, from, err := s.make(ctx, d, variant)
+		prepared, shared, err := s.make(ctx, d, variant)
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		e.prepared, e.from, e.err = prepared, from, err
+		e.prepared, e.shared, e.err = prepared, shared, err
 		switch {
 		case s.made[key] != e: // dropped meanwhile
 		case err != nil:
@@ -100,7 +108,7 @@ func (s *PreparedCache) of(ctx context.Context, digest int64, variant int) (prep
 			s.makeRoom(e)
 		}
 	})
-	return e.prepared, e.from, d.UID, e.err
+	return e.prepared, e.shared, e.err
 }
 
 // makeRoom drops entries other than the newest while they use too much memory; s.mu is
@@ -116,21 +124,21 @@ func (s *PreparedCache) makeRoom(newest *preparedEntry) {
 	}
 }
 
-func (s *PreparedCache) make(ctx context.Context, d Digest, number int) (Prepared, string, error) {
+func (s *PreparedCache) make(ctx context.Context, d Digest, number int) (Prepared, shared, error) {
 	variant, err := s.variant(ctx, d, number)
 	if err != nil {
-		return nil, "", err
+		return nil, shared{}, err
 	}
 	body, err := s.writer.storedBody(ctx, s.store, d, variant)
 	if err != nil {
-		return nil, "", err
+		return nil, shared{}, err
 	}
 	message := s.writer.Message(d, number, body)
 	prepared, err := s.composer.Prepare(message)
 	if err != nil {
-		return nil, "", &renderError{fmt.Errorf("compose digest %d, variant %d: %w", d.ID, number, err)}
+		return nil, shared{}, &renderError{fmt.Errorf("compose digest %d, variant %d: %w", d.ID, number, err)}
 	}
-	return prepared, bare(message.From), nil
+	return prepared, shared{d.UID, bare(message.From), body.Date}, nil
 }
 
 func (s *PreparedCache) variant(ctx context.Context, d Digest, number int) (Variant, error) {

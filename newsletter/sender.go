@@ -1,6 +1,7 @@
 package newsletter
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -144,7 +145,7 @@ func (c *connection) build(ctx context.Context, t Task) (e Envelope, m Begin, me
 		m.To, m.MessageID = single.To, single.MessageID
 		return c.Writer.Envelope(bare(single.From), single.To, t.Ref), m, message, nil
 	}
-	prepared, from, uid, err := c.prepared.of(ctx, t.Ref.Digest, t.Variant)
+	prepared, shared, err := c.prepared.of(ctx, t.Ref.Digest, t.Variant)
 	if err != nil {
 		return e, m, nil, err
 	}
@@ -153,13 +154,14 @@ func (c *connection) build(ctx context.Context, t Task) (e Envelope, m Begin, me
 			return e, m, nil, &renderError{err}
 		}
 	}
-	own := c.Writer.Copy(uid, t.Subscriber)
+	own := c.Writer.Copy(shared.uid, t.Subscriber, shared.date)
+	own.MessageID = cmp.Or(t.MessageID, own.MessageID)
 	if message, err = prepared.Append(c.buffer[:0], own); err != nil {
 		return e, m, nil, &renderError{err}
 	}
 	c.buffer = message
 	m.To, m.MessageID = own.To, own.MessageID
-	return c.Writer.Envelope(from, own.To, t.Ref), m, message, nil
+	return c.Writer.Envelope(shared.from, own.To, t.Ref), m, message, nil
 }
 
 // awaitTurn keeps to the rates. It returns false when the email has to wait for long, or

@@ -234,9 +234,12 @@ type Task struct {
 	// Subscriber is the recipient; of a test email, only the address is set.
 	Subscriber subscribers.Subscriber
 	// To is the frozen address: set once the email has been started.
-	To      string
-	Payload string     // of a test email: its Body as JSON
-	Again   *SentAgain // of a ResendEmail
+	To string
+	// MessageID is what the email has had since its first attempt; "" = none yet.
+	MessageID string
+	Asks      subscribers.Confirmation // of a ConfirmEmail
+	Payload   string                   // of a test email: its Body as JSON
+	Again     *SentAgain               // of a ResendEmail
 	// Change is how the email moves its reader, in the store's own terms; its Result
 	// returns it.
 	Change PositionChange
@@ -296,6 +299,8 @@ type OutboxStore interface {
 	Attach(ctx context.Context, worker string, ttl time.Duration, policy OnUncertain) (Recovered, error)
 	// Unclaim gives back what worker has claimed and not started.
 	Unclaim(ctx context.Context, worker string) error
+	// MessageKey is the key that Message-IDs are made with. It never changes.
+	MessageKey(ctx context.Context) ([]byte, error)
 	// Detach is Unclaim for a worker that ends.
 	Detach(ctx context.Context, worker string) error
 	// Touch records that emails of a digest are going out.

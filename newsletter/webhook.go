@@ -51,11 +51,11 @@ func (r *Feedback) HandleWebhook(ctx context.Context, report RelayReport) (did s
 	if report.ReturnPath != "" {
 		to = append(to, report.ReturnPath)
 	}
-	refs, err := r.refsOf(ctx, to, bounce.Report{MessageID: strings.Trim(report.MessageID, "<> ")})
+	refs, _, err := r.refsOf(ctx, to, bounce.Report{MessageID: strings.Trim(report.MessageID, "<> ")})
 	if err != nil {
 		return "", err
 	}
-	b.Ref = refs[0]
+	b.Ref, b.proven = refs[0], true // it is our relay that says so
 	return r.act(ctx, b, &bounce.Report{Feedback: "spam"})
 }
 

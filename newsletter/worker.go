@@ -82,6 +82,16 @@ func (w *Worker) Run(ctx context.Context) error {
 
 // runAttached is one attachment to the outbox: until ctx is done (nil) or the store fails.
 func (w *Worker) runAttached(ctx context.Context) error {
+	key, err := w.messageKey(ctx)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return nil // stopped before it started
+	case err != nil:
+		return fmt.Errorf("read the key of Message-IDs: %w", err)
+	}
+	keyed := *w
+	keyed.Writer = w.Writer.keyed(key)
+	w = &keyed
 	ctx, end := context.WithCancel(ctx)
 	defer end()
 	id := strings.ToLower(rand.Text()[:16])
@@ -190,6 +200,12 @@ func (r *attachment) run(ctx context.Context) error {
 	endHeartbeat()
 	heartbeat.Wait()
 	return errors.Join(r.fault, r.detach(ctx))
+}
+
+func (w *Worker) messageKey(ctx context.Context) ([]byte, error) {
+	ctx, stop := context.WithTimeout(ctx, storeTimeout)
+	defer stop()
+	return w.Store.MessageKey(ctx)
 }
 
 func (r *attachment) attach(ctx context.Context) (Recovered, error) {

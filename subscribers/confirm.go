@@ -3,6 +3,7 @@ package subscribers
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -12,19 +13,30 @@ import (
 func (r *Registry) Confirm(ctx context.Context, token, client string) (Subscriber, error) {
 	rules := r.rules()
 	return r.edit(ctx, ConfirmToken, token, func(sub *Subscriber, now time.Time) (Change, error) {
-		return rules.confirm(sub, client, now)
+		c, err := r.confirmation(ConfirmToken, token, *sub)
+		if err != nil {
+			return Change{}, err
+		}
+		return rules.confirm(sub, c, r.Categories, client, now)
 	})
 }
 
-// confirm is what the link in a confirmation does.
-func (r rules) confirm(sub *Subscriber, client string, now time.Time) (Change, error) {
-	switch {
-	case sub.moving():
-		return move(sub, client, now), nil
-	case sub.Status == Confirmed:
-		return Change{}, nil
+// confirm is what the link in a confirmation does: it brings what that email says, and
+// ends all others.
+func (r rules) confirm(sub *Subscriber, c Confirmation, known []string, client string, now time.Time) (Change, error) {
+	switch err := c.usable(*sub, now); {
 	case sub.Status == Suppressed:
 		return Change{}, ErrSuppressed
+	case err != nil:
+		return Change{}, err
+	case sub.moving() && !c.Ended:
+		return move(sub, c.To, client, now), nil
+	case sub.Status == Confirmed:
+		return Change{}, nil
+	}
+	sub.Name, sub.Cadence, sub.Categories = c.Name, c.Cadence, c.Categories
+	if left := slices.DeleteFunc(slices.Clone(c.Categories), func(slug string) bool { return !slices.Contains(known, slug) }); len(left) > 0 {
+		sub.Categories = left // the others have been removed meanwhile
 	}
 	sub.Status, sub.ConfirmedAt, sub.UnsubscribedAt = Confirmed, now, time.Time{}
 	sub.Cause, sub.Reason, sub.SuppressedAt = "", "", time.Time{}
@@ -34,7 +46,7 @@ func (r rules) confirm(sub *Subscriber, client string, now time.Time) (Change, e
 	}, nil
 }
 
-// Resend queues a confirmation email with a new link, whatever the limits say.
+// Resend queues another confirmation email, whatever the limits say.
 func (r *Registry) Resend(ctx context.Context, a Address) (Subscriber, error) {
 	rules := r.rules()
 	sub, _, err := r.editKnown(ctx, a, rules.askAgain)
@@ -47,5 +59,5 @@ func (r rules) askAgain(sub *Subscriber, now time.Time) (Change, error) {
 		return Change{}, fmt.Errorf("%s is %s: there is nothing to confirm", sub.Address, sub.Status)
 	}
 	r.begin(sub, sub.Address, now)
-	return Change{Event: Event{At: now, What: "asked_again", Source: "staff"}, Notice: ConfirmNotice}, nil
+	return Change{Event: Event{At: now, What: "asked_again", Source: "staff"}, Notice: ConfirmNotice, Asks: r.ask(sub, sub.Address, now)}, nil
 }

@@ -6,57 +6,91 @@ import (
 )
 
 func TestConfirmRule(t *testing.T) {
-	confirms := Change{Event: Event{At: now, What: "confirmed", Source: "link", Client: "hash", Version: FormVersion, Detail: "weekly: leadership"}, StartWith: 3}
+	// What the email says counts, not what somebody has asked for since.
+	since := func(s *Subscriber) { s.Name, s.Cadence, s.Categories = "Eve", Instant, []string{"architecture"} }
+	clicked := Confirmation{Nonce: "old", To: ada, Name: "Ada L", Preferences: Preferences{Monthly, []string{"engineering", "removed"}}, Expires: now}
+	confirms := Change{Event: Event{At: now, What: "confirmed", Source: "link", Client: "hash", Version: FormVersion, Detail: "monthly: engineering"}, StartWith: 3}
 	confirmed := func(s *Subscriber) {
 		s.Status, s.ConfirmedAt, s.UnsubscribedAt = Confirmed, now, time.Time{}
 		s.Cause, s.Reason, s.SuppressedAt = "", "", time.Time{}
+		s.Name, s.Cadence, s.Categories = "Ada L", Monthly, []string{"engineering"}
 	}
-	for _, test := range []ruled{
-		{"pending", subscriber(Pending), confirmed, confirms, ""},
-		{"pending, wanted to move", subscriber(Pending, movesTo(elsewhere)), confirmed, confirms, ""},
-		{"signed up after a bounce", subscriber(Suppressed, func(s *Subscriber) { s.Status = Pending }), confirmed, confirms, ""},
-		{"signed up again", subscriber(Unsubscribed, func(s *Subscriber) { s.Status = Pending }), confirmed, confirms, ""},
-		{"confirmed already", subscriber(Confirmed), nil, Change{}, ""},
-		{"suppressed since", subscriber(Suppressed), nil, Change{}, ErrSuppressed.Error()},
-		{"moving", subscriber(Confirmed, movesTo(elsewhere)), func(s *Subscriber) { s.Address, s.NewAddress = elsewhere, Address{} },
-			Change{Event: Event{At: now, What: "moved", Source: "link", Client: "hash", Version: FormVersion}, Notice: MovedNotice, To: ada}, ""},
+	edited := func(edit func(*Confirmation)) Confirmation {
+		c := clicked
+		edit(&c)
+		return c
+	}
+	ended := edited(func(c *Confirmation) { c.Ended = true })
+	late := edited(func(c *Confirmation) { c.Expires = now.Add(-1) })
+	toElsewhere := edited(func(c *Confirmation) { c.To = elsewhere })
+	gone := edited(func(c *Confirmation) { c.Categories = []string{"removed"} })
+	moved := Change{Event: Event{At: now, What: "moved", Source: "link", Client: "hash", Version: FormVersion}, Notice: MovedNotice, To: ada}
+	moves := func(s *Subscriber) { s.Address, s.NewAddress = elsewhere, Address{} }
+	for _, test := range []struct {
+		ruled
+		c Confirmation
+	}{
+		{ruled{"pending", subscriber(Pending), confirmed, confirms, ""}, clicked},
+		{ruled{"pending, somebody asked for more since", subscriber(Pending, since), confirmed, confirms, ""}, clicked},
+		{ruled{"pending, wanted to move", subscriber(Pending, movesTo(elsewhere)), confirmed, confirms, ""}, clicked},
+		{ruled{"signed up after a bounce", subscriber(Suppressed, func(s *Subscriber) { s.Status = Pending }), confirmed, confirms, ""}, clicked},
+		{ruled{"signed up again", subscriber(Unsubscribed, func(s *Subscriber) { s.Status = Pending }), confirmed, confirms, ""}, clicked},
+		{ruled{"pending, all that was chosen is removed", subscriber(Pending), all(confirmed, func(s *Subscriber) { s.Categories = []string{"removed"} }),
+			Change{Event: Event{At: now, What: "confirmed", Source: "link", Client: "hash", Version: FormVersion, Detail: "monthly: removed"}, StartWith: 3}, ""}, gone},
+		{ruled{"pending, late", subscriber(Pending), nil, Change{}, ErrExpired.Error()}, late},
+		{ruled{"pending, of before they said no", subscriber(Pending), nil, Change{}, ErrExpired.Error()}, ended},
+		{ruled{"unsubscribed", subscriber(Unsubscribed), nil, Change{}, ErrExpired.Error()}, clicked},
+		{ruled{"confirmed already", subscriber(Confirmed), nil, Change{}, ""}, ended},
+		{ruled{"confirmed already, long ago", subscriber(Confirmed), nil, Change{}, ""}, late},
+		{ruled{"confirmed, and has left that address", subscriber(Confirmed), nil, Change{}, ErrExpired.Error()}, edited(func(c *Confirmation) { c.To, c.Ended = elsewhere, true })},
+		{ruled{"suppressed since", subscriber(Suppressed), nil, Change{}, ErrSuppressed.Error()}, ended},
+		{ruled{"moving", subscriber(Confirmed, movesTo(elsewhere)), moves, moved, ""}, toElsewhere},
+		{ruled{"moving, late", subscriber(Confirmed, movesTo(elsewhere)), nil, Change{}, ErrExpired.Error()}, edited(func(c *Confirmation) { c.To, c.Expires = elsewhere, now.Add(-1) })},
+		{ruled{"moving, by the link of their sign-up", subscriber(Confirmed, movesTo(elsewhere)), nil, Change{}, ""}, ended},
+		{ruled{"moving no more", subscriber(Confirmed), nil, Change{}, ErrExpired.Error()}, toElsewhere},
 	} {
-		test.run(t, func(sub *Subscriber, now time.Time) (Change, error) { return testRules.confirm(sub, "hash", now) })
+		test.run(t, func(sub *Subscriber, now time.Time) (Change, error) {
+			return testRules.confirm(sub, test.c, []string{"architecture", "engineering", "leadership"}, "hash", now)
+		})
+	}
+}
+
+func TestConfirmationsEnd(t *testing.T) {
+	for _, test := range []struct {
+		name          string
+		before, after Subscriber
+		ends          bool
+	}{
+		{"unknown, signs up", Subscriber{}, subscriber(Pending), false},
+		{"signs up once more", subscriber(Pending), subscriber(Pending, func(s *Subscriber) { s.Cadence = Instant }), false},
+		{"confirms", subscriber(Pending), subscriber(Confirmed), true},
+		{"says no", subscriber(Pending), subscriber(Unsubscribed), true},
+		{"is suppressed", subscriber(Pending), subscriber(Suppressed), true},
+		{"signs up again", subscriber(Unsubscribed), subscriber(Pending), false},
+		{"wants to move", subscriber(Confirmed), subscriber(Confirmed, movesTo(elsewhere)), false},
+		{"wants to move to another", subscriber(Confirmed, movesTo(elsewhere)), subscriber(Confirmed, movesTo(mustParse("third@example.com"))), true},
+		{"wants to move there again", subscriber(Confirmed, movesTo(elsewhere)), subscriber(Confirmed, movesTo(elsewhere)), false},
+		{"moves", subscriber(Confirmed, movesTo(elsewhere)), subscriber(Confirmed, func(s *Subscriber) { s.Address = elsewhere }), true},
+		{"leaves instead of moving", subscriber(Confirmed, movesTo(elsewhere)), subscriber(Unsubscribed, movesTo(elsewhere)), true},
+		{"chooses", subscriber(Confirmed), subscriber(Confirmed, func(s *Subscriber) { s.Cadence = Instant }), false},
+	} {
+		if got := EndsConfirmations(test.before, test.after); got != test.ends {
+			t.Errorf("%s: %v", test.name, got)
+		}
 	}
 }
 
 func TestAskAgainRule(t *testing.T) {
 	again := func(s *Subscriber) {
-		s.NewAddress, s.Nonce, s.NonceExpires = Address{}, "fresh", now.Add(72*time.Hour)
+		s.NewAddress, s.NonceExpires = Address{}, now.Add(72*time.Hour)
 	}
 	for _, test := range []ruled{
-		{"pending, asked often", subscriber(Pending, asked(3, now, now)), again, Change{Event: event("asked_again", "staff", ""), Notice: ConfirmNotice}, ""},
+		{"pending, asked often", subscriber(Pending, asked(3, now, now)), again, Change{Event: event("asked_again", "staff", ""), Notice: ConfirmNotice, Asks: asks(ada, "Ada", Weekly, "leadership")}, ""},
 		{"confirmed", subscriber(Confirmed), nil, Change{}, "ada@example.com is confirmed"},
 		{"unsubscribed", subscriber(Unsubscribed), nil, Change{}, "nothing to confirm"},
 		{"suppressed", subscriber(Suppressed), nil, Change{}, "nothing to confirm"},
 	} {
 		test.run(t, testRules.askAgain)
-	}
-}
-
-func TestConfirmationLinksExpire(t *testing.T) {
-	expires := func(at time.Time) func(*Subscriber) { return func(s *Subscriber) { s.NonceExpires = at } }
-	for _, test := range []struct {
-		name    string
-		sub     Subscriber
-		expired bool
-	}{
-		{"pending, in time", subscriber(Pending, expires(now)), false},
-		{"pending, late", subscriber(Pending, expires(now.Add(-1))), true},
-		{"confirmed by it, long ago", subscriber(Confirmed, expires(now.Add(-day))), false},
-		{"moving, in time", subscriber(Confirmed, movesTo(elsewhere), expires(now)), false},
-		{"moving, late", subscriber(Confirmed, movesTo(elsewhere), expires(now.Add(-1))), true},
-		{"unsubscribed", subscriber(Unsubscribed, expires(now.Add(day))), true},
-		{"suppressed", subscriber(Suppressed, expires(now.Add(-1))), false}, // they are told so
-	} {
-		if got := confirmExpired(test.sub, now); got != test.expired {
-			t.Errorf("%s: %v", test.name, got)
-		}
 	}
 }
 

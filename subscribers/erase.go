@@ -13,15 +13,15 @@ func (r *Registry) Forget(ctx context.Context, a Address) error {
 	return r.Store.Forget(ctx, a.Key(), time.Now())
 }
 
-// ForgetBy is Forget by the owner of a token.
+// ForgetBy is Forget by the owner of a fresh link.
 func (r *Registry) ForgetBy(ctx context.Context, token string) error {
-	sub, err := r.Lookup(ctx, PreferencesToken, token)
+	sub, err := r.Lookup(ctx, FreshToken, token)
 	if err != nil {
 		return err
 	}
 	err = r.Forget(ctx, sub.Address)
 	if errors.Is(err, ErrNotFound) { // they may have moved meanwhile, and the link with them
-		if _, lookup := r.Lookup(ctx, PreferencesToken, token); lookup != nil {
+		if _, lookup := r.Lookup(ctx, FreshToken, token); lookup != nil {
 			return lookup
 		}
 	}
@@ -52,7 +52,7 @@ func (r rules) tidyBefore(now time.Time) time.Time { return now.Add(r.confirmFor
 func Tidied(s Subscriber, before time.Time) (tidied Subscriber, forget bool) {
 	ended := s.NonceExpires.Before(before)
 	if ended && s.NewAddress != (Address{}) {
-		s.NewAddress, s.Nonce, s.NonceExpires = Address{}, "", time.Time{}
+		s.NewAddress, s.NonceExpires = Address{}, time.Time{}
 	}
 	switch {
 	case !ended || s.Status != Pending:
@@ -60,6 +60,6 @@ func Tidied(s Subscriber, before time.Time) (tidied Subscriber, forget bool) {
 	case s.UnsubscribedAt.IsZero() || s.ConfirmedAt.IsZero():
 		return s, true
 	}
-	s.Status, s.Nonce, s.NonceExpires = Unsubscribed, "", time.Time{}
+	s.Status, s.NonceExpires = Unsubscribed, time.Time{}
 	return s, false
 }

@@ -20,7 +20,7 @@ func TestImportRule(t *testing.T) {
 	confirms := imported("confirmed")
 	confirms.StartWith = 3
 	filled := func(s *Subscriber) {
-		s.PublicID, s.CreatedAt, s.Address, s.Nonce, s.NonceExpires = "fresh", now, ada, "fresh", now.Add(72*time.Hour)
+		s.PublicID, s.CreatedAt, s.Address, s.NonceExpires = "fresh", now, ada, now.Add(72*time.Hour)
 		s.Name, s.Source, s.Cadence, s.Categories = "Ada L", "shop", Monthly, []string{"architecture"}
 	}
 	status := func(st Status) func(*Subscriber) { return func(s *Subscriber) { s.Status = st } }

@@ -76,7 +76,7 @@ func TestWhereANoticeGoes(t *testing.T) {
 		want   subscribers.Address
 	}{
 		{"asks a new reader", subscribers.Subscriber{Status: subscribers.Pending, Address: mailbox}, subscribers.Change{Notice: subscribers.ConfirmNotice}, mailbox},
-		{"asks one who moves", moving, subscribers.Change{Notice: subscribers.ConfirmNotice}, wanted},
+		{"asks one who moves", moving, subscribers.Change{Notice: subscribers.ConfirmNotice, Asks: &subscribers.Confirmation{To: wanted}}, wanted},
 		{"tells one who moves", moving, subscribers.Change{Notice: subscribers.AlreadyNotice}, mailbox},
 		{"tells the mailbox that was left", subscribers.Subscriber{Status: subscribers.Confirmed, Address: wanted}, subscribers.Change{Notice: subscribers.MovedNotice, To: left}, left},
 	} {

@@ -6,21 +6,26 @@ import (
 	"time"
 )
 
-// Token is what opens a subscriber's link as they are now. WayBack makes those of
-// ReturnToken.
+// Token is what opens a subscriber's link as they are now; that of their newest
+// confirmation. WayBack makes those of ReturnToken.
 func (r *Registry) Token(p Purpose, sub Subscriber) string {
+	switch p {
+	case PreferencesToken:
+		return r.Preferences(sub, time.Now())
+	case FreshToken:
+		return r.Fresh(sub, time.Now())
+	}
 	return r.Keys.Make(p, sub.PublicID, scope(p, sub))
 }
 
-// scope is what of a subscriber a token goes with: the links of a confirmation with the
-// nonce, so that a later one replaces them; preferences with the mailbox, since
-// somebody else may read its emails once they have left it.
+// scope is what of a subscriber a token goes with: the links of a confirmation with its
+// nonce, and what takes back an unsubscription with that one.
 func scope(p Purpose, sub Subscriber) string {
 	switch p {
 	case ConfirmToken, DeclineToken:
-		return sub.Nonce
-	case PreferencesToken:
-		return sub.Address.Key()
+		return sub.newestConfirmation().Nonce
+	case UndoToken:
+		return sub.Undo
 	}
 	return ""
 }
@@ -37,7 +42,9 @@ func (r *Registry) WayBack(sub Subscriber, made time.Time) string {
 }
 
 // Lookup returns the subscriber that a token of this purpose belongs to, and
-// changes nothing. It returns ErrToken or ErrExpired.
+// changes nothing. It returns ErrToken, ErrExpired or ErrLapsed. The right token by which
+// an unknown reader unsubscribes finds one who has: they were erased, or a backup does
+// not know of them yet.
 func (r *Registry) Lookup(ctx context.Context, p Purpose, token string) (Subscriber, error) {
 	publicID, err := r.Keys.PublicID(token)
 	if err != nil {
@@ -45,7 +52,7 @@ func (r *Registry) Lookup(ctx context.Context, p Purpose, token string) (Subscri
 	}
 	sub, err := r.Store.ByPublicID(ctx, publicID)
 	if errors.Is(err, ErrNotFound) {
-		return Subscriber{}, ErrToken
+		return r.lookupUnknown(p, token)
 	}
 	if err != nil {
 		return Subscriber{}, err
@@ -55,27 +62,38 @@ func (r *Registry) Lookup(ctx context.Context, p Purpose, token string) (Subscri
 
 // valid says whether a token opens the link of a subscriber at a time.
 func (r *Registry) valid(p Purpose, token string, sub Subscriber, now time.Time) error {
-	if p == ReturnToken {
+	switch p {
+	case ReturnToken:
 		return r.validReturn(token, sub, now)
+	case ConfirmToken, DeclineToken:
+		return r.validConfirmation(p, token, sub, now)
+	case PreferencesToken:
+		return r.validPreferences(token, sub, now)
+	case FreshToken:
+		return r.validFresh(token, sub, now)
 	}
 	publicID, err := r.Keys.Check(p, token, scope(p, sub))
-	if err != nil && p == PreferencesToken { // an email from before the key had one form
-		for _, key := range FormerKeys(sub.Address.Key()) {
-			if publicID, err = r.Keys.Check(p, token, key); err == nil {
-				break
-			}
-		}
-	}
-	if err != nil {
+	switch {
+	case err != nil && p == UndoToken: // it works once
+		return ErrExpired
+	case err != nil:
 		return err
-	}
-	if !sub.is(publicID) { // the address was erased and has signed up again
+	case !sub.is(publicID): // the address was erased and has signed up again
 		return ErrToken
 	}
-	if p == ConfirmToken && confirmExpired(sub, now) {
-		return ErrExpired
-	}
 	return nil
+}
+
+// lookupUnknown is Lookup for a token of nobody's.
+func (r *Registry) lookupUnknown(p Purpose, token string) (Subscriber, error) {
+	switch p {
+	case UnsubscribeToken:
+		_, err := r.Keys.Check(p, token, "")
+		return Subscriber{Status: Unsubscribed}, err
+	case PreferencesToken, FreshToken: // as for a reader whose link has ended
+		return Subscriber{}, ErrLapsed
+	}
+	return Subscriber{}, ErrToken
 }
 
 func (r *Registry) validReturn(token string, sub Subscriber, now time.Time) error {
@@ -86,13 +104,4 @@ func (r *Registry) validReturn(token string, sub Subscriber, now time.Time) erro
 		}
 	}
 	return ErrToken
-}
-
-// confirmExpired reports whether the newest confirmation link of a subscriber works no
-// more. One that has been used works on, to the same page.
-func confirmExpired(sub Subscriber, now time.Time) bool {
-	if sub.Status == Pending || sub.moving() {
-		return now.After(sub.NonceExpires)
-	}
-	return sub.Status == Unsubscribed // a link from before they unsubscribed
 }

@@ -41,7 +41,7 @@ func Merge(one, other Subscriber, now time.Time) (merged Subscriber, event Event
 		merged.Status = Confirmed
 	}
 	if merged.Status == Suppressed || merged.Status == Unsubscribed { // no link of a sign-up opens what either has closed
-		merged.Nonce, merged.NonceExpires, merged.NewAddress = "", time.Time{}, Address{}
+		merged.NonceExpires, merged.NewAddress = time.Time{}, Address{}
 	}
 	event = Event{At: now, What: "merged", Source: "migration", Detail: "two spellings of one mailbox: " + says(one) + "; " + says(other)}
 	if other.PublicID == "" {
@@ -52,7 +52,7 @@ func Merge(one, other Subscriber, now time.Time) (merged Subscriber, event Event
 		merged.Categories = slices.Compact(slices.Sorted(slices.Values(slices.Concat(one.Categories, other.Categories))))
 	}
 	if merged.Status == Pending && other.NonceExpires.After(one.NonceExpires) {
-		merged.Nonce, merged.NonceExpires = other.Nonce, other.NonceExpires
+		merged.NonceExpires = other.NonceExpires
 	}
 	for _, later := range []struct{ mine, theirs *time.Time }{
 		{&merged.PausedUntil, &other.PausedUntil}, {&merged.NotifiedAt, &other.NotifiedAt}, {&merged.AskedSince, &other.AskedSince},
@@ -65,6 +65,7 @@ func Merge(one, other Subscriber, now time.Time) (merged Subscriber, event Event
 	if other.CreatedAt.Before(one.CreatedAt) {
 		merged.CreatedAt = other.CreatedAt
 	}
+	merged.Confirmations = slices.Concat(one.Confirmations, other.Confirmations)
 	merged.FormerIDs = slices.Concat(one.FormerIDs, []string{other.PublicID}, other.FormerIDs)
 	return merged, event
 }

@@ -14,7 +14,7 @@ var ErrTaken = errors.New("somebody is subscribed with this address already")
 // the new address: limits, which count it as one, withhold the email in silence, but
 // for ErrTooMany about client, ErrBusy and ErrDomain.
 func (r *Registry) Move(ctx context.Context, token string, to Address, client string) (Subscriber, error) {
-	return r.askToMove(ctx, PreferencesToken, token, to, client)
+	return r.askToMove(ctx, FreshToken, token, to, client)
 }
 
 // Return is Move by somebody who was told that the subscription has left their mailbox; its
@@ -64,16 +64,15 @@ func (r rules) askToMove(sub *Subscriber, to Address, allowed, callsBack bool, n
 		return Change{}, nil
 	}
 	sub.NewAddress = to
-	r.ask(sub, now)
-	return Change{Event: Event{At: now, What: "move_asked", Source: "link"}, Notice: ConfirmNotice}, nil
+	return Change{Event: Event{At: now, What: "move_asked", Source: "link"}, Notice: ConfirmNotice, Asks: r.ask(sub, to, now)}, nil
 }
 
 // move gives a subscriber the address they have confirmed, and has the old one told, in
 // case it was not they who asked. Emails that went to the old one still name it, until
 // one of the two is erased.
-func move(sub *Subscriber, client string, now time.Time) Change {
+func move(sub *Subscriber, to Address, client string, now time.Time) Change {
 	old := sub.Address
-	sub.Address, sub.NewAddress = sub.NewAddress, Address{}
+	sub.Address, sub.NewAddress = to, Address{}
 	return Change{
 		Event:  Event{At: now, What: "moved", Source: "link", Client: client, Version: FormVersion},
 		Notice: MovedNotice, To: old,

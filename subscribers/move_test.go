@@ -6,9 +6,9 @@ import (
 )
 
 func TestAskToMoveRule(t *testing.T) {
-	asks := Change{Event: event("move_asked", "link", ""), Notice: ConfirmNotice}
+	asks := Change{Event: event("move_asked", "link", ""), Notice: ConfirmNotice, Asks: asks(elsewhere, "Ada", Weekly, "leadership")}
 	waits := func(s *Subscriber) {
-		s.NewAddress, s.Nonce, s.NonceExpires = elsewhere, "fresh", now.Add(72*time.Hour)
+		s.NewAddress, s.NonceExpires = elsewhere, now.Add(72*time.Hour)
 	}
 	hour := now.Add(-time.Hour)
 	third := mustParse("third@example.com")

@@ -17,9 +17,12 @@ type Registry struct {
 	Categories []string      // the slugs that can be chosen
 	StartWith  int           // how many insights a new reader has unread
 	ConfirmFor time.Duration // how long a confirmation link works; 0 = 72 hours
-	Limits     Limits
-	Refused    Domains      // nobody can sign up with an address there; staff can add one
-	Log        *slog.Logger // nil: silent
+	// UndatedUntil is how long preferences links work that older versions made, which name
+	// no day.
+	UndatedUntil time.Time
+	Limits       Limits
+	Refused      Domains      // nobody can sign up with an address there; staff can add one
+	Log          *slog.Logger // nil: silent
 
 	refused refusals
 }
@@ -48,17 +51,23 @@ type rule func(sub *Subscriber, now time.Time) (Change, error)
 // edit applies a rule to the subscriber a token belongs to; the token is checked again
 // inside the transaction.
 func (r *Registry) edit(ctx context.Context, p Purpose, token string, apply rule) (Subscriber, error) {
+	edited, err := r.editFound(ctx, p, token, apply)
+	if errors.Is(err, ErrToken) || errors.Is(err, ErrLapsed) || errors.Is(err, ErrNotFound) { // they may have moved meanwhile
+		edited, err = r.editFound(ctx, p, token, apply)
+	}
+	return edited, err
+}
+
+func (r *Registry) editFound(ctx context.Context, p Purpose, token string, apply rule) (Subscriber, error) {
 	sub, err := r.Lookup(ctx, p, token)
 	if err != nil {
 		return sub, err
 	}
-	edited, err := r.editValid(ctx, p, token, sub.Address, apply)
-	if errors.Is(err, ErrToken) || errors.Is(err, ErrNotFound) { // they may have moved meanwhile
-		if sub, err = r.Lookup(ctx, p, token); err == nil {
-			edited, err = r.editValid(ctx, p, token, sub.Address, apply)
-		}
+	if sub.Address == (Address{}) { // of an unknown reader: there is nothing to store
+		_, err := apply(&sub, time.Now())
+		return sub, err
 	}
-	return edited, err
+	return r.editValid(ctx, p, token, sub.Address, apply)
 }
 
 func (r *Registry) editValid(ctx context.Context, p Purpose, token string, a Address, apply rule) (Subscriber, error) {
@@ -88,5 +97,8 @@ func (r *Registry) editKnown(ctx context.Context, a Address, apply rule) (sub Su
 	})
 	return sub, changed, err
 }
+
+// isUnknown reports that an address is nobody's.
+func isUnknown(err error) bool { return errors.Is(err, ErrNotFound) }
 
 var errNoAddress = errors.New("an address is required")

@@ -61,11 +61,19 @@ func (r ruled) run(t *testing.T, apply rule) {
 
 var exact = cmp.Options{cmpopts.EquateComparable(Address{}), cmpopts.EquateEmpty()}
 
+// theirs is the confirmation that a subscriber was sent, of what a stranger can't change.
+var theirs = Confirmation{Nonce: "old", To: ada, Name: "Ada", Preferences: Preferences{Weekly, []string{"leadership"}}, Expires: now.Add(day)}
+
+// asks is the confirmation that a rule asks for.
+func asks(to Address, name string, cadence Cadence, categories ...string) *Confirmation {
+	return &Confirmation{Nonce: "fresh", To: to, Name: name, Preferences: Preferences{cadence, categories}, Expires: now.Add(72 * time.Hour)}
+}
+
 // subscriber is one that has been there for a year.
 func subscriber(status Status, edits ...func(*Subscriber)) Subscriber {
 	s := Subscriber{
 		ID: 1, PublicID: "public", Address: ada, Name: "Ada", Status: status, Cadence: Weekly, Categories: []string{"leadership"},
-		Nonce: "old", NonceExpires: now.Add(-300 * day), CreatedAt: now.Add(-365 * day), ConfirmedAt: now.Add(-364 * day), Source: "form",
+		Confirmations: []Confirmation{theirs}, NonceExpires: now.Add(-300 * day), CreatedAt: now.Add(-365 * day), ConfirmedAt: now.Add(-364 * day), Source: "form",
 	}
 	switch status {
 	case Pending:

@@ -66,14 +66,15 @@ func (r rules) signUp(sub *Subscriber, s SignUp, now time.Time) Change {
 		sub.NotifiedAt = now
 		return Change{Notice: AlreadyNotice}
 	case !r.limits.mayEmail(sub, r.lastAsked(sub), now):
-		if sub.Status == Pending { // the email they have leads to what they chose last
-			sub.Name, sub.Cadence, sub.Categories = s.Name, s.Cadence, s.Categories
+		if sub.PublicID == "" {
+			return Change{}
 		}
-		return Change{}
+		// The emails they have lead to what those say.
+		return Change{Event: Event{At: now, What: "signed_up", Source: s.Source, Client: s.Client, Version: FormVersion, Detail: "asked for " + s.Preferences.String() + "; no email: they were asked a short while before"}}
 	}
 	// A suppression stays until they confirm: anybody can sign them up.
-	r.enter(sub, s, now)
 	return Change{
+		Asks:   r.enter(sub, s, now),
 		Event:  Event{At: now, What: "signed_up", Source: s.Source, Client: s.Client, Version: FormVersion, Detail: s.Preferences.String()},
 		Notice: ConfirmNotice,
 	}
@@ -117,40 +118,43 @@ func (r rules) add(sub *Subscriber, s SignUp, basis string, now time.Time) (Chan
 	case confirmed && sub.Cause != "":
 		return Change{}, fmt.Errorf("%w until they confirm: %s", ErrSuppressed, sub.Reason)
 	}
-	r.enter(sub, s, now)
 	change := Change{
+		Asks:   r.enter(sub, s, now),
 		Event:  Event{At: now, What: "added", Source: s.Source, Detail: s.Preferences.String()},
 		Notice: ConfirmNotice,
 	}
 	if confirmed {
 		sub.Status, sub.ConfirmedAt = Confirmed, now
-		sub.Nonce, sub.NonceExpires = "", time.Time{} // no email has gone out
-		change.Notice, change.StartWith = NoNotice, r.startWith
+		sub.NonceExpires = time.Time{} // no email has gone out
+		change.Notice, change.Asks, change.StartWith = NoNotice, nil, r.startWith
 		change.Event.Detail += "; basis: " + basis
 	}
 	return change, nil
 }
 
 // enter makes a subscriber wait for a confirmation of what a form says.
-func (r rules) enter(sub *Subscriber, s SignUp, now time.Time) {
+func (r rules) enter(sub *Subscriber, s SignUp, now time.Time) *Confirmation {
 	r.begin(sub, s.Address, now)
 	sub.Status, sub.Name, sub.Source, sub.PausedUntil = Pending, s.Name, s.Source, time.Time{}
 	sub.Cadence, sub.Categories = s.Cadence, s.Categories
+	return r.ask(sub, sub.Address, now)
 }
 
-// begin gives a subscriber that is new, or comes back, its identity and a fresh
-// confirmation link.
+// begin gives a subscriber that is new, or comes back, its identity.
 func (r rules) begin(sub *Subscriber, address Address, now time.Time) {
 	if sub.PublicID == "" {
 		sub.PublicID, sub.CreatedAt = r.newID(), now
 	}
-	sub.Address, sub.NewAddress = address, Address{}
-	r.ask(sub, now)
+	sub.Address, sub.NewAddress, sub.Undo = address, Address{}, ""
+	sub.NonceExpires = now.Add(r.confirmFor)
 }
 
-// ask gives a subscriber a fresh nonce, which ends every earlier confirmation link.
-func (r rules) ask(sub *Subscriber, now time.Time) {
-	sub.Nonce, sub.NonceExpires = r.newID(), now.Add(r.confirmFor)
+// ask is a confirmation of what is on record of a subscriber, to be sent to an address.
+func (r rules) ask(sub *Subscriber, to Address, now time.Time) *Confirmation {
+	sub.NonceExpires = now.Add(r.confirmFor)
+	return &Confirmation{
+		Nonce: r.newID(), To: to, Name: sub.Name, Preferences: Preferences{sub.Cadence, sub.Categories}, Expires: sub.NonceExpires,
+	}
 }
 
 // lastAsked is when a subscriber was last asked to confirm.

@@ -9,7 +9,7 @@ var signUpForm = SignUp{Address: ada, Name: "Ada L", Preferences: Preferences{Mo
 
 // entered is what the form above makes of a subscriber.
 func entered(s *Subscriber) {
-	s.Address, s.NewAddress, s.Nonce, s.NonceExpires = ada, Address{}, "fresh", now.Add(72*time.Hour)
+	s.Address, s.NewAddress, s.Undo, s.NonceExpires = ada, Address{}, "", now.Add(72*time.Hour)
 	s.Status, s.Name, s.Source, s.PausedUntil = Pending, "Ada L", "page", time.Time{}
 	s.Cadence, s.Categories = Monthly, []string{"architecture"}
 }
@@ -29,21 +29,20 @@ func all(edits ...func(*Subscriber)) func(*Subscriber) {
 }
 
 func TestSignUpRule(t *testing.T) {
-	asks := Change{Event: Event{At: now, What: "signed_up", Source: "page", Client: "hash", Version: FormVersion, Detail: "monthly: architecture"}, Notice: ConfirmNotice}
-	chosen := func(s *Subscriber) {
-		s.Name, s.Cadence, s.Categories = "Ada L", Monthly, []string{"architecture"}
-	}
+	asks := Change{Event: Event{At: now, What: "signed_up", Source: "page", Client: "hash", Version: FormVersion, Detail: "monthly: architecture"}, Notice: ConfirmNotice, Asks: asks(ada, "Ada L", Monthly, "architecture")}
+	noted := Change{Event: Event{At: now, What: "signed_up", Source: "page", Client: "hash", Version: FormVersion, Detail: "asked for monthly: architecture; no email: they were asked a short while before"}}
 	notified := func(at time.Time) func(*Subscriber) { return func(s *Subscriber) { s.NotifiedAt = at } }
 	hour := now.Add(-time.Hour)
 	for _, test := range []ruled{
 		{"unknown", Subscriber{}, all(entered, created, counted(1, now)), asks, ""},
 		{"pending, asked long ago", subscriber(Pending), all(entered, counted(1, now)), asks, ""},
-		{"pending, asked just now", subscriber(Pending, asked(1, hour, now.Add(-15*time.Minute+1))), chosen, Change{}, ""},
+		{"pending, asked just now", subscriber(Pending, asked(1, hour, now.Add(-15*time.Minute+1))), nil, noted, ""},
 		{"pending, asked a while ago", subscriber(Pending, asked(1, hour, now.Add(-15*time.Minute))), all(entered, counted(2, hour)), asks, ""},
-		{"pending, asked often", subscriber(Pending, asked(3, hour, hour)), chosen, Change{}, ""},
+		{"pending, asked often", subscriber(Pending, asked(3, hour, hour)), nil, noted, ""},
 		{"pending, asked often until yesterday", subscriber(Pending, asked(3, now.Add(-day), hour)), all(entered, counted(1, now)), asks, ""},
 		{"unsubscribed, and wanted to move, and paused", subscriber(Unsubscribed, movesTo(elsewhere), func(s *Subscriber) { s.PausedUntil = now.Add(day) }), all(entered, counted(1, now)), asks, ""},
-		{"unsubscribed, asked often", subscriber(Unsubscribed, asked(3, hour, hour)), nil, Change{}, ""},
+		{"unsubscribed, asked often", subscriber(Unsubscribed, asked(3, hour, hour)), nil, noted, ""},
+		{"unsubscribed just now", subscriber(Unsubscribed, func(s *Subscriber) { s.Undo = "undo" }), all(entered, counted(1, now)), asks, ""},
 		{"forgotten", kept(Unsubscribed), all(entered, created, counted(1, now)), asks, ""},
 		{"confirmed, never told", subscriber(Confirmed), all(notified(now), counted(1, now)), Change{Notice: AlreadyNotice}, ""},
 		{"confirmed, told today", subscriber(Confirmed, notified(now.Add(-day+1))), nil, Change{}, ""},
@@ -63,10 +62,10 @@ func TestSignUpRule(t *testing.T) {
 }
 
 func TestAddRule(t *testing.T) {
-	asks := Change{Event: event("added", "page", "monthly: architecture"), Notice: ConfirmNotice}
+	asks := Change{Event: event("added", "page", "monthly: architecture"), Notice: ConfirmNotice, Asks: asks(ada, "Ada L", Monthly, "architecture")}
 	confirms := Change{Event: event("added", "page", "monthly: architecture; basis: the fair"), StartWith: 3}
 	confirmed := func(s *Subscriber) {
-		s.Status, s.ConfirmedAt, s.Nonce, s.NonceExpires = Confirmed, now, "", time.Time{}
+		s.Status, s.ConfirmedAt, s.NonceExpires = Confirmed, now, time.Time{}
 	}
 	for _, test := range []struct {
 		ruled

@@ -19,8 +19,9 @@ type Event struct {
 // Change is what a function given to [Store.Edit] decided beside the subscriber
 // itself.
 type Change struct {
-	Event  Event  // recorded unless What is empty
-	Notice Notice // queued unless empty
+	Event  Event         // recorded unless What is empty
+	Notice Notice        // queued unless empty
+	Asks   *Confirmation // of a ConfirmNotice: what the email carries
 	// To is where the notice goes; the zero Address is the subscriber's mailbox.
 	To Address
 	// StartWith is how many of the newest insights of their categories a reader
@@ -42,6 +43,9 @@ type Store interface {
 	// notice, all or nothing. An unknown key gives change a zero Subscriber,
 	// stored if change leaves an address in it. An error of change is returned
 	// as it is and stores nothing. change may run more than once.
+	//
+	// The store keeps the confirmation of a change with the message of its notice, and ends
+	// confirmations when EndsConfirmations says so.
 	//
 	// The store keeps suppressions in step, as KeptAfter and KeptOfFormer say. A subscriber that becomes Suppressed is
 	// entered there, one that becomes Confirmed, or loses its Cause, taken out; one that
@@ -111,6 +115,7 @@ type Notice string
 const (
 	NoNotice      Notice = ""
 	ConfirmNotice Notice = "confirm" // "please confirm"
+	LinkNotice    Notice = "link"    // "here is a fresh link"
 	AlreadyNotice Notice = "already" // "you are subscribed already"
 	MovedNotice   Notice = "moved"   // "your digests go elsewhere now"
 )
@@ -120,15 +125,15 @@ func (c Change) NoticeTo(s Subscriber) Address {
 	switch {
 	case c.To != (Address{}):
 		return c.To
-	case c.Notice == ConfirmNotice:
-		return s.Mailbox()
+	case c.Asks != nil:
+		return c.Asks.To
 	}
 	return s.Address
 }
 
 // Replaces reports whether a notice takes the place of one to the same subscriber that
 // waits. One of a kind is enough, since it is made from the subscriber when it is sent;
-// but each address that was left is told.
+// but each address that was left is told, and each confirmation has choices of its own.
 func (n Notice) Replaces(waiting Notice, to, waitingTo Address) bool {
-	return n == waiting && (n != MovedNotice || to == waitingTo)
+	return n == waiting && n != ConfirmNotice && (n != MovedNotice || to == waitingTo)
 }

@@ -19,6 +19,7 @@ var (
 	ErrNotFound   = errors.New("no such subscriber")
 	ErrToken      = errors.New("this link is not valid")
 	ErrExpired    = errors.New("this link has expired")
+	ErrLapsed     = errors.New("this link has ended; a fresh one can be sent")
 	ErrSuppressed = errors.New("this address is suppressed")
 	ErrTraces     = errors.New("erased, but a file may still hold traces of it: forget it again in a while")
 )
@@ -81,9 +82,9 @@ type Subscriber struct {
 	Categories []string // slugs, sorted, never empty for a stored subscriber
 
 	PausedUntil    time.Time // no digests before; zero = not paused
-	Nonce          string    // what the valid confirmation token is made over
-	NonceExpires   time.Time
-	NotifiedAt     time.Time // when "you are subscribed already" was last queued
+	NonceExpires   time.Time // when the newest confirmation ends
+	Undo           string    // what the token is made over that takes an unsubscription back; "" = nothing does
+	NotifiedAt     time.Time // when an email to who is on record already was last queued
 	Asked          int       // emails about sign-ups since AskedSince
 	AskedSince     time.Time
 	CreatedAt      time.Time
@@ -95,6 +96,11 @@ type Subscriber struct {
 	// NewAddress is where a confirmed reader wants their emails, once they confirm it
 	// from there.
 	NewAddress Address
+
+	// Confirmations are those that were sent, newest first. A Store gives them with one
+	// subscriber, not with a list, and keeps them with the messages that carry them: see
+	// Change.Asks and EndsConfirmations.
+	Confirmations []Confirmation
 }
 
 // Mailbox is where an email that asks to confirm goes.

@@ -68,8 +68,8 @@ func (r *Registry) Suppress(ctx context.Context, a Address, cause Cause, reason,
 }
 
 // Decline suppresses an address at its owner's request, no matter who signs it up from
-// then on. The link is in the newest email that asks for a confirmation, and nowhere
-// else; it does not expire. A reader who has confirmed since is unsubscribed. Repeating it is
+// then on. The link is in emails that ask for a confirmation, and nowhere else; it does not
+// expire. A reader who has confirmed since is unsubscribed. Repeating it is
 // harmless.
 func (r *Registry) Decline(ctx context.Context, token string) (Subscriber, error) {
 	return r.edit(ctx, DeclineToken, token, decline)
@@ -95,7 +95,7 @@ func suppress(sub *Subscriber, cause Cause, reason, source string, now time.Time
 	if cause.saysNo() && sub.UnsubscribedAt.IsZero() { // also once it is lifted
 		sub.UnsubscribedAt = now
 	}
-	sub.Status, sub.Cause, sub.Reason, sub.SuppressedAt = Suppressed, cause, reason, now
+	sub.Status, sub.Cause, sub.Reason, sub.SuppressedAt, sub.Undo = Suppressed, cause, reason, now, ""
 	return Change{Event: Event{At: now, What: "suppressed", Source: source, Detail: string(cause) + ": " + reason}}, true
 }
 

@@ -21,6 +21,8 @@ const (
 	DeclineToken     Purpose = "decline" // of a confirmation: never to be emailed
 	UnsubscribeToken Purpose = "unsubscribe"
 	PreferencesToken Purpose = "preferences"
+	UndoToken        Purpose = "undo"   // of an unsubscription: on the page that answers it alone
+	FreshToken       Purpose = "fresh"  // all that is kept of a reader
 	ReturnToken      Purpose = "return" // to an address that its reader has left
 	BounceAddress    Purpose = "bounce" // of an address that bounces come back to
 )
@@ -28,8 +30,8 @@ const (
 // MinSecret is the shortest secret accepted, in bytes.
 const MinSecret = 32
 
-// Keyring makes and checks tokens: KID.PUBLICID.MAC, where the MAC is
-// HMAC-SHA-256 cut to 144 bits over purpose, public id and scope. Nothing about
+// Keyring makes and checks tokens: KID.PUBLICID.MAC, or KID.PUBLICID.TIME.MAC, where the
+// MAC is HMAC-SHA-256 cut to 144 bits over purpose, public id, time and scope. Nothing about
 // a token is stored, so tokens survive a restored database. The first secret
 // makes new tokens; all of them check old ones. A Keyring is immutable and safe
 // for concurrent use.
@@ -103,6 +105,15 @@ func (k *Keyring) Make(p Purpose, publicID, scope string) string {
 	return k.make(k.current, p, publicID, scope)
 }
 
+// MakeDated is Make for a token that names its time, in digits.
+func (k *Keyring) MakeDated(p Purpose, publicID, at, scope string) string {
+	return k.makeDated(k.current, p, publicID, at, scope)
+}
+
+func (k *Keyring) makeDated(kid string, p Purpose, publicID, at, scope string) string {
+	return kid + "." + publicID + "." + at + "." + base64.RawURLEncoding.EncodeToString(sum(k.keys[kid], p, publicID+"\x00"+at+"\x00"+scope)[:18])
+}
+
 // Sign is the MAC of data for a purpose, by the current key, and that key's id: 3
 // and 32 bytes. It is for what can't have the form of a token.
 func (k *Keyring) Sign(p Purpose, data []byte) (kid, mac []byte) {
@@ -174,7 +185,7 @@ var lowerCase = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPaddi
 // Check wants, and nothing more.
 func (k *Keyring) PublicID(token string) (string, error) {
 	parts := strings.Split(token, ".")
-	if len(token) > 128 || len(parts) != 3 || k.keys[parts[0]] == nil || parts[1] == "" {
+	if len(token) > 128 || len(parts) != 3 && len(parts) != 4 || k.keys[parts[0]] == nil || parts[1] == "" {
 		return "", ErrToken
 	}
 	return parts[1], nil
@@ -193,4 +204,16 @@ func (k *Keyring) Check(p Purpose, token, scope string) (publicID string, err er
 		return "", ErrToken
 	}
 	return publicID, nil
+}
+
+// CheckDated is Check for a token of MakeDated, and returns the time that it names.
+func (k *Keyring) CheckDated(p Purpose, token, scope string) (publicID, at string, err error) {
+	parts := strings.Split(token, ".")
+	if publicID, err = k.PublicID(token); err != nil || len(parts) != 4 {
+		return "", "", ErrToken
+	}
+	if subtle.ConstantTimeCompare([]byte(token), []byte(k.makeDated(parts[0], p, publicID, parts[2], scope))) != 1 {
+		return "", "", ErrToken
+	}
+	return publicID, parts[2], nil
 }

@@ -6,7 +6,7 @@ import (
 )
 
 // undoWithin is how long a reader can undo an unsubscription.
-const undoWithin = 24 * time.Hour
+const undoWithin = time.Hour
 
 // Unsubscribe ends the emails to the token's owner at once. Repeating it is harmless.
 // Source says how it was asked: link, one_click.
@@ -14,6 +14,34 @@ func (r *Registry) Unsubscribe(ctx context.Context, token, source string) (Subsc
 	return r.edit(ctx, UnsubscribeToken, token, func(sub *Subscriber, now time.Time) (Change, error) {
 		return unsubscribe(sub, source, now), nil
 	})
+}
+
+// Leave is Unsubscribe by the button of a page, on which undo, unless it is empty, is the
+// token that takes it back: for an hour, once, and for nobody but who sees that page.
+func (r *Registry) Leave(ctx context.Context, token string) (sub Subscriber, undo string, err error) {
+	rules := r.rules()
+	sub, err = r.edit(ctx, UnsubscribeToken, token, func(sub *Subscriber, now time.Time) (Change, error) {
+		undo = ""
+		change := rules.leave(sub, now)
+		if change != (Change{}) && sub.Undo != "" {
+			undo = r.Token(UndoToken, *sub)
+		}
+		return change, nil
+	})
+	if err != nil {
+		undo = ""
+	}
+	return sub, undo, err
+}
+
+// leave is what happens to a reader who presses that button.
+func (r rules) leave(sub *Subscriber, now time.Time) Change {
+	was := sub.Status
+	change := unsubscribe(sub, "link", now)
+	if was == Confirmed && sub.Status == Unsubscribed {
+		sub.Undo = r.newID()
+	}
+	return change
 }
 
 // StaffUnsubscribe ends the emails to an address. changed is false when they had ended
@@ -26,6 +54,9 @@ func (r *Registry) StaffUnsubscribe(ctx context.Context, a Address) (sub Subscri
 
 // unsubscribe is what happens to a subscriber who unsubscribes.
 func unsubscribe(sub *Subscriber, source string, now time.Time) Change {
+	if source == "staff" || source == string(Complained) {
+		sub.Undo = ""
+	}
 	switch {
 	case sub.Status == Unsubscribed, sub.Status == Suppressed && !sub.UnsubscribedAt.IsZero():
 		return Change{}
@@ -39,26 +70,18 @@ func unsubscribe(sub *Subscriber, source string, now time.Time) Change {
 	return Change{Event: Event{At: now, What: "unsubscribed", Source: source}}
 }
 
-// Undo reverses an unsubscription of the last day, which is how long its page
-// offers it. Nothing was sent meanwhile, so all that is unread comes with the next
-// digest. Others get ErrExpired: a sign-up of theirs is needed.
+// Undo reverses an unsubscription, by a token of Leave. Nothing was sent meanwhile, so all
+// that is unread comes with the next digest. Others get ErrExpired: a sign-up of theirs
+// is needed.
 func (r *Registry) Undo(ctx context.Context, token string) (Subscriber, error) {
-	return r.edit(ctx, UnsubscribeToken, token, undo)
-}
-
-// CanUndo reports whether Undo is possible.
-func (s *Subscriber) CanUndo(now time.Time) bool {
-	return s.Status == Unsubscribed && !s.ConfirmedAt.IsZero() && now.Sub(s.UnsubscribedAt) < undoWithin
+	return r.edit(ctx, UndoToken, token, undo)
 }
 
 // undo reverses an unsubscription.
 func undo(sub *Subscriber, now time.Time) (Change, error) {
-	switch {
-	case sub.Status == Confirmed:
-		return Change{}, nil
-	case !sub.CanUndo(now):
+	if sub.Status != Unsubscribed || sub.Undo == "" || now.Sub(sub.UnsubscribedAt) >= undoWithin {
 		return Change{}, ErrExpired
 	}
-	sub.Status, sub.UnsubscribedAt = Confirmed, time.Time{}
+	sub.Status, sub.UnsubscribedAt, sub.Undo = Confirmed, time.Time{}, ""
 	return Change{Event: Event{At: now, What: "undone", Source: "link", Detail: "the unsubscription was undone"}, StartWith: everything}, nil
 }

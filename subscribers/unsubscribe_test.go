@@ -23,15 +23,44 @@ func TestUnsubscribeRule(t *testing.T) {
 	}
 }
 
-func TestUndoRule(t *testing.T) {
+// Only who pressed the button can take it back, and not what staff or a complaint did
+// since.
+func TestLeaveRule(t *testing.T) {
+	undo := func(nonce string) func(*Subscriber) { return func(s *Subscriber) { s.Undo = nonce } }
+	left := all(func(s *Subscriber) { s.Status = Unsubscribed }, refused(now))
 	for _, test := range []ruled{
-		{"within a day", subscriber(Unsubscribed, refused(now.Add(-day+1))), func(s *Subscriber) { s.Status, s.UnsubscribedAt = Confirmed, time.Time{} },
+		{"confirmed", subscriber(Confirmed), all(left, undo("fresh")), Change{Event: event("unsubscribed", "link", "")}, ""},
+		{"pending", subscriber(Pending), left, Change{Event: event("unsubscribed", "link", "")}, ""},
+		{"once more", subscriber(Unsubscribed, undo("first")), nil, Change{}, ""},
+		{"by staff before", subscriber(Unsubscribed), nil, Change{}, ""},
+		{"suppressed", subscriber(Suppressed), refused(now), Change{Event: event("unsubscribed", "link", "")}, ""},
+	} {
+		test.run(t, func(sub *Subscriber, now time.Time) (Change, error) { return testRules.leave(sub, now), nil })
+	}
+	for source, keeps := range map[string]bool{"one_click": true, "mail": true, "link": true, "staff": false, "complaint": false} {
+		sub := subscriber(Unsubscribed, undo("first"))
+		unsubscribe(&sub, source, now)
+		if got := sub.Undo != ""; got != keeps {
+			t.Errorf("unsubscribed once more by %s: it can be undone: %v", source, got)
+		}
+	}
+	sub := subscriber(Unsubscribed, undo("first"))
+	suppress(&sub, Complained, "spam", "complaint", now)
+	if sub.Undo != "" {
+		t.Error("an unsubscription can be undone after a complaint")
+	}
+}
+
+func TestUndoRule(t *testing.T) {
+	nonce := func(s *Subscriber) { s.Undo = "nonce" }
+	for _, test := range []ruled{
+		{"within an hour", subscriber(Unsubscribed, nonce, refused(now.Add(-time.Hour+1))), func(s *Subscriber) { s.Status, s.UnsubscribedAt, s.Undo = Confirmed, time.Time{}, "" },
 			Change{Event: event("undone", "link", "the unsubscription was undone"), StartWith: everything}, ""},
-		{"a day later", subscriber(Unsubscribed, refused(now.Add(-day))), nil, Change{}, ErrExpired.Error()},
-		{"never confirmed", subscriber(Unsubscribed, refused(now), func(s *Subscriber) { s.ConfirmedAt = time.Time{} }), nil, Change{}, ErrExpired.Error()},
-		{"confirmed", subscriber(Confirmed), nil, Change{}, ""},
-		{"pending", subscriber(Pending, refused(now), func(s *Subscriber) { s.ConfirmedAt = now }), nil, Change{}, ErrExpired.Error()},
-		{"suppressed", subscriber(Suppressed, refused(now)), nil, Change{}, ErrExpired.Error()},
+		{"an hour later", subscriber(Unsubscribed, nonce, refused(now.Add(-time.Hour))), nil, Change{}, ErrExpired.Error()},
+		{"done otherwise", subscriber(Unsubscribed, refused(now)), nil, Change{}, ErrExpired.Error()},
+		{"undone before", subscriber(Confirmed), nil, Change{}, ErrExpired.Error()},
+		{"pending", subscriber(Pending, nonce, refused(now), func(s *Subscriber) { s.ConfirmedAt = now }), nil, Change{}, ErrExpired.Error()},
+		{"suppressed", subscriber(Suppressed, nonce, refused(now)), nil, Change{}, ErrExpired.Error()},
 	} {
 		test.run(t, undo)
 	}

@@ -1,6 +1,7 @@
 package newslettertest
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -217,7 +218,20 @@ func MessageRows() (rows []MessageRow) {
 				rows = append(rows, MessageRow{strings.Join(name, " "), facts, want})
 				facts.Held = true
 				rows = append(rows, MessageRow{strings.Join(append(slices.Clone(name), "held"), " "), facts, giveBack})
+				if facts.Held = false; kind == newsletter.ConfirmEmail && want.Action == newsletter.ActionSend {
+					facts.Ended = true
+					rows = append(rows, MessageRow{strings.Join(append(name, "another was clicked"), " "), facts, notNeeded})
+				}
 			}
+		}
+	}
+	for status, may := range map[subscribers.Status][]bool{"": {false}, subscribers.Pending: {false}, subscribers.Confirmed: {true}, subscribers.Unsubscribed: {true}, subscribers.Suppressed: {true, false}} {
+		for _, may := range may {
+			want := notNeeded
+			if may {
+				want = send
+			}
+			rows = append(rows, MessageRow{fmt.Sprintf("link %s, may get it: %v", status, may), newsletter.MessageFacts{Kind: newsletter.LinkEmail, Reader: newsletter.Reader{Status: status, MayGetLink: may}}, want})
 		}
 	}
 	return rows

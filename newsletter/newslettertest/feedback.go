@@ -288,33 +288,7 @@ func blockedEmails(w *world) {
 func complaint(w *world) {
 	w.join("engineering", "ada", "ben")
 	d := w.sent("e1")
-	report := func(kind string) string {
-		return strings.ReplaceAll(fmt.Sprintf(`From: fbl@mailbox.example
-To: abuse@example.com
-Subject: complaint about message
-Content-Type: multipart/report; report-type=feedback-report; boundary="b"
-MIME-Version: 1.0
-
---b
-Content-Type: text/plain
-
-This is an abuse report.
-
---b
-Content-Type: message/feedback-report
-
-Feedback-Type: %s
-User-Agent: SomeGenerator/1.0
-Version: 1
-
---b
-Content-Type: text/rfc822-headers
-
-Subject: Weekly digest
-
---b--
-`, kind), "\n", "\r\n")
-	}
+	report := func(kind string) string { return abuseReport(kind, "") }
 	r := w.feedback()
 	r.Complaints = "abuse@bounces.example.com"
 	if !r.Takes("Abuse@bounces.example.com") || r.Takes("abuse@example.com") || w.feedback().Takes("") {

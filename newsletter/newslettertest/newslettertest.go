@@ -59,6 +59,7 @@ func Test(t *testing.T, seasons int, open func(t *testing.T) Store) {
 		{"Worker", workerTests},
 		{"Outage", outageTests},
 		{"Feedback", feedbackTests},
+		{"Forging", forgingTests},
 		{"Judging", judgingTests},
 		{"Relay", relayTests},
 		{"Holes", holeTests},

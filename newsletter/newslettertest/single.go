@@ -1,6 +1,7 @@
 package newslettertest
 
 import (
+	"strings"
 	"time"
 
 	"github.com/scaledbydesign/insights/newsletter"
@@ -10,16 +11,18 @@ import (
 // singleTests are about single emails.
 var singleTests = []test{
 	{"a single email is queued once", singleOnce},
+	{"each confirmation has choices of its own", confirmationsApart},
 	{"a single email that is no longer needed is skipped", singleNotNeeded},
 	{"a single email that is claimed when sending is held waits too", singleHeld},
 }
 
 func singleOnce(w *world) {
-	form := subscribers.SignUp{Address: parsed(address("ada")), Source: "form", Preferences: subscribers.Preferences{Cadence: subscribers.Weekly, Categories: []string{"engineering"}}}
-	w.check(w.registry.SignUp(w.Context(), form))
+	w.join("engineering", "ada")
+	a := parsed(address("ada"))
+	w.check(w.registry.SendLink(w.Context(), a, ""))
 	asked := time.Now()
 	time.Sleep(time.Hour)
-	w.check(w.registry.SignUp(w.Context(), form))
+	w.check(w.registry.SendLink(w.Context(), a, ""))
 	w.attach("w1", newsletter.Resend)
 	claim := func() []newsletter.Task {
 		tasks, err := w.store.ClaimMessages(w.Context(), "w1", 5)
@@ -28,15 +31,15 @@ func singleOnce(w *world) {
 	}
 	tasks := claim()
 	if len(tasks) != 1 {
-		w.Fatalf("%d emails are queued for two sign-ups", len(tasks))
+		w.Fatalf("%d emails are queued for two requests", len(tasks))
 	}
 	t := tasks[0]
-	if t.Kind != newsletter.ConfirmEmail || t.To != address("ada") || t.Subscriber.ID != w.reader("ada").ID || !t.Created.After(asked) {
+	if t.Kind != newsletter.LinkEmail || t.To != address("ada") || t.Subscriber.ID != w.reader("ada").ID || !t.Created.After(asked) {
 		w.Errorf("claimed %+v", t)
 	}
-	// A sign-up while an email with the older link is being sent asks for another.
-	w.check(w.registry.SignUp(w.Context(), form))
-	if more := claim(); len(more) != 1 || more[0].Subscriber.Nonce == t.Subscriber.Nonce {
+	// A request while an email is being sent asks for another.
+	w.check(w.registry.SendLink(w.Context(), a, ""))
+	if more := claim(); len(more) != 1 {
 		w.Errorf("claimed %+v", more)
 	}
 	if w.begin("w1", t) != newsletter.ActionSend {
@@ -44,8 +47,45 @@ func singleOnce(w *world) {
 	}
 	w.finish("w1", t, newsletter.Result{State: newsletter.Sent})
 	row := collect(w, w.store.Deliveries(w.Context(), newsletter.DeliveryFilter{Email: address("ada"), State: newsletter.Sent}))
-	if len(row) != 1 || row[0].Kind != newsletter.ConfirmEmail || row[0].Attempts != 1 {
+	if len(row) != 1 || row[0].Kind != newsletter.LinkEmail || row[0].Attempts != 1 {
 		w.Errorf("listed %+v", row)
+	}
+}
+
+// confirmationsApart are two sign-ups of one address, perhaps by two people.
+func confirmationsApart(w *world) {
+	form := subscribers.SignUp{Address: parsed(address("ada")), Source: "form", Preferences: subscribers.Preferences{Cadence: subscribers.Weekly, Categories: []string{"engineering"}}}
+	w.check(w.registry.SignUp(w.Context(), form))
+	form.Cadence, form.Categories = subscribers.Instant, []string{"engineering", "leadership"}
+	w.check(w.registry.SignUp(w.Context(), form))
+	w.attach("w1", newsletter.Resend)
+	tasks, err := w.store.ClaimMessages(w.Context(), "w1", 5)
+	w.check(err)
+	if len(tasks) != 2 {
+		w.Fatalf("claimed %+v", tasks)
+	}
+	for i, want := range []string{"weekly: engineering", "instant: engineering, leadership"} {
+		if got := tasks[i].Asks.String(); got != want || tasks[i].Asks.Nonce == "" {
+			w.Errorf("email %d asks for %q", i, got)
+		}
+		message, err := w.writer().SingleMessage(tasks[i])
+		w.check(err)
+		link := w.registry.TokenOf(subscribers.ConfirmToken, tasks[i].Subscriber, tasks[i].Asks)
+		if !strings.Contains(message.Text, link) {
+			w.Errorf("email %d lacks its link: %s", i, message.Text)
+		}
+	}
+	if w.begin("w1", tasks[0]) != newsletter.ActionSend {
+		w.Error("not begun")
+	}
+	w.finish("w1", tasks[0], newsletter.Result{State: newsletter.Sent})
+	_, err = w.registry.Confirm(w.Context(), w.registry.TokenOf(subscribers.ConfirmToken, tasks[0].Subscriber, tasks[0].Asks), "")
+	w.check(err)
+	if sub := w.reader("ada"); sub.Cadence != subscribers.Weekly {
+		w.Errorf("confirmed %+v", sub)
+	}
+	if w.begin("w1", tasks[1]) == newsletter.ActionSend {
+		w.Error("who has confirmed is asked again")
 	}
 }
 

@@ -77,7 +77,7 @@ func caseOf(now time.Time, status subscribers.Status, edits ...func(*subscribers
 	}
 	s := subscribers.Subscriber{
 		ID: 1, PublicID: "case", Address: a, Status: status, Cadence: subscribers.Weekly, Categories: []string{"engineering"},
-		Nonce: "nonce", NonceExpires: now.Add(-1000 * time.Hour), CreatedAt: then, ConfirmedAt: then,
+		NonceExpires: now.Add(-1000 * time.Hour), CreatedAt: then, ConfirmedAt: then,
 	}
 	switch status {
 	case subscribers.Pending:
@@ -121,7 +121,7 @@ func TidiedCases(now time.Time) []TidiedCase {
 	status := func(st subscribers.Status) func(*subscribers.Subscriber) {
 		return func(s *subscribers.Subscriber) { s.Status = st }
 	}
-	noLink := func(s *subscribers.Subscriber) { s.Nonce, s.NonceExpires = "", time.Time{} }
+	noLink := func(s *subscribers.Subscriber) { s.NonceExpires = time.Time{} }
 	moment := now.Add(-time.Millisecond) // as exact as a store is
 	pending := func(edits ...func(*subscribers.Subscriber)) subscribers.Subscriber {
 		return caseOf(now, subscribers.Pending, edits...)
@@ -210,8 +210,8 @@ type NoticeCase struct {
 func NoticeCases() []NoticeCase {
 	const here, elsewhere = "case@example.com", "elsewhere@example.com"
 	return []NoticeCase{
-		{subscribers.ConfirmNotice, subscribers.ConfirmNotice, here, here, true},
-		{subscribers.ConfirmNotice, subscribers.ConfirmNotice, elsewhere, here, true},
+		{subscribers.ConfirmNotice, subscribers.ConfirmNotice, here, here, false},
+		{subscribers.LinkNotice, subscribers.LinkNotice, here, here, true},
 		{subscribers.ConfirmNotice, subscribers.AlreadyNotice, here, here, false},
 		{subscribers.AlreadyNotice, subscribers.AlreadyNotice, here, here, true},
 		{subscribers.AlreadyNotice, subscribers.MovedNotice, here, here, false},

@@ -20,6 +20,8 @@ var privacyStories = []story{
 	{"limits per mailbox, however its address is written", limitPerInbox},
 	{"limits of clients are told, others withhold mail in silence", limitsInAll},
 	{"an unsubscription is taken back", undone},
+	{"an unsubscription by the link of nobody", unknownLeaves},
+	{"a fresh link is sent to whom it may be", freshLinks},
 	{"less mail instead of none", lessInstead},
 }
 
@@ -44,15 +46,15 @@ func (d *desk) imports(email string) subscribers.Outcome {
 
 func forgotten(d *desk) {
 	d.confirmed("ada@example.com")
-	token := d.token(subscribers.PreferencesToken, "ada@example.com")
+	token := d.token(subscribers.FreshToken, "ada@example.com")
 	d.suppress("ben@example.com", subscribers.Complained)
 	d.confirmed("cleo@example.com")
 	d.want(d.ForgetBy(d.Context(), token), nil, "forget")
 	_, err := d.Store.ByKey(d.Context(), "ada@example.com")
 	d.want(err, subscribers.ErrNotFound, "look for whom was forgotten")
-	_, err = d.Lookup(d.Context(), subscribers.PreferencesToken, token)
-	d.want(err, subscribers.ErrToken, "their link")
-	d.want(d.ForgetBy(d.Context(), token), subscribers.ErrToken, "forget twice")
+	_, err = d.Lookup(d.Context(), subscribers.FreshToken, token)
+	d.want(err, subscribers.ErrLapsed, "their link")
+	d.want(d.ForgetBy(d.Context(), token), subscribers.ErrLapsed, "forget twice")
 	d.want(d.Forget(d.Context(), d.address("ada@example.com")), subscribers.ErrNotFound, "forget twice")
 	if got := d.suppressions(); got != "suppressed complaint, unsubscribed" {
 		d.Errorf("suppressions %q", got)
@@ -163,8 +165,8 @@ func limitPerAddress(d *desk) {
 	other := d.form("ada@example.com")
 	other.Cadence = subscribers.Monthly
 	d.want(d.SignUp(d.Context(), other), nil, "sign up")
-	if sub := d.get("ada@example.com"); d.Token(subscribers.ConfirmToken, sub) != first || sub.Cadence != subscribers.Monthly {
-		d.Errorf("the mail that is there does not lead to what was chosen last: %+v", sub)
+	if sub := d.get("ada@example.com"); d.Token(subscribers.ConfirmToken, sub) != first || sub.Cadence != subscribers.Weekly || sub.Confirmations[0].Cadence != subscribers.Weekly {
+		d.Errorf("somebody else has changed what the email says: %+v", sub)
 	}
 	tokens := map[string]bool{first: true}
 	for range 24 * 2 {
@@ -243,39 +245,130 @@ func limitsInAll(d *desk) {
 func undone(d *desk) {
 	d.confirmed("ada@example.com")
 	token := d.token(subscribers.UnsubscribeToken, "ada@example.com")
-	_, err := d.Undo(d.Context(), token)
-	d.want(err, nil, "undo what was not done")
-	_, err = d.Unsubscribe(d.Context(), token, "link")
-	d.want(err, nil, "unsubscribe")
-	time.Sleep(23 * time.Hour)
-	sub, err := d.Undo(d.Context(), token)
+	leave := func() (undo string) {
+		d.Helper()
+		_, undo, err := d.Leave(d.Context(), token)
+		d.want(err, nil, "unsubscribe")
+		return undo
+	}
+	undo := leave()
+	if again := leave(); undo == "" || again != "" { // any old email leads there
+		d.Errorf("it can be undone by %q, then %q", undo, again)
+	}
+	for _, other := range []string{token, d.token(subscribers.PreferencesToken, "ada@example.com"), d.Keys.Make(subscribers.UndoToken, d.get("ada@example.com").PublicID, "")} {
+		_, err := d.Undo(d.Context(), other)
+		d.want(err, subscribers.ErrExpired, "undo by another link")
+	}
+	time.Sleep(59 * time.Minute)
+	sub, err := d.Undo(d.Context(), undo)
 	d.want(err, nil, "undo")
 	if sub.Status != subscribers.Confirmed || !sub.UnsubscribedAt.IsZero() {
 		d.Errorf("%+v", sub)
 	}
-	_, err = d.Unsubscribe(d.Context(), token, "link")
-	d.want(err, nil, "unsubscribe")
-	time.Sleep(25 * time.Hour)
-	_, err = d.Undo(d.Context(), token)
-	d.want(err, subscribers.ErrExpired, "undo late")
+	never := func(undo, when string) {
+		d.Helper()
+		_, err := d.Undo(d.Context(), undo)
+		d.want(err, subscribers.ErrExpired, "undo "+when)
+		if undo == "" {
+			d.Errorf("there is nothing to undo %s", when)
+		}
+	}
+	second := leave()
+	never(undo, "by the page of another time")
+	time.Sleep(time.Hour)
+	never(second, "late")
 	// Anybody can sign them up, and an old mail may be anybody's.
 	d.signUp("ada@example.com")
-	_, err = d.Unsubscribe(d.Context(), token, "link")
-	d.want(err, nil, "unsubscribe from what was not confirmed")
-	_, err = d.Undo(d.Context(), token)
-	d.want(err, subscribers.ErrExpired, "undo what was not confirmed")
+	if undo := leave(); undo != "" {
+		d.Error("what was not confirmed can be undone")
+	}
 	d.wantStatus("ada@example.com", subscribers.Unsubscribed)
-	d.confirmed("cy@example.com")
-	d.suppress("cy@example.com", subscribers.Complained)
-	_, err = d.Lift(d.Context(), d.address("cy@example.com"), "test")
-	d.want(err, nil, "lift")
-	_, err = d.Undo(d.Context(), d.token(subscribers.UnsubscribeToken, "cy@example.com"))
-	d.want(err, subscribers.ErrExpired, "undo a complaint")
-	d.signUp("ben@example.com")
-	_, err = d.Unsubscribe(d.Context(), d.token(subscribers.UnsubscribeToken, "ben@example.com"), "link")
+	_, err = d.Undo(d.Context(), second)
+	d.want(err, subscribers.ErrExpired, "undo what was not confirmed")
+	d.confirmed("ada@example.com")
+	third := leave()
+	_, _, err = d.StaffUnsubscribe(d.Context(), d.address("ada@example.com"))
 	d.want(err, nil, "unsubscribe")
-	_, err = d.Undo(d.Context(), d.token(subscribers.UnsubscribeToken, "ben@example.com"))
-	d.want(err, subscribers.ErrExpired, "undo by one who never confirmed")
+	never(third, "after staff did the same")
+	d.confirmed("ada@example.com")
+	fourth := leave()
+	_, err = d.Unsubscribe(d.Context(), token, "complaint")
+	d.want(err, nil, "unsubscribe")
+	never(fourth, "after a complaint")
+	d.confirmed("ada@example.com")
+	fifth := leave()
+	d.suppress("ada@example.com", subscribers.BlockedHere)
+	_, err = d.Lift(d.Context(), d.address("ada@example.com"), "test")
+	d.want(err, nil, "lift")
+	never(fifth, "after a suppression")
+}
+
+// unknownLeaves is a reader of whom a restored database knows nothing, or who was erased.
+func unknownLeaves(d *desk) {
+	sub := d.confirmed("ada@example.com")
+	d.want(d.Forget(d.Context(), sub.Address), nil, "forget")
+	token := d.Token(subscribers.UnsubscribeToken, sub)
+	for _, source := range []string{"one_click", "mail"} {
+		got, err := d.Unsubscribe(d.Context(), token, source)
+		if d.want(err, nil, "unsubscribe"); got.Status != subscribers.Unsubscribed {
+			d.Errorf("%+v", got)
+		}
+	}
+	if _, undo, err := d.Leave(d.Context(), token); err != nil || undo != "" {
+		d.Errorf("%q, %v", undo, err)
+	}
+	_, err := d.Less(d.Context(), token, subscribers.Monthly, time.Time{})
+	d.want(err, subscribers.ErrExpired, "less for nobody")
+	_, err = d.Less(d.Context(), token, "", time.Now().Add(time.Hour))
+	d.want(err, subscribers.ErrExpired, "a pause for nobody")
+	_, err = d.Unsubscribe(d.Context(), d.Token(subscribers.PreferencesToken, sub), "link")
+	d.want(err, subscribers.ErrToken, "unsubscribe nobody by another link")
+	if all := collect(d.T, d.Store.List(d.Context(), subscribers.Filter{})); len(all) != 0 {
+		d.Errorf("stored: %+v", all)
+	}
+}
+
+func freshLinks(d *desk) {
+	d.Limits = subscribers.Limits{AddressEvery: 15 * time.Minute, AddressADay: 3, Client: 30}
+	ask := func(email string) {
+		d.Helper()
+		d.want(d.SendLink(d.Context(), d.address(email), "c"), nil, "ask for a link")
+	}
+	d.confirmed("ada@example.com")
+	d.signUp("pending@example.com")
+	d.confirmed("left@example.com")
+	_, err := d.Unsubscribe(d.Context(), d.token(subscribers.UnsubscribeToken, "left@example.com"), "link")
+	d.want(err, nil, "unsubscribe")
+	d.confirmed("bounced@example.com")
+	d.suppress("bounced@example.com", subscribers.Bounced)
+	d.suppress("nobodys@example.com", subscribers.BlockedHere)
+	time.Sleep(time.Hour)
+	for email, want := range map[string]int{"ada@example.com": 2, "left@example.com": 1, "pending@example.com": 0, "bounced@example.com": 0} {
+		for range 10 {
+			ask(strings.ToUpper(email))
+			time.Sleep(10 * time.Minute)
+		}
+		if got := strings.Count(d.history(email), "link_asked"); got != want {
+			d.Errorf("%s was sent %d links, want %d", email, got, want)
+		}
+		time.Sleep(2 * time.Hour)
+	}
+	ask("nobodys@example.com")
+	ask("unknown@example.com")
+	if _, err := d.Store.ByKey(d.Context(), "unknown@example.com"); err == nil {
+		d.Error("who asks for a link is stored")
+	}
+	var last error
+	for range 40 {
+		if err := d.SendLink(d.Context(), d.address("unknown@example.com"), "c"); err != nil {
+			last = err
+		}
+	}
+	d.want(last, subscribers.ErrTooMany, "ask without end")
+	_, err = d.SendLinkTo(d.Context(), d.token(subscribers.PreferencesToken, "ada@example.com"), "d")
+	d.want(err, nil, "ask from the preferences")
+	_, err = d.SendLinkTo(d.Context(), d.token(subscribers.UnsubscribeToken, "ada@example.com"), "d")
+	d.want(err, subscribers.ErrLapsed, "ask by another link")
 }
 
 func lessInstead(d *desk) {

@@ -100,7 +100,7 @@ func storesAll(t *testing.T, s subscribers.Store) {
 	want := subscribers.Subscriber{
 		PublicID: "p1", Address: address(t, "Ada.L+x@Example.COM"), Name: "Ada 'the first' Ło", Status: subscribers.Suppressed, Reason: "hard bounce",
 		Cadence: subscribers.Monthly, Categories: []string{"architecture", "engineering", "leadership"},
-		PausedUntil: at.Add(1), Nonce: "n1", NonceExpires: at.Add(time.Hour), NotifiedAt: at.Add(2 * time.Hour), CreatedAt: at,
+		PausedUntil: at.Add(1), Undo: "u1", NonceExpires: at.Add(time.Hour), NotifiedAt: at.Add(2 * time.Hour), CreatedAt: at,
 		ConfirmedAt: at.Add(3 * time.Hour), UnsubscribedAt: at.Add(4 * time.Hour), Source: "import",
 		Cause: subscribers.Complained, SuppressedAt: at.Add(5 * time.Hour), Asked: 2, AskedSince: at.Add(6 * time.Hour), NewAddress: address(t, "new@example.com"),
 	}

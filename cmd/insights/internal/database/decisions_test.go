@@ -12,6 +12,7 @@ import (
 	"github.com/scaledbydesign/insights/cmd/insights/internal/database"
 	"github.com/scaledbydesign/insights/newsletter"
 	"github.com/scaledbydesign/insights/newsletter/newslettertest"
+	"github.com/scaledbydesign/insights/subscribers"
 )
 
 // state puts a database into a state that is hard to reach by calls.
@@ -281,8 +282,11 @@ func TestMessageDecisions(t *testing.T) {
 			if reader.Valid {
 				s.reader(id, row.Facts.Reader)
 			}
-			exec(t, s.db, `INSERT INTO messages (id, kind, subscriber_id, email, state, owner, reason, created_at, updated_at) VALUES (?1, ?2, ?3, 'to@example.com', 'claimed', 'w', 'before', 1, 1)`,
-				id, string(row.Facts.Kind), reader)
+			exec(t, s.db, `INSERT INTO messages (id, kind, subscriber_id, email, state, owner, reason, created_at, updated_at, ended) VALUES (?1, ?2, ?3, 'to@example.com', 'claimed', 'w', 'before', 1, 1, ?4)`,
+				id, string(row.Facts.Kind), reader, map[bool]int{true: 1}[row.Facts.Ended])
+			if row.Facts.Reader.Status == subscribers.Suppressed && !row.Facts.Reader.MayGetLink {
+				exec(t, s.db, "UPDATE subscribers SET cause = 'bounce' WHERE id = ?1", id)
+			}
 			s.hold(row.Facts.Held)
 			actions, err := s.db.Record(t.Context(), "w", []newsletter.Entry{{Begin: &newsletter.Begin{Ref: newsletter.Ref{Message: id, Subscriber: reader.Int64}, MessageID: "m@example.com"}}})
 			if err != nil {

@@ -47,6 +47,9 @@ func (e *editing) edit(ctx context.Context, key string, change func(*subscribers
 	if errors.Is(err, subscribers.ErrNotFound) {
 		err = e.suppressed(ctx, key, &before.Subscriber)
 	}
+	if err == nil && before.ID != 0 {
+		before.Confirmations, err = confirmations(ctx, e.tx, before.ID)
+	}
 	if err != nil {
 		return before.Subscriber, err
 	}
@@ -64,7 +67,7 @@ func (e *editing) begin(ctx context.Context) (err error) {
 // apply lets change alter a subscriber as it is stored, and stores it again.
 func (e *editing) apply(ctx context.Context, before storedSubscriber, change func(*subscribers.Subscriber) (subscribers.Change, error)) (subscribers.Subscriber, error) {
 	edited := before.Subscriber
-	edited.Categories = slices.Clone(before.Categories)
+	edited.Categories, edited.Confirmations = slices.Clone(before.Categories), slices.Clone(before.Confirmations)
 	decided, err := change(&edited)
 	if err != nil {
 		return edited, err
@@ -99,6 +102,17 @@ func (e *editing) apply(ctx context.Context, before storedSubscriber, change fun
 			}
 		}
 	}
+	if subscribers.EndsConfirmations(before.Subscriber, edited) {
+		if err := endConfirmations(ctx, e.tx, edited.ID); err != nil {
+			return edited, err
+		}
+		for i := range edited.Confirmations {
+			edited.Confirmations[i].Ended = true
+		}
+	}
+	if decided.Asks != nil {
+		edited.Confirmations = slices.Insert(edited.Confirmations, 0, *decided.Asks)
+	}
 	return edited, follow(ctx, e.tx, edited, decided)
 }
 
@@ -122,7 +136,7 @@ func (e *editing) take(ctx context.Context, key string) error {
 
 // insertSubscriber takes the values of a row.
 const insertSubscriber = `INSERT INTO subscribers (public_id, email, email_key, name, status, reason, cadence, categories, position_id,
-	paused_until, nonce, nonce_expires_at, notified_at, created_at, confirmed_at, unsubscribed_at, source, cause, suppressed_at, asked, asked_since, new_email, former_ids`
+	paused_until, undo, nonce_expires_at, notified_at, created_at, confirmed_at, unsubscribed_at, source, cause, suppressed_at, asked, asked_since, new_email, former_ids`
 
 // values returns the columns of a subscriber, with their position after the change.
 func (e *editing) values(ctx context.Context, before storedSubscriber, s subscribers.Subscriber, startWith int) ([]any, error) {
@@ -132,7 +146,7 @@ func (e *editing) values(ctx context.Context, before storedSubscriber, s subscri
 	}
 	position, err := e.position(ctx, before, s, startWith)
 	return []any{s.PublicID, s.Address.String(), s.Address.Key(), s.Name, string(s.Status), s.Reason, string(s.Cadence), mask, position,
-		millis(s.PausedUntil), s.Nonce, millis(s.NonceExpires), millis(s.NotifiedAt), millis(s.CreatedAt), millis(s.ConfirmedAt), millis(s.UnsubscribedAt), s.Source,
+		millis(s.PausedUntil), s.Undo, millis(s.NonceExpires), millis(s.NotifiedAt), millis(s.CreatedAt), millis(s.ConfirmedAt), millis(s.UnsubscribedAt), s.Source,
 		string(s.Cause), millis(s.SuppressedAt), int64(s.Asked), millis(s.AskedSince), s.NewAddress.String(), strings.Join(s.FormerIDs, " ")}, err
 }
 
@@ -156,7 +170,7 @@ func (e *editing) save(ctx context.Context, before storedSubscriber, s subscribe
 		return id, err
 	}
 	_, err = e.tx.ExecContext(ctx, `UPDATE subscribers SET public_id = ?1, email = ?2, email_key = ?3, name = ?4, status = ?5, reason = ?6, cadence = ?7, categories = ?8, position_id = ?9,
-		paused_until = ?10, nonce = ?11, nonce_expires_at = ?12, notified_at = ?13, created_at = ?14, confirmed_at = ?15, unsubscribed_at = ?16, source = ?17, cause = ?18, suppressed_at = ?19, asked = ?20, asked_since = ?21, new_email = ?22, former_ids = ?23
+		paused_until = ?10, undo = ?11, nonce_expires_at = ?12, notified_at = ?13, created_at = ?14, confirmed_at = ?15, unsubscribed_at = ?16, source = ?17, cause = ?18, suppressed_at = ?19, asked = ?20, asked_since = ?21, new_email = ?22, former_ids = ?23
 		WHERE id = ?24`, append(args, before.ID)...)
 	return before.ID, err
 }
@@ -228,12 +242,12 @@ func follow(ctx context.Context, tx *sql.Tx, s subscribers.Subscriber, change su
 	if change.Notice == subscribers.NoNotice {
 		return nil
 	}
-	return queue(ctx, tx, s.ID, change.Notice, change.NoticeTo(s))
+	return queue(ctx, tx, s.ID, change.Notice, change.NoticeTo(s), change.Asks)
 }
 
 // queue queues a notice to a subscriber. A waiting one that it replaces is treated as
 // just requested.
-func queue(ctx context.Context, tx *sql.Tx, subscriber int64, notice subscribers.Notice, to subscribers.Address) error {
+func queue(ctx context.Context, tx *sql.Tx, subscriber int64, notice subscribers.Notice, to subscribers.Address, asks *subscribers.Confirmation) error {
 	var replaced []int64
 	err := each(ctx, tx, func(rows *sql.Rows) error {
 		var id int64
@@ -256,8 +270,12 @@ func queue(ctx context.Context, tx *sql.Tx, subscriber int64, notice subscribers
 	if len(replaced) > 0 {
 		return nil
 	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO messages (kind, subscriber_id, email, state, created_at, updated_at) VALUES (?1, ?2, ?3, 'pending', ?4, ?4)`,
-		string(notice), subscriber, to.String(), now())
+	if asks == nil {
+		asks = &subscribers.Confirmation{}
+	}
+	_, err = tx.ExecContext(ctx, `INSERT INTO messages (kind, subscriber_id, email, state, created_at, updated_at, nonce, expires_at, name, cadence, categories)
+		VALUES (?1, ?2, ?3, 'pending', ?4, ?4, ?5, ?6, ?7, ?8, ?9)`,
+		string(notice), subscriber, to.String(), now(), asks.Nonce, millis(asks.Expires), asks.Name, string(asks.Cadence), strings.Join(asks.Categories, " "))
 	return err
 }
 

@@ -213,7 +213,7 @@ func (e *editing) flush(ctx context.Context) error {
 var (
 	subscriberBatch = batch{
 		columns: columnsOf("public_id", text, "email", text, "email_key", text, "name", text, "status", text, "reason", text, "cadence", text, "categories", integer, "position_id", integer,
-			"paused_until", integer, "nonce", text, "nonce_expires_at", integer, "notified_at", integer, "created_at", integer, "confirmed_at", integer, "unsubscribed_at", integer, "source", text,
+			"paused_until", integer, "undo", text, "nonce_expires_at", integer, "notified_at", integer, "created_at", integer, "confirmed_at", integer, "unsubscribed_at", integer, "source", text,
 			"cause", text, "suppressed_at", integer, "asked", integer, "asked_since", integer, "new_email", text, "former_ids", text, "start_with", integer, "id", integer),
 		text: insertSubscriber + ", start_with, id) SELECT * FROM v",
 	}

@@ -77,7 +77,7 @@ func eraseElsewhere(ctx context.Context, tx *sql.Tx, key string) error {
 	}, "SELECT id, new_email FROM subscribers WHERE new_email <> ''")
 	for _, id := range movers {
 		if err == nil {
-			_, err = tx.ExecContext(ctx, "UPDATE subscribers SET new_email = '', nonce = '', nonce_expires_at = 0 WHERE id = ?1", id)
+			_, err = tx.ExecContext(ctx, "UPDATE subscribers SET new_email = '', nonce_expires_at = 0 WHERE id = ?1", id)
 		}
 	}
 	if err != nil {
@@ -201,10 +201,10 @@ func erase(ctx context.Context, tx *sql.Tx, id int64, email, key string) error {
 // Tidy implements subscribers.Store. Its statements do what subscribers.Tidied says.
 func (db *DB) Tidy(ctx context.Context, before time.Time) (forgotten int, err error) {
 	err = db.bookkeep(ctx, func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, "UPDATE subscribers SET new_email = '', nonce = '', nonce_expires_at = 0 WHERE new_email <> '' AND nonce_expires_at < ?1", millis(before)); err != nil {
+		if _, err := tx.ExecContext(ctx, "UPDATE subscribers SET new_email = '', nonce_expires_at = 0 WHERE new_email <> '' AND nonce_expires_at < ?1", millis(before)); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, "UPDATE subscribers SET status = 'unsubscribed', nonce = '', nonce_expires_at = 0 WHERE status = 'pending' AND unsubscribed_at > 0 AND confirmed_at > 0 AND nonce_expires_at < ?1", millis(before))
+		_, err := tx.ExecContext(ctx, "UPDATE subscribers SET status = 'unsubscribed', nonce_expires_at = 0 WHERE status = 'pending' AND unsubscribed_at > 0 AND confirmed_at > 0 AND nonce_expires_at < ?1", millis(before))
 		return err
 	})
 	for last := eraseChunk; err == nil && last == eraseChunk; forgotten += last {

@@ -62,6 +62,9 @@ const (
 	maxBits = subscribers.MaxCategories
 	// retireChunk bounds how many rows one transaction clears of a retired category.
 	retireChunk = 2000
+	// mostConfirmations is how many of a subscriber's confirmations are looked at: limits
+	// allow a few a day, and each works for a few days.
+	mostConfirmations = 50
 	// eraseChunk bounds how many subscribers one transaction erases, since others wait
 	// for SQLite's one writer.
 	eraseChunk = 1000

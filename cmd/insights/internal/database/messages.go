@@ -63,7 +63,8 @@ func (db *DB) ClaimMessages(ctx context.Context, worker string, limit int) ([]ne
 		err := each(ctx, tx, func(rows *sql.Rows) error {
 			var t newsletter.Task
 			var again newsletter.SentAgain
-			err := rows.Scan(&t.Ref.Message, &t.Ref.Subscriber, &t.Kind, &t.To, &t.Payload, &t.Attempts, instant(&t.Created), &again.Digest.ID, &again.Variant)
+			var err error
+			t.Asks, err = scanConfirmation(rows.Scan, &t.Ref.Message, &t.Ref.Subscriber, &t.Kind, &t.Payload, &t.Attempts, instant(&t.Created), &t.MessageID, &again.Digest.ID, &again.Variant, &t.To)
 			if t.Kind == newsletter.ResendEmail {
 				t.Again = &again
 			}
@@ -71,7 +72,7 @@ func (db *DB) ClaimMessages(ctx context.Context, worker string, limit int) ([]ne
 			return err
 		}, `WITH due AS MATERIALIZED (SELECT id FROM messages WHERE state IN ('pending', 'deferred') AND next_at <= ?1 ORDER BY next_at, id LIMIT ?2 /*pg FOR UPDATE SKIP LOCKED */)
 			UPDATE messages SET state = 'claimed', owner = ?3, updated_at = ?1 WHERE id IN (SELECT id FROM due)
-			RETURNING id, coalesce(subscriber_id, 0), kind, email, payload, attempts, created_at, digest_id, variant`, at, limit, worker)
+			RETURNING id, coalesce(subscriber_id, 0), kind, payload, attempts, created_at, message_id, digest_id, variant, email, email, `+confirmationColumns, at, limit, worker)
 		if err != nil {
 			return err
 		}
@@ -102,7 +103,7 @@ func (db *DB) ClaimMessages(ctx context.Context, worker string, limit int) ([]ne
 var messageFactsQuery = batch{
 	columns: []column{{"number", integer}},
 	fixed:   1,
-	text: `SELECT m.id, m.state, m.kind, coalesce(s.status, ''), coalesce(s.new_email, '') <> '', ` + held + `
+	text: `SELECT m.id, m.state, m.kind, m.ended, coalesce(s.public_id, ''), coalesce(s.status, ''), coalesce(s.cause, ''), coalesce(s.unsubscribed_at, 0), coalesce(s.new_email, '') <> '', ` + held + `
 		FROM v JOIN messages m ON m.id = v.number LEFT JOIN subscribers s ON s.id = m.subscriber_id
 		WHERE m.owner = ?1 AND m.state IN ('claimed', 'sending') /*pg FOR UPDATE OF m */`,
 }
@@ -134,9 +135,11 @@ func (r *recording) beginMessages(ctx context.Context, begins []begin) error {
 		var id int64
 		var state newsletter.DeliveryState
 		var f newsletter.MessageFacts
-		if err := rows.Scan(&id, &state, &f.Kind, &f.Reader.Status, &f.Reader.Moving, &f.Held); err != nil {
+		var reader subscribers.Subscriber
+		if err := rows.Scan(&id, &state, &f.Kind, &f.Ended, &reader.PublicID, &reader.Status, &reader.Cause, instant(&reader.UnsubscribedAt), &f.Reader.Moving, &f.Held); err != nil {
 			return err
 		}
+		f.Reader.Status, f.Reader.MayGetLink = reader.Status, subscribers.MayGetLink(reader)
 		decisions[id] = newsletter.DecideMessage(f)
 		if begun[id] = state == newsletter.Sending; begun[id] {
 			decisions[id] = newsletter.Decision{Action: newsletter.ActionSend}

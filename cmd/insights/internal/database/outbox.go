@@ -37,7 +37,7 @@ func (db *DB) Start(ctx context.Context, digest int64) error {
 
 // dueDeliveries selects due emails of digest ?1 with what their messages need. It is
 // run once for some hundreds of emails.
-const dueDeliveries = `SELECT o.subscriber_id, o.base_id, o.target_id, o.variant, o.attempts, o.email, coalesce(s.public_id, ''), coalesce(s.email, ''), coalesce(s.name, ''), coalesce(s.confirmed_at, 0)
+const dueDeliveries = `SELECT o.subscriber_id, o.base_id, o.target_id, o.variant, o.attempts, o.email, o.message_id, coalesce(s.public_id, ''), coalesce(s.email, ''), coalesce(s.name, ''), coalesce(s.confirmed_at, 0)
 	FROM deliveries o LEFT JOIN subscribers s ON s.id = o.subscriber_id
 	WHERE o.digest_id = ?1 AND o.next_at >= 0 AND o.next_at <= ?2 ORDER BY o.next_at, o.variant, o.subscriber_id LIMIT ?3
 	/*pg FOR UPDATE OF o SKIP LOCKED */`
@@ -74,7 +74,7 @@ func (db *DB) ClaimDeliveries(ctx context.Context, worker string, digest int64, 
 			t := newsletter.Task{Kind: newsletter.DigestEmail, Ref: newsletter.Ref{Digest: digest}}
 			var address string
 			var confirmed int64
-			err := rows.Scan(&t.Ref.Subscriber, &t.Change.Base, &t.Change.Target, &t.Variant, &t.Attempts, &t.To, &t.Subscriber.PublicID, &address, &t.Subscriber.Name, &confirmed)
+			err := rows.Scan(&t.Ref.Subscriber, &t.Change.Base, &t.Change.Target, &t.Variant, &t.Attempts, &t.To, &t.MessageID, &t.Subscriber.PublicID, &address, &t.Subscriber.Name, &confirmed)
 			// Without an address only that email fails.
 			t.Subscriber.Address, _ = subscribers.ParseAddress(address)
 			t.Subscriber.ID, t.Subscriber.ConfirmedAt = t.Ref.Subscriber, fromMillis(confirmed)

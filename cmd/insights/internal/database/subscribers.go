@@ -13,7 +13,7 @@ import (
 )
 
 const subscriberColumns = `s.id, s.public_id, s.email, s.name, s.status, s.reason, s.cadence, s.categories, s.position_id,
-	s.paused_until, s.nonce, s.nonce_expires_at, s.notified_at, s.created_at, s.confirmed_at, s.unsubscribed_at, s.source,
+	s.paused_until, s.undo, s.nonce_expires_at, s.notified_at, s.created_at, s.confirmed_at, s.unsubscribed_at, s.source,
 	s.cause, s.suppressed_at, s.asked, s.asked_since, s.new_email, s.former_ids`
 
 // storedSubscriber is a row of subscribers.
@@ -30,7 +30,7 @@ type storedSubscriber struct {
 func scanSubscriber(scan func(...any) error, b bits) (s storedSubscriber, err error) {
 	var former string
 	err = scan(&s.ID, &s.PublicID, &s.email, &s.Name, &s.Status, &s.Reason, &s.Cadence, &s.mask, &s.position,
-		instant(&s.PausedUntil), &s.Nonce, instant(&s.NonceExpires), instant(&s.NotifiedAt), instant(&s.CreatedAt), instant(&s.ConfirmedAt), instant(&s.UnsubscribedAt), &s.Source,
+		instant(&s.PausedUntil), &s.Undo, instant(&s.NonceExpires), instant(&s.NotifiedAt), instant(&s.CreatedAt), instant(&s.ConfirmedAt), instant(&s.UnsubscribedAt), &s.Source,
 		&s.Cause, instant(&s.SuppressedAt), &s.Asked, instant(&s.AskedSince), &s.newEmail, &former)
 	if err != nil {
 		return s, err
@@ -38,9 +38,7 @@ func scanSubscriber(scan func(...any) error, b bits) (s storedSubscriber, err er
 	if s.Address, err = subscribers.ParseAddress(s.email); err != nil {
 		err = fmt.Errorf("subscriber %d %w: %w", s.ID, errUnreadable, err)
 	}
-	if s.NewAddress = storedAddress(s.newEmail); s.NewAddress == (subscribers.Address{}) && s.newEmail != "" {
-		s.Nonce = "" // they must ask again; someone else may have the link
-	}
+	s.NewAddress = storedAddress(s.newEmail) // of one that can't be read they must ask again
 	s.Categories = b.slugs(s.mask)
 	if former != "" {
 		s.FormerIDs = strings.Fields(former)
@@ -99,7 +97,10 @@ func (db *DB) subscriber(ctx context.Context, where string, args ...any) (subscr
 		return subscribers.Subscriber{}, explain(err)
 	}
 	s, err := subscriber(ctx, db.reader, b, where, args...)
-	return s.Subscriber, err
+	if err == nil {
+		s.Confirmations, err = confirmations(ctx, db.reader, s.ID)
+	}
+	return s.Subscriber, explain(err)
 }
 
 // PositionOf implements newsletter.ExplainStore.

@@ -46,6 +46,16 @@ func (db *DB) suppressionKey(ctx context.Context, q querier) ([]byte, error) {
 	return secret, nil
 }
 
+// MessageKey implements newsletter.OutboxStore. The key lies beside that of suppressions,
+// and is copied and restored with it.
+func (db *DB) MessageKey(ctx context.Context) (key []byte, err error) {
+	err = db.reader.QueryRowContext(ctx, "SELECT value FROM settings WHERE name = 'message_key'").Scan(&key)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = errors.New("the setting message_key is missing: restore the database from a backup; without it, Message-IDs could be guessed")
+	}
+	return key, explain(err)
+}
+
 // suppressed applies the suppression of its address to an unknown subscriber: the
 // stricter one where there are some of several forms of the key.
 func (e *editing) suppressed(ctx context.Context, key string, s *subscribers.Subscriber) error {

@@ -1,0 +1,36 @@
+package database
+
+import (
+	"context"
+	"database/sql"
+	"strings"
+
+	"github.com/scaledbydesign/insights/subscribers"
+)
+
+// confirmationColumns are what a message carries that asks to confirm.
+const confirmationColumns = "nonce, expires_at, name, cadence, categories, ended"
+
+// scanConfirmation reads the address of a message and its confirmationColumns.
+func scanConfirmation(scan func(...any) error, more ...any) (c subscribers.Confirmation, err error) {
+	var email, categories string
+	err = scan(append(more, &email, &c.Nonce, instant(&c.Expires), &c.Name, &c.Cadence, &categories, &c.Ended)...)
+	c.To, c.Categories = storedAddress(email), strings.Fields(categories)
+	return c, err
+}
+
+// confirmations returns the newest of a subscriber's.
+func confirmations(ctx context.Context, q querier, subscriber int64) (all []subscribers.Confirmation, err error) {
+	err = each(ctx, q, func(rows *sql.Rows) error {
+		c, err := scanConfirmation(rows.Scan)
+		all = append(all, c)
+		return err
+	}, "SELECT email, "+confirmationColumns+" FROM messages WHERE subscriber_id = ?1 AND nonce <> '' ORDER BY id DESC LIMIT ?2", subscriber, mostConfirmations)
+	return all, err
+}
+
+// endConfirmations ends all of a subscriber's: see subscribers.EndsConfirmations.
+func endConfirmations(ctx context.Context, tx *sql.Tx, subscriber int64) error {
+	_, err := tx.ExecContext(ctx, "UPDATE messages SET ended = 1 WHERE subscriber_id = ?1 AND nonce <> '' AND ended = 0", subscriber)
+	return err
+}

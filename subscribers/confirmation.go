@@ -1,0 +1,85 @@
+package subscribers
+
+import (
+	"context"
+	"time"
+)
+
+// Confirmation is one email that asks to confirm a sign-up or a new address. It carries
+// choices of its own, which nobody can change who signs the address up again: what its
+// reader clicks is what they get.
+type Confirmation struct {
+	Nonce string // random; its links are made over it
+	To    Address
+	Name  string
+	Preferences
+	Expires time.Time
+	Ended   bool // another was clicked, or who was asked has said no
+}
+
+// newestConfirmation is the one that was asked for last, or the zero Confirmation.
+func (s *Subscriber) newestConfirmation() Confirmation {
+	if len(s.Confirmations) == 0 {
+		return Confirmation{}
+	}
+	return s.Confirmations[0]
+}
+
+// EndsConfirmations reports whether a change of a subscriber, from before to after, ends
+// the confirmations that they were sent: one was clicked, they said no, or they want to
+// move elsewhere. A further sign-up leaves the earlier ones as they are.
+func EndsConfirmations(before, after Subscriber) bool {
+	return before.asked() && (!after.asked() || before.Status != after.Status || before.NewAddress != after.NewAddress)
+}
+
+// asked reports whether a subscriber can have something to confirm.
+func (s *Subscriber) asked() bool { return s.Status == Pending || s.moving() }
+
+// Asked returns the confirmation to which a token belongs, and its subscriber. It returns
+// ErrToken or ErrExpired, as Lookup does.
+func (r *Registry) Asked(ctx context.Context, token string) (Subscriber, Confirmation, error) {
+	sub, err := r.Lookup(ctx, ConfirmToken, token)
+	if err != nil {
+		return sub, Confirmation{}, err
+	}
+	c, err := r.confirmation(ConfirmToken, token, sub)
+	return sub, c, err
+}
+
+// TokenOf is what opens a link of a confirmation.
+func (r *Registry) TokenOf(p Purpose, sub Subscriber, c Confirmation) string {
+	return r.Keys.Make(p, sub.PublicID, c.Nonce)
+}
+
+// confirmation returns the one of a subscriber's to which a token belongs, or ErrToken.
+func (r *Registry) confirmation(p Purpose, token string, sub Subscriber) (Confirmation, error) {
+	for _, c := range sub.Confirmations {
+		if publicID, err := r.Keys.Check(p, token, c.Nonce); err == nil && c.Nonce != "" && sub.is(publicID) {
+			return c, nil
+		}
+	}
+	return Confirmation{}, ErrToken
+}
+
+// validConfirmation says whether the link of a confirmation works. One that was used
+// works on, to the page that says so; it never expires for who wants to decline.
+func (r *Registry) validConfirmation(p Purpose, token string, sub Subscriber, now time.Time) error {
+	c, err := r.confirmation(p, token, sub)
+	if err != nil || p == DeclineToken {
+		return err
+	}
+	return c.usable(sub, now)
+}
+
+// usable says whether the button of a confirmation can be pressed, or has been.
+func (c *Confirmation) usable(sub Subscriber, now time.Time) error {
+	switch {
+	case sub.Status == Suppressed: // which is said, whatever else
+		return nil
+	case sub.Status == Confirmed && (!sub.moving() || c.Ended) && c.To.Key() == sub.Address.Key():
+		return nil // used, or another was
+	case !sub.asked(), c.Ended, now.After(c.Expires):
+		return ErrExpired
+	}
+	return nil
+}
