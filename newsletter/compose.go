@@ -235,14 +235,17 @@ func (w *Writer) singleBody(t Task, to subscribers.Address) (r Body, err error) 
 			decline = base + "/decline/" + w.Registry.TokenOf(subscribers.DeclineToken, sub, t.Asks)
 		}
 	}
-	choice := subscribers.Preferences{Cadence: sub.Cadence, Categories: sub.Categories}
-	if t.Kind == ConfirmEmail {
-		choice = t.Asks.Preferences
+	choice, expires := subscribers.Preferences{Cadence: sub.Cadence, Categories: sub.Categories}, time.Time{}
+	switch t.Kind {
+	case ConfirmEmail:
+		choice, expires = t.Asks.Preferences, t.Asks.Expires.In(w.zone())
+	case LinkEmail:
+		expires = t.Created.Add(subscribers.FreshFor).In(w.zone())
 	}
 	return w.Renderer.Single(SingleContent{
 		Kind: t.Kind, Address: to.String(), MovedTo: sub.Address.Masked(),
 		Cadence: string(choice.Cadence), Categories: choice.Categories,
-		AskedAt: t.Created.In(w.zone()), ExpiresAt: t.Asks.Expires.In(w.zone()),
+		AskedAt: t.Created.In(w.zone()), ExpiresAt: expires,
 		ConfirmURL:     base + "/confirm/" + w.Registry.TokenOf(subscribers.ConfirmToken, sub, t.Asks),
 		FreshURL:       base + "/yours/" + w.Registry.Fresh(sub, t.Created),
 		DeclineURL:     decline,

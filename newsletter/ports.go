@@ -35,7 +35,9 @@ type DigestContent struct {
 	Date           time.Time
 }
 
-// SingleContent is everything that an email says that is not part of a digest.
+// SingleContent is everything that an email says that is not part of a digest. It holds no
+// name: whoever signs up somebody else's address chooses one, and would have their words
+// carried to a stranger.
 type SingleContent struct {
 	Kind           MessageKind // ConfirmEmail, AlreadyEmail, MovedEmail, LinkEmail
 	Address        string

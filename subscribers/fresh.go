@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// How long links work that don't work for ever.
-const (
-	preferencesFor = 60 // days, after the one that the link names
-	freshFor       = time.Hour
-)
+// preferencesFor is for how many days preferences links work, after the one that they name.
+const preferencesFor = 60
+
+// FreshFor is how long a fresh link works.
+const FreshFor = time.Hour
 
 // The forms of the times that tokens name.
 const (
@@ -60,7 +60,7 @@ func (r *Registry) validPreferences(token string, sub Subscriber, now time.Time)
 // validFresh says whether a token opens all that is kept of a reader: ErrLapsed if not.
 func (r *Registry) validFresh(token string, sub Subscriber, now time.Time) error {
 	publicID, at, err := r.Keys.CheckDated(FreshToken, token, sub.Address.Key())
-	if err != nil || !sub.is(publicID) || !within(secondForm, at, now, freshFor) {
+	if err != nil || !sub.is(publicID) || !within(secondForm, at, now, FreshFor) {
 		return ErrLapsed
 	}
 	return nil

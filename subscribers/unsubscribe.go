@@ -36,9 +36,9 @@ func (r *Registry) Leave(ctx context.Context, token string) (sub Subscriber, und
 
 // leave is what happens to a reader who presses that button.
 func (r rules) leave(sub *Subscriber, now time.Time) Change {
-	was := sub.Status
+	leaves := sub.Status == Confirmed
 	change := unsubscribe(sub, "link", now)
-	if was == Confirmed && sub.Status == Unsubscribed {
+	if leaves {
 		sub.Undo = r.newID()
 	}
 	return change
@@ -52,11 +52,10 @@ func (r *Registry) StaffUnsubscribe(ctx context.Context, a Address) (sub Subscri
 	})
 }
 
-// unsubscribe is what happens to a subscriber who unsubscribes.
+// unsubscribe is what happens to a subscriber who unsubscribes. Whoever says so once more
+// means it: what could take the first one back, perhaps a stranger's, ends.
 func unsubscribe(sub *Subscriber, source string, now time.Time) Change {
-	if source == "staff" || source == string(Complained) {
-		sub.Undo = ""
-	}
+	sub.Undo = ""
 	switch {
 	case sub.Status == Unsubscribed, sub.Status == Suppressed && !sub.UnsubscribedAt.IsZero():
 		return Change{}

@@ -12,7 +12,8 @@ import (
 )
 
 // Emails renders the emails of the newsletter: the digest, the request to confirm a
-// sign-up, and the answer to somebody who is subscribed already. It implements
+// sign-up, the answers to somebody who is subscribed already, has moved, or has asked for
+// a link. It implements
 // [newsletter.Renderer]; it is immutable and safe for concurrent use. Equal
 // arguments give equal emails.
 type Emails struct {
@@ -53,9 +54,7 @@ func (m *Emails) Digest(e newsletter.DigestContent) (newsletter.Body, error) {
 	return newsletter.Body{Subject: shown.Subject, HTML: markup, Text: text}, err
 }
 
-// Single renders an email that is not a digest. It never shows the subscriber's name:
-// a person who signs up somebody else's address chooses that name, and would have
-// their words carried to a stranger.
+// Single renders an email that is not a digest.
 func (m *Emails) Single(n newsletter.SingleContent) (newsletter.Body, error) {
 	t, ok := m.templates[n.Kind]
 	if !ok || n.Kind == newsletter.DigestEmail {
@@ -79,6 +78,7 @@ func (m *Emails) try() error {
 		confirm     = "https://insights.invalid/confirm/token"
 		decline     = "https://insights.invalid/decline/token"
 		callBack    = "https://insights.invalid/moved/token"
+		fresh       = "https://insights.invalid/yours/token"
 	)
 	at := time.Date(2026, time.January, 5, 9, 0, 0, 0, time.UTC)
 	item := newsletter.Item{Slug: "sample", Title: "Title", Summary: "Summary.", CategoryName: "Category", Date: at, Minutes: 5}
@@ -116,6 +116,9 @@ func (m *Emails) try() error {
 	n.Kind, n.MovedTo, n.ReturnURL, n.PreferencesURL = newsletter.MovedEmail, "n…@insights.invalid", callBack, ""
 	r, err = m.Single(n)
 	check(n.Kind, r, err, callBack, unsubscribe)
+	n.Kind, n.FreshURL = newsletter.LinkEmail, fresh
+	r, err = m.Single(n)
+	check(n.Kind, r, err, fresh)
 	return errors.Join(faults...)
 }
 

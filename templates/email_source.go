@@ -40,7 +40,7 @@ func parseEmails(override fs.FS) (map[newsletter.MessageKind]emailTemplate, erro
 		sources[name] = string(b)
 	}
 	emails := make(map[newsletter.MessageKind]emailTemplate)
-	for _, kind := range []newsletter.MessageKind{newsletter.DigestEmail, newsletter.ConfirmEmail, newsletter.AlreadyEmail, newsletter.MovedEmail} {
+	for _, kind := range []newsletter.MessageKind{newsletter.DigestEmail, newsletter.ConfirmEmail, newsletter.AlreadyEmail, newsletter.MovedEmail, newsletter.LinkEmail} {
 		t, err := parseMail(sources, string(kind))
 		faults = append(faults, err)
 		emails[kind] = t

@@ -57,7 +57,7 @@ func edition(cadence string, items, more []newsletter.Item) newsletter.DigestCon
 func notice(kind newsletter.MessageKind) newsletter.SingleContent {
 	const base = "https://insights.example.com"
 	return newsletter.SingleContent{
-		Kind: kind, Address: "reader@example.org", Name: "Reader", Cadence: "weekly",
+		Kind: kind, Address: "reader@example.org", Cadence: "weekly",
 		Categories:     []string{"ai-automation", "architecture", "split-testing-tracking"},
 		AskedAt:        time.Date(2026, 1, 5, 9, 30, 0, 0, time.UTC),
 		ExpiresAt:      time.Date(2026, 1, 8, 9, 30, 0, 0, time.UTC),
@@ -65,6 +65,7 @@ func notice(kind newsletter.MessageKind) newsletter.SingleContent {
 		ConfirmURL:     base + "/confirm/k1.ZL5DB3VQ7T.9y_Yf-0pQ2aBcDeFgHiJkLmN",
 		DeclineURL:     base + "/decline/k1.ZL5DB3VQ7T.DeFgHiJkLmN9y_Yf-0pQ2aBc",
 		ReturnURL:      base + "/moved/k1.ZL5DB3VQ7T.Yf-0pQ2aBcDeFgHiJkLmN9y_",
+		FreshURL:       base + "/yours/k1.ZL5DB3VQ7T.20260105093000.cDeFgHiJkLmN9y_Yf-0pQ2aB",
 		PreferencesURL: base + "/preferences/k1.ZL5DB3VQ7T.pQ2aBcDeFgHiJkLmN9y_Yf-0",
 		UnsubscribeURL: base + "/unsubscribe/k1.ZL5DB3VQ7T.BcDeFgHiJkLmN9y_Yf-0pQ2a",
 	}
@@ -113,7 +114,7 @@ func sampleMails(t testing.TB) map[string]newsletter.Body {
 		}
 		emails[name] = r
 	}
-	for _, kind := range []newsletter.MessageKind{newsletter.ConfirmEmail, newsletter.AlreadyEmail, newsletter.MovedEmail} {
+	for _, kind := range []newsletter.MessageKind{newsletter.ConfirmEmail, newsletter.AlreadyEmail, newsletter.MovedEmail, newsletter.LinkEmail} {
 		r, err := m.Single(notice(kind))
 		if err != nil {
 			t.Fatalf("%s: %v", kind, err)

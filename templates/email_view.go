@@ -51,8 +51,8 @@ type mailInsight struct {
 	Minutes                             int
 }
 
-// noticeView is what email/confirm.*.tmpl, already.*.tmpl and moved.*.tmpl may ask for
-// besides mailHead.
+// singleView is what email/confirm.*.tmpl, already.*.tmpl, moved.*.tmpl and link.*.tmpl may
+// ask for besides emailHead.
 type singleView struct {
 	emailHead
 	Address        string
@@ -63,6 +63,7 @@ type singleView struct {
 	ConfirmURL     string
 	DeclineURL     string // of email/confirm.*.tmpl
 	ReturnURL      string // of email/moved.*.tmpl
+	FreshURL       string // of email/link.*.tmpl
 	PreferencesURL string
 	UnsubscribeURL string
 }
@@ -175,6 +176,8 @@ func (m *Emails) singleView(n newsletter.SingleContent) singleView {
 	switch n.Kind {
 	case newsletter.MovedEmail:
 		subject, preheader = title+" goes to another address now", "If you asked for that, there is nothing to do. If not, you can take it back."
+	case newsletter.LinkEmail:
+		subject, preheader = "Your link for "+title, "It leads to your preferences and your data, and works for one hour."
 	case newsletter.AlreadyEmail:
 		subject, preheader = "You are subscribed to "+title+" already", "Nothing has changed. You can look at what you get, change it, or unsubscribe."
 	}
@@ -184,7 +187,7 @@ func (m *Emails) singleView(n newsletter.SingleContent) singleView {
 		MovedTo:   oneLine(n.MovedTo),
 		What:      m.what(n),
 		AskedOn:   m.date(n.AskedAt, minute), Expires: m.date(n.ExpiresAt, minute),
-		ConfirmURL: n.ConfirmURL, DeclineURL: n.DeclineURL, ReturnURL: n.ReturnURL, PreferencesURL: n.PreferencesURL, UnsubscribeURL: n.UnsubscribeURL,
+		ConfirmURL: n.ConfirmURL, DeclineURL: n.DeclineURL, ReturnURL: n.ReturnURL, FreshURL: n.FreshURL, PreferencesURL: n.PreferencesURL, UnsubscribeURL: n.UnsubscribeURL,
 	}
 	v.Preheader = preheader
 	return v

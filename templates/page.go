@@ -263,7 +263,7 @@ type ConfirmedPage struct {
 	Head
 	Cadence     subscribers.Cadence
 	Categories  []string // names
-	Preferences string   // path
+	Preferences string   // path; empty: they confirmed a while ago
 }
 
 // UnsubscribePage asks for the press of a button that ends all emails, or says that
@@ -271,9 +271,9 @@ type ConfirmedPage struct {
 type UnsubscribePage struct {
 	Head
 	Action string
-	Email  string // masked
+	Email  string // masked; empty: nothing is kept of them
 	Done   bool
-	Undo   string // where it is taken back; empty: too late
+	Undo   string // where it is taken back; empty: they did not press the button just now
 	// Less is where fewer emails are chosen instead; empty: there is no choice.
 	Less                   string
 	Weekly, Monthly, Pause bool // what can be chosen
@@ -295,6 +295,23 @@ type PreferencesPage struct {
 	Saved       bool
 	PausedUntil string // a day; empty: not paused
 	Unsubscribe string // path
+	Link        string // where a link to the rest is asked for
+}
+
+// YoursPage is all that a reader can do with what is kept of them.
+type YoursPage struct {
+	Head
+	Email       string // masked
+	Subscribed  bool   // they get digests
+	Form        Form   // its Action and Errors
+	Preferences string // path; of who is subscribed
+	Unsubscribe string // path; likewise
+}
+
+// LinkPage asks for the address to which a fresh link is sent.
+type LinkPage struct {
+	Head
+	Form Form // its Email, Errors and Stamp
 }
 
 // MovedPage lets a reader call back a subscription that went to another address.
@@ -365,6 +382,8 @@ func (*UnsubscribePage) template() string  { return "unsubscribe" }
 func (*DeclinePage) template() string      { return "decline" }
 func (*PreferencesPage) template() string  { return "preferences" }
 func (*MovedPage) template() string        { return "moved" }
+func (*YoursPage) template() string        { return "yours" }
+func (*LinkPage) template() string         { return "link" }
 func (*ErasePage) template() string        { return "erase" }
 func (*NoticePage) template() string       { return "notice" }
 func (*InboxPage) template() string        { return "inbox" }
@@ -407,6 +426,9 @@ func samples() []View {
 		&PreferencesPage{Head: head, Form: form},
 		&MovedPage{Head: head, Form: form},
 		&DeclinePage{Head: head, Action: "/x"},
+		&YoursPage{Head: head, Subscribed: true},
+		&YoursPage{Head: head, Form: form},
+		&LinkPage{Head: head, Form: form},
 		&ErasePage{Head: head},
 		&NoticePage{Head: head, Paragraphs: []string{"Sample"}, Links: []Link{{"Sample", "/"}}},
 		&InboxPage{Head: head, Messages: []InboxMessage{{ID: 1}}},

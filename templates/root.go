@@ -86,7 +86,7 @@ func needsServer(path string) bool {
 	}
 	first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	switch first {
-	case "subscribe", "digests", "preferences", "unsubscribe", "confirm", "decline", "moved", "hub", "bounces":
+	case "subscribe", "digests", "preferences", "unsubscribe", "confirm", "decline", "moved", "undo", "link", "yours", "hub", "bounces":
 		return true
 	}
 	return false

@@ -58,7 +58,7 @@ func Open(ctx context.Context, c config.Config, log *slog.Logger) (*App, error) 
 	p := Publication{Config: c}
 	var a *App
 	if err = p.follow(ctx, db); err == nil {
-		a, err = assemble(p, db, log)
+		a, err = assemble(ctx, p, db, log)
 	}
 	if err != nil {
 		db.Close()
@@ -70,7 +70,7 @@ func Open(ctx context.Context, c config.Config, log *slog.Logger) (*App, error) 
 // Close closes the database.
 func (a *App) Close() error { return a.db.Close() }
 
-func assemble(p Publication, db *database.DB, log *slog.Logger) (*App, error) {
+func assemble(ctx context.Context, p Publication, db *database.DB, log *slog.Logger) (*App, error) {
 	p.known = knownIn(db, log)
 	c := &p.Config
 	keys, keyFault := Keyring(c)
@@ -79,6 +79,10 @@ func assemble(p Publication, db *database.DB, log *slog.Logger) (*App, error) {
 		return nil, err
 	}
 	refused, err := refusedDomains(c)
+	if err != nil {
+		return nil, err
+	}
+	undated, err := db.UndatedUntil(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -93,7 +97,7 @@ func assemble(p Publication, db *database.DB, log *slog.Logger) (*App, error) {
 	}
 	a.Registry = &subscribers.Registry{
 		Store: db, Keys: keys, Categories: c.CategorySlugs(), StartWith: c.Digests.StartWith,
-		Limits: c.SignUpLimits(), Refused: refused, Log: log,
+		Limits: c.SignUpLimits(), Refused: refused, UndatedUntil: undated, Log: log,
 	}
 	a.Planner = &newsletter.Planner{Store: db, Log: log}
 	a.Feedback = &newsletter.Feedback{Store: db, Registry: a.Registry, Log: log, Pause: db.PauseRefused, Judgement: c.Judgement(), Complaints: c.Bounces.Complaints, Domain: c.Mail.BounceDomain}

@@ -192,7 +192,7 @@ func (d *Daemon) takeOver(ctx context.Context, p *Publication, db *database.DB) 
 }
 
 func (d *Daemon) assemble(ctx context.Context, p *Publication, db *database.DB) (err error) {
-	if d.app, err = assemble(*p, db, d.log); err != nil {
+	if d.app, err = assemble(ctx, *p, db, d.log); err != nil {
 		return err
 	}
 	if err := d.app.signs(ctx); err != nil {

@@ -7,7 +7,9 @@ import (
 	"database/sql"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"iter"
+	"strconv"
 	"time"
 
 	"github.com/scaledbydesign/insights/subscribers"
@@ -54,6 +56,19 @@ func (db *DB) MessageKey(ctx context.Context) (key []byte, err error) {
 		err = errors.New("the setting message_key is missing: restore the database from a backup; without it, Message-IDs could be guessed")
 	}
 	return key, explain(err)
+}
+
+// UndatedUntil is how long links to preferences work that older versions have made.
+func (db *DB) UndatedUntil(ctx context.Context) (time.Time, error) {
+	written, err := db.Setting(ctx, "undated_links_until")
+	if err != nil || written == "" {
+		return time.Time{}, err
+	}
+	ms, err := strconv.ParseInt(written, 10, 64)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("the setting undated_links_until: %w", err)
+	}
+	return time.UnixMilli(ms), nil
 }
 
 // suppressed applies the suppression of its address to an unknown subscriber: the

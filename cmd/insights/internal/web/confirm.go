@@ -33,20 +33,20 @@ func (s *site) to(p subscribers.Purpose, answer func(http.ResponseWriter, *http.
 	}
 }
 
-func (s *site) confirmPage(w http.ResponseWriter, r *http.Request, sub subscribers.Subscriber) error {
-	switch sub.Status {
-	case subscribers.Confirmed:
-		if sub.Mailbox() == sub.Address { // it is no new address that waits
-			return s.showConfirmed(w, sub)
-		}
-	case subscribers.Suppressed:
+// confirmPage shows what the email asked for that carried the link.
+func (s *site) confirmPage(w http.ResponseWriter, r *http.Request) error {
+	sub, asked, err := s.Registry.Asked(r.Context(), r.PathValue("token"))
+	switch {
+	case err != nil:
+		return fmt.Errorf("look up a confirmation: %w", err)
+	case sub.Status == subscribers.Suppressed:
 		return subscribers.ErrSuppressed
-	case subscribers.Unsubscribed: // a link from before they said no
-		return subscribers.ErrExpired
+	case asked.Ended: // used, or another was
+		return s.showConfirmed(w, sub, false)
 	}
 	return s.render(w, http.StatusOK, &templates.ConfirmPage{
 		Head: s.readerHead("Confirm your subscription"), Action: r.URL.Path,
-		Email: sub.Mailbox().Masked(), Cadence: sub.Cadence, Categories: s.categoryNames(sub.Categories),
+		Email: asked.To.Masked(), Cadence: asked.Cadence, Categories: s.categoryNames(asked.Categories),
 	})
 }
 
@@ -55,14 +55,18 @@ func (s *site) confirm(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return fmt.Errorf("confirm: %w", err)
 	}
-	return s.showConfirmed(w, sub)
+	return s.showConfirmed(w, sub, time.Since(sub.ConfirmedAt) < subscribers.FreshFor)
 }
 
-func (s *site) showConfirmed(w http.ResponseWriter, sub subscribers.Subscriber) error {
-	return s.render(w, http.StatusOK, &templates.ConfirmedPage{
-		Head: s.readerHead("You are subscribed"), Cadence: sub.Cadence, Categories: s.categoryNames(sub.Categories),
-		Preferences: s.preferencesPath(sub),
-	})
+// showConfirmed says what a reader gets. Only who has pressed the button just now gets to
+// their preferences from there: the email may be forwarded, and its link says for ever that
+// it was used.
+func (s *site) showConfirmed(w http.ResponseWriter, sub subscribers.Subscriber, justNow bool) error {
+	v := &templates.ConfirmedPage{Head: s.readerHead("You are subscribed"), Cadence: sub.Cadence, Categories: s.categoryNames(sub.Categories)}
+	if justNow {
+		v.Preferences = s.preferencesPath(sub)
+	}
+	return s.render(w, http.StatusOK, v)
 }
 
 // declinePage asks a person who got a confirmation that they did not request.

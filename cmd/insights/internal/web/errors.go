@@ -42,12 +42,17 @@ func (s *site) problemOf(err error) problem {
 	case errors.Is(err, subscribers.ErrToken):
 		return problem{http.StatusNotFound, "This link is not valid",
 			[]string{"Part of it may be missing: email programs sometimes break long links in two. Copy the whole link from the email into the address bar, or use the button in the email.",
-				"Or it is an older one: links go with the address that you had then, and newer emails have newer links."},
+				"Or your data was erased since: links of emails from before then no longer work."},
 			[]templates.Link{home}}
 	case errors.Is(err, subscribers.ErrExpired):
 		return problem{http.StatusGone, "This link has expired",
-			[]string{"It is too old, or a newer email has replaced it. Subscribe again, and you get a fresh one within minutes."},
+			[]string{"It is too old, or you have unsubscribed since. Subscribe again, and you get a fresh one within minutes."},
 			[]templates.Link{{Label: "Subscribe again", URL: "/subscribe"}, home}}
+	case errors.Is(err, subscribers.ErrLapsed):
+		return problem{http.StatusGone, "This link has ended",
+			[]string{"Links to preferences work for 60 days, and only as long as you are subscribed with the same address; links to your data work for one hour. Or part of the link is missing.",
+				"We can send you a fresh one."},
+			[]templates.Link{{Label: "Get a fresh link", URL: "/link"}, home}}
 	case errors.Is(err, subscribers.ErrSuppressed):
 		return problem{http.StatusForbidden, "We can't write to this address",
 			[]string{"Emails to it were refused before, or its owner asked us never to write. If that is wrong, write to us" + at + "."},

@@ -33,6 +33,7 @@ func (s *site) middleware(next http.Handler) (http.Handler, error) {
 		own.ServeHTTP(w, r)
 	})
 	h = s.ownHost(h)
+	h = s.private(h)         // over the headers below
 	h = s.securityHeaders(h) // before any handler, so that no answer lacks them
 	h = s.limit(h)           // before anything reads the body
 	return s.watched(h), nil // around all that decides the status, and to catch what they do wrong

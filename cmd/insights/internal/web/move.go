@@ -13,14 +13,13 @@ import (
 
 // move asks for a confirmation at a new address.
 func (s *site) move(w http.ResponseWriter, r *http.Request) error {
-	back := templates.Link{Label: "Back to what you receive", URL: "/preferences/" + r.PathValue("token")}
+	back := templates.Link{Label: "Back to your data", URL: "/yours/" + r.PathValue("token")}
 	return s.askToMove(w, r, s.Registry.Move, []templates.Link{back}, func(fault templates.FieldError) error {
-		sub, err := s.lookup(r, subscribers.PreferencesToken)
+		sub, err := s.lookup(r, subscribers.FreshToken)
 		if err != nil {
 			return err
 		}
-		form := templates.Form{Cadence: sub.Cadence, Categories: s.chosen(sub), Errors: []templates.FieldError{fault}}
-		return s.showPreferences(w, r, http.StatusUnprocessableEntity, sub, form, false)
+		return s.showYours(w, r, http.StatusUnprocessableEntity, sub, fault)
 	})
 }
 

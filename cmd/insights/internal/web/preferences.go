@@ -12,9 +12,6 @@ import (
 )
 
 func (s *site) preferencesPage(w http.ResponseWriter, r *http.Request, sub subscribers.Subscriber) error {
-	if sub.Status != subscribers.Confirmed {
-		return s.showNoDigests(w, r, http.StatusOK, sub)
-	}
 	form := templates.Form{Cadence: sub.Cadence, Categories: s.chosen(sub)}
 	return s.showPreferences(w, r, http.StatusOK, sub, form, false)
 }
@@ -26,9 +23,6 @@ func (s *site) preferences(w http.ResponseWriter, r *http.Request) error {
 	sub, err := s.lookup(r, subscribers.PreferencesToken)
 	if err != nil {
 		return err
-	}
-	if sub.Status != subscribers.Confirmed { // they left while the page was open
-		return s.showNoDigests(w, r, http.StatusGone, sub)
 	}
 	form := s.readForm(r, sub.Cadence)
 	if len(form.Errors) > 0 {
@@ -47,20 +41,12 @@ func (s *site) showPreferences(w http.ResponseWriter, r *http.Request, status in
 	form.Cadences = s.cadences(sub.Cadence)
 	page := &templates.PreferencesPage{
 		Head: s.readerHead("What you receive"), Email: sub.Address.Masked(), Form: form, Saved: saved,
-		Unsubscribe: "/unsubscribe/" + s.Registry.Token(subscribers.UnsubscribeToken, sub),
+		Unsubscribe: "/unsubscribe/" + s.Registry.Token(subscribers.UnsubscribeToken, sub), Link: form.Action + "/link",
 	}
 	if sub.PausedUntil.After(time.Now()) {
 		page.PausedUntil = s.dayOf(sub.PausedUntil)
 	}
 	return s.render(w, status, page)
-}
-
-// showNoDigests replaces the preferences of a reader who gets no digests: what is
-// kept of them is still theirs.
-func (s *site) showNoDigests(w http.ResponseWriter, r *http.Request, status int, sub subscribers.Subscriber) error {
-	return s.notice(w, status, "You get no digests",
-		[]string{"No digests go to " + sub.Address.Masked() + ". You can subscribe again, take what is kept of you with you, or have it erased."},
-		templates.Link{Label: "Subscribe again", URL: "/subscribe"}, templates.Link{Label: "Your data", URL: r.URL.Path + "/data"}, templates.Link{Label: "Erase everything", URL: r.URL.Path + "/erase"})
 }
 
 // chosen are the categories with a subscriber's choice.
@@ -120,5 +106,5 @@ func (s *site) less(w http.ResponseWriter, r *http.Request) error {
 // showLess does not link to the preferences: a person with a link to unsubscribe, which
 // is also in headers, must not get further by it.
 func (s *site) showLess(w http.ResponseWriter, heading, text string) error {
-	return s.notice(w, http.StatusOK, heading, []string{text, "To change more, follow the link to your preferences in any of our emails."}, readInsights)
+	return s.notice(w, http.StatusOK, heading, []string{text, "To change more, follow the link to your preferences in our latest email."}, readInsights)
 }

@@ -56,6 +56,23 @@ type backJSON struct {
 	Text   string    `json:"text,omitempty"`
 }
 
+// yoursPage shows a reader what they can do with what is kept of them.
+func (s *site) yoursPage(w http.ResponseWriter, r *http.Request, sub subscribers.Subscriber) error {
+	return s.showYours(w, r, http.StatusOK, sub)
+}
+
+func (s *site) showYours(w http.ResponseWriter, r *http.Request, status int, sub subscribers.Subscriber, faults ...templates.FieldError) error {
+	v := &templates.YoursPage{
+		Head: s.readerHead("Your data"), Email: sub.Address.Masked(), Subscribed: sub.Status == subscribers.Confirmed,
+		Form: templates.Form{Action: "/yours/" + r.PathValue("token"), Errors: faults},
+	}
+	if v.Subscribed {
+		v.Preferences = s.preferencesPath(sub)
+		v.Unsubscribe = "/unsubscribe/" + s.Registry.Token(subscribers.UnsubscribeToken, sub)
+	}
+	return s.render(w, status, v)
+}
+
 // data gives a reader what is kept of them.
 func (s *site) data(w http.ResponseWriter, r *http.Request, sub subscribers.Subscriber) error {
 	at := func(t time.Time) *time.Time {

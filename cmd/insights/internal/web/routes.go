@@ -69,23 +69,27 @@ func (s *site) list() []route {
 			route{"GET /subscribe", s.subscribeForm, true},
 			route{"POST /subscribe", s.subscribe, true},
 			route{"OPTIONS /subscribe", s.subscribePreflight, true},
-			route{"GET /confirm/{token}", s.to(subscribers.ConfirmToken, s.confirmPage), true},
+			route{"GET /confirm/{token}", s.confirmPage, true},
 			route{"POST /confirm/{token}", s.confirm, true},
 			route{"GET /unsubscribe/{token}", s.to(subscribers.UnsubscribeToken, s.unsubscribePage), true},
 			route{"POST /unsubscribe/{token}", s.unsubscribe, true},
-			route{"POST /unsubscribe/{token}/undo", s.undo, true},
+			route{"POST /undo/{token}", s.undo, true},
 			route{"GET /decline/{token}", s.to(subscribers.DeclineToken, s.declinePage), true},
 			route{"POST /decline/{token}", s.decline, true},
 			route{"POST /unsubscribe/{token}/less", s.less, true},
 			route{"GET /preferences/{token}", s.to(subscribers.PreferencesToken, s.preferencesPage), true},
 			route{"POST /preferences/{token}", s.preferences, true},
 			route{"POST /preferences/{token}/pause", s.pause, true},
-			route{"POST /preferences/{token}/address", s.move, true},
+			route{"POST /preferences/{token}/link", s.sendLinkTo, true},
+			route{"GET /link", s.linkForm, true},
+			route{"POST /link", s.sendLink, true},
+			route{"GET /yours/{token}", s.to(subscribers.FreshToken, s.yoursPage), true},
+			route{"POST /yours/{token}/address", s.move, true},
+			route{"GET /yours/{token}/data", s.to(subscribers.FreshToken, s.data), true},
+			route{"GET /yours/{token}/erase", s.to(subscribers.FreshToken, s.erasePage), true},
+			route{"POST /yours/{token}/erase", s.erase, true},
 			route{"GET /moved/{token}", s.to(subscribers.ReturnToken, s.movedPage), true},
 			route{"POST /moved/{token}", s.callBack, true},
-			route{"GET /preferences/{token}/data", s.to(subscribers.PreferencesToken, s.data), true},
-			route{"GET /preferences/{token}/erase", s.to(subscribers.PreferencesToken, s.erasePage), true},
-			route{"POST /preferences/{token}/erase", s.erase, true},
 		)
 	}
 	if s.Reports != nil && len(s.ReportKeys) > 0 {
@@ -113,10 +117,7 @@ func (s *site) handler(rt route) http.Handler {
 			w.Header()["Access-Control-Allow-Origin"] = anybody
 		}
 		if rt.private {
-			h := w.Header()
-			h.Set("Cache-Control", "no-store")
-			h.Set("Referrer-Policy", "no-referrer")
-			h.Set("X-Robots-Tag", "noindex")
+			keepPrivate(w.Header())
 		}
 		if err := rt.handle(w, r); err != nil {
 			s.fail(w, r, err)

@@ -12,35 +12,37 @@ import (
 
 // unsubscribe ends all emails at once. A mailbox provider posts
 // List-Unsubscribe=One-Click in either encoding (RFC 8058); the button on the
-// page posts nothing.
+// page posts nothing, and its answer alone can take it back.
 func (s *site) unsubscribe(w http.ResponseWriter, r *http.Request) error {
 	// A body that can't be read is no reason to go on sending.
-	oneClick := parseForm(r) == nil && r.PostFormValue("List-Unsubscribe") == "One-Click"
-	source := "link"
-	if oneClick {
-		source = "one_click"
+	if parseForm(r) == nil && r.PostFormValue("List-Unsubscribe") == "One-Click" {
+		if _, err := s.Registry.Unsubscribe(r.Context(), r.PathValue("token"), "one_click"); err != nil {
+			return fmt.Errorf("unsubscribe: %w", err)
+		}
+		return plain(w, http.StatusOK, "You are unsubscribed.")
 	}
-	sub, err := s.Registry.Unsubscribe(r.Context(), r.PathValue("token"), source)
+	sub, undo, err := s.Registry.Leave(r.Context(), r.PathValue("token"))
 	if err != nil {
 		return fmt.Errorf("unsubscribe: %w", err)
 	}
-	if oneClick {
-		return plain(w, http.StatusOK, "You are unsubscribed.")
+	if undo != "" {
+		undo = "/undo/" + undo
 	}
-	return s.unsubscribePage(w, r, sub)
+	return s.showUnsubscribe(w, r, sub, undo)
 }
 
 func (s *site) unsubscribePage(w http.ResponseWriter, r *http.Request, sub subscribers.Subscriber) error {
+	return s.showUnsubscribe(w, r, sub, "")
+}
+
+func (s *site) showUnsubscribe(w http.ResponseWriter, r *http.Request, sub subscribers.Subscriber, undo string) error {
 	v := &templates.UnsubscribePage{
-		Head: s.readerHead("Unsubscribe"), Action: r.URL.Path, Email: sub.Address.Masked(),
+		Head: s.readerHead("Unsubscribe"), Action: r.URL.Path, Email: sub.Address.Masked(), Undo: undo,
 		Done: sub.Status == subscribers.Unsubscribed || sub.Status == subscribers.Suppressed,
 	}
 	switch {
 	case v.Done:
 		v.Title = "You are unsubscribed"
-		if sub.CanUndo(time.Now()) {
-			v.Undo = v.Action + "/undo"
-		}
 	case sub.Status == subscribers.Confirmed:
 		v.Less = v.Action + "/less"
 		v.Weekly = (sub.Cadence == subscribers.Instant || sub.Cadence == subscribers.Daily) && slices.Contains(s.Cadences, subscribers.Weekly)

@@ -102,8 +102,9 @@ type site struct {
 	Config
 	root      string // of the base URL: "/news", escaped
 	routes    *http.ServeMux
-	pages     cache // by library
-	assets    cache // by s.Pages
+	tokens    map[string]bool // see holders
+	pages     cache           // by library
+	assets    cache           // by s.Pages
 	documents documents
 	digests   cache
 	proxy     atomic.Pointer[string] // the first undeclared one
@@ -132,7 +133,9 @@ func New(c Config) (*Site, error) {
 	}
 	s := &site{Config: c, root: c.Site.Root(), routes: http.NewServeMux()}
 	s.documents.making = make(chan struct{}, runtime.GOMAXPROCS(0))
-	for _, r := range s.list() {
+	routes := s.list()
+	s.tokens = holders(routes)
+	for _, r := range routes {
 		s.routes.Handle(r.pattern, s.handler(r))
 	}
 	handler, err := s.middleware(s.routes)
