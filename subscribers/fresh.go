@@ -83,7 +83,7 @@ func (r *Registry) SendLink(ctx context.Context, a Address, client string) error
 	}
 	rules := r.rules()
 	_, _, err := r.editKnown(ctx, a, func(sub *Subscriber, now time.Time) (Change, error) {
-		return rules.sendLink(sub, now), nil
+		return rules.sendLink(sub, client, now), nil
 	})
 	if isUnknown(err) {
 		return nil
@@ -104,7 +104,7 @@ func (r *Registry) SendLinkTo(ctx context.Context, token, client string) (Subscr
 const linkEvery = 24 * time.Hour
 
 // sendLink is what a request for a fresh link does.
-func (r rules) sendLink(sub *Subscriber, now time.Time) Change {
+func (r rules) sendLink(sub *Subscriber, client string, now time.Time) Change {
 	switch {
 	case !MayGetLink(*sub):
 		return Change{}
@@ -114,7 +114,7 @@ func (r rules) sendLink(sub *Subscriber, now time.Time) Change {
 		return Change{}
 	}
 	sub.NotifiedAt = now
-	return Change{Event: Event{At: now, What: "link_asked", Source: "form"}, Notice: LinkNotice}
+	return Change{Event: Event{At: now, What: "link_asked", Source: "form", Client: client}, Notice: LinkNotice}
 }
 
 // MayGetLink reports whether a fresh link may be sent to a subscriber: whose data is kept

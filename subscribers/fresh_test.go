@@ -6,7 +6,7 @@ import (
 )
 
 func TestSendLinkRule(t *testing.T) {
-	sent := Change{Event: event("link_asked", "form", ""), Notice: LinkNotice}
+	sent := Change{Event: Event{At: now, What: "link_asked", Source: "form", Client: "hash"}, Notice: LinkNotice}
 	notified := func(at time.Time) func(*Subscriber) { return func(s *Subscriber) { s.NotifiedAt = at } }
 	told := all(notified(now), counted(1, now))
 	hour := now.Add(-time.Hour)
@@ -27,7 +27,7 @@ func TestSendLinkRule(t *testing.T) {
 		{"never confirmed", subscriber(Pending), nil, Change{}, ""},
 		{"left, and was signed up again", subscriber(Pending, refused(now.Add(-day))), told, sent, ""},
 	} {
-		test.run(t, func(sub *Subscriber, now time.Time) (Change, error) { return testRules.sendLink(sub, now), nil })
+		test.run(t, func(sub *Subscriber, now time.Time) (Change, error) { return testRules.sendLink(sub, "hash", now), nil })
 	}
 	for _, s := range []Subscriber{{}, kept(Unsubscribed), kept(Suppressed, caused(Complained))} {
 		if MayGetLink(s) {

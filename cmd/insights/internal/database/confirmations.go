@@ -3,6 +3,7 @@ package database
 import (
 	"context"
 	"database/sql"
+	"slices"
 	"strings"
 
 	"github.com/scaledbydesign/insights/subscribers"
@@ -16,13 +17,16 @@ func scanConfirmation(scan func(...any) error, more ...any) (c subscribers.Confi
 	var email, categories string
 	err = scan(append(more, &email, &c.Nonce, instant(&c.Expires), &c.Name, &c.Cadence, &categories, &c.Ended)...)
 	c.To, c.Categories = storedAddress(email), strings.Fields(categories)
+	slices.Sort(c.Categories) // one may have been renamed
 	return c, err
 }
 
-// confirmations returns the newest of a subscriber's.
-func confirmations(ctx context.Context, q querier, subscriber int64) (all []subscribers.Confirmation, err error) {
+// confirmations returns the newest of a subscriber's, without the categories that were
+// retired since.
+func confirmations(ctx context.Context, q querier, b bits, subscriber int64) (all []subscribers.Confirmation, err error) {
 	err = each(ctx, q, func(rows *sql.Rows) error {
 		c, err := scanConfirmation(rows.Scan)
+		c.Categories = slices.DeleteFunc(c.Categories, func(slug string) bool { _, ok := b[slug]; return !ok })
 		all = append(all, c)
 		return err
 	}, "SELECT email, "+confirmationColumns+" FROM messages WHERE subscriber_id = ?1 AND nonce <> '' ORDER BY id DESC LIMIT ?2", subscriber, mostConfirmations)

@@ -48,7 +48,7 @@ func (e *editing) edit(ctx context.Context, key string, change func(*subscribers
 		err = e.suppressed(ctx, key, &before.Subscriber)
 	}
 	if err == nil && before.ID != 0 {
-		before.Confirmations, err = confirmations(ctx, e.tx, before.ID)
+		before.Confirmations, err = confirmations(ctx, e.tx, e.bits, before.ID)
 	}
 	if err != nil {
 		return before.Subscriber, err

@@ -98,7 +98,7 @@ func (db *DB) subscriber(ctx context.Context, where string, args ...any) (subscr
 	}
 	s, err := subscriber(ctx, db.reader, b, where, args...)
 	if err == nil {
-		s.Confirmations, err = confirmations(ctx, db.reader, s.ID)
+		s.Confirmations, err = confirmations(ctx, db.reader, b, s.ID)
 	}
 	return s.Subscriber, explain(err)
 }

@@ -64,7 +64,7 @@ func TestPagesBehindTokensLeaveNoTrace(t *testing.T) {
 
 func TestConfirmTakesOneButton(t *testing.T) {
 	f := newFixture(t, library(), nil)
-	confirm, _, preferences := f.reader(t, "ada@example.com", pending)
+	confirm, _, _ := f.reader(t, "ada@example.com", pending)
 	page := bodyOf(t, f.get("/confirm/"+confirm))
 	action, _ := firstForm(t, page)
 	if action != "/confirm/"+confirm || len(elements(t, page, "button")) != 1 {
@@ -74,6 +74,7 @@ func TestConfirmTakesOneButton(t *testing.T) {
 		r := f.post(action, nil)
 		wantStatus(t, r, http.StatusOK)
 		page := bodyOf(t, r)
+		preferences := f.config.Registry.Token(subscribers.PreferencesToken, f.store.byKey["ada@example.com"])
 		if !strings.Contains(page, "You are subscribed") || !strings.Contains(page, "/preferences/"+preferences) || !strings.Contains(page, "Architecture") {
 			t.Error("the page does not say what they get")
 		}
@@ -83,9 +84,46 @@ func TestConfirmTakesOneButton(t *testing.T) {
 	}
 	r := f.get("/confirm/" + confirm)
 	wantStatus(t, r, http.StatusOK)
-	if !strings.Contains(bodyOf(t, r), "You are subscribed") {
-		t.Error("a used link does not say that they are subscribed")
+	if page := bodyOf(t, r); !strings.Contains(page, "You are subscribed") || strings.Contains(page, "/preferences/") {
+		t.Error("a used link does not say that they are subscribed, or an old email leads to the preferences")
 	}
+	ada := f.store.byKey["ada@example.com"]
+	ada.ConfirmedAt = time.Now().Add(-time.Hour)
+	f.store.byKey["ada@example.com"] = ada
+	if page := bodyOf(t, f.post(action, nil)); !strings.Contains(page, "You are subscribed") || strings.Contains(page, "/preferences/") {
+		t.Error("an old email leads to the preferences")
+	}
+}
+
+// What is confirmed is what the email says that was clicked, whoever has asked since.
+func TestEachConfirmationBringsItsOwnChoices(t *testing.T) {
+	f := newFixture(t, library(), nil)
+	synctest.Test(t, func(t *testing.T) {
+		sign := func(cadence, category string) string {
+			t.Helper()
+			form := f.filled(t, "ada@example.com")
+			form.Set("cadence", cadence)
+			form["category"] = []string{category}
+			wantStatus(t, f.post("/subscribe", form), http.StatusAccepted)
+			return "/confirm/" + f.config.Registry.Token(subscribers.ConfirmToken, f.store.byKey["ada@example.com"])
+		}
+		first := sign("monthly", "leadership")
+		time.Sleep(time.Hour)
+		second := sign("daily", "architecture")
+		if first == second {
+			t.Fatal("both emails have the same link")
+		}
+		for link, want := range map[string]string{first: "Leadership", second: "Architecture"} {
+			if page := bodyOf(t, f.get(link)); !strings.Contains(page, "on "+want+".") {
+				t.Errorf("a page does not ask about %s: %s", want, page)
+			}
+		}
+		wantStatus(t, f.post(first, nil), http.StatusOK)
+		wantStatus(t, f.post(second, nil), http.StatusOK)
+		if sub := f.store.byKey["ada@example.com"]; sub.Cadence != subscribers.Monthly || !slices.Equal(sub.Categories, []string{"leadership"}) {
+			t.Errorf("they clicked the first and got %s, %v", sub.Cadence, sub.Categories)
+		}
+	})
 }
 
 func TestConfirmLinksThatNoLongerCount(t *testing.T) {
@@ -108,7 +146,8 @@ func TestConfirmLinksThatNoLongerCount(t *testing.T) {
 
 func TestATokenAlteredByOneCharacterOpensNothing(t *testing.T) {
 	f := newFixture(t, library(), nil)
-	confirm, unsubscribe, preferences := f.reader(t, "ada@example.com", pending)
+	confirm, unsubscribe, _ := f.reader(t, "ada@example.com", pending)
+	_, _, preferences := f.reader(t, "bob@example.com", subscribed)
 	for page, token := range map[string]string{"/confirm/": confirm, "/unsubscribe/": unsubscribe, "/preferences/": preferences} {
 		for i := range token {
 			for _, c := range "aA0.-_~" {
@@ -116,17 +155,23 @@ func TestATokenAlteredByOneCharacterOpensNothing(t *testing.T) {
 				if altered == token {
 					continue
 				}
-				if r := f.get(page + altered); r.StatusCode != http.StatusNotFound {
+				// A link that works no more can't be told from one that was altered.
+				lapsed := page == "/preferences/"
+				if r := f.get(page + altered); r.StatusCode != http.StatusNotFound && !(lapsed && r.StatusCode == http.StatusGone) {
 					t.Errorf("GET with character %d as %q: status %d", i, c, r.StatusCode)
 				}
-				if r := f.post(page+altered, nil); r.StatusCode != http.StatusNotFound {
+				if r := f.post(page+altered, nil); r.StatusCode != http.StatusNotFound && !(lapsed && r.StatusCode == http.StatusGone) {
 					t.Errorf("POST with character %d as %q: status %d", i, c, r.StatusCode)
 				}
 			}
 		}
 	}
-	for _, path := range []string{"/confirm/" + unsubscribe, "/confirm/" + preferences, "/unsubscribe/" + confirm, "/unsubscribe/" + preferences, "/preferences/" + confirm, "/preferences/" + unsubscribe} {
+	for _, path := range []string{"/confirm/" + unsubscribe, "/confirm/" + preferences, "/unsubscribe/" + confirm, "/unsubscribe/" + preferences} {
 		wantStatus(t, f.post(path, nil), http.StatusNotFound)
+	}
+	for _, path := range []string{"/preferences/" + confirm, "/preferences/" + unsubscribe, "/undo/" + unsubscribe, "/yours/" + preferences, "/yours/" + unsubscribe} {
+		wantStatus(t, f.get(path), map[bool]int{true: http.StatusMethodNotAllowed, false: http.StatusGone}[strings.HasPrefix(path, "/undo/")])
+		wantStatus(t, f.post(path+map[bool]string{true: "/erase"}[strings.HasPrefix(path, "/yours/")], nil), http.StatusGone)
 	}
 	if f.status(t, "ada@example.com") != pending {
 		t.Error("an altered token changed something")
@@ -226,16 +271,14 @@ func TestPreferencesAreShownAndSaved(t *testing.T) {
 
 func TestPreferencesOfWhoIsNotSubscribedAreClosed(t *testing.T) {
 	f := newFixture(t, library(), nil)
-	_, _, token := f.reader(t, "ada@example.com", gone)
-	page := f.get("/preferences/" + token)
-	wantStatus(t, page, http.StatusOK)
-	if body := bodyOf(t, page); !strings.Contains(body, "You get no digests") || !strings.Contains(body, token+"/erase") || strings.Contains(body, "ada@") {
-		t.Errorf("who left is shown %s", body)
-	}
-	saved := f.post("/preferences/"+token, url.Values{"cadence": {"daily"}, "category": {"leadership"}})
-	wantStatus(t, saved, http.StatusGone)
-	if body := bodyOf(t, saved); !strings.Contains(body, "You get no digests") {
-		t.Errorf("who left while the page was open is shown %s", body)
+	for _, status := range []subscribers.Status{gone, pending, subscribers.Suppressed} {
+		_, _, token := f.reader(t, "ada@example.com", status)
+		for _, r := range []*http.Response{f.get("/preferences/" + token), f.post("/preferences/"+token, url.Values{"cadence": {"daily"}, "category": {"leadership"}}), f.post("/preferences/"+token+"/link", nil)} {
+			wantStatus(t, r, http.StatusGone)
+			if body := bodyOf(t, r); !strings.Contains(body, "This link has ended") || !strings.Contains(body, `href="/link"`) || strings.Contains(body, "@example.com") {
+				t.Errorf("%s: shown %s", status, body)
+			}
+		}
 	}
 }
 

@@ -262,9 +262,19 @@ func (m *memory) Edit(_ context.Context, key string, change func(*subscribers.Su
 		return subscribers.Subscriber{}, m.err
 	}
 	sub := m.byKey[key]
+	before := sub
+	sub.Confirmations = slices.Clone(sub.Confirmations)
 	c, err := change(&sub)
 	if err != nil {
 		return subscribers.Subscriber{}, err
+	}
+	if subscribers.EndsConfirmations(before, sub) {
+		for i := range sub.Confirmations {
+			sub.Confirmations[i].Ended = true
+		}
+	}
+	if c.Asks != nil {
+		sub.Confirmations = slices.Insert(sub.Confirmations, 0, *c.Asks)
 	}
 	if sub.Address.Key() != "" {
 		delete(m.byKey, key)
@@ -354,11 +364,22 @@ func (f *fixture) reader(t testing.TB, address string, status subscribers.Status
 	sub := subscribers.Subscriber{
 		PublicID: "id-" + strings.Map(letters, address), Address: a, Status: status,
 		Cadence: subscribers.Weekly, Categories: []string{"architecture"},
-		Nonce: "nonce", NonceExpires: time.Now().Add(time.Hour),
+		NonceExpires: time.Now().Add(time.Hour), ConfirmedAt: time.Now().Add(-time.Hour),
+	}
+	sub.Confirmations = []subscribers.Confirmation{{
+		Nonce: "nonce", To: a, Preferences: subscribers.Preferences{Cadence: sub.Cadence, Categories: sub.Categories}, Expires: sub.NonceExpires, Ended: status != pending,
+	}}
+	if status == pending {
+		sub.ConfirmedAt = time.Time{}
 	}
 	f.store.byKey[a.Key()] = sub
 	token := f.config.Registry.Token
 	return token(subscribers.ConfirmToken, sub), token(subscribers.UnsubscribeToken, sub), token(subscribers.PreferencesToken, sub)
+}
+
+// fresh is the token of a fresh link to what is kept of a reader.
+func (f *fixture) fresh(address string) string {
+	return f.config.Registry.Token(subscribers.FreshToken, f.store.byKey[address])
 }
 
 func letters(r rune) rune {

@@ -186,7 +186,7 @@ func TestBadSignUpsGetTheFormBackWithWhatTheyHeld(t *testing.T) {
 func TestImpossibleAddressesAreRefusedWithASuggestion(t *testing.T) {
 	const origin = "https://www.example.com"
 	f := newFixture(t, library(), func(c *web.Config) { c.TrustedOrigins = []string{origin} })
-	_, _, token := f.reader(t, "ben@example.com", subscribed)
+	f.reader(t, "ben@example.com", subscribed)
 	synctest.Test(t, func(t *testing.T) {
 		before := f.store.edits
 		for typed, meant := range map[string]string{
@@ -206,7 +206,7 @@ func TestImpossibleAddressesAreRefusedWithASuggestion(t *testing.T) {
 			answers := map[string]*http.Response{
 				"form": f.post("/subscribe", f.filled(t, typed)),
 				"json": f.send(json, "Content-Type", "application/json", "Origin", origin),
-				"move": f.post("/preferences/"+token+"/address", url.Values{"email": {typed}}),
+				"move": f.post("/yours/"+f.fresh("ben@example.com")+"/address", url.Values{"email": {typed}}),
 			}
 			for how, r := range answers {
 				page := bodyOf(t, r)
@@ -323,8 +323,8 @@ func TestDomainsThatAreRefusedAreToldSo(t *testing.T) {
 		if page := bodyOf(t, r); !strings.Contains(page, "We do not write to addresses at that domain") || !strings.Contains(page, "ada@mx.ten-minutes.example") {
 			t.Error("the form does not say so, or lost what was typed")
 		}
-		_, _, token := f.reader(t, "ada@example.com", subscribed)
-		wantStatus(t, f.post("/preferences/"+token+"/address", url.Values{"email": {"ada@ten-minutes.example"}}), http.StatusUnprocessableEntity)
+		f.reader(t, "ada@example.com", subscribed)
+		wantStatus(t, f.post("/yours/"+f.fresh("ada@example.com")+"/address", url.Values{"email": {"ada@ten-minutes.example"}}), http.StatusUnprocessableEntity)
 		if sub := f.store.byKey["ada@example.com"]; len(f.store.byKey) != 1 || sub.Mailbox() != sub.Address {
 			t.Errorf("%+v", f.store.byKey)
 		}

@@ -16,22 +16,29 @@ import (
 	"github.com/scaledbydesign/insights/subscribers"
 )
 
-func TestWhoLeavesCanTakeItBackForADay(t *testing.T) {
+func TestWhoLeavesCanTakeItBackForAnHour(t *testing.T) {
 	f := newFixture(t, library(), nil)
 	synctest.Test(t, func(t *testing.T) {
 		_, token, _ := f.reader(t, "ada@example.com", subscribed)
-		sub := f.store.byKey["ada@example.com"]
-		sub.ConfirmedAt = time.Now()
-		f.store.byKey["ada@example.com"] = sub
 		path := "/unsubscribe/" + token
-		if page := bodyOf(t, f.get(path)); strings.Contains(page, "/undo") || !strings.Contains(page, path+"/less") {
+		if page := bodyOf(t, f.get(path)); strings.Contains(page, "/undo/") || !strings.Contains(page, path+"/less") {
 			t.Error("the page offers to undo what was not done, or no less")
 		}
-		if page := bodyOf(t, f.post(path, nil)); !strings.Contains(page, path+"/undo") || strings.Contains(page, "/less") {
-			t.Error("the page does not offer to take it back")
+		leave := func() string {
+			t.Helper()
+			page := bodyOf(t, f.post(path, nil))
+			undo, _ := firstForm(t, page)
+			if !strings.HasPrefix(undo, "/undo/") || strings.Contains(page, "/less") {
+				t.Error("the page does not offer to take it back")
+			}
+			return undo
 		}
-		wantStatus(t, f.get(path+"/undo"), http.StatusMethodNotAllowed)
-		undone := f.post(path+"/undo", nil)
+		undo := leave()
+		if page := bodyOf(t, f.get(path)); strings.Contains(page, "/undo/") {
+			t.Error("an old email leads to where a no is taken back")
+		}
+		wantStatus(t, f.get(undo), http.StatusMethodNotAllowed)
+		undone := f.post(undo, nil)
 		wantStatus(t, undone, http.StatusOK)
 		if strings.Contains(bodyOf(t, undone), "/preferences/") {
 			t.Error("a link to unsubscribe leads to the preferences")
@@ -39,13 +46,40 @@ func TestWhoLeavesCanTakeItBackForADay(t *testing.T) {
 		if f.status(t, "ada@example.com") != subscribed {
 			t.Error("they are not subscribed again")
 		}
-		f.post(path, nil)
-		time.Sleep(25 * time.Hour)
-		if page := bodyOf(t, f.get(path)); strings.Contains(page, "/undo") {
-			t.Error("the page offers what is too late")
+		wantStatus(t, f.post(undo, nil), http.StatusGone)
+		undo = leave()
+		if page := bodyOf(t, f.post(path, nil)); strings.Contains(page, "/undo/") {
+			t.Error("who had left can take it back")
 		}
-		wantStatus(t, f.post(path+"/undo", nil), http.StatusGone)
+		wantStatus(t, f.post(undo, nil), http.StatusGone)
+		f.reader(t, "ada@example.com", subscribed)
+		undo = leave()
+		time.Sleep(time.Hour)
+		wantStatus(t, f.post(undo, nil), http.StatusGone)
+		if f.status(t, "ada@example.com") != gone {
+			t.Error("a no was taken back")
+		}
 	})
+}
+
+// After an erasure, or in a backup of before they signed up, nobody is known by the token.
+func TestWhoIsUnknownUnsubscribesAllTheSame(t *testing.T) {
+	f := newFixture(t, library(), nil)
+	_, token, preferences := f.reader(t, "ada@example.com", subscribed)
+	clear(f.store.byKey)
+	path := "/unsubscribe/" + token
+	wantStatus(t, f.post(path, url.Values{"List-Unsubscribe": {"One-Click"}}), http.StatusOK)
+	for _, r := range []*http.Response{f.get(path), f.post(path, nil)} {
+		wantStatus(t, r, http.StatusOK)
+		if page := bodyOf(t, r); !strings.Contains(page, "You get no more digests") || strings.Contains(page, "/undo") {
+			t.Errorf("who is unknown is told %s", page)
+		}
+	}
+	wantStatus(t, f.post(path+"/less", url.Values{"instead": {"monthly"}}), http.StatusGone)
+	wantStatus(t, f.get("/unsubscribe/"+preferences), http.StatusNotFound)
+	if len(f.store.byKey) != 0 {
+		t.Errorf("somebody came back: %+v", f.store.byKey)
+	}
 }
 
 func TestLessMailIsOfferedInsteadOfNone(t *testing.T) {
@@ -118,9 +152,10 @@ func TestReadersPauseGoOnAndSeeIt(t *testing.T) {
 func TestReadersMoveToAnotherAddress(t *testing.T) {
 	f := newFixture(t, library(), nil)
 	synctest.Test(t, func(t *testing.T) {
-		_, _, token := f.reader(t, "ada@example.com", subscribed)
+		_, _, preferences := f.reader(t, "ada@example.com", subscribed)
 		f.reader(t, "blocked@example.com", subscribers.Suppressed)
-		path := "/preferences/" + token + "/address"
+		token := f.fresh("ada@example.com")
+		path := "/yours/" + token + "/address"
 		var answers []string
 		for _, to := range []string{"blocked@example.com", "new@example.com"} {
 			began := time.Now()
@@ -142,7 +177,8 @@ func TestReadersMoveToAnotherAddress(t *testing.T) {
 		if sub.Address.String() != "new@example.com" || sub.Status != subscribed {
 			t.Errorf("%+v", sub)
 		}
-		wantStatus(t, f.get("/preferences/"+token), http.StatusNotFound)
+		wantStatus(t, f.get("/preferences/"+preferences), http.StatusGone)
+		wantStatus(t, f.get("/yours/"+token), http.StatusGone)
 
 		back := "/moved/" + f.config.Registry.WayBack(sub, time.Now())
 		if page := bodyOf(t, f.get(back)); strings.Contains(page, "new@example.com") || !strings.Contains(page, "n…@example.com") {
@@ -170,8 +206,11 @@ func (mails) BouncesOf(context.Context, int64) ([]newsletter.Bounce, error) {
 
 func TestReadersTakeAndEraseTheirData(t *testing.T) {
 	f := newFixture(t, library(), func(c *web.Config) { c.Mails = mails{} })
-	_, unsubscribe, token := f.reader(t, "ada@example.com", subscribed)
-	path := "/preferences/" + token
+	_, unsubscribe, preferences := f.reader(t, "ada@example.com", subscribed)
+	path := "/yours/" + f.fresh("ada@example.com")
+	if page := bodyOf(t, f.get(path)); !strings.Contains(page, path+"/data") || !strings.Contains(page, path+"/erase") || !strings.Contains(page, path+"/address") || !strings.Contains(page, preferences) || strings.Contains(page, "ada@") {
+		t.Errorf("the page is %s", page)
+	}
 	r := f.get(path + "/data")
 	wantStatus(t, r, http.StatusOK)
 	text := bodyOf(t, r)
@@ -184,8 +223,12 @@ func TestReadersTakeAndEraseTheirData(t *testing.T) {
 		t.Errorf("the data is %s", text)
 	}
 	// A link that was forwarded with a mail tells nobody's address.
-	wantStatus(t, f.get("/preferences/"+unsubscribe+"/data"), http.StatusNotFound)
-	wantStatus(t, f.post("/preferences/"+unsubscribe+"/erase", nil), http.StatusNotFound)
+	for _, token := range []string{unsubscribe, preferences} {
+		wantStatus(t, f.get("/yours/"+token+"/data"), http.StatusGone)
+		wantStatus(t, f.post("/yours/"+token+"/erase", nil), http.StatusGone)
+		wantStatus(t, f.get("/preferences/"+token+"/data"), http.StatusNotFound)
+		wantStatus(t, f.post("/preferences/"+token+"/erase", nil), http.StatusNotFound)
+	}
 	edits := f.store.edits
 	if page := bodyOf(t, f.get(path+"/erase")); strings.Contains(page, "ada@example.com") || f.store.edits != edits {
 		t.Error("looking at the page erased something, or it shows the address")
@@ -194,7 +237,7 @@ func TestReadersTakeAndEraseTheirData(t *testing.T) {
 	if _, err := f.store.ByKey(t.Context(), "ada@example.com"); err == nil {
 		t.Error("they are still there")
 	}
-	wantStatus(t, f.get(path), http.StatusNotFound)
+	wantStatus(t, f.get(path), http.StatusGone)
 }
 
 func TestTrustedSitesSignUpByScript(t *testing.T) {
