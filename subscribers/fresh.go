@@ -72,18 +72,22 @@ func within(form, written string, now time.Time, long time.Duration) bool {
 	return err == nil && now.Before(at.Add(long))
 }
 
+// Asker is who asks for a link: the networks as in SignUp.
+type Asker struct{ Client, Wide string }
+
 // SendLink has an email with a fresh link sent to a reader. Like that of a sign-up, its
-// answer tells nothing of the address; the limits are those of sign-ups.
-func (r *Registry) SendLink(ctx context.Context, a Address, client string) error {
+// answer tells nothing of the address: the limits per address withhold the email in
+// silence, and ErrTooMany is about the client.
+func (r *Registry) SendLink(ctx context.Context, a Address, by Asker) error {
 	if a == (Address{}) {
 		return errNoAddress
 	}
-	if admitted, err := r.admit(ctx, Attempt{Client: client, Address: a}); err != nil || !admitted {
+	if admitted, err := r.admit(ctx, Attempt{SignUp: SignUp{Address: a, Client: by.Client, Wide: by.Wide}, Links: true}); err != nil || !admitted {
 		return err
 	}
 	rules := r.rules()
 	_, _, err := r.editKnown(ctx, a, func(sub *Subscriber, now time.Time) (Change, error) {
-		return rules.sendLink(sub, client, now), nil
+		return rules.sendLink(sub, by.Client, now), nil
 	})
 	if isUnknown(err) {
 		return nil
@@ -92,12 +96,12 @@ func (r *Registry) SendLink(ctx context.Context, a Address, client string) error
 }
 
 // SendLinkTo is SendLink for the owner of a token of their preferences.
-func (r *Registry) SendLinkTo(ctx context.Context, token, client string) (Subscriber, error) {
+func (r *Registry) SendLinkTo(ctx context.Context, token string, by Asker) (Subscriber, error) {
 	sub, err := r.Lookup(ctx, PreferencesToken, token)
 	if err != nil {
 		return sub, err
 	}
-	return sub, r.SendLink(ctx, sub.Address, client)
+	return sub, r.SendLink(ctx, sub.Address, by)
 }
 
 // linkEvery is how often somebody who gets no digests is sent a fresh link.

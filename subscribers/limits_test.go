@@ -13,7 +13,8 @@ func askedNow(n int) Asked { return Asked{Hour: now.Unix() / 3600, Now: n} }
 func TestAttemptsAreJudged(t *testing.T) {
 	limits := Limits{AddressEvery: 15 * time.Minute, AddressADay: 3, Client: 4, Domain: 4, All: 6, Waiting: 10, WaitingOfOne: 3}
 	signsUp := Attempt{At: now, SignUp: SignUp{Client: "near", Wide: "around", Address: ada}}
-	moves, anonymous := signsUp, signsUp
+	moves, anonymous, links := signsUp, signsUp, signsUp
+	links.Links = true
 	moves.Moves, anonymous.Client, anonymous.Wide = true, "", ""
 	lately := now.Add(-15*time.Minute + 1)
 	used := now.Add(time.Hour) // the whole hour is reserved
@@ -50,6 +51,8 @@ func TestAttemptsAreJudged(t *testing.T) {
 		{"moves to the address, the last a while ago", limits, moves, Facts{Address: 2, AddressLast: lately.Add(-1)}, Admit, ""},
 		{"moves, while sign-ups wait", limits, moves, Facts{Waiting: 10, Free: now, Most: 1}, Admit, ""},
 		{"moves, too many", limits, moves, Facts{All: used.Add(1)}, Refuse, QueueFull},
+		{"asks for a link, whatever strangers do", limits, links, Facts{Address: 3, AddressLast: now, Inbox: 3, All: used.Add(1), Domain: used.Add(1), Waiting: 10, Free: now, Most: 1}, Admit, ""},
+		{"asks for links without end", limits, links, Facts{Network: askedNow(4)}, Refuse, PerClient},
 		{"no limits", Limits{}, moves, Facts{Network: askedNow(99), Wide: askedNow(99), Address: 99, AddressLast: now, Inbox: 99, All: used.Add(1), Domain: used.Add(1)}, Admit, ""},
 	} {
 		got := test.limits.judge(test.attempt, test.facts)

@@ -19,10 +19,10 @@ var singleTests = []test{
 func singleOnce(w *world) {
 	w.join("engineering", "ada")
 	a := parsed(address("ada"))
-	w.check(w.registry.SendLink(w.Context(), a, ""))
+	w.check(w.registry.SendLink(w.Context(), a, subscribers.Asker{}))
 	asked := time.Now()
 	time.Sleep(time.Hour)
-	w.check(w.registry.SendLink(w.Context(), a, ""))
+	w.check(w.registry.SendLink(w.Context(), a, subscribers.Asker{}))
 	w.attach("w1", newsletter.Resend)
 	claim := func() []newsletter.Task {
 		tasks, err := w.store.ClaimMessages(w.Context(), "w1", 5)
@@ -38,7 +38,7 @@ func singleOnce(w *world) {
 		w.Errorf("claimed %+v", t)
 	}
 	// A request while an email is being sent asks for another.
-	w.check(w.registry.SendLink(w.Context(), a, ""))
+	w.check(w.registry.SendLink(w.Context(), a, subscribers.Asker{}))
 	if more := claim(); len(more) != 1 {
 		w.Errorf("claimed %+v", more)
 	}

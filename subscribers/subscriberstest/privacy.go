@@ -335,7 +335,7 @@ func freshLinks(d *desk) {
 	d.Limits = subscribers.Limits{AddressEvery: 15 * time.Minute, AddressADay: 3, Client: 30}
 	ask := func(email string) {
 		d.Helper()
-		d.want(d.SendLink(d.Context(), d.address(email), "c"), nil, "ask for a link")
+		d.want(d.SendLink(d.Context(), d.address(email), subscribers.Asker{Client: "c"}), nil, "ask for a link")
 	}
 	d.confirmed("ada@example.com")
 	d.signUp("pending@example.com")
@@ -363,15 +363,30 @@ func freshLinks(d *desk) {
 	}
 	var last error
 	for range 40 {
-		if err := d.SendLink(d.Context(), d.address("unknown@example.com"), "c"); err != nil {
+		if err := d.SendLink(d.Context(), d.address("unknown@example.com"), subscribers.Asker{Client: "c"}); err != nil {
 			last = err
 		}
 	}
 	d.want(last, subscribers.ErrTooMany, "ask without end")
-	_, err = d.SendLinkTo(d.Context(), d.token(subscribers.PreferencesToken, "ada@example.com"), "d")
+	_, err = d.SendLinkTo(d.Context(), d.token(subscribers.PreferencesToken, "ada@example.com"), subscribers.Asker{Client: "d"})
 	d.want(err, nil, "ask from the preferences")
-	_, err = d.SendLinkTo(d.Context(), d.token(subscribers.UnsubscribeToken, "ada@example.com"), "d")
+	_, err = d.SendLinkTo(d.Context(), d.token(subscribers.UnsubscribeToken, "ada@example.com"), subscribers.Asker{Client: "d"})
 	d.want(err, subscribers.ErrLapsed, "ask by another link")
+
+	// Strangers who ask for links shut neither readers off nor sign-ups.
+	time.Sleep(25 * time.Hour)
+	d.Limits.All, d.Limits.Domain = 2, 2
+	before := strings.Count(d.history("ada@example.com"), "link_asked")
+	for i := range 40 {
+		err := d.SendLink(d.Context(), d.address(fmt.Sprintf("s%d@example.com", i)), subscribers.Asker{Client: fmt.Sprint("n", i), Wide: fmt.Sprint("w", i)})
+		d.want(err, nil, "ask for a link to nobody")
+	}
+	ask("ada@example.com")
+	if got := strings.Count(d.history("ada@example.com"), "link_asked"); got != before+1 {
+		d.Error("strangers keep a reader from a link")
+	}
+	d.signUp("honest@example.com")
+	d.wantStatus("honest@example.com", subscribers.Pending)
 }
 
 func lessInstead(d *desk) {

@@ -141,6 +141,7 @@ func (db *DB) RenameCategory(ctx context.Context, from, to string) (renamed bool
 			"UPDATE insights SET category = ?2 WHERE category = ?1",
 			"UPDATE digests SET category = ?2 WHERE category = ?1",
 			"UPDATE messages SET categories = trim(replace(' ' || categories || ' ', ' ' || ?1 || ' ', ' ' || ?2 || ' ')) WHERE nonce <> '' AND ' ' || categories || ' ' LIKE '% ' || ?1 || ' %'",
+			"UPDATE waiting SET categories = trim(replace(' ' || categories || ' ', ' ' || ?1 || ' ', ' ' || ?2 || ' ')) WHERE ' ' || categories || ' ' LIKE '% ' || ?1 || ' %'",
 		} {
 			if _, err := tx.ExecContext(ctx, statement, from, to); err != nil {
 				return err

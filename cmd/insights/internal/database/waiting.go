@@ -126,6 +126,9 @@ func (k *asking) store(ctx context.Context, tx *sql.Tx, d subscribers.Decision) 
 		return err
 	}
 	if d.Verdict == subscribers.Admit {
+		if k.a.Links { // who gets it is counted with the subscriber
+			return nil
+		}
 		if err := reserve(ctx, tx, k.all, d.All); err != nil {
 			return err
 		}

@@ -63,7 +63,7 @@ func (s *site) problemOf(err error) problem {
 			[]templates.Link{home}}
 	case errors.Is(err, subscribers.ErrTooMany):
 		return problem{http.StatusTooManyRequests, "Please try again later",
-			[]string{"Many sign-ups have come from your network within an hour. Please try again in an hour, or follow by feed."},
+			[]string{"Many requests have come from your network within an hour. Please try again in an hour, or follow by feed."},
 			[]templates.Link{{Label: "Follow by feed", URL: "/feeds"}, home}}
 	case errors.Is(err, subscribers.ErrBusy):
 		return problem{http.StatusServiceUnavailable, "Please try again later",
