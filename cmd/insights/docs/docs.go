@@ -20,7 +20,7 @@ type Topic struct {
 // Topics lists the pages, in the order in which people come to need them.
 func Topics() []Topic {
 	var topics []Topic
-	for _, name := range []string{"writing", "delivering", "readers", "operating", "configuration", "commands", "architecture", "decisions", "benchmarks"} {
+	for _, name := range []string{"writing", "delivering", "readers", "operating", "security", "configuration", "commands", "architecture", "decisions", "benchmarks"} {
 		source, _ := files.ReadFile(name + ".md") // a test reads each
 		title, _, _ := strings.Cut(strings.TrimPrefix(string(source), "# "), "\n")
 		topics = append(topics, Topic{name, title})
