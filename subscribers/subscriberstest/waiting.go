@@ -298,12 +298,12 @@ func movesDoNotWait(d *desk) {
 	d.Limits = subscribers.Limits{All: 1}
 	d.ask("first@example.com", "z", "", nil)
 	d.ask("waits@example.com", "z", "", nil)
-	_, err := d.Move(d.Context(), d.token(subscribers.PreferencesToken, "ada@example.com"), d.address("ada@new.example"), "a")
+	_, err := d.Move(d.Context(), d.token(subscribers.FreshToken, "ada@example.com"), d.address("ada@new.example"), "a")
 	d.want(err, nil, "move while sign-ups wait")
 	if d.get("ada@example.com").NewAddress == (subscribers.Address{}) {
 		d.Error("a flood of sign-ups keeps a reader from moving")
 	}
-	_, err = d.Move(d.Context(), d.token(subscribers.PreferencesToken, "ben@example.com"), d.address("ben@new.example"), "a")
+	_, err = d.Move(d.Context(), d.token(subscribers.FreshToken, "ben@example.com"), d.address("ben@new.example"), "a")
 	d.want(err, subscribers.ErrBusy, "one move too many")
 }
 
