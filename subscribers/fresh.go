@@ -2,6 +2,7 @@ package subscribers
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"time"
 )
@@ -79,29 +80,35 @@ type Asker struct{ Client, Wide string }
 // answer tells nothing of the address: the limits per address withhold the email in
 // silence, and ErrTooMany is about the client.
 func (r *Registry) SendLink(ctx context.Context, a Address, by Asker) error {
-	if a == (Address{}) {
-		return errNoAddress
-	}
-	if admitted, err := r.admit(ctx, Attempt{SignUp: SignUp{Address: a, Client: by.Client, Wide: by.Wide}, Links: true}); err != nil || !admitted {
-		return err
-	}
-	rules := r.rules()
-	_, _, err := r.editKnown(ctx, a, func(sub *Subscriber, now time.Time) (Change, error) {
-		return rules.sendLink(sub, by.Client, now), nil
-	})
-	if isUnknown(err) {
-		return nil
-	}
+	_, err := r.queueLink(ctx, a, by)
 	return err
 }
 
-// SendLinkTo is SendLink for the owner of a token of their preferences.
-func (r *Registry) SendLinkTo(ctx context.Context, token string, by Asker) (Subscriber, error) {
-	sub, err := r.Lookup(ctx, PreferencesToken, token)
-	if err != nil {
-		return sub, err
+// SendLinkTo is SendLink for the owner of a token of their preferences, who may be told
+// that the limits withhold the email: then sent is false.
+func (r *Registry) SendLinkTo(ctx context.Context, token string, by Asker) (sub Subscriber, sent bool, err error) {
+	if sub, err = r.Lookup(ctx, PreferencesToken, token); err != nil {
+		return sub, false, err
 	}
-	return sub, r.SendLink(ctx, sub.Address, by)
+	sent, err = r.queueLink(ctx, sub.Address, by)
+	return sub, sent, err
+}
+
+func (r *Registry) queueLink(ctx context.Context, a Address, by Asker) (queued bool, err error) {
+	if a == (Address{}) {
+		return false, errNoAddress
+	}
+	if admitted, err := r.admit(ctx, Attempt{SignUp: SignUp{Address: a, Client: by.Client, Wide: by.Wide}, Links: true}); err != nil || !admitted {
+		return false, err
+	}
+	rules := r.rules()
+	_, queued, err = r.editKnown(ctx, a, func(sub *Subscriber, now time.Time) (Change, error) {
+		return rules.sendLink(sub, by.Client, now), nil
+	})
+	if errors.Is(err, ErrNotFound) {
+		return false, nil
+	}
+	return queued, err
 }
 
 // linkEvery is how often somebody who gets no digests is sent a fresh link.

@@ -98,7 +98,4 @@ func (r *Registry) editKnown(ctx context.Context, a Address, apply rule) (sub Su
 	return sub, changed, err
 }
 
-// isUnknown reports that an address is nobody's.
-func isUnknown(err error) bool { return errors.Is(err, ErrNotFound) }
-
 var errNoAddress = errors.New("an address is required")

@@ -22,7 +22,12 @@ func TestAReaderMovesToAnotherAddress(t *testing.T) {
 	s.awaitDone(id, 2*time.Minute)
 	digest := readMessage(t, relay.await(t, "old@example.com", 1).Raw)
 	preferences := digest.link(t, s.base+"/preferences/")
-	if answer := s.post(preferences+"/address", url.Values{"email": {"new@example.com"}}); answer.Status != http.StatusAccepted {
+	if answer := s.post(preferences+"/link", nil); answer.Status != http.StatusAccepted {
+		t.Fatalf("%d\n%s", answer.Status, answer.Body)
+	}
+	asked := readMessage(t, relay.await(t, "old@example.com", 2).Raw)
+	fresh := asked.link(t, s.base+"/yours/")
+	if answer := s.post(fresh+"/address", url.Values{"email": {"new@example.com"}}); answer.Status != http.StatusAccepted {
 		t.Fatalf("%d\n%s", answer.Status, answer.Body)
 	}
 	letter := readMessage(t, relay.await(t, "new@example.com", 1).Raw)
@@ -33,12 +38,14 @@ func TestAReaderMovesToAnotherAddress(t *testing.T) {
 	if answer := s.post(confirm, nil); answer.Status != http.StatusOK {
 		t.Errorf("the button: %d", answer.Status)
 	}
-	told := readMessage(t, relay.await(t, "old@example.com", 2).Raw)
+	told := readMessage(t, relay.await(t, "old@example.com", 3).Raw)
 	if page := s.get(told.link(t, s.base+"/moved/")); page.Status != http.StatusOK || strings.Contains(page.Body, "new@example.com") {
 		t.Errorf("the page by which the old address can take it back: %d", page.Status)
 	}
-	if page := s.get(preferences); page.Status != http.StatusNotFound {
-		t.Errorf("a mail in the old mailbox still opens the reader's page: %d", page.Status)
+	for _, link := range []string{preferences, fresh} {
+		if page := s.get(link); page.Status != http.StatusGone {
+			t.Errorf("an email in the old mailbox still opens the reader's page: %d", page.Status)
+		}
 	}
 	var reader struct {
 		Status string `json:"status"`

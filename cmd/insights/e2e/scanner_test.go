@@ -3,6 +3,7 @@ package e2e
 import (
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -27,12 +28,19 @@ func TestLinkScannersChangeNothing(t *testing.T) {
 	s.post(others.link(t, s.base+"/confirm/"), nil)
 	s.signUp("other@example.com", "", "weekly", "leadership") // is told that they are subscribed
 	already := readMessage(t, relay.await(t, "other@example.com", 2).Raw)
-	left := already.link(t, s.base+"/preferences/")
-	replaced := []string{left, others.link(t, s.base+"/confirm/"), others.link(t, s.base+"/decline/")}
-	s.post(left+"/address", url.Values{"email": {"moved@example.com"}})
+	already.link(t, s.base+"/preferences/")
+	s.signUp("mover@example.com", "", "daily", "engineering")
+	theirs := readMessage(t, relay.await(t, "mover@example.com", 1).Raw)
+	answer := s.post(theirs.link(t, s.base+"/confirm/"), nil)
+	left := s.base + regexp.MustCompile(`/preferences/[^"/]+`).FindString(answer.Body)
+	s.post(left+"/link", nil)
+	asked := readMessage(t, relay.await(t, "mover@example.com", 2).Raw)
+	fresh := asked.link(t, s.base+"/yours/")
+	replaced := []string{fresh, theirs.link(t, s.base+"/confirm/"), theirs.link(t, s.base+"/decline/")}
+	s.post(fresh+"/address", url.Values{"email": {"moved@example.com"}})
 	moving := readMessage(t, relay.await(t, "moved@example.com", 1).Raw)
 	s.post(moving.link(t, s.base+"/confirm/"), nil)
-	relay.await(t, "other@example.com", 3) // is told that they have moved
+	relay.await(t, "mover@example.com", 3) // is told that they have moved
 	relay.await(t, "pending@example.com", 1)
 	id, _ := s.plan()
 	s.insights("digest", "send", id, "--yes")
@@ -75,7 +83,7 @@ func TestLinkScannersChangeNothing(t *testing.T) {
 			}
 		}
 	}
-	for _, kind := range []string{"confirm", "decline", "unsubscribe", "preferences", "moved", "insights", "digests"} {
+	for _, kind := range []string{"confirm", "decline", "unsubscribe", "preferences", "moved", "yours", "insights", "digests"} {
 		if !kinds[kind] {
 			t.Errorf("no mail has a link to /%s", kind)
 		}
@@ -83,8 +91,8 @@ func TestLinkScannersChangeNothing(t *testing.T) {
 	if after := state(); after != before {
 		t.Errorf("looking at %d links changed something:\n%s\n---\n%s", len(links), before, after)
 	}
-	if n := len(relay.all()); n != 9 {
-		t.Errorf("%d emails; want 9, none of them caused by looking", n)
+	if n := len(relay.all()); n != 12 {
+		t.Errorf("%d emails; want 12, none of them caused by looking", n)
 	}
 	// And a button does what it says.
 	if answer := s.post(confirmation.link(t, s.base+"/confirm/"), url.Values{}); answer.Status != http.StatusOK {

@@ -50,9 +50,14 @@ func (s *site) sendLink(w http.ResponseWriter, r *http.Request) error {
 
 // sendLinkTo sends one to the mailbox of whose preferences are open.
 func (s *site) sendLinkTo(w http.ResponseWriter, r *http.Request) error {
-	sub, err := s.Registry.SendLinkTo(r.Context(), r.PathValue("token"), s.asker(r))
-	if err != nil {
+	sub, sent, err := s.Registry.SendLinkTo(r.Context(), r.PathValue("token"), s.asker(r))
+	switch {
+	case err != nil:
 		return fmt.Errorf("send a link: %w", err)
+	case !sent:
+		return s.notice(w, http.StatusTooManyRequests, "Please try again later", []string{
+			"We sent an email to " + sub.Address.Masked() + " a short while ago, or several today. Look whether it has a link that still works, or try again in a quarter of an hour; if you have asked three times today, tomorrow.",
+		}, templates.Link{Label: "Back to what you receive", URL: "/preferences/" + r.PathValue("token")})
 	}
 	return s.showLinkSent(w, "We send a link to "+sub.Address.Masked()+".")
 }

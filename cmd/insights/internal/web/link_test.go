@@ -73,6 +73,12 @@ func TestPreferencesLeadToAFreshLink(t *testing.T) {
 	if page := bodyOf(t, r); !strings.Contains(page, "a…@example.com") || strings.Contains(page, "/yours/") {
 		t.Errorf("the answer is %s", page)
 	}
+	f.config.Registry.Limits.AddressEvery = time.Hour
+	again := f.post("/preferences/"+token+"/link", nil)
+	wantStatus(t, again, http.StatusTooManyRequests)
+	if page := bodyOf(t, again); !strings.Contains(page, "a…@example.com a short while ago") {
+		t.Errorf("the second answer is %s", page)
+	}
 	if len(f.store.notices) != 1 || f.store.notices[0] != subscribers.LinkNotice {
 		t.Errorf("sent %v", f.store.notices)
 	}
