@@ -200,7 +200,7 @@ type readers struct {
 	writer   *newsletter.Writer
 	feedback *newsletter.Feedback
 	sentAt   time.Time // all emails, at the latest
-	links    []link // still to be followed
+	links    []link    // still to be followed
 
 	mu    sync.Mutex
 	mails map[string][]letter // by recipient
