@@ -15,6 +15,10 @@ func TestRenamedCategoryKeepsItsReaders(t *testing.T) {
 		exec(t, db, "INSERT INTO insights (id, category, email, seq, first_seen_at) VALUES ('a', 'ops', 1, 1, 1), ('b', 'growth', 1, 2, 1)")
 		exec(t, db, "INSERT INTO positions (id, vector) VALUES (7, 'growth=2 ops=1'), (8, 'growth=2')")
 
+		// What was asked for and is not confirmed yet is carried over, too.
+		exec(t, db, "INSERT INTO messages (id, kind, email, state, created_at, updated_at, nonce, categories) VALUES (1, 'confirm', 'a', 'sent', 1, 1, 'n', 'growth ops'), (2, 'confirm', 'a', 'sent', 1, 1, 'n', 'devops'), (3, 'confirm', 'a', 'sent', 1, 1, 'n', 'ops')")
+		exec(t, db, "INSERT INTO waiting (id, at, email, email_key, inbox, domain, name, cadence, categories, source, network, wide, asked, wide_asked) VALUES (1, 1, 'a', 'a', '', '', '', 'weekly', 'ops growth', '', '', '', 1, 1)")
+
 		if renamed, err := db.RenameCategory(t.Context(), "unheard-of", "operations"); err != nil || renamed {
 			t.Fatalf("an unknown category: %v, %v", renamed, err)
 		}
@@ -28,6 +32,10 @@ func TestRenamedCategoryKeepsItsReaders(t *testing.T) {
 		if got := texts(t, db, `SELECT slug FROM (SELECT slug FROM categories ORDER BY slug) c
 		UNION ALL SELECT category FROM (SELECT category FROM insights ORDER BY seq) i
 		UNION ALL SELECT vector FROM (SELECT vector FROM positions WHERE id > 1 ORDER BY vector) p`); !slices.Equal(got, want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+		want = []string{"growth operations", "devops", "operations", "operations growth"}
+		if got := texts(t, db, "SELECT categories FROM (SELECT categories FROM messages ORDER BY id) m UNION ALL SELECT categories FROM waiting"); !slices.Equal(got, want) {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	})
