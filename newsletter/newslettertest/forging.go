@@ -1,6 +1,7 @@
 package newslettertest
 
 import (
+	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base32"
 	"errors"
@@ -48,10 +49,17 @@ Content-Type: text/rfc822-headers
 `, kind, more), "\n", "\r\n")
 }
 
-// unkeyed is a Message-ID as anybody can make one of what an email shows.
-func unkeyed(unit, reader string) string {
-	sum := sha256.Sum256([]byte(unit + "\x00" + reader))
-	return strings.ToLower(base32.StdEncoding.EncodeToString(sum[:10])) + "." + unit + "@example.com"
+// guessed are Message-IDs as anybody can make them of what an email shows: as an older
+// version did, and with an empty key.
+func guessed(unit, reader string) (all []string) {
+	text := []byte(unit + "\x00" + reader)
+	sum := sha256.Sum256(text)
+	mac := hmac.New(sha256.New, nil)
+	mac.Write(text)
+	for _, sum := range [][]byte{sum[:10], mac.Sum(nil)[:10]} {
+		all = append(all, strings.ToLower(base32.StdEncoding.EncodeToString(sum))+"."+unit+"@example.com")
+	}
+	return all
 }
 
 func forgedComplaint(w *world) {
@@ -62,11 +70,13 @@ func forgedComplaint(w *world) {
 	// Who was forwarded the text has the links of the reader, and their public id with them.
 	id, err := w.registry.Keys.PublicID(w.registry.Token(subscribers.UnsubscribeToken, w.reader("ada")))
 	w.check(err)
-	for _, message := range []string{
-		abuseReport("abuse", "Message-ID: <"+unkeyed(d.UID, id)+">\n"),
-		abuseReport("fraud", "Message-ID: <"+unkeyed(d.UID, id)+">\nReturn-Path: <bounce+aaaaa.aaaaa@bounces.example.com>\n"),
-		unnamed("5.1.1", unknownUser, "Message-ID: <"+unkeyed(d.UID, id)+">\n"),
-	} {
+	var reports []string
+	for _, guess := range guessed(d.UID, id) {
+		reports = append(reports, abuseReport("abuse", "Message-ID: <"+guess+">\n"),
+			abuseReport("fraud", "Message-ID: <"+guess+">\nReturn-Path: <bounce+aaaaa.aaaaa@bounces.example.com>\n"),
+			unnamed("5.1.1", unknownUser, "Message-ID: <"+guess+">\n"))
+	}
+	for _, message := range reports {
 		if did, err := r.HandleMessage(w.Context(), []string{r.Complaints}, strings.NewReader(message)); !errors.Is(err, newsletter.ErrNotOurs) {
 			w.Errorf("did %q, %v", did, err)
 		}
