@@ -99,6 +99,8 @@ request. No email is sent.`,
 			}
 			said := fmt.Sprintf("%s gets %s", sub.Address, subscribers.Preferences{Cadence: sub.Cadence, Categories: sub.Categories})
 			switch {
+			case sub.Status == subscribers.Pending:
+				said = fmt.Sprintf("%s is pending and gets nothing; an email that they have been sent confirms what it says; to send one for %s: insights subscriber resend-confirm %s", sub.Address, subscribers.Preferences{Cadence: sub.Cadence, Categories: sub.Categories}, sub.Address)
 			case sub.Status != subscribers.Confirmed:
 				said = fmt.Sprintf("%s is %s and gets nothing; once confirmed: %s", sub.Address, sub.Status, subscribers.Preferences{Cadence: sub.Cadence, Categories: sub.Categories})
 			case sub.PausedUntil.After(time.Now()):
@@ -137,7 +139,7 @@ func subscriberResendCommand(p *program) *cobra.Command {
 		use: "resend-confirm ADDR", short: "Send a pending reader a new confirmation link", would: "send a new confirmation email to",
 		do: func(ctx context.Context, a *app.App, who subscribers.Address) (subscribers.Subscriber, string, error) {
 			sub, err := a.Registry.Resend(ctx, who)
-			return sub, fmt.Sprintf("a confirmation email to %s is queued; earlier links no longer work", who), err
+			return sub, fmt.Sprintf("a confirmation email to %s is queued; earlier ones still work, until one is used", who), err
 		},
 	})
 }

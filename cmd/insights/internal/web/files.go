@@ -56,7 +56,7 @@ func (s *site) robots(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Cache-Control", "public, max-age=86400")
 	var b strings.Builder
 	b.WriteString("User-agent: *\n")
-	for _, path := range []string{"/confirm/", "/decline/", "/unsubscribe/", "/moved/", "/preferences/", "/_inbox"} {
+	for _, path := range []string{"/confirm/", "/decline/", "/unsubscribe/", "/moved/", "/preferences/", "/undo/", "/yours/", "/_inbox"} {
 		b.WriteString("Disallow: " + s.root + path + "\n")
 	}
 	b.WriteString("\nSitemap: " + s.Site.BaseURL + "/sitemap.xml\n")

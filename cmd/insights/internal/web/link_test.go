@@ -159,6 +159,12 @@ func TestEveryAddressWithATokenIsPrivate(t *testing.T) {
 		wantHeader(t, r, "Cache-Control", "no-store")
 		wantHeader(t, r, "Referrer-Policy", "no-referrer")
 	}
+	robots := bodyOf(t, f.get("/robots.txt"))
+	for _, part := range []string{"confirm", "decline", "unsubscribe", "undo", "preferences", "moved", "yours"} {
+		if !strings.Contains(robots, "Disallow: /"+part+"/\n") {
+			t.Errorf("robots may look at /%s/", part)
+		}
+	}
 	f.library = nil // a handler panics
 	r := f.get("/preferences/" + preferences)
 	wantStatus(t, r, http.StatusInternalServerError)

@@ -25,9 +25,19 @@ type ownDataJSON struct {
 	ConfirmedAt    *time.Time  `json:"confirmed_at"`
 	UnsubscribedAt *time.Time  `json:"unsubscribed_at"`
 	PausedUntil    *time.Time  `json:"paused_until"`
+	Asked          []askedJSON `json:"asked_to_confirm"`
 	History        []eventJSON `json:"history"`
 	Mails          []mailJSON  `json:"mails"`
 	CameBack       []backJSON  `json:"came_back"`
+}
+
+// askedJSON is what an email asked to confirm.
+type askedJSON struct {
+	Email      string    `json:"email"`
+	Name       string    `json:"name"`
+	Cadence    string    `json:"cadence"`
+	Categories []string  `json:"categories"`
+	ExpiresAt  time.Time `json:"expires_at"`
 }
 
 type eventJSON struct {
@@ -84,7 +94,10 @@ func (s *site) data(w http.ResponseWriter, r *http.Request, sub subscribers.Subs
 	own := ownDataJSON{
 		Email: sub.Address.String(), NewEmail: sub.NewAddress.String(), Name: sub.Name, Status: string(sub.Status), Cadence: string(sub.Cadence), Categories: sub.Categories, Source: sub.Source,
 		CreatedAt: at(sub.CreatedAt), ConfirmedAt: at(sub.ConfirmedAt), UnsubscribedAt: at(sub.UnsubscribedAt), PausedUntil: at(sub.PausedUntil),
-		History: []eventJSON{}, Mails: []mailJSON{}, CameBack: []backJSON{},
+		Asked: []askedJSON{}, History: []eventJSON{}, Mails: []mailJSON{}, CameBack: []backJSON{},
+	}
+	for _, c := range sub.Confirmations {
+		own.Asked = append(own.Asked, askedJSON{c.To.String(), c.Name, string(c.Cadence), c.Categories, c.Expires})
 	}
 	for e, err := range s.Registry.Store.History(r.Context(), sub.ID) {
 		if err != nil {

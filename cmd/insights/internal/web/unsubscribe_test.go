@@ -214,7 +214,7 @@ func TestReadersTakeAndEraseTheirData(t *testing.T) {
 	r := f.get(path + "/data")
 	wantStatus(t, r, http.StatusOK)
 	text := bodyOf(t, r)
-	for _, part := range []string{`"digest":7`, `"state":"sent"`, `"text":"mailbox full"`} {
+	for _, part := range []string{`"digest":7`, `"state":"sent"`, `"asked_to_confirm":[{"email":"ada@example.com"`, `"text":"mailbox full"`} {
 		if !strings.Contains(text, part) {
 			t.Errorf("the data lacks %s: %s", part, text)
 		}
