@@ -19,6 +19,7 @@ var waitingStories = []story{
 	{"as many wait as may", asManyAsMay},
 	{"an address waits once", waitsOnce},
 	{"what waits can be erased", erasesWaiting},
+	{"what waits brings choices of its own", waitsWithItsChoices},
 	{"moves do not wait", movesDoNotWait},
 	{"two that release", twoThatRelease},
 	{"how long it may take", howLong},
@@ -289,6 +290,38 @@ func erasesWaiting(d *desk) {
 	}
 	if sub, err := d.Store.ByKey(d.Context(), "ben@example.com"); err == nil && sub.Status != subscribers.Suppressed {
 		d.Errorf("who was suppressed meanwhile is %s", sub.Status)
+	}
+}
+
+// waitsWithItsChoices is a stranger whose sign-up waits for an address that was asked before.
+func waitsWithItsChoices(d *desk) {
+	d.Limits = subscribers.Limits{Domain: 1}
+	first := d.signUp("ada@example.com")
+	stranger := d.form("ada@example.com")
+	stranger.Name, stranger.Client, stranger.Wide = "Fool", "elsewhere", "elsewhere"
+	stranger.Cadence, stranger.Categories = subscribers.Instant, []string{"architecture"}
+	d.want(d.SignUp(d.Context(), stranger), nil, "sign up, and wait")
+	if q := d.queue(); q.Waiting != 1 {
+		d.Errorf("%+v", q)
+	}
+	time.Sleep(2 * time.Hour)
+	if n := d.release(); n != 1 {
+		d.Errorf("%d had their turn", n)
+	}
+	second := d.token(subscribers.ConfirmToken, "ada@example.com")
+	for token, want := range map[string]subscribers.Confirmation{
+		first:  {Name: "Ada", Preferences: subscribers.Preferences{Cadence: subscribers.Weekly, Categories: []string{"engineering", "leadership"}}, Expires: time.Now().Add(70 * time.Hour)},
+		second: {Name: "Fool", Preferences: subscribers.Preferences{Cadence: subscribers.Instant, Categories: []string{"architecture"}}, Expires: time.Now().Add(72 * time.Hour)},
+	} {
+		_, got, err := d.Asked(d.Context(), token)
+		if err != nil || got.Name != want.Name || got.String() != want.String() || !got.Expires.Equal(want.Expires) {
+			d.Errorf("an email leads to %+v, %v; want %+v", got, err, want)
+		}
+	}
+	sub, err := d.Confirm(d.Context(), first, "")
+	d.want(err, nil, "confirm by the first email")
+	if sub.Name != "Ada" || sub.Cadence != subscribers.Weekly {
+		d.Errorf("a stranger chose for them: %+v", sub)
 	}
 }
 

@@ -46,7 +46,7 @@ func (s *site) problemOf(err error) problem {
 			[]templates.Link{home}}
 	case errors.Is(err, subscribers.ErrExpired):
 		return problem{http.StatusGone, "This link has expired",
-			[]string{"It is too old, or you have unsubscribed since. Subscribe again, and you get a fresh one within minutes."},
+			[]string{"It is too old, or you have unsubscribed or changed your address since. To get emails again, subscribe again: you get a fresh one within minutes."},
 			[]templates.Link{{Label: "Subscribe again", URL: "/subscribe"}, home}}
 	case errors.Is(err, subscribers.ErrLapsed):
 		return problem{http.StatusGone, "This link has ended",
