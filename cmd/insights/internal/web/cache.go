@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"net/http"
 	"sync"
 )
@@ -19,46 +20,90 @@ type cache struct {
 }
 
 type cached struct {
-	once sync.Once
+	turn chan struct{} // holds a token while somebody makes it, or waits in line to
+	made chan struct{} // closed when it is
 	body *body
 	err  error
 	size int // what it counts in the cache; 0 until it is made
+	ask  int // how many have asked and wait
 }
 
-// get returns the answer at a path, made by render if this snapshot has not made
-// it yet. Paths must name what exists, so that there can't be too many.
-func (c *cache) get(snapshot any, path string, render func() (*body, error)) (*body, error) {
+// get returns the answer at a path, made by render if this snapshot has not made it yet. Of
+// all who wait for it one makes it, once enter gives them a place; who gives up, because
+// ctx is done or there is no place, leaves that to the next. Paths must name what exists,
+// so that there can't be too many.
+func (c *cache) get(ctx context.Context, snapshot any, path string, enter func(context.Context) (leave func(), err error), render func() (*body, error)) (*body, error) {
+	page, kept := c.page(snapshot, path)
+	if kept {
+		return page.body, nil
+	}
+	defer c.done(path, page)
+	select {
+	case <-page.made:
+		return page.body, page.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case page.turn <- struct{}{}:
+		defer func() { <-page.turn }()
+	}
+	select {
+	case <-page.made: // by who had the turn before
+		return page.body, page.err
+	default:
+	}
+	leave, err := enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	defer close(page.made)
+	page.err = statusError(http.StatusInternalServerError) // in case render panics
+	page.body, page.err = render()
+	c.keep(snapshot, path, page)
+	return page.body, page.err
+}
+
+// page returns an answer that is kept, or the place for one.
+func (c *cache) page(snapshot any, path string) (page *cached, kept bool) {
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.snapshot != snapshot {
 		c.snapshot, c.pages, c.size = snapshot, make(map[string]*cached), 0
 	}
-	page := c.pages[path]
+	page = c.pages[path]
 	if page == nil {
-		page = new(cached)
+		page = &cached{turn: make(chan struct{}, 1), made: make(chan struct{})}
 		c.pages[path] = page
 	}
-	c.mu.Unlock()
+	if page.size > 0 {
+		return page, true
+	}
+	page.ask++
+	return page, false
+}
 
-	page.once.Do(func() {
-		page.err = statusError(http.StatusInternalServerError) // in case render panics
-		page.body, page.err = render()
-		c.keep(snapshot, path, page)
-	})
-	return page.body, page.err
+// done forgets an answer that nobody made and nobody waits for.
+func (c *cache) done(path string, page *cached) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	page.ask--
+	if page.ask == 0 && page.size == 0 && c.pages[path] == page {
+		delete(c.pages, path)
+	}
 }
 
 // keep counts an answer that was just made, and makes room for it.
 func (c *cache) keep(snapshot any, path string, page *cached) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.snapshot != snapshot {
+	if c.snapshot != snapshot || c.pages[path] != page {
 		return
 	}
 	if page.err != nil || len(page.body.bytes) > maxCached/4 {
 		delete(c.pages, path)
 		return
 	}
-	page.size = len(page.body.bytes)
+	page.size = max(1, len(page.body.bytes))
 	c.size += page.size
 	for other, p := range c.pages {
 		if c.size <= maxCached {

@@ -1,15 +1,20 @@
 package web
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 
 	"github.com/scaledbydesign/insights/content"
 )
 
 // The bound of the cache can't be seen from outside.
+
+func anyPlace(context.Context) (func(), error) { return func() {}, nil }
 
 func TestCacheMakesAPageOnceForAllWhoWait(t *testing.T) {
 	var c cache
@@ -18,7 +23,7 @@ func TestCacheMakesAPageOnceForAllWhoWait(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 50 {
 		wg.Go(func() {
-			c.get(library, "/", func() (*body, error) {
+			c.get(t.Context(), library, "/", anyPlace, func() (*body, error) {
 				made.Add(1)
 				return newBody([]byte("page"), htmlType), nil
 			})
@@ -35,7 +40,7 @@ func TestCacheIsBounded(t *testing.T) {
 	library := new(content.Library)
 	page := make([]byte, 1<<20)
 	for i := range 100 {
-		if _, err := c.get(library, fmt.Sprint(i), func() (*body, error) { return newBody(page, htmlType), nil }); err != nil {
+		if _, err := c.get(t.Context(), library, fmt.Sprint(i), anyPlace, func() (*body, error) { return newBody(page, htmlType), nil }); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -51,9 +56,87 @@ func TestCacheIsBounded(t *testing.T) {
 func TestCacheForgetsFailures(t *testing.T) {
 	var c cache
 	library := new(content.Library)
-	c.get(library, "/", func() (*body, error) { return nil, statusError(500) })
-	b, err := c.get(library, "/", func() (*body, error) { return newBody([]byte("page"), htmlType), nil })
+	c.get(t.Context(), library, "/", anyPlace, func() (*body, error) { return nil, statusError(500) })
+	b, err := c.get(t.Context(), library, "/", anyPlace, func() (*body, error) { return newBody([]byte("page"), htmlType), nil })
 	if err != nil || string(b.bytes) != "page" {
 		t.Errorf("got %q, %v", b.bytes, err)
 	}
+}
+
+// What nobody waits for any more is not made, and nothing of it is kept; who still waits
+// makes it in the place of who has gone.
+func TestCacheLeavesWhatNobodyWaitsFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var c cache
+		library := new(content.Library)
+		l := newLine()
+		for range cap(l.places) { // all are at work
+			if _, err := l.enter(t.Context(), ""); err != nil {
+				t.Fatal(err)
+			}
+		}
+		place := func(ctx context.Context) (func(), error) { return l.enter(ctx, "") }
+		ask := func(ctx context.Context, path string, made *[]string) {
+			c.get(ctx, library, path, place, func() (*body, error) {
+				*made = append(*made, path)
+				return newBody([]byte("page"), htmlType), nil
+			})
+		}
+		var made []string
+		gone, leave := context.WithCancel(t.Context())
+		for i := range 100 {
+			go ask(gone, fmt.Sprint(i), &made)
+		}
+		go ask(gone, "shared", &made)
+		synctest.Wait()
+		done := make(chan struct{})
+		go func() {
+			ask(t.Context(), "shared", &made)
+			close(done)
+		}()
+		synctest.Wait()
+		leave()
+		synctest.Wait()
+		if len(c.pages) != 1 || l.inLine != cap(l.places)+1 {
+			t.Errorf("%d pages and %d in line are left", len(c.pages), l.inLine)
+		}
+		<-l.places
+		<-done
+		if len(made) != 1 || made[0] != "shared" {
+			t.Errorf("made %v", made)
+		}
+	})
+}
+
+func TestTheLineIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLine()
+		ctx, cancel := context.WithCancel(t.Context())
+		var refused atomic.Int32
+		enter := func(client string) {
+			if _, err := l.enter(ctx, client); errors.Is(err, errLineFull) {
+				refused.Add(1)
+			}
+		}
+		for range mostInLineOfOne + 5 {
+			go enter("one")
+		}
+		synctest.Wait()
+		if got := refused.Swap(0); got != 5 {
+			t.Errorf("%d of one client were refused, want 5", got)
+		}
+		for i := range mostInLine - mostInLineOfOne + 7 {
+			go enter(fmt.Sprint("client ", i))
+		}
+		go enter("")
+		synctest.Wait()
+		if got := refused.Load(); got != 8 {
+			t.Errorf("%d were refused, want 8", got)
+		}
+		cancel()
+		synctest.Wait()
+		if l.inLine != cap(l.places) {
+			t.Errorf("%d are left in line", l.inLine)
+		}
+	})
 }

@@ -38,7 +38,7 @@ func (s *site) digestsFeed(w http.ResponseWriter, r *http.Request) error {
 		fmt.Fprintf(&version, " %s %d", d.UID, sentAt(d).UnixMilli())
 	}
 	page := opensPage(r)
-	b, err := s.digests.get(version.String(), fmt.Sprint(format, page), func() (*body, error) {
+	b, err := s.digests.get(r.Context(), version.String(), fmt.Sprint(format, page), s.place(r), func() (*body, error) {
 		feed := s.digestFeed(digests, library)
 		if page {
 			return s.preview(feed, format)

@@ -74,7 +74,12 @@ func (s *site) digestPage(w http.ResponseWriter, r *http.Request) error {
 
 // uncached answers with a page that depends on the database.
 func (s *site) uncached(w http.ResponseWriter, r *http.Request, v templates.View) error {
+	leave, err := s.place(r)(r.Context())
+	if err != nil {
+		return err
+	}
 	b, err := s.Pages.Render(v)
+	leave()
 	if err != nil {
 		return err
 	}

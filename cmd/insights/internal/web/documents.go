@@ -23,7 +23,6 @@ type documents struct {
 	mu      sync.Mutex // while one is being made
 	next    *publication
 	made    cache // archives, feeds of several categories and pages that show documents, by set
-	making  chan struct{}
 }
 
 // publication is a set whose head documents are ready to be sent.
@@ -131,14 +130,14 @@ func (s *site) document(w http.ResponseWriter, r *http.Request) error {
 	if path != r.URL.Path {
 		return moved(path)(w, r)
 	}
-	made, err := s.documents.made.get(p.set, path, func() (*body, error) {
-		s.documents.making <- struct{}{} // bounds the memory that one client can make us use
-		defer func() { <-s.documents.making }()
+	made, err := s.documents.made.get(r.Context(), p.set, path, s.place(r), func() (*body, error) {
 		doc, err := p.set.Render(path)
 		if err != nil {
 			return nil, err
 		}
-		return s.serve(doc), nil
+		served := s.serve(doc)
+		served.in(accepted(r.Header)) // while there is a place for it
+		return served, nil
 	})
 	if errors.Is(err, feeds.ErrNotFound) {
 		return missing(p.set, path)
@@ -159,7 +158,7 @@ func missing(set *feeds.Set, path string) error {
 
 func (s *site) sendDocument(w http.ResponseWriter, r *http.Request, set *feeds.Set, path string, b *body) error {
 	if b.format != "" && opensPage(r) {
-		page, err := s.documents.made.get(set, "page of "+path, func() (*body, error) {
+		page, err := s.documents.made.get(r.Context(), set, "page of "+path, s.place(r), func() (*body, error) {
 			feed, err := set.Feed(path)
 			if err != nil {
 				return nil, err

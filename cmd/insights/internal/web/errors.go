@@ -69,6 +69,9 @@ func (s *site) problemOf(err error) problem {
 		return problem{http.StatusServiceUnavailable, "Please try again later",
 			[]string{"More people are signing up right now than we can answer. Please try again in a quarter of an hour, or follow by feed."},
 			[]templates.Link{{Label: "Follow by feed", URL: "/feeds"}, home}}
+	case errors.Is(err, errLineFull):
+		return problem{http.StatusServiceUnavailable, "Please try again in a moment",
+			[]string{"More is asked of this site right now than it can answer. Please try again in ten seconds."}, []templates.Link{home}}
 	case errors.Is(err, newsletter.ErrNotFound), status == http.StatusNotFound:
 		return problem{http.StatusNotFound, "Nothing here",
 			[]string{"There is no page at this address. It may have been taken down, or the link has a slip in it."},
@@ -97,10 +100,12 @@ func (s *site) fail(w http.ResponseWriter, r *http.Request, err error) {
 		return // nobody is listening any more
 	}
 	p := s.problemOf(err)
-	switch p.status { // in seconds, as the pages say
-	case http.StatusTooManyRequests:
+	switch { // in seconds, as the pages say
+	case errors.Is(err, errLineFull):
+		w.Header().Set("Retry-After", "10")
+	case p.status == http.StatusTooManyRequests:
 		w.Header().Set("Retry-After", "3600")
-	case http.StatusServiceUnavailable:
+	case p.status == http.StatusServiceUnavailable:
 		w.Header().Set("Retry-After", "900")
 	}
 	if p.status == http.StatusInternalServerError {

@@ -13,7 +13,6 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
-	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -103,6 +102,7 @@ type site struct {
 	root      string // of the base URL: "/news", escaped
 	routes    *http.ServeMux
 	tokens    map[string]bool // see holders
+	line      *line           // for all that is made on demand
 	pages     cache           // by library
 	assets    cache           // by s.Pages
 	documents documents
@@ -131,8 +131,7 @@ func New(c Config) (*Site, error) {
 	if c.Cadences == nil {
 		c.Cadences = subscribers.Cadences[:]
 	}
-	s := &site{Config: c, root: c.Site.Root(), routes: http.NewServeMux()}
-	s.documents.making = make(chan struct{}, runtime.GOMAXPROCS(0))
+	s := &site{Config: c, root: c.Site.Root(), routes: http.NewServeMux(), line: newLine()}
 	routes := s.list()
 	s.tokens = holders(routes)
 	for _, r := range routes {
