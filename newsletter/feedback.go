@@ -86,7 +86,7 @@ type FeedbackStore interface {
 	// Bounces yields bounces, newest first.
 	Bounces(ctx context.Context, f BounceFilter) iter.Seq2[Bounce, error]
 	// BouncesOf returns the bounces of a reader's emails and their complaints, oldest first.
-	BouncesOf(ctx context.Context, subscriber int64) ([]Bounce, error)
+	BouncesOf(ctx context.Context, subscriber int64) iter.Seq2[Bounce, error]
 }
 
 // Feedback handles bounces, complaints and unsubscribe emails. Its fields are set once;

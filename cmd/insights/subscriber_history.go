@@ -43,11 +43,10 @@ func history(ctx context.Context, a *app.App, subscriber int64) ([]eventJSON, er
 		}
 		events = append(events, eventJSON{console.Stamp(e.At), e.What, e.Source, e.Detail})
 	}
-	bounces, err := a.Bounces.BouncesOf(ctx, subscriber)
-	if err != nil {
-		return nil, err
-	}
-	for _, b := range bounces {
+	for b, err := range a.Bounces.BouncesOf(ctx, subscriber) {
+		if err != nil {
+			return nil, err
+		}
 		what := string(b.Kind)
 		if b.Class != "" {
 			what = string(b.Class) + " bounce"

@@ -197,13 +197,14 @@ func (db *DB) BouncedSince(ctx context.Context, since time.Time) (map[string]int
 }
 
 // BouncesOf implements newsletter.FeedbackStore.
-func (db *DB) BouncesOf(ctx context.Context, subscriber int64) (bounces []newsletter.Bounce, err error) {
-	err = each(ctx, db.reader, func(rows *sql.Rows) error {
-		b, err := scanBounce(rows)
-		bounces = append(bounces, b)
-		return err
-	}, "SELECT "+bounceColumns+" WHERE b.subscriber_id = ?1 ORDER BY b.at, b.id", subscriber)
-	return bounces, explain(err)
+func (db *DB) BouncesOf(ctx context.Context, subscriber int64) iter.Seq2[newsletter.Bounce, error] {
+	return paged(ctx, db.reader, scanBounce, func(last *newsletter.Bounce) (string, []any, bool) {
+		var at, id int64
+		if last != nil {
+			at, id = millis(last.At), last.ID
+		}
+		return "SELECT " + bounceColumns + " WHERE b.subscriber_id = ?1 AND (b.at, b.id) > (CAST(?2 AS BIGINT), CAST(?3 AS BIGINT)) ORDER BY b.at, b.id LIMIT ?4", []any{subscriber, at, id, pageSize}, true
+	})
 }
 
 // marks counts accepted emails of digests by what came of them later.

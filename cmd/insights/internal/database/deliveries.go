@@ -7,7 +7,6 @@ import (
 	"errors"
 	"iter"
 	"math"
-	"slices"
 	"strings"
 
 	"github.com/scaledbydesign/insights/newsletter"
@@ -105,25 +104,32 @@ func (db *DB) Deliveries(ctx context.Context, f newsletter.DeliveryFilter) iter.
 	}
 }
 
-// MailsOf returns every email made for a reader, of digests and single ones, by when its
-// state last changed. It looks them up by key, digest by digest.
-func (db *DB) MailsOf(ctx context.Context, subscriber int64) (emails []newsletter.Delivery, err error) {
-	for _, query := range []string{
-		"SELECT " + deliveryColumns + ` FROM digests g JOIN deliveries d ON d.digest_id = g.id AND d.subscriber_id = ?1
-			LEFT JOIN subscribers s ON s.id = d.subscriber_id WHERE g.state <> 'planning'`,
-		"SELECT " + messageColumns + " FROM messages m WHERE m.subscriber_id = ?1",
-	} {
-		err := each(ctx, db.reader, func(rows *sql.Rows) error {
-			d, err := scanDelivery(rows.Scan)
-			emails = append(emails, d)
-			return err
-		}, query, subscriber)
-		if err != nil {
-			return nil, explain(err)
+// MailsOf returns every email made for a reader: of digests, then single ones, each oldest
+// first.
+func (db *DB) MailsOf(ctx context.Context, subscriber int64) iter.Seq2[newsletter.Delivery, error] {
+	scan := func(rows *sql.Rows) (newsletter.Delivery, error) { return scanDelivery(rows.Scan) }
+	after := func(query string, key func(newsletter.Delivery) int64) func(*newsletter.Delivery) (string, []any, bool) {
+		return func(last *newsletter.Delivery) (string, []any, bool) {
+			var id int64
+			if last != nil {
+				id = key(*last)
+			}
+			return query, []any{subscriber, id, pageSize}, true
 		}
 	}
-	slices.SortStableFunc(emails, func(a, b newsletter.Delivery) int { return a.UpdatedAt.Compare(b.UpdatedAt) })
-	return emails, nil
+	digests := paged(ctx, db.reader, scan, after("SELECT "+deliveryColumns+` FROM digests g JOIN deliveries d ON d.digest_id = g.id AND d.subscriber_id = ?1
+		LEFT JOIN subscribers s ON s.id = d.subscriber_id WHERE g.state <> 'planning' AND g.id > ?2 ORDER BY g.id LIMIT ?3`, func(d newsletter.Delivery) int64 { return d.Ref.Digest }))
+	single := paged(ctx, db.reader, scan, after("SELECT "+messageColumns+" FROM messages m WHERE m.subscriber_id = ?1 AND m.id > ?2 ORDER BY m.id LIMIT ?3",
+		func(d newsletter.Delivery) int64 { return d.Ref.Message }))
+	return func(yield func(newsletter.Delivery, error) bool) {
+		for _, emails := range []iter.Seq2[newsletter.Delivery, error]{digests, single} {
+			for d, err := range emails {
+				if !yield(d, err) || err != nil {
+					return
+				}
+			}
+		}
+	}
 }
 
 // CarriedTo implements newsletter.ExplainStore.

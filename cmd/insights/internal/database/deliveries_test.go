@@ -2,6 +2,7 @@ package database_test
 
 import (
 	"errors"
+	"iter"
 	"slices"
 	"testing"
 	"time"
@@ -34,7 +35,7 @@ func TestReadersSeeTheirOwnEmailsOnly(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		emails, err := db.MailsOf(t.Context(), own.ID)
+		emails, err := collected(db.MailsOf(t.Context(), own.ID))
 		if err != nil || len(emails) != 2 {
 			t.Fatalf("%+v, %v; want two emails", emails, err)
 		}
@@ -48,10 +49,10 @@ func TestReadersSeeTheirOwnEmailsOnly(t *testing.T) {
 		if !kinds[newsletter.DigestEmail] || !kinds[newsletter.AlreadyEmail] {
 			t.Errorf("kinds %v", kinds)
 		}
-		if back, err := db.BouncesOf(t.Context(), own.ID); err != nil || len(back) != 1 || back[0].Text != "full" {
+		if back, err := collected(db.BouncesOf(t.Context(), own.ID)); err != nil || len(back) != 1 || back[0].Text != "full" {
 			t.Errorf("%+v, %v", back, err)
 		}
-		if back, err := db.BouncesOf(t.Context(), readers[1].ID); err != nil || len(back) != 0 {
+		if back, err := collected(db.BouncesOf(t.Context(), readers[1].ID)); err != nil || len(back) != 0 {
 			t.Errorf("another's: %+v, %v", back, err)
 		}
 	})
@@ -85,4 +86,14 @@ func TestFormerAddressesAreErasedToo(t *testing.T) {
 			t.Errorf("kept: %q", got)
 		}
 	})
+}
+
+func collected[T any](values iter.Seq2[T, error]) (all []T, err error) {
+	for value, err := range values {
+		if err != nil {
+			return all, err
+		}
+		all = append(all, value)
+	}
+	return all, nil
 }

@@ -146,10 +146,27 @@ func (db *DB) List(ctx context.Context, f subscribers.Filter) iter.Seq2[subscrib
 
 // History implements subscribers.Store.
 func (db *DB) History(ctx context.Context, id int64) iter.Seq2[subscribers.Event, error] {
-	return stream(ctx, db.reader, func(rows *sql.Rows) (e subscribers.Event, err error) {
-		err = rows.Scan(instant(&e.At), &e.What, &e.Source, &e.Client, &e.Version, &e.Detail)
+	type event struct {
+		subscribers.Event
+		id int64
+	}
+	events := paged(ctx, db.reader, func(rows *sql.Rows) (e event, err error) {
+		err = rows.Scan(&e.id, instant(&e.At), &e.What, &e.Source, &e.Client, &e.Version, &e.Detail)
 		return e, err
-	}, "SELECT at, what, source, client, version, detail FROM events WHERE subscriber_id = ?1 ORDER BY id", id)
+	}, func(last *event) (string, []any, bool) {
+		var after int64
+		if last != nil {
+			after = last.id
+		}
+		return "SELECT id, at, what, source, client, version, detail FROM events WHERE subscriber_id = ?1 AND id > ?2 ORDER BY id LIMIT ?3", []any{id, after, pageSize}, true
+	})
+	return func(yield func(subscribers.Event, error) bool) {
+		for e, err := range events {
+			if !yield(e.Event, err) {
+				return
+			}
+		}
+	}
 }
 
 func isNotFound(err error) bool { return errors.Is(err, subscribers.ErrNotFound) }

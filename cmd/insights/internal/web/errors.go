@@ -69,6 +69,9 @@ func (s *site) problemOf(err error) problem {
 		return problem{http.StatusServiceUnavailable, "Please try again later",
 			[]string{"More people are signing up right now than we can answer. Please try again in a quarter of an hour, or follow by feed."},
 			[]templates.Link{{Label: "Follow by feed", URL: "/feeds"}, home}}
+	case errors.Is(err, errExporting):
+		return problem{http.StatusTooManyRequests, "Your data is on its way",
+			[]string{"It is being sent to another window or program already. When that has it, or in a minute, you can ask for it again."}, []templates.Link{home}}
 	case errors.Is(err, errLineFull):
 		return problem{http.StatusServiceUnavailable, "Please try again in a moment",
 			[]string{"More is asked of this site right now than it can answer. Please try again in ten seconds."}, []templates.Link{home}}
@@ -103,6 +106,8 @@ func (s *site) fail(w http.ResponseWriter, r *http.Request, err error) {
 	switch { // in seconds, as the pages say
 	case errors.Is(err, errLineFull):
 		w.Header().Set("Retry-After", "10")
+	case errors.Is(err, errExporting):
+		w.Header().Set("Retry-After", "60")
 	case p.status == http.StatusTooManyRequests:
 		w.Header().Set("Retry-After", "3600")
 	case p.status == http.StatusServiceUnavailable:

@@ -251,7 +251,8 @@ type memory struct {
 	facts             subscribers.Facts // by which attempts are judged
 	ahead             subscribers.Ahead
 	asked             subscribers.Attempt
-	err               error // what Edit fails with
+	history           func(context.Context, int64) iter.Seq2[subscribers.Event, error] // nil: none
+	err               error                                                            // what Edit fails with
 }
 
 func (m *memory) Edit(_ context.Context, key string, change func(*subscribers.Subscriber) (subscribers.Change, error)) (subscribers.Subscriber, error) {
@@ -350,7 +351,10 @@ func (m *memory) Ahead(context.Context, string, string, func(network, wide subsc
 	return m.ahead, nil
 }
 
-func (m *memory) History(context.Context, int64) iter.Seq2[subscribers.Event, error] {
+func (m *memory) History(ctx context.Context, id int64) iter.Seq2[subscribers.Event, error] {
+	if m.history != nil {
+		return m.history(ctx, id)
+	}
 	return func(func(subscribers.Event, error) bool) {}
 }
 

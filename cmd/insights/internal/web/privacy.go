@@ -1,13 +1,18 @@
 package web
 
 import (
+	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"iter"
 	"net/http"
 	"strings"
 	"time"
 
+	"github.com/scaledbydesign/insights/newsletter"
 	"github.com/scaledbydesign/insights/subscribers"
 	"github.com/scaledbydesign/insights/templates"
 )
@@ -26,9 +31,8 @@ type ownDataJSON struct {
 	UnsubscribedAt *time.Time  `json:"unsubscribed_at"`
 	PausedUntil    *time.Time  `json:"paused_until"`
 	Asked          []askedJSON `json:"asked_to_confirm"`
-	History        []eventJSON `json:"history"`
-	Mails          []mailJSON  `json:"mails"`
-	CameBack       []backJSON  `json:"came_back"`
+	// After these come, each a list as long as it is: "history" (eventJSON), "mails"
+	// (mailJSON) and "came_back" (backJSON).
 }
 
 // askedJSON is what an email asked to confirm.
@@ -83,49 +87,111 @@ func (s *site) showYours(w http.ResponseWriter, r *http.Request, status int, sub
 	return s.render(w, status, v)
 }
 
-// data gives a reader what is kept of them.
+// data gives a reader what is kept of them, page by page: strangers can add to it.
 func (s *site) data(w http.ResponseWriter, r *http.Request, sub subscribers.Subscriber) error {
+	done, err := s.exports.begin(sub.PublicID)
+	if err != nil {
+		return err
+	}
+	defer done()
+	ctx, cancel := context.WithTimeout(r.Context(), exportTime)
+	defer cancel()
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(exportTime)) // of a client that reads too slowly; not every ResponseWriter has one
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.Header().Set("Content-Disposition", `attachment; filename="insights-data.json"`)
+	sent := &counting{w: w}
+	out := bufio.NewWriterSize(sent, 64<<10)
+	if err := s.writeData(ctx, out, sub); err != nil {
+		if sent.n > 0 { // half an answer must not look whole
+			s.Log.WarnContext(r.Context(), "cannot send a reader all of their data", "error", err)
+			panic(http.ErrAbortHandler)
+		}
+		w.Header().Del("Content-Disposition")
+		return fmt.Errorf("read a reader's data: %w", err)
+	}
+	_ = out.Flush() // the client may have gone
+	return nil
+}
+
+// counting counts the bytes that it passes on.
+type counting struct {
+	w io.Writer
+	n int
+}
+
+func (c *counting) Write(b []byte) (int, error) {
+	n, err := c.w.Write(b)
+	c.n += n
+	return n, err
+}
+
+func (s *site) writeData(ctx context.Context, out *bufio.Writer, sub subscribers.Subscriber) error {
 	at := func(t time.Time) *time.Time {
 		if t.IsZero() {
 			return nil
 		}
 		return &t
 	}
-	own := ownDataJSON{
+	asked := []askedJSON{}
+	for _, c := range sub.Confirmations {
+		asked = append(asked, askedJSON{c.To.String(), c.Name, string(c.Cadence), c.Categories, c.Expires})
+	}
+	own, err := json.Marshal(ownDataJSON{
 		Email: sub.Address.String(), NewEmail: sub.NewAddress.String(), Name: sub.Name, Status: string(sub.Status), Cadence: string(sub.Cadence), Categories: sub.Categories, Source: sub.Source,
 		CreatedAt: at(sub.CreatedAt), ConfirmedAt: at(sub.ConfirmedAt), UnsubscribedAt: at(sub.UnsubscribedAt), PausedUntil: at(sub.PausedUntil),
-		Asked: []askedJSON{}, History: []eventJSON{}, Mails: []mailJSON{}, CameBack: []backJSON{},
-	}
-	for _, c := range sub.Confirmations {
-		own.Asked = append(own.Asked, askedJSON{c.To.String(), c.Name, string(c.Cadence), c.Categories, c.Expires})
-	}
-	for e, err := range s.Registry.Store.History(r.Context(), sub.ID) {
-		if err != nil {
-			return fmt.Errorf("read history: %w", err)
-		}
-		own.History = append(own.History, eventJSON{e.At, e.What, e.Source, e.Client, e.Version, e.Detail})
-	}
-	if s.Mails != nil {
-		if err := s.addMails(r.Context(), &own, sub.ID); err != nil {
-			return fmt.Errorf("read emails: %w", err)
-		}
-	}
-	w.Header().Set("Content-Disposition", `attachment; filename="insights-data.json"`)
-	return writeJSON(w, http.StatusOK, own)
-}
-
-func (s *site) addMails(ctx context.Context, own *ownDataJSON, subscriber int64) error {
-	mails, err := s.Mails.MailsOf(ctx, subscriber)
+		Asked: asked,
+	})
 	if err != nil {
 		return err
 	}
-	for _, m := range mails {
-		own.Mails = append(own.Mails, mailJSON{m.UpdatedAt, string(m.Kind), m.Ref.Digest, m.Email, string(m.State), string(m.Reason), m.MessageID})
+	out.Write(own[:len(own)-1]) // a bufio.Writer keeps its first error
+	err = writeList(out, "history", s.Registry.Store.History(ctx, sub.ID), func(e subscribers.Event) any {
+		return eventJSON{e.At, e.What, e.Source, e.Client, e.Version, e.Detail}
+	})
+	if err != nil {
+		return fmt.Errorf("history: %w", err)
 	}
-	bounces, err := s.Mails.BouncesOf(ctx, subscriber)
-	for _, b := range bounces {
-		own.CameBack = append(own.CameBack, backJSON{b.At, string(b.Class), b.Status, b.Text})
+	emails, bounces := noneOf[newsletter.Delivery], noneOf[newsletter.Bounce]
+	if s.Mails != nil {
+		emails, bounces = s.Mails.MailsOf(ctx, sub.ID), s.Mails.BouncesOf(ctx, sub.ID)
 	}
+	err = writeList(out, "mails", emails, func(m newsletter.Delivery) any {
+		return mailJSON{m.UpdatedAt, string(m.Kind), m.Ref.Digest, m.Email, string(m.State), string(m.Reason), m.MessageID}
+	})
+	if err != nil {
+		return fmt.Errorf("emails: %w", err)
+	}
+	err = writeList(out, "came_back", bounces, func(b newsletter.Bounce) any {
+		return backJSON{b.At, string(b.Class), b.Status, b.Text}
+	})
+	if err != nil {
+		return fmt.Errorf("bounces: %w", err)
+	}
+	_, err = out.WriteString("}\n")
+	return err
+}
+
+func noneOf[T any](func(T, error) bool) {}
+
+// writeList writes one more member of a JSON object, of values as they come.
+func writeList[T any](out *bufio.Writer, name string, values iter.Seq2[T, error], document func(T) any) error {
+	fmt.Fprintf(out, ",%q:[", name)
+	comma := ""
+	for value, err := range values {
+		if err != nil {
+			return err
+		}
+		text, err := json.Marshal(document(value))
+		if err != nil {
+			return err
+		}
+		out.WriteString(comma)
+		if _, err := out.Write(text); err != nil {
+			return err
+		}
+		comma = ","
+	}
+	_, err := out.WriteString("]")
 	return err
 }
 

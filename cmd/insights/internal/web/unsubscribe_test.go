@@ -3,6 +3,7 @@ package web_test
 import (
 	"context"
 	"errors"
+	"iter"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -196,12 +197,22 @@ func TestReadersMoveToAnotherAddress(t *testing.T) {
 // mails are what went to a reader.
 type mails struct{}
 
-func (mails) MailsOf(context.Context, int64) ([]newsletter.Delivery, error) {
-	return []newsletter.Delivery{{Kind: newsletter.DigestEmail, Ref: newsletter.Ref{Digest: 7}, State: newsletter.Sent, Email: "ada@example.com"}}, nil
+func (mails) MailsOf(context.Context, int64) iter.Seq2[newsletter.Delivery, error] {
+	return each(newsletter.Delivery{Kind: newsletter.DigestEmail, Ref: newsletter.Ref{Digest: 7}, State: newsletter.Sent, Email: "ada@example.com"})
 }
 
-func (mails) BouncesOf(context.Context, int64) ([]newsletter.Bounce, error) {
-	return []newsletter.Bounce{{Class: "soft", Text: "mailbox full"}}, nil
+func (mails) BouncesOf(context.Context, int64) iter.Seq2[newsletter.Bounce, error] {
+	return each(newsletter.Bounce{Class: "soft", Text: "mailbox full"})
+}
+
+func each[T any](values ...T) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for _, value := range values {
+			if !yield(value, nil) {
+				return
+			}
+		}
+	}
 }
 
 func TestReadersTakeAndEraseTheirData(t *testing.T) {

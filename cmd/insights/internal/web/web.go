@@ -9,6 +9,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -81,10 +82,11 @@ type Documents interface {
 	RecordDocuments(ctx context.Context, states []feeds.State) (map[string]time.Time, error)
 }
 
-// Mails is what was sent to a reader, for them to see; oldest first.
+// Mails is what was sent to a reader, for them to see: digests, then other emails, each
+// oldest first.
 type Mails interface {
-	MailsOf(ctx context.Context, subscriber int64) ([]newsletter.Delivery, error)
-	BouncesOf(ctx context.Context, subscriber int64) ([]newsletter.Bounce, error)
+	MailsOf(ctx context.Context, subscriber int64) iter.Seq2[newsletter.Delivery, error]
+	BouncesOf(ctx context.Context, subscriber int64) iter.Seq2[newsletter.Bounce, error]
 }
 
 // Inbox is the emails that development keeps instead of sending them.
@@ -103,8 +105,9 @@ type site struct {
 	routes    *http.ServeMux
 	tokens    map[string]bool // see holders
 	line      *line           // for all that is made on demand
-	pages     cache           // by library
-	assets    cache           // by s.Pages
+	exports   exports
+	pages     cache // by library
+	assets    cache // by s.Pages
 	documents documents
 	digests   cache
 	proxy     atomic.Pointer[string] // the first undeclared one
