@@ -28,6 +28,8 @@ const wideFactor = 4
 var (
 	// ErrTooMany says that a client has signed up too often, whatever the addresses.
 	ErrTooMany = errors.New("too many sign-ups from one client: please try again in an hour")
+	// ErrChanges says that a link has changed too much within an hour.
+	ErrChanges = errors.New("too many changes within an hour: please try again later")
 	// ErrBusy says that as many sign-ups wait as may.
 	ErrBusy = errors.New("too many sign-ups are waiting: please try again later")
 )
@@ -45,6 +47,13 @@ type Attempt struct {
 	// no stranger keeps readers from their data.
 	Links bool
 }
+
+// How many events are recorded of a subscriber in an hour: far more than people cause.
+// Without a limit whoever has a link, or knows an address, could fill the database.
+const (
+	EventsHourly  = 30 // by links; what ends emails, or confirms them, is always recorded
+	signUpsHourly = 10 // sign-ups that bring no email
+)
 
 // mailboxWindow is how far back attempts to one mailbox count.
 const mailboxWindow = 24 * time.Hour

@@ -90,8 +90,11 @@ func (r *Registry) Less(ctx context.Context, token string, cadence Cadence, paus
 
 // slowDown is a reader's choice of another cadence alone.
 func slowDown(sub *Subscriber, cadence Cadence, now time.Time) (Change, error) {
-	if sub.Status != Confirmed {
+	switch {
+	case sub.Status != Confirmed:
 		return Change{}, ErrExpired
+	case sub.Cadence == cadence:
+		return Change{}, nil
 	}
 	sub.Cadence = cadence
 	return Change{Event: Event{At: now, What: "preferences", Source: "link", Detail: string(cadence)}}, nil

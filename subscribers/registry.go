@@ -76,9 +76,16 @@ func (r *Registry) editValid(ctx context.Context, p Purpose, token string, a Add
 		if err := r.valid(p, token, *sub, now); err != nil {
 			return Change{}, err
 		}
-		return apply(sub, now)
+		change, err := apply(sub, now)
+		if err == nil && sub.Lately >= EventsHourly && change.Event.What != "" && p != ConfirmToken && !sub.endedEmails() {
+			return Change{}, ErrChanges
+		}
+		return change, err
 	})
 }
+
+// endedEmails reports whether a subscriber gets no emails any more.
+func (s *Subscriber) endedEmails() bool { return s.Status == Unsubscribed || s.Status == Suppressed }
 
 // editKnown applies a rule to a subscriber who exists. changed is false when it
 // asked for nothing.

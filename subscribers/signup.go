@@ -66,7 +66,7 @@ func (r rules) signUp(sub *Subscriber, s SignUp, now time.Time) Change {
 		sub.NotifiedAt = now
 		return Change{Notice: AlreadyNotice}
 	case !r.limits.mayEmail(sub, r.lastAsked(sub), now):
-		if sub.PublicID == "" {
+		if sub.PublicID == "" || sub.Lately >= signUpsHourly {
 			return Change{}
 		}
 		// The emails they have lead to what those say.

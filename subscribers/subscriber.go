@@ -97,6 +97,10 @@ type Subscriber struct {
 	// from there.
 	NewAddress Address
 
+	// Lately is how many events were recorded in the last hour, up to EventsHourly. A Store
+	// gives it to those that are edited alone, not to those of EditAll.
+	Lately int
+
 	// Confirmations are those that were sent, newest first. A Store gives them with one
 	// subscriber, not with a list, and keeps them with the messages that carry them: see
 	// Change.Asks and EndsConfirmations.

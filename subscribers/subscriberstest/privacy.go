@@ -2,6 +2,8 @@ package subscriberstest
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,6 +24,7 @@ var privacyStories = []story{
 	{"an unsubscription is taken back", undone},
 	{"an unsubscription by the link of nobody", unknownLeaves},
 	{"a fresh link is sent to whom it may be", freshLinks},
+	{"histories are bounded", boundedHistories},
 	{"less mail instead of none", lessInstead},
 }
 
@@ -417,4 +420,58 @@ func lessInstead(d *desk) {
 	if got := d.history("ada@example.com"); got != "signed_up confirmed preferences paused resumed" {
 		d.Errorf("history %q", got)
 	}
+}
+
+// Nobody fills the database by an address they know, or a link they have, and no reader is
+// kept from leaving meanwhile.
+func boundedHistories(d *desk) {
+	d.Limits = subscribers.Limits{AddressEvery: 15 * time.Minute, AddressADay: 3}
+	token := d.signUp("pending@example.com")
+	for i := range 100 {
+		d.want(d.SignUp(d.Context(), subscribers.SignUp{
+			Address: d.address("pending@example.com"), Source: "form", Client: fmt.Sprint("stranger ", i),
+			Preferences: subscribers.Preferences{Cadence: subscribers.Daily, Categories: d.Categories[:1]},
+		}), nil, "sign up once more")
+	}
+	if got := strings.Count(d.history("pending@example.com"), "signed_up"); got != 10 {
+		d.Errorf("%d sign-ups are recorded, want 10", got)
+	}
+	_, err := d.Confirm(d.Context(), token, "")
+	d.want(err, nil, "confirm after all that")
+	d.confirmed("ada@example.com")
+	preferences, leave := d.token(subscribers.PreferencesToken, "ada@example.com"), d.token(subscribers.UnsubscribeToken, "ada@example.com")
+	changes := map[string]func(i int) error{
+		"preferences": func(i int) error {
+			_, err := d.Prefer(d.Context(), preferences, subscribers.Preferences{Cadence: []subscribers.Cadence{subscribers.Daily, subscribers.Weekly}[i%2], Categories: d.Categories[:1]})
+			return err
+		},
+		"pauses": func(i int) error {
+			_, err := d.Pause(d.Context(), preferences, time.Now().Add(time.Duration(i+1)*time.Hour))
+			return err
+		},
+		"unsubscribing and undoing it": func(int) error {
+			_, undo, err := d.Leave(d.Context(), leave)
+			if err == nil {
+				_, err = d.Undo(d.Context(), undo)
+			}
+			return err
+		},
+	}
+	for _, kind := range slices.Sorted(maps.Keys(changes)) {
+		time.Sleep(2 * time.Hour)
+		before := len(strings.Fields(d.history("ada@example.com")))
+		var last error
+		for i := range 100 {
+			if last = changes[kind](i); last != nil {
+				break
+			}
+		}
+		d.want(last, subscribers.ErrChanges, kind)
+		if got := len(strings.Fields(d.history("ada@example.com"))) - before; got > subscribers.EventsHourly+1 {
+			d.Errorf("%s: %d events in an hour", kind, got)
+		}
+	}
+	_, err = d.Unsubscribe(d.Context(), leave, "one_click")
+	d.want(err, nil, "unsubscribe")
+	d.wantStatus("ada@example.com", subscribers.Unsubscribed)
 }

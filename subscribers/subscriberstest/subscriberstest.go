@@ -51,6 +51,7 @@ var same = cmp.Options{
 	cmp.Comparer(func(a, b subscribers.Address) bool { return a == b }),
 	cmp.Comparer(func(a, b time.Time) bool { return a.Truncate(time.Millisecond).Equal(b.Truncate(time.Millisecond)) }),
 	cmpopts.EquateEmpty(),
+	cmpopts.IgnoreFields(subscribers.Subscriber{}, "Lately"),
 }
 
 func address(t *testing.T, s string) subscribers.Address {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/scaledbydesign/insights/subscribers"
 )
@@ -48,12 +49,21 @@ func (e *editing) edit(ctx context.Context, key string, change func(*subscribers
 		err = e.suppressed(ctx, key, &before.Subscriber)
 	}
 	if err == nil && before.ID != 0 {
-		before.Confirmations, err = confirmations(ctx, e.tx, e.bits, before.ID)
+		if before.Confirmations, err = confirmations(ctx, e.tx, e.bits, before.ID); err == nil {
+			before.Lately, err = eventsSince(ctx, e.tx, before.ID, time.Now().Add(-time.Hour))
+		}
 	}
 	if err != nil {
 		return before.Subscriber, err
 	}
 	return e.apply(ctx, before, change)
+}
+
+// eventsSince counts a subscriber's events after a time, up to subscribers.EventsHourly.
+func eventsSince(ctx context.Context, tx *sql.Tx, subscriber int64, since time.Time) (n int, err error) {
+	err = tx.QueryRowContext(ctx, "SELECT count(*) FROM (SELECT at FROM events WHERE subscriber_id = ?1 ORDER BY id DESC LIMIT ?2) e WHERE e.at > ?3",
+		subscriber, subscribers.EventsHourly, millis(since)).Scan(&n)
+	return n, err
 }
 
 // begin reads what every edit needs.

@@ -65,6 +65,10 @@ func (s *site) problemOf(err error) problem {
 		return problem{http.StatusTooManyRequests, "Please try again later",
 			[]string{"Many requests have come from your network within an hour. Please try again in an hour, or follow by feed."},
 			[]templates.Link{{Label: "Follow by feed", URL: "/feeds"}, home}}
+	case errors.Is(err, subscribers.ErrChanges):
+		return problem{http.StatusTooManyRequests, "Please try again later",
+			[]string{"This link has changed your subscription many times within an hour. Please try again in an hour. You can unsubscribe at any time."},
+			[]templates.Link{home}}
 	case errors.Is(err, subscribers.ErrBusy):
 		return problem{http.StatusServiceUnavailable, "Please try again later",
 			[]string{"More people are signing up right now than we can answer. Please try again in a quarter of an hour, or follow by feed."},
