@@ -65,6 +65,10 @@ type SoftCount struct {
 	Since  time.Time
 }
 
+// MostReports is how many bounces and complaints are kept of one email. Mail servers send a
+// few at most; anybody who has its return path can make up more.
+const MostReports = 20
+
 // FeedbackStore stores bounces and complaints.
 type FeedbackStore interface {
 	// SentEmail returns the address that an email was sent to and its reader, who is

@@ -18,6 +18,7 @@ var forgingTests = []test{
 	{"a complaint forged from a forwarded email", forgedComplaint},
 	{"a complaint with a Message-ID alone", complaintByMessageID},
 	{"a Message-ID stays at every attempt", messageIDStays},
+	{"many reports of one email", manyReports},
 }
 
 // abuseReport is a complaint (RFC 5965). more are header lines of the email it is about.
@@ -150,5 +151,33 @@ func messageIDStays(w *world) {
 	w.send(&s, time.Hour)
 	if len(s.emails) != 1 || s.emails[0].MessageID != old {
 		w.Errorf("sent again as %+v", s.emails)
+	}
+}
+
+// manyReports: who has the return path of an email can make up reports of it without end.
+func manyReports(w *world) {
+	w.join("engineering", "ada", "ben")
+	d := w.sent("e1")
+	r := w.feedback()
+	report := func(name, status string, i int) {
+		w.receive(r, w.path(d.ID, name), unnamed(status, "452 "+status+" mailbox full", fmt.Sprintf("X-N: %d\n", i)))
+		time.Sleep(time.Second)
+	}
+	report("ben", "4.2.2", 0)
+	for i := range 3 * newsletter.MostReports {
+		report("ada", "4.2.2", i)
+	}
+	w.wantStatus("ada", subscribers.Confirmed)
+	for name, want := range map[string]int{"ada": newsletter.MostReports, "ben": 1} {
+		kept, oldest := 0, time.Time{}
+		for b, err := range w.store.BouncesOf(w.Context(), w.reader(name).ID) {
+			w.check(err)
+			if kept++; kept == 1 {
+				oldest = b.At
+			}
+		}
+		if kept != want || time.Since(oldest) < 3*newsletter.MostReports*time.Second {
+			w.Errorf("%d reports of %s are kept, want %d and the first of all; the first kept is %v old", kept, name, want, time.Since(oldest))
+		}
 	}
 }

@@ -71,12 +71,23 @@ func (db *DB) RecordBounce(ctx context.Context, b newsletter.Bounce) (known, pas
 		case b.Kind == bounce.Other: // anybody can send some
 			_, err := tx.ExecContext(ctx, "DELETE FROM bounces WHERE kind = 'other' AND id <= (SELECT id FROM bounces WHERE kind = 'other' ORDER BY id DESC LIMIT 1 OFFSET ?1)", newsletter.MostStaffMail)
 			return err
-		case !b.CameBack:
-			return nil
+		case b.CameBack:
+			if err := mark(ctx, tx, b); err != nil {
+				return err
+			}
 		}
-		return mark(ctx, tx, b)
+		return keepFew(ctx, tx, b)
 	})
 	return known, past, err
+}
+
+// keepFew bounds the reports of one email, which whoever has its return path can make up:
+// the first, which marked it, and the newest stay.
+func keepFew(ctx context.Context, tx *sql.Tx, b newsletter.Bounce) error {
+	const ofIt = "subscriber_id = ?1 AND digest_id = ?2 AND message_id = ?3"
+	_, err := tx.ExecContext(ctx, "DELETE FROM bounces WHERE "+ofIt+" AND id <= (SELECT id FROM bounces WHERE "+ofIt+" ORDER BY id DESC LIMIT 1 OFFSET ?4) AND id > (SELECT min(id) FROM bounces WHERE "+ofIt+")",
+		b.Subscriber, b.Ref.Digest, b.Ref.Message, newsletter.MostReports-1)
+	return err
 }
 
 // mark marks an email that came back or drew a complaint; the first mark stays. A report
