@@ -6,6 +6,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"github.com/scaledbydesign/insights/content/budget"
 	"github.com/scaledbydesign/insights/feeds"
 )
 
@@ -20,6 +21,8 @@ func FuzzPaths(f *testing.F) {
 		f.Add(path)
 	}
 	f.Fuzz(func(t *testing.T, path string) {
+		grown := budget.Grown(path)
+		budget.Check(t, func() { set.Canonical(grown) })
 		canonical, ok := set.Canonical(path)
 		if !ok {
 			if d, err := set.Render(path); !errors.Is(err, feeds.ErrNotFound) {

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"unicode"
 
+	"github.com/scaledbydesign/insights/content/budget"
 	"github.com/scaledbydesign/insights/subscribers"
 )
 
@@ -214,6 +215,9 @@ func FuzzParseAddress(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
+		for _, grown := range []string{budget.Grown(s), budget.Grown(s) + "@example.com", "a@" + budget.Grown(s)} {
+			budget.Check(t, func() { _, _ = subscribers.ParseAddress(grown) })
+		}
 		a, err := subscribers.ParseAddress(s)
 		if err != nil {
 			return

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/scaledbydesign/insights/content/budget"
 	"github.com/scaledbydesign/insights/subscribers"
 )
 
@@ -123,6 +124,9 @@ func FuzzCheck(f *testing.F) {
 	f.Add("..")
 	f.Add("a.b.c")
 	f.Fuzz(func(t *testing.T, token string) {
+		for _, grown := range []string{budget.Grown(token), token + "." + budget.Grown(token)} {
+			budget.Check(t, func() { _, _ = keys.Check(subscribers.UnsubscribeToken, grown, "") })
+		}
 		id, err := keys.Check(subscribers.UnsubscribeToken, token, "")
 		if err == nil && (!genuine[token] || id != publicID) {
 			t.Errorf("%q was accepted for %q", token, id)

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/scaledbydesign/insights/content/budget"
 	"github.com/scaledbydesign/insights/feeds/readership"
 )
 
@@ -81,6 +82,8 @@ func FuzzParseUserAgent(f *testing.F) {
 	f.Add("PlainFeeder v0.0.1 (Subscriber Count: 45)")
 	f.Add("a v1 subscribers=9,9")
 	f.Fuzz(func(t *testing.T, userAgent string) {
+		grown := budget.Grown(userAgent)
+		budget.Check(t, func() { readership.ParseUserAgent(grown) })
 		service, id, readers, ok := readership.ParseUserAgent(userAgent)
 		if !ok {
 			return

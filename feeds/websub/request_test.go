@@ -8,6 +8,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/scaledbydesign/insights/content/budget"
 )
 
 func formOf(pairs ...string) url.Values {
@@ -134,6 +136,11 @@ func FuzzRequest(f *testing.F) {
 		f.Add(form.Encode())
 	}
 	f.Fuzz(func(t *testing.T, body string) {
+		for _, grown := range []url.Values{
+			formOf("hub.callback", "https://a.example/"+budget.Grown(body)), formOf("hub.topic", budget.Grown(body)), formOf("hub.secret", budget.Grown(body)), formOf("hub.lease_seconds", budget.Grown(body)),
+		} {
+			budget.Check(t, func() { _, _ = parse(grown) })
+		}
 		form, err := url.ParseQuery(body)
 		if err != nil {
 			return

@@ -2,20 +2,14 @@ package bounce_test
 
 import (
 	"fmt"
-	"runtime"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
+	"github.com/scaledbydesign/insights/content/budget"
 	"github.com/scaledbydesign/insights/newsletter/bounce"
 )
 
-const (
-	size       = 1 << 20
-	mostCPU    = 500 * time.Millisecond
-	mostMemory = 64 << 20
-)
+const size = budget.Size
 
 // hostile are messages of a mebibyte that anybody can send to a return path.
 func hostile() map[string]string {
@@ -81,30 +75,11 @@ func TestHostileMessagesCostLittle(t *testing.T) {
 	for name, message := range hostile() {
 		t.Run(name, func(t *testing.T) {
 			message = message[:min(len(message), size)]
-			var before, after runtime.MemStats
-			runtime.ReadMemStats(&before)
-			start := cpu(t)
-			report, err := bounce.Parse(strings.NewReader(message))
-			took := cpu(t) - start
-			runtime.ReadMemStats(&after)
-			if err != nil && report.Kind != "" {
-				t.Errorf("%v, with a report of %s", err, report.Kind)
-			}
-			memory := after.TotalAlloc - before.TotalAlloc
-			t.Logf("%v, %d MB", took.Round(time.Millisecond), memory>>20)
-			if !raceDetector && took > mostCPU || memory > mostMemory {
-				t.Errorf("it took %v and %d MB", took, memory>>20)
-			}
+			budget.Check(t, func() {
+				if report, err := bounce.Parse(strings.NewReader(message)); err != nil && report.Kind != "" {
+					t.Errorf("%v, with a report of %s", err, report.Kind)
+				}
+			})
 		})
 	}
-}
-
-// cpu is the processor time of this process.
-func cpu(t *testing.T) time.Duration {
-	t.Helper()
-	var usage syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
-		t.Fatal(err)
-	}
-	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }

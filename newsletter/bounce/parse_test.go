@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/rogpeppe/go-internal/txtar"
 
+	"github.com/scaledbydesign/insights/content/budget"
 	"github.com/scaledbydesign/insights/newsletter/bounce"
 )
 
@@ -151,6 +152,13 @@ func FuzzParse(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
+		// Grown from its middle on, too: a body, or a part of one, that is as long.
+		for _, grown := range []string{budget.Grown(string(raw)), string(raw[:len(raw)/2]) + budget.Grown(string(raw[len(raw)/2:]))} {
+			if !budget.Sampled(string(raw)) {
+				break // TestHostileMessagesCostLittle has the worst
+			}
+			budget.Check(t, func() { _, _ = bounce.Parse(strings.NewReader(grown)) })
+		}
 		got, err := bounce.Parse(strings.NewReader(string(raw)))
 		if err != nil {
 			return
@@ -183,6 +191,10 @@ func FuzzClassify(f *testing.F) {
 	f.Add(450, "4.", "your ip is blocked")
 	f.Add(0, "5", "spam (")
 	f.Fuzz(func(t *testing.T, code int, status, text string) {
+		if budget.Sampled(text) {
+			long, grown := budget.Grown(text), budget.Grown(status)
+			budget.Check(t, func() { bounce.Classify(code, grown, long) })
+		}
 		switch got := bounce.Classify(code, status, text); got {
 		case bounce.None, bounce.Soft, bounce.Blocked:
 		case bounce.Hard:

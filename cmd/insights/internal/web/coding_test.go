@@ -10,6 +10,8 @@ import (
 
 	"github.com/andybalholm/brotli"
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/scaledbydesign/insights/content/budget"
 )
 
 // Which coding is chosen can be seen from outside, but not in such a table.
@@ -110,6 +112,8 @@ func decoded(tb testing.TB, b []byte, c coding) string {
 func FuzzAccepted(f *testing.F) {
 	f.Add("gzip;q=0.5, br;q=1.0, *;q=0")
 	f.Fuzz(func(t *testing.T, header string) {
+		grown := http.Header{"Accept-Encoding": {budget.Grown(header)}}
+		budget.Check(t, func() { accepted(grown) })
 		c := accepted(http.Header{"Accept-Encoding": {header}})
 		if c < 0 || int(c) >= codings {
 			t.Fatalf("coding %d", c)
@@ -124,6 +128,8 @@ func FuzzAccepted(f *testing.F) {
 func FuzzMatches(f *testing.F) {
 	f.Add(`"a", W/"b", *`)
 	f.Fuzz(func(t *testing.T, list string) {
+		grown := budget.Grown(list)
+		budget.Check(t, func() { matches(grown, `"0123456789abcdef01234567-gzip"`) })
 		if matches(list, `"0123456789abcdef01234567-gzip"`) && !strings.Contains(list, `"0123456789abcdef01234567-gzip"`) && !strings.Contains(list, "*") {
 			t.Fatalf("%q matches", list)
 		}

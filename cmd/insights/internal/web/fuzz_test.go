@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/scaledbydesign/insights/cmd/insights/internal/web"
+	"github.com/scaledbydesign/insights/content/budget"
 	"github.com/scaledbydesign/insights/subscribers"
 )
 
@@ -34,6 +35,10 @@ func FuzzForms(f *testing.F) {
 				}
 			}
 			for _, path := range []string{"/subscribe", "/unsubscribe/" + unsubscribe, "/unsubscribe/" + unsubscribe + "/less", "/preferences/" + preferences, "/preferences/" + preferences + "/pause"} {
+				grown := httptest.NewRequest(http.MethodPost, path, strings.NewReader(budget.Grown(body)))
+				grown.Header["Content-Type"] = []string{kind}
+				grown.Header.Set("Origin", "https://www.example.com")
+				budget.Check(t, func() { site.send(grown) })
 				before := time.Now()
 				r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(body))
 				r.Header["Content-Type"] = []string{kind}
