@@ -20,8 +20,8 @@ const (
 )
 
 // deliver posts what the topic holds now to one callback (Recommendation, section
-// 7), and settles the push.
-func (h *Hub) deliver(ctx context.Context, p Push) {
+// 7).
+func (h *Hub) deliver(ctx context.Context, p Push) TriedPush {
 	content, err := h.Topics.Content(ctx, p.Topic)
 	if err != nil {
 		at := time.Time{} // gone: marked again when it is back
@@ -29,37 +29,39 @@ func (h *Hub) deliver(ctx context.Context, p Push) {
 			h.trouble(ctx, "read a topic", err)
 			at = time.Now().Add(deliverFirst)
 		}
-		h.settled(ctx, h.Store.RetryPush(ctx, p, at, false))
-		return
+		return TriedPush{p, Tried{At: at}}
 	}
 	if content.Version == p.Version {
 		// Another process knows newer content than this one, or the marks are about
 		// to follow a change back.
-		h.settled(ctx, h.Store.RetryPush(ctx, p, time.Now().Add(time.Second), false))
-		return
+		return TriedPush{p, Tried{At: time.Now().Add(time.Second)}}
 	}
 	limited, cancel := context.WithTimeout(ctx, deliverWithin)
+	defer cancel()
+	began := time.Now()
 	status, err := h.Client.Post(limited, p.Callback, h.header(p, content), content.Body)
-	cancel()
-	host := hostOf(p.Callback)
+	tried := Tried{Called: true, Slow: time.Since(began) > slowAfter, At: time.Now()}
 	switch {
 	case err == nil && success(status):
-		h.settled(ctx, h.Store.Delivered(ctx, p, content.Version, time.Now()))
-		h.Log.InfoContext(ctx, "pushed", "topic", p.Topic, "callback_host", host, "bytes", len(content.Body))
+		tried.Became, tried.Version = Delivered, content.Version
+		h.Log.InfoContext(ctx, "pushed", "topic", p.Topic, "callback_host", p.Host, "bytes", len(content.Body))
 	case err == nil && status == 410:
-		h.settled(ctx, h.Store.End(ctx, p))
-		h.Log.InfoContext(ctx, "push subscription ended by its callback", "topic", p.Topic, "callback_host", host)
+		tried.Became = Ended
+		h.Log.InfoContext(ctx, "push subscription ended by its callback", "topic", p.Topic, "callback_host", p.Host)
+	case errors.Is(context.Cause(ctx), errCrowded):
+		tried.Slow = true // tried again, with more time, among others of the kind
 	case ctx.Err() != nil:
 		// Stopped in between: whether it arrived is not known, so it is pushed again.
-		h.settled(context.WithoutCancel(ctx), h.Store.RetryPush(context.WithoutCancel(ctx), p, time.Now(), false))
+		tried.Called = false
 	case p.Attempts+1 < deliverAttempts:
 		wait := backoff(p.Attempts+1, deliverFirst, deliverLongest)
-		h.settled(ctx, h.Store.RetryPush(ctx, p, time.Now().Add(wait), true))
-		h.Log.WarnContext(ctx, "push failed", "topic", p.Topic, "callback_host", host, "status", status, "error", err, "attempts", p.Attempts+1, "again_in", wait.Round(time.Second))
+		tried.Slow, tried.Failed, tried.At = true, true, time.Now().Add(wait)
+		h.Log.WarnContext(ctx, "push failed", "topic", p.Topic, "callback_host", p.Host, "status", status, "error", err, "attempts", p.Attempts+1, "again_in", wait.Round(time.Second))
 	default:
-		h.settled(ctx, h.Store.RetryPush(ctx, p, time.Time{}, true))
-		h.Log.WarnContext(ctx, "push abandoned until there is newer content", "topic", p.Topic, "callback_host", host, "status", status, "error", err, "attempts", p.Attempts+1)
+		tried.Slow, tried.Failed, tried.At = true, true, time.Time{}
+		h.Log.WarnContext(ctx, "push abandoned until there is newer content", "topic", p.Topic, "callback_host", p.Host, "status", status, "error", err, "attempts", p.Attempts+1)
 	}
+	return TriedPush{p, tried}
 }
 
 func (h *Hub) header(p Push, c Content) map[string][]string {

@@ -22,7 +22,7 @@ type Hub struct {
 	Store  Store
 	Client Client
 	Limits Limits // zero values: DefaultLimits
-	Calls  int    // deliveries at once, and half as many verifications; 0 = 8
+	Calls  int    // deliveries at once, and a quarter as many verifications; 0 = 64
 	Log    *slog.Logger
 
 	// Wake, when set, returns a channel that is closed at the next change of the
@@ -32,25 +32,24 @@ type Hub struct {
 	asked, marked, changed bell
 }
 
-// DefaultLimits are those of a hub that sets none.
-var DefaultLimits = Limits{Subscriptions: 20_000, SubscriptionsPerHost: 2_000, Requests: 2_000, RequestsPerHost: 200}
-
 const (
 	verifyWithin  = 10 * time.Second // a call to verify
 	deliverWithin = 20 * time.Second // a call to deliver
 	claimFor      = time.Minute      // longer than both
 	stopWithin    = 5 * time.Second  // calls under way when Run is told to stop
 	troubleWaits  = time.Second      // after an error of the store
+	recordWithin  = 10 * time.Second
 	turnWaits     = 100 * time.Millisecond
 )
 
 // Accept takes a form that a subscriber posted. A *RefusedError says what is wrong
-// with it, ErrFull that there is no room. Otherwise the request is kept, and
-// verified while Run runs.
+// with it, ErrFull that there is no room, ErrTooMany that its sender asks for too much.
+// Otherwise the request is kept, and verified while Run runs. Until then it changes
+// nothing.
 //
 // A publisher's ping about a topic of ours is taken and changes nothing: the hub
 // sees its topics' content itself, so a ping could only make it work for nothing.
-func (h *Hub) Accept(ctx context.Context, form url.Values) error {
+func (h *Hub) Accept(ctx context.Context, from Asker, form url.Values) error {
 	if Mode(form.Get("hub.mode")) == publish {
 		topics, err := updated(form)
 		if slices.ContainsFunc(topics, func(topic string) bool { return !h.Topics.Known(topic) }) {
@@ -73,13 +72,9 @@ func (h *Hub) Accept(ctx context.Context, form url.Values) error {
 	if err := h.Client.Check(r.Callback); err != nil {
 		return refuse("hub.callback: %v", err)
 	}
-	limits := Limits{
-		Subscriptions:        cmp.Or(h.Limits.Subscriptions, DefaultLimits.Subscriptions),
-		SubscriptionsPerHost: cmp.Or(h.Limits.SubscriptionsPerHost, DefaultLimits.SubscriptionsPerHost),
-		Requests:             cmp.Or(h.Limits.Requests, DefaultLimits.Requests),
-		RequestsPerHost:      cmp.Or(h.Limits.RequestsPerHost, DefaultLimits.RequestsPerHost),
-	}
-	if err := h.Store.Ask(ctx, r, limits, time.Now()); err != nil {
+	r.Asker, r.At = from, time.Now()
+	limits := h.Limits.orDefault()
+	if err := h.Store.Ask(ctx, r, func(f Facts) Decision { return limits.Decide(r, f) }); err != nil {
 		return fmt.Errorf("store a request from %s: %w", r.Host, err)
 	}
 	h.asked.ring()
@@ -106,19 +101,22 @@ func (h *Hub) Run(ctx context.Context) error {
 	defer stop()
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(stopWithin, stop) })()
 
-	width := cmp.Or(h.Calls, 8)
+	width := cmp.Or(h.Calls, 64)
 	var parts sync.WaitGroup
 	parts.Go(func() { h.follow(ctx) })
 	parts.Go(func() {
-		work(ctx, h, lane[Request]{
-			width: (width + 1) / 2, bell: &h.asked, next: h.Store.NextRequest, claim: h.Store.ClaimRequests,
-			do: func(r Request) { h.verify(calls, r) },
+		work(ctx, calls, h, lane[Request, TriedRequest]{
+			width: max(width/4, 4), bell: &h.asked, next: h.Store.NextRequest, claim: h.Store.ClaimRequests,
+			slow: func(r Request) bool { return r.Slow }, do: h.verify, settle: h.verified,
 		})
 	})
 	parts.Go(func() {
-		work(ctx, h, lane[Push]{
+		work(ctx, calls, h, lane[Push, TriedPush]{
 			width: width, bell: &h.marked, next: h.Store.NextPush, claim: h.Store.ClaimPushes,
-			do: func(p Push) { h.deliver(calls, p) },
+			slow: func(p Push) bool { return p.Slow }, do: h.deliver,
+			settle: func(ctx context.Context, tried []TriedPush) error {
+				return h.Store.SettlePushes(ctx, time.Now(), tried)
+			},
 		})
 	})
 	parts.Wait()
@@ -159,66 +157,6 @@ func (h *Hub) mark(ctx context.Context, topic string) error {
 		return err
 	}
 	return h.Store.Mark(ctx, topic, c.Version, time.Now())
-}
-
-// lane works off one kind of what is due, a few at a time.
-type lane[T any] struct {
-	width int
-	bell  *bell // rings when there may be more
-	next  func(context.Context) (time.Time, error)
-	claim func(context.Context, Claim) ([]T, error)
-	do    func(T)
-}
-
-// work runs a lane until ctx is done and all that it began has ended.
-func work[T any](ctx context.Context, h *Hub, l lane[T]) {
-	ended := make(chan struct{}, l.width)
-	running := 0
-	for ctx.Err() == nil {
-		var elsewhere <-chan struct{}
-		if h.Wake != nil {
-			elsewhere = h.Wake() // taken before looking, so that no change is missed
-		}
-		var due <-chan time.Time
-		if running < l.width {
-			now := time.Now()
-			// Half of the lane is kept from any one host: a slow one holds up itself.
-			claimed, err := l.claim(ctx, Claim{Limit: l.width - running, PerHost: (l.width + 1) / 2, Now: now, Until: now.Add(claimFor)})
-			for _, t := range claimed {
-				running++
-				go func() {
-					defer func() { ended <- struct{}{} }()
-					l.do(t)
-				}()
-			}
-			var next time.Time
-			if err == nil {
-				next, err = l.next(ctx)
-			}
-			switch {
-			case err != nil:
-				h.trouble(ctx, "find due pushes", err)
-				due = time.After(troubleWaits)
-			case !next.IsZero():
-				// What is due and was not claimed waits for its host's turn.
-				due = time.After(max(time.Until(next), turnWaits))
-			}
-		}
-		if running == l.width {
-			due, elsewhere = nil, nil // nothing to do before one has ended
-		}
-		select {
-		case <-ctx.Done():
-		case <-ended:
-			running--
-		case <-l.bell.wait():
-		case <-elsewhere:
-		case <-due:
-		}
-	}
-	for range running {
-		<-ended
-	}
 }
 
 // trouble reports an error of the store or of the topics: nothing is lost by it,

@@ -12,11 +12,11 @@ import (
 	"unicode/utf8"
 )
 
-// Leases are given for as long as a subscriber asks, within these bounds.
+// Leases are given for as long as a subscriber asks, within these bounds and what the
+// subscription has earned.
 const (
 	DefaultLease = 10 * 24 * time.Hour
 	MinLease     = 5 * time.Minute
-	MaxLease     = 30 * 24 * time.Hour
 )
 
 const (

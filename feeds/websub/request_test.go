@@ -94,7 +94,7 @@ func TestTheVerificationIsAddedToWhatTheCallbackAsks(t *testing.T) {
 		"https://a.example/p?k=?":   "https://a.example/p?k=?&hub.mode=",
 	} {
 		r := Request{Mode: Subscribe, Topic: "https://t.example/?a&b=c", Callback: callback, Challenge: "x y", Lease: time.Hour}
-		if got := r.verification(); got != want+"subscribe&hub.topic=https%3A%2F%2Ft.example%2F%3Fa%26b%3Dc&hub.challenge=x+y&hub.lease_seconds=3600" {
+		if got := r.verification(r.Lease); got != want+"subscribe&hub.topic=https%3A%2F%2Ft.example%2F%3Fa%26b%3Dc&hub.challenge=x+y&hub.lease_seconds=3600" {
 			t.Errorf("%s: %s", callback, got)
 		}
 	}
@@ -161,9 +161,9 @@ func FuzzRequest(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		u, err := url.Parse(r.verification())
+		u, err := url.Parse(r.verification(r.Lease))
 		if err != nil {
-			t.Fatalf("%q: %v", r.verification(), err)
+			t.Fatalf("%q: %v", r.verification(r.Lease), err)
 		}
 		if u.Scheme != callback.Scheme || u.Host != callback.Host || u.EscapedPath() != callback.EscapedPath() || u.Fragment != "" || u.User != nil {
 			t.Errorf("%q is verified at %q", r.Callback, u)

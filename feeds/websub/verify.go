@@ -19,60 +19,76 @@ const (
 )
 
 // verify asks the callback whether it wants what was asked in its name
-// (Recommendation, section 5.3), and settles the request.
-func (h *Hub) verify(ctx context.Context, r Request) {
+// (Recommendation, section 5.3).
+func (h *Hub) verify(ctx context.Context, r Request) TriedRequest {
 	content, err := h.Topics.Content(ctx, r.Topic)
 	if err != nil && !errors.Is(err, ErrUnknownTopic) {
-		h.settled(ctx, h.Store.RetryRequest(ctx, r, time.Now().Add(verifyFirst)))
 		h.trouble(ctx, "read a topic", err)
-		return
+		return TriedRequest{r, Tried{Failed: true, At: time.Now().Add(verifyFirst)}}
 	}
 	if err != nil && r.Mode == Subscribe {
-		h.settled(ctx, h.Store.Drop(ctx, r)) // it has gone since
-		return
+		return TriedRequest{r, Tried{Became: Dropped}} // it has gone since
 	}
+	standing := r.Standing.Renew(time.Now())
+	lease := min(r.Lease, standing.Term)
 	limited, cancel := context.WithTimeout(ctx, verifyWithin)
-	status, body, err := h.Client.Get(limited, r.verification(), len(r.Challenge)+1)
-	cancel()
+	defer cancel()
+	began := time.Now()
+	status, body, err := h.Client.Get(limited, r.verification(lease), len(r.Challenge)+1)
+	tried := Tried{Called: true, Slow: time.Since(began) > slowAfter, At: time.Now()}
 	switch {
 	case err == nil && success(status) && subtle.ConstantTimeCompare(body, []byte(r.Challenge)) == 1:
-		h.verified(ctx, r, content.Version)
+		if r.Mode == Unsubscribe {
+			tried.Became = Removed
+			break
+		}
+		tried.Became, tried.Version, tried.Expires, tried.Standing = Granted, content.Version, time.Now().Add(lease), standing
+	case errors.Is(context.Cause(ctx), errCrowded):
+		tried.Slow, tried.Failed = true, true // tried again, with more time, among others of the kind
 	case ctx.Err() != nil:
-		// Stopped in between: the next process asks again.
-		h.settled(context.WithoutCancel(ctx), h.Store.RetryRequest(context.WithoutCancel(ctx), r, time.Now()))
+		tried.Called = false // stopped in between: the next process asks again
 	case r.Attempts+1 < verifyAttempts && temporary(status, err):
-		h.settled(ctx, h.Store.RetryRequest(ctx, r, time.Now().Add(backoff(r.Attempts+1, verifyFirst, verifyLongest))))
+		tried.Slow, tried.Failed, tried.At = true, true, time.Now().Add(backoff(r.Attempts+1, verifyFirst, verifyLongest))
 	default:
-		h.settled(ctx, h.Store.Drop(ctx, r))
+		tried.Became, tried.Slow = Dropped, true
 		h.Log.InfoContext(ctx, "subscription not confirmed", "mode", r.Mode, "callback_host", r.Host, "status", status, "error", err)
 	}
+	return TriedRequest{r, tried}
 }
 
-func (h *Hub) verified(ctx context.Context, r Request, version string) {
-	if r.Mode == Unsubscribe {
-		h.settled(ctx, h.Store.Remove(ctx, r))
-		h.Log.InfoContext(ctx, "push subscription ended", "topic", r.Topic, "callback_host", r.Host)
-		return
+// verified records what became of requests.
+func (h *Hub) verified(ctx context.Context, tried []TriedRequest) error {
+	if err := h.Store.SettleRequests(ctx, time.Now(), tried); err != nil {
+		return err
 	}
-	now := time.Now()
-	if err := h.Store.Grant(ctx, r, version, now, now.Add(r.Lease)); err != nil {
-		h.trouble(ctx, "store a subscription", err)
-		return
+	var faults []error
+	marked := make(map[string]bool)
+	for _, t := range tried {
+		r := t.Request
+		switch {
+		case t.Became == Removed:
+			h.Log.InfoContext(ctx, "push subscription ended", "topic", r.Topic, "callback_host", r.Host)
+		case t.Became == Granted:
+			h.Log.InfoContext(ctx, "push subscription confirmed", "topic", r.Topic, "callback_host", r.Host, "lease", time.Until(t.Expires).Round(time.Second))
+			// The content may have changed since it was looked at, unseen by the marking
+			// of those who were subscribed then.
+			if !marked[r.Topic] {
+				marked[r.Topic] = true
+				faults = append(faults, h.mark(ctx, r.Topic))
+				h.marked.ring()
+			}
+		}
 	}
-	h.Log.InfoContext(ctx, "push subscription confirmed", "topic", r.Topic, "callback_host", r.Host, "lease", r.Lease)
-	// The content may have changed since it was looked at, unseen by the marking
-	// of those who were subscribed then.
-	h.settled(ctx, h.mark(ctx, r.Topic))
-	h.marked.ring()
+	return errors.Join(faults...)
 }
 
 // verification is the address to call: the callback with the parameters added to
 // those it has.
-func (r Request) verification() string {
+func (r Request) verification(lease time.Duration) string {
 	// In the order of the Recommendation, for people who read logs.
 	query := "hub.mode=" + string(r.Mode) + "&hub.topic=" + url.QueryEscape(r.Topic) + "&hub.challenge=" + url.QueryEscape(r.Challenge)
 	if r.Mode == Subscribe {
-		query += "&hub.lease_seconds=" + strconv.FormatInt(int64(r.Lease/time.Second), 10)
+		query += "&hub.lease_seconds=" + strconv.FormatInt(int64(lease/time.Second), 10)
 	}
 	switch _, had, found := strings.Cut(r.Callback, "?"); {
 	case !found:
@@ -81,14 +97,6 @@ func (r Request) verification() string {
 		return r.Callback + query
 	}
 	return r.Callback + "&" + query
-}
-
-// settled reports a request or push that could not be settled. It is claimed until
-// its time is over, and then due again.
-func (h *Hub) settled(ctx context.Context, err error) {
-	if err != nil {
-		h.trouble(ctx, "record an outcome", err)
-	}
 }
 
 func success(status int) bool { return status >= 200 && status <= 299 }

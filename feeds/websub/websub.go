@@ -22,6 +22,9 @@ var ErrUnknownTopic = errors.New("unknown topic")
 // ErrFull says that no more can be subscribed to for now.
 var ErrFull = errors.New("the hub is full")
 
+// ErrTooMany says that one client asks for too much.
+var ErrTooMany = errors.New("too many requests from one client")
+
 // ErrForbidden says that an address must not be called, now or later.
 var ErrForbidden = errors.New("address must not be called")
 
@@ -57,9 +60,16 @@ type Client interface {
 type Subscription struct {
 	Topic    string
 	Callback string
+	Host     string // of the callback
 	Secret   string // signs what is delivered; "" = unsigned
 	Expires  time.Time
 	Version  string // of the content it has
+}
+
+// Asker is where a request came from, as names that tell networks apart and nothing else.
+type Asker struct {
+	Client string // an IPv4 address, or a /64 of IPv6; "" = not known
+	Wide   string // the network around it: a /56; of IPv4 the same as Client
 }
 
 // Request is what somebody wants and has not been verified to want.
@@ -68,10 +78,14 @@ type Request struct {
 	Topic     string
 	Callback  string
 	Host      string        // of the callback
-	Lease     time.Duration // of a subscription
+	Lease     time.Duration // of a subscription, as asked for
 	Secret    string
 	Challenge string // random; also tells the request from one that took its place
-	Attempts  int    // that failed
+	Asker     Asker
+	At        time.Time // when it was made
+	Attempts  int       // that failed
+	Slow      bool      // the host failed or was slow last time
+	Standing  Standing  // of the subscription that it is about; zero: there is none
 }
 
 // Mode is what a request is for.
@@ -85,48 +99,78 @@ const (
 
 // Push is a delivery that is due, claimed by a hub.
 type Push struct {
+	ID int64 // of the subscription
 	Subscription
 	Target   string    // version that made it due
 	Attempts int       // that failed since
 	Claimed  time.Time // until when; it tells the claim from others
+	Slow     bool      // the host failed or was slow last time
 }
 
-// Claim asks for what is due now, for nobody else to have until then. Hosts take
-// turns, and none has more than PerHost claimed at once.
+// PerHost is how many requests of one host are claimed at once, and how many pushes.
+const PerHost = 2
+
+// Claim asks for what is due now, for nobody else to have until then: so many of hosts
+// in good standing, and so many of hosts that failed or were slow last time. None has
+// more than PerHost claimed at once.
 type Claim struct {
-	Limit, PerHost int
-	Now, Until     time.Time
+	Limit, Slow int
+	Now, Until  time.Time
 }
 
-// Limits bound what a store takes in.
-type Limits struct {
-	Subscriptions        int // and requests for new ones, in all
-	SubscriptionsPerHost int
-	Requests             int // that are not verified yet
-	RequestsPerHost      int
+// Became is what became of a request or a push.
+type Became int
+
+const (
+	Later     Became = iota // it is tried again
+	Granted                 // a request: there is a subscription
+	Removed                 // a request: there is no subscription
+	Dropped                 // a request: it came to nothing
+	Delivered               // a push: it was accepted
+	Ended                   // a push: the callback wants no more
+)
+
+// Tried is what became of what was claimed.
+type Tried struct {
+	Became  Became
+	Called  bool      // the host was called
+	Slow    bool      // which failed, or took long
+	Failed  bool      // Later: an attempt is counted
+	At      time.Time // Later: when; zero for never. Delivered: when, if newer content is due
+	Version string    // Granted, Delivered: of the content that the subscriber has
+
+	Expires  time.Time // Granted
+	Standing Standing  // Granted
 }
 
-// Store keeps what a hub must not forget. A subscription is known by its topic
-// and callback; so is a request. What is claimed is given to no other claim until
-// that time has passed. A settling method does nothing when the claim is no
-// longer the claimant's or the request has been replaced.
+// TriedRequest is a request and what became of it.
+type TriedRequest struct {
+	Request Request
+	Tried
+}
+
+// TriedPush is a push and what became of it.
+type TriedPush struct {
+	Push Push
+	Tried
+}
+
+// Store keeps what a hub must not forget. A subscription is known by its topic and
+// callback, a request also by who asked: nobody's request takes the place of another
+// network's. What is claimed is given to no other claim until that time has passed.
+// Nothing is settled when the claim is no longer the claimant's or the request has
+// been replaced.
 type Store interface {
-	// Ask keeps a request, which takes the place of an earlier one. It returns
-	// ErrFull beyond the limits, which there are none of for a request about a
-	// subscription that exists.
-	Ask(ctx context.Context, r Request, limits Limits, now time.Time) error
-	// ClaimRequests claims requests that are due.
+	// Ask keeps a request if decide lets it, and what it returns if not.
+	Ask(ctx context.Context, r Request, decide func(Facts) Decision) error
+	// ClaimRequests claims requests that are due, in the order of their places.
 	ClaimRequests(ctx context.Context, c Claim) ([]Request, error)
-	// Grant makes a request to subscribe a subscription until expires and ends
-	// the request. A new subscription has the version given. One that exists
-	// keeps its own and is due at once if that is not what was to be pushed.
-	Grant(ctx context.Context, r Request, version string, now, expires time.Time) error
-	// Remove ends a request to unsubscribe and the subscription with it.
-	Remove(ctx context.Context, r Request) error
-	// RetryRequest keeps a request until at and counts an attempt.
-	RetryRequest(ctx context.Context, r Request, at time.Time) error
-	// Drop ends a request.
-	Drop(ctx context.Context, r Request) error
+	// SettleRequests records what became of requests. One that is granted makes a
+	// subscription; a new one has the version given, and one that exists keeps its own
+	// and is due at once if that is not what was to be pushed. Earlier requests about
+	// the same subscription end with one that was verified. What is tried again gets
+	// the place of a request that is made now.
+	SettleRequests(ctx context.Context, now time.Time, tried []TriedRequest) error
 
 	// Topics returns every topic that has a subscription, the most wanted first.
 	Topics(ctx context.Context) ([]string, error)
@@ -135,16 +179,11 @@ type Store interface {
 	// topic that is gone.
 	Mark(ctx context.Context, topic, version string, now time.Time) error
 	// ClaimPushes claims pushes that are due, and removes subscriptions that have
-	// expired.
+	// expired. Hosts take turns.
 	ClaimPushes(ctx context.Context, c Claim) ([]Push, error)
-	// Delivered records which version a subscriber now has. It stays due, at
-	// again, if that is not the one that was due.
-	Delivered(ctx context.Context, p Push, version string, again time.Time) error
-	// RetryPush keeps a push until at, zero for never, and counts an attempt if
-	// failed. A push that has become due for another version meanwhile stays so.
-	RetryPush(ctx context.Context, p Push, at time.Time, failed bool) error
-	// End removes a subscription.
-	End(ctx context.Context, p Push) error
+	// SettlePushes records what became of pushes. One that was delivered, or is tried
+	// again, stays due for another version that it has become due for meanwhile.
+	SettlePushes(ctx context.Context, now time.Time, tried []TriedPush) error
 
 	// NextRequest and NextPush return when there is something to claim or to
 	// remove; zero for never.

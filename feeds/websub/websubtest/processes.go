@@ -52,7 +52,7 @@ var processTests = map[string]func(*world){
 		if err := w.store.Mark(w.Context(), topic, "v-two", time.Now()); err != nil {
 			w.Fatal(err)
 		}
-		w.hub.Accept(w.Context(), form("subscribe", topic2, callback)) // wakes it
+		w.hub.Accept(w.Context(), websub.Asker{}, form("subscribe", topic2, callback)) // wakes it
 		w.after(10 * time.Second)
 		w.wantPushed()
 		w.set(topic, "two")
@@ -88,14 +88,11 @@ var processTests = map[string]func(*world){
 	"a claim passes over what is claimed": func(w *world) {
 		ctx, now := w.Context(), time.Now()
 		for _, host := range []string{"a.example", "b.example"} {
-			r := websub.Request{Mode: websub.Subscribe, Topic: topic, Callback: "https://" + host, Host: host, Challenge: host}
-			if err := w.store.Ask(ctx, r, websub.DefaultLimits, now); err != nil {
-				w.Fatal(err)
-			}
+			w.ask(websub.Request{Mode: websub.Subscribe, Topic: topic, Callback: "https://" + host, Host: host, Challenge: host, At: now})
 		}
 		var claimed []string
 		for range 3 {
-			requests, err := w.store.ClaimRequests(ctx, websub.Claim{Limit: 1, PerHost: 1, Now: now, Until: now.Add(time.Minute)})
+			requests, err := w.store.ClaimRequests(ctx, websub.Claim{Limit: 1, Now: now, Until: now.Add(time.Minute)})
 			if err != nil {
 				w.Fatal(err)
 			}
@@ -109,18 +106,20 @@ var processTests = map[string]func(*world){
 	},
 	"a request that was replaced settles nothing": func(w *world) {
 		ctx, now := w.Context(), time.Now()
-		old := websub.Request{Mode: websub.Subscribe, Topic: topic, Callback: callback, Host: "reader.example.com", Lease: time.Hour, Secret: "s", Challenge: "old"}
+		old := websub.Request{Mode: websub.Subscribe, Topic: topic, Callback: callback, Host: "reader.example.com", Lease: time.Hour, Secret: "s", Challenge: "old", At: time.UnixMilli(now.UnixMilli()).UTC()}
 		fresh := old
 		fresh.Challenge = "fresh"
-		err := errors.Join(
-			w.store.Ask(ctx, old, websub.DefaultLimits, now), w.store.Ask(ctx, fresh, websub.DefaultLimits, now),
-			w.store.RetryRequest(ctx, old, now.Add(time.Hour)), w.store.Drop(ctx, old), w.store.Remove(ctx, old), w.store.Grant(ctx, old, "v-one", now, now.Add(time.Hour)),
-		)
-		if err != nil {
-			w.Fatal(err)
+		w.ask(old)
+		w.ask(fresh)
+		for became, tried := range map[websub.Became]websub.Tried{
+			websub.Later: {At: now.Add(time.Hour)}, websub.Dropped: {}, websub.Removed: {},
+			websub.Granted: {Version: "v-one", Expires: now.Add(time.Hour), Standing: websub.Standing{}.Renew(now)},
+		} {
+			tried.Became = became
+			w.settle(old, tried)
 		}
 		w.wantSubscribed()
-		got, err := w.store.ClaimRequests(ctx, websub.Claim{Limit: 5, PerHost: 5, Now: now, Until: now.Add(time.Minute)})
+		got, err := w.store.ClaimRequests(ctx, websub.Claim{Limit: 5, Now: now, Until: now.Add(time.Minute)})
 		if err != nil || len(got) != 1 || got[0] != fresh {
 			w.Errorf("%+v, %v", got, err)
 		}
@@ -129,8 +128,10 @@ var processTests = map[string]func(*world){
 		ctx := w.Context()
 		for _, version := range []string{"v-one", "v-two"} {
 			now := time.Now()
-			r := websub.Request{Mode: websub.Subscribe, Topic: topic, Callback: callback, Challenge: version}
-			if err := errors.Join(w.store.Ask(ctx, r, websub.DefaultLimits, now), w.store.Grant(ctx, r, version, now, now.Add(time.Hour)), w.store.Mark(ctx, topic, version, now)); err != nil {
+			r := websub.Request{Mode: websub.Subscribe, Topic: topic, Callback: callback, Challenge: version, At: now}
+			w.ask(r)
+			w.settle(r, websub.Tried{Became: websub.Granted, Version: version, Expires: now.Add(time.Hour), Standing: websub.Standing{}.Renew(now)})
+			if err := w.store.Mark(ctx, topic, version, now); err != nil {
 				w.Fatal(err)
 			}
 			if next, err := w.store.NextPush(ctx); err != nil || time.Until(next) < 59*time.Minute {
@@ -151,7 +152,7 @@ var processTests = map[string]func(*world){
 		claim := func() []websub.Push {
 			w.Helper()
 			now := time.Now()
-			pushes, err := w.store.ClaimPushes(ctx, websub.Claim{Limit: 5, PerHost: 5, Now: now, Until: now.Add(time.Minute)})
+			pushes, err := w.store.ClaimPushes(ctx, websub.Claim{Limit: 5, Now: now, Until: now.Add(time.Minute)})
 			if err != nil {
 				w.Fatal(err)
 			}
@@ -172,22 +173,16 @@ var processTests = map[string]func(*world){
 		if len(second) != 1 {
 			w.Fatalf("%+v", second)
 		}
-		for what, settle := range map[string]error{
-			"retry":     w.store.RetryPush(ctx, first[0], time.Now(), true),
-			"delivered": w.store.Delivered(ctx, first[0], "v-three", time.Now()),
-			"end":       w.store.End(ctx, first[0]),
+		for _, tried := range []websub.Tried{
+			{Became: websub.Later, At: time.Now(), Failed: true}, {Became: websub.Delivered, Version: "v-three", At: time.Now()}, {Became: websub.Ended},
 		} {
-			if settle != nil {
-				w.Errorf("%s: %v", what, settle)
-			}
+			w.settlePushes(websub.TriedPush{Push: first[0], Tried: tried})
 		}
 		if third := claim(); len(third) != 0 {
 			w.Errorf("who had lost the claim gave it away: %+v", third)
 		}
 		w.wantSubscribed(topic)
-		if err := w.store.Delivered(ctx, second[0], "v-two", time.Now()); err != nil {
-			w.Error(err)
-		}
+		w.settlePushes(websub.TriedPush{Push: second[0], Tried: websub.Tried{Became: websub.Delivered, Version: "v-two", At: time.Now()}})
 		if next, err := w.store.NextPush(ctx); err != nil || !next.Equal(second[0].Expires) {
 			w.Errorf("next at %v, %v; want the end of the lease, %v", next, err, second[0].Expires)
 		}
@@ -198,7 +193,7 @@ var processTests = map[string]func(*world){
 		if _, err := w.store.Topics(ctx); !errors.Is(err, context.Canceled) {
 			w.Errorf("Topics: %v", err)
 		}
-		if err := w.store.Ask(ctx, websub.Request{Mode: websub.Subscribe, Topic: topic, Callback: callback}, websub.DefaultLimits, time.Now()); !errors.Is(err, context.Canceled) {
+		if err := w.store.Ask(ctx, websub.Request{Mode: websub.Subscribe, Topic: topic, Callback: callback}, func(websub.Facts) websub.Decision { return websub.Decision{} }); !errors.Is(err, context.Canceled) {
 			w.Errorf("Ask: %v", err)
 		}
 	},

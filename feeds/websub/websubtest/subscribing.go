@@ -146,8 +146,8 @@ var leaseTests = map[string]func(*world){
 			seconds string
 			want    time.Duration
 		}{
-			{"", websub.DefaultLease}, {"0", websub.DefaultLease}, {"1", websub.MinLease}, {"3600", time.Hour},
-			{"86400000", websub.MaxLease}, {"9223372036854775807", websub.MaxLease}, {"99999999999999999999999", websub.MaxLease},
+			{"", websub.FirstLease}, {"0", websub.FirstLease}, {"1", websub.MinLease}, {"3600", time.Hour},
+			{"86400000", websub.FirstLease}, {"9223372036854775807", websub.FirstLease}, {"99999999999999999999999", websub.FirstLease},
 		} {
 			w.accept("subscribe", topic, callback, "lease_seconds", asked.seconds)
 			if got, want := w.query(i).Get("hub.lease_seconds"), fmt.Sprint(int(asked.want/time.Second)); got != want {
@@ -201,7 +201,7 @@ var limitTests = map[string]func(*world){
 		w.hub.Limits = websub.Limits{Subscriptions: 5, SubscriptionsPerHost: 3}
 		stop := w.run(w.hub)
 		ask := func(host string, n int) error {
-			return w.hub.Accept(w.Context(), form("subscribe", topic, fmt.Sprintf("https://%s/%d", host, n)))
+			return w.hub.Accept(w.Context(), websub.Asker{}, form("subscribe", topic, fmt.Sprintf("https://%s/%d", host, n)))
 		}
 		for n := range 3 {
 			w.accept("subscribe", topic, fmt.Sprintf("https://a.example/%d", n))
@@ -224,7 +224,7 @@ var limitTests = map[string]func(*world){
 	"bound what waits to be verified": func(w *world) {
 		w.hub.Limits = websub.Limits{Requests: 4, RequestsPerHost: 2}
 		ask := func(mode, host string, n int) error {
-			return w.hub.Accept(w.Context(), form(mode, topic, fmt.Sprintf("https://%s/%d", host, n)))
+			return w.hub.Accept(w.Context(), websub.Asker{}, form(mode, topic, fmt.Sprintf("https://%s/%d", host, n)))
 		}
 		for i, asked := range []struct {
 			mode, host string
@@ -251,7 +251,9 @@ var limitTests = map[string]func(*world){
 		w.accept("subscribe", topic, "https://a.example/0")
 		w.accept("subscribe", topic, "https://a.example/1")
 		stop()
-		ask := func(mode, callback string) error { return w.hub.Accept(w.Context(), form(mode, topic, callback)) }
+		ask := func(mode, callback string) error {
+			return w.hub.Accept(w.Context(), websub.Asker{}, form(mode, topic, callback))
+		}
 		for _, host := range []string{"b.example", "c.example"} {
 			if err := ask("subscribe", "https://"+host+"/0"); err != nil {
 				w.Error(err)
@@ -275,7 +277,7 @@ var limitTests = map[string]func(*world){
 			"forbidden callback":        form("subscribe", topic, "https://private.example/"),
 			"ping about another's":      {"hub.mode": {"publish"}, "hub.url": {"https://else.example/"}},
 		} {
-			err := w.hub.Accept(w.Context(), f)
+			err := w.hub.Accept(w.Context(), websub.Asker{}, f)
 			if _, refused := errors.AsType[*websub.RefusedError](err); !refused {
 				w.Errorf("%s: %v", what, err)
 			}
@@ -287,7 +289,7 @@ var limitTests = map[string]func(*world){
 		w.run(w.hub)
 		w.accept("subscribe", topic, callback)
 		for _, f := range []url.Values{{"hub.mode": {"publish"}, "hub.url": {topic, topic2}}, {"hub.mode": {"publish"}, "hub.topic": {topic}}} {
-			if err := w.hub.Accept(w.Context(), f); err != nil {
+			if err := w.hub.Accept(w.Context(), websub.Asker{}, f); err != nil {
 				w.Error(err)
 			}
 		}

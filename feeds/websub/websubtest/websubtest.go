@@ -205,10 +205,32 @@ func form(mode, topic, callback string, more ...string) url.Values {
 // accept posts a form that must be taken, and lets the hub act on it.
 func (w *world) accept(mode, topic, callback string, more ...string) {
 	w.Helper()
-	if err := w.hub.Accept(w.Context(), form(mode, topic, callback, more...)); err != nil {
+	if err := w.hub.Accept(w.Context(), websub.Asker{}, form(mode, topic, callback, more...)); err != nil {
 		w.Fatalf("%s: %v", mode, err)
 	}
 	synctest.Wait()
+}
+
+// ask keeps a request, which nobody refuses.
+func (w *world) ask(r websub.Request) {
+	w.Helper()
+	if err := w.store.Ask(w.Context(), r, func(f websub.Facts) websub.Decision { return websub.DefaultLimits.Decide(r, f) }); err != nil {
+		w.Fatal(err)
+	}
+}
+
+func (w *world) settle(r websub.Request, tried websub.Tried) {
+	w.Helper()
+	if err := w.store.SettleRequests(w.Context(), time.Now(), []websub.TriedRequest{{Request: r, Tried: tried}}); err != nil {
+		w.Fatal(err)
+	}
+}
+
+func (w *world) settlePushes(tried ...websub.TriedPush) {
+	w.Helper()
+	if err := w.store.SettlePushes(w.Context(), time.Now(), tried); err != nil {
+		w.Fatal(err)
+	}
 }
 
 // pushed returns the deliveries so far, as "callback body".

@@ -26,85 +26,51 @@ func (w *WebSub) Topics(ctx context.Context) (topics []string, err error) {
 	return topics, explain(err)
 }
 
-// Mark implements websub.Store.
+// markPart is how many subscriptions are marked in one transaction.
+const markPart = 1000
+
+// Mark implements websub.Store. It works in parts, so that others can write in between.
 func (w *WebSub) Mark(ctx context.Context, topic, version string, at time.Time) error {
 	var stale bool
 	err := w.db.reader.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM websub_subscriptions WHERE topic = ?1 AND target <> ?2)", topic, version).Scan(&stale)
-	if err != nil || !stale {
-		return explain(err)
-	}
-	return w.db.exec(ctx, `UPDATE websub_subscriptions SET target = ?2, attempts = 0,
-			due_at = CASE WHEN ?2 = '' OR version = ?2 THEN 0 ELSE CAST(?3 AS BIGINT) END
-			WHERE topic = ?1 AND target <> ?2`, topic, version, millis(at))
-}
-
-// claimTurns returns the statement that claims rows of one of the hub's tables. What a
-// host has claimed counts among its turns. The update checks the claim again, for
-// engines where two claims can run at once.
-func claimTurns(table, returning string) string {
-	return `WITH due AS MATERIALIZED (SELECT topic, callback FROM (
-			SELECT topic, callback, due_at, claimed_until, row_number() OVER (
-				PARTITION BY host ORDER BY CASE WHEN claimed_until > ?1 THEN 0 ELSE 1 END, attempts, due_at, topic, callback) AS turn
-			FROM ` + table + ` WHERE due_at > 0 AND due_at <= ?1) t
-		WHERE claimed_until <= ?1 AND turn <= ?4 ORDER BY turn, due_at, topic, callback LIMIT ?3)
-	UPDATE ` + table + ` SET claimed_until = ?2
-	WHERE (topic, callback) IN (SELECT topic, callback FROM due) AND claimed_until <= ?1
-	RETURNING ` + returning
-}
-
-var (
-	claimPushesStatement   = claimTurns("websub_subscriptions", "topic, callback, secret, expires_at, version, target, attempts, claimed_until")
-	claimRequestsStatement = claimTurns("websub_requests", "topic, callback, host, mode, secret, lease, challenge, attempts")
-)
-
-// ClaimPushes implements websub.Store.
-func (w *WebSub) ClaimPushes(ctx context.Context, c websub.Claim) (pushes []websub.Push, err error) {
-	// Most looks find nothing: find that out without a write.
-	var due bool
-	err = w.db.reader.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM websub_subscriptions WHERE due_at > 0 AND due_at <= ?1 AND claimed_until <= ?1)
-		OR EXISTS (SELECT 1 FROM websub_subscriptions WHERE expires_at <= ?1)`, millis(c.Now)).Scan(&due)
-	if err != nil || !due {
-		return nil, explain(err)
-	}
-	err = w.db.bookkeep(ctx, func(tx *sql.Tx) error {
-		pushes = nil
-		if _, err := tx.ExecContext(ctx, "DELETE FROM websub_subscriptions WHERE expires_at <= ?1", millis(c.Now)); err != nil {
+	for from, more := "", stale; more && err == nil; {
+		err = w.db.write(ctx, func(tx *sql.Tx) error {
+			if err := lockHub(ctx, tx); err != nil {
+				return err
+			}
+			var to sql.NullString
+			err := tx.QueryRowContext(ctx, "SELECT max(callback) FROM (SELECT callback FROM websub_subscriptions WHERE topic = ?1 AND callback > ?2 ORDER BY callback LIMIT ?3) t", topic, from, markPart).Scan(&to)
+			if more = to.Valid; err != nil || !more {
+				return err
+			}
+			const part = "topic = ?1 AND callback > ?3 AND callback <= ?4"
+			_, err = tx.ExecContext(ctx, `UPDATE websub_subscriptions SET target = ?2, attempts = 0,
+				due_at = CASE WHEN ?2 = '' OR version = ?2 THEN 0 ELSE CAST(?5 AS BIGINT) END
+				WHERE `+part+` AND target <> ?2`, topic, version, from, to.String, millis(at))
+			if err != nil {
+				return err
+			}
+			_, err = tx.ExecContext(ctx, `UPDATE websub_hosts SET due_at = ?5 WHERE (due_at = 0 OR due_at > ?5)
+				AND host IN (SELECT host FROM websub_subscriptions WHERE `+part+` AND target = ?2 AND due_at > 0)`, topic, version, from, to.String, millis(at))
+			from = to.String
 			return err
-		}
-		return each(ctx, tx, func(rows *sql.Rows) error {
-			var p websub.Push
-			err := rows.Scan(&p.Topic, &p.Callback, &p.Secret, instant(&p.Expires), &p.Version, &p.Target, &p.Attempts, instant(&p.Claimed))
-			pushes = append(pushes, p)
-			return err
-		}, claimPushesStatement, millis(c.Now), millis(c.Until), c.Limit, c.PerHost)
-	})
-	return pushes, err
+		})
+	}
+	return explain(err)
 }
 
-// Delivered implements websub.Store.
-func (w *WebSub) Delivered(ctx context.Context, p websub.Push, version string, again time.Time) error {
-	return w.db.execQuietly(ctx, `UPDATE websub_subscriptions SET version = ?4, attempts = 0, claimed_until = 0,
-			due_at = CASE WHEN target = ?4 THEN 0 ELSE CAST(?5 AS BIGINT) END
-			WHERE topic = ?1 AND callback = ?2 AND claimed_until = ?3`, p.Topic, p.Callback, millis(p.Claimed), version, millis(again))
-}
-
-// RetryPush implements websub.Store.
-func (w *WebSub) RetryPush(ctx context.Context, p websub.Push, at time.Time, failed bool) error {
-	return w.db.execQuietly(ctx, `UPDATE websub_subscriptions SET claimed_until = 0,
-			due_at = CASE WHEN target = ?4 THEN ?5 ELSE due_at END,
-			attempts = CASE WHEN target = ?4 THEN attempts + ?6 ELSE attempts END
-			WHERE topic = ?1 AND callback = ?2 AND claimed_until = ?3`, p.Topic, p.Callback, millis(p.Claimed), p.Target, millis(at), oneIf(failed))
-}
-
-// End implements websub.Store.
-func (w *WebSub) End(ctx context.Context, p websub.Push) error {
-	return w.db.execQuietly(ctx, "DELETE FROM websub_subscriptions WHERE topic = ?1 AND callback = ?2 AND claimed_until = ?3", p.Topic, p.Callback, millis(p.Claimed))
+// lockHub makes transactions that change what is due to be pushed run one after the other.
+// It comes before they read what they decide by.
+func lockHub(ctx context.Context, tx *sql.Tx) error {
+	_, err := tx.ExecContext(ctx, "/*pg SELECT FROM websub_hosts WHERE host = '' FOR UPDATE */")
+	return err
 }
 
 // NextPush implements websub.Store.
 func (w *WebSub) NextPush(ctx context.Context) (time.Time, error) {
 	return w.nextOf(ctx, `SELECT coalesce(min(at), 0) FROM (
-		SELECT min(CASE WHEN claimed_until > due_at THEN claimed_until ELSE due_at END) AS at FROM websub_subscriptions WHERE due_at > 0
+		SELECT min(due_at) AS at FROM websub_hosts WHERE slow = 0 AND due_at > 0
+		UNION ALL SELECT min(due_at) FROM websub_hosts WHERE slow = 1 AND due_at > 0
 		UNION ALL SELECT min(expires_at) FROM websub_subscriptions) t`)
 }
 
@@ -126,8 +92,12 @@ func (w *WebSub) Recover(ctx context.Context) error {
 		return nil
 	}
 	return w.db.bookkeep(ctx, func(tx *sql.Tx) error {
-		for _, table := range []string{"websub_subscriptions", "websub_requests"} {
-			if _, err := tx.ExecContext(ctx, "UPDATE "+table+" SET claimed_until = 0 WHERE claimed_until > 0"); err != nil {
+		for _, statement := range []string{
+			"UPDATE websub_hosts SET due_at = 1 WHERE host IN (SELECT host FROM websub_subscriptions WHERE claimed_until > 0 AND due_at > 0)", // looked at, and set right, by the first claim
+			"UPDATE websub_subscriptions SET claimed_until = 0 WHERE claimed_until > 0",
+			"UPDATE websub_requests SET claimed_until = 0 WHERE claimed_until > 0",
+		} {
+			if _, err := tx.ExecContext(ctx, statement); err != nil {
 				return err
 			}
 		}
@@ -148,8 +118,15 @@ func (w *WebSub) Status(ctx context.Context) (s websub.HubStatus, err error) {
 // PushNow implements websub.StatusStore.
 func (w *WebSub) PushNow(ctx context.Context) (n int, err error) {
 	err = w.db.write(ctx, func(tx *sql.Tx) error {
-		changed, err := affected(tx.ExecContext(ctx, "UPDATE websub_subscriptions SET attempts = 0, due_at = ?1 WHERE expires_at > ?1 AND "+lacking, now()))
-		n = int(changed)
+		at := now()
+		if err := lockHub(ctx, tx); err != nil {
+			return err
+		}
+		changed, err := affected(tx.ExecContext(ctx, "UPDATE websub_subscriptions SET attempts = 0, due_at = ?1 WHERE expires_at > ?1 AND "+lacking, at))
+		if n = int(changed); err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, "UPDATE websub_hosts SET due_at = ?1 WHERE host IN (SELECT host FROM websub_subscriptions WHERE due_at = ?1)", at)
 		return err
 	})
 	return n, err

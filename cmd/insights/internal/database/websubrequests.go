@@ -3,124 +3,279 @@ package database
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"time"
 
 	"github.com/scaledbydesign/insights/feeds/websub"
 )
 
-// Ask implements websub.Store.
-func (w *WebSub) Ask(ctx context.Context, r websub.Request, limits websub.Limits, at time.Time) error {
+// Ask implements websub.Store. What is refused writes nothing.
+func (w *WebSub) Ask(ctx context.Context, r websub.Request, decide func(websub.Facts) websub.Decision) error {
+	facts, err := hubFacts(ctx, w.db.reader, r)
+	if err != nil {
+		return explain(err)
+	}
+	if d := decide(facts); d.Refuse != nil {
+		return d.Refuse
+	}
 	return w.db.write(ctx, func(tx *sql.Tx) error {
-		// Concurrent requests are counted.
-		if err := lockTable(ctx, tx, "websub_requests"); err != nil {
+		if err := lockHub(ctx, tx); err != nil {
 			return err
 		}
-		full, err := hubIsFull(ctx, tx, r, limits, at)
+		facts, err := hubFacts(ctx, tx, r)
 		if err != nil {
 			return err
 		}
-		if full {
-			return websub.ErrFull
+		d := decide(facts)
+		if d.Refuse != nil {
+			return d.Refuse
 		}
-		_, err = tx.ExecContext(ctx, `INSERT INTO websub_requests (topic, callback, host, mode, secret, lease, challenge, due_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
-			ON CONFLICT (topic, callback) DO UPDATE SET mode = excluded.mode, secret = excluded.secret, lease = excluded.lease, challenge = excluded.challenge,
-			due_at = excluded.due_at, attempts = 0, claimed_until = 0`,
-			r.Topic, r.Callback, r.Host, string(r.Mode), r.Secret, int64(r.Lease/time.Second), r.Challenge, millis(at))
-		return err
+		return keepRequest(ctx, tx, r, d)
 	})
 }
 
-// hubIsFull reports whether one more request of this host is one too many. A request
-// counts as the subscription that it may become.
-func hubIsFull(ctx context.Context, tx *sql.Tx, r websub.Request, limits websub.Limits, at time.Time) (bool, error) {
-	const others = "NOT (topic = ?1 AND callback = ?2)"
-	var subscribed bool
-	var requests, ofHost, subscriptions, subscriptionsOfHost int
-	err := tx.QueryRowContext(ctx, `SELECT
-		EXISTS (SELECT 1 FROM websub_subscriptions WHERE topic = ?1 AND callback = ?2 AND expires_at > ?4),
-		(SELECT count(*) FROM websub_requests WHERE `+others+`),
-		(SELECT count(*) FROM websub_requests WHERE `+others+` AND host = ?3),
-		(SELECT count(*) FROM websub_subscriptions WHERE expires_at > ?4),
-		(SELECT count(*) FROM websub_subscriptions WHERE expires_at > ?4 AND host = ?3)`,
-		r.Topic, r.Callback, r.Host, millis(at)).Scan(&subscribed, &requests, &ofHost, &subscriptions, &subscriptionsOfHost)
+func hubFacts(ctx context.Context, q querier, r websub.Request) (f websub.Facts, err error) {
+	var client sql.NullString
+	at := millis(r.At)
+	err = q.QueryRowContext(ctx, `SELECT (SELECT client FROM websub_subscriptions WHERE topic = ?1 AND callback = ?2 AND expires_at > ?4),
+		EXISTS (SELECT 1 FROM websub_requests WHERE topic = ?1 AND callback = ?2 AND client = ?3)`, r.Topic, r.Callback, r.Asker.Client, at).Scan(&client, &f.Waits)
 	if err != nil {
-		return false, err
+		return f, err
 	}
-	if subscribed {
-		return false, nil // a full hub must not keep subscribers from renewing or leaving
+	f.Subscribed, f.Own = client.Valid, client.Valid && client.String == r.Asker.Client
+	if f.Asked, err = askedOfHub(ctx, q, r.Asker.Client); err != nil {
+		return f, err
 	}
-	if requests >= limits.Requests || ofHost >= limits.RequestsPerHost {
-		return true, nil
+	if f.WideAsked, err = askedOfHub(ctx, q, wideName(r.Asker)); err != nil {
+		return f, err
 	}
-	return r.Mode == websub.Subscribe && (subscriptions+requests >= limits.Subscriptions || subscriptionsOfHost+ofHost >= limits.SubscriptionsPerHost), nil
+	err = q.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM websub_requests), (SELECT count(*) FROM websub_requests WHERE host = ?1),
+			(SELECT count(*) FROM websub_requests WHERE client = ?2), (SELECT count(*) FROM websub_requests WHERE wide = ?3),
+			(SELECT count(*) FROM websub_requests WHERE host = ?1 AND client = ?2),
+			(SELECT coalesce(max(n), 0) FROM (SELECT count(*) AS n FROM websub_requests GROUP BY client) a),
+			(SELECT coalesce(max(n), 0) FROM (SELECT count(*) AS n FROM websub_requests WHERE host = ?1 GROUP BY client) b)`, r.Host, r.Asker.Client, r.Asker.Wide).
+		Scan(&f.Requests.All, &f.Requests.Host, &f.Requests.Client, &f.Requests.Wide, &f.ToHost, &f.Most, &f.MostToHost)
+	if err != nil || r.Mode != websub.Subscribe || f.Subscribed {
+		return f, err
+	}
+	err = q.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM websub_subscriptions WHERE expires_at > ?4), (SELECT count(*) FROM websub_subscriptions WHERE host = ?1 AND expires_at > ?4),
+			(SELECT count(*) FROM websub_subscriptions WHERE client = ?2 AND client <> '' AND expires_at > ?4), (SELECT count(*) FROM websub_subscriptions WHERE wide = ?3 AND wide <> '' AND expires_at > ?4)`,
+		r.Host, r.Asker.Client, r.Asker.Wide, at).Scan(&f.Subscriptions.All, &f.Subscriptions.Host, &f.Subscriptions.Client, &f.Subscriptions.Wide)
+	return f, err
 }
+
+// wideName is the name under which what a wide network asked for is counted.
+func wideName(a websub.Asker) string {
+	if a.Client == "" || a.Wide == "" {
+		return ""
+	}
+	return "/" + a.Wide // of IPv4, it is the client's own
+}
+
+func askedOfHub(ctx context.Context, q querier, network string) (a websub.Asked, err error) {
+	if network == "" {
+		return a, nil
+	}
+	err = q.QueryRowContext(ctx, "SELECT since, asked FROM websub_networks WHERE name = ?1", network).Scan(instant(&a.Since), &a.N)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = nil
+	}
+	return a, err
+}
+
+// countAsked counts what a client asked for, for itself and the network around it.
+func countAsked(ctx context.Context, tx *sql.Tx, a websub.Asker, asked, wide websub.Asked) error {
+	for name, asked := range map[string]websub.Asked{a.Client: asked, wideName(a): wide} {
+		if name == "" {
+			continue
+		}
+		_, err := tx.ExecContext(ctx, "INSERT INTO websub_networks (name, since, asked) VALUES (?1, ?2, ?3) ON CONFLICT (name) DO UPDATE SET since = excluded.since, asked = excluded.asked", name, millis(asked.Since), asked.N)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// keepRequest stores a request, in the place of another one if that gives way.
+func keepRequest(ctx context.Context, tx *sql.Tx, r websub.Request, d websub.Decision) error {
+	gone := ""
+	switch {
+	case d.DisplaceToHost:
+		gone = "client = (SELECT client FROM websub_requests WHERE host = ?1 GROUP BY client ORDER BY count(*) DESC, client LIMIT 1) AND host = ?1"
+	case d.Displace:
+		gone = "client = (SELECT client FROM websub_requests WHERE ?1 <> '' GROUP BY client ORDER BY count(*) DESC, client LIMIT 1)"
+	}
+	if gone != "" {
+		_, err := tx.ExecContext(ctx, "DELETE FROM websub_requests WHERE id = (SELECT id FROM websub_requests WHERE "+gone+" ORDER BY asked_at DESC, id DESC LIMIT 1)", r.Host)
+		if err != nil {
+			return err
+		}
+	}
+	if err := countAsked(ctx, tx, r.Asker, d.Asked, d.WideAsked); err != nil {
+		return err
+	}
+	turn, wideTurn := websub.Place(r.Asker, d.Asked, d.WideAsked)
+	_, err := tx.ExecContext(ctx, `INSERT INTO websub_requests (topic, callback, host, client, wide, mode, secret, lease, challenge, asked_at, due_at, turn, wide_turn, slow)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10, ?11, ?12, coalesce((SELECT max(slow) FROM websub_requests WHERE host = ?3), 0))
+		ON CONFLICT (topic, callback, client) DO UPDATE SET wide = excluded.wide, mode = excluded.mode, secret = excluded.secret, lease = excluded.lease, challenge = excluded.challenge,
+			asked_at = excluded.asked_at, due_at = excluded.due_at, turn = excluded.turn, wide_turn = excluded.wide_turn, attempts = 0, claimed_until = 0`,
+		r.Topic, r.Callback, r.Host, r.Asker.Client, r.Asker.Wide, string(r.Mode), r.Secret, int64(r.Lease/time.Second), r.Challenge, millis(r.At), turn, wideTurn)
+	return err
+}
+
+// dueRequests are those of one kind, in the order of websub.Place, with the subscriptions
+// that they are about. Only so many are kept that all can be looked at.
+const dueRequests = `SELECT r.topic, r.callback, r.host, r.client, r.wide, r.mode, r.secret, r.lease, r.challenge, r.asked_at, r.attempts,
+		coalesce(s.term, 0), coalesce(s.term_since, 0), coalesce(s.delivered_at, 0), coalesce(s.version <> s.target AND s.target <> '', 1 = 0),
+		(SELECT count(*) FROM websub_requests c WHERE c.host = r.host AND c.claimed_until > ?1)
+	FROM websub_requests r LEFT JOIN websub_subscriptions s ON s.topic = r.topic AND s.callback = r.callback AND s.expires_at > ?1
+	WHERE r.slow = ?2 AND r.due_at <= ?1 AND r.claimed_until <= ?1 ORDER BY r.turn, r.wide_turn, r.asked_at, r.id`
 
 // ClaimRequests implements websub.Store.
 func (w *WebSub) ClaimRequests(ctx context.Context, c websub.Claim) (requests []websub.Request, err error) {
 	var due bool
-	err = w.db.reader.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM websub_requests WHERE due_at <= ?1 AND claimed_until <= ?1)", millis(c.Now)).Scan(&due)
+	err = w.db.reader.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM websub_requests WHERE due_at <= ?1 AND claimed_until <= ?1 AND (slow = 0 AND CAST(?2 AS BIGINT) > 0 OR slow = 1 AND CAST(?3 AS BIGINT) > 0))", millis(c.Now), int64(c.Limit), int64(c.Slow)).Scan(&due)
 	if err != nil || !due {
 		return nil, explain(err)
 	}
 	err = w.db.bookkeep(ctx, func(tx *sql.Tx) error {
 		requests = nil
-		return each(ctx, tx, func(rows *sql.Rows) error {
-			var r websub.Request
-			var lease int64
-			err := rows.Scan(&r.Topic, &r.Callback, &r.Host, &r.Mode, &r.Secret, &lease, &r.Challenge, &r.Attempts)
-			r.Lease = time.Duration(lease) * time.Second
-			requests = append(requests, r)
+		if err := lockHub(ctx, tx); err != nil {
 			return err
-		}, claimRequestsStatement, millis(c.Now), millis(c.Until), c.Limit, c.PerHost)
+		}
+		ofHost := make(map[string]int)
+		for _, kind := range []struct {
+			slow  bool
+			limit int
+		}{{false, c.Limit}, {true, c.Slow}} {
+			if kind.limit <= 0 {
+				continue
+			}
+			found, err := dueRequestsOf(ctx, tx, c, kind.slow, kind.limit, ofHost)
+			if err != nil {
+				return err
+			}
+			requests = append(requests, found...)
+		}
+		for _, r := range requests {
+			_, err := tx.ExecContext(ctx, "UPDATE websub_requests SET claimed_until = ?4 WHERE topic = ?1 AND callback = ?2 AND challenge = ?3", r.Topic, r.Callback, r.Challenge, millis(c.Until))
+			if err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	return requests, err
 }
 
-// Grant implements websub.Store.
-func (w *WebSub) Grant(ctx context.Context, r websub.Request, version string, at, expires time.Time) error {
+// dueRequestsOf returns requests to claim. ofHost counts those of each host.
+func dueRequestsOf(ctx context.Context, tx *sql.Tx, c websub.Claim, slow bool, limit int, ofHost map[string]int) (requests []websub.Request, err error) {
+	rows, err := tx.QueryContext(ctx, dueRequests, millis(c.Now), oneIf(slow))
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for len(requests) < limit && rows.Next() {
+		r := websub.Request{Slow: slow}
+		var lease, term int64
+		var claimed int
+		err := rows.Scan(&r.Topic, &r.Callback, &r.Host, &r.Asker.Client, &r.Asker.Wide, &r.Mode, &r.Secret, &lease, &r.Challenge, instant(&r.At), &r.Attempts,
+			&term, instant(&r.Standing.Since), instant(&r.Standing.Delivered), &r.Standing.Behind, &claimed)
+		if err != nil {
+			return nil, err
+		}
+		if ofHost[r.Host]+claimed >= websub.PerHost {
+			continue
+		}
+		ofHost[r.Host]++
+		r.Lease, r.Standing.Term = time.Duration(lease)*time.Second, time.Duration(term)*time.Second
+		requests = append(requests, r)
+	}
+	return requests, rows.Err()
+}
+
+// SettleRequests implements websub.Store.
+func (w *WebSub) SettleRequests(ctx context.Context, now time.Time, tried []websub.TriedRequest) error {
 	return w.db.write(ctx, func(tx *sql.Tx) error {
-		if ended, err := endRequest(ctx, tx, r); err != nil || !ended {
+		if err := lockHub(ctx, tx); err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, "DELETE FROM websub_subscriptions WHERE topic = ?1 AND callback = ?2 AND expires_at <= ?3", r.Topic, r.Callback, millis(at)); err != nil {
-			return err
+		for _, t := range tried {
+			if err := w.settleRequest(ctx, tx, now, t); err != nil {
+				return err
+			}
+			if !t.Called {
+				continue
+			}
+			if _, err := tx.ExecContext(ctx, "UPDATE websub_requests SET slow = ?2 WHERE host = ?1 AND slow <> ?2", t.Request.Host, oneIf(t.Slow)); err != nil {
+				return err
+			}
 		}
-		// A callback that answers again gets what it missed.
-		_, err := tx.ExecContext(ctx, `INSERT INTO websub_subscriptions (topic, callback, host, secret, expires_at, version, target) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6)
-			ON CONFLICT (topic, callback) DO UPDATE SET secret = excluded.secret, expires_at = excluded.expires_at, attempts = 0,
-			due_at = CASE WHEN websub_subscriptions.version = websub_subscriptions.target OR websub_subscriptions.target = '' THEN 0 ELSE CAST(?7 AS BIGINT) END`,
-			r.Topic, r.Callback, r.Host, r.Secret, millis(expires), version, millis(at))
+		_, err := tx.ExecContext(ctx, "DELETE FROM websub_networks WHERE since <= ?1", millis(now.Add(-websub.AskedWithin)))
 		return err
 	})
 }
 
-// Remove implements websub.Store.
-func (w *WebSub) Remove(ctx context.Context, r websub.Request) error {
-	return w.db.bookkeep(ctx, func(tx *sql.Tx) error {
-		if ended, err := endRequest(ctx, tx, r); err != nil || !ended {
-			return err
-		}
-		_, err := tx.ExecContext(ctx, "DELETE FROM websub_subscriptions WHERE topic = ?1 AND callback = ?2", r.Topic, r.Callback)
-		return err
-	})
-}
-
-// RetryRequest implements websub.Store.
-func (w *WebSub) RetryRequest(ctx context.Context, r websub.Request, at time.Time) error {
-	return w.db.execQuietly(ctx, `UPDATE websub_requests SET attempts = attempts + 1, due_at = ?4, claimed_until = 0
-			WHERE topic = ?1 AND callback = ?2 AND challenge = ?3`, r.Topic, r.Callback, r.Challenge, millis(at))
-}
-
-// Drop implements websub.Store.
-func (w *WebSub) Drop(ctx context.Context, r websub.Request) error {
-	return w.db.bookkeep(ctx, func(tx *sql.Tx) error {
-		_, err := endRequest(ctx, tx, r)
-		return err
-	})
-}
-
-// endRequest removes a request, unless another has replaced it.
-func endRequest(ctx context.Context, tx *sql.Tx, r websub.Request) (ended bool, err error) {
+func (w *WebSub) settleRequest(ctx context.Context, tx *sql.Tx, now time.Time, t websub.TriedRequest) error {
+	r := t.Request
+	if t.Became == websub.Later {
+		return retryRequest(ctx, tx, now, t)
+	}
+	// Unless another has replaced it.
 	n, err := affected(tx.ExecContext(ctx, "DELETE FROM websub_requests WHERE topic = ?1 AND callback = ?2 AND challenge = ?3", r.Topic, r.Callback, r.Challenge))
-	return n == 1, err
+	if err != nil || n == 0 || t.Became == websub.Dropped {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, "DELETE FROM websub_requests WHERE topic = ?1 AND callback = ?2 AND asked_at <= ?3", r.Topic, r.Callback, millis(r.At)); err != nil {
+		return err
+	}
+	hosts := map[string]bool{r.Host: true}
+	if t.Became == websub.Removed {
+		if _, err := tx.ExecContext(ctx, "DELETE FROM websub_subscriptions WHERE topic = ?1 AND callback = ?2", r.Topic, r.Callback); err != nil {
+			return err
+		}
+		if err := w.setTurns(ctx, tx, hosts, now); err != nil {
+			return err
+		}
+		return forgetHosts(ctx, w.db, tx, hosts)
+	}
+	if _, err := tx.ExecContext(ctx, "DELETE FROM websub_subscriptions WHERE topic = ?1 AND callback = ?2 AND expires_at <= ?3", r.Topic, r.Callback, millis(now)); err != nil {
+		return err
+	}
+	// A callback that answers again gets what it missed.
+	_, err = tx.ExecContext(ctx, `INSERT INTO websub_subscriptions (topic, callback, host, client, wide, secret, expires_at, version, target, term, term_since)
+			VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9, ?10)
+		ON CONFLICT (topic, callback) DO UPDATE SET secret = excluded.secret, expires_at = excluded.expires_at, client = excluded.client, wide = excluded.wide,
+			term = excluded.term, term_since = excluded.term_since, attempts = 0,
+			due_at = CASE WHEN websub_subscriptions.version = websub_subscriptions.target OR websub_subscriptions.target = '' THEN 0 ELSE CAST(?11 AS BIGINT) END`,
+		r.Topic, r.Callback, r.Host, r.Asker.Client, r.Asker.Wide, r.Secret, millis(t.Expires), t.Version, int64(t.Standing.Term/time.Second), millis(t.Standing.Since), millis(now))
+	if err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, "INSERT INTO websub_hosts (host) VALUES (?1) ON CONFLICT (host) DO NOTHING", r.Host); err != nil {
+		return err
+	}
+	return w.setTurns(ctx, tx, hosts, now)
+}
+
+// retryRequest keeps a request, in the place of one that is made now.
+func retryRequest(ctx context.Context, tx *sql.Tx, now time.Time, t websub.TriedRequest) error {
+	r := t.Request
+	asked, err := askedOfHub(ctx, tx, r.Asker.Client)
+	if err != nil {
+		return err
+	}
+	wide, err := askedOfHub(ctx, tx, wideName(r.Asker))
+	if err != nil {
+		return err
+	}
+	asked, wide = asked.Again(now), wide.Again(now)
+	turn, wideTurn := websub.Place(r.Asker, asked, wide)
+	n, err := affected(tx.ExecContext(ctx, `UPDATE websub_requests SET attempts = attempts + ?5, due_at = ?4, claimed_until = 0, turn = ?6, wide_turn = ?7
+		WHERE topic = ?1 AND callback = ?2 AND challenge = ?3`, r.Topic, r.Callback, r.Challenge, millis(t.At), oneIf(t.Failed), turn, wideTurn))
+	if err != nil || n == 0 {
+		return err
+	}
+	return countAsked(ctx, tx, r.Asker, asked, wide)
 }

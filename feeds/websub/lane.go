@@ -1,0 +1,185 @@
+package websub
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+const (
+	slowAfter = 2 * time.Second // a call that takes longer shows its host to be slow
+	gatherFor = 20 * time.Millisecond
+)
+
+// errCrowded cancels a call of a host that turned out to be slow, when there are enough of
+// those.
+var errCrowded = errors.New("made way for faster hosts")
+
+// lane works off one kind of what is due, a few at a time. A quarter of it is for hosts
+// that failed or were slow last time, and they have no more.
+type lane[T, O any] struct {
+	width  int
+	bell   *bell // rings when there may be more
+	next   func(context.Context) (time.Time, error)
+	claim  func(context.Context, Claim) ([]T, error)
+	slow   func(T) bool
+	do     func(context.Context, T) O
+	settle func(context.Context, []O) error
+}
+
+// calling is a call under way.
+type calling[O any] struct {
+	slow    bool // it is one of the slow quarter
+	cancel  context.CancelCauseFunc
+	outcome O
+}
+
+// working is a lane at work.
+type working[T, O any] struct {
+	lane[T, O]
+	hub           *Hub
+	ended         chan *calling[O]
+	late          chan *calling[O]
+	over          chan struct{} // closed when nobody listens any more
+	running, slow int           // calls; of them those in the slow quarter
+	done          []O           // not yet recorded
+}
+
+// work runs a lane until ctx is done and all that it began has ended and is recorded. The
+// calls themselves end with calls.
+func work[T, O any](ctx, calls context.Context, h *Hub, l lane[T, O]) {
+	w := &working[T, O]{
+		lane: l, hub: h,
+		ended: make(chan *calling[O], l.width), late: make(chan *calling[O], l.width), over: make(chan struct{}),
+	}
+	defer close(w.over)
+	for {
+		w.record(ctx)
+		if ctx.Err() != nil && w.running == 0 {
+			return
+		}
+		var elsewhere <-chan struct{}
+		var due <-chan time.Time
+		var rung <-chan struct{}
+		var stopped <-chan struct{}
+		if ctx.Err() == nil {
+			stopped = ctx.Done()
+			if w.running < w.width {
+				if h.Wake != nil {
+					elsewhere = h.Wake() // taken before looking, so that no change is missed
+				}
+				rung = l.bell.wait()
+				due = w.look(ctx, calls)
+			}
+		}
+		select {
+		case <-stopped:
+		case c := <-w.ended:
+			w.end(c)
+			w.gather()
+		case c := <-w.late:
+			w.overtake(c)
+		case <-rung:
+		case <-elsewhere:
+		case <-due:
+		}
+	}
+}
+
+// look begins what is due and has room, and returns when to look again.
+func (w *working[T, O]) look(ctx, calls context.Context) (again <-chan time.Time) {
+	now := time.Now()
+	claimed, err := w.claim(ctx, Claim{Limit: w.width - w.share() - (w.running - w.slow), Slow: w.share() - w.slow, Now: now, Until: now.Add(claimFor)})
+	for _, t := range claimed {
+		w.begin(calls, t)
+	}
+	var next time.Time
+	if err == nil {
+		next, err = w.next(ctx)
+	}
+	switch {
+	case err != nil:
+		w.hub.trouble(ctx, "find due pushes", err)
+		return time.After(troubleWaits)
+	case next.IsZero():
+		return nil
+	}
+	// What is due and was not claimed waits for its host's turn.
+	return time.After(max(time.Until(next), turnWaits))
+}
+
+// share is how many calls slow hosts have.
+func (w *working[T, O]) share() int { return max(w.width/4, 1) }
+
+func (w *working[T, O]) begin(calls context.Context, t T) {
+	c := &calling[O]{slow: w.lane.slow(t)}
+	w.running++
+	if c.slow {
+		w.slow++
+	}
+	var of context.Context
+	of, c.cancel = context.WithCancelCause(calls)
+	late := time.AfterFunc(slowAfter, func() {
+		select {
+		case w.late <- c:
+		case <-of.Done():
+		case <-w.over:
+		}
+	})
+	go func() {
+		c.outcome = w.do(of, t)
+		late.Stop()
+		c.cancel(nil)
+		w.ended <- c
+	}()
+}
+
+// overtake moves a call that takes long to the slow quarter. If that is full, the call is
+// made again when there is room, so that slow hosts never take the places of others.
+func (w *working[T, O]) overtake(c *calling[O]) {
+	switch {
+	case c.slow:
+	case w.slow < w.share():
+		c.slow = true
+		w.slow++
+	default:
+		c.cancel(errCrowded)
+	}
+}
+
+func (w *working[T, O]) end(c *calling[O]) {
+	w.running--
+	if c.slow {
+		w.slow--
+	}
+	w.done = append(w.done, c.outcome)
+}
+
+// gather waits a moment for other calls to end: what has ended is recorded together.
+func (w *working[T, O]) gather() {
+	enough := time.After(gatherFor)
+	for w.running > 0 {
+		select {
+		case c := <-w.ended:
+			w.end(c)
+		case c := <-w.late:
+			w.overtake(c)
+		case <-enough:
+			return
+		}
+	}
+}
+
+// record records what has ended, also when the hub is told to stop. What can't be recorded
+// is claimed until its time is over, and then due again.
+func (w *working[T, O]) record(ctx context.Context) {
+	if len(w.done) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordWithin)
+	defer cancel()
+	if err := w.settle(ctx, w.done); err != nil {
+		w.hub.trouble(ctx, "record outcomes", err)
+	}
+	w.done = nil
+}
