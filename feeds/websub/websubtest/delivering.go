@@ -137,10 +137,10 @@ var deliveryTests = map[string]func(*world){
 		w.onPost(answers(200, 0))
 		w.set(topic, "one")
 		synctest.Wait()
+		w.after(time.Hour)
 		if next, err := w.store.NextPush(w.Context()); err != nil || time.Until(next) < time.Hour {
 			w.Errorf("something is due at %v, %v", next, err)
 		}
-		w.after(time.Hour)
 		w.wantPushed(callback + " two")
 	},
 	"content that changes during a push is pushed next": func(w *world) {
@@ -244,7 +244,7 @@ var failureTests = map[string]func(*world){
 	},
 	"end for one content, not for the next": func(w *world) {
 		w.run(w.hub)
-		w.accept("subscribe", topic, callback)
+		w.earn(4)
 		w.onPost(answers(500, 0))
 		w.set(topic, "two")
 		w.after(48 * time.Hour)
@@ -264,7 +264,7 @@ var failureTests = map[string]func(*world){
 	},
 	"given up are made up for at the renewal": func(w *world) {
 		w.run(w.hub)
-		w.accept("subscribe", topic, callback)
+		w.earn(4)
 		w.onPost(answers(500, 0))
 		w.set(topic, "two")
 		w.after(48 * time.Hour)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 	"sync"
 
@@ -27,7 +28,7 @@ func (d *Daemon) openPusher() {
 	case config.OwnHub:
 		d.hub = &websub.Hub{
 			URL: c.HubURL(), Topics: &feedTopics{base: c.Site.BaseURL, feeds: d.feeds.Load},
-			Store: d.app.db.WebSub(), Client: d.app.outbound(), Wake: d.app.db.Changed, Log: d.log,
+			Store: d.app.db.WebSub(), Client: d.app.callbacks(), Wake: d.app.db.Changed, Log: d.log,
 		}
 		d.pusher = d.hub
 	default:
@@ -62,9 +63,18 @@ func (p *Publication) Publisher(set func() *feeds.Set) *websub.Publisher {
 	}
 }
 
-// outbound is the client for addresses that others name.
+// outbound is the client for a hub that the owner names.
 func (p *Publication) outbound() *outbound.Client {
-	return outbound.New(p.feedSite().Generator.String(), p.Config.WebSub.PrivateCallbacks, nil)
+	return outbound.New(p.feedSite().Generator.String(), outbound.Options{Private: p.Config.WebSub.PrivateCallbacks})
+}
+
+// callbacks is the client for addresses that strangers name.
+func (p *Publication) callbacks() *outbound.Client {
+	o := outbound.Options{Private: p.Config.WebSub.PrivateCallbacks, Strangers: true, Ports: p.Config.WebSub.Ports}
+	if u, err := url.Parse(p.Config.Site.BaseURL); err == nil {
+		o.Site = u.Hostname()
+	}
+	return outbound.New(p.feedSite().Generator.String(), o)
 }
 
 // PushNow makes the pushes of the built-in hub due, unless dry, and returns their number.

@@ -180,6 +180,9 @@ func (c *Config) checkSchedules(fault faultFunc) {
 }
 
 func (c *Config) checkWebSub(fault faultFunc) {
+	for _, port := range c.WebSub.Ports {
+		between(fault, "websub.ports", port, 1, 65535)
+	}
 	if c.WebSub.Hub == "" || c.WebSub.Hub == OwnHub {
 		return
 	}

@@ -162,7 +162,8 @@ type Metrics struct {
 // WebSub is who pushes the feeds to their subscribers.
 type WebSub struct {
 	Hub              string `yaml:"hub" doc:"Who pushes new content to feed readers: self, or the URL of another hub. Empty: nobody."`
-	PrivateCallbacks bool   `yaml:"private_callbacks" doc:"Whether callbacks in private networks are allowed."`
+	PrivateCallbacks bool   `yaml:"private_callbacks" doc:"Whether callbacks in private networks and on this machine are allowed."`
+	Ports            []int  `yaml:"ports" doc:"Ports that callbacks may have besides 80 and 443."`
 }
 
 // OwnHub is the value of WebSub.Hub for the hub of this program.

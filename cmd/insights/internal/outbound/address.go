@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/scaledbydesign/insights/feeds/websub"
@@ -36,20 +37,27 @@ func prefixes(list ...string) []netip.Prefix {
 	return parsed
 }
 
-// public reports whether an address leads to the public internet. One that wraps
-// an IPv4 address is what that is.
-func public(a netip.Addr) bool {
+// unwrap returns the IPv4 address that an IPv6 address wraps, or the address itself.
+func unwrap(a netip.Addr) netip.Addr {
 	a = a.WithZone("").Unmap()
 	if a.Is6() {
 		b := a.As16()
 		switch {
 		case translated.Contains(a):
-			return public(netip.AddrFrom4([4]byte(b[12:16])))
+			return netip.AddrFrom4([4]byte(b[12:16]))
 		case sixToFour.Contains(a):
-			return public(netip.AddrFrom4([4]byte(b[2:6])))
-		case !globalUnicast.Contains(a):
-			return false
+			return netip.AddrFrom4([4]byte(b[2:6]))
 		}
+	}
+	return a
+}
+
+// public reports whether an address leads to the public internet. One that wraps
+// an IPv4 address is what that is.
+func public(a netip.Addr) bool {
+	a = unwrap(a)
+	if a.Is6() && !globalUnicast.Contains(a) {
+		return false
 	}
 	return a.IsValid() && !slices.ContainsFunc(closed, func(p netip.Prefix) bool { return p.Contains(a) })
 }
@@ -65,13 +73,59 @@ func (c *Client) Check(address string) error {
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil {
 		return fmt.Errorf("no http or https address without a user name: %w", websub.ErrForbidden)
 	}
-	if c.private {
-		return nil
-	}
 	host := strings.ToLower(strings.TrimRight(u.Hostname(), "."))
 	a, err := netip.ParseAddr(host)
-	if host == "localhost" || strings.HasSuffix(host, ".localhost") || err == nil && !public(a) {
-		return refused(host)
+	literal := err == nil
+	if literal {
+		return c.allowed(a, portOf(u), c.own.interfaces())
 	}
-	return nil
+	switch {
+	case c.private: // decided where it leads
+		return nil
+	case host == "localhost" || strings.HasSuffix(host, ".localhost"):
+		return refused(host)
+	case c.strangers && host == c.own.site:
+		return ours(host)
+	}
+	return c.checkPort(portOf(u))
+}
+
+// allowed reports why an address must not be called, if it must not be. own are the
+// addresses of this machine and site.
+func (c *Client) allowed(a netip.Addr, port uint16, own []netip.Addr) error {
+	a = unwrap(a)
+	switch {
+	case c.private && a.IsLoopback():
+		return nil
+	case !c.private && !public(a):
+		return refused(a.String())
+	case !c.private && c.strangers && slices.Contains(own, a):
+		return ours(a.String())
+	}
+	return c.checkPort(port)
+}
+
+func ours(host string) error {
+	return fmt.Errorf("%s is an address of this site: %w", host, websub.ErrForbidden)
+}
+
+// checkPort refuses ports at which no web server is expected: what strangers have called
+// there may be anything.
+func (c *Client) checkPort(port uint16) error {
+	if !c.strangers || port == 80 || port == 443 || slices.Contains(c.ports, int(port)) {
+		return nil
+	}
+	return fmt.Errorf("port %d is not one that this site calls: %w", port, websub.ErrForbidden)
+}
+
+// portOf is the port of an address; 0 if it is none.
+func portOf(u *url.URL) uint16 {
+	if u.Port() == "" {
+		return map[string]uint16{"http": 80, "https": 443}[u.Scheme]
+	}
+	port, err := strconv.ParseUint(u.Port(), 10, 16)
+	if err != nil {
+		return 0
+	}
+	return uint16(port)
 }

@@ -26,27 +26,50 @@ import (
 // Client calls addresses over HTTP. It implements websub.Client and
 // websub.Pinger. Make one with New.
 type Client struct {
-	private bool
-	agent   string
-	http    http.Client
+	private   bool
+	strangers bool
+	ports     []int
+	agent     string
+	own       *own
+	http      http.Client
+}
+
+// Options are what a client may call.
+type Options struct {
+	// Private lets it call private networks and this machine.
+	Private bool
+	// Strangers says that strangers name the addresses: it calls neither this machine's own
+	// public addresses nor those of Site, and no other ports than 80, 443 and Ports, but
+	// what Private lets it call on this machine.
+	Strangers bool
+	Ports     []int
+	Site      string // a host
+
+	Resolver *net.Resolver // nil: the system's
 }
 
 // maxWords bounds what a hub's refusal may say, in bytes.
 const maxWords = 200
 
-// New returns a client that calls itself agent. With private it may also call
-// private networks and this machine. Names are resolved by resolver; nil is the system's.
-func New(agent string, private bool, resolver *net.Resolver) *Client {
-	c := &Client{private: private, agent: agent}
+// New returns a client that calls itself agent.
+func New(agent string, o Options) *Client {
+	if o.Resolver == nil {
+		o.Resolver = net.DefaultResolver
+	}
+	c := &Client{private: o.Private, strangers: o.Strangers, ports: o.Ports, agent: agent, own: &own{site: strings.ToLower(strings.TrimRight(o.Site, ".")), resolver: o.Resolver}}
 	dialer := &net.Dialer{
-		Timeout: 5 * time.Second, Resolver: resolver,
+		Timeout: 5 * time.Second, Resolver: o.Resolver,
 		// Here the name has been resolved: what is checked is what is called.
-		ControlContext: func(_ context.Context, _, address string, _ syscall.RawConn) error {
+		ControlContext: func(ctx context.Context, _, address string, _ syscall.RawConn) error {
 			to, err := netip.ParseAddrPort(address)
-			if err != nil || !c.private && !public(to.Addr()) {
+			if err != nil {
 				return refused(address)
 			}
-			return nil
+			var own []netip.Addr
+			if c.strangers && !c.private {
+				own = c.own.all(ctx)
+			}
+			return c.allowed(to.Addr(), to.Port(), own)
 		},
 	}
 	c.http = http.Client{

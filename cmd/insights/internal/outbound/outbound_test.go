@@ -110,7 +110,7 @@ func call(t *testing.T, c *outbound.Client, address string) (int, string, error)
 func TestNoSpellingOfAPrivateAddressIsCalled(t *testing.T) {
 	s, reached := server(t, nil)
 	port := portOf(t, s)
-	c := outbound.New("Insights", false, nil)
+	c := outbound.New("Insights", outbound.Options{})
 	for _, host := range []string{
 		"127.0.0.1", "127.0.0.2", "127.255.255.254", "0.0.0.0", "0.1.2.3", "10.0.0.1", "10.255.255.255", "172.16.0.1", "172.31.255.255", "192.168.0.1",
 		"169.254.169.254", "100.64.0.1", "100.127.255.255", "192.0.0.1", "192.0.2.1", "198.18.0.1", "198.19.255.255", "198.51.100.7", "203.0.113.9",
@@ -162,7 +162,7 @@ func TestANameThatLeadsInsideIsNotCalled(t *testing.T) {
 	names["several.example.com"] = []netip.Addr{netip.MustParseAddr("127.0.0.1"), netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("::1")}
 	all = append(all, "several.example.com", "SEVERAL.example.com.")
 	resolve := resolver(t, names)
-	c := outbound.New("Insights", false, resolve)
+	c := outbound.New("Insights", outbound.Options{Resolver: resolve})
 	for _, name := range all {
 		_, _, err := call(t, c, "http://"+name+":"+port+"/secret?key=1")
 		if !errors.Is(err, websub.ErrForbidden) {
@@ -176,7 +176,7 @@ func TestANameThatLeadsInsideIsNotCalled(t *testing.T) {
 		t.Errorf("%d connections were made", n)
 	}
 	// The names do lead there, for who may go.
-	if status, _, err := call(t, outbound.New("Insights", true, resolve), "http://several.example.com:"+port+"/"); err != nil || status != 200 {
+	if status, _, err := call(t, outbound.New("Insights", outbound.Options{Private: true, Resolver: resolve}), "http://several.example.com:"+port+"/"); err != nil || status != 200 {
 		t.Errorf("with private networks: %d, %v", status, err)
 	}
 }
@@ -185,7 +185,7 @@ func TestNoRedirectIsFollowed(t *testing.T) {
 	inside, reached := server(t, nil)
 	for _, status := range []int{301, 302, 303, 307, 308} {
 		outside, _ := server(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, inside.URL, status) })
-		c := outbound.New("Insights", true, nil) // even where it might go there
+		c := outbound.New("Insights", outbound.Options{Private: true}) // even where it might go there
 		if got, _, err := call(t, c, outside.URL); err != nil || got != status {
 			t.Errorf("GET: %d, %v; want %d", got, err, status)
 		}
@@ -208,7 +208,7 @@ func TestNoProxyAndNoCookie(t *testing.T) {
 		}
 	})
 	resolve := resolver(t, map[string][]netip.Addr{"reader.example.com": {netip.MustParseAddr("127.0.0.1")}})
-	c := outbound.New("Insights/1", true, resolve)
+	c := outbound.New("Insights/1", outbound.Options{Private: true, Resolver: resolve})
 	for range 2 {
 		if _, _, err := call(t, c, "http://reader.example.com:"+portOf(t, s)); err != nil {
 			t.Error(err)
@@ -227,7 +227,7 @@ func TestAnswersAreReadWithinBounds(t *testing.T) {
 			}
 		}
 	})
-	c := outbound.New("Insights", true, nil)
+	c := outbound.New("Insights", outbound.Options{Private: true})
 	if status, body, err := call(t, c, endless.URL); err != nil || status != 200 || body != strings.Repeat("x", 100) {
 		t.Errorf("%d, %d bytes, %v", status, len(body), err)
 	}
@@ -253,7 +253,7 @@ func TestAPostIsSentAsItIs(t *testing.T) {
 		got <- fmt.Sprintf("%s %s %q %q %s", r.Method, r.RequestURI, r.Header.Get("Content-Type"), r.Header.Values("Link"), body)
 		w.WriteHeader(410)
 	})
-	status, err := outbound.New("Insights", true, nil).Post(t.Context(), s.URL+"/a%20b?c=%2F",
+	status, err := outbound.New("Insights", outbound.Options{Private: true}).Post(t.Context(), s.URL+"/a%20b?c=%2F",
 		map[string][]string{"Content-Type": {"application/atom+xml"}, "Link": {"<a>", "<b>"}}, []byte("<feed/>"))
 	if want := `POST /a%20b?c=%2F "application/atom+xml" ["<a>" "<b>"] <feed/>`; err != nil || status != 410 || <-got != want {
 		t.Errorf("%d, %v", status, err)
@@ -269,7 +269,7 @@ func TestPingSaysWhatTheHubAnswered(t *testing.T) {
 		w.WriteHeader(status)
 		io.WriteString(w, said)
 	})
-	c := outbound.New("Insights", true, nil)
+	c := outbound.New("Insights", outbound.Options{Private: true})
 	const topic = "https://insights.example.com/feeds/a+b.atom"
 	if err := c.Ping(t.Context(), s.URL, topic); err != nil || got.Get("hub.mode") != "publish" || got.Get("hub.url") != topic || got.Get("hub.topic") != topic {
 		t.Errorf("%v, %v", got, err)
@@ -291,5 +291,88 @@ func TestPingSaysWhatTheHubAnswered(t *testing.T) {
 	s.Close()
 	if _, refused := errors.AsType[*websub.StatusError](c.Ping(t.Context(), s.URL, topic)); refused {
 		t.Error("a hub that is not there answered")
+	}
+}
+
+// strangersClient calls what strangers name, on any port of callbacks' servers.
+func strangersClient(o outbound.Options) *outbound.Client {
+	o.Strangers = true
+	return outbound.New("Insights", o)
+}
+
+func TestStrangersHaveNeitherThisMachineNorOtherPortsCalled(t *testing.T) {
+	names := map[string][]netip.Addr{
+		"insights.example.com": {netip.MustParseAddr("8.8.4.4"), netip.MustParseAddr("2606:4700::4")},
+		"reader.example.com":   {netip.MustParseAddr("8.8.4.4")}, // somebody's name for the site's address
+		"wrapped.example.com":  {netip.MustParseAddr("64:ff9b::808:404")},
+		"six.example.com":      {netip.MustParseAddr("2606:4700::4")},
+	}
+	o := outbound.Options{Ports: []int{8443}, Site: "Insights.Example.com.", Resolver: resolver(t, names)}
+	c := strangersClient(o)
+	for _, address := range []string{
+		"http://insights.example.com/", "https://INSIGHTS.example.com./hub", "http://reader.example.com/", "https://wrapped.example.com:8443/", "http://six.example.com/",
+		"http://8.8.4.4/", "http://[::ffff:8.8.4.4]/", "https://[64:ff9b::808:404]/", "http://[2002:808:404::1]/", "http://[2606:4700::4]/",
+	} {
+		if _, _, err := call(t, c, address); !errors.Is(err, websub.ErrForbidden) || !strings.Contains(err.Error(), "of this site") {
+			t.Errorf("%s: %v; want it to be refused as the site's own", address, err)
+		}
+	}
+	for _, port := range []string{"22", "25", "81", "442", "3306", "5432", "6379", "8080", "11211", "65535"} {
+		for _, host := range []string{"reader.example.org", "1.1.1.1", "[2606:4700::1111]"} {
+			if err := c.Check("http://" + host + ":" + port + "/"); !errors.Is(err, websub.ErrForbidden) {
+				t.Errorf("%s:%s: %v", host, port, err)
+			}
+		}
+	}
+	for _, address := range []string{"http://reader.example.org/", "https://reader.example.org/", "http://1.1.1.1:80/", "https://1.1.1.1:8443/", "http://[2606:4700::1111]:443/"} {
+		if err := c.Check(address); err != nil {
+			t.Errorf("%s: %v", address, err)
+		}
+	}
+	// A hub that the owner names is where they say.
+	if err := outbound.New("Insights", outbound.Options{Site: "insights.example.com"}).Check("https://insights.example.com:8080/"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestStrangersDontReachThisMachinesOwnAddresses(t *testing.T) {
+	addrs, err := net.InterfaceAddrs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := strangersClient(outbound.Options{})
+	for _, addr := range addrs {
+		host := addr.(*net.IPNet).IP.String()
+		if strings.Contains(host, ":") {
+			host = "[" + host + "]"
+		}
+		if err := c.Check("http://" + host + "/"); !errors.Is(err, websub.ErrForbidden) {
+			t.Errorf("%s: %v", host, err)
+		}
+	}
+}
+
+// With private callbacks, people try it on one machine, on any port. In the networks around
+// it ports are as limited as elsewhere.
+func TestPrivateCallbacksAreLimitedToPortsButOnThisMachine(t *testing.T) {
+	s, reached := server(t, nil)
+	port := portOf(t, s)
+	resolve := resolver(t, map[string][]netip.Addr{"here.example.com": {netip.MustParseAddr("127.0.0.1")}, "near.example.com": {netip.MustParseAddr("10.0.0.1")}})
+	c := strangersClient(outbound.Options{Private: true, Resolver: resolve})
+	for _, host := range []string{"127.0.0.1", "here.example.com"} {
+		if status, _, err := call(t, c, "http://"+host+":"+port+"/"); err != nil || status != 200 {
+			t.Errorf("%s: %d, %v", host, status, err)
+		}
+	}
+	if n := reached.Load(); n == 0 {
+		t.Error("nothing was called")
+	}
+	for _, address := range []string{"http://10.0.0.1:6379/", "http://192.168.1.1:22/", "http://near.example.com:6379/", "http://[fd00::1]:5432/"} {
+		if _, _, err := call(t, c, address); !errors.Is(err, websub.ErrForbidden) {
+			t.Errorf("%s: %v", address, err)
+		}
+	}
+	if err := c.Check("http://10.0.0.1/push"); err != nil {
+		t.Error(err)
 	}
 }

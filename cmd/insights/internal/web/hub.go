@@ -14,8 +14,8 @@ import (
 type Hub interface {
 	// Accept takes the form that a subscriber or publisher posts. A
 	// *websub.RefusedError says what is wrong with it; websub.ErrFull, that there
-	// is no room.
-	Accept(ctx context.Context, form url.Values) error
+	// is no room; websub.ErrTooMany, that its sender asks for too much.
+	Accept(ctx context.Context, from websub.Asker, form url.Values) error
 }
 
 // hub answers programs, so in plain text: 202 for what is taken and will be
@@ -31,11 +31,15 @@ func (s *site) hub(w http.ResponseWriter, r *http.Request) error {
 		}
 		return answer(http.StatusBadRequest, "The form can't be read.")
 	}
-	err := s.Hub.Accept(r.Context(), r.PostForm)
+	client, wide := s.networks(r)
+	err := s.Hub.Accept(r.Context(), websub.Asker{Client: client, Wide: wide}, r.PostForm)
 	if refused, ok := errors.AsType[*websub.RefusedError](err); ok {
 		return answer(http.StatusBadRequest, refused.Reason)
 	}
 	switch {
+	case errors.Is(err, websub.ErrTooMany):
+		w.Header().Set("Retry-After", "3600")
+		return answer(http.StatusTooManyRequests, "There are too many subscriptions or requests of yours at the moment: try again later.")
 	case errors.Is(err, websub.ErrFull):
 		w.Header().Set("Retry-After", "600")
 		return answer(http.StatusServiceUnavailable, "There are too many subscriptions at the moment: try again later.")

@@ -18,10 +18,11 @@ import (
 type posted struct {
 	err  error
 	form url.Values
+	from websub.Asker
 }
 
-func (h *posted) Accept(_ context.Context, form url.Values) error {
-	h.form = form
+func (h *posted) Accept(_ context.Context, from websub.Asker, form url.Values) error {
+	h.form, h.from = form, from
 	return h.err
 }
 
@@ -41,6 +42,7 @@ func TestTheHubAnswersInPlainText(t *testing.T) {
 		{nil, 202, "Accepted."},
 		{&websub.RefusedError{Reason: "hub.topic is missing"}, 400, "hub.topic is missing"},
 		{fmt.Errorf("keep: %w", websub.ErrFull), 503, "try again later"},
+		{fmt.Errorf("keep: %w", websub.ErrTooMany), 429, "try again later"},
 		{errors.New("the disk is full"), 500, "try again in a minute"},
 	} {
 		h.err = test.err
