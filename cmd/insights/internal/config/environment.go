@@ -122,6 +122,17 @@ func setValue(v reflect.Value, text string) error {
 	case *[]string:
 		*target = words(text)
 		return nil
+	case *[]int:
+		numbers := make([]int, 0)
+		for _, word := range words(text) {
+			n, err := strconv.Atoi(word)
+			if err != nil {
+				return fmt.Errorf("%q is no list of whole numbers: separate them with spaces or commas", text)
+			}
+			numbers = append(numbers, n)
+		}
+		*target = numbers
+		return nil
 	case *time.Duration: // also 0
 		if d, err := time.ParseDuration(text); err == nil {
 			*target = d
