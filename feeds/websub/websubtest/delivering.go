@@ -169,6 +169,68 @@ var deliveryTests = map[string]func(*world){
 			w.Errorf("%q", got)
 		}
 	},
+	"to one host are two at a time": func(w *world) {
+		w.run(w.hub)
+		for n := range 10 {
+			w.accept("subscribe", topic, fmt.Sprintf("https://one.example/%d", n))
+		}
+		w.onPost(answers(200, time.Second))
+		w.set(topic, "two")
+		synctest.Wait()
+		for i := range 5 {
+			if n := len(w.pushed()); n != 2*(i+1) {
+				w.Errorf("after %d s: %d pushes", i, n)
+			}
+			w.after(time.Second + 50*time.Millisecond)
+		}
+	},
+	"to hosts that hang leave three quarters to others": func(w *world) {
+		w.run(w.hub)
+		for n := range 100 {
+			w.accept("subscribe", topic, fmt.Sprintf("https://dead%02d.example/", n))
+			w.accept("subscribe", topic, fmt.Sprintf("https://fast%02d.example/", n))
+		}
+		hang := func(ctx context.Context, address string) (int, error) {
+			if strings.HasPrefix(address, "https://dead") {
+				return answers(200, time.Hour)(ctx, address)
+			}
+			return answers(200, 10*time.Millisecond)(ctx, address)
+		}
+		fast := func() (n int) {
+			for _, p := range w.pushed() {
+				if strings.HasPrefix(p, "https://fast") {
+					n++
+				}
+			}
+			return n
+		}
+		w.onPost(hang)
+		w.set(topic, "two")
+		w.after(8 * time.Second) // nobody knows yet who hangs
+		if n := fast(); n != 100 {
+			w.Errorf("%d of 100 were pushed at first", n)
+		}
+		w.after(30 * time.Minute)
+		w.set(topic, "three")
+		w.after(time.Second) // by now it is known
+		if n := fast(); n != 200 {
+			w.Errorf("%d of 100 were pushed the next time", n-100)
+		}
+		// Those that are up again get it, with all the time that they need.
+		w.onPost(answers(200, 5*time.Second))
+		w.after(2 * time.Hour)
+		if status, err := w.store.Topics(w.Context()); err != nil || len(status) != 1 {
+			w.Errorf("%v, %v", status, err)
+		}
+		w.set(topic, "four")
+		before := len(w.pushed())
+		w.after(5 * time.Minute)
+		got := w.pushed()[before:]
+		slices.Sort(got)
+		if n := len(slices.Compact(got)); n != 200 {
+			w.Errorf("%d of 200 slow ones were pushed", n)
+		}
+	},
 	"a slow host holds up itself alone": func(w *world) {
 		w.run(w.hub)
 		for n := range 40 {

@@ -4,7 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
+	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/scaledbydesign/insights/feeds/websub"
@@ -159,6 +162,38 @@ var leaseTests = map[string]func(*world){
 			w.wantSubscribed() // gone, not only passed over
 		}
 	},
+	"double while they are of use": func(w *world) {
+		w.run(w.hub)
+		const day = 24 * time.Hour
+		granted := func(want time.Duration) {
+			w.Helper()
+			w.accept("subscribe", topic, callback, "lease_seconds", "9999999")
+			if got, want := w.query(len(w.times(&w.gets))-1).Get("hub.lease_seconds"), fmt.Sprint(int(want/time.Second)); got != want {
+				w.Errorf("%s seconds; want %s", got, want)
+			}
+		}
+		granted(day)
+		granted(day) // for nothing
+		w.after(time.Second)
+		w.set(topic, "two")
+		w.after(time.Second)
+		granted(2 * day)
+		granted(2 * day)
+		w.after(day)
+		granted(4 * day) // there was nothing to push
+		w.onPost(answers(500, 0))
+		w.set(topic, "three")
+		w.after(3 * day)
+		granted(4 * day) // it took nothing
+		w.onPost(answers(200, 0))
+		w.after(time.Hour)
+		for _, want := range []time.Duration{8 * day, 16 * day, 30 * day, 30 * day} {
+			granted(want)
+			w.after(day)
+		}
+		w.after(30 * day)
+		granted(day) // it had ended
+	},
 	"end pushes": func(w *world) {
 		w.run(w.hub)
 		w.accept("subscribe", topic, callback, "lease_seconds", "3600")
@@ -296,4 +331,180 @@ var limitTests = map[string]func(*world){
 		w.after(time.Hour)
 		w.wantPushed()
 	},
+}
+
+// from posts a form from a network, and returns what the hub says.
+func (w *world) from(client, mode, topic, callback string, more ...string) error {
+	err := w.hub.Accept(w.Context(), websub.Asker{Client: client, Wide: client}, form(mode, topic, callback, more...))
+	synctest.Wait()
+	return err
+}
+
+// strangerTests are about requests that their callback's owner did not make.
+var strangerTests = map[string]func(*world){
+	"change nothing until they are verified": func(w *world) {
+		w.run(w.hub)
+		if err := w.from("owner", "subscribe", topic, callback, "secret", "own"); err != nil {
+			w.Fatal(err)
+		}
+		w.onGet(func(u *url.URL) (int, string, error) { return 404, "", nil })
+		for i, attack := range [][]string{
+			{"subscribe", topic, "secret", "forged", "lease_seconds", "300"}, {"subscribe", topic, "lease_seconds", "1"}, {"unsubscribe", topic}, {"subscribe", topic2, "secret", "x"},
+		} {
+			if err := w.from(fmt.Sprint("stranger", i), attack[0], attack[1], callback, attack[2:]...); err != nil {
+				w.Error(err)
+			}
+		}
+		w.after(time.Hour)
+		w.wantSubscribed(topic)
+		w.set(topic, "two")
+		w.after(time.Second)
+		w.wantPushed(callback + " two")
+		w.wantSigned(0, "own")
+	},
+	"take no place of a request that waits": func(w *world) {
+		began := time.Now()
+		// The callback wants what it asked for, once it is up.
+		w.onGet(func(u *url.URL) (int, string, error) {
+			q := u.Query()
+			switch {
+			case time.Since(began) < 5*time.Second:
+				return 503, "", nil
+			case q.Get("hub.mode") == "subscribe" && q.Get("hub.lease_seconds") == "7200":
+				return 200, q.Get("hub.challenge"), nil
+			}
+			return 404, "", nil
+		})
+		w.run(w.hub)
+		for _, asked := range [][]string{{"owner", "subscribe", "secret", "own", "lease_seconds", "7200"}, {"stranger", "unsubscribe"}, {"another", "subscribe", "secret", "forged"}} {
+			if err := w.from(asked[0], asked[1], topic, callback, asked[2:]...); err != nil {
+				w.Fatal(err)
+			}
+		}
+		w.after(10 * time.Minute)
+		w.wantSubscribed(topic)
+		w.set(topic, "two")
+		w.after(time.Second)
+		w.wantSigned(0, "own")
+	},
+	"that are older than what was verified come to nothing": func(w *world) {
+		began := time.Now()
+		w.onGet(func(u *url.URL) (int, string, error) {
+			if u.Query().Get("hub.mode") == "unsubscribe" && time.Since(began) < time.Minute {
+				return 503, "", nil
+			}
+			return 200, u.Query().Get("hub.challenge"), nil
+		})
+		w.run(w.hub)
+		for _, asked := range [][]string{{"here", "unsubscribe"}, {"there", "subscribe"}} {
+			w.after(time.Second)
+			if err := w.from(asked[0], asked[1], topic, callback); err != nil {
+				w.Fatal(err)
+			}
+		}
+		w.after(time.Hour)
+		w.wantSubscribed(topic)
+	},
+	"have a limit for each client": func(w *world) {
+		w.hub.Limits = websub.Limits{SubscriptionsPerClient: 3, HourlyPerClient: 6}
+		w.run(w.hub)
+		ask := func(client, mode string, n int) error {
+			return w.from(client, mode, topic, fmt.Sprintf("https://h%d.example/", n))
+		}
+		for n := range 3 {
+			if err := ask("a", "subscribe", n); err != nil {
+				w.Error(err)
+			}
+		}
+		if err := ask("a", "subscribe", 3); !errors.Is(err, websub.ErrTooMany) {
+			w.Errorf("a fourth of one client: %v", err)
+		}
+		if err := errors.Join(ask("b", "subscribe", 3), ask("a", "subscribe", 0), ask("a", "unsubscribe", 0), ask("a", "subscribe", 4)); err != nil {
+			w.Error(err)
+		}
+		if err := ask("a", "subscribe", 1); !errors.Is(err, websub.ErrTooMany) {
+			w.Errorf("a seventh within the hour: %v", err)
+		}
+		w.after(time.Hour)
+		if err := ask("a", "subscribe", 1); err != nil {
+			w.Error(err)
+		}
+	},
+	"give way to a newcomer": func(w *world) {
+		w.hub.Limits = websub.Limits{Requests: 6, RequestsPerHost: 4}
+		ask := func(client, host string, n int) error {
+			return w.from(client, "subscribe", topic, fmt.Sprintf("https://%s/%d", host, n))
+		}
+		var err error
+		for n := range 4 {
+			err = errors.Join(err, ask("a", "a.example", n))
+		}
+		if err = errors.Join(err, ask("b", "a.example", 9)); err != nil { // the host is full of a's
+			w.Error(err)
+		}
+		err = errors.Join(ask("b", "b.example", 0), ask("c", "c.example", 0), ask("d", "d.example", 0)) // the hub is full
+		if err != nil {
+			w.Error(err)
+		}
+		if err := ask("a", "e.example", 0); !errors.Is(err, websub.ErrFull) {
+			w.Errorf("of the client that has most: %v", err)
+		}
+		stop := w.run(w.hub)
+		w.after(time.Second)
+		stop()
+		var asked []string
+		for n := range w.times(&w.gets) {
+			w.mu.Lock()
+			asked = append(asked, strings.SplitN(w.gets[n].address, "?", 2)[0])
+			w.mu.Unlock()
+		}
+		slices.Sort(asked)
+		if want := []string{"https://a.example/0", "https://a.example/1", "https://a.example/9", "https://b.example/0", "https://c.example/0", "https://d.example/0"}; !slices.Equal(asked, want) {
+			w.Errorf("asked %q; want %q", asked, want)
+		}
+	},
+	"by the thousand shut nobody out": func(w *world) {
+		// 2,000 of 20 clients wait, at a host each, and none ever answers.
+		w.onGet(func(u *url.URL) (int, string, error) {
+			if u.Hostname() == "honest.example" {
+				return 200, u.Query().Get("hub.challenge"), nil
+			}
+			time.Sleep(9 * time.Second)
+			return 0, "", errors.New("no answer")
+		})
+		n := 2000
+		if testing.Short() {
+			n = 200
+		}
+		for i := range n {
+			if err := w.from(fmt.Sprint("client", i%20), "subscribe", topic, fmt.Sprintf("https://h%d.example/", i)); err != nil {
+				w.Fatal(err)
+			}
+		}
+		w.run(w.hub)
+		w.after(5 * time.Second)
+		if err := w.from("honest", "subscribe", topic, "https://honest.example/"); err != nil {
+			w.Fatal(err)
+		}
+		began := time.Now()
+		for len(w.honest()) == 0 && time.Since(began) < 10*time.Minute {
+			w.after(time.Second)
+		}
+		w.Logf("the honest one was asked %v later", time.Since(began))
+		if time.Since(began) > 15*time.Second {
+			w.Errorf("the honest one was asked %v later", time.Since(began))
+		}
+	},
+}
+
+// honest are the verifications at honest.example.
+func (w *world) honest() (asked []call) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, c := range w.gets {
+		if strings.HasPrefix(c.address, "https://honest.example/") {
+			asked = append(asked, c)
+		}
+	}
+	return asked
 }

@@ -30,7 +30,7 @@ type Store interface {
 // of each other. open is called inside synctest bubbles.
 func Test(t *testing.T, open func(t *testing.T) Store) {
 	for name, tests := range map[string]map[string]func(*world){
-		"Verification": verificationTests, "Leases": leaseTests, "Limits": limitTests,
+		"Verification": verificationTests, "Leases": leaseTests, "Limits": limitTests, "Strangers": strangerTests,
 		"Deliveries": deliveryTests, "Failures": failureTests, "Processes": processTests, "Publisher": publisherTests,
 	} {
 		t.Run(name, func(t *testing.T) {
