@@ -142,6 +142,13 @@ func crowdOf(t *testing.T, n int) (*database.DB, *subscribers.Registry, *content
 // from the worker's start to the digest's end.
 func sendAll(t *testing.T, port, n, connections int, keys []smtp.SigningKey) time.Duration {
 	t.Helper()
+	return sendWhile(t, port, n, connections, keys, nil)
+}
+
+// sendWhile is sendAll while something else goes on with the same database. meanwhile
+// prepares that, and returns what begins it and what ends it.
+func sendWhile(t *testing.T, port, n, connections int, keys []smtp.SigningKey, meanwhile func(*database.DB) (begin, end func())) time.Duration {
+	t.Helper()
 	db, registry, lib := crowdOf(t, n)
 	log := slog.New(slog.DiscardHandler)
 	planner := newsletter.Planner{Store: db, Log: log}
@@ -159,11 +166,17 @@ func sendAll(t *testing.T, port, n, connections int, keys []smtp.SigningKey) tim
 		Transport: &smtp.Relay{Host: "127.0.0.1", Port: port, TLS: smtp.TLSNone, HELO: "insights.example", MaxMessages: 100},
 		Writer:    &newsletter.Writer{Renderer: plainWords{}, Registry: registry, Identity: newsletter.Identity{BaseURL: "https://insights.example", From: "Insights <news@insights.example>"}},
 	}
+	begin, end := func() {}, func() {}
+	if meanwhile != nil {
+		begin, end = meanwhile(db)
+	}
 	began := time.Now()
+	begin()
 	if err := worker.Run(ctx); err != nil {
 		t.Fatal(err)
 	}
 	took := time.Since(began)
+	end()
 	if d, err = db.Digest(t.Context(), d.ID); err != nil || d.Counts[newsletter.Sent] != n {
 		t.Fatalf("%v, %v", d.Counts, err)
 	}
