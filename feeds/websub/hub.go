@@ -106,17 +106,14 @@ func (h *Hub) Run(ctx context.Context) error {
 	parts.Go(func() { h.follow(ctx) })
 	parts.Go(func() {
 		work(ctx, calls, h, lane[Request, TriedRequest]{
-			width: max(width/4, 4), bell: &h.asked, next: h.Store.NextRequest, claim: h.Store.ClaimRequests,
-			slow: func(r Request) bool { return r.Slow }, do: h.verify, settle: h.verified,
+			width: max(width/4, 4), bell: &h.asked, next: h.Store.NextRequest, turn: h.turnRequests,
+			slow: func(r Request) bool { return r.Slow }, do: h.verify,
 		})
 	})
 	parts.Go(func() {
 		work(ctx, calls, h, lane[Push, TriedPush]{
-			width: width, bell: &h.marked, next: h.Store.NextPush, claim: h.Store.ClaimPushes,
+			width: width, bell: &h.marked, next: h.Store.NextPush, turn: h.Store.TurnPushes,
 			slow: func(p Push) bool { return p.Slow }, do: h.deliver,
-			settle: func(ctx context.Context, tried []TriedPush) error {
-				return h.Store.SettlePushes(ctx, time.Now(), tried)
-			},
 		})
 	})
 	parts.Wait()

@@ -18,13 +18,12 @@ var errCrowded = errors.New("made way for faster hosts")
 // lane works off one kind of what is due, a few at a time. A quarter of it is for hosts
 // that failed or were slow last time, and they have no more.
 type lane[T, O any] struct {
-	width  int
-	bell   *bell // rings when there may be more
-	next   func(context.Context) (time.Time, error)
-	claim  func(context.Context, Claim) ([]T, error)
-	slow   func(T) bool
-	do     func(context.Context, T) O
-	settle func(context.Context, []O) error
+	width int
+	bell  *bell // rings when there may be more
+	next  func(context.Context) (time.Time, error)
+	turn  func(context.Context, []O, Claim) ([]T, error) // records what has ended, and claims
+	slow  func(T) bool
+	do    func(context.Context, T) O
 }
 
 // calling is a call under way.
@@ -54,22 +53,21 @@ func work[T, O any](ctx, calls context.Context, h *Hub, l lane[T, O]) {
 	}
 	defer close(w.over)
 	for {
-		w.record(ctx)
-		if ctx.Err() != nil && w.running == 0 {
-			return
-		}
-		var elsewhere <-chan struct{}
+		var elsewhere, rung, stopped <-chan struct{}
 		var due <-chan time.Time
-		var rung <-chan struct{}
-		var stopped <-chan struct{}
-		if ctx.Err() == nil {
+		if stopping := ctx.Err() != nil; !stopping {
 			stopped = ctx.Done()
+			if w.running < w.width && h.Wake != nil {
+				elsewhere = h.Wake() // taken before looking, so that no change is missed
+			}
 			if w.running < w.width {
-				if h.Wake != nil {
-					elsewhere = h.Wake() // taken before looking, so that no change is missed
-				}
 				rung = l.bell.wait()
-				due = w.look(ctx, calls)
+			}
+			due = w.look(ctx, calls)
+		} else {
+			w.look(ctx, calls)
+			if w.running == 0 {
+				return
 			}
 		}
 		select {
@@ -86,20 +84,35 @@ func work[T, O any](ctx, calls context.Context, h *Hub, l lane[T, O]) {
 	}
 }
 
-// look begins what is due and has room, and returns when to look again.
+// look records what has ended, begins what is due and has room unless ctx is done, and
+// returns when to look again. What can't be recorded is recorded with what ends next; it is
+// claimed until its time is over, and then due again.
 func (w *working[T, O]) look(ctx, calls context.Context) (again <-chan time.Time) {
 	now := time.Now()
-	claimed, err := w.claim(ctx, Claim{Limit: w.width - w.share() - (w.running - w.slow), Slow: w.share() - w.slow, Now: now, Until: now.Add(claimFor)})
+	c := Claim{Now: now, Until: now.Add(claimFor)}
+	if ctx.Err() == nil {
+		c.Limit, c.Slow = w.width-w.share()-(w.running-w.slow), w.share()-w.slow
+	}
+	room := c.Limit+c.Slow > 0
+	if !room && len(w.done) == 0 {
+		return nil
+	}
+	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordWithin)
+	defer cancel()
+	claimed, err := w.turn(limited, w.done, c)
+	if err == nil {
+		w.done = nil
+	}
 	for _, t := range claimed {
 		w.begin(calls, t)
 	}
 	var next time.Time
-	if err == nil {
-		next, err = w.next(ctx)
+	if err == nil && room {
+		next, err = w.next(limited)
 	}
 	switch {
 	case err != nil:
-		w.hub.trouble(ctx, "find due pushes", err)
+		w.hub.trouble(ctx, "find due pushes and record outcomes", err)
 		return time.After(troubleWaits)
 	case next.IsZero():
 		return nil
@@ -168,18 +181,4 @@ func (w *working[T, O]) gather() {
 			return
 		}
 	}
-}
-
-// record records what has ended, also when the hub is told to stop. What can't be recorded
-// is claimed until its time is over, and then due again.
-func (w *working[T, O]) record(ctx context.Context) {
-	if len(w.done) == 0 {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordWithin)
-	defer cancel()
-	if err := w.settle(ctx, w.done); err != nil {
-		w.hub.trouble(ctx, "record outcomes", err)
-	}
-	w.done = nil
 }

@@ -56,6 +56,19 @@ func (h *Hub) verify(ctx context.Context, r Request) TriedRequest {
 	return TriedRequest{r, tried}
 }
 
+// turnRequests records what became of requests, and claims others.
+func (h *Hub) turnRequests(ctx context.Context, tried []TriedRequest, c Claim) ([]Request, error) {
+	if len(tried) > 0 {
+		if err := h.verified(ctx, tried); err != nil {
+			return nil, err
+		}
+	}
+	if c.Limit+c.Slow <= 0 {
+		return nil, nil
+	}
+	return h.Store.ClaimRequests(ctx, c)
+}
+
 // verified records what became of requests.
 func (h *Hub) verified(ctx context.Context, tried []TriedRequest) error {
 	if err := h.Store.SettleRequests(ctx, time.Now(), tried); err != nil {

@@ -178,12 +178,11 @@ type Store interface {
 	// What was due for another version no longer is. The version "" means a
 	// topic that is gone.
 	Mark(ctx context.Context, topic, version string, now time.Time) error
-	// ClaimPushes claims pushes that are due, and removes subscriptions that have
-	// expired. Hosts take turns.
-	ClaimPushes(ctx context.Context, c Claim) ([]Push, error)
-	// SettlePushes records what became of pushes. One that was delivered, or is tried
-	// again, stays due for another version that it has become due for meanwhile.
-	SettlePushes(ctx context.Context, now time.Time, tried []TriedPush) error
+	// TurnPushes records what became of pushes, removes subscriptions that have expired,
+	// and claims pushes that are due, in one transaction. A push that was delivered, or is
+	// tried again, stays due for another version that it has become due for meanwhile.
+	// Hosts take turns.
+	TurnPushes(ctx context.Context, tried []TriedPush, c Claim) ([]Push, error)
 
 	// NextRequest and NextPush return when there is something to claim or to
 	// remove; zero for never.

@@ -33,6 +33,7 @@ type hubCrowd struct {
 
 	mu      sync.Mutex
 	version int
+	body    []byte
 	wave    time.Time
 	arrived map[string]time.Duration // by callback, in this wave
 	asked   int                      // verifications
@@ -43,7 +44,7 @@ const hubTopic = "https://insights.example/feeds/all.atom"
 // newHubCrowd subscribes a crowd at a hub over a database, and runs the hub until stop.
 func newHubCrowd(t *testing.T, db *database.DB, subscriptions int) (c *hubCrowd, stop func()) {
 	t.Helper()
-	c = &hubCrowd{t: t, subscriptions: subscriptions, hosts: subscriptions / 4, version: 1, arrived: make(map[string]time.Duration)}
+	c = &hubCrowd{t: t, subscriptions: subscriptions, hosts: subscriptions / 4, version: 1, body: []byte("1"), arrived: make(map[string]time.Duration)}
 	c.port = c.listen(http.HandlerFunc(c.serve))
 	refuses := httptest.NewUnstartedServer(http.HandlerFunc(c.serve))
 	refuses.Listener.Close()
@@ -149,14 +150,14 @@ func (c *hubCrowd) Known(topic string) bool { return topic == hubTopic }
 func (c *hubCrowd) Content(context.Context, string) (websub.Content, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	body := fmt.Sprintf("%d %s", c.version, strings.Repeat("x", 20<<10))
-	return websub.Content{Body: []byte(body), ContentType: "application/atom+xml", Version: fmt.Sprint(c.version)}, nil
+	return websub.Content{Body: c.body, ContentType: "application/atom+xml", Version: fmt.Sprint(c.version)}, nil
 }
 
 // change begins a wave of pushes.
 func (c *hubCrowd) change() {
 	c.mu.Lock()
 	c.version++
+	c.body = fmt.Appendf(nil, "%d %s", c.version, strings.Repeat("x", 20<<10))
 	c.wave, c.arrived = time.Now(), make(map[string]time.Duration)
 	c.mu.Unlock()
 	c.hub.Changed()

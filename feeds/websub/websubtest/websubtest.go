@@ -228,7 +228,7 @@ func (w *world) settle(r websub.Request, tried websub.Tried) {
 
 func (w *world) settlePushes(tried ...websub.TriedPush) {
 	w.Helper()
-	if err := w.store.SettlePushes(w.Context(), time.Now(), tried); err != nil {
+	if _, err := w.store.TurnPushes(w.Context(), tried, websub.Claim{Now: time.Now()}); err != nil {
 		w.Fatal(err)
 	}
 }

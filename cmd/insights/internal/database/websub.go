@@ -32,7 +32,8 @@ const markPart = 1000
 // Mark implements websub.Store. It works in parts, so that others can write in between.
 func (w *WebSub) Mark(ctx context.Context, topic, version string, at time.Time) error {
 	var stale bool
-	err := w.db.reader.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM websub_subscriptions WHERE topic = ?1 AND target <> ?2)", topic, version).Scan(&stale)
+	err := w.db.reader.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM websub_subscriptions WHERE topic = ?1 AND target < ?2)
+		OR EXISTS (SELECT 1 FROM websub_subscriptions WHERE topic = ?1 AND target > ?2)`, topic, version).Scan(&stale)
 	for from, more := "", stale; more && err == nil; {
 		err = w.db.write(ctx, func(tx *sql.Tx) error {
 			if err := lockHub(ctx, tx); err != nil {

@@ -63,25 +63,35 @@ func (w *WebSub) setTurns(ctx context.Context, tx *sql.Tx, hosts map[string]bool
 	return store(ctx, w.db, tx, &turnBatch, []any{millis(at), int64(websub.PerHost)}, slices.Sorted(maps.Keys(hosts)), func(args []any, host string) []any { return append(args, host) })
 }
 
-// ClaimPushes implements websub.Store.
-func (w *WebSub) ClaimPushes(ctx context.Context, c websub.Claim) (pushes []websub.Push, err error) {
-	// Most looks find nothing: find that out without a write.
-	var due bool
-	err = w.db.reader.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM websub_hosts WHERE slow = 0 AND due_at > 0 AND due_at <= ?1 AND CAST(?2 AS BIGINT) > 0)
-		OR EXISTS (SELECT 1 FROM websub_hosts WHERE slow = 1 AND due_at > 0 AND due_at <= ?1 AND CAST(?3 AS BIGINT) > 0)
-		OR EXISTS (SELECT 1 FROM websub_subscriptions WHERE expires_at <= ?1)`, millis(c.Now), int64(c.Limit), int64(c.Slow)).Scan(&due)
-	if err != nil || !due {
-		return nil, explain(err)
+// TurnPushes implements websub.Store.
+func (w *WebSub) TurnPushes(ctx context.Context, tried []websub.TriedPush, c websub.Claim) (pushes []websub.Push, err error) {
+	if len(tried) == 0 { // most looks find nothing: find that out without a write
+		var due bool
+		err = w.db.reader.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM websub_hosts WHERE slow = 0 AND due_at > 0 AND due_at <= ?1 AND CAST(?2 AS BIGINT) > 0)
+			OR EXISTS (SELECT 1 FROM websub_hosts WHERE slow = 1 AND due_at > 0 AND due_at <= ?1 AND CAST(?3 AS BIGINT) > 0)
+			OR EXISTS (SELECT 1 FROM websub_subscriptions WHERE expires_at <= ?1)`, millis(c.Now), int64(c.Limit), int64(c.Slow)).Scan(&due)
+		if err != nil || !due {
+			return nil, explain(err)
+		}
 	}
 	err = w.db.bookkeep(ctx, func(tx *sql.Tx) error {
 		pushes = nil
 		if err := lockHub(ctx, tx); err != nil {
 			return err
 		}
+		looked := make(map[string]bool)
+		if err := w.settlePushes(ctx, tx, c.Now, tried, looked); err != nil {
+			return err
+		}
 		if err := w.expire(ctx, tx, c.Now); err != nil {
 			return err
 		}
-		looked := make(map[string]bool)
+		// Hosts of which something has ended come after those that have waited, but they may
+		// be the only ones.
+		if err := w.setTurns(ctx, tx, looked, c.Now); err != nil {
+			return err
+		}
+		clear(looked)
 		for _, kind := range []struct {
 			slow  bool
 			limit int
@@ -177,10 +187,10 @@ var (
 	}
 )
 
-// SettlePushes implements websub.Store.
-func (w *WebSub) SettlePushes(ctx context.Context, now time.Time, tried []websub.TriedPush) error {
+// settlePushes records what became of pushes, and adds their hosts.
+func (w *WebSub) settlePushes(ctx context.Context, tx *sql.Tx, now time.Time, tried []websub.TriedPush, hosts map[string]bool) error {
 	by := make(map[websub.Became][]websub.TriedPush)
-	hosts, called, ended := make(map[string]bool), make(map[string]bool), make(map[string]bool)
+	called, ended := make(map[string]bool), make(map[string]bool)
 	for _, t := range tried {
 		by[t.Became] = append(by[t.Became], t)
 		hosts[t.Push.Host] = true
@@ -191,37 +201,29 @@ func (w *WebSub) SettlePushes(ctx context.Context, now time.Time, tried []websub
 			ended[t.Push.Host] = true
 		}
 	}
-	return w.db.bookkeep(ctx, func(tx *sql.Tx) error {
-		if err := lockHub(ctx, tx); err != nil {
-			return err
-		}
-		err := update(ctx, w.db, tx, &deliveredBatch, []any{millis(now)}, by[websub.Delivered], func(args []any, t websub.TriedPush) []any {
-			return append(args, t.Push.ID, millis(t.Push.Claimed), t.Version, millis(t.At))
-		}, nil)
-		if err != nil {
-			return err
-		}
-		err = update(ctx, w.db, tx, &laterBatch, nil, by[websub.Later], func(args []any, t websub.TriedPush) []any {
-			return append(args, t.Push.ID, millis(t.Push.Claimed), t.Push.Target, millis(t.At), oneIf(t.Failed))
-		}, nil)
-		if err != nil {
-			return err
-		}
-		err = store(ctx, w.db, tx, &endedBatch, nil, by[websub.Ended], func(args []any, t websub.TriedPush) []any {
-			return append(args, t.Push.ID, millis(t.Push.Claimed))
-		})
-		if err != nil {
-			return err
-		}
-		err = store(ctx, w.db, tx, &standingBatch, nil, slices.Sorted(maps.Keys(called)), func(args []any, host string) []any {
-			return append(args, host, oneIf(called[host]))
-		})
-		if err != nil {
-			return err
-		}
-		if err := w.setTurns(ctx, tx, hosts, now); err != nil {
-			return err
-		}
-		return forgetHosts(ctx, w.db, tx, ended)
+	err := update(ctx, w.db, tx, &deliveredBatch, []any{millis(now)}, by[websub.Delivered], func(args []any, t websub.TriedPush) []any {
+		return append(args, t.Push.ID, millis(t.Push.Claimed), t.Version, millis(t.At))
+	}, nil)
+	if err != nil {
+		return err
+	}
+	err = update(ctx, w.db, tx, &laterBatch, nil, by[websub.Later], func(args []any, t websub.TriedPush) []any {
+		return append(args, t.Push.ID, millis(t.Push.Claimed), t.Push.Target, millis(t.At), oneIf(t.Failed))
+	}, nil)
+	if err != nil {
+		return err
+	}
+	err = store(ctx, w.db, tx, &endedBatch, nil, by[websub.Ended], func(args []any, t websub.TriedPush) []any {
+		return append(args, t.Push.ID, millis(t.Push.Claimed))
 	})
+	if err != nil {
+		return err
+	}
+	err = store(ctx, w.db, tx, &standingBatch, nil, slices.Sorted(maps.Keys(called)), func(args []any, host string) []any {
+		return append(args, host, oneIf(called[host]))
+	})
+	if err != nil {
+		return err
+	}
+	return forgetHosts(ctx, w.db, tx, ended)
 }

@@ -77,7 +77,7 @@ func New(agent string, o Options) *Client {
 			Proxy: nil, DialContext: dialer.DialContext,
 			TLSHandshakeTimeout: 5 * time.Second, ResponseHeaderTimeout: 15 * time.Second,
 			MaxResponseHeaderBytes: 16 << 10, DisableCompression: true,
-			MaxIdleConns: 32, MaxIdleConnsPerHost: 2, IdleConnTimeout: 30 * time.Second,
+			MaxIdleConns: 128, MaxIdleConnsPerHost: 2, IdleConnTimeout: 30 * time.Second,
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}

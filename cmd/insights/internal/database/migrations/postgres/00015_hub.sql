@@ -17,6 +17,7 @@ DROP INDEX websub_subscriptions_due;
 CREATE INDEX websub_subscriptions_due ON websub_subscriptions (host, due_at, id) WHERE due_at > 0;
 CREATE INDEX websub_subscriptions_claimed ON websub_subscriptions (host, claimed_until) WHERE claimed_until > 0;
 CREATE INDEX websub_subscriptions_host ON websub_subscriptions (host, expires_at);
+CREATE INDEX websub_subscriptions_target ON websub_subscriptions (topic, target);
 CREATE INDEX websub_subscriptions_client ON websub_subscriptions (client, expires_at) WHERE client <> '';
 CREATE INDEX websub_subscriptions_wide ON websub_subscriptions (wide, expires_at) WHERE wide <> '';
 

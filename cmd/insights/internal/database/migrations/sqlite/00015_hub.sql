@@ -29,6 +29,7 @@ ALTER TABLE hub_subscriptions RENAME TO websub_subscriptions;
 CREATE INDEX websub_subscriptions_due ON websub_subscriptions (host, due_at, id) WHERE due_at > 0;
 CREATE INDEX websub_subscriptions_claimed ON websub_subscriptions (host, claimed_until) WHERE claimed_until > 0;
 CREATE INDEX websub_subscriptions_host ON websub_subscriptions (host, expires_at);
+CREATE INDEX websub_subscriptions_target ON websub_subscriptions (topic, target);
 CREATE INDEX websub_subscriptions_client ON websub_subscriptions (client, expires_at) WHERE client <> '';
 CREATE INDEX websub_subscriptions_wide ON websub_subscriptions (wide, expires_at) WHERE wide <> '';
 CREATE INDEX websub_subscriptions_expire ON websub_subscriptions (expires_at);
