@@ -66,7 +66,7 @@ func TestASavedInsightIsPushedWithinTwoSeconds(t *testing.T) {
 	s.follow(c, "/feeds/leadership.json", "/unsigned", "")
 	s.awaitHub(hubStatus{2, 0, 0})
 	asked := c.verifications()[0]
-	if asked.Get("key") != "a b" || asked.Get("hub.mode") != "subscribe" || asked.Get("hub.topic") != s.base+"/feeds/all.atom" || asked.Get("hub.lease_seconds") != "864000" {
+	if asked.Get("key") != "a b" || asked.Get("hub.mode") != "subscribe" || asked.Get("hub.topic") != s.base+"/feeds/all.atom" || asked.Get("hub.lease_seconds") != "86400" {
 		t.Errorf("it was verified with %v", asked)
 	}
 

@@ -174,3 +174,20 @@ func TestAFaultOfACronLineIsToldOnce(t *testing.T) {
 		}
 	}
 }
+
+func TestPortsOfCallbacks(t *testing.T) {
+	for text, want := range map[string][]int{"8443": {8443}, "8443, 8080": {8443, 8080}, "8443 8080": {8443, 8080}} {
+		c, err := config.Read(write(t, "websub:\n  ports: [1]\n"), map[string]string{"INSIGHTS_WEBSUB_PORTS": text})
+		if err != nil || !slices.Equal(c.WebSub.Ports, want) {
+			t.Errorf("%q: %v, %v", text, c.WebSub.Ports, err)
+		}
+	}
+	for _, text := range []string{"https", "0", "65536", "-1", "80-90"} {
+		if _, err := config.Read(write(t, "{}"), map[string]string{"INSIGHTS_WEBSUB_PORTS": text}); err == nil || !strings.Contains(err.Error(), "INSIGHTS_WEBSUB_PORTS") {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+	if c, err := config.Read(write(t, "websub:\n  ports: [8443, 9000]\n"), nil); err != nil || !slices.Equal(c.WebSub.Ports, []int{8443, 9000}) {
+		t.Errorf("%v, %v", c.WebSub.Ports, err)
+	}
+}

@@ -105,3 +105,40 @@ func TestTheHubIsOnlyPostedTo(t *testing.T) {
 		t.Errorf("without a hub: %d", r.StatusCode)
 	}
 }
+
+// TestTheHubKnowsWhoAsks: a client is an IPv4 address or a /64, as for sign-ups, and the hub
+// learns no address.
+func TestTheHubKnowsWhoAsks(t *testing.T) {
+	f, h := hubSite(t)
+	ask := func(peer string) websub.Asker {
+		t.Helper()
+		r := httptest.NewRequest(http.MethodPost, "/hub", strings.NewReader("hub.mode=subscribe"))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.RemoteAddr = peer
+		if got := f.send(r).StatusCode; got != http.StatusAccepted {
+			t.Fatalf("%s: %d", peer, got)
+		}
+		return h.from
+	}
+	four, six := ask("198.51.100.7:1000"), ask("[2001:db8:0:1::1]:1000")
+	for _, from := range []websub.Asker{four, six} {
+		if from.Client == "" || from.Wide == "" || strings.ContainsAny(from.Client+from.Wide, ".:") {
+			t.Errorf("%+v", from)
+		}
+	}
+	if got := ask("198.51.100.7:2000"); got != four {
+		t.Errorf("the same IPv4 address: %+v, %+v", got, four)
+	}
+	if got := ask("198.51.100.8:1000"); got.Client == four.Client || got.Wide == four.Wide {
+		t.Errorf("another IPv4 address: %+v, %+v", got, four)
+	}
+	if got := ask("[2001:db8:0:1:ffff::9]:1000"); got != six {
+		t.Errorf("the same /64: %+v, %+v", got, six)
+	}
+	if got := ask("[2001:db8:0:2::1]:1000"); got.Client == six.Client || got.Wide != six.Wide {
+		t.Errorf("another /64 of the same /56: %+v, %+v", got, six)
+	}
+	if got := ask("127.0.0.1:1000"); got != (websub.Asker{}) {
+		t.Errorf("somebody on this machine: %+v", got)
+	}
+}
