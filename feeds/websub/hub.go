@@ -61,20 +61,22 @@ func (h *Hub) Accept(ctx context.Context, from Asker, form url.Values) error {
 	if err != nil {
 		return err
 	}
-	if r.Mode != Unsubscribe && !h.Topics.Known(r.Topic) { // such as the former address of a feed
+	// Nothing is rendered for a stranger who has confirmed nothing.
+	known := h.Topics.Known(r.Topic)
+	if r.Mode != Unsubscribe && !known { // such as the former address of a feed
 		return errUnknown
-	}
-	if _, err := h.Topics.Content(ctx, r.Topic); errors.Is(err, ErrUnknownTopic) {
-		return errUnknown
-	} else if err != nil {
-		return err
 	}
 	if err := h.Client.Check(r.Callback); err != nil {
 		return refuse("hub.callback: %v", err)
 	}
 	r.Asker, r.At = from, time.Now()
 	limits := h.Limits.orDefault()
-	if err := h.Store.Ask(ctx, r, func(f Facts) Decision { return limits.Decide(r, f) }); err != nil {
+	if err := h.Store.Ask(ctx, r, func(f Facts) Decision {
+		if !known && !f.Subscribed {
+			return Decision{Refuse: errUnknown}
+		}
+		return limits.Decide(r, f)
+	}); err != nil {
 		return fmt.Errorf("store a request from %s: %w", r.Host, err)
 	}
 	h.asked.ring()

@@ -64,7 +64,8 @@ var deliveryTests = map[string]func(*world){
 		synctest.Wait()
 		w.wantPushed(callback+" renamed", callback+" next")
 		for mode, taken := range map[string]bool{"subscribe": false, "unsubscribe": true} {
-			form := url.Values{"hub.mode": {mode}, "hub.topic": {topic}, "hub.callback": {"https://other.example.com/push"}}
+			form := url.Values{"hub.mode": {mode}, "hub.topic": {topic}, "hub.callback": {callback}}
+			w.onGet(func(*url.URL) (int, string, error) { return 404, "", nil })
 			if err := w.hub.Accept(w.Context(), websub.Asker{}, form); (err == nil) != taken {
 				w.Errorf("%s: %v", mode, err)
 			}

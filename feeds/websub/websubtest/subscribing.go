@@ -308,6 +308,7 @@ var limitTests = map[string]func(*world){
 		w.run(w.hub)
 		for what, f := range map[string]url.Values{
 			"unknown topic":             form("subscribe", topic+"x", callback),
+			"leaving an unknown topic":  form("unsubscribe", topic+"x", callback),
 			"topic of another spelling": form("subscribe", "HTTPS://insights.example.com/feeds/all.atom", callback),
 			"forbidden callback":        form("subscribe", topic, "https://private.example/"),
 			"ping about another's":      {"hub.mode": {"publish"}, "hub.url": {"https://else.example/"}},
