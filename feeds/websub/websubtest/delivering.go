@@ -185,6 +185,28 @@ var deliveryTests = map[string]func(*world){
 			w.after(time.Second + 50*time.Millisecond)
 		}
 	},
+	"let hosts take turns": func(w *world) {
+		w.hub.Calls = 4
+		w.run(w.hub)
+		for n := range 20 {
+			w.accept("subscribe", topic, fmt.Sprintf("https://a.example/%d", n))
+		}
+		for _, host := range []string{"b", "c", "d", "e", "f", "g", "h"} {
+			w.accept("subscribe", topic, "https://"+host+".example/")
+		}
+		w.onPost(answers(200, 100*time.Millisecond))
+		w.set(topic, "two")
+		w.after(time.Minute)
+		ofA := 0
+		for _, p := range w.pushed()[:9] {
+			if strings.HasPrefix(p, "https://a.example/") {
+				ofA++
+			}
+		}
+		if n := len(w.pushed()); ofA > 2 || n != 27 {
+			w.Errorf("%d of the first nine pushes went to one host, %d pushes in all", ofA, n)
+		}
+	},
 	"to hosts that hang leave three quarters to others": func(w *world) {
 		w.run(w.hub)
 		for n := range 100 {
