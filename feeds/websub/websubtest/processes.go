@@ -104,6 +104,40 @@ var processTests = map[string]func(*world){
 			w.Errorf("claimed %q", claimed)
 		}
 	},
+	"requests of a host that failed are claimed among the slow": func(w *world) {
+		ctx, now := w.Context(), time.Now()
+		for n := range 3 {
+			w.ask(websub.Request{Mode: websub.Subscribe, Topic: topic, Callback: fmt.Sprint("https://a.example/", n), Host: "a.example", Challenge: fmt.Sprint(n), At: now})
+		}
+		claim := func(limit, slow int) []websub.Request {
+			w.Helper()
+			requests, err := w.store.ClaimRequests(ctx, websub.Claim{Limit: limit, Slow: slow, Now: now, Until: now.Add(time.Minute)})
+			if err != nil {
+				w.Fatal(err)
+			}
+			return requests
+		}
+		first := claim(1, 1)
+		if len(first) != 1 || first[0].Slow {
+			w.Fatalf("%+v", first)
+		}
+		w.settle(first[0], websub.Tried{Called: true, Slow: true, Failed: true, At: now})
+		if got := claim(5, 0); len(got) != 0 {
+			w.Errorf("claimed among others: %+v", got)
+		}
+		second := claim(5, 1)
+		if len(second) != 1 || !second[0].Slow {
+			w.Fatalf("%+v", second)
+		}
+		w.ask(websub.Request{Mode: websub.Subscribe, Topic: topic, Callback: "https://a.example/9", Host: "a.example", Challenge: "9", At: now})
+		if got := claim(5, 0); len(got) != 0 {
+			w.Errorf("a new one is claimed among others: %+v", got)
+		}
+		w.settle(second[0], websub.Tried{Became: websub.Granted, Called: true, Version: "v", Expires: now.Add(time.Hour), Standing: websub.Standing{}.Renew(now)})
+		if got := claim(5, 0); len(got) != websub.PerHost {
+			w.Errorf("once it answers, %d are claimed", len(got))
+		}
+	},
 	"a request that was replaced settles nothing": func(w *world) {
 		ctx, now := w.Context(), time.Now()
 		old := websub.Request{Mode: websub.Subscribe, Topic: topic, Callback: callback, Host: "reader.example.com", Lease: time.Hour, Secret: "s", Challenge: "old", At: time.UnixMilli(now.UnixMilli()).UTC()}
