@@ -46,3 +46,12 @@ func (db *DB) HashOf(ctx context.Context, key string) (string, error) {
 	secret, err := db.suppressionKey(ctx, db.reader)
 	return hashOf(secret, key), err
 }
+
+// MigrateTo migrates to a version that is not the newest.
+func (db *DB) MigrateTo(ctx context.Context, version int64) error {
+	provider, err := db.provider()
+	if err == nil {
+		_, err = provider.UpTo(ctx, version)
+	}
+	return err
+}

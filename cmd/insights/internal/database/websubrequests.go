@@ -127,7 +127,7 @@ func keepRequest(ctx context.Context, tx *sql.Tx, r websub.Request, d websub.Dec
 // dueRequests are those of one kind, in the order of websub.Place, with the subscriptions
 // that they are about. Only so many are kept that all can be looked at.
 const dueRequests = `SELECT r.topic, r.callback, r.host, r.client, r.wide, r.mode, r.secret, r.lease, r.challenge, r.asked_at, r.attempts,
-		coalesce(s.term, 0), coalesce(s.term_since, 0), coalesce(s.delivered_at, 0), coalesce(s.version <> s.target AND s.target <> '', 1 = 0),
+		coalesce(s.term, 0), coalesce(s.earned_at, 0), coalesce(s.delivered_at, 0), coalesce(s.version <> s.target AND s.target <> '', 1 = 0),
 		(SELECT count(*) FROM websub_requests c WHERE c.host = r.host AND c.claimed_until > ?1)
 	FROM websub_requests r LEFT JOIN websub_subscriptions s ON s.topic = r.topic AND s.callback = r.callback AND s.expires_at > ?1
 	WHERE r.slow = ?2 AND r.due_at <= ?1 AND r.claimed_until <= ?1 ORDER BY r.turn, r.wide_turn, r.asked_at, r.id`
@@ -244,10 +244,10 @@ func (w *WebSub) settleRequest(ctx context.Context, tx *sql.Tx, now time.Time, t
 		return err
 	}
 	// A callback that answers again gets what it missed.
-	_, err = tx.ExecContext(ctx, `INSERT INTO websub_subscriptions (topic, callback, host, client, wide, secret, expires_at, version, target, term, term_since)
+	_, err = tx.ExecContext(ctx, `INSERT INTO websub_subscriptions (topic, callback, host, client, wide, secret, expires_at, version, target, term, earned_at)
 			VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9, ?10)
 		ON CONFLICT (topic, callback) DO UPDATE SET secret = excluded.secret, expires_at = excluded.expires_at, client = excluded.client, wide = excluded.wide,
-			term = excluded.term, term_since = excluded.term_since, attempts = 0,
+			term = excluded.term, earned_at = excluded.earned_at, attempts = 0,
 			due_at = CASE WHEN websub_subscriptions.version = websub_subscriptions.target OR websub_subscriptions.target = '' THEN 0 ELSE CAST(?11 AS BIGINT) END`,
 		r.Topic, r.Callback, r.Host, r.Asker.Client, r.Asker.Wide, r.Secret, millis(t.Expires), t.Version, int64(t.Standing.Term/time.Second), millis(t.Standing.Since), millis(now))
 	if err != nil {

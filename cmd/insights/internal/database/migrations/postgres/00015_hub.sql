@@ -8,7 +8,7 @@ ALTER TABLE websub_subscriptions
   ADD COLUMN client TEXT COLLATE "C" NOT NULL DEFAULT '',
   ADD COLUMN wide TEXT COLLATE "C" NOT NULL DEFAULT '',
   ADD COLUMN term BIGINT NOT NULL DEFAULT 86400, -- seconds
-  ADD COLUMN term_since BIGINT NOT NULL DEFAULT 0,
+  ADD COLUMN earned_at BIGINT NOT NULL DEFAULT 0,
   ADD COLUMN delivered_at BIGINT NOT NULL DEFAULT 0,
   ADD UNIQUE (topic, callback);
 UPDATE websub_subscriptions SET claimed_until = 0 WHERE claimed_until > 0;

@@ -18,11 +18,11 @@ CREATE TABLE hub_subscriptions (
   due_at        INTEGER NOT NULL DEFAULT 0,
   claimed_until INTEGER NOT NULL DEFAULT 0,
   term          INTEGER NOT NULL, -- seconds
-  term_since    INTEGER NOT NULL,
+  earned_at     INTEGER NOT NULL,
   delivered_at  INTEGER NOT NULL DEFAULT 0,
   UNIQUE (topic, callback)
 ) STRICT;
-INSERT INTO hub_subscriptions (topic, callback, host, client, wide, secret, expires_at, version, target, attempts, due_at, term, term_since)
+INSERT INTO hub_subscriptions (topic, callback, host, client, wide, secret, expires_at, version, target, attempts, due_at, term, earned_at)
   SELECT topic, callback, host, '', '', secret, expires_at, version, target, attempts, due_at, 86400, 0 FROM websub_subscriptions;
 DROP TABLE websub_subscriptions;
 ALTER TABLE hub_subscriptions RENAME TO websub_subscriptions;
