@@ -42,6 +42,7 @@ type working[T, O any] struct {
 	over          chan struct{} // closed when nobody listens any more
 	running, slow int           // calls; of them those in the slow quarter
 	done          []O           // not yet recorded
+	failing       time.Time     // since when they can't be
 }
 
 // work runs a lane until ctx is done and all that it began has ended and is recorded. The
@@ -100,8 +101,13 @@ func (w *working[T, O]) look(ctx, calls context.Context) (again <-chan time.Time
 	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordWithin)
 	defer cancel()
 	claimed, err := w.turn(limited, w.done, c)
-	if err == nil {
-		w.done = nil
+	switch {
+	case err == nil:
+		w.done, w.failing = nil, time.Time{}
+	case w.failing.IsZero():
+		w.failing = now
+	case now.Sub(w.failing) > claimFor: // their claims have run out
+		w.done, w.failing = nil, time.Time{}
 	}
 	for _, t := range claimed {
 		w.begin(calls, t)

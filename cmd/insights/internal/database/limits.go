@@ -80,6 +80,9 @@ const (
 	// pageSize is how many rows of a long list are read at once: few enough to be in memory,
 	// and enough that the queries between them cost little.
 	pageSize = 1000
+	// hubPart is how many subscriptions of a hub are marked, or removed when they have
+	// expired, in one transaction: emails are recorded in between.
+	hubPart = 1000
 	// inboxKeeps and inboxShows bound the development inbox, whose file should stay
 	// small.
 	inboxKeeps, inboxShows = 1000, 200

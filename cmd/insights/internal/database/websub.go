@@ -26,9 +26,6 @@ func (w *WebSub) Topics(ctx context.Context) (topics []string, err error) {
 	return topics, explain(err)
 }
 
-// markPart is how many subscriptions are marked in one transaction.
-const markPart = 1000
-
 // Mark implements websub.Store. It works in parts, so that others can write in between.
 func (w *WebSub) Mark(ctx context.Context, topic, version string, at time.Time) error {
 	var stale bool
@@ -40,7 +37,7 @@ func (w *WebSub) Mark(ctx context.Context, topic, version string, at time.Time) 
 				return err
 			}
 			var to sql.NullString
-			err := tx.QueryRowContext(ctx, "SELECT max(callback) FROM (SELECT callback FROM websub_subscriptions WHERE topic = ?1 AND callback > ?2 ORDER BY callback LIMIT ?3) t", topic, from, markPart).Scan(&to)
+			err := tx.QueryRowContext(ctx, "SELECT max(callback) FROM (SELECT callback FROM websub_subscriptions WHERE topic = ?1 AND callback > ?2 ORDER BY callback LIMIT ?3) t", topic, from, hubPart).Scan(&to)
 			if more = to.Valid; err != nil || !more {
 				return err
 			}

@@ -12,9 +12,6 @@ import (
 	"github.com/scaledbydesign/insights/feeds/websub"
 )
 
-// expirePart is how many subscriptions that have expired are removed at once.
-const expirePart = 1000
-
 // duePushes are those of the first hosts of one kind that have a push to make: of each
 // host, as many as it may have at once. It reads what it returns and little more, however
 // much is due. A host without any is there, too.
@@ -143,7 +140,7 @@ func (w *WebSub) expire(ctx context.Context, tx *sql.Tx, at time.Time) error {
 		err := rows.Scan(&host)
 		hosts[host] = true
 		return err
-	}, "DELETE FROM websub_subscriptions WHERE id IN (SELECT id FROM websub_subscriptions WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2) RETURNING host", millis(at), expirePart)
+	}, "DELETE FROM websub_subscriptions WHERE id IN (SELECT id FROM websub_subscriptions WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2) RETURNING host", millis(at), hubPart)
 	if err != nil {
 		return err
 	}
