@@ -36,7 +36,6 @@ type hubCrowd struct {
 	body    []byte
 	wave    time.Time
 	arrived map[string]time.Duration // by callback, in this wave
-	asked   int                      // verifications
 }
 
 const hubTopic = "https://insights.example/feeds/all.atom"
