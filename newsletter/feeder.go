@@ -176,6 +176,9 @@ func (r *attachment) touch(ctx context.Context, digest int64) error {
 }
 
 func (r *attachment) finish(ctx context.Context, d Digest) error {
+	if r.refusals.Load() > 0 { // the last ones may pause it, and it is looked at again when they are done with
+		return nil
+	}
 	done, err := r.Store.Finish(ctx, d.ID)
 	if err != nil {
 		return fmt.Errorf("finish digest %d: %w", d.ID, err)

@@ -119,9 +119,13 @@ func (c *connection) handle(ctx context.Context, t Task) {
 	switch {
 	case c.Feedback == nil:
 	case refused:
+		c.refusals.Add(1)
 		c.store(ctx) // before acting on it
 		if err := c.Feedback.HandleRefusal(ctx, t.Ref, envelope.To, outcome, t.Attempts == 0); err != nil {
 			c.Feedback.Log.ErrorContext(ctx, "cannot record refusal", "ref", t.Ref, "error", err)
+		}
+		if c.refusals.Add(-1) == 0 {
+			c.ring()
 		}
 	case outcome.Kind != NotSent && t.Attempts == 0 && t.Ref.Digest != 0:
 		c.Feedback.NoteAttempt(t.Ref, envelope.To)

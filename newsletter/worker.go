@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -106,6 +107,7 @@ func (w *Worker) runAttached(ctx context.Context) error {
 		Worker:   w,
 		id:       id,
 		quiet:    quiet,
+		ring:     ring,
 		single:   make(chan Task),
 		digests:  make(chan Task, w.ahead()),
 		stopping: ctx.Done(),
@@ -127,6 +129,8 @@ type attachment struct {
 	single   chan Task       // single emails
 	digests  chan Task       // emails of digests; some are claimed ahead
 	quiet    <-chan struct{} // receives when all results are stored: a digest may be done
+	ring     func()          // has quiet receive
+	refusals atomic.Int64    // that are being acted on: they may pause their digest
 	stopping <-chan struct{} // closed when no new email may be started
 	end      func()          // ends the attachment, as ctx does
 	failed   sync.Once

@@ -21,6 +21,7 @@ var feedbackTests = []test{
 	{"an email that arrives between soft bounces", softBounceBetween},
 	{"bounces from before a suppression was lifted", bouncesOfBefore},
 	{"a block suppresses nobody, and many pause the digest", blockedEmails},
+	{"a block of the last emails of a digest", blockedLast},
 	{"a complaint ends all emails", complaint},
 	{"an unsubscribe email", unsubscribeByEmail},
 	{"an unsubscribe email whose address changed its case", unsubscribeInAnyCase},
@@ -283,6 +284,42 @@ func blockedEmails(w *world) {
 	if n := len(s.received()); n > 37 || s.tried() > 50 {
 		w.Errorf("%d emails before it was stopped", n)
 	}
+}
+
+// blockedLast: a digest is not done before it is known whether it pauses.
+func blockedLast(w *world) {
+	w.readers(12)
+	d := w.plan(newsletter.Request{})
+	s := server{answer: func(string, int) newsletter.Outcome {
+		return newsletter.Outcome{Kind: newsletter.Permanent, Code: 552, Text: "Your account has been suspended"}
+	}}
+	worker := w.worker(&s)
+	worker.Feedback = w.feedback()
+	worker.Feedback.Store = slowly{w.store}
+	worker.Connections = 12
+	stop := w.start(worker)
+	time.Sleep(time.Minute)
+	stop()
+	if got := w.digest(d.ID); got.State != newsletter.DigestPaused {
+		w.Errorf("the digest is %s: %s", got.State, got.Reason)
+	}
+	changed, again, err := w.store.Resume(w.Context(), d.ID, false)
+	w.check(err)
+	if !changed || again != 12 {
+		w.Errorf("resumed: %t, %d are sent again", changed, again)
+	}
+	w.send(&server{}, time.Minute)
+	if got := w.digest(d.ID); got.State != newsletter.DigestDone || got.Counts[newsletter.Sent] != 12 {
+		w.Errorf("the digest is %s: %v", got.State, got.Counts)
+	}
+}
+
+// slowly takes a moment to record what is refused.
+type slowly struct{ newsletter.FeedbackStore }
+
+func (s slowly) RecordBounce(ctx context.Context, b newsletter.Bounce) (known, past bool, err error) {
+	time.Sleep(time.Second)
+	return s.FeedbackStore.RecordBounce(ctx, b)
 }
 
 func complaint(w *world) {
