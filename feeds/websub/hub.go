@@ -52,7 +52,7 @@ const (
 func (h *Hub) Accept(ctx context.Context, from Asker, form url.Values) error {
 	if Mode(form.Get("hub.mode")) == publish {
 		topics, err := updated(form)
-		if slices.ContainsFunc(topics, func(topic string) bool { return !h.Topics.Known(topic) }) {
+		if slices.ContainsFunc(topics, func(topic string) bool { known, _ := h.Topics.Known(topic); return !known }) {
 			return errUnknown
 		}
 		return err
@@ -62,7 +62,8 @@ func (h *Hub) Accept(ctx context.Context, from Asker, form url.Values) error {
 		return err
 	}
 	// Nothing is rendered for a stranger who has confirmed nothing.
-	known := h.Topics.Known(r.Topic)
+	var known bool
+	known, r.OnDemand = h.Topics.Known(r.Topic)
 	if r.Mode != Unsubscribe && !known { // such as the former address of a feed
 		return errUnknown
 	}
@@ -142,12 +143,22 @@ func (h *Hub) markAll(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	slices.SortStableFunc(topics, func(a, b string) int { return cmp.Compare(h.work(a), h.work(b)) })
 	var faults []error
 	for _, topic := range topics {
 		faults = append(faults, h.mark(ctx, topic))
 		h.marked.ring()
 	}
 	return errors.Join(faults...)
+}
+
+// work is what it takes to learn a topic's content: those who follow what is there wait for
+// nobody who has others made.
+func (h *Hub) work(topic string) int {
+	if known, onDemand := h.Topics.Known(topic); known && !onDemand {
+		return 0
+	}
+	return 1
 }
 
 func (h *Hub) mark(ctx context.Context, topic string) error {

@@ -16,12 +16,15 @@ type Limits struct {
 	RequestsPerHost        int
 	RequestsPerClient      int
 	HourlyPerClient        int // requests of any kind
+	Topics                 int // that are followed, before another one is whose content is made on demand
+	TopicsPerClient        int // the same, of those that one client follows
 }
 
 // DefaultLimits are those of a hub that sets none.
 var DefaultLimits = Limits{
 	Subscriptions: 20_000, SubscriptionsPerHost: 2_000, SubscriptionsPerClient: 500,
 	Requests: 2_000, RequestsPerHost: 200, RequestsPerClient: 100, HourlyPerClient: 1_000,
+	Topics: 300, TopicsPerClient: 60,
 }
 
 const wideFactor = 4
@@ -37,6 +40,8 @@ func (l Limits) orDefault() Limits {
 		RequestsPerHost:        cmp.Or(l.RequestsPerHost, d.RequestsPerHost),
 		RequestsPerClient:      cmp.Or(l.RequestsPerClient, d.RequestsPerClient),
 		HourlyPerClient:        cmp.Or(l.HourlyPerClient, d.HourlyPerClient),
+		Topics:                 cmp.Or(l.Topics, d.Topics),
+		TopicsPerClient:        cmp.Or(l.TopicsPerClient, d.TopicsPerClient),
 	}
 }
 
@@ -71,6 +76,11 @@ type Facts struct {
 	WideAsked     Asked  // by the network around it, before
 	Requests      Counts // that wait
 	Subscriptions Counts
+
+	// Of a topic whose content is made on demand:
+	Followed       bool // by anybody, or a request for it waits
+	Topics         int  // that are followed or asked for
+	TopicsOfClient int
 
 	// The most requests that one client has waiting, and of those to this host, and how
 	// many to this host wait of the asking client.
@@ -112,6 +122,10 @@ func (l Limits) Decide(r Request, f Facts) Decision {
 		case known && (s.Client+w.Client >= l.SubscriptionsPerClient || s.Wide+w.Wide >= wideFactor*l.SubscriptionsPerClient):
 			return Decision{Refuse: ErrTooMany}
 		case s.All >= l.Subscriptions, s.Host >= l.SubscriptionsPerHost:
+			return Decision{Refuse: ErrFull}
+		case r.OnDemand && known && f.TopicsOfClient >= l.TopicsPerClient:
+			return Decision{Refuse: ErrTooMany}
+		case r.OnDemand && !f.Followed && f.Topics >= l.Topics:
 			return Decision{Refuse: ErrFull}
 		}
 	}

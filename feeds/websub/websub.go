@@ -40,8 +40,9 @@ type Content struct {
 type Topics interface {
 	// Content returns what the topic holds, or ErrUnknownTopic.
 	Content(ctx context.Context, topic string) (Content, error)
-	// Known reports whether there is such a topic, and costs next to nothing.
-	Known(topic string) bool
+	// Known reports whether there is such a topic, and whether its content is made when it
+	// is asked for, which takes time. It costs next to nothing itself.
+	Known(topic string) (known, onDemand bool)
 }
 
 // Client makes the calls of a hub. It follows no redirect. Its errors don't
@@ -84,6 +85,7 @@ type Request struct {
 	Asker     Asker
 	At        time.Time // when it was made
 	Attempts  int       // that failed
+	OnDemand  bool      // its topic's content is
 	Slow      bool      // the host failed or was slow last time
 	Standing  Standing  // of the subscription that it is about; zero: there is none
 }

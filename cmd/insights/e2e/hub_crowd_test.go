@@ -143,7 +143,7 @@ func (c *hubCrowd) serve(w http.ResponseWriter, r *http.Request) {
 }
 
 // Known implements websub.Topics.
-func (c *hubCrowd) Known(topic string) bool { return topic == hubTopic }
+func (c *hubCrowd) Known(topic string) (known, onDemand bool) { return topic == hubTopic, false }
 
 // Content implements websub.Topics: a document of 20 KB.
 func (c *hubCrowd) Content(context.Context, string) (websub.Content, error) {

@@ -431,6 +431,26 @@ var strangerTests = map[string]func(*world){
 			w.Error(err)
 		}
 	},
+	"have a limit for topics that are made on demand": func(w *world) {
+		w.hub.Limits = websub.Limits{Topics: 4, TopicsPerClient: 2}
+		w.run(w.hub)
+		made := func(n int) string { return fmt.Sprintf("%s+%d", topic, n) }
+		for n := range 6 {
+			w.set(made(n), "made")
+		}
+		for i, asked := range []struct {
+			client, topic string
+			want          error
+		}{
+			{"a", topic, nil}, {"a", made(1), nil}, {"a", made(2), websub.ErrTooMany}, {"b", made(2), nil}, {"b", made(3), nil},
+			{"c", made(4), websub.ErrFull}, {"c", made(1), nil}, {"d", topic, nil}, // what others follow, and what is there
+		} {
+			if err := w.from(asked.client, "subscribe", asked.topic, fmt.Sprintf("https://h%d.example/", i)); !errors.Is(err, asked.want) {
+				w.Errorf("%s for %s: %v, want %v", asked.client, asked.topic, err, asked.want)
+			}
+			w.after(time.Second) // each is verified
+		}
+	},
 	"give way to a newcomer": func(w *world) {
 		w.hub.Limits = websub.Limits{Requests: 6, RequestsPerHost: 4}
 		ask := func(client, host string, n int) error {

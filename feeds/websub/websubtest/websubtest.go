@@ -98,11 +98,11 @@ func (w *world) Content(_ context.Context, topic string) (websub.Content, error)
 }
 
 // Known implements websub.Topics.
-func (w *world) Known(topic string) bool {
+func (w *world) Known(topic string) (known, onDemand bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	_, ok := w.topics[topic]
-	return ok && !w.former[topic]
+	return ok && !w.former[topic], strings.Contains(topic, "+")
 }
 
 // Check implements websub.Client.

@@ -109,21 +109,22 @@ type feedTopics struct {
 	combined map[string]*feeds.Document
 }
 
-// keptCombined bounds how many feeds of several categories are kept.
-const keptCombined = 64
+// keptCombined bounds how many feeds of several categories are kept: nearly as many as the
+// hub has topics (websub.DefaultLimits).
+const keptCombined = 256
 
 // Known implements websub.Topics.
-func (t *feedTopics) Known(topic string) bool {
+func (t *feedTopics) Known(topic string) (known, onDemand bool) {
 	path, ours := strings.CutPrefix(topic, t.base)
 	if !ours {
-		return false
+		return false, false
 	}
 	set := t.feeds()
 	if document, ok := set.Document(path); ok {
-		return isTopic(document)
+		return isTopic(document), false
 	}
 	canonical, ok := set.Canonical(path)
-	return ok && canonical == path && strings.Count(path, "/") == 2 // no archive
+	return ok && canonical == path && strings.Count(path, "/") == 2, true // no archive
 }
 
 // Content implements websub.Topics.

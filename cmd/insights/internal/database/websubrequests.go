@@ -58,6 +58,15 @@ func hubFacts(ctx context.Context, q querier, r websub.Request) (f websub.Facts,
 	if err != nil || r.Mode != websub.Subscribe || f.Subscribed {
 		return f, err
 	}
+	if r.OnDemand {
+		err := q.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM websub_subscriptions WHERE topic = ?1) OR EXISTS (SELECT 1 FROM websub_requests WHERE topic = ?1),
+				(SELECT count(*) FROM (SELECT topic FROM websub_subscriptions UNION SELECT topic FROM websub_requests) a),
+				(SELECT count(*) FROM (SELECT topic FROM websub_subscriptions WHERE client = ?2 AND client <> '' UNION SELECT topic FROM websub_requests WHERE client = ?2 AND client <> '') b)`,
+			r.Topic, r.Asker.Client).Scan(&f.Followed, &f.Topics, &f.TopicsOfClient)
+		if err != nil {
+			return f, err
+		}
+	}
 	err = q.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM websub_subscriptions WHERE expires_at > ?4), (SELECT count(*) FROM websub_subscriptions WHERE host = ?1 AND expires_at > ?4),
 			(SELECT count(*) FROM websub_subscriptions WHERE client = ?2 AND client <> '' AND expires_at > ?4), (SELECT count(*) FROM websub_subscriptions WHERE wide = ?3 AND wide <> '' AND expires_at > ?4)`,
 		r.Host, r.Asker.Client, r.Asker.Wide, at).Scan(&f.Subscriptions.All, &f.Subscriptions.Host, &f.Subscriptions.Client, &f.Subscriptions.Wide)
