@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/scaledbydesign/insights/content"
+	"github.com/scaledbydesign/insights/content/budget"
 )
 
 // costly are bodies of any length that a parser may take long for.
@@ -72,8 +73,11 @@ func TestRenderingIsLinear(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a minute")
 	}
+	size := 16 << 10
+	if budget.Raced {
+		size = 4 << 10
+	}
 	for name, text := range costly() {
-		const size = 16 << 10
 		small, large, ratio := time.Hour, time.Hour, 0.0
 		for range 10 {
 			small, large = min(small, cost(t, text(size))), min(large, cost(t, text(4*size)))
