@@ -26,9 +26,13 @@ func holders(routes []route) map[string]bool {
 	return first
 }
 
-// firstPart is the first part of a path, as ServeMux reads it, in lower case.
+// firstPart is the first part of a path, as ServeMux reads it, in lower case. Nothing is
+// allocated for a path that is clean: documents are asked for often.
 func firstPart(address string) string {
-	part, _, _ := strings.Cut(strings.TrimPrefix(path.Clean("/"+address), "/"), "/")
+	if !strings.HasPrefix(address, "/") {
+		address = "/" + address
+	}
+	part, _, _ := strings.Cut(path.Clean(address)[1:], "/")
 	return strings.ToLower(part)
 }
 
