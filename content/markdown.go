@@ -97,9 +97,8 @@ const (
 	maxDefinitions = 1000 // of links, without a blank line between them
 
 	// Of one paragraph, heading, or cell of a table:
-	maxBlockLines = 2000
-	maxBrackets   = 1000 // [, which may begin a link
-	maxMarks      = 1000 // runs of *, _ and ~, which may be emphasis
+	maxBrackets = 1000 // [, which may begin a link
+	maxMarks    = 1000 // runs of *, _ and ~, which may be emphasis
 )
 
 // tooIntricate says what in a body, and how many lines below its first, nobody
@@ -167,7 +166,6 @@ func intricateBlock(body string) (line int, problem string) {
 			is, most int
 			of       string
 		}{
-			{lines.Len(), maxBlockLines, "lines"},
 			{brackets, maxBrackets, "brackets that may begin a link"}, {marks, maxMarks, "marks of emphasis (*, _, ~)"},
 		} {
 			if limit.is > limit.most {
