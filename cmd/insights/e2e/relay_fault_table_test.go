@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -85,6 +86,9 @@ var faults = []fault{
 	{name: "no DSN", want: "sent", attempts: 1, lacks: "DSN"},
 }
 
+// noRefusal is what status says when no refusal is to be judged.
+var noRefusal = regexp.MustCompile(`"refusals": \{\s+"waiting": 0`)
+
 // faultsPerSite is how many faults one installation meets, one after the other: each
 // digest brings insights of its own, and many make the daemon slow.
 const faultsPerSite = 7
@@ -129,7 +133,7 @@ func (f fault) run(t *testing.T, s *sinkSite, offered []string) {
 	}
 	s.sink.misbehave(hook, offered)
 	until(t, 20*time.Second, "nothing is to be judged", func() bool {
-		return strings.Contains(s.insights("status", "--json"), `"waiting": 0`)
+		return noRefusal.MatchString(s.insights("status", "--json"))
 	})
 	s.run("suppress", "remove", victim) // whom a fault before this one may have cost their subscription
 	id := s.next()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -48,6 +49,7 @@ type Daemon struct {
 	maildir   *inbound.Maildir         // nil: none
 	reloaded  atomic.Int64             // when the insights were last read without a fault, in Unix seconds
 	noted     atomic.Pointer[[]string] // what a reload could not do
+	reloading sync.Mutex               // while the folder is read again
 	told      string                   // what of the insights was last reported as wrong
 }
 

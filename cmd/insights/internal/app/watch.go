@@ -85,8 +85,10 @@ func within(dir, path string) bool {
 	return parent == filepath.Clean(dir) || parent == filepath.Join(dir, "images")
 }
 
-// reload reads the folder again.
+// reload reads the folder again, for whoever notices a change.
 func (d *Daemon) reload() {
+	d.reloading.Lock()
+	defer d.reloading.Unlock()
 	if err := d.live.Reload(); err != nil {
 		if err.Error() != d.told {
 			d.log.Error("cannot read the insights; still serving the last ones", "error", err)
