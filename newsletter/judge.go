@@ -202,6 +202,14 @@ func (r *run) note(refused bool) bool {
 func (r *run) hits() int { return len(r.last) }
 func (r *run) span() int { return r.seen - r.last[0] + 1 }
 
+// StillInDoubt reports whether a refusal of an email that was sent at a time is in doubt
+// because an earlier one was, and nothing has arrived since: it may be the end of the same
+// trouble, when the reader gets an email that hardly anybody else at their provider gets.
+// sent is as in DoubtsEnough, without it.
+func (j *Judgement) StillInDoubt(sent []time.Time, at time.Time) bool {
+	return len(sent) > 0 && at.Sub(sent[len(sent)-1]) < j.Apart
+}
+
 // DoubtsEnough reports whether a refusal in doubt suppresses after all, by when the emails
 // in doubt were sent since an email to this reader was last accepted and kept, oldest
 // first, this one included.

@@ -81,9 +81,10 @@ type JudgeStore interface {
 	// FirstAttempts returns the first attempts at emails of digests, or at single ones,
 	// that were made in a time, in the order of sending.
 	FirstAttempts(ctx context.Context, from, to time.Time, single bool) ([]Attempt, error)
-	// Doubted returns when a reader's emails were sent whose refusal was in doubt, oldest
-	// first, since an email to them was last accepted and did not come back.
-	Doubted(ctx context.Context, reader int64) ([]time.Time, error)
+	// Doubted returns when a reader's emails were sent, before a time, whose refusal was in
+	// doubt or is not judged yet, oldest first, since an email to them was last accepted and
+	// did not come back.
+	Doubted(ctx context.Context, reader int64, before time.Time) ([]time.Time, error)
 	// Judge records verdicts, of those refusals that have none yet. An email in doubt that
 	// was refused in the session becomes pending again if again holds for its digest and
 	// the digest was not stopped. It returns how many verdicts are new, and how many
@@ -208,6 +209,16 @@ const judgedAtOnce = 500
 func (j *Judge) decide(ctx context.Context, r *Refusal, doubts Doubts) error {
 	reason := doubts.Of(Attempt{Reader: r.Reader, Domain: r.Domain, Words: r.Words})
 	r.Verdict, r.Reason = VerdictSuppressed, Reason(r.Said)
+	var sent []time.Time
+	if r.Ref.Digest != 0 {
+		var err error
+		if sent, err = j.Store.Doubted(ctx, r.Reader, r.Sent); err != nil {
+			return fmt.Errorf("count doubts: %w", err)
+		}
+	}
+	if reason == "" && j.Judgement.StillInDoubt(sent, r.Sent) {
+		reason = "an earlier refusal is in doubt, and nothing has arrived since"
+	}
 	switch {
 	case r.Address == (subscribers.Address{}):
 		r.Verdict, r.Reason = VerdictSuperseded, ReasonGone
@@ -219,10 +230,6 @@ func (j *Judge) decide(ctx context.Context, r *Refusal, doubts Doubts) error {
 		r.Verdict, r.Reason = VerdictInDoubt, reason
 		if r.Ref.Digest == 0 {
 			return nil
-		}
-		sent, err := j.Store.Doubted(ctx, r.Reader)
-		if err != nil {
-			return fmt.Errorf("count doubts: %w", err)
 		}
 		if !j.Judgement.DoubtsEnough(append(sent, r.Sent)) {
 			return nil

@@ -17,6 +17,7 @@ var judgingTests = []test{
 	{"a reader under judgement gets no digest, but staff reach them", underJudgement},
 	{"the third digest in doubt suppresses", thirdDoubt},
 	{"an email that arrives between doubts", doubtBetween},
+	{"a lone refusal soon after one in doubt", stillInDoubt},
 	{"what came back counts when it was sent, and is not sent again", cameBackInDoubt},
 	{"a refusal that no longer counts", superseded},
 	{"a past deadline leaves it to the next digest", pastDeadline},
@@ -160,6 +161,29 @@ func thirdDoubt(w *world) {
 }
 
 const day = 24 * time.Hour
+
+// stillInDoubt: at the end of a provider's trouble one reader gets an email that nobody else
+// there gets. That says no more than the refusal before, for some days.
+func stillInDoubt(w *world) {
+	w.readers(12)
+	w.plan(newsletter.Request{})
+	w.sendJudged(refusing(everybody), time.Minute)
+	w.judge()
+	w.sendJudged(refusing(func(to string) bool { return to == address("reader1") }), time.Minute)
+	alone := func() {
+		w.publish("engineering", fmt.Sprint("lone", time.Now().Unix()))
+		w.plan(newsletter.Request{Only: w.reader("reader1").ID, Approved: true})
+		w.sendJudged(refusing(everybody), time.Minute)
+		w.judge()
+	}
+	time.Sleep(36 * time.Hour)
+	alone()
+	w.wantStatus("reader1", subscribers.Confirmed)
+	w.sendJudged(refusing(everybody), time.Minute) // once more, as after each doubt
+	time.Sleep(6 * 24 * time.Hour)
+	alone()
+	w.wantStatus("reader1", subscribers.Suppressed)
+}
 
 func doubtBetween(w *world) {
 	w.readers(12)

@@ -301,13 +301,14 @@ func (m *month) comeBack() {
 	for _, r := range m.returning {
 		known[r.messageID] = true
 	}
-	for _, e := range m.server.received() {
+	received := m.server.received()
+	for _, e := range received {
 		if known[e.MessageID] || m.returned[e.MessageID] {
 			continue
 		}
 		_, domain, _ := strings.Cut(e.To, "@")
 		for i := range m.trouble {
-			if t := &m.trouble[i]; t.refuses(domain, e.at) && t.later {
+			if t := &m.trouble[i]; t.refuses(domain, e.at) && t.later && !t.alone(e, received) {
 				m.returning = append(m.returning, returning{e.MessageID, e.To, e.at.Add(m.wayBack())})
 				known[e.MessageID] = true
 			}
@@ -332,6 +333,19 @@ func (m *month) comeBack() {
 		}
 	}
 	m.returning = waiting
+}
+
+// alone reports whether hardly anybody else got an email within a day of one that trouble
+// has come back: it is not told from one to a dead address.
+func (t *trouble) alone(e delivered, received []delivered) bool {
+	others := make(map[string]bool)
+	for _, other := range received {
+		_, domain, _ := strings.Cut(other.To, "@")
+		if other.at.Sub(e.at).Abs() < 24*time.Hour && t.refuses(domain, other.at) {
+			others[other.To] = true
+		}
+	}
+	return len(others) < newsletter.DefaultJudgement().Domain.Refused
 }
 
 // hardNaming is a notification that says that a reader's address is dead.

@@ -29,10 +29,11 @@ const (
 				WHERE g.active_at > r.at - ?5 AND o.digest_id = g.id AND o.subscriber_id = r.subscriber_id AND o.state = 'sent' AND o.lost = 0 AND o.updated_at > r.at)
 		FROM refusals r LEFT JOIN subscribers s ON s.id = r.subscriber_id
 		WHERE r.judged_at = 0 AND r.due_at <= ?1 ORDER BY r.sent_at, r.digest_id, r.message_id, r.subscriber_id`
-	// doubtedQuery is when emails to reader ?1 were sent whose refusal was in doubt.
-	doubtedQuery = `SELECT r.sent_at FROM refusals r WHERE r.subscriber_id = ?1 AND r.digest_id > 0 AND r.verdict = 'in doubt'
+	// doubtedQuery is when emails to reader ?1 were sent before ?5 whose refusal was in doubt,
+	// or is not judged yet.
+	doubtedQuery = `SELECT r.sent_at FROM refusals r WHERE r.subscriber_id = ?1 AND r.digest_id > 0 AND (r.verdict = 'in doubt' OR r.judged_at = 0) AND r.sent_at < ?5
 		AND r.sent_at > coalesce((SELECT max(o.updated_at) FROM digests g CROSS JOIN deliveries o
-			WHERE o.digest_id = g.id AND o.subscriber_id = ?1 AND o.state = 'sent' AND o.lost = 0), 0)
+			WHERE o.digest_id = g.id AND o.subscriber_id = ?1 AND o.state = 'sent' AND o.lost = 0 AND o.mark <> 'bounced'), 0)
 		AND r.sent_at > coalesce((SELECT max(e.at) FROM events e WHERE e.subscriber_id = ?1 AND e.what IN (?2, ?3, ?4)), 0)
 		ORDER BY r.sent_at`
 )
@@ -155,13 +156,13 @@ func (db *DB) FirstAttempts(ctx context.Context, from, to time.Time, single bool
 }
 
 // Doubted implements newsletter.JudgeStore.
-func (db *DB) Doubted(ctx context.Context, reader int64) (sent []time.Time, err error) {
+func (db *DB) Doubted(ctx context.Context, reader int64, before time.Time) (sent []time.Time, err error) {
 	err = each(ctx, db.reader, func(rows *sql.Rows) error {
 		var at time.Time
 		err := rows.Scan(instant(&at))
 		sent = append(sent, at)
 		return err
-	}, doubtedQuery, append([]any{reader}, freshStarts()...)...)
+	}, doubtedQuery, append(append([]any{reader}, freshStarts()...), millis(before))...)
 	return sent, explain(err)
 }
 
