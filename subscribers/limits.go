@@ -42,6 +42,10 @@ type Attempt struct {
 	// yet, in which emails to it are counted. Moves don't wait, and have shared limits of
 	// their own, so that neither a flood of them nor one of sign-ups stops the other.
 	Moves bool
+	// Returns says, of one that moves, who calls their subscription back by the link that
+	// their former mailbox got. What others ask for at that address must not keep them from
+	// it: only the client and what this subscriber called back there are limited.
+	Returns string // the public id
 	// Links says that a fresh link is asked for. It goes to nobody but who is on record, and
 	// how many emails they get is counted there: only the client is limited here, so that
 	// no stranger keeps readers from their data.
@@ -115,11 +119,11 @@ func (l Limits) judge(a Attempt, f Facts) (d Decision) {
 	switch {
 	case a.Client != "" && l.Client > 0 && (f.Network.Within(a.At) >= l.Client || f.Wide.Within(a.At) >= wideFactor*l.Client):
 		return Decision{Limit: PerClient}
-	case a.Moves && (l.AddressADay > 0 && f.Address >= l.AddressADay || a.At.Sub(f.AddressLast) < l.AddressEvery), !a.Links && l.AddressADay > 0 && f.Inbox >= l.AddressADay:
+	case a.Moves && (l.AddressADay > 0 && f.Address >= l.AddressADay || a.At.Sub(f.AddressLast) < l.AddressEvery), !a.Links && a.Returns == "" && l.AddressADay > 0 && f.Inbox >= l.AddressADay:
 		return Decision{Limit: PerAddress}
 	}
 	d.Network, d.Wide = f.Network.Another(a.At), f.Wide.Another(a.At)
-	if a.Links {
+	if a.Links || a.Returns != "" {
 		d.Verdict = Admit
 		return d
 	}

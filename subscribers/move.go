@@ -9,10 +9,14 @@ import (
 // ErrTaken says that another subscriber has the address.
 var ErrTaken = errors.New("somebody is subscribed with this address already")
 
+// ErrOwnAddress says that a reader wants to move where they are.
+var ErrOwnAddress = errors.New("that is the address that the emails go to already")
+
 // Move lets the token's owner change their address: an email to the new one asks
 // for a confirmation, and until then the old one stays. Like a sign-up it tells nothing of
 // the new address: limits, which count it as one, withhold the email in silence, but
-// for ErrTooMany about client, ErrBusy and ErrDomain.
+// for ErrTooMany about client, ErrBusy and ErrDomain. ErrOwnAddress is about the reader's
+// own.
 func (r *Registry) Move(ctx context.Context, token string, to Address, client string) (Subscriber, error) {
 	return r.askToMove(ctx, FreshToken, token, to, client)
 }
@@ -34,7 +38,11 @@ func (r *Registry) askToMove(ctx context.Context, p Purpose, token string, to Ad
 	if r.Refused.Has(to.Domain()) {
 		return sub, ErrDomain
 	}
-	if admitted, err := r.admit(ctx, Attempt{SignUp: SignUp{Address: to, Client: client}, Moves: true}); err != nil || !admitted {
+	a := Attempt{SignUp: SignUp{Address: to, Client: client}, Moves: true}
+	if p == ReturnToken {
+		a.Returns = sub.PublicID
+	}
+	if admitted, err := r.admit(ctx, a); err != nil || !admitted {
 		return sub, err
 	}
 	kept, err := r.Kept(ctx, to)
@@ -58,10 +66,12 @@ func (r rules) askToMove(sub *Subscriber, to Address, allowed, callsBack bool, n
 	switch {
 	case sub.Status != Confirmed:
 		return Change{}, ErrExpired
+	case !callsBack && sub.Address.Key() == to.Key(): // who calls it back must not learn where it is
+		return Change{}, ErrOwnAddress
 	case sub.Address.Key() == to.Key(), !allowed:
 		return Change{}, nil
 	case !callsBack && !r.limits.mayEmail(sub, last, now): // so many a day, to whatever address
-		return Change{}, nil
+		return Change{}, nil // in silence: a refusal would tell whether the address before could be written to
 	}
 	sub.NewAddress = to
 	return Change{Event: Event{At: now, What: "move_asked", Source: "link"}, Notice: ConfirmNotice, Asks: r.ask(sub, to, now)}, nil

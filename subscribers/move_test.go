@@ -18,7 +18,8 @@ func TestAskToMoveRule(t *testing.T) {
 		allowed, callsBack bool
 	}{
 		{ruled{"elsewhere", subscriber(Confirmed), all(waits, counted(1, now)), asks, ""}, elsewhere, true, false},
-		{ruled{"where they are", subscriber(Confirmed), nil, Change{}, ""}, mustParse("ADA@example.com"), true, false},
+		{ruled{"where they are", subscriber(Confirmed), nil, Change{}, ErrOwnAddress.Error()}, mustParse("ADA@example.com"), true, false},
+		{ruled{"where they are, back", subscriber(Confirmed), nil, Change{}, ""}, mustParse("ADA@example.com"), true, true},
 		{ruled{"to a suppressed address", subscriber(Confirmed), nil, Change{}, ""}, elsewhere, false, false},
 		{ruled{"to a suppressed address, back", subscriber(Confirmed), nil, Change{}, ""}, elsewhere, false, true},
 		{ruled{"unsubscribed", subscriber(Unsubscribed), nil, Change{}, ErrExpired.Error()}, elsewhere, true, false},

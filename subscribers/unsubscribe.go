@@ -78,9 +78,12 @@ func (r *Registry) Undo(ctx context.Context, token string) (Subscriber, error) {
 
 // undo reverses an unsubscription.
 func undo(sub *Subscriber, now time.Time) (Change, error) {
-	if sub.Status != Unsubscribed || sub.Undo == "" || now.Sub(sub.UnsubscribedAt) >= undoWithin {
+	switch {
+	case sub.Status == Confirmed && sub.Undo != "": // pressed twice
+		return Change{}, nil
+	case sub.Status != Unsubscribed, sub.Undo == "", now.Sub(sub.UnsubscribedAt) >= undoWithin:
 		return Change{}, ErrExpired
 	}
-	sub.Status, sub.UnsubscribedAt, sub.Undo = Confirmed, time.Time{}, ""
+	sub.Status, sub.UnsubscribedAt = Confirmed, time.Time{}
 	return Change{Event: Event{At: now, What: "undone", Source: "link", Detail: "the unsubscription was undone"}, StartWith: everything}, nil
 }

@@ -52,11 +52,12 @@ func TestLeaveRule(t *testing.T) {
 func TestUndoRule(t *testing.T) {
 	nonce := func(s *Subscriber) { s.Undo = "nonce" }
 	for _, test := range []ruled{
-		{"within an hour", subscriber(Unsubscribed, nonce, refused(now.Add(-time.Hour+1))), func(s *Subscriber) { s.Status, s.UnsubscribedAt, s.Undo = Confirmed, time.Time{}, "" },
+		{"within an hour", subscriber(Unsubscribed, nonce, refused(now.Add(-time.Hour+1))), func(s *Subscriber) { s.Status, s.UnsubscribedAt = Confirmed, time.Time{} },
 			Change{Event: event("undone", "link", "the unsubscription was undone"), StartWith: everything}, ""},
 		{"an hour later", subscriber(Unsubscribed, nonce, refused(now.Add(-time.Hour))), nil, Change{}, ErrExpired.Error()},
 		{"done otherwise", subscriber(Unsubscribed, refused(now)), nil, Change{}, ErrExpired.Error()},
 		{"undone before", subscriber(Confirmed), nil, Change{}, ErrExpired.Error()},
+		{"pressed twice", subscriber(Confirmed, nonce), nil, Change{}, ""},
 		{"pending", subscriber(Pending, nonce, refused(now), func(s *Subscriber) { s.ConfirmedAt = now }), nil, Change{}, ErrExpired.Error()},
 		{"suppressed", subscriber(Suppressed, nonce, refused(now)), nil, Change{}, ErrExpired.Error()},
 	} {

@@ -160,16 +160,34 @@ func (a *App) MessagesOf(ctx context.Context, d newsletter.Digest) (iter.Seq2[ne
 // RenameCategories moves the choices of readers to the new slug of a renamed category.
 // It must run before a reader gets a category: once readers have chosen the new slug, the
 // two can't be merged.
+//
+// A slug that a category had before and that is configured again, while its present one is
+// not, is the rename undone.
 func (a *App) RenameCategories(ctx context.Context) {
+	rename := func(from, to string) {
+		renamed, err := a.db.RenameCategory(ctx, from, to)
+		if err != nil {
+			a.log.Error("cannot move subscribers to the renamed category", "from", from, "to", to, "error", err)
+		}
+		if renamed {
+			a.log.Info("category renamed", "from", from, "to", to)
+		}
+	}
+	configured := make(map[string]bool)
 	for _, category := range a.Config.Site.Categories {
+		configured[category.Slug] = true
 		for _, from := range category.Formerly {
-			renamed, err := a.db.RenameCategory(ctx, from, category.Slug)
-			if err != nil {
-				a.log.Error("cannot move subscribers to the renamed category", "from", from, "to", category.Slug, "error", err)
-			}
-			if renamed {
-				a.log.Info("category renamed", "from", from, "to", category.Slug)
-			}
+			rename(from, category.Slug)
+		}
+	}
+	for _, category := range a.Config.Site.Categories {
+		now, err := a.db.RenamedTo(ctx, category.Slug)
+		if err != nil {
+			a.log.Error("cannot read how categories were called", "error", err)
+			return
+		}
+		if now != "" && !configured[now] {
+			rename(now, category.Slug)
 		}
 	}
 }

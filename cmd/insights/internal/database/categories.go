@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -137,7 +138,7 @@ func (db *DB) RenameCategory(ctx context.Context, from, to string) (renamed bool
 			return fmt.Errorf("category %s can't become %s: readers have chosen both, and merging them would repeat or drop insights; remove it from formerly and keep both", from, to)
 		}
 		for _, statement := range []string{
-			"UPDATE categories SET slug = ?2 WHERE slug = ?1",
+			"UPDATE categories SET slug = ?2, former = trim(replace(' ' || former || ' ', ' ' || ?2 || ' ', ' ') || ' ' || ?1) WHERE slug = ?1",
 			"UPDATE insights SET category = ?2 WHERE category = ?1",
 			"UPDATE digests SET category = ?2 WHERE category = ?1",
 			"UPDATE messages SET categories = trim(replace(' ' || categories || ' ', ' ' || ?1 || ' ', ' ' || ?2 || ' ')) WHERE nonce <> '' AND ' ' || categories || ' ' LIKE '% ' || ?1 || ' %'",
@@ -151,6 +152,17 @@ func (db *DB) RenameCategory(ctx context.Context, from, to string) (renamed bool
 		return renameInPositions(ctx, tx, from, to)
 	})
 	return renamed, err
+}
+
+// RenamedTo returns what the category that had a slug before is called now; "" if there is
+// none, or the slug is some category's.
+func (db *DB) RenamedTo(ctx context.Context, slug string) (now string, err error) {
+	err = db.reader.QueryRowContext(ctx, `SELECT slug FROM categories WHERE retired_at = 0 AND ' ' || former || ' ' LIKE '% ' || ?1 || ' %'
+		AND NOT EXISTS (SELECT 1 FROM categories WHERE slug = ?1) ORDER BY bit LIMIT 1`, slug).Scan(&now)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = nil
+	}
+	return now, explain(err)
 }
 
 func renameInPositions(ctx context.Context, tx *sql.Tx, from, to string) error {

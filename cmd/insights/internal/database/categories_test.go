@@ -34,6 +34,11 @@ func TestRenamedCategoryKeepsItsReaders(t *testing.T) {
 		UNION ALL SELECT vector FROM (SELECT vector FROM positions WHERE id > 1 ORDER BY vector) p`); !slices.Equal(got, want) {
 			t.Errorf("got %q, want %q", got, want)
 		}
+		for slug, want := range map[string]string{"ops": "operations", "operations": "", "growth": "", "unheard-of": "", "op": "", "": ""} {
+			if now, err := db.RenamedTo(t.Context(), slug); err != nil || now != want {
+				t.Errorf("%s is called %q, %v; want %q", slug, now, err, want)
+			}
+		}
 		want = []string{"growth operations", "devops", "operations", "operations growth"}
 		if got := texts(t, db, "SELECT categories FROM (SELECT categories FROM messages ORDER BY id) m UNION ALL SELECT categories FROM waiting"); !slices.Equal(got, want) {
 			t.Errorf("got %q, want %q", got, want)

@@ -33,6 +33,10 @@ func (db *DB) Ask(ctx context.Context, a subscribers.Attempt, decide func(subscr
 	if k.wide == "" {
 		k.wide = a.Client
 	}
+	if a.Returns != "" {
+		k.address = hashOf(secret, a.Returns+" "+a.Address.Key())
+		k.inbox = k.address
+	}
 	if a.Moves {
 		k.all, k.domain = forMoves, forMoves+k.domain
 	}
@@ -126,8 +130,11 @@ func (k *asking) store(ctx context.Context, tx *sql.Tx, d subscribers.Decision) 
 		return err
 	}
 	if d.Verdict == subscribers.Admit {
-		if k.a.Links { // who gets it is counted with the subscriber
+		switch {
+		case k.a.Links: // who gets it is counted with the subscriber
 			return nil
+		case k.a.Returns != "":
+			return countMailbox(ctx, tx, k.inbox, k.address, k.a)
 		}
 		if err := reserve(ctx, tx, k.all, d.All); err != nil {
 			return err

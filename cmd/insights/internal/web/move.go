@@ -38,12 +38,15 @@ func (s *site) askToMove(w http.ResponseWriter, r *http.Request, ask func(ctx co
 	switch _, err := ask(r.Context(), r.PathValue("token"), to, s.client(r)); {
 	case errors.Is(err, subscribers.ErrDomain):
 		return refuse(domainRefused)
+	case errors.Is(err, subscribers.ErrOwnAddress):
+		return refuse(templates.FieldError{Field: "email", Message: "That is the address that your digests go to already."})
 	case err != nil:
 		return fmt.Errorf("change address: %w", err)
 	}
 	waitUntil(r.Context(), answerAt)
 	return s.notice(w, http.StatusAccepted, "Check the other mailbox", []string{
 		"If the new address can be written to, we send it a link to confirm. Open it there and press the button: from then on your digests go to it.",
+		"You can ask for such an email three times a day, once in a quarter of an hour. Is the address not the right one? Ask again then.",
 		"Until then they come as before. What you have received counts, wherever you received it.",
 	}, append(links, readInsights)...)
 }
