@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/scaledbydesign/insights/newsletter/bounce"
@@ -110,7 +111,8 @@ type Feedback struct {
 	// Judgement is the numbers by which that is found; the zero one is DefaultJudgement.
 	Judgement Judgement
 
-	pauses pauseWatch
+	pauses  pauseWatch
+	reading sync.Mutex // one message at a time: reading takes a processor, which strangers must not have all of
 }
 
 // Soft bounces suppress a reader when softEmails emails in a row bounced over at least
@@ -195,7 +197,7 @@ func (r *Feedback) HandleMessage(ctx context.Context, to []string, message io.Re
 
 // report acts on a bounce or complaint message, for each email that it is about.
 func (r *Feedback) report(ctx context.Context, to []string, raw []byte) (did string, err error) {
-	report, err := bounce.Parse(bytes.NewReader(raw))
+	report, err := r.read(raw)
 	if err != nil {
 		return "", fmt.Errorf("%w: %w", ErrNotOurs, err)
 	}
@@ -246,6 +248,13 @@ func (r *Feedback) HandleRefusal(ctx context.Context, ref Ref, to string, o Outc
 }
 
 // class is what an outcome means for the address.
+// read parses a message.
+func (r *Feedback) read(raw []byte) (bounce.Report, error) {
+	r.reading.Lock()
+	defer r.reading.Unlock()
+	return bounce.Parse(bytes.NewReader(raw))
+}
+
 func (o Outcome) class(to string) bounce.Class {
 	return bounce.Reply{Code: o.Code, Status: o.Status, Text: o.Text, Stage: o.Stage, To: to}.Class()
 }
@@ -382,6 +391,8 @@ func (r *Feedback) suppress(ctx context.Context, b Bounce, reader subscribers.Su
 		cause, detail = subscribers.Complained, "reported as "+feedback
 	case b.Class == bounce.Hard && reader.Status != subscribers.Pending:
 		return r.refused(ctx, b, reader)
+	case b.Class == bounce.Hard && b.Ref.Message == 0:
+		return "hard bounce of an email from before they signed up again; the confirmation will tell", nil
 	case b.Class == bounce.Hard: // of a sign-up, which may be repeated
 		detail = "hard bounce: " + b.said()
 	case b.Class == bounce.Soft:

@@ -38,7 +38,7 @@ func (r *Feedback) keep(ctx context.Context, to []string, raw []byte, notOurs er
 			continue
 		}
 		sum := sha256.Sum256(raw)
-		b := Bounce{At: time.Now(), Kind: bounce.Other, Hash: "o" + hex.EncodeToString(sum[:16]), Text: staffMail(who, raw)}
+		b := Bounce{At: time.Now(), Kind: bounce.Other, Hash: "o" + hex.EncodeToString(sum[:16]), Text: staffMail(who, r.summary(raw))}
 		if _, _, err := r.Store.RecordBounce(ctx, b); err != nil {
 			return "", fmt.Errorf("keep a message to staff: %w", err)
 		}
@@ -48,10 +48,17 @@ func (r *Feedback) keep(ctx context.Context, to []string, raw []byte, notOurs er
 }
 
 // staffMail is what staff read of a message, on one line.
-func staffMail(who string, raw []byte) string {
-	text := strings.ReplaceAll(strings.ToValidUTF8("to "+who+", "+bounce.Summary(raw), "\uFFFD"), "\x00", "")
+func staffMail(who, summary string) string {
+	text := strings.ReplaceAll(strings.ToValidUTF8("to "+who+", "+summary, "\uFFFD"), "\x00", "")
 	if len(text) > longestStaffMail {
 		text = strings.ToValidUTF8(text[:longestStaffMail], "") + "…"
 	}
 	return text
+}
+
+// summary is what a message says in a line.
+func (r *Feedback) summary(raw []byte) string {
+	r.reading.Lock()
+	defer r.reading.Unlock()
+	return bounce.Summary(raw)
 }

@@ -3,6 +3,7 @@ package subscribers
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -37,6 +38,13 @@ func (r *Registry) askToMove(ctx context.Context, p Purpose, token string, to Ad
 	}
 	if r.Refused.Has(to.Domain()) {
 		return sub, ErrDomain
+	}
+	if may := sub; p == FreshToken { // before it takes anything from what others share
+		may.Categories = slices.Clone(sub.Categories)
+		change, err := r.rules().askToMove(&may, to, true, false, time.Now())
+		if err != nil || change.Notice == NoNotice {
+			return sub, err
+		}
 	}
 	a := Attempt{SignUp: SignUp{Address: to, Client: client}, Moves: true}
 	if p == ReturnToken {

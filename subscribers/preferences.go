@@ -73,11 +73,17 @@ func prefer(sub *Subscriber, p Preferences, now time.Time) (Change, error) {
 }
 
 // Less is what the owner of an unsubscribe token may choose instead of leaving: a
-// digest less often, or a pause. It applies to confirmed subscribers; others get
+// digest less often, or a longer pause; never more: the token never lapses, and may be
+// anybody's. It applies to confirmed subscribers; others get
 // ErrExpired.
 func (r *Registry) Less(ctx context.Context, token string, cadence Cadence, pauseUntil time.Time) (Subscriber, error) {
 	if cadence == "" {
-		return r.pause(ctx, UnsubscribeToken, token, pauseUntil)
+		return r.edit(ctx, UnsubscribeToken, token, func(sub *Subscriber, now time.Time) (Change, error) {
+			if sub.Status == Confirmed && pauseUntil.Sub(sub.PausedUntil) < 24*time.Hour { // it lasts about as long already
+				return Change{}, nil
+			}
+			return pause(sub, pauseUntil, now)
+		})
 	}
 	cadence, err := ParseCadence(string(cadence))
 	if err != nil {
@@ -93,7 +99,7 @@ func slowDown(sub *Subscriber, cadence Cadence, now time.Time) (Change, error) {
 	switch {
 	case sub.Status != Confirmed:
 		return Change{}, ErrExpired
-	case sub.Cadence == cadence:
+	case slices.Index(Cadences[:], cadence) <= slices.Index(Cadences[:], sub.Cadence): // as seldom already
 		return Change{}, nil
 	}
 	sub.Cadence = cadence

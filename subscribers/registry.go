@@ -77,12 +77,17 @@ func (r *Registry) editValid(ctx context.Context, p Purpose, token string, a Add
 			return Change{}, err
 		}
 		change, err := apply(sub, now)
-		if err == nil && sub.Lately >= EventsHourly && change.Event.What != "" && p != ConfirmToken && !sub.endedEmails() {
+		if err == nil && sub.Lately >= EventsHourly && change.Event.What != "" && limitedLinks[p] && !sub.endedEmails() {
 			return Change{}, ErrChanges
 		}
 		return change, err
 	})
 }
+
+// limitedLinks are those of which an hour's changes are limited. The others can do little:
+// confirm once, have emails sent that are limited themselves, or only ever bring less. So
+// nobody who has one of those keeps a reader from their preferences.
+var limitedLinks = map[Purpose]bool{PreferencesToken: true, UndoToken: true}
 
 // endedEmails reports whether a subscriber gets no emails any more.
 func (s *Subscriber) endedEmails() bool { return s.Status == Unsubscribed || s.Status == Suppressed }

@@ -19,6 +19,7 @@ var forgingTests = []test{
 	{"a complaint with a Message-ID alone", complaintByMessageID},
 	{"a Message-ID stays at every attempt", messageIDStays},
 	{"many reports of one email", manyReports},
+	{"a bounce from before a sign-up", bounceBeforeSignUp},
 }
 
 // abuseReport is a complaint (RFC 5965). more are header lines of the email it is about.
@@ -180,4 +181,20 @@ func manyReports(w *world) {
 			w.Errorf("%d reports of %s are kept, want %d and the first of all; the first kept is %v old", kept, name, want, time.Since(oldest))
 		}
 	}
+}
+
+// bounceBeforeSignUp: an old email that comes back, or is said to, doesn't keep somebody who
+// signs up again from confirming.
+func bounceBeforeSignUp(w *world) {
+	w.join("engineering", "ada")
+	d := w.sent("e1")
+	path := w.path(d.ID, "ada")
+	_, err := w.registry.Unsubscribe(w.Context(), w.registry.Token(subscribers.UnsubscribeToken, w.reader("ada")), "link")
+	w.check(err)
+	w.check(w.registry.SignUp(w.Context(), subscribers.SignUp{Address: parsed(address("ada")), Source: "form",
+		Preferences: subscribers.Preferences{Cadence: subscribers.Weekly, Categories: []string{"engineering"}}}))
+	w.wantStatus("ada", subscribers.Pending)
+	w.receive(w.feedback(), path, unnamed("5.1.1", "550 5.1.1 no such user", ""))
+	w.judge()
+	w.wantStatus("ada", subscribers.Pending)
 }

@@ -13,6 +13,7 @@ import (
 var moveStories = []story{
 	{"a new address is confirmed before it counts", moves},
 	{"a new address that is suppressed, or somebody's", movesNowhere},
+	{"one who asks again and again", movesOften},
 	{"moves are limited as sign-ups are", movesAreLimited},
 	{"moves to addresses of others", movesToAddresses},
 	{"links in a mailbox that was left", mailboxThatWasLeft},
@@ -52,6 +53,22 @@ func moves(d *desk) {
 	time.Sleep(73 * time.Hour)
 	_, err = d.Confirm(d.Context(), late, "")
 	d.want(err, subscribers.ErrExpired, "confirm late")
+}
+
+// movesOften: who asks again and again takes nothing from what all who move share.
+func movesOften(d *desk) {
+	d.confirmed("ada@example.com")
+	d.confirmed("ben@example.com")
+	d.Limits = subscribers.Limits{AddressEvery: 15 * time.Minute, AddressADay: 3, All: 10, Domain: 10, Waiting: 10}
+	for i := range 100 {
+		_, err := d.Move(d.Context(), d.token(subscribers.FreshToken, "ada@example.com"), d.address(fmt.Sprintf("new%d@new.example", i)), "")
+		d.want(err, nil, "move")
+	}
+	_, err := d.Move(d.Context(), d.token(subscribers.FreshToken, "ben@example.com"), d.address("ben@new.example"), "")
+	d.want(err, nil, "move")
+	if d.get("ben@example.com").NewAddress.String() != "ben@new.example" {
+		d.Error("one reader keeps others from moving")
+	}
 }
 
 func movesNowhere(d *desk) {

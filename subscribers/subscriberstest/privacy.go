@@ -409,6 +409,17 @@ func lessInstead(d *desk) {
 	if err != nil || !sub.PausedUntil.Equal(until) {
 		d.Errorf("%+v, %v", sub, err)
 	}
+	// Whoever has an old email can't bring more, or sooner.
+	for _, more := range []subscribers.Cadence{subscribers.Weekly, subscribers.Monthly, subscribers.Instant} {
+		if sub, err = d.Less(d.Context(), token, more, time.Time{}); err != nil || sub.Cadence != subscribers.Monthly {
+			d.Errorf("%s instead of monthly: %+v, %v", more, sub, err)
+		}
+	}
+	for _, sooner := range []time.Time{time.Now().Add(time.Hour), {}, until.Add(time.Hour)} {
+		if sub, err = d.Less(d.Context(), token, "", sooner); err != nil || !sub.PausedUntil.Equal(until) {
+			d.Errorf("paused until %v: %+v, %v", sooner, sub, err)
+		}
+	}
 	own := d.token(subscribers.PreferencesToken, "ada@example.com")
 	if _, err := d.Pause(d.Context(), own, time.Now().Add(400*24*time.Hour)); err == nil {
 		d.Error("a pause of more than a year")
@@ -467,6 +478,13 @@ func boundedHistories(d *desk) {
 			}
 		}
 		d.want(last, subscribers.ErrChanges, kind)
+		if kind == "preferences" { // which keeps nobody from more
+			_, err := d.Move(d.Context(), d.token(subscribers.FreshToken, "ada@example.com"), d.address("new@example.com"), "")
+			d.want(err, nil, "move")
+			if d.get("ada@example.com").NewAddress == (subscribers.Address{}) {
+				d.Error("a link to preferences keeps a reader from moving")
+			}
+		}
 		if got := len(strings.Fields(d.history("ada@example.com"))) - before; got > subscribers.EventsHourly+1 {
 			d.Errorf("%s: %d events in an hour", kind, got)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -91,6 +92,9 @@ func (e *editing) apply(ctx context.Context, before storedSubscriber, change fun
 	}
 	if e.many != nil && decided.Event.What == "" && decided.Notice == subscribers.NoNotice {
 		return edited, nil // most of many may be unchanged
+	}
+	if before.ID != 0 && decided == (subscribers.Change{}) && reflect.DeepEqual(edited, before.Subscriber) {
+		return edited, nil // nothing is written, however often somebody presses a button
 	}
 	if err := e.keepSuppressions(ctx, before.Subscriber, edited); err != nil {
 		return edited, err

@@ -50,3 +50,25 @@ func TestQueuedNoticesAreReplaced(t *testing.T) {
 		}
 	})
 }
+
+// Whoever has a link presses its button again and again: nothing is written for what
+// changes nothing, so that sending goes on.
+func TestAnUnchangedSubscriberIsNotStored(t *testing.T) {
+	db := open(t)
+	edit(t, db, "ada@example.com")
+	changes := func() (n int) {
+		if err := db.Writer().QueryRow("SELECT total_changes()").Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	before := changes()
+	for range 10 {
+		if _, err := db.Edit(t.Context(), "ada@example.com", func(*subscribers.Subscriber) (subscribers.Change, error) { return subscribers.Change{}, nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := changes() - before; got > 0 {
+		t.Errorf("%d rows were written", got)
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/scaledbydesign/insights/feeds"
@@ -39,6 +40,7 @@ type encodings struct {
 
 type variant struct {
 	once   sync.Once
+	made   atomic.Bool
 	bytes  []byte
 	etag   []string // quoted, strong, of this coding alone
 	length []string
@@ -72,6 +74,7 @@ func (b *body) changedAt(t time.Time) {
 func (e *encodings) in(c coding) (*variant, coding) {
 	v := &e.variants[c]
 	v.once.Do(func() {
+		defer v.made.Store(true)
 		encoded := encode(e.bytes, c)
 		if c != identity && len(encoded) >= len(e.bytes) {
 			return
@@ -87,6 +90,9 @@ func (e *encodings) in(c coding) (*variant, coding) {
 	}
 	return v, c
 }
+
+// has reports whether the bytes have been encoded in a coding.
+func (e *encodings) has(c coding) bool { return e.variants[c].made.Load() }
 
 // encodeAll encodes the bytes in every coding, so that no request has to wait.
 func (e *encodings) encodeAll() {

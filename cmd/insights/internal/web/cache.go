@@ -6,7 +6,7 @@ import (
 	"sync"
 )
 
-// maxCached bounds the answers kept of one snapshot, in bytes before encoding.
+// maxCached bounds the answers kept of one snapshot, in bytes.
 const maxCached = 32 << 20
 
 // cache keeps the answers of one snapshot, each made once however many ask for
@@ -103,7 +103,7 @@ func (c *cache) keep(snapshot any, path string, page *cached) {
 		delete(c.pages, path)
 		return
 	}
-	page.size = max(1, len(page.body.bytes))
+	page.size = max(1, 2*len(page.body.bytes)) // with what it takes in other codings
 	c.size += page.size
 	for other, p := range c.pages {
 		if c.size <= maxCached {

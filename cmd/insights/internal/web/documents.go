@@ -145,6 +145,14 @@ func (s *site) document(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if c := accepted(r.Header); !made.has(c) {
+		leave, err := s.place(r)(r.Context())
+		if err != nil {
+			return err
+		}
+		made.in(c)
+		leave()
+	}
 	return s.sendDocument(w, r, p.set, path, made)
 }
 
