@@ -168,7 +168,7 @@ func (w *country) week() {
 			audience = append(audience, c)
 		}
 	}
-	w.watch.begin(1)
+	w.watch.begin(1, len(w.citizens), &w.j)
 	w.send(audience, w.digest, start+7*day, false)
 	w.until(start + 7*day - 1)
 }
@@ -186,7 +186,7 @@ func (w *country) send(left []*citizen, digest int, end time.Duration, counted b
 		return
 	}
 	w.pauses++
-	w.watch.begin(1)
+	w.watch.begin(1, len(w.citizens), &w.j)
 	if w.resumes >= 0 {
 		w.at(w.now+max(w.resumes, gap), func() { w.send(left, digest, end, w.count) })
 	}

@@ -2,6 +2,7 @@ package newsletter
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 
 	"github.com/scaledbydesign/insights/newsletter/bounce"
@@ -16,8 +17,9 @@ type pauseWatch struct {
 
 // pauseWindow is a digest's most recent first attempts.
 type pauseWindow struct {
-	last []watched // a ring
-	next int
+	last    []watched // a ring
+	next    int
+	readers int // of the digest; 0 = not known
 }
 
 // watched is a first attempt, or a refusal of an earlier one.
@@ -30,11 +32,12 @@ type watched struct {
 
 const maxWatched = 100 // digests
 
-// begin starts to count a digest anew.
-func (w *pauseWatch) begin(digest int64) {
+// begin starts to count a digest of so many readers anew.
+func (w *pauseWatch) begin(digest int64, readers int, j *Judgement) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	delete(w.digests, digest)
+	w.window(digest, j).readers = readers
 }
 
 // note counts a first attempt of a digest that was not refused, or not yet.
@@ -95,9 +98,37 @@ func (d *pauseWindow) mark(a watched) bool {
 	return false
 }
 
+// mostOfOwner is how many blocked emails at one owner's domains count in full, however long
+// the digest is.
+const mostOfOwner = 50
+
+// blocked is how many blocked emails count. What one owner's mail servers say of a small
+// part of a digest counts half at most of what pauses it: whoever has a domain can sign up a
+// dozen addresses there, and have them say that our sending is blocked.
+func (d *pauseWindow) blocked(at map[string]int, j *Judgement) (n int) {
+	enough := min(max(d.readers/10, j.PauseBlocked.Refused+1), mostOfOwner)
+	for _, some := range at {
+		if some < enough {
+			some = min(some, j.PauseBlocked.Refused/2)
+		}
+		n += some
+	}
+	return n
+}
+
+// owner is whose a domain probably is: its last two labels. Below co.uk and the like it is
+// everybody's, who then counts as one.
+func owner(domain string) string {
+	if last := strings.LastIndexByte(domain, '.'); last > 0 {
+		return domain[strings.LastIndexByte(domain[:last], '.')+1:]
+	}
+	return domain
+}
+
 // tooMany looks at the attempts, newest first.
 func (d *pauseWindow) tooMany(j *Judgement) (reason Reason, hard bool) {
-	proven, anybody, blocked := 0, 0, 0
+	proven, anybody := 0, 0
+	blockedAt := make(map[string]int)
 	domains := make(map[string]bool)
 	for i := range len(d.last) {
 		a := d.last[(d.next+len(d.last)-1-i)%len(d.last)]
@@ -113,9 +144,10 @@ func (d *pauseWindow) tooMany(j *Judgement) (reason Reason, hard bool) {
 			}
 		}
 		if a.class == bounce.Blocked && i < j.PauseBlocked.Of {
-			blocked++
+			blockedAt[owner(a.domain)]++
 		}
 	}
+	blocked := d.blocked(blockedAt, j)
 	switch {
 	case blocked > j.PauseBlocked.Refused:
 		return Reason(fmt.Sprintf("%.0f%% of recent messages were blocked", 100*float64(blocked)/float64(min(len(d.last), j.PauseBlocked.Of)))), false

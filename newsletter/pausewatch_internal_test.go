@@ -77,7 +77,7 @@ func TestAResumeStartsToCountAnew(t *testing.T) {
 	for i := range 10 { // one that staff paused
 		w.refused(2, watched{reader: int64(i + 1), class: bounce.Blocked}, true, &j)
 	}
-	w.begin(2)
+	w.begin(2, 0, &j)
 	if reason, _ := w.refused(2, watched{reader: 11, class: bounce.Blocked}, true, &j); reason != "" {
 		t.Error(reason)
 	}
@@ -106,5 +106,42 @@ func TestWhatComesBackLaterCounts(t *testing.T) {
 	}
 	if !refuse(bounce.Blocked, 1, 11) {
 		t.Error("a relay that returns everything does not pause it")
+	}
+}
+
+// A stranger has a domain, or many names below it, and a dozen addresses there that say that
+// our sending is blocked: that stops nobody's digest. A provider of many readers does, and
+// so do many owners.
+func TestOneOwnerStopsNoDigestOfOthers(t *testing.T) {
+	j := DefaultJudgement()
+	for _, c := range []struct {
+		name            string
+		readers, refuse int
+		domain          func(i int) string
+		pauses          bool
+	}{
+		{"a domain of twelve among eight hundred", 812, 12, func(int) string { return "evil.example" }, false},
+		{"names below it", 812, 12, func(i int) string { return fmt.Sprintf("m%d.evil.example", i) }, false},
+		{"a tenth of all", 120, 12, func(int) string { return "evil.example" }, true},
+		{"all of a small digest", 12, 12, func(int) string { return "example.com" }, true},
+		{"fifty at a large provider", 100_000, 50, func(int) string { return "mail.example" }, true},
+		{"as many owners", 100_000, 11, func(i int) string { return fmt.Sprintf("d%d.example", i) }, true},
+		{"three owners", 100_000, 33, func(i int) string { return fmt.Sprintf("d%d.example", i%3) }, true},
+	} {
+		var w pauseWatch
+		w.begin(1, c.readers, &j)
+		for i := range min(c.readers-c.refuse, 100) {
+			w.note(1, int64(1000+i), "other.example", &j)
+		}
+		paused := false
+		for round := range 2 { // their reports come again in other words
+			for i := range c.refuse {
+				reason, _ := w.refused(1, watched{reader: int64(i + 1), domain: c.domain(i), class: bounce.Blocked}, round == 0, &j)
+				paused = paused || reason != ""
+			}
+		}
+		if paused != c.pauses {
+			t.Errorf("%s: paused %t", c.name, paused)
+		}
 	}
 }
