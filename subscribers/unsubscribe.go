@@ -76,12 +76,17 @@ func (r *Registry) Undo(ctx context.Context, token string) (Subscriber, error) {
 	return r.edit(ctx, UndoToken, token, undo)
 }
 
+// CanBeUndone reports whether somebody has a token that takes an unsubscription back.
+func (s *Subscriber) CanBeUndone(now time.Time) bool {
+	return s.Status == Unsubscribed && s.Undo != "" && now.Sub(s.UnsubscribedAt) < undoWithin
+}
+
 // undo reverses an unsubscription.
 func undo(sub *Subscriber, now time.Time) (Change, error) {
 	switch {
 	case sub.Status == Confirmed && sub.Undo != "": // pressed twice
 		return Change{}, nil
-	case sub.Status != Unsubscribed, sub.Undo == "", now.Sub(sub.UnsubscribedAt) >= undoWithin:
+	case !sub.CanBeUndone(now):
 		return Change{}, ErrExpired
 	}
 	sub.Status, sub.UnsubscribedAt = Confirmed, time.Time{}

@@ -274,6 +274,7 @@ type UnsubscribePage struct {
 	Email  string // masked; empty: nothing is kept of them
 	Done   bool
 	Undo   string // where it is taken back; empty: they did not press the button just now
+	Stay   string // where it is made final that somebody else may take back; empty: nobody can
 	// Less is where fewer emails are chosen instead; empty: there is no choice.
 	Less                   string
 	Weekly, Monthly, Pause bool // what can be chosen

@@ -43,6 +43,9 @@ func (s *site) showUnsubscribe(w http.ResponseWriter, r *http.Request, sub subsc
 	switch {
 	case v.Done:
 		v.Title = "You are unsubscribed"
+		if undo == "" && sub.CanBeUndone(time.Now()) {
+			v.Stay = v.Action
+		}
 	case sub.Status == subscribers.Confirmed:
 		v.Less = v.Action + "/less"
 		v.Weekly = (sub.Cadence == subscribers.Instant || sub.Cadence == subscribers.Daily) && slices.Contains(s.Cadences, subscribers.Weekly)

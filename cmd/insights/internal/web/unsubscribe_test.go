@@ -49,7 +49,10 @@ func TestWhoLeavesCanTakeItBackForAnHour(t *testing.T) {
 		}
 		wantStatus(t, f.post(undo, nil), http.StatusOK) // pressed twice
 		undo = leave()
-		if page := bodyOf(t, f.post(path, nil)); strings.Contains(page, "/undo/") {
+		if page := bodyOf(t, f.get(path)); !strings.Contains(page, "Stay unsubscribed") {
+			t.Error("nobody can make final what somebody else can take back")
+		}
+		if page := bodyOf(t, f.post(path, nil)); strings.Contains(page, "/undo/") || strings.Contains(page, "Stay unsubscribed") {
 			t.Error("who had left can take it back")
 		}
 		wantStatus(t, f.post(undo, nil), http.StatusGone)
