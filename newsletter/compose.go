@@ -243,7 +243,7 @@ func (w *Writer) singleBody(t Task, to subscribers.Address) (r Body, err error) 
 		expires = t.Created.Add(subscribers.FreshFor).In(w.zone())
 	}
 	return w.Renderer.Single(SingleContent{
-		Kind: t.Kind, Address: to.String(), MovedTo: sub.Address.Masked(),
+		Kind: t.Kind, Address: to.String(), Moving: t.Kind == ConfirmEmail && t.Asks.Moves(sub), MovedTo: sub.Address.Masked(),
 		Cadence: string(choice.Cadence), Categories: choice.Categories,
 		AskedAt: t.Created.In(w.zone()), ExpiresAt: expires,
 		ConfirmURL:     base + "/confirm/" + w.Registry.TokenOf(subscribers.ConfirmToken, sub, t.Asks),

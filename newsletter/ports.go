@@ -41,6 +41,7 @@ type DigestContent struct {
 type SingleContent struct {
 	Kind           MessageKind // ConfirmEmail, AlreadyEmail, MovedEmail, LinkEmail
 	Address        string
+	Moving         bool   // of a ConfirmEmail: it asks for a change of address
 	MovedTo        string // masked; of a MovedEmail
 	Cadence        string
 	Categories     []string // slugs

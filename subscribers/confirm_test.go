@@ -55,6 +55,30 @@ func TestConfirmRule(t *testing.T) {
 	}
 }
 
+func TestConfirmationsOfMoves(t *testing.T) {
+	confirmed := subscriber(Confirmed)
+	before, after := confirmed.ConfirmedAt.Add(-time.Hour), confirmed.ConfirmedAt.Add(time.Hour)
+	for _, test := range []struct {
+		name  string
+		sub   Subscriber
+		asked time.Time
+		want  bool
+	}{
+		{"a sign-up", subscriber(Pending), after, false},
+		{"a sign-up that was confirmed", confirmed, before, false},
+		{"a move", subscriber(Confirmed, movesTo(elsewhere)), after, true},
+		{"a sign-up's, while they move", subscriber(Confirmed, movesTo(elsewhere)), before, false},
+		{"a move that was confirmed", confirmed, after, true},
+		{"a sign-up after they had left", subscriber(Unsubscribed, func(s *Subscriber) { s.Status = Pending }), now, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if c := (Confirmation{Asked: test.asked}); c.Moves(test.sub) != test.want {
+				t.Errorf("moves: %v, want %v", !test.want, test.want)
+			}
+		})
+	}
+}
+
 func TestConfirmationsEnd(t *testing.T) {
 	for _, test := range []struct {
 		name          string

@@ -13,6 +13,7 @@ type Confirmation struct {
 	To    Address
 	Name  string
 	Preferences
+	Asked   time.Time
 	Expires time.Time
 	Ended   bool // another was clicked, or who was asked has said no
 }
@@ -46,9 +47,21 @@ func (r *Registry) Asked(ctx context.Context, token string) (Subscriber, Confirm
 	return sub, c, err
 }
 
+// Moves reports whether a confirmation of a subscriber's asks for, or has brought, a change
+// of address: they had confirmed before they were asked.
+func (c *Confirmation) Moves(sub Subscriber) bool {
+	return sub.Status == Confirmed && c.Asked.After(sub.ConfirmedAt)
+}
+
 // TokenOf is what opens a link of a confirmation.
 func (r *Registry) TokenOf(p Purpose, sub Subscriber, c Confirmation) string {
 	return r.Keys.Make(p, sub.PublicID, c.Nonce)
+}
+
+// Moves is Confirmation.Moves of the one to which a token belongs.
+func (r *Registry) Moves(sub Subscriber, token string) bool {
+	c, err := r.confirmation(ConfirmToken, token, sub)
+	return err == nil && c.Moves(sub)
 }
 
 // confirmation returns the one of a subscriber's to which a token belongs, or ErrToken.

@@ -66,7 +66,7 @@ var theirs = Confirmation{Nonce: "old", To: ada, Name: "Ada", Preferences: Prefe
 
 // asks is the confirmation that a rule asks for.
 func asks(to Address, name string, cadence Cadence, categories ...string) *Confirmation {
-	return &Confirmation{Nonce: "fresh", To: to, Name: name, Preferences: Preferences{cadence, categories}, Expires: now.Add(72 * time.Hour)}
+	return &Confirmation{Nonce: "fresh", To: to, Name: name, Preferences: Preferences{cadence, categories}, Asked: now, Expires: now.Add(72 * time.Hour)}
 }
 
 // subscriber is one that has been there for a year.

@@ -153,7 +153,7 @@ func (r rules) begin(sub *Subscriber, address Address, now time.Time) {
 func (r rules) ask(sub *Subscriber, to Address, now time.Time) *Confirmation {
 	sub.NonceExpires = now.Add(r.confirmFor)
 	return &Confirmation{
-		Nonce: r.newID(), To: to, Name: sub.Name, Preferences: Preferences{sub.Cadence, sub.Categories}, Expires: sub.NonceExpires,
+		Nonce: r.newID(), To: to, Name: sub.Name, Preferences: Preferences{sub.Cadence, sub.Categories}, Asked: now, Expires: sub.NonceExpires,
 	}
 }
 

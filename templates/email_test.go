@@ -121,6 +121,13 @@ func sampleMails(t testing.TB) map[string]newsletter.Body {
 		}
 		emails[string(kind)] = r
 	}
+	n := notice(newsletter.ConfirmEmail)
+	n.Moving, n.DeclineURL = true, ""
+	r, err := m.Single(n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	emails["confirm-move"] = r
 	return emails
 }
 
@@ -295,6 +302,26 @@ func TestConfirmationSaysWhatIsAskedAndHasItsLinksAlone(t *testing.T) {
 		} {
 			if !strings.Contains(said, want) {
 				t.Errorf("the %s part does not say %q", part, want)
+			}
+		}
+	}
+}
+
+// Its reader may be subscribed already, at this address too: it claims nothing of that.
+func TestConfirmationOfANewAddressSaysThatItIsOne(t *testing.T) {
+	r := sampleMails(t)["confirm-move"]
+	if r.Subject != "Please confirm your new address for ScaledByDesign Insights" {
+		t.Errorf("subject %q", r.Subject)
+	}
+	for part, said := range map[string]string{"html": words(t, r.HTML), "text": strings.Join(strings.Fields(r.Text), " ")} {
+		for _, want := range []string{"your new address", "reader@example.org", "a weekly digest of insights on Architecture", "at this address from now on", "Without your confirmation nothing changes."} {
+			if !strings.Contains(said, want) {
+				t.Errorf("the %s part does not say %q: %s", part, want, said)
+			}
+		}
+		for _, wrong := range []string{"subscription", "nothing is sent", "signed up"} {
+			if strings.Contains(said, wrong) {
+				t.Errorf("the %s part says %q: %s", part, wrong, said)
 			}
 		}
 	}

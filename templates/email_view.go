@@ -56,6 +56,7 @@ type mailInsight struct {
 type singleView struct {
 	emailHead
 	Address        string
+	Moving         bool   // of email/confirm.*.tmpl: it asks for a change of address
 	MovedTo        string // masked; of email/moved.*.tmpl
 	What           string // "a weekly digest of insights on Architecture and Leadership"
 	AskedOn        string // "23 November 2026 at 09:00 UTC", or empty
@@ -174,6 +175,10 @@ func (m *Emails) singleView(n newsletter.SingleContent) singleView {
 	title := oneLine(m.site.Title)
 	subject, preheader := "Please confirm your subscription to "+title, "One press of a button confirms that you asked for it. If you did not, ignore this email."
 	switch n.Kind {
+	case newsletter.ConfirmEmail:
+		if n.Moving {
+			subject, preheader = "Please confirm your new address for "+title, "One press of a button has your digests sent here. If you did not ask for it, ignore this email."
+		}
 	case newsletter.MovedEmail:
 		subject, preheader = title+" goes to another address now", "If you asked for that, there is nothing to do. If not, you can take it back."
 	case newsletter.LinkEmail:
@@ -184,6 +189,7 @@ func (m *Emails) singleView(n newsletter.SingleContent) singleView {
 	v := singleView{
 		emailHead: m.head(subject),
 		Address:   oneLine(n.Address),
+		Moving:    n.Moving,
 		MovedTo:   oneLine(n.MovedTo),
 		What:      m.what(n),
 		AskedOn:   m.date(n.AskedAt, minute), Expires: m.date(n.ExpiresAt, minute),

@@ -249,9 +249,11 @@ type SubscribePage struct {
 	Form Form
 }
 
-// ConfirmPage asks for the press of a button that ends the double opt-in.
+// ConfirmPage asks for the press of a button that ends the double opt-in, or a change of
+// address.
 type ConfirmPage struct {
 	Head
+	Moving     bool // it is a change of address
 	Action     string
 	Email      string // masked
 	Cadence    subscribers.Cadence
@@ -261,6 +263,8 @@ type ConfirmPage struct {
 // ConfirmedPage says what a confirmed subscriber will get.
 type ConfirmedPage struct {
 	Head
+	Moved       bool   // they have confirmed a new address
+	Email       string // masked
 	Cadence     subscribers.Cadence
 	Categories  []string // names
 	Preferences string   // path; empty: they confirmed a while ago
@@ -420,7 +424,9 @@ func samples() []View {
 		&DigestPage{Head: head, Digest: row, IntroHTML: "<p>Sample</p>", Items: []DigestItem{{Path: "/sample"}, {}}},
 		&SubscribePage{Head: head, Form: form},
 		&ConfirmPage{Head: head, Categories: []string{"Sample"}},
+		&ConfirmPage{Head: head, Moving: true, Categories: []string{"Sample"}},
 		&ConfirmedPage{Head: head, Categories: []string{"Sample"}},
+		&ConfirmedPage{Head: head, Moved: true, Categories: []string{"Sample"}},
 		&UnsubscribePage{Head: head, Less: "/sample", Weekly: true, Monthly: true, Pause: true},
 		&UnsubscribePage{Head: head, Done: true, Undo: "/sample"},
 		&PreferencesPage{Head: head, Form: form, Saved: true, PausedUntil: "1 January 2027"},

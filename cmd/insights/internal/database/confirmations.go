@@ -10,12 +10,12 @@ import (
 )
 
 // confirmationColumns are what a message carries that asks to confirm.
-const confirmationColumns = "nonce, expires_at, name, cadence, categories, ended"
+const confirmationColumns = "nonce, created_at, expires_at, name, cadence, categories, ended"
 
 // scanConfirmation reads the address of a message and its confirmationColumns.
 func scanConfirmation(scan func(...any) error, more ...any) (c subscribers.Confirmation, err error) {
 	var email, categories string
-	err = scan(append(more, &email, &c.Nonce, instant(&c.Expires), &c.Name, &c.Cadence, &categories, &c.Ended)...)
+	err = scan(append(more, &email, &c.Nonce, instant(&c.Asked), instant(&c.Expires), &c.Name, &c.Cadence, &categories, &c.Ended)...)
 	c.To, c.Categories = storedAddress(email), strings.Fields(categories)
 	slices.Sort(c.Categories) // one may have been renamed
 	return c, err

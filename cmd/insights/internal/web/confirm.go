@@ -42,10 +42,14 @@ func (s *site) confirmPage(w http.ResponseWriter, r *http.Request) error {
 	case sub.Status == subscribers.Suppressed:
 		return subscribers.ErrSuppressed
 	case asked.Ended: // used, or another was
-		return s.showConfirmed(w, sub, false)
+		return s.showConfirmed(w, r, sub, false)
+	}
+	title, moving := "Confirm your subscription", asked.Moves(sub)
+	if moving {
+		title = "Confirm your new address"
 	}
 	return s.render(w, http.StatusOK, &templates.ConfirmPage{
-		Head: s.readerHead("Confirm your subscription"), Action: r.URL.Path,
+		Head: s.readerHead(title), Action: r.URL.Path, Moving: moving,
 		Email: asked.To.Masked(), Cadence: asked.Cadence, Categories: s.categoryNames(asked.Categories),
 	})
 }
@@ -55,14 +59,18 @@ func (s *site) confirm(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return fmt.Errorf("confirm: %w", err)
 	}
-	return s.showConfirmed(w, sub, time.Since(sub.ConfirmedAt) < subscribers.FreshFor)
+	return s.showConfirmed(w, r, sub, time.Since(sub.ConfirmedAt) < subscribers.FreshFor)
 }
 
 // showConfirmed says what a reader gets. Only who has pressed the button just now gets to
 // their preferences from there: the email may be forwarded, and its link says for ever that
 // it was used.
-func (s *site) showConfirmed(w http.ResponseWriter, sub subscribers.Subscriber, justNow bool) error {
-	v := &templates.ConfirmedPage{Head: s.readerHead("You are subscribed"), Cadence: sub.Cadence, Categories: s.categoryNames(sub.Categories)}
+func (s *site) showConfirmed(w http.ResponseWriter, r *http.Request, sub subscribers.Subscriber, justNow bool) error {
+	title, moved := "You are subscribed", s.Registry.Moves(sub, r.PathValue("token"))
+	if moved {
+		title = "Your address is changed"
+	}
+	v := &templates.ConfirmedPage{Head: s.readerHead(title), Moved: moved, Email: sub.Address.Masked(), Cadence: sub.Cadence, Categories: s.categoryNames(sub.Categories)}
 	if justNow {
 		v.Preferences = s.preferencesPath(sub)
 	}

@@ -175,8 +175,19 @@ func TestReadersMoveToAnotherAddress(t *testing.T) {
 		link := "/confirm/" + f.config.Registry.Token(subscribers.ConfirmToken, sub)
 		if page := bodyOf(t, f.get(link)); !strings.Contains(page, "n…@example.com") || f.store.byKey["ada@example.com"].Address.String() != "ada@example.com" {
 			t.Error("looking at the page moved them, or it does not say where to")
+		} else if !strings.Contains(page, "Confirm your new address") || strings.Contains(page, "subscription") {
+			t.Errorf("the page does not ask for a change of address: %s", page)
 		}
-		wantStatus(t, f.post(link, nil), http.StatusOK)
+		for range 2 {
+			r := f.post(link, nil)
+			wantStatus(t, r, http.StatusOK)
+			if page := bodyOf(t, r); !strings.Contains(page, "n…@example.com</span> from now on") || strings.Contains(page, "You are subscribed") {
+				t.Errorf("the page does not say that their address has changed: %s", page)
+			}
+		}
+		if page := bodyOf(t, f.get(link)); !strings.Contains(page, "Your address is changed") {
+			t.Errorf("the used link says otherwise: %s", page)
+		}
 		sub = f.store.byKey["new@example.com"]
 		if sub.Address.String() != "new@example.com" || sub.Status != subscribed {
 			t.Errorf("%+v", sub)
