@@ -22,6 +22,10 @@ var moveStories = []story{
 
 func moves(d *desk) {
 	before := d.confirmed("ada@example.com")
+	if signUp := d.Token(subscribers.ConfirmToken, before); d.Moves(before, signUp) {
+		d.Errorf("a sign-up counts as a move: %+v", before.Confirmations)
+	}
+	time.Sleep(time.Hour)
 	token := d.token(subscribers.FreshToken, "ada@example.com")
 	_, err := d.Move(d.Context(), token, d.address("Ada@new.example"), "")
 	d.want(err, nil, "move")
@@ -35,8 +39,14 @@ func moves(d *desk) {
 		d.Errorf("looking moved them: %+v, %v", looked, err)
 	}
 	for range 2 {
-		_, err = d.Confirm(d.Context(), link, "client")
+		if _, asked, err := d.Asked(d.Context(), link); err != nil || !asked.Asked.Equal(time.Now()) {
+			d.Errorf("asked: %+v, %v", asked, err)
+		}
+		moved, err := d.Confirm(d.Context(), link, "client")
 		d.want(err, nil, "confirm")
+		if !d.Moves(moved, link) {
+			d.Errorf("a move is not known as one: %+v", moved.Confirmations)
+		}
 	}
 	after := d.get("ada@new.example")
 	if after.ID != before.ID || after.PublicID != before.PublicID || after.Status != subscribers.Confirmed || after.Mailbox() != after.Address {
