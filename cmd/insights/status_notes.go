@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -18,7 +19,8 @@ const (
 )
 
 // loadNotes returns what somebody should attend to: what running daemons report, readers
-// whom no schedule serves, and what the configuration leaves open.
+// whom no schedule serves, or who chose what is no longer configured, and what the
+// configuration leaves open.
 func loadNotes(ctx context.Context, a *app.App) ([]string, error) {
 	notes := []string{}
 	reports, err := a.Reports.Reports(ctx)
@@ -43,6 +45,11 @@ func loadNotes(ctx context.Context, a *app.App) ([]string, error) {
 			unserved = a.Config.UnservedNote()
 		}
 	}
+	removed, err := removedNotes(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	notes = append(notes, removed...)
 	recent, err := a.Digests.Digests(ctx, recentDigests)
 	if err != nil {
 		return nil, err
@@ -60,6 +67,24 @@ func loadNotes(ctx context.Context, a *app.App) ([]string, error) {
 		if warning != unserved { // it is said above, with who waits
 			notes = append(notes, warning)
 		}
+	}
+	return notes, nil
+}
+
+// removedNotes are of readers who chose a category that is no longer configured.
+func removedNotes(ctx context.Context, a *app.App) (notes []string, err error) {
+	readers, err := a.ReadersOfRemoved(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, slug := range slices.Sorted(maps.Keys(readers)) {
+		what := "name it in formerly of another category, or put it back"
+		for _, c := range a.Config.Site.Categories {
+			if slices.Contains(c.Formerly, slug) {
+				what = fmt.Sprintf("they move to %s when insights serve starts or is told to reload; if they don't, its log says why", c.Slug)
+			}
+		}
+		notes = append(notes, fmt.Sprintf("%s chose %s, which is no longer configured: %s", console.Count(readers[slug], "reader"), slug, what))
 	}
 	return notes, nil
 }

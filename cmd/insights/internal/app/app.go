@@ -139,6 +139,12 @@ func (a *App) ReadersOf(ctx context.Context, cadence subscribers.Cadence) (int, 
 	return a.db.ReadersOf(ctx, cadence)
 }
 
+// ReadersOfRemoved counts the confirmed readers of each category that is no longer
+// configured.
+func (a *App) ReadersOfRemoved(ctx context.Context) (map[string]int, error) {
+	return a.db.ReadersBeside(ctx, a.Config.CategorySlugs())
+}
+
 // Running reports whether some process sends from the database.
 func (a *App) Running(ctx context.Context) bool {
 	sending, err := a.db.Sending(ctx)

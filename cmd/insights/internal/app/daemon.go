@@ -201,6 +201,7 @@ func (d *Daemon) assemble(ctx context.Context, p *Publication, db *database.DB) 
 		return err
 	}
 	d.app.RenameCategories(ctx)
+	d.tellRemovedCategories(ctx)
 	return nil
 }
 

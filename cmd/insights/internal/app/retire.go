@@ -1,6 +1,10 @@
 package app
 
-import "context"
+import (
+	"context"
+	"maps"
+	"slices"
+)
 
 // retireCategories makes room for configured categories in place of those that are no
 // longer configured, where there is none.
@@ -15,5 +19,17 @@ func (d *Daemon) retireCategories(ctx context.Context) {
 	}
 	if err != nil && ctx.Err() == nil {
 		d.log.Error("cannot make room for new categories", "error", err)
+	}
+}
+
+// tellRemovedCategories tells the log of readers who chose a category that is no longer
+// configured.
+func (d *Daemon) tellRemovedCategories(ctx context.Context) {
+	readers, err := d.app.ReadersOfRemoved(ctx)
+	if err != nil {
+		d.log.Error("cannot count readers of removed categories", "error", err)
+	}
+	for _, slug := range slices.Sorted(maps.Keys(readers)) {
+		d.log.Warn("readers chose a category that is no longer configured", "category", slug, "readers", readers[slug])
 	}
 }

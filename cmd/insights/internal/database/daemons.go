@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"strings"
 
 	"github.com/scaledbydesign/insights/newsletter"
 	"github.com/scaledbydesign/insights/subscribers"
@@ -50,4 +51,20 @@ func (db *DB) Reports(ctx context.Context) (reports []newsletter.DaemonReport, e
 func (db *DB) ReadersOf(ctx context.Context, cadence subscribers.Cadence) (n int, err error) {
 	err = db.reader.QueryRowContext(ctx, "SELECT count(*) FROM subscribers WHERE status = 'confirmed' AND cadence = ?1", string(cadence)).Scan(&n)
 	return n, explain(err)
+}
+
+// ReadersBeside counts the confirmed readers of each category that is not one of these,
+// without those that were retired. It reads readers only where there is such a category.
+func (db *DB) ReadersBeside(ctx context.Context, configured []string) (readers map[string]int, err error) {
+	readers = make(map[string]int)
+	err = each(ctx, db.reader, func(rows *sql.Rows) error {
+		var slug string
+		var n int
+		err := rows.Scan(&slug, &n)
+		readers[slug] = n
+		return err
+	}, `SELECT c.slug, count(*) FROM categories c
+		JOIN subscribers s ON s.status = 'confirmed' AND s.categories & (CAST(1 AS BIGINT) << CAST(c.bit AS INTEGER)) <> 0
+		WHERE c.retired_at = 0 AND ?1 NOT LIKE '% ' || c.slug || ' %' GROUP BY c.slug`, " "+strings.Join(configured, " ")+" ")
+	return readers, explain(err)
 }

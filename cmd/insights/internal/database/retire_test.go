@@ -2,6 +2,7 @@ package database_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 
@@ -94,5 +95,39 @@ func TestRetiredCategoriesMakeRoom(t *testing.T) {
 		if events != 1 {
 			t.Errorf("%d events say that the category ended", events)
 		}
+	})
+}
+
+// TestReadersOfRemovedCategoriesAreCounted counts who gets nothing of what they chose.
+func TestReadersOfRemovedCategoriesAreCounted(t *testing.T) {
+	databasetest.OnEach(t, func(t *testing.T, url string) {
+		db := openURL(t, url)
+		want := func(configured []string, want map[string]int) {
+			t.Helper()
+			got, err := db.ReadersBeside(t.Context(), configured)
+			if err != nil || !maps.Equal(got, want) {
+				t.Errorf("beside %q: %v, %v; want %v", configured, got, err, want)
+			}
+		}
+		want([]string{"leadership"}, nil)
+		for email, categories := range map[string][]string{"ada@example.com": {"leadership", "lead"}, "ben@example.com": {"lead", "ship"}, "eve@example.com": {"lead"}} {
+			if err := choose(t, db, email, categories...); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want([]string{"leadership", "lead", "ship"}, nil)
+		want([]string{"leadership", "ship", "new"}, map[string]int{"lead": 3}) // part of another's name
+		want(nil, map[string]int{"lead": 3, "leadership": 1, "ship": 1})
+		exec(t, db, "UPDATE subscribers SET status = 'unsubscribed' WHERE email_key = 'ben@example.com'")
+		want([]string{"leadership"}, map[string]int{"lead": 2})
+		exec(t, db, "UPDATE categories SET retired_at = 1 WHERE slug = 'lead'")
+		want([]string{"leadership"}, nil)
+		// The last bit, too.
+		for i := range subscribers.MaxCategories - 3 {
+			if err := choose(t, db, "many@example.com", fmt.Sprintf("c%02d", i)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want([]string{"leadership"}, map[string]int{fmt.Sprintf("c%02d", subscribers.MaxCategories-4): 1})
 	})
 }
