@@ -42,6 +42,9 @@ type StatusStore interface {
 	// NextTry returns when the first deferred email of a digest is tried again; zero = none
 	// is deferred.
 	NextTry(ctx context.Context, digest int64) (time.Time, error)
+	// Behind counts the emails of a digest that are pending because another one to the same
+	// reader, which is before them, waits itself: it is deferred, or its digest is paused.
+	Behind(ctx context.Context, digest int64) (int, error)
 	// Unsent counts the digests that are being sent, and the emails that wait, including
 	// single ones.
 	Unsent(ctx context.Context) (digests, emails int, err error)

@@ -27,13 +27,14 @@ func Succeeded(counts map[DeliveryState]int) Success {
 }
 
 // OnlyWaiting reports whether all emails of a digest that are not ended wait for another
-// try, or for a person: stuck says that nothing can be sent for now.
-func OnlyWaiting(counts map[DeliveryState]int, stuck bool) bool {
+// try, or for a person: behind are the pending ones that wait for an earlier email to the
+// same reader, and stuck says that nothing can be sent for now.
+func OnlyWaiting(counts map[DeliveryState]int, behind int, stuck bool) bool {
 	waiting := 0
 	for state, n := range counts {
 		switch {
 		case n == 0 || state.Terminal():
-		case state == Deferred, state == Pending && stuck:
+		case state == Deferred, state == Pending && (stuck || n <= behind):
 			waiting += n
 		default:
 			return false

@@ -149,7 +149,7 @@ func retry(ctx context.Context, out *console.Console, a *app.App, d newsletter.D
 		if d, err = a.Digests.Digest(ctx, d.ID); err != nil {
 			return err
 		}
-		return sentSoFar(out, d)
+		return sentSoFar(ctx, out, a, d)
 	}
 	words := fmt.Sprintf("%s of digest %d will be resent", console.Count(again, "email"), d.ID)
 	switch {

@@ -25,7 +25,8 @@ no longer wants. The running daemon sends it.
 
 With --wait this command waits until it is done, and sends the digest itself if
 no daemon is running. It ends early if the digest is paused, and with --deferred
-leave when all that is left waits for another try. It exits with 0 if every
+leave when all that is left waits for another try, or for an earlier email to
+the same reader. It exits with 0 if every
 email was sent, 1 if all failed, and 4 otherwise. Sending a digest twice does
 nothing the second time.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -81,7 +82,7 @@ func send(ctx context.Context, out *console.Console, a *app.App, d newsletter.Di
 		return err
 	}
 	if waited {
-		return sentSoFar(out, d)
+		return sentSoFar(ctx, out, a, d)
 	}
 	switch {
 	case d.State == newsletter.DigestDone && changed:

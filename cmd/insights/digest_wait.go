@@ -35,13 +35,21 @@ func (w *waiting) check() error {
 func (w *waiting) leaves() bool { return w.deferred == "leave" }
 
 // sentSoFar says what became of a digest that was waited for.
-func sentSoFar(out *console.Console, d newsletter.Digest) error {
+func sentSoFar(ctx context.Context, out *console.Console, a *app.App, d newsletter.Digest) error {
+	waits := ""
+	n, err := behind(ctx, a, d)
+	if err != nil {
+		return err
+	}
+	if n > 0 {
+		waits = "; " + console.BehindWords(n)
+	}
 	if d.State == newsletter.DigestDone {
 		out.Line("digest %d is done: %s", d.ID, countsLine(d))
 	} else {
-		out.Line("digest %d is %s: %s", d.ID, d.State, countsLine(d))
+		out.Line("digest %d is %s: %s%s", d.ID, d.State, countsLine(d), waits)
 	}
-	err := out.Document(digestDocument(d))
+	err = out.Document(digestDocument(d))
 	switch newsletter.Succeeded(d.Counts) {
 	case newsletter.NoneReached:
 		return errors.Join(err, fmt.Errorf("digest %d: none of %s was sent; to see why: insights delivery list --digest %[1]d --state failed", d.ID, console.Count(d.Counts[newsletter.Failed], "email")))
@@ -88,6 +96,9 @@ func digestProgress(a *app.App, id int64, w waiting) func(context.Context) (cons
 			}
 			g.NextTry = g.NextTry.In(a.Config.Zone())
 		}
+		if g.Behind, err = behind(ctx, a, d); err != nil {
+			return g, err
+		}
 		for state, n := range d.Counts {
 			if state.Terminal() {
 				g.Ended += n
@@ -101,7 +112,7 @@ func digestProgress(a *app.App, id int64, w waiting) func(context.Context) (cons
 			g.Done = true
 		case newsletter.DigestSending:
 			if w.leaves() {
-				g.Done = newsletter.OnlyWaiting(d.Counts, stuck(ctx, a))
+				g.Done = newsletter.OnlyWaiting(d.Counts, g.Behind, stuck(ctx, a))
 			}
 		case newsletter.DigestPaused:
 			g.Done = true
@@ -113,6 +124,15 @@ func digestProgress(a *app.App, id int64, w waiting) func(context.Context) (cons
 		}
 		return g, nil
 	}
+}
+
+// behind counts the emails of a digest that wait for others to the same readers. While any
+// is under way, those that wait don't matter yet.
+func behind(ctx context.Context, a *app.App, d newsletter.Digest) (int, error) {
+	if d.Counts[newsletter.Pending] == 0 || d.Counts[newsletter.Claimed]+d.Counts[newsletter.Sending] > 0 {
+		return 0, nil
+	}
+	return a.Status.Behind(ctx, d.ID)
 }
 
 // lastingTrouble is after how long an unreachable mail server is more than a moment's.

@@ -126,3 +126,13 @@ func (db *DB) NextTry(ctx context.Context, digest int64) (at time.Time, err erro
 	err = db.reader.QueryRowContext(ctx, "SELECT coalesce(min(next_at), 0) FROM deliveries WHERE digest_id = ?1 AND next_at >= 0 AND next_at > 0 AND state = 'deferred'", digest).Scan(instant(&at))
 	return at, explain(err)
 }
+
+// Behind implements newsletter.StatusStore.
+func (db *DB) Behind(ctx context.Context, digest int64) (n int, err error) {
+	err = db.reader.QueryRowContext(ctx, `SELECT count(*) FROM deliveries d
+		WHERE d.digest_id = ?1 AND d.next_at >= 0 AND d.next_at > 0 AND d.state = 'pending' AND d.reason IN (?2, ?3)
+		AND EXISTS (SELECT 1 FROM deliveries o JOIN digests g ON g.id = o.digest_id
+			WHERE o.subscriber_id = d.subscriber_id AND o.digest_id <> d.digest_id AND o.open = 1 AND (o.next_at > 0 OR o.next_at = 0 AND g.state = 'paused'))`,
+		digest, string(newsletter.ReasonOtherEarlier), string(newsletter.ReasonOtherInDoubt)).Scan(&n)
+	return n, explain(err)
+}
