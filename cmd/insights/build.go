@@ -64,8 +64,8 @@ func build(ctx context.Context, out *console.Console, pub *app.Publication, dir 
 	}
 	if faults := pub.Faults(lib); len(faults) > 0 {
 		// Unlike a daemon, it has no earlier version of such a file to go on with.
-		for _, f := range faults {
-			out.Note("%v", f)
+		for _, line := range firstFaults(faults, "") {
+			out.Note("%s", line)
 		}
 		if !how.skipFaulty {
 			return &problems{fmt.Errorf("%s in the insights; nothing was written; correct the files, or leave them out: --skip-faulty", console.Count(len(faults), "fault"))}

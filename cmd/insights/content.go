@@ -93,12 +93,12 @@ func readLibrary(ctx context.Context, p *program) (*config.Config, *content.Libr
 	return &pub.Config, lib, err
 }
 
-// readInsights reads the insights and names the files that are left out.
+// readInsights reads the insights and names the first files that are left out.
 func readInsights(out *console.Console, pub *app.Publication) (*content.Library, error) {
 	lib, err := pub.Library()
 	if err == nil {
-		for _, f := range pub.Faults(lib) {
-			out.Note("left out: %v", f)
+		for _, line := range firstFaults(pub.Faults(lib), "left out: ") {
+			out.Note("%s", line)
 		}
 	}
 	return lib, err

@@ -28,7 +28,6 @@ func loadContentStatus(a *app.App) contentStatus {
 
 // show lists the faults, or some of many.
 func (s *contentStatus) show(out *console.Console) {
-	const shown = 5
 	if s.Error != "" {
 		out.Item("CONTENT", "can't be read: "+s.Error)
 		return
@@ -37,10 +36,20 @@ func (s *contentStatus) show(out *console.Console) {
 		return
 	}
 	out.Item("CONTENT", fmt.Sprintf("%s with faults: left out, or as it was when it was valid", console.Count(s.faults.Files(), "file")))
-	for _, f := range s.faults[:min(len(s.faults), shown)] {
-		out.Item("", f.Error())
+	for _, line := range firstFaults(s.faults, "") {
+		out.Item("", line)
 	}
-	if len(s.faults) > shown {
-		out.Item("", fmt.Sprintf("and %s more: insights content check", console.Thousands(len(s.faults)-shown)))
+}
+
+// firstFaults says the first of many faults, each after the words before, and where the
+// others are found.
+func firstFaults(faults content.Faults, before string) (lines []string) {
+	const shown = 5
+	for _, f := range faults[:min(len(faults), shown)] {
+		lines = append(lines, before+f.Error())
 	}
+	if len(faults) > shown {
+		lines = append(lines, fmt.Sprintf("and %s more: insights content check", console.Thousands(len(faults)-shown)))
+	}
+	return lines
 }
