@@ -166,7 +166,7 @@ func intricateBlock(body string) (line int, problem string) {
 			is, most int
 			of       string
 		}{
-			{brackets, maxBrackets, "brackets that may begin a link"}, {marks, maxMarks, "marks of emphasis (*, _, ~)"},
+			{brackets, maxBrackets, "links or other brackets"}, {marks, maxMarks, "marks of emphasis (*, _, ~)"},
 		} {
 			if limit.is > limit.most {
 				line = strings.Count(body[:lines.At(0).Start], "\n")

@@ -114,7 +114,14 @@ func (r rules) add(sub *Subscriber, s SignUp, basis string, now time.Time) (Chan
 	// Since they unsubscribed, anybody may have signed them up again: only their own click,
 	// which clears the date, ends it.
 	case confirmed && !sub.UnsubscribedAt.IsZero():
-		return Change{}, errors.New("they unsubscribed, so only they can confirm again; omit --confirmed to send them a confirmation email")
+		happened := "they unsubscribed"
+		switch {
+		case sub.PublicID == "": // nothing but that is kept
+			happened = "their data was erased"
+		case sub.Status == Pending:
+			happened = "they unsubscribed before, or their data was erased"
+		}
+		return Change{}, fmt.Errorf("%s, so only they can confirm again; omit --confirmed to send them a confirmation email", happened)
 	case confirmed && sub.Cause != "":
 		return Change{}, fmt.Errorf("%w until they confirm: %s", ErrSuppressed, sub.Reason)
 	}

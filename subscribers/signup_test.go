@@ -79,9 +79,9 @@ func TestAddRule(t *testing.T) {
 		{ruled{"confirmed already, confirmed", subscriber(Confirmed), nil, Change{}, ""}, "the fair"},
 		{ruled{"suppressed", subscriber(Suppressed), nil, Change{}, ErrSuppressed.Error() + ": 550"}, ""},
 		{ruled{"unsubscribed", subscriber(Unsubscribed), entered, asks, ""}, ""},
-		{ruled{"unsubscribed, confirmed", subscriber(Unsubscribed), nil, Change{}, "they unsubscribed"}, "the fair"},
-		{ruled{"forgotten, confirmed", kept(Unsubscribed), nil, Change{}, "they unsubscribed"}, "the fair"},
-		{ruled{"signed up again, confirmed", subscriber(Pending, refused(now.Add(-day))), nil, Change{}, "they unsubscribed"}, "the fair"},
+		{ruled{"unsubscribed, confirmed", subscriber(Unsubscribed), nil, Change{}, "they unsubscribed, so only they"}, "the fair"},
+		{ruled{"forgotten, confirmed", kept(Unsubscribed), nil, Change{}, "their data was erased, so only they"}, "the fair"},
+		{ruled{"signed up again, confirmed", subscriber(Pending, refused(now.Add(-day))), nil, Change{}, "they unsubscribed before, or their data was erased, so only they"}, "the fair"},
 		{ruled{"signed up after a bounce", subscriber(Pending, caused(Bounced)), entered, asks, ""}, ""},
 		{ruled{"signed up after a bounce, confirmed", subscriber(Pending, caused(Bounced)), nil, Change{}, ErrSuppressed.Error() + " until"}, "the fair"},
 	} {

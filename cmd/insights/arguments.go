@@ -177,7 +177,7 @@ func unknown(ctx context.Context, a *app.App, who subscribers.Address) error {
 		return fmt.Errorf("%s is not a subscriber, and has been suppressed since %s (%s: %s);\nto allow email to it again: insights suppress remove %[1]s",
 			who, console.Moment(kept.SuppressedAt, a.Config.Zone()), kept.Cause, kept.Reason)
 	case kept.Status == subscribers.Unsubscribed:
-		return fmt.Errorf("%s is not a subscriber: they unsubscribed and their data was erased;\nonly they can sign up again", who)
+		return fmt.Errorf("%s is not a subscriber: their data was erased;\nonly they can sign up again", who)
 	}
 	return fmt.Errorf("%s is not a subscriber; see: insights subscriber list", who)
 }

@@ -16,6 +16,7 @@ import (
 type decision struct {
 	name, short, long string
 	would             string // the verb of a dry run
+	question          string // asked at a terminal; "" = none, since it can be taken back
 	past              string // the participle for a digest in the wrong state
 	// decide does it. It changes nothing if the digest is already in that state.
 	decide func(ctx context.Context, a *app.App, id int64) (changed bool, err error)
@@ -39,7 +40,7 @@ else is sent until you run: insights digest resume ID.`,
 		pause,
 		digestResumeCommand(p),
 		decisionCommand(p, decision{
-			name: "cancel", short: "Cancel a digest; unsent insights stay unread", would: "cancel", past: "cancelled",
+			name: "cancel", short: "Cancel a digest; unsent insights stay unread", would: "cancel", past: "cancelled", question: "Cancel it?",
 			long: `Cancel a digest. Emails in flight finish; everything else is skipped. What
 readers did not get stays unread and goes into the next digest.`,
 			decide: func(ctx context.Context, a *app.App, id int64) (bool, error) { return a.Digests.Cancel(ctx, id) },
@@ -62,7 +63,7 @@ func ended(ctx context.Context, a *app.App, id int64, past string) error {
 }
 
 func decisionCommand(p *program, d decision) *cobra.Command {
-	var dryRun bool
+	var dryRun, yes bool
 	cmd := &cobra.Command{
 		Use: d.name + " ID", Short: d.short, Long: d.long, Args: cobra.ExactArgs(1),
 		RunE: p.withApp(func(ctx context.Context, a *app.App, args []string) error {
@@ -72,6 +73,9 @@ func decisionCommand(p *program, d decision) *cobra.Command {
 			}
 			words := fmt.Sprintf("would %s digest %d: it is %s, %s", d.would, digest.ID, digest.State, countsLine(digest))
 			if !dryRun {
+				if err := d.ask(p.out, digest, yes); err != nil {
+					return err
+				}
 				changed, err := d.decide(ctx, a, digest.ID)
 				if errors.Is(err, newsletter.ErrState) {
 					err = ended(ctx, a, digest.ID, d.past)
@@ -88,7 +92,19 @@ func decisionCommand(p *program, d decision) *cobra.Command {
 		}),
 	}
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would be done")
+	if d.question != "" {
+		cmd.Flags().BoolVar(&yes, "yes", false, "do not ask for confirmation")
+	}
 	return cmd
+}
+
+// ask asks a person at a terminal. Scripts go on: nobody is emailed.
+func (d *decision) ask(out *console.Console, digest newsletter.Digest, yes bool) error {
+	if d.question == "" || yes || digest.State.Stopped() || digest.State == newsletter.DigestDone || !out.Asks() {
+		return nil
+	}
+	out.Note("digest %d: %s, %s", digest.ID, digest.State, countsLine(digest))
+	return out.Confirm(d.question, "", false)
 }
 
 // showDecided shows the digest as it is now, or in words what was done.

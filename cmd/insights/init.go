@@ -39,10 +39,15 @@ folder). Existing files are never overwritten.`,
 			if err != nil {
 				return err
 			}
-			if !withDKIM {
-				return writeNew(p.out, dir, files, dryRun)
+			if withDKIM {
+				err = initDKIM(p.out, dir, files, dryRun)
+			} else {
+				err = writeNew(p.out, dir, files, dryRun)
 			}
-			return initDKIM(p.out, dir, files, dryRun)
+			if is[*existError](err) {
+				return fmt.Errorf("%w\nto look at them: insights dev; for a first draft elsewhere: insights init FOLDER", err)
+			}
+			return err
 		},
 	}
 	cmd.Flags().BoolVar(&withDKIM, "dkim", false, "also create DKIM keys and print their DNS records")
@@ -84,13 +89,13 @@ func writeNew(out *console.Console, dir string, files []newFile, dryRun bool) er
 	var existing []string
 	for _, f := range files {
 		if _, err := os.Lstat(filepath.Join(dir, f.name)); err == nil {
-			existing = append(existing, "\n  "+filepath.Join(dir, f.name))
+			existing = append(existing, filepath.Join(dir, f.name))
 		} else if !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
 	if existing != nil {
-		return fmt.Errorf("nothing was written, because these exist:%s", strings.Join(existing, ""))
+		return &existError{existing}
 	}
 	var written []string
 	for _, f := range files {
@@ -110,6 +115,13 @@ func writeNew(out *console.Console, dir string, files []newFile, dryRun bool) er
 		out.Line("%s %s", verb, path)
 	}
 	return out.Document(map[string]any{"written": written, "dry_run": dryRun})
+}
+
+// existError names files that exist and should not.
+type existError struct{ names []string }
+
+func (e *existError) Error() string {
+	return "nothing was written, because these exist:\n  " + strings.Join(e.names, "\n  ")
 }
 
 // initDKIM writes the first files and DKIM keys.

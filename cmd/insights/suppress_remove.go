@@ -71,9 +71,12 @@ func unsuppress(ctx context.Context, out *console.Console, a *app.App, word stri
 	if err != nil {
 		return err
 	}
-	if sub.Status == "" {
+	switch sub.Status {
+	case "":
 		out.Line("%s is no longer suppressed; it is not a subscriber", who)
-	} else {
+	case subscribers.Unsubscribed: // before or since, or they declined what others asked for
+		out.Line("%s is no longer suppressed, and gets nothing unless they sign up", who)
+	default:
 		out.Line("%s is %s again", who, sub.Status)
 	}
 	return out.Document(map[string]any{"email": who.String(), "status": string(sub.Status), "dry_run": false})

@@ -21,19 +21,30 @@ func ReadSecret(name string) ([]byte, error) {
 		return nil, err
 	}
 	if mode := permissions(info); mode&0o002 != 0 {
-		return nil, fmt.Errorf("%s can be changed by every user of this machine (mode %04o), and it holds a secret: chmod o-w %s", name, mode, name)
+		return nil, fmt.Errorf("%s can be changed by every user of this machine (mode %04o), and it holds a secret: chmod 600 %s", name, mode, name)
 	}
 	return io.ReadAll(f)
 }
 
-// readableByAll says that a file with secrets can be read by every user of the machine, or
-// "". Containers get theirs that way, so that it is not refused.
-func readableByAll(name string) string {
+// exposed says that a file with secrets can be read by every user of the machine, or changed
+// by a group that is not its owner's own, or "". Containers get theirs that way, so that it
+// is not refused.
+func exposed(name string) string {
 	info, err := os.Stat(name)
-	if err != nil || permissions(info)&0o004 == 0 {
+	if err != nil {
 		return ""
 	}
-	return fmt.Sprintf("%s can be read by every user of this machine (mode %04o), and it holds a secret: chmod o-r %s", name, permissions(info), name)
+	mode := permissions(info)
+	read, write := mode&0o004 != 0, mode&0o020 != 0 && !ownGroup(info)
+	switch {
+	case read && write:
+		return fmt.Sprintf("%s can be read by every user of this machine and changed by a group of them (mode %04o), and it holds a secret: chmod 600 %s", name, mode, name)
+	case read:
+		return fmt.Sprintf("%s can be read by every user of this machine (mode %04o), and it holds a secret: chmod o-r %s", name, mode, name)
+	case write:
+		return fmt.Sprintf("%s can be changed by a group that is not its owner's (mode %04o), and it holds a secret: chmod g-w %s", name, mode, name)
+	}
+	return ""
 }
 
 // permissions are who may do what with a file; 0 for what is no file, such as a pipe from a

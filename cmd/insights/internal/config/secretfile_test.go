@@ -3,6 +3,7 @@ package config_test
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -58,7 +59,7 @@ func TestFilesWithSecrets(t *testing.T) {
 				name = file
 			}
 			c, err := config.Read(name, env)
-			if (err != nil) != test.fault || err != nil && !strings.Contains(err.Error(), "chmod o-w") {
+			if (err != nil) != test.fault || err != nil && !strings.Contains(err.Error(), "chmod 600 ") {
 				t.Fatalf("fault: %v", err)
 			}
 			if err != nil {
@@ -68,5 +69,40 @@ func TestFilesWithSecrets(t *testing.T) {
 				t.Errorf("notes: %q", c.Notes())
 			}
 		})
+	}
+}
+
+// TestFilesThatAnotherGroupCanChange: whoever can change a file of secrets can make links in
+// the place of the site.
+func TestFilesThatAnotherGroupCanChange(t *testing.T) {
+	groups, err := os.Getgroups()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if os.Geteuid() == 0 {
+		groups = append(groups, 12345)
+	}
+	i := slices.IndexFunc(groups, func(g int) bool { return g != os.Getegid() })
+	if i < 0 {
+		t.Skip("this user can give files to no other group")
+	}
+	for mode, advice := range map[os.FileMode]string{0o600: "", 0o640: "", 0o620: "chmod g-w ", 0o660: "chmod g-w ", 0o644: "chmod o-r ", 0o664: "chmod 600 "} {
+		file := filepath.Join(t.TempDir(), "secret")
+		if err := os.WriteFile(file, []byte(strings.Repeat("s", 44)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chown(file, -1, groups[i]); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(file, mode); err != nil {
+			t.Fatal(err)
+		}
+		c, err := config.Read("", map[string]string{"INSIGHTS_SECRET_FILE": file})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if notes := strings.Join(c.Notes(), "\n"); advice == "" && strings.Contains(notes, "chmod") || advice != "" && !strings.Contains(notes, advice+file) {
+			t.Errorf("mode %04o: %q, want %q", mode, notes, advice)
+		}
 	}
 }

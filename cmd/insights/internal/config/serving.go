@@ -39,7 +39,7 @@ func (c *Config) Notes() (notes []string) {
 		notes = append(notes, s.Notes()...)
 	}
 	for _, name := range c.secretFiles() {
-		if note := readableByAll(name); note != "" {
+		if note := exposed(name); note != "" {
 			notes = append(notes, note)
 		}
 	}

@@ -154,6 +154,9 @@ type NotConfirmed struct{ Err error }
 func (e *NotConfirmed) Error() string { return e.Err.Error() }
 func (e *NotConfirmed) Unwrap() error { return e.Err }
 
+// Asks reports whether there is a terminal, at which a person can be asked.
+func (c *Console) Asks() bool { return isTerminal(c.In) }
+
 // Confirm asks before something that can't be undone, unless yes. Without a terminal it
 // fails, giving why and asking for --yes. Its error is a [NotConfirmed].
 func (c *Console) Confirm(question, why string, yes bool) error {

@@ -126,7 +126,7 @@ func (s *sqlite) prepare(create bool) error {
 	f, err := os.OpenFile(s.path, flags, 0o600)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && !create:
-		return fmt.Errorf("there is no database at %s: run `insights dev` or `insights serve` here, or `insights db migrate`: %w", s.path, fs.ErrNotExist)
+		return fmt.Errorf("there is no database at %s (%w): run `insights dev` or `insights serve` here, or `insights db migrate`", s.path, fs.ErrNotExist)
 	case errors.Is(err, fs.ErrNotExist):
 		if dir := filepath.Dir(s.path); !exists(dir) {
 			return fmt.Errorf("create database: the folder %s does not exist", dir)

@@ -142,7 +142,7 @@ func TestOpenExplainsWhatIsWrong(t *testing.T) {
 		create    bool
 		want      string
 	}{
-		{"missing", "sqlite:" + filepath.Join(dir, "none.db"), false, "there is no database at"},
+		{"missing", "sqlite:" + filepath.Join(dir, "none.db"), false, "(file does not exist): run `insights dev`"},
 		{"no folder", "sqlite:" + filepath.Join(dir, "none", "x.db"), true, "the folder " + filepath.Join(dir, "none") + " does not exist"},
 		{"no database", "sqlite:" + text, true, "not an intact SQLite database"},
 		{"a folder", "sqlite:" + folder, true, "must be a file"},

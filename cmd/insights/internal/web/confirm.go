@@ -102,8 +102,11 @@ func (s *site) showDeclined(w http.ResponseWriter, r *http.Request, sub subscrib
 		http.Redirect(w, r, "/unsubscribe/"+s.Registry.Token(subscribers.UnsubscribeToken, sub), http.StatusSeeOther)
 		return nil
 	}
-	return s.notice(w, http.StatusOK, "We never write to you again",
-		[]string{sub.Address.Masked() + " gets no more emails from here, no matter who enters it. If you change your mind, ask us to take it back."}, readInsights)
+	text := sub.Address.Masked() + " gets no more emails from here, no matter who enters it."
+	if at := s.Site.Contact; at != "" {
+		text += " If you change your mind, write to us at " + at + "."
+	}
+	return s.notice(w, http.StatusOK, "We never write to you again", []string{text}, readInsights)
 }
 
 func (s *site) readerHead(title string) templates.Head {

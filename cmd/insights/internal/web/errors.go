@@ -27,9 +27,9 @@ type problem struct {
 // sees; the error itself goes to the log at most.
 func (s *site) problemOf(err error) problem {
 	home := templates.Link{Label: "All insights", URL: "/"}
-	at := s.Site.Contact
-	if at != "" {
-		at = " at " + at
+	wrong := ""
+	if at := s.Site.Contact; at != "" {
+		wrong = " If that is wrong, write to us at " + at + "."
 	}
 	status := http.StatusInternalServerError
 	if e, ok := errors.AsType[statusError](err); ok {
@@ -55,7 +55,7 @@ func (s *site) problemOf(err error) problem {
 			[]templates.Link{{Label: "Get a fresh link", URL: "/link"}, home}}
 	case errors.Is(err, subscribers.ErrSuppressed):
 		return problem{http.StatusForbidden, "We can't write to this address",
-			[]string{"Emails to it were refused before, or its owner asked us never to write. If that is wrong, write to us" + at + "."},
+			[]string{"Emails to it were refused before, or its owner asked us never to write." + wrong},
 			[]templates.Link{{Label: "Follow by feed", URL: "/feeds"}, home}}
 	case errors.Is(err, subscribers.ErrTaken):
 		return problem{http.StatusConflict, "That address is subscribed already",

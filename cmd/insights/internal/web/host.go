@@ -28,7 +28,11 @@ func (s *site) ownHost(next http.Handler) http.Handler {
 			return
 		}
 		// A page of the site would hold links to that host.
-		http.Error(w, "This is insights dev, and it does not answer as "+r.Host+". Open "+s.Site.BaseURL+" instead, or set site.base_url to the address by which you reach it.", http.StatusMisdirectedRequest)
+		what := "it does not answer as " + r.Host
+		if host == "" {
+			what = "the request does not name this site"
+		}
+		http.Error(w, "This is insights dev, and "+what+". Open "+s.Site.BaseURL+" instead, or set site.base_url to the address by which you reach it.", http.StatusMisdirectedRequest)
 	})
 }
 

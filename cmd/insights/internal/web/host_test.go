@@ -36,6 +36,9 @@ func TestDevelopmentAnswersOnlyToItsOwnNames(t *testing.T) {
 			t.Errorf("%q: %d %s", host, status, body)
 		}
 	}
+	if _, body := get(f, ""); !strings.Contains(body, "the request does not name this site. Open https://insights.example instead") {
+		t.Errorf("without a host: %q", body)
+	}
 	// What serves everybody answers as everybody calls it.
 	public := newFixture(t, library(), func(c *web.Config) { c.Inbox = nil })
 	if status, _ := get(public, "evil.example"); status != http.StatusNotFound {

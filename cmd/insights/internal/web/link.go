@@ -70,7 +70,7 @@ func (s *site) asker(r *http.Request) (a subscribers.Asker) {
 func (s *site) showLinkSent(w http.ResponseWriter, what string) error {
 	return s.notice(w, http.StatusAccepted, "Check your mailbox", []string{
 		what + " It works for one hour.",
-		"Nothing there after a few minutes? Look among your spam. We send a link once in a quarter of an hour at most; to an address that gets no digests, once a day.",
+		"Nothing there after a few minutes? Look in your spam folder. We send a link once in a quarter of an hour at most; to an address that gets no digests, once a day.",
 	}, readInsights)
 }
 

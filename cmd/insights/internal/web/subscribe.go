@@ -86,9 +86,13 @@ func (s *site) subscribe(w http.ResponseWriter, r *http.Request) error {
 	case err != nil:
 		return err
 	}
-	answer, err := s.signedUp(r)
+	answer, late, err := s.signedUp(r)
 	if err != nil {
 		return err
+	}
+	missing := "Nothing there after a few minutes?"
+	if late {
+		missing = "Nothing there by then?"
 	}
 	waitUntil(r.Context(), answerAt)
 	if isJSON(r) {
@@ -100,25 +104,25 @@ func (s *site) subscribe(w http.ResponseWriter, r *http.Request) error {
 		Paragraphs: []string{
 			answer,
 			"Open the link and press the button: only then are you subscribed.",
-			"Nothing there by then? Look among your spam, and whether the address had a slip in it. We send another email to the same address after a quarter of an hour at the earliest.",
+			missing + " Look in your spam folder, and check the address for a slip. We send another email to the same address after a quarter of an hour at the earliest.",
 		},
 		Links: []templates.Link{{Label: "Read insights", URL: "/"}, {Label: "Sign up again", URL: "/subscribe"}},
 	})
 }
 
 // signedUp is what is said of a sign-up that was taken: nothing of its address, not even
-// that an email was sent.
-func (s *site) signedUp(r *http.Request) (string, error) {
+// that an email was sent. late: it says when at the latest.
+func (s *site) signedUp(r *http.Request) (answer string, late bool, err error) {
 	client, wide := s.networks(r)
 	delay, err := s.Registry.Delay(r.Context(), client, wide)
 	if err != nil {
-		return "", fmt.Errorf("sign up: %w", err)
+		return "", false, fmt.Errorf("sign up: %w", err)
 	}
-	answer := "If this address can be subscribed, we send it a link to confirm."
-	if delay > 0 {
+	answer = "If this address can be subscribed, we send it a link to confirm."
+	if late = delay > 0; late {
 		answer += " Many people are signing up right now: this may take up to " + upTo(delay) + "."
 	}
-	return answer, nil
+	return answer, late, nil
 }
 
 // upTo rounds a delay up to what people say.

@@ -345,3 +345,44 @@ func TestAClientThatSignsUpTooOftenIsToldSo(t *testing.T) {
 		}
 	})
 }
+
+// TestPagesSayWhatIsSo: nothing of an address that is not there, of a time that was not
+// named, or of a digest that does not come.
+func TestPagesSayWhatIsSo(t *testing.T) {
+	for _, contact := range []string{"", "hello@insights.example"} {
+		f := newFixture(t, library(), func(c *web.Config) { c.Site.Contact = contact })
+		confirm, _, _ := f.reader(t, "blocked@example.com", subscribers.Suppressed)
+		declined, _, _ := f.reader(t, "pending@example.com", pending)
+		decline := "/decline/" + f.config.Registry.Token(subscribers.DeclineToken, f.store.byKey["pending@example.com"])
+		pages := map[string]string{
+			"suppressed": bodyOf(t, f.get("/confirm/"+confirm)), "decline": bodyOf(t, f.get(decline)), "declined": bodyOf(t, f.post(decline, nil)),
+			"declined, confirm": bodyOf(t, f.get("/confirm/"+declined)),
+		}
+		for name, page := range pages {
+			main, _, _ := strings.Cut(page, "</main>") // the footer has the address, too
+			if said := strings.Contains(main, "write to us at hello@") || strings.Contains(main, "when you write to hello@"); said != (contact != "") || strings.Contains(main, "write to us.") || strings.Contains(main, "ask us") {
+				t.Errorf("contact %q, %s: %s", contact, name, main)
+			}
+		}
+	}
+	f := newFixture(t, library(), nil)
+	synctest.Test(t, func(t *testing.T) {
+		_, _, preferences := f.reader(t, "ada@example.com", subscribed)
+		path := "/preferences/" + preferences
+		for days, want := range map[string]string{"30": "Saved. Nothing comes until ", "0": "Saved. Your next digest follows these choices."} {
+			if page := bodyOf(t, f.post(path+"/pause", url.Values{"days": {days}})); !strings.Contains(page, want) {
+				t.Errorf("%s days: %s", days, page)
+			}
+		}
+		for _, test := range []struct {
+			ahead int
+			want  string
+		}{{0, "Nothing there after a few minutes? Look in your spam folder"}, {100_000, "Nothing there by then? Look in your spam folder"}} {
+			f.store.ahead = subscribers.Ahead{Waiting: test.ahead, All: test.ahead, Domain: test.ahead}
+			r := f.post("/subscribe", f.filled(t, "new@example.com"))
+			if page := bodyOf(t, r); !strings.Contains(page, test.want) || strings.Contains(page, "by then") != strings.Contains(page, "this may take up to") {
+				t.Errorf("%d ahead: %s", test.ahead, page)
+			}
+		}
+	})
+}
