@@ -207,7 +207,10 @@ type readers struct {
 }
 
 // letter is an email as it was sent, with its links.
-type letter struct{ links []string }
+type letter struct {
+	links []string
+	moves bool // it speaks of a new address
+}
 
 func newReaders(t *testing.T, url string) *readers {
 	db, err := database.Open(url, true)
@@ -367,7 +370,7 @@ func (w *readers) Close() error                                     { return nil
 func (w *readers) Send(_ context.Context, e newsletter.Envelope, raw []byte) newsletter.Outcome {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.mails[e.To] = append(w.mails[e.To], letter{linksOf(w.t, raw)})
+	w.mails[e.To] = append(w.mails[e.To], letter{linksOf(w.t, raw), bytes.Contains(raw, []byte("\r\nSubject: Please confirm your new address"))})
 	return newsletter.Outcome{Kind: newsletter.Accepted}
 }
 
@@ -435,7 +438,11 @@ func (w *readers) sent(l link) string {
 	if len(mails) == 0 {
 		w.t.Fatalf("no %s email went to %s", l.email, to)
 	}
-	for _, address := range mails[len(mails)-1].links {
+	last := mails[len(mails)-1]
+	if last.moves != (l.email == "move") {
+		w.t.Errorf("the %s email speaks of a new address: %v", l.email, last.moves)
+	}
+	for _, address := range last.links {
 		if kind, ok := kindOf(address); ok && kind == l.kind {
 			return address
 		}
