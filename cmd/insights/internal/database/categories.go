@@ -157,7 +157,7 @@ func (db *DB) RenameCategory(ctx context.Context, from, to string) (renamed bool
 // RenamedTo returns what the category that had a slug before is called now; "" if there is
 // none, or the slug is some category's.
 func (db *DB) RenamedTo(ctx context.Context, slug string) (now string, err error) {
-	err = db.reader.QueryRowContext(ctx, `SELECT slug FROM categories WHERE retired_at = 0 AND ' ' || former || ' ' LIKE '% ' || ?1 || ' %'
+	err = db.reader.QueryRowContext(ctx, `SELECT slug FROM categories WHERE retired_at = 0 AND former <> '' AND ' ' || former || ' ' LIKE '% ' || ?1 || ' %'
 		AND NOT EXISTS (SELECT 1 FROM categories WHERE slug = ?1) ORDER BY bit LIMIT 1`, slug).Scan(&now)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = nil
