@@ -123,11 +123,11 @@ func (l Limits) judge(a Attempt, f Facts) (d Decision) {
 		return Decision{Limit: PerAddress}
 	}
 	d.Network, d.Wide = f.Network.Another(a.At), f.Wide.Another(a.At)
+	d.Rank = RankOf(d.Network, d.Wide, a) // whatever is asked for, it moves what waits back
 	if a.Links || a.Returns != "" {
 		d.Verdict = Admit
 		return d
 	}
-	d.Rank = RankOf(d.Network, d.Wide, a)
 	switch {
 	case !l.All.allows(f.All, a.At):
 		d.Limit = InAll

@@ -62,6 +62,9 @@ func TestAttemptsAreJudged(t *testing.T) {
 		if counts := got.Network.Now - test.facts.Network.Now; got.Verdict != Refuse && counts != 1 {
 			t.Errorf("%s: counted %d times", test.name, counts)
 		}
+		if got.Verdict != Refuse && got.Rank != RankOf(got.Network, got.Wide, test.attempt) {
+			t.Errorf("%s: what waits of the network gets the place %v", test.name, got.Rank)
+		}
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 var waitingStories = []story{
 	{"a sign-up beyond a shared limit waits", waitsForItsTurn},
 	{"the order of what waits", inFairOrder},
+	{"what else a network asks for", movesItsSignUpsBack},
 	{"as many wait as may", asManyAsMay},
 	{"an address waits once", waitsOnce},
 	{"what waits can be erased", erasesWaiting},
@@ -209,6 +210,48 @@ func inFairOrder(d *desk) {
 	}
 	if _, err := d.Store.ByKey(d.Context(), "old0@old.example"); err != nil {
 		d.Errorf("who asked hours ago is still behind: %v", err)
+	}
+}
+
+// movesItsSignUpsBack is a flood that asks for something else, to come first.
+func movesItsSignUpsBack(d *desk) {
+	d.confirmed("reader@example.com")
+	for what, ask := range map[string]func(by subscribers.Asker) error{
+		"a link": func(by subscribers.Asker) error {
+			return d.SendLink(d.Context(), d.address("nobody@example.com"), by)
+		},
+		"a link of their own": func(by subscribers.Asker) error {
+			return d.SendLink(d.Context(), d.address("reader@example.com"), by)
+		},
+		"a move": func(by subscribers.Asker) error {
+			_, err := d.Move(d.Context(), d.token(subscribers.FreshToken, "reader@example.com"), d.address("elsewhere@example.com"), by.Client)
+			return err
+		},
+	} {
+		d.Limits = subscribers.Limits{All: 1}
+		d.ask("first@example.com", "z", "", nil)
+		by := subscribers.Asker{Client: "flood", Wide: "flood"}
+		for i := range 3 {
+			d.ask(fmt.Sprintf("flood%d@example.com", i), by.Client, by.Wide, nil)
+		}
+		d.ask("ada@example.com", "a", "", nil)
+		d.want(ask(by), nil, what)
+		time.Sleep(2 * time.Hour)
+		if r, err := d.Release(d.Context()); err != nil || !r.Done {
+			d.Fatalf("%+v, %v", r, err)
+		}
+		if _, err := d.Store.ByKey(d.Context(), "ada@example.com"); err != nil {
+			d.Errorf("who asks for %s as well comes first", what)
+		}
+		d.Limits = subscribers.Limits{}
+		d.release()
+		for _, email := range d.asked() {
+			if email != "reader@example.com" {
+				d.want(d.Forget(d.Context(), d.address(email)), nil, "forget")
+			}
+		}
+		time.Sleep(48 * time.Hour)
+		d.want(d.Rerank(d.Context()), nil, "rerank")
 	}
 }
 
