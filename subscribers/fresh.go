@@ -73,9 +73,6 @@ func within(form, written string, now time.Time, long time.Duration) bool {
 	return err == nil && now.Before(at.Add(long))
 }
 
-// Asker is who asks for a link: the networks as in SignUp.
-type Asker struct{ Client, Wide string }
-
 // SendLink has an email with a fresh link sent to a reader. Like that of a sign-up, its
 // answer tells nothing of the address: the limits per address withhold the email in
 // silence, and ErrTooMany is about the client.
@@ -98,7 +95,7 @@ func (r *Registry) queueLink(ctx context.Context, a Address, by Asker) (queued b
 	if a == (Address{}) {
 		return false, errNoAddress
 	}
-	if admitted, err := r.admit(ctx, Attempt{SignUp: SignUp{Address: a, Client: by.Client, Wide: by.Wide}, Links: true}); err != nil || !admitted {
+	if admitted, err := r.admit(ctx, Attempt{SignUp: SignUp{Address: a, Asker: by}, Links: true}); err != nil || !admitted {
 		return false, err
 	}
 	rules := r.rules()

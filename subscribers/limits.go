@@ -17,13 +17,19 @@ type Limits struct {
 	Client       int           // sign-ups in an hour from one network: an IPv4 address, or an IPv6 /64
 	Domain       Pace          // sign-ups in an hour with addresses of one domain
 	All          Pace          // sign-ups in an hour
-	Waiting      int           // sign-ups that wait
+	Waiting      int           // sign-ups that wait; of one Around, a twentieth of that
 	WaitingOfOne int           // sign-ups of one network that wait
 }
 
 // wideFactor is how much more an IPv6 /56 may ask for than one of its 256 /64s: usually it
 // is one household's or one office's, but several providers give one to many customers.
 const wideFactor = 4
+
+// waitingAround is how many sign-ups of one Asker.Around may wait: an IPv6 /48 has 65,536
+// /64s, and anybody can get one.
+func (l Limits) waitingAround() int {
+	return max(l.Waiting/20, wideFactor*l.WaitingOfOne)
+}
 
 var (
 	// ErrTooMany says that a client has signed up too often, whatever the addresses.
@@ -67,7 +73,7 @@ func (a Attempt) MailboxSince() time.Time { return a.At.Add(-mailboxWindow) }
 
 // Facts are what an attempt is judged by.
 type Facts struct {
-	Network, Wide Asked
+	Network, Wide, Around Asked
 
 	// Since Attempt.MailboxSince:
 	Address     int       // attempts to the very address that were let through
@@ -77,8 +83,10 @@ type Facts struct {
 	All, Domain time.Time // up to when what the two may have is reserved; see Pace
 
 	Waiting   int       // sign-ups that wait
-	OfNetwork int       // of the same network
-	Most      int       // of the network with the most
+	OfNetwork int       // of the same Client
+	OfWide    int       // of the same Wide
+	OfAround  int       // of the same Around
+	Most      int       // of the Around with the most
 	Free      time.Time // the least that is reserved of a domain with sign-ups that wait
 	Standing  *Rank     // of a sign-up of the same address that waits
 }
@@ -89,18 +97,20 @@ type Verdict int
 const (
 	Refuse   Verdict = iota // nothing is stored
 	Admit                   // it is counted, and takes its turn
+	Count                   // it is counted, and nothing else is stored
 	Wait                    // it is counted and stored
-	Displace                // the same, and the newest of the network with the most gives way
+	Displace                // the same, and one of the Around with the most gives way
 	Replace                 // the same, and it takes the place of Facts.Standing
 )
 
 // Decision is what becomes of an attempt, with what is stored of it.
 type Decision struct {
-	Verdict       Verdict
-	Limit         Limit // that keeps it from being admitted
-	Network, Wide Asked
-	All, Domain   time.Time // of Admit
-	Rank          Rank      // unless Refuse
+	Verdict Verdict
+	Limit   Limit // that keeps it from being admitted
+
+	Network, Wide, Around Asked // unless Refuse, and so is Rank
+	Rank                  Rank
+	All, Domain           time.Time // of Admit
 }
 
 // Limit names one of Limits, by its key in the configuration.
@@ -114,49 +124,81 @@ const (
 	QueueFull  Limit = "waiting" // as many wait as may
 )
 
-// judge says what becomes of an attempt.
-func (l Limits) judge(a Attempt, f Facts) (d Decision) {
-	switch {
-	case a.Client != "" && l.Client > 0 && (f.Network.Within(a.At) >= l.Client || f.Wide.Within(a.At) >= wideFactor*l.Client):
+// judge says what becomes of an attempt. What its answer depends on is judged before all
+// that is known of its address.
+func (l Limits) judge(a Attempt, f Facts) Decision {
+	if a.Client != "" && l.Client > 0 && (f.Network.Within(a.At) >= l.Client || f.Wide.Within(a.At) >= wideFactor*l.Client) {
 		return Decision{Limit: PerClient}
-	case a.Moves && (l.AddressADay > 0 && f.Address >= l.AddressADay || a.At.Sub(f.AddressLast) < l.AddressEvery), !a.Links && a.Returns == "" && l.AddressADay > 0 && f.Inbox >= l.AddressADay:
-		return Decision{Limit: PerAddress}
 	}
-	d.Network, d.Wide = f.Network.Another(a.At), f.Wide.Another(a.At)
-	d.Rank = RankOf(d.Network, d.Wide, a) // whatever is asked for, it moves what waits back
-	if a.Links || a.Returns != "" {
-		d.Verdict = Admit
-		return d
+	d := Decision{Network: f.Network.Another(a.At), Wide: f.Wide.Another(a.At), Around: f.Around.Another(a.At)}
+	d.Rank = RankOf(d.Network, d.Wide, d.Around, a) // whatever is asked for, it moves what waits back
+	direct := a.Links || a.Returns != ""
+	if !direct {
+		d.Limit = l.shared(a, f)
 	}
-	switch {
-	case !l.All.allows(f.All, a.At):
-		d.Limit = InAll
-	case !l.Domain.allows(f.Domain, a.At):
-		d.Limit = PerDomain
-	case !a.Moves && f.Waiting > 0 && !f.Free.IsZero() && l.Domain.allows(f.Free, a.At): // they come first
-		d.Limit = InAll
-	case f.Standing == nil:
-		d.Verdict, d.All, d.Domain = Admit, l.All.Take(f.All, a.At), l.Domain.Take(f.Domain, a.At)
-		return d
-	default: // it is about to have its turn
-		d.Limit = PerDomain
-	}
-	switch {
-	case f.Standing != nil && !a.Moves:
-		if !d.Rank.Before(*f.Standing) { // one is enough
-			return Decision{}
+	room := Admit
+	if d.Limit != "" {
+		if room = l.room(a, f); room == Refuse {
+			return Decision{Limit: QueueFull}
 		}
+	}
+	switch {
+	case l.ofMailbox(a, f):
+		d.Verdict, d.Limit = Count, PerAddress
+	case direct:
+		d.Verdict = Admit
+	case f.Standing != nil && d.Rank.Before(*f.Standing):
 		d.Verdict = Replace
-	case a.Moves, l.WaitingOfOne > 0 && f.OfNetwork >= l.WaitingOfOne:
-		return Decision{Limit: QueueFull}
-	case l.Waiting == 0 || f.Waiting < l.Waiting:
-		d.Verdict = Wait
-	case f.OfNetwork+1 < f.Most:
-		d.Verdict = Displace
+		if d.Limit == "" { // it is about to have its turn
+			d.Limit = PerDomain
+		}
+	case f.Standing != nil: // one is enough
+		d.Verdict, d.Limit = Count, ""
+	case room == Admit:
+		d.Verdict, d.All, d.Domain = Admit, l.All.Take(f.All, a.At), l.Domain.Take(f.Domain, a.At)
 	default:
-		return Decision{Limit: QueueFull}
+		d.Verdict = room
+	}
+	if d.Verdict == Count && a.Client == "" {
+		d.Verdict = Refuse
 	}
 	return d
+}
+
+// shared names the shared limit that keeps an attempt from being admitted; "" if none does.
+func (l Limits) shared(a Attempt, f Facts) Limit {
+	switch {
+	case !l.All.allows(f.All, a.At):
+		return InAll
+	case !l.Domain.allows(f.Domain, a.At):
+		return PerDomain
+	case !a.Moves && f.Waiting > 0 && !f.Free.IsZero() && l.Domain.allows(f.Free, a.At): // they come first
+		return InAll
+	}
+	return ""
+}
+
+// room says whether another attempt may wait: Wait, Displace or Refuse.
+func (l Limits) room(a Attempt, f Facts) Verdict {
+	switch {
+	case a.Moves, l.WaitingOfOne > 0 && (f.OfNetwork >= l.WaitingOfOne || f.OfWide >= wideFactor*l.WaitingOfOne):
+		return Refuse
+	case l.Waiting == 0:
+		return Wait
+	case l.WaitingOfOne > 0 && f.OfAround >= l.waitingAround():
+		return Refuse
+	case f.Waiting < l.Waiting:
+		return Wait
+	case f.OfAround+1 < f.Most:
+		return Displace
+	}
+	return Refuse
+}
+
+// ofMailbox reports whether a mailbox has got what it may.
+func (l Limits) ofMailbox(a Attempt, f Facts) bool {
+	return a.Moves && (l.AddressADay > 0 && f.Address >= l.AddressADay || a.At.Sub(f.AddressLast) < l.AddressEvery) ||
+		!a.Links && a.Returns == "" && l.AddressADay > 0 && f.Inbox >= l.AddressADay
 }
 
 // admit counts a sign-up, or a change of address. It is false when the email is withheld,

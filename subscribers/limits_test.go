@@ -12,13 +12,13 @@ func askedNow(n int) Asked { return Asked{Hour: now.Unix() / 3600, Now: n} }
 
 func TestAttemptsAreJudged(t *testing.T) {
 	limits := Limits{AddressEvery: 15 * time.Minute, AddressADay: 3, Client: 4, Domain: 4, All: 6, Waiting: 10, WaitingOfOne: 3}
-	signsUp := Attempt{At: now, SignUp: SignUp{Client: "near", Wide: "around", Address: ada}}
+	signsUp := Attempt{At: now, SignUp: SignUp{Asker: Asker{"near", "wide", "around"}, Address: ada}}
 	moves, anonymous, links := signsUp, signsUp, signsUp
 	links.Links = true
-	moves.Moves, anonymous.Client, anonymous.Wide = true, "", ""
+	moves.Moves, anonymous.Asker = true, Asker{}
 	lately := now.Add(-15*time.Minute + 1)
 	used := now.Add(time.Hour) // the whole hour is reserved
-	worse, better := &Rank{Network: 3, Wide: 3, At: now}, &Rank{At: now.Add(-1)}
+	worse, better := &Rank{Network: 3, Wide: 3, Around: 4, At: now}, &Rank{At: now.Add(-1)}
 	for _, test := range []struct {
 		name    string
 		limits  Limits
@@ -37,17 +37,25 @@ func TestAttemptsAreJudged(t *testing.T) {
 		{"one domain", limits, signsUp, Facts{Domain: used.Add(1)}, Wait, PerDomain},
 		{"others that may go wait", limits, signsUp, Facts{Waiting: 1, Free: now}, Wait, InAll},
 		{"others wait, whose domain has had its share", limits, signsUp, Facts{Waiting: 1, Free: used.Add(1)}, Admit, ""},
-		{"it waits, with the better place", limits, signsUp, Facts{Domain: used.Add(1), Waiting: 1, Free: used.Add(1), Standing: better}, Refuse, ""},
+		{"it waits, with the better place", limits, signsUp, Facts{Domain: used.Add(1), Waiting: 1, Free: used.Add(1), Standing: better}, Count, ""},
 		{"it waits, with a worse place", limits, signsUp, Facts{Domain: used.Add(1), Waiting: 1, Free: used.Add(1), Standing: worse}, Replace, PerDomain},
 		{"it waits, among as many as may", limits, signsUp, Facts{Domain: used.Add(1), Waiting: 10, Most: 3, Free: used.Add(1), Standing: worse}, Replace, PerDomain},
+		{"it waits, and has its turn soon", limits, signsUp, Facts{Waiting: 1, Free: used.Add(1), Standing: worse}, Replace, PerDomain},
+		{"it waits, and nobody knows who asks", limits, anonymous, Facts{All: used.Add(1), Waiting: 1, Standing: &Rank{At: now}}, Refuse, ""},
 		{"one network has many waiting", limits, signsUp, Facts{All: used.Add(1), Waiting: 3, OfNetwork: 3}, Refuse, QueueFull},
-		{"full, another network has more", limits, signsUp, Facts{All: used.Add(1), Waiting: 10, OfNetwork: 1, Most: 3}, Displace, InAll},
-		{"full, it would have as many", limits, signsUp, Facts{All: used.Add(1), Waiting: 10, OfNetwork: 1, Most: 2}, Refuse, QueueFull},
+		{"a wide network has many waiting", limits, signsUp, Facts{All: used.Add(1), Waiting: 5, OfWide: 12}, Refuse, QueueFull},
+		{"just below", limits, signsUp, Facts{All: used.Add(1), Waiting: 9, OfNetwork: 2, OfWide: 11, OfAround: 11}, Wait, InAll},
+		{"the network around has many waiting", limits, signsUp, Facts{All: used.Add(1), Waiting: 5, OfAround: 12}, Refuse, QueueFull},
+		{"the widest has a twentieth of all", Limits{All: 6, Waiting: 400, WaitingOfOne: 3}, signsUp, Facts{All: used.Add(1), Waiting: 30, OfAround: 20}, Refuse, QueueFull},
+		{"just below a twentieth", Limits{All: 6, Waiting: 400, WaitingOfOne: 3}, signsUp, Facts{All: used.Add(1), Waiting: 30, OfAround: 19}, Wait, InAll},
+		{"full, another network has more", limits, signsUp, Facts{All: used.Add(1), Waiting: 10, OfNetwork: 1, OfAround: 1, Most: 3}, Displace, InAll},
+		{"full, it would have as many", limits, signsUp, Facts{All: used.Add(1), Waiting: 10, OfAround: 1, Most: 2}, Refuse, QueueFull},
+		{"full, of the network that has most", limits, signsUp, Facts{All: used.Add(1), Waiting: 10, OfAround: 9, Most: 9}, Refuse, QueueFull},
 		{"full of single ones", limits, signsUp, Facts{All: used.Add(1), Waiting: 10, Most: 1}, Refuse, QueueFull},
-		{"others of the mailbox", limits, signsUp, Facts{Inbox: 3}, Refuse, PerAddress},
+		{"others of the mailbox", limits, signsUp, Facts{Inbox: 3}, Count, PerAddress},
 		{"the address itself, which its record counts", limits, signsUp, Facts{Address: 3, AddressLast: now}, Admit, ""},
-		{"moves to the address", limits, moves, Facts{Address: 3, AddressLast: now.Add(-time.Hour)}, Refuse, PerAddress},
-		{"moves to the address, the last just now", limits, moves, Facts{Address: 1, AddressLast: lately}, Refuse, PerAddress},
+		{"moves to the address", limits, moves, Facts{Address: 3, AddressLast: now.Add(-time.Hour)}, Count, PerAddress},
+		{"moves to the address, the last just now", limits, moves, Facts{Address: 1, AddressLast: lately}, Count, PerAddress},
 		{"moves to the address, the last a while ago", limits, moves, Facts{Address: 2, AddressLast: lately.Add(-1)}, Admit, ""},
 		{"moves, while sign-ups wait", limits, moves, Facts{Waiting: 10, Free: now, Most: 1}, Admit, ""},
 		{"moves, too many", limits, moves, Facts{All: used.Add(1)}, Refuse, QueueFull},
@@ -62,8 +70,56 @@ func TestAttemptsAreJudged(t *testing.T) {
 		if counts := got.Network.Now - test.facts.Network.Now; got.Verdict != Refuse && counts != 1 {
 			t.Errorf("%s: counted %d times", test.name, counts)
 		}
-		if got.Verdict != Refuse && got.Rank != RankOf(got.Network, got.Wide, test.attempt) {
+		if got.Verdict != Refuse && got.Rank != RankOf(got.Network, got.Wide, got.Around, test.attempt) {
 			t.Errorf("%s: what waits of the network gets the place %v", test.name, got.Rank)
+		}
+	}
+}
+
+// While there is no room, and while there is, the answer is the same whatever is known of
+// the address.
+func TestAnswersSayNothingOfAnAddress(t *testing.T) {
+	limits := Limits{AddressEvery: 15 * time.Minute, AddressADay: 3, Client: 99, Domain: 4, All: 6, Waiting: 10, WaitingOfOne: 3}
+	used := now.Add(time.Hour + 1)
+	says := func(d Decision) error {
+		switch {
+		case d.Verdict == Refuse && d.Limit == PerClient:
+			return ErrTooMany
+		case d.Verdict == Refuse && d.Limit == QueueFull:
+			return ErrBusy
+		}
+		return nil
+	}
+	for _, moves := range []bool{false, true} {
+		for _, asker := range []Asker{{}, {"near", "wide", "around"}} {
+			for name, f := range map[string]Facts{
+				"nothing waits":       {},
+				"others wait":         {Waiting: 3, Free: now},
+				"all is used":         {All: used},
+				"the domain's is":     {Domain: used, Waiting: 3, Free: used},
+				"full":                {All: used, Waiting: 10, Most: 1},
+				"full, of the domain": {Domain: used, Waiting: 10, Most: 1, Free: used},
+				"full of another":     {All: used, Waiting: 10, Most: 9},
+				"full of the network": {All: used, Waiting: 3, OfNetwork: 3},
+				"full of the widest":  {All: used, Waiting: 10, OfAround: 9, Most: 9},
+				"asked too often":     {Network: askedNow(99)},
+			} {
+				a := Attempt{At: now, Moves: moves, SignUp: SignUp{Asker: asker, Address: ada}}
+				unknown := says(limits.judge(a, f))
+				for what, of := range map[string]func(*Facts){
+					"waits, with a better place": func(f *Facts) { f.Standing = &Rank{} },
+					"waits, with a worse place":  func(f *Facts) { f.Standing = &Rank{Network: 50} },
+					"has a full mailbox":         func(f *Facts) { f.Inbox = 3 },
+					"was asked often":            func(f *Facts) { f.Address, f.AddressLast = 3, now },
+					"all of it":                  func(f *Facts) { f.Standing, f.Inbox, f.Address = &Rank{}, 3, 3 },
+				} {
+					known := f
+					of(&known)
+					if got := says(limits.judge(a, known)); got != unknown {
+						t.Errorf("%s, moves: %v, %v: one that %s is told %v, others %v", name, moves, asker, what, got, unknown)
+					}
+				}
+			}
 		}
 	}
 }
@@ -133,7 +189,7 @@ func TestNetworksAskWithinTheHour(t *testing.T) {
 
 func TestTheOrderOfWaiting(t *testing.T) {
 	later := now.Add(time.Minute)
-	inOrder := []Rank{{0, 0, later}, {1, 1, now}, {1, 1, later}, {1, 2, now}, {1, 40, now}, {2, 2, now.Add(-time.Hour)}, {2, 2, now}, {30, 30, now.Add(-time.Hour)}}
+	inOrder := []Rank{{0, 0, 0, later}, {1, 1, 1, now}, {1, 1, 1, later}, {1, 1, 2, now}, {1, 1, 1024, now}, {1, 2, 2, now}, {1, 40, 64, now}, {2, 2, 2, now.Add(-time.Hour)}, {2, 2, 2, now}, {30, 30, 32, now.Add(-time.Hour)}}
 	for i, a := range inOrder {
 		for j, b := range inOrder {
 			if got := a.Before(b); got != (i < j) {
@@ -153,16 +209,19 @@ func TestTheOrderOfWaiting(t *testing.T) {
 		t.Errorf("sorted: %v", shuffled)
 	}
 	for _, test := range []struct {
-		name          string
-		network, wide Asked
-		client        string
-		want          Rank
+		name                  string
+		network, wide, around Asked
+		client                string
+		want                  Rank
 	}{
-		{"IPv4, whose wide network is itself", askedNow(3), askedNow(3), "a", Rank{3, 3, now}},
-		{"a /64 among others", askedNow(1), askedNow(40), "a", Rank{1, 40, now}},
-		{"nobody knows from where", askedNow(9), askedNow(9), "", Rank{0, 0, now}},
+		{"IPv4, whose wide network is itself", askedNow(3), askedNow(3), askedNow(5), "a", Rank{3, 3, 8, now}},
+		{"alone in a /24", askedNow(1), askedNow(1), askedNow(1), "a", Rank{1, 1, 1, now}},
+		{"a /64 among others", askedNow(1), askedNow(40), askedNow(64), "a", Rank{1, 40, 64, now}},
+		{"one more", askedNow(1), askedNow(40), askedNow(65), "a", Rank{1, 40, 128, now}},
+		{"nobody knows what is around", askedNow(2), askedNow(2), Asked{}, "a", Rank{2, 2, 2, now}},
+		{"nobody knows from where", askedNow(9), askedNow(9), askedNow(9), "", Rank{0, 0, 0, now}},
 	} {
-		if got := RankOf(test.network, test.wide, Attempt{At: now, SignUp: SignUp{Client: test.client}}); got != test.want {
+		if got := RankOf(test.network, test.wide, test.around, Attempt{At: now, SignUp: SignUp{Asker: Asker{Client: test.client}}}); got != test.want {
 			t.Errorf("%s: %v, want %v", test.name, got, test.want)
 		}
 	}
@@ -172,13 +231,13 @@ func TestADelayIsRoundedUp(t *testing.T) {
 	limits := Limits{All: 2000, Domain: 500}
 	for _, test := range []struct {
 		limits Limits
-		ahead  Ahead
+		ahead  ahead
 		want   time.Duration
 	}{
-		{limits, Ahead{Waiting: 9000}, 2 * 14400 * time.Millisecond},
-		{limits, Ahead{Waiting: 9000, All: 99}, 2 * 100 * 3600 * time.Millisecond},
-		{limits, Ahead{Waiting: 9000, All: 99, Domain: 49}, 2 * 50 * 14400 * time.Millisecond},
-		{Limits{All: 2000}, Ahead{Waiting: 9000, All: 9, Domain: 9}, 2 * 10 * 3600 * time.Millisecond},
+		{limits, ahead{}, 2 * 14400 * time.Millisecond},
+		{limits, ahead{All: 99}, 2 * 100 * 3600 * time.Millisecond},
+		{limits, ahead{All: 99, Domain: 49}, 2 * 50 * 14400 * time.Millisecond},
+		{Limits{All: 2000}, ahead{All: 9, Domain: 9}, 2 * 10 * 3600 * time.Millisecond},
 	} {
 		if got := test.limits.delay(test.ahead); got != test.want {
 			t.Errorf("%+v: %v, want %v", test.ahead, got, test.want)

@@ -16,19 +16,19 @@ var ErrOwnAddress = errors.New("that is the address that the emails go to alread
 // Move lets the token's owner change their address: an email to the new one asks
 // for a confirmation, and until then the old one stays. Like a sign-up it tells nothing of
 // the new address: limits, which count it as one, withhold the email in silence, but
-// for ErrTooMany about client, ErrBusy and ErrDomain. ErrOwnAddress is about the reader's
+// for ErrTooMany about who asks, ErrBusy and ErrDomain. ErrOwnAddress is about the reader's
 // own.
-func (r *Registry) Move(ctx context.Context, token string, to Address, client string) (Subscriber, error) {
-	return r.askToMove(ctx, FreshToken, token, to, client)
+func (r *Registry) Move(ctx context.Context, token string, to Address, by Asker) (Subscriber, error) {
+	return r.askToMove(ctx, FreshToken, token, to, by)
 }
 
 // Return is Move by somebody who was told that the subscription has left their mailbox; its
 // token is one of WayBack.
-func (r *Registry) Return(ctx context.Context, token string, to Address, client string) (Subscriber, error) {
-	return r.askToMove(ctx, ReturnToken, token, to, client)
+func (r *Registry) Return(ctx context.Context, token string, to Address, by Asker) (Subscriber, error) {
+	return r.askToMove(ctx, ReturnToken, token, to, by)
 }
 
-func (r *Registry) askToMove(ctx context.Context, p Purpose, token string, to Address, client string) (Subscriber, error) {
+func (r *Registry) askToMove(ctx context.Context, p Purpose, token string, to Address, by Asker) (Subscriber, error) {
 	if to == (Address{}) {
 		return Subscriber{}, errNoAddress
 	}
@@ -46,7 +46,7 @@ func (r *Registry) askToMove(ctx context.Context, p Purpose, token string, to Ad
 			return sub, err
 		}
 	}
-	a := Attempt{SignUp: SignUp{Address: to, Client: client}, Moves: true}
+	a := Attempt{SignUp: SignUp{Address: to, Asker: by}, Moves: true}
 	if p == ReturnToken {
 		a.Returns = sub.PublicID
 	}

@@ -18,7 +18,7 @@ func (r *Registry) note(ctx context.Context, a Attempt, d Decision) {
 	if d.Limit == "" {
 		return
 	}
-	refused := d.Verdict == Refuse || d.Verdict == Displace // then another one fell out
+	refused := d.Verdict == Refuse || d.Verdict == Count || d.Verdict == Displace // then another one fell out
 	limit := d.Limit
 	if d.Verdict == Displace {
 		limit = QueueFull

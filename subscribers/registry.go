@@ -25,6 +25,7 @@ type Registry struct {
 	Log          *slog.Logger // nil: silent
 
 	refused refusals
+	line    line
 }
 
 // rules are what the rules depend on beside their arguments. A rule alters the

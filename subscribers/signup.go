@@ -27,8 +27,15 @@ type SignUp struct {
 	Name    string
 	Preferences
 	Source string // form, staff
-	Client string // salted hash of the client's address, or empty
-	Wide   string // salted hash of the wider network around it, a /56 of IPv6; else the same
+	Asker
+}
+
+// Asker is where a sign-up or a request came from, as salted hashes of three networks, one
+// around the other; all are empty where that is not known.
+type Asker struct {
+	Client string // an IPv4 address, or a /64 of IPv6
+	Wide   string // a /56 of IPv6; of IPv4 the same as Client
+	Around string // a /48 of IPv6, or a /24 of IPv4
 }
 
 // SignUp takes a sign-up. A valid form gives no error, no matter who has the address,

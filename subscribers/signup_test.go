@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-var signUpForm = SignUp{Address: ada, Name: "Ada L", Preferences: Preferences{Monthly, []string{"architecture"}}, Source: "page", Client: "hash"}
+var signUpForm = SignUp{Address: ada, Name: "Ada L", Preferences: Preferences{Monthly, []string{"architecture"}}, Source: "page", Asker: Asker{Client: "hash"}}
 
 // entered is what the form above makes of a subscriber.
 func entered(s *Subscriber) {

@@ -100,9 +100,11 @@ type Store interface {
 	// Rerank sets the places of those that wait to what rank makes of what their networks
 	// asked for. It forgets what asked before the last hour, what was let through to
 	// mailboxes before the last day, and what was refused before QueueWithin.
-	Rerank(ctx context.Context, now time.Time, rank func(network, wide Asked) (asked, wideAsked int)) error
-	// Ahead counts those that wait before the place that a client's networks give it.
-	Ahead(ctx context.Context, client, wide string, rank func(network, wide Asked) Rank) (Ahead, error)
+	Rerank(ctx context.Context, now time.Time, rank func(network, wide, around Asked) Rank) error
+	// AskedBy returns of Facts what networks asked for, and how many sign-ups wait.
+	AskedBy(ctx context.Context, by Asker) (Facts, error)
+	// Line yields what waits, in the order of its ranks.
+	Line(ctx context.Context) iter.Seq2[Place, error]
 	// Queue returns what waits, and what was refused since a time.
 	Queue(ctx context.Context, since time.Time) (Queue, error)
 	// SaveRefused adds to what was refused.

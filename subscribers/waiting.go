@@ -3,6 +3,7 @@ package subscribers
 import (
 	"cmp"
 	"context"
+	"math/bits"
 	"slices"
 	"time"
 )
@@ -15,28 +16,38 @@ type Waiting struct {
 }
 
 // Rank is the place of a sign-up among those that wait. The fewer its network has asked for
-// within the hour, the earlier it comes; of those with as many, the one whose wider network
+// within the hour, the earlier it comes; of those with as many, the one whose wider networks
 // asked for less; then who came first.
 type Rank struct {
-	Network int // the asker's: an IPv4 address, or a /64
-	Wide    int // the /56 around it; of IPv4 the same as Network
+	Network int // Asker.Client
+	Wide    int // Asker.Wide
+	Around  int // Asker.Around, rounded up to a power of two: its sign-ups keep their places for longer
 	At      time.Time
 }
 
 // RankOf is the place of an attempt whose networks asked so often. One whose network is
 // not known competes by time alone.
-func RankOf(network, wide Asked, a Attempt) Rank {
+func RankOf(network, wide, around Asked, a Attempt) Rank {
 	r := Rank{At: a.At}
 	if a.Client != "" {
 		r.Network, r.Wide = network.Within(a.At), wide.Within(a.At)
 		r.Wide = max(r.Network, r.Wide)
+		if n := max(r.Wide, around.Within(a.At)); n > 0 {
+			r.Around = 1 << bits.Len(uint(n-1))
+		}
 	}
 	return r
 }
 
 // Before reports whether a sign-up has its turn before another one.
 func (r Rank) Before(other Rank) bool {
-	return cmp.Or(cmp.Compare(r.Network, other.Network), cmp.Compare(r.Wide, other.Wide), r.At.Compare(other.At)) < 0
+	return cmp.Or(cmp.Compare(r.Network, other.Network), cmp.Compare(r.Wide, other.Wide), cmp.Compare(r.Around, other.Around), r.At.Compare(other.At)) < 0
+}
+
+// Place is the place of a sign-up in the line, and the domain of its address.
+type Place struct {
+	Rank
+	Domain string
 }
 
 // Queue is what is known of sign-ups that wait or were refused.
@@ -50,11 +61,10 @@ type Queue struct {
 // QueueWithin is how far back refused sign-ups are told of.
 const QueueWithin = 24 * time.Hour
 
-// Ahead are the sign-ups that come before one.
-type Ahead struct {
-	Waiting int // all that wait, whatever their place
-	All     int // those before it
-	Domain  int // of them, those at the domain that has the most
+// ahead are the sign-ups that come before one.
+type ahead struct {
+	All    int // those before it
+	Domain int // of them, those at the domain that has the most
 }
 
 // Released is what became of a look at those that wait.
@@ -84,30 +94,30 @@ func (r *Registry) Release(ctx context.Context) (Released, error) {
 // for counts for an hour. It also forgets counts that no longer matter.
 func (r *Registry) Rerank(ctx context.Context) error {
 	now := time.Now()
-	return r.Store.Rerank(ctx, now, func(network, wide Asked) (int, int) {
-		rank := RankOf(network, wide, Attempt{At: now, SignUp: SignUp{Client: "known"}})
-		return rank.Network, rank.Wide
-	})
+	known := Attempt{At: now, SignUp: SignUp{Asker: Asker{Client: "known"}}}
+	return r.Store.Rerank(ctx, now, func(network, wide, around Asked) Rank { return RankOf(network, wide, around, known) })
 }
 
 // Delay is how long an email may take to go out that a sign-up asks for; 0 while none
 // waits. It is the same for every address.
-func (r *Registry) Delay(ctx context.Context, client, wide string) (time.Duration, error) {
+func (r *Registry) Delay(ctx context.Context, by Asker) (time.Duration, error) {
 	if r.Limits.All <= 0 && r.Limits.Domain <= 0 {
 		return 0, nil
 	}
-	now := time.Now()
-	ahead, err := r.Store.Ahead(ctx, client, wide, func(network, wide Asked) Rank {
-		return RankOf(network, wide, Attempt{At: now, SignUp: SignUp{Client: client}})
-	})
-	if err != nil || ahead.Waiting == 0 {
+	f, err := r.Store.AskedBy(ctx, by)
+	if err != nil || f.Waiting == 0 {
 		return 0, err
 	}
-	return r.Limits.delay(ahead), nil
+	now := time.Now()
+	line, err := r.line.at(ctx, r.Store, now)
+	if err != nil {
+		return 0, err
+	}
+	return r.Limits.delay(line.before(RankOf(f.Network, f.Wide, f.Around, Attempt{At: now, SignUp: SignUp{Asker: by}}))), nil
 }
 
 // delay is how long those before one may take: twice what the limits need for them, since
 // others may come in between.
-func (l Limits) delay(a Ahead) time.Duration {
+func (l Limits) delay(a ahead) time.Duration {
 	return 2 * max(time.Duration(a.All+1)*l.All.Every(), time.Duration(a.Domain+1)*l.Domain.Every())
 }

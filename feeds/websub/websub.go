@@ -71,6 +71,7 @@ type Subscription struct {
 type Asker struct {
 	Client string // an IPv4 address, or a /64 of IPv6; "" = not known
 	Wide   string // the network around it: a /56; of IPv4 the same as Client
+	Around string // the one around that: a /48, or a /24 of IPv4
 }
 
 // Request is what somebody wants and has not been verified to want.

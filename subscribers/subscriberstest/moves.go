@@ -27,7 +27,7 @@ func moves(d *desk) {
 	}
 	time.Sleep(time.Hour)
 	token := d.token(subscribers.FreshToken, "ada@example.com")
-	_, err := d.Move(d.Context(), token, d.address("Ada@new.example"), "")
+	_, err := d.Move(d.Context(), token, d.address("Ada@new.example"), subscribers.Asker{})
 	d.want(err, nil, "move")
 	sub := d.get("ada@example.com")
 	if sub.Mailbox().String() != "Ada@new.example" || sub.Address.String() != "ada@example.com" {
@@ -57,7 +57,7 @@ func moves(d *desk) {
 	if got := d.history("ada@new.example"); got != "signed_up confirmed move_asked moved" {
 		d.Errorf("history %q", got)
 	}
-	_, err = d.Move(d.Context(), d.token(subscribers.FreshToken, "ada@new.example"), d.address("third@example.com"), "")
+	_, err = d.Move(d.Context(), d.token(subscribers.FreshToken, "ada@new.example"), d.address("third@example.com"), subscribers.Asker{})
 	d.want(err, nil, "move")
 	late := d.Token(subscribers.ConfirmToken, d.get("ada@new.example"))
 	time.Sleep(73 * time.Hour)
@@ -71,10 +71,10 @@ func movesOften(d *desk) {
 	d.confirmed("ben@example.com")
 	d.Limits = subscribers.Limits{AddressEvery: 15 * time.Minute, AddressADay: 3, All: 10, Domain: 10, Waiting: 10}
 	for i := range 100 {
-		_, err := d.Move(d.Context(), d.token(subscribers.FreshToken, "ada@example.com"), d.address(fmt.Sprintf("new%d@new.example", i)), "")
+		_, err := d.Move(d.Context(), d.token(subscribers.FreshToken, "ada@example.com"), d.address(fmt.Sprintf("new%d@new.example", i)), subscribers.Asker{})
 		d.want(err, nil, "move")
 	}
-	_, err := d.Move(d.Context(), d.token(subscribers.FreshToken, "ben@example.com"), d.address("ben@new.example"), "")
+	_, err := d.Move(d.Context(), d.token(subscribers.FreshToken, "ben@example.com"), d.address("ben@new.example"), subscribers.Asker{})
 	d.want(err, nil, "move")
 	if d.get("ben@example.com").NewAddress.String() != "ben@new.example" {
 		d.Error("one reader keeps others from moving")
@@ -87,19 +87,19 @@ func movesNowhere(d *desk) {
 	d.suppress("eve@example.com", subscribers.Complained)
 	token := d.token(subscribers.FreshToken, "ada@example.com")
 	for to, want := range map[string]error{"eve@example.com": nil, "ADA@example.com": subscribers.ErrOwnAddress} { // nothing is given away of others
-		_, err := d.Move(d.Context(), token, d.address(to), "")
+		_, err := d.Move(d.Context(), token, d.address(to), subscribers.Asker{})
 		d.want(err, want, "move to "+to)
 		if sub := d.get("ada@example.com"); sub.Mailbox() != sub.Address {
 			d.Errorf("a mail goes to %s", sub.Mailbox())
 		}
 	}
-	_, err := d.Move(d.Context(), token, d.address("ben@example.com"), "")
+	_, err := d.Move(d.Context(), token, d.address("ben@example.com"), subscribers.Asker{})
 	d.want(err, nil, "move")
 	_, err = d.Confirm(d.Context(), d.Token(subscribers.ConfirmToken, d.get("ada@example.com")), "")
 	d.want(err, subscribers.ErrTaken, "confirm")
 	d.wantStatus("ada@example.com", subscribers.Confirmed)
 	d.wantStatus("ben@example.com", subscribers.Confirmed)
-	_, err = d.Move(d.Context(), d.token(subscribers.UnsubscribeToken, "ada@example.com"), d.address("x@example.com"), "")
+	_, err = d.Move(d.Context(), d.token(subscribers.UnsubscribeToken, "ada@example.com"), d.address("x@example.com"), subscribers.Asker{})
 	d.want(err, subscribers.ErrLapsed, "move by another token")
 }
 
@@ -108,7 +108,7 @@ func movesAreLimited(d *desk) {
 	asked := 0
 	ask := func(from, client string, want error) {
 		d.Helper()
-		_, err := d.Move(d.Context(), d.token(subscribers.FreshToken, from), d.address("stranger@example.com"), client)
+		_, err := d.Move(d.Context(), d.token(subscribers.FreshToken, from), d.address("stranger@example.com"), subscribers.Asker{Client: client})
 		d.want(err, want, "move")
 		if d.get(from).NewAddress != (subscribers.Address{}) {
 			asked++
@@ -160,7 +160,7 @@ func (m *meanwhile) ByPublicID(ctx context.Context, publicID string) (subscriber
 func movesWhileErased(d *desk) {
 	d.confirmed("ada@example.com")
 	token := d.token(subscribers.FreshToken, "ada@example.com")
-	_, err := d.Move(d.Context(), token, d.address("new@example.com"), "")
+	_, err := d.Move(d.Context(), token, d.address("new@example.com"), subscribers.Asker{})
 	d.want(err, nil, "move")
 	confirm := d.Token(subscribers.ConfirmToken, d.get("ada@example.com"))
 	d.Store = &meanwhile{d.Store, func() {
@@ -195,7 +195,7 @@ func mailboxThatWasLeft(d *desk) {
 	}
 	byMail := func(to string) func() error {
 		return func() error {
-			_, err := d.Move(d.Context(), d.Token(subscribers.FreshToken, ada()), d.address(to), "")
+			_, err := d.Move(d.Context(), d.Token(subscribers.FreshToken, ada()), d.address(to), subscribers.Asker{})
 			return err
 		}
 	}
@@ -209,7 +209,7 @@ func mailboxThatWasLeft(d *desk) {
 	for _, token := range []string{old, unsubscribe} {
 		_, err := d.Lookup(d.Context(), subscribers.PreferencesToken, token)
 		d.want(err, subscribers.ErrLapsed, "preferences of who has left the mailbox")
-		_, err = d.Return(d.Context(), token, d.address("ada@example.com"), "")
+		_, err = d.Return(d.Context(), token, d.address("ada@example.com"), subscribers.Asker{})
 		d.want(err, subscribers.ErrToken, "the way back by another link")
 		d.want(d.ForgetBy(d.Context(), token), subscribers.ErrLapsed, "erase who has left the mailbox")
 	}
@@ -221,7 +221,7 @@ func mailboxThatWasLeft(d *desk) {
 	d.Limits = subscribers.Limits{AddressEvery: 15 * time.Minute, AddressADay: 3}
 	for range 5 {
 		time.Sleep(16 * time.Minute)
-		_, err := d.Move(d.Context(), d.Token(subscribers.FreshToken, ada()), d.address("elsewhere@example.com"), "")
+		_, err := d.Move(d.Context(), d.Token(subscribers.FreshToken, ada()), d.address("elsewhere@example.com"), subscribers.Asker{})
 		d.want(err, nil, "ask to move")
 	}
 	// Nor does it help the thief to use up what the old mailbox may get.
@@ -230,7 +230,7 @@ func mailboxThatWasLeft(d *desk) {
 		d.want(err, nil, "sign the old mailbox up")
 		time.Sleep(16 * time.Minute)
 	}
-	_, err := d.Return(d.Context(), back, d.address("ada@example.com"), "")
+	_, err := d.Return(d.Context(), back, d.address("ada@example.com"), subscribers.Asker{})
 	d.want(err, nil, "ask to return")
 	if to := ada().NewAddress.String(); to != "ada@example.com" {
 		d.Errorf("the mail goes to %s", to)
@@ -243,13 +243,13 @@ func mailboxThatWasLeft(d *desk) {
 		d.Errorf("looking moved them to %s", looked.Address)
 	}
 	move(func() error {
-		_, err := d.Return(d.Context(), back, d.address("ada@example.com"), "")
+		_, err := d.Return(d.Context(), back, d.address("ada@example.com"), subscribers.Asker{})
 		return err
 	}, "ada@example.com")
 	_, err = d.Lookup(d.Context(), subscribers.PreferencesToken, old)
 	d.want(err, nil, "preferences, back in the mailbox")
 	time.Sleep(25 * time.Hour)
-	_, err = d.Return(d.Context(), back, d.address("ada@example.com"), "")
+	_, err = d.Return(d.Context(), back, d.address("ada@example.com"), subscribers.Asker{})
 	d.want(err, subscribers.ErrToken, "the way back after a week")
 	_, err = d.Unsubscribe(d.Context(), unsubscribe, "link")
 	d.want(err, nil, "unsubscribe by an old mail")
@@ -259,7 +259,7 @@ func movesToAddresses(d *desk) {
 	moving := func(from, to string) string {
 		d.Helper()
 		d.confirmed(from)
-		_, err := d.Move(d.Context(), d.token(subscribers.FreshToken, from), d.address(to), "")
+		_, err := d.Move(d.Context(), d.token(subscribers.FreshToken, from), d.address(to), subscribers.Asker{})
 		d.want(err, nil, "move")
 		return d.Token(subscribers.ConfirmToken, d.get(from))
 	}

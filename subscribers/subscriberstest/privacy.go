@@ -440,7 +440,7 @@ func boundedHistories(d *desk) {
 	token := d.signUp("pending@example.com")
 	for i := range 100 {
 		d.want(d.SignUp(d.Context(), subscribers.SignUp{
-			Address: d.address("pending@example.com"), Source: "form", Client: fmt.Sprint("stranger ", i),
+			Address: d.address("pending@example.com"), Source: "form", Asker: subscribers.Asker{Client: fmt.Sprint("stranger ", i)},
 			Preferences: subscribers.Preferences{Cadence: subscribers.Daily, Categories: d.Categories[:1]},
 		}), nil, "sign up once more")
 	}
@@ -479,7 +479,7 @@ func boundedHistories(d *desk) {
 		}
 		d.want(last, subscribers.ErrChanges, kind)
 		if kind == "preferences" { // which keeps nobody from more
-			_, err := d.Move(d.Context(), d.token(subscribers.FreshToken, "ada@example.com"), d.address("new@example.com"), "")
+			_, err := d.Move(d.Context(), d.token(subscribers.FreshToken, "ada@example.com"), d.address("new@example.com"), subscribers.Asker{})
 			d.want(err, nil, "move")
 			if d.get("ada@example.com").NewAddress == (subscribers.Address{}) {
 				d.Error("a link to preferences keeps a reader from moving")

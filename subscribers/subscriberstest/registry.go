@@ -61,7 +61,7 @@ func registry(t *testing.T, open func(t *testing.T) subscribers.Store) {
 func (d *desk) form(email string) subscribers.SignUp {
 	d.Helper()
 	return subscribers.SignUp{
-		Address: d.address(email), Name: "Ada", Source: "form", Client: "hash",
+		Address: d.address(email), Name: "Ada", Source: "form", Asker: subscribers.Asker{Client: "hash"},
 		Preferences: subscribers.Preferences{Cadence: subscribers.Weekly, Categories: []string{"leadership", "engineering", "leadership"}},
 	}
 }

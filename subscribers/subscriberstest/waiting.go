@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"iter"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -18,7 +19,9 @@ var waitingStories = []story{
 	{"the order of what waits", inFairOrder},
 	{"what else a network asks for", movesItsSignUpsBack},
 	{"as many wait as may", asManyAsMay},
+	{"a network that takes every place", takesEveryPlace},
 	{"an address waits once", waitsOnce},
+	{"who repeats what waits", repeatsWhatWaits},
 	{"what waits can be erased", erasesWaiting},
 	{"what waits brings choices of its own", waitsWithItsChoices},
 	{"moves do not wait", movesDoNotWait},
@@ -30,8 +33,13 @@ var waitingStories = []story{
 // ask signs an address up from a network.
 func (d *desk) ask(email, network, wide string, want error) {
 	d.Helper()
+	d.askFrom(email, subscribers.Asker{Client: network, Wide: cmp.Or(wide, network)}, want)
+}
+
+func (d *desk) askFrom(email string, by subscribers.Asker, want error) {
+	d.Helper()
 	s := d.form(email)
-	s.Client, s.Wide = network, cmp.Or(wide, network)
+	s.Asker = by
 	d.want(d.SignUp(d.Context(), s), want, "sign up "+email)
 }
 
@@ -125,16 +133,16 @@ func inFairOrder(d *desk) {
 	for i := range 31 {
 		d.ask(fmt.Sprintf("first%d@%d.example", i, i), "", "", nil)
 	}
-	type asker struct{ email, network, wide string }
+	type asker struct{ email, network, wide, around string }
 	var all []asker
 	for i := range 60 {
 		n := random.IntN(12)
-		a := asker{fmt.Sprintf("r%d@d%d.example", i, random.IntN(6)), fmt.Sprintf("n%d", n), fmt.Sprintf("w%d", n/4)}
+		a := asker{fmt.Sprintf("r%d@d%d.example", i, random.IntN(6)), fmt.Sprintf("n%d", n), fmt.Sprintf("w%d", n/2), fmt.Sprintf("a%d", n/4)}
 		if n >= 8 {
 			a.wide = a.network // IPv4
 		}
 		all = append(all, a)
-		d.ask(a.email, a.network, a.wide, nil)
+		d.askFrom(a.email, subscribers.Asker{Client: a.network, Wide: a.wide, Around: a.around}, nil)
 		time.Sleep(time.Millisecond)
 	}
 	if q := d.queue(); q.Waiting != len(all) {
@@ -146,10 +154,15 @@ func inFairOrder(d *desk) {
 		if a.wide != a.network {
 			counts[a.wide]++
 		}
+		counts[a.around]++
 	}
 	rank := func(i int) subscribers.Rank {
 		a := all[i]
-		return subscribers.Rank{Network: counts[a.network], Wide: counts[a.wide], At: time.Unix(int64(i), 0)}
+		around := 1
+		for around < counts[a.around] {
+			around *= 2
+		}
+		return subscribers.Rank{Network: counts[a.network], Wide: counts[a.wide], Around: around, At: time.Unix(int64(i), 0)}
 	}
 	order := make([]int, len(all))
 	for i := range order {
@@ -224,7 +237,7 @@ func movesItsSignUpsBack(d *desk) {
 			return d.SendLink(d.Context(), d.address("reader@example.com"), by)
 		},
 		"a move": func(by subscribers.Asker) error {
-			_, err := d.Move(d.Context(), d.token(subscribers.FreshToken, "reader@example.com"), d.address("elsewhere@example.com"), by.Client)
+			_, err := d.Move(d.Context(), d.token(subscribers.FreshToken, "reader@example.com"), d.address("elsewhere@example.com"), by)
 			return err
 		},
 	} {
@@ -285,6 +298,55 @@ func asManyAsMay(d *desk) {
 	}
 }
 
+// takesEveryPlace is one who signs up from each network of a wide one. Others, also many of
+// one network, keep their places, and newcomers get one.
+func takesEveryPlace(d *desk) {
+	d.Limits = subscribers.Limits{All: 1, Waiting: 100, WaitingOfOne: 5} // 20 of an Around
+	d.ask("first@example.com", "z", "", nil)
+	near := func(around string, i int) subscribers.Asker {
+		return subscribers.Asker{Client: fmt.Sprint(around, "-", i), Wide: fmt.Sprint(around, "-", i/4), Around: around}
+	}
+	for i := range 5 {
+		d.askFrom(fmt.Sprintf("office%d@example.com", i), subscribers.Asker{Client: "office", Wide: "office", Around: "town"}, nil)
+	}
+	for around := range 5 {
+		for i := range 25 {
+			want := error(nil)
+			if i >= 20 || around == 4 && i >= 19 { // the last displaces others until each has 19
+				want = subscribers.ErrBusy
+			}
+			d.askFrom(fmt.Sprintf("f%d-%d@example.com", around, i), near(fmt.Sprint("f", around), i), want)
+		}
+	}
+	for i := range 10 {
+		d.askFrom(fmt.Sprintf("new%d@example.com", i), near(fmt.Sprint("home", i), 0), nil)
+	}
+	if q := d.queue(); q.Waiting != 100 {
+		d.Errorf("%d wait", q.Waiting)
+	}
+	d.Limits = subscribers.Limits{}
+	if n := d.release(); n != 100 {
+		d.Errorf("%d had their turn", n)
+	}
+	of := make(map[string]int)
+	for _, email := range d.asked() {
+		who, _, _ := strings.Cut(email, "@")
+		who, _, flood := strings.Cut(who, "-")
+		if !flood {
+			who = strings.TrimRight(who, "0123456789")
+		}
+		of[who]++
+	}
+	if of["office"] != 5 || of["new"] != 10 || of["first"] != 1 {
+		d.Errorf("others gave way: %v", of)
+	}
+	for around := range 5 { // evenly
+		if n := of[fmt.Sprint("f", around)]; n != 17 {
+			d.Errorf("of the network f%d %d are left", around, n)
+		}
+	}
+}
+
 func waitsOnce(d *desk) {
 	d.Limits = subscribers.Limits{All: 1, AddressADay: 3}
 	d.ask("first@example.com", "z", "", nil)
@@ -309,6 +371,24 @@ func waitsOnce(d *desk) {
 	time.Sleep(2 * time.Hour)
 	if d.release(); d.get("ada@example.com").Name != "Ada herself" {
 		d.Error("a stranger's request holds back the owner's")
+	}
+}
+
+// repeatsWhatWaits is one who asks again and again.
+func repeatsWhatWaits(d *desk) {
+	d.Limits = subscribers.Limits{All: 1, Client: 4, AddressADay: 2}
+	d.ask("first@example.com", "z", "", nil)
+	for _, email := range []string{"ada@example.com", "ada+1@gmail.com"} {
+		network := "of " + email
+		d.ask("other@example.com", network, "", nil)
+		d.ask(email, "b", "", nil)
+		for i := range 5 { // nothing comes of it, since it waits or its mailbox has what it may
+			want := error(nil)
+			if i >= 3 {
+				want = subscribers.ErrTooMany
+			}
+			d.ask(strings.ReplaceAll(email, "+1", fmt.Sprint("+", min(i, 2))), network, "", want)
+		}
 	}
 }
 
@@ -374,12 +454,12 @@ func movesDoNotWait(d *desk) {
 	d.Limits = subscribers.Limits{All: 1}
 	d.ask("first@example.com", "z", "", nil)
 	d.ask("waits@example.com", "z", "", nil)
-	_, err := d.Move(d.Context(), d.token(subscribers.FreshToken, "ada@example.com"), d.address("ada@new.example"), "a")
+	_, err := d.Move(d.Context(), d.token(subscribers.FreshToken, "ada@example.com"), d.address("ada@new.example"), subscribers.Asker{Client: "a"})
 	d.want(err, nil, "move while sign-ups wait")
 	if d.get("ada@example.com").NewAddress == (subscribers.Address{}) {
 		d.Error("a flood of sign-ups keeps a reader from moving")
 	}
-	_, err = d.Move(d.Context(), d.token(subscribers.FreshToken, "ben@example.com"), d.address("ben@new.example"), "a")
+	_, err = d.Move(d.Context(), d.token(subscribers.FreshToken, "ben@example.com"), d.address("ben@new.example"), subscribers.Asker{Client: "a"})
 	d.want(err, subscribers.ErrBusy, "one move too many")
 }
 
@@ -411,10 +491,23 @@ func twoThatRelease(d *desk) {
 	}
 }
 
+// looks counts how often a store is asked for the line.
+type looks struct {
+	subscribers.Store
+	n int
+}
+
+func (l *looks) Line(ctx context.Context) iter.Seq2[subscribers.Place, error] {
+	l.n++
+	return l.Store.Line(ctx)
+}
+
 func howLong(d *desk) {
+	looks := &looks{Store: d.Store}
+	d.Store = looks
 	delay := func(network string) time.Duration {
 		d.Helper()
-		wait, err := d.Delay(d.Context(), network, network)
+		wait, err := d.Delay(d.Context(), subscribers.Asker{Client: network})
 		if err != nil {
 			d.Fatal(err)
 		}
@@ -430,9 +523,19 @@ func howLong(d *desk) {
 	for i := range 10 {
 		d.ask(fmt.Sprintf("r%d@example.com", i), "a", "", nil)
 	}
-	time.Sleep(time.Second)
 	if got, worse := delay("b"), delay("a"); got != 40*time.Minute || worse != 2*7*20*time.Minute {
 		d.Errorf("a new network: %v, the one that asked: %v", got, worse)
+	}
+	for i := range 100 {
+		delay(fmt.Sprint("n", i))
+	}
+	if looks.n != 1 {
+		d.Errorf("the line was looked at %d times", looks.n)
+	}
+	time.Sleep(time.Minute)
+	d.ask("late@example.com", "b", "", nil)
+	if got := delay("b"); got != 2*2*20*time.Minute {
+		d.Errorf("one more is ahead: %v", got)
 	}
 }
 

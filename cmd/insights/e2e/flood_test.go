@@ -81,7 +81,7 @@ func (f *floodOf) signUp() {
 		return
 	}
 	err = f.registry.SignUp(f.Context(), subscribers.SignUp{
-		Address: address, Source: "form", Client: client, Wide: wide,
+		Address: address, Source: "form", Asker: subscribers.Asker{Client: client, Wide: wide},
 		Preferences: subscribers.Preferences{Cadence: subscribers.Weekly, Categories: []string{"leadership"}},
 	})
 	if err != nil && !errors.Is(err, subscribers.ErrTooMany) && !errors.Is(err, subscribers.ErrBusy) {

@@ -95,7 +95,7 @@ func (f *flooded) signUp(email, network, wide string) {
 		f.Fatal(err)
 	}
 	err = f.registry.SignUp(f.Context(), subscribers.SignUp{
-		Address: a, Source: "form", Client: network, Wide: wide,
+		Address: a, Source: "form", Asker: subscribers.Asker{Client: network, Wide: wide},
 		Preferences: subscribers.Preferences{Cadence: subscribers.Weekly, Categories: []string{"leadership"}},
 	})
 	switch {

@@ -1,6 +1,7 @@
 package database
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -14,9 +15,16 @@ import (
 type asking struct {
 	db             *DB
 	a              subscribers.Attempt
-	wide           string
-	all, domain    string // of sign_up_domains
-	address, inbox string // hashes
+	by             subscribers.Asker // each network is named
+	all, domain    string            // of sign_up_domains
+	address, inbox string            // hashes
+}
+
+// named names the wider networks of an asker by the next one within, where they are not known.
+func named(by subscribers.Asker) subscribers.Asker {
+	by.Wide = cmp.Or(by.Wide, by.Client)
+	by.Around = cmp.Or(by.Around, by.Wide)
+	return by
 }
 
 // forMoves begins the names of the shared limits of moves.
@@ -29,10 +37,7 @@ func (db *DB) Ask(ctx context.Context, a subscribers.Attempt, decide func(subscr
 	if err != nil {
 		return explain(err)
 	}
-	k := asking{db: db, a: a, wide: a.Wide, domain: a.Address.Domain(), address: hashOf(secret, a.Address.Key()), inbox: hashOf(secret, a.Address.Inbox())}
-	if k.wide == "" {
-		k.wide = a.Client
-	}
+	k := asking{db: db, a: a, by: named(a.Asker), domain: a.Address.Domain(), address: hashOf(secret, a.Address.Key()), inbox: hashOf(secret, a.Address.Inbox())}
 	if a.Returns != "" {
 		k.address = hashOf(secret, a.Returns+" "+a.Address.Key())
 		k.inbox = k.address
@@ -63,10 +68,7 @@ func lockWaiting(ctx context.Context, tx *sql.Tx) error {
 }
 
 func (k *asking) facts(ctx context.Context, q querier) (f subscribers.Facts, err error) {
-	if f.Network, f.OfNetwork, err = askedBy(ctx, q, k.a.Client); err != nil {
-		return f, err
-	}
-	if f.Wide, _, err = askedBy(ctx, q, k.wide); err != nil {
+	if f, err = askedBy(ctx, q, k.by); err != nil {
 		return f, err
 	}
 	err = q.QueryRowContext(ctx, `SELECT coalesce(sum(CASE WHEN address = ?3 THEN count END), 0), coalesce(max(CASE WHEN address = ?3 THEN last END), 0),
@@ -77,14 +79,14 @@ func (k *asking) facts(ctx context.Context, q querier) (f subscribers.Facts, err
 		return f, err
 	}
 	err = q.QueryRowContext(ctx, `SELECT coalesce((SELECT reserved FROM sign_up_domains WHERE domain = ?1), 0), coalesce((SELECT reserved FROM sign_up_domains WHERE domain = ?2), 0),
-			(SELECT waiting FROM sign_up_domains WHERE domain = ''), coalesce((SELECT max(waiting) FROM sign_up_networks WHERE waiting > 0), 0),
+			coalesce((SELECT max(crowd) FROM sign_up_networks WHERE crowd > 0), 0),
 			coalesce((SELECT min(reserved) FROM sign_up_domains WHERE waiting > 0 AND domain <> ''), -1)`, k.all, k.domain).
-		Scan(instant(&f.All), instant(&f.Domain), &f.Waiting, &f.Most, free{&f.Free})
+		Scan(instant(&f.All), instant(&f.Domain), &f.Most, free{&f.Free})
 	if err != nil || k.a.Moves || f.Waiting == 0 {
 		return f, err
 	}
 	var standing subscribers.Rank
-	err = q.QueryRowContext(ctx, "SELECT asked, wide_asked, at FROM waiting WHERE email_key = ?1", k.a.Address.Key()).Scan(&standing.Network, &standing.Wide, instant(&standing.At))
+	err = q.QueryRowContext(ctx, "SELECT asked, wide_asked, around_asked, at FROM waiting WHERE email_key = ?1", k.a.Address.Key()).Scan(&standing.Network, &standing.Wide, &standing.Around, instant(&standing.At))
 	switch {
 	case err == nil:
 		f.Standing = &standing
@@ -109,16 +111,31 @@ func (f free) Scan(value any) error {
 	return nil
 }
 
-// askedBy returns what a network asked for, and how many of its sign-ups wait.
-func askedBy(ctx context.Context, q querier, network string) (a subscribers.Asked, waiting int, err error) {
-	if network == "" {
-		return a, 0, nil
+// askedBy returns of the facts what the networks asked for, and what waits of them and in
+// all.
+func askedBy(ctx context.Context, q querier, by subscribers.Asker) (f subscribers.Facts, err error) {
+	err = q.QueryRowContext(ctx, "SELECT waiting, CASE WHEN waiting > 0 AND ?1 <> '' THEN (SELECT count(*) FROM waiting WHERE wide = ?1) ELSE 0 END FROM sign_up_domains WHERE domain = ''", by.Wide).
+		Scan(&f.Waiting, &f.OfWide)
+	if err != nil || by.Client == "" {
+		return f, err
 	}
-	err = q.QueryRowContext(ctx, "SELECT hour, asked, before, waiting FROM sign_up_networks WHERE name = ?1", network).Scan(&a.Hour, &a.Now, &a.Before, &waiting)
-	if errors.Is(err, sql.ErrNoRows) {
-		err = nil
-	}
-	return a, waiting, err
+	err = each(ctx, q, func(rows *sql.Rows) error {
+		var name string
+		var a subscribers.Asked
+		var waiting, crowd int
+		err := rows.Scan(&name, &a.Hour, &a.Now, &a.Before, &waiting, &crowd)
+		if name == by.Client {
+			f.Network, f.OfNetwork = a, waiting
+		}
+		if name == by.Wide {
+			f.Wide = a
+		}
+		if name == by.Around {
+			f.Around, f.OfAround = a, crowd
+		}
+		return err
+	}, "SELECT name, hour, asked, before, waiting, crowd FROM sign_up_networks WHERE name IN (?1, ?2, ?3)", by.Client, by.Wide, by.Around)
+	return f, err
 }
 
 // store stores what was decided.
@@ -129,7 +146,10 @@ func (k *asking) store(ctx context.Context, tx *sql.Tx, d subscribers.Decision) 
 	if err := k.count(ctx, tx, d); err != nil {
 		return err
 	}
-	if d.Verdict == subscribers.Admit {
+	switch d.Verdict {
+	case subscribers.Count:
+		return nil
+	case subscribers.Admit:
 		switch {
 		case k.a.Links: // who gets it is counted with the subscriber
 			return nil
@@ -150,7 +170,7 @@ func (k *asking) store(ctx context.Context, tx *sql.Tx, d subscribers.Decision) 
 	case subscribers.Replace:
 		gone, err = aWaiting(ctx, tx, "email_key = ?1", k.a.Address.Key())
 	case subscribers.Displace:
-		gone, err = aWaiting(ctx, tx, "network = (SELECT name FROM sign_up_networks WHERE waiting > 0 ORDER BY waiting DESC, name LIMIT 1) ORDER BY at DESC, id DESC LIMIT 1")
+		gone, err = newestOfTheMost(ctx, tx)
 	}
 	if err != nil {
 		return err
@@ -161,39 +181,68 @@ func (k *asking) store(ctx context.Context, tx *sql.Tx, d subscribers.Decision) 
 		}
 	}
 	s := k.a.SignUp
-	_, err = tx.ExecContext(ctx, `INSERT INTO waiting (at, email, email_key, inbox, domain, name, cadence, categories, source, network, wide, asked, wide_asked)
-		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)`,
-		millis(k.a.At), s.Address.String(), s.Address.Key(), k.inbox, s.Address.Domain(), s.Name, string(s.Cadence), strings.Join(s.Categories, " "), s.Source, s.Client, k.wide, d.Rank.Network, d.Rank.Wide)
+	_, err = tx.ExecContext(ctx, `INSERT INTO waiting (at, email, email_key, inbox, domain, name, cadence, categories, source, network, wide, around, asked, wide_asked, around_asked)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)`,
+		millis(k.a.At), s.Address.String(), s.Address.Key(), k.inbox, s.Address.Domain(), s.Name, string(s.Cadence), strings.Join(s.Categories, " "), s.Source,
+		k.by.Client, k.by.Wide, k.by.Around, d.Rank.Network, d.Rank.Wide, d.Rank.Around)
 	if err != nil {
 		return err
 	}
-	return nowWaiting(ctx, tx, s.Client, s.Address.Domain(), 1)
+	return nowWaiting(ctx, tx, k.by, s.Address.Domain(), 1)
+}
+
+// newestOfTheMost returns the one that gives way: the newest of the network with the most, in
+// the network around it with the most, and so on.
+func newestOfTheMost(ctx context.Context, tx *sql.Tx) (w waitingRow, err error) {
+	var most []any // from the widest
+	for _, query := range []string{
+		"SELECT name FROM sign_up_networks WHERE crowd > 0 ORDER BY crowd DESC, name LIMIT 1",
+		"SELECT wide FROM waiting WHERE around = ?1 GROUP BY wide ORDER BY count(*) DESC, wide LIMIT 1",
+		"SELECT network FROM waiting WHERE around = ?1 AND wide = ?2 GROUP BY network ORDER BY count(*) DESC, network LIMIT 1",
+	} {
+		var name string
+		if err := tx.QueryRowContext(ctx, query, most...).Scan(&name); err != nil {
+			return w, err
+		}
+		most = append(most, name)
+	}
+	return aWaiting(ctx, tx, "around = ?1 AND wide = ?2 AND network = ?3 ORDER BY at DESC, id DESC LIMIT 1", most...)
 }
 
 // count counts an attempt for its networks, which moves their other sign-ups back.
 func (k *asking) count(ctx context.Context, tx *sql.Tx, d subscribers.Decision) error {
-	if k.a.Client == "" {
+	if k.by.Client == "" {
 		return nil
 	}
-	upsert := func(name string, a subscribers.Asked) error {
+	counted := make(map[string]bool)
+	for _, n := range []struct {
+		name  string
+		asked subscribers.Asked
+	}{{k.by.Client, d.Network}, {k.by.Wide, d.Wide}, {k.by.Around, d.Around}} {
+		if counted[n.name] {
+			continue
+		}
+		counted[n.name] = true
 		_, err := tx.ExecContext(ctx, `INSERT INTO sign_up_networks (name, hour, asked, before, waiting) VALUES (?1, ?2, ?3, ?4, 0)
-			ON CONFLICT (name) DO UPDATE SET hour = excluded.hour, asked = excluded.asked, before = excluded.before`, name, a.Hour, int64(a.Now), int64(a.Before))
-		return err
+			ON CONFLICT (name) DO UPDATE SET hour = excluded.hour, asked = excluded.asked, before = excluded.before`, n.name, n.asked.Hour, int64(n.asked.Now), int64(n.asked.Before))
+		if err != nil {
+			return err
+		}
 	}
-	if err := upsert(k.a.Client, d.Network); err != nil {
-		return err
+	// A lower place than before is left to Rerank: of one Around many wait.
+	for _, move := range []struct {
+		statement, name string
+		place           int
+	}{
+		{"UPDATE waiting SET asked = ?2 WHERE network = ?1 AND asked <> ?2", k.by.Client, d.Rank.Network},
+		{"UPDATE waiting SET wide_asked = ?2 WHERE wide = ?1 AND wide_asked <> ?2", k.by.Wide, d.Rank.Wide},
+		{"UPDATE waiting SET around_asked = ?2 WHERE around = ?1 AND around_asked < ?2", k.by.Around, d.Rank.Around},
+	} {
+		if _, err := tx.ExecContext(ctx, move.statement, move.name, move.place); err != nil {
+			return err
+		}
 	}
-	if _, err := tx.ExecContext(ctx, "UPDATE waiting SET asked = ?2, wide_asked = ?3 WHERE network = ?1", k.a.Client, d.Rank.Network, d.Rank.Wide); err != nil {
-		return err
-	}
-	if k.wide == k.a.Client {
-		return nil
-	}
-	if err := upsert(k.wide, d.Wide); err != nil {
-		return err
-	}
-	_, err := tx.ExecContext(ctx, "UPDATE waiting SET wide_asked = ?2 WHERE wide = ?1", k.wide, d.Rank.Wide)
-	return err
+	return nil
 }
 
 // reserve sets up to when what a domain may have is reserved.
@@ -212,8 +261,11 @@ func countMailbox(ctx context.Context, tx *sql.Tx, inbox, address string, a subs
 }
 
 // nowWaiting counts that more sign-ups wait, or fewer.
-func nowWaiting(ctx context.Context, tx *sql.Tx, network, domain string, more int) error {
-	if _, err := tx.ExecContext(ctx, "UPDATE sign_up_networks SET waiting = waiting + ?2 WHERE name = ?1", network, more); err != nil {
+func nowWaiting(ctx context.Context, tx *sql.Tx, by subscribers.Asker, domain string, more int) error {
+	if _, err := tx.ExecContext(ctx, "UPDATE sign_up_networks SET waiting = waiting + ?2 WHERE name = ?1", by.Client, more); err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, "UPDATE sign_up_networks SET crowd = crowd + ?2 WHERE name = ?1", by.Around, more); err != nil {
 		return err
 	}
 	_, err := tx.ExecContext(ctx, `INSERT INTO sign_up_domains (domain, reserved, waiting) VALUES (?1, 0, ?2), ('', 0, ?2)
@@ -231,8 +283,8 @@ type waitingRow struct {
 // aWaiting returns one that waits; the zero row if there is none.
 func aWaiting(ctx context.Context, q querier, where string, args ...any) (w waitingRow, err error) {
 	var categories string
-	err = q.QueryRowContext(ctx, "SELECT id, at, email, email_key, inbox, domain, name, cadence, categories, source, network, wide FROM waiting WHERE "+where, args...).
-		Scan(&w.id, instant(&w.At), &w.former, &w.key, &w.inbox, &w.domain, &w.Name, &w.Cadence, &categories, &w.Source, &w.Client, &w.Wide)
+	err = q.QueryRowContext(ctx, "SELECT id, at, email, email_key, inbox, domain, name, cadence, categories, source, network, wide, around FROM waiting WHERE "+where, args...).
+		Scan(&w.id, instant(&w.At), &w.former, &w.key, &w.inbox, &w.domain, &w.Name, &w.Cadence, &categories, &w.Source, &w.Client, &w.Wide, &w.Around)
 	w.Address, w.Categories = storedAddress(w.former), strings.Fields(categories)
 	if errors.Is(err, sql.ErrNoRows) {
 		return waitingRow{}, nil
@@ -244,5 +296,5 @@ func (w waitingRow) remove(ctx context.Context, tx *sql.Tx) error {
 	if _, err := tx.ExecContext(ctx, "DELETE FROM waiting WHERE id = ?1", w.id); err != nil {
 		return err
 	}
-	return nowWaiting(ctx, tx, w.Client, w.domain, -1)
+	return nowWaiting(ctx, tx, w.Asker, w.domain, -1)
 }

@@ -3,6 +3,7 @@ package database
 import (
 	"context"
 	"database/sql"
+	"iter"
 	"time"
 
 	"github.com/scaledbydesign/insights/subscribers"
@@ -11,7 +12,7 @@ import (
 // firstWaiting is the first sign-up at a domain of which no more than ?1 is reserved. It
 // reads in the order of subscribers.Rank and stops at the first one.
 const firstWaiting = `id = (SELECT w.id FROM waiting w JOIN sign_up_domains d ON d.domain = w.domain WHERE d.reserved <= ?1
-	ORDER BY w.asked, w.wide_asked, w.at, w.id LIMIT 1)`
+	ORDER BY w.asked, w.wide_asked, w.around_asked, w.at, w.id LIMIT 1)`
 
 // ReleaseWaiting implements subscribers.Store.
 func (db *DB) ReleaseWaiting(ctx context.Context, now time.Time, all, domain subscribers.Pace, change func(subscribers.Waiting, *subscribers.Subscriber) subscribers.Change) (r subscribers.Released, err error) {
@@ -87,14 +88,14 @@ func reserveNext(ctx context.Context, tx *sql.Tx, domain string, pace subscriber
 
 // Rerank implements subscribers.Store. It works in parts, so that others can write in
 // between.
-func (db *DB) Rerank(ctx context.Context, now time.Time, rank func(network, wide subscribers.Asked) (asked, wideAsked int)) error {
+func (db *DB) Rerank(ctx context.Context, now time.Time, rank func(network, wide, around subscribers.Asked) subscribers.Rank) error {
 	hour := now.Unix() / 3600
 	err := db.bookkeep(ctx, func(tx *sql.Tx) error {
 		for _, step := range []struct {
 			statement string
 			before    int64
 		}{
-			{"DELETE FROM sign_up_networks WHERE waiting = 0 AND hour < ?1", hour - 1},
+			{"DELETE FROM sign_up_networks WHERE waiting = 0 AND crowd = 0 AND hour < ?1", hour - 1},
 			{"DELETE FROM sign_up_domains WHERE waiting = 0 AND domain <> '' AND reserved < ?1", millis(now)},
 			{"DELETE FROM sign_up_mailboxes WHERE last < ?1", millis(subscribers.Attempt{At: now}.MailboxSince())},
 			{"DELETE FROM sign_up_refusals WHERE hour < ?1", now.Add(-subscribers.QueueWithin).Unix() / 3600},
@@ -109,21 +110,23 @@ func (db *DB) Rerank(ctx context.Context, now time.Time, rank func(network, wide
 		return err
 	}
 	type place struct {
-		network          string
-		asked, wideAsked int
+		network, wide, around string
+		subscribers.Rank
 	}
 	var moved []place
 	err = each(ctx, db.reader, func(rows *sql.Rows) error {
 		var p, is place
-		var network, wide subscribers.Asked
-		err := rows.Scan(&p.network, &is.asked, &is.wideAsked, &network.Hour, &network.Now, &network.Before, &wide.Hour, &wide.Now, &wide.Before)
-		if p.asked, p.wideAsked = rank(network, wide); p.asked != is.asked || p.wideAsked != is.wideAsked {
+		var network, wide, around subscribers.Asked
+		err := rows.Scan(&p.network, &p.wide, &p.around, &is.Network, &is.Wide, &is.Around, &network.Hour, &network.Now, &network.Before,
+			&wide.Hour, &wide.Now, &wide.Before, &around.Hour, &around.Now, &around.Before)
+		if p.Rank = rank(network, wide, around); p.Network != is.Network || p.Wide != is.Wide || p.Around != is.Around {
 			moved = append(moved, p)
 		}
 		return err
-	}, `SELECT w.network, max(w.asked), max(w.wide_asked), coalesce(max(n.hour), 0), coalesce(max(n.asked), 0), coalesce(max(n.before), 0),
-			coalesce(max(v.hour), 0), coalesce(max(v.asked), 0), coalesce(max(v.before), 0)
-		FROM waiting w LEFT JOIN sign_up_networks n ON n.name = w.network LEFT JOIN sign_up_networks v ON v.name = w.wide WHERE w.network <> '' GROUP BY w.network`)
+	}, `SELECT w.network, w.wide, w.around, max(w.asked), max(w.wide_asked), max(w.around_asked), coalesce(max(n.hour), 0), coalesce(max(n.asked), 0), coalesce(max(n.before), 0),
+			coalesce(max(v.hour), 0), coalesce(max(v.asked), 0), coalesce(max(v.before), 0), coalesce(max(a.hour), 0), coalesce(max(a.asked), 0), coalesce(max(a.before), 0)
+		FROM waiting w LEFT JOIN sign_up_networks n ON n.name = w.network LEFT JOIN sign_up_networks v ON v.name = w.wide LEFT JOIN sign_up_networks a ON a.name = w.around
+		WHERE w.network <> '' GROUP BY w.network, w.wide, w.around`)
 	for len(moved) > 0 && err == nil {
 		part := moved[:min(len(moved), editPart)]
 		moved = moved[len(part):]
@@ -132,7 +135,8 @@ func (db *DB) Rerank(ctx context.Context, now time.Time, rank func(network, wide
 				return err
 			}
 			for _, p := range part {
-				if _, err := tx.ExecContext(ctx, "UPDATE waiting SET asked = ?2, wide_asked = ?3 WHERE network = ?1", p.network, p.asked, p.wideAsked); err != nil {
+				if _, err := tx.ExecContext(ctx, "UPDATE waiting SET asked = ?4, wide_asked = ?5, around_asked = ?6 WHERE network = ?1 AND wide = ?2 AND around = ?3",
+					p.network, p.wide, p.around, p.Network, p.Wide, p.Around); err != nil {
 					return err
 				}
 			}
@@ -142,25 +146,18 @@ func (db *DB) Rerank(ctx context.Context, now time.Time, rank func(network, wide
 	return explain(err)
 }
 
-// Ahead implements subscribers.Store.
-func (db *DB) Ahead(ctx context.Context, client, wide string, rank func(network, wide subscribers.Asked) subscribers.Rank) (a subscribers.Ahead, err error) {
-	err = db.reader.QueryRowContext(ctx, "SELECT waiting FROM sign_up_domains WHERE domain = ''").Scan(&a.Waiting)
-	if err != nil || a.Waiting == 0 {
-		return a, explain(err)
-	}
-	network, _, err := askedBy(ctx, db.reader, client)
-	if err != nil {
-		return a, explain(err)
-	}
-	around, _, err := askedBy(ctx, db.reader, wide)
-	if err != nil {
-		return a, explain(err)
-	}
-	r := rank(network, around)
-	err = db.reader.QueryRowContext(ctx, `SELECT CAST(coalesce(sum(n), 0) AS BIGINT), coalesce(max(n), 0)
-		FROM (SELECT count(*) AS n FROM waiting WHERE (asked, wide_asked, at) < (CAST(?1 AS BIGINT), CAST(?2 AS BIGINT), CAST(?3 AS BIGINT)) GROUP BY domain) d`,
-		r.Network, r.Wide, millis(r.At)).Scan(&a.All, &a.Domain)
-	return a, explain(err)
+// AskedBy implements subscribers.Store.
+func (db *DB) AskedBy(ctx context.Context, by subscribers.Asker) (subscribers.Facts, error) {
+	f, err := askedBy(ctx, db.reader, named(by))
+	return f, explain(err)
+}
+
+// Line implements subscribers.Store.
+func (db *DB) Line(ctx context.Context) iter.Seq2[subscribers.Place, error] {
+	return stream(ctx, db.reader, func(rows *sql.Rows) (p subscribers.Place, err error) {
+		err = rows.Scan(&p.Network, &p.Wide, &p.Around, instant(&p.At), &p.Domain)
+		return p, err
+	}, "SELECT asked, wide_asked, around_asked, at, domain FROM waiting ORDER BY asked, wide_asked, around_asked, at, id")
 }
 
 // Queue implements subscribers.Store.

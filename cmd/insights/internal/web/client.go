@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"github.com/scaledbydesign/insights/subscribers"
 )
 
 // noteProxy notes the first proxy that passes on the address of a visitor and is not
@@ -41,24 +43,29 @@ func (s *Site) Notes() (notes []string) {
 // nobody without the key can find one in it. An IPv6 client counts as its /64,
 // all of which is usually one household's.
 func (s *site) client(r *http.Request) string {
-	client, _ := s.networks(r)
-	return client
+	return s.networks(r).Client
 }
 
-// networks also names the wider network around a client: of IPv6 the /56, which is the
-// most that one household or office usually has, of IPv4 the client itself.
-func (s *site) networks(r *http.Request) (client, wide string) {
+// networks also names the wider networks around a client: of IPv6 the /56, which is the
+// most that one household or office usually has, and the /48, which is the most that
+// anybody gets for the asking; of IPv4 the client itself, and the /24.
+func (s *site) networks(r *http.Request) (by subscribers.Asker) {
 	addr := s.clientAddr(r)
 	if !addr.IsValid() || addr.IsLoopback() { // a proxy on this machine that does not say for whom, or a person trying it out
-		return "", ""
+		return by
 	}
 	if !addr.Is6() {
-		client = s.sign("client", addr.String())
-		return client, client
+		client := s.sign("client", addr.String())
+		return subscribers.Asker{Client: client, Wide: client, Around: s.within("around", addr, 24)}
 	}
-	near, _ := addr.WithZone("").Prefix(64) // fails only above 128
-	around, _ := addr.WithZone("").Prefix(56)
-	return s.sign("client", near.Addr().String()), s.sign("network", around.Addr().String())
+	addr = addr.WithZone("")
+	return subscribers.Asker{Client: s.within("client", addr, 64), Wide: s.within("network", addr, 56), Around: s.within("around", addr, 48)}
+}
+
+// within names the network of so many bits that an address is in.
+func (s *site) within(what string, addr netip.Addr, bits int) string {
+	network, _ := addr.Prefix(bits) // fails only above 128, or 32 of IPv4
+	return s.sign(what, network.Addr().String())
 }
 
 // clientAddr walks X-Forwarded-For back from our own proxies to the first

@@ -249,7 +249,7 @@ type memory struct {
 	notices           []subscribers.Notice
 	edits             int
 	facts             subscribers.Facts // by which attempts are judged
-	ahead             subscribers.Ahead
+	waiting, ahead    int
 	asked             subscribers.Attempt
 	history           func(context.Context, int64) iter.Seq2[subscribers.Event, error] // nil: none
 	err               error                                                            // what Edit fails with
@@ -342,13 +342,24 @@ func (m *memory) Ask(_ context.Context, a subscribers.Attempt, decide func(subsc
 	defer m.mu.Unlock()
 	m.asked = a
 	if d := decide(m.facts); d.Verdict != subscribers.Refuse {
-		m.facts.Network, m.facts.Wide = d.Network, d.Wide
+		m.facts.Network, m.facts.Wide, m.facts.Around = d.Network, d.Wide, d.Around
 	}
 	return nil
 }
 
-func (m *memory) Ahead(context.Context, string, string, func(network, wide subscribers.Asked) subscribers.Rank) (subscribers.Ahead, error) {
-	return m.ahead, nil
+func (m *memory) AskedBy(context.Context, subscribers.Asker) (subscribers.Facts, error) {
+	return subscribers.Facts{Waiting: m.waiting}, nil
+}
+
+// Line is one of different domains, all of which come before who asks.
+func (m *memory) Line(context.Context) iter.Seq2[subscribers.Place, error] {
+	return func(yield func(subscribers.Place, error) bool) {
+		for i := range m.ahead {
+			if !yield(subscribers.Place{Domain: fmt.Sprint(i, ".example")}, nil) {
+				return
+			}
+		}
+	}
 }
 
 func (m *memory) History(ctx context.Context, id int64) iter.Seq2[subscribers.Event, error] {

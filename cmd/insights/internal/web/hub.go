@@ -31,8 +31,7 @@ func (s *site) hub(w http.ResponseWriter, r *http.Request) error {
 		}
 		return answer(http.StatusBadRequest, "The form can't be read.")
 	}
-	client, wide := s.networks(r)
-	err := s.Hub.Accept(r.Context(), websub.Asker{Client: client, Wide: wide}, r.PostForm)
+	err := s.Hub.Accept(r.Context(), websub.Asker(s.networks(r)), r.PostForm)
 	if refused, ok := errors.AsType[*websub.RefusedError](err); ok {
 		return answer(http.StatusBadRequest, refused.Reason)
 	}

@@ -122,14 +122,14 @@ func TestTheHubKnowsWhoAsks(t *testing.T) {
 	}
 	four, six := ask("198.51.100.7:1000"), ask("[2001:db8:0:1::1]:1000")
 	for _, from := range []websub.Asker{four, six} {
-		if from.Client == "" || from.Wide == "" || strings.ContainsAny(from.Client+from.Wide, ".:") {
+		if from.Client == "" || from.Wide == "" || from.Around == "" || strings.ContainsAny(from.Client+from.Wide+from.Around, ".:") {
 			t.Errorf("%+v", from)
 		}
 	}
 	if got := ask("198.51.100.7:2000"); got != four {
 		t.Errorf("the same IPv4 address: %+v, %+v", got, four)
 	}
-	if got := ask("198.51.100.8:1000"); got.Client == four.Client || got.Wide == four.Wide {
+	if got := ask("198.51.100.8:1000"); got.Client == four.Client || got.Wide == four.Wide || got.Around != four.Around {
 		t.Errorf("another IPv4 address: %+v, %+v", got, four)
 	}
 	if got := ask("[2001:db8:0:1:ffff::9]:1000"); got != six {

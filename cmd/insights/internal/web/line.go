@@ -74,7 +74,6 @@ func (l *line) part(client string) {
 // place lets a request into the line; its client is looked up if it must wait or work.
 func (s *site) place(r *http.Request) func(context.Context) (func(), error) {
 	return func(ctx context.Context) (func(), error) {
-		_, wide := s.networks(r)
-		return s.line.enter(ctx, wide)
+		return s.line.enter(ctx, s.networks(r).Wide)
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/scaledbydesign/insights/subscribers"
 	"github.com/scaledbydesign/insights/templates"
 )
 
@@ -41,7 +40,7 @@ func (s *site) sendLink(w http.ResponseWriter, r *http.Request) error {
 	if len(form.Errors) > 0 {
 		return s.showLink(w, http.StatusUnprocessableEntity, form)
 	}
-	if err := s.Registry.SendLink(r.Context(), address, s.asker(r)); err != nil {
+	if err := s.Registry.SendLink(r.Context(), address, s.networks(r)); err != nil {
 		return fmt.Errorf("send a link: %w", err)
 	}
 	waitUntil(r.Context(), answerAt)
@@ -50,7 +49,7 @@ func (s *site) sendLink(w http.ResponseWriter, r *http.Request) error {
 
 // sendLinkTo sends one to the mailbox of whose preferences are open.
 func (s *site) sendLinkTo(w http.ResponseWriter, r *http.Request) error {
-	sub, sent, err := s.Registry.SendLinkTo(r.Context(), r.PathValue("token"), s.asker(r))
+	sub, sent, err := s.Registry.SendLinkTo(r.Context(), r.PathValue("token"), s.networks(r))
 	switch {
 	case err != nil:
 		return fmt.Errorf("send a link: %w", err)
@@ -60,11 +59,6 @@ func (s *site) sendLinkTo(w http.ResponseWriter, r *http.Request) error {
 		}, templates.Link{Label: "Back to what you receive", URL: "/preferences/" + r.PathValue("token")})
 	}
 	return s.showLinkSent(w, "We send a link to "+sub.Address.Masked()+".")
-}
-
-func (s *site) asker(r *http.Request) (a subscribers.Asker) {
-	a.Client, a.Wide = s.networks(r)
-	return a
 }
 
 func (s *site) showLinkSent(w http.ResponseWriter, what string) error {

@@ -320,7 +320,7 @@ func (w *readers) cause(l link, d newsletter.Digest) {
 	ctx := w.t.Context()
 	switch l.email {
 	case "move", "moved":
-		_, err := w.registry.Move(ctx, w.registry.Token(subscribers.FreshToken, w.of(l.reader())), l.other("new"), "")
+		_, err := w.registry.Move(ctx, w.registry.Token(subscribers.FreshToken, w.of(l.reader())), l.other("new"), subscribers.Asker{})
 		w.check(err)
 		if l.email == "moved" {
 			_, err := w.registry.Confirm(ctx, w.registry.Token(subscribers.ConfirmToken, w.of(l.reader())), "")
@@ -539,7 +539,7 @@ func (w *readers) bring(l link, situation int) {
 		if l.email == "move" || l.email == "moved" { // they are on their way there, or there
 			to = l.other("third")
 		}
-		_, err := w.registry.Move(ctx, w.registry.Token(subscribers.FreshToken, now()), to, "")
+		_, err := w.registry.Move(ctx, w.registry.Token(subscribers.FreshToken, now()), to, subscribers.Asker{})
 		w.check(err)
 		confirm()
 	case afterErasing:

@@ -25,7 +25,7 @@ func (s *site) move(w http.ResponseWriter, r *http.Request) error {
 
 // askToMove has the form's address asked for a confirmation, by ask, or shows what is
 // wrong with it. Like that of a sign-up, its answer says nothing of the address.
-func (s *site) askToMove(w http.ResponseWriter, r *http.Request, ask func(ctx context.Context, token string, to subscribers.Address, client string) (subscribers.Subscriber, error),
+func (s *site) askToMove(w http.ResponseWriter, r *http.Request, ask func(ctx context.Context, token string, to subscribers.Address, by subscribers.Asker) (subscribers.Subscriber, error),
 	links []templates.Link, refuse func(templates.FieldError) error) error {
 	answerAt := time.Now().Add(signUpTakes)
 	if err := parseForm(r); err != nil {
@@ -35,7 +35,7 @@ func (s *site) askToMove(w http.ResponseWriter, r *http.Request, ask func(ctx co
 	if fault != "" {
 		return refuse(templates.FieldError{Field: "email", Message: fault})
 	}
-	switch _, err := ask(r.Context(), r.PathValue("token"), to, s.client(r)); {
+	switch _, err := ask(r.Context(), r.PathValue("token"), to, s.networks(r)); {
 	case errors.Is(err, subscribers.ErrDomain):
 		return refuse(domainRefused)
 	case errors.Is(err, subscribers.ErrOwnAddress):

@@ -113,8 +113,7 @@ func (s *site) subscribe(w http.ResponseWriter, r *http.Request) error {
 // signedUp is what is said of a sign-up that was taken: nothing of its address, not even
 // that an email was sent. late: it says when at the latest.
 func (s *site) signedUp(r *http.Request) (answer string, late bool, err error) {
-	client, wide := s.networks(r)
-	delay, err := s.Registry.Delay(r.Context(), client, wide)
+	delay, err := s.Registry.Delay(r.Context(), s.networks(r))
 	if err != nil {
 		return "", false, fmt.Errorf("sign up: %w", err)
 	}
@@ -154,9 +153,8 @@ func (s *site) signUp(r *http.Request, address subscribers.Address, form templat
 	if s.fromTrusted(r) {
 		source = r.Header.Get("Origin")
 	}
-	client, wide := s.networks(r)
 	err := s.Registry.SignUp(r.Context(), subscribers.SignUp{
-		Address: address, Name: form.Name, Source: source, Client: client, Wide: wide,
+		Address: address, Name: form.Name, Source: source, Asker: s.networks(r),
 		Preferences: subscribers.Preferences{Cadence: form.Cadence, Categories: form.Chosen()},
 	})
 	if err != nil {

@@ -339,19 +339,20 @@ func TestAnswersClaimNoEmail(t *testing.T) {
 		f.reader(t, "known@example.com", subscribed)
 		full := time.Now().Add(24 * time.Hour)
 		for _, test := range []struct {
-			ahead  subscribers.Ahead
-			facts  subscribers.Facts
-			status int
-			says   string
-			retry  string
+			waiting, ahead int
+			facts          subscribers.Facts
+			status         int
+			says           string
+			retry          string
 		}{
-			{subscribers.Ahead{}, subscribers.Facts{}, http.StatusAccepted, "If this address can be subscribed, we send it a link to confirm.", ""},
-			{subscribers.Ahead{Waiting: 3}, subscribers.Facts{}, http.StatusAccepted, "this may take up to 5 minutes.", ""},
-			{subscribers.Ahead{Waiting: 9, All: 8}, subscribers.Facts{All: full, Waiting: 9}, http.StatusAccepted, "this may take up to 45 minutes.", ""},
-			{subscribers.Ahead{Waiting: 99, All: 98}, subscribers.Facts{All: full, Waiting: 9}, http.StatusAccepted, "this may take up to 7 hours.", ""},
-			{subscribers.Ahead{Waiting: 10}, subscribers.Facts{All: full, Waiting: 10, Most: 1}, http.StatusServiceUnavailable, "More people are signing up", "900"},
+			{0, 0, subscribers.Facts{}, http.StatusAccepted, "If this address can be subscribed, we send it a link to confirm.", ""},
+			{3, 0, subscribers.Facts{}, http.StatusAccepted, "this may take up to 5 minutes.", ""},
+			{9, 8, subscribers.Facts{All: full, Waiting: 9}, http.StatusAccepted, "this may take up to 45 minutes.", ""},
+			{99, 98, subscribers.Facts{All: full, Waiting: 9}, http.StatusAccepted, "this may take up to 7 hours.", ""},
+			{10, 0, subscribers.Facts{All: full, Waiting: 10, Most: 1}, http.StatusServiceUnavailable, "More people are signing up", "900"},
 		} {
-			f.store.ahead = test.ahead
+			f.store.waiting, f.store.ahead = test.waiting, test.ahead
+			time.Sleep(time.Minute) // the line is looked at now and then
 			var pages []string
 			for _, address := range []string{"new@example.com", "known@example.com"} {
 				form := f.filled(t, address)
@@ -361,12 +362,12 @@ func TestAnswersClaimNoEmail(t *testing.T) {
 				wantHeader(t, r, "Retry-After", test.retry)
 				page := bodyOf(t, r)
 				if !strings.Contains(page, test.says) || strings.Contains(page, "have sent") {
-					t.Errorf("%+v: the page does not say %q", test.ahead, test.says)
+					t.Errorf("%d ahead: the page does not say %q", test.ahead, test.says)
 				}
 				pages = append(pages, page)
 			}
 			if pages[0] != pages[1] {
-				t.Errorf("%+v: the answers differ", test.ahead)
+				t.Errorf("%d ahead: the answers differ", test.ahead)
 			}
 		}
 		f.config.Registry.Limits = subscribers.Limits{Client: 1}
@@ -380,19 +381,30 @@ func TestAnswersClaimNoEmail(t *testing.T) {
 func TestNetworksAreCountedByWhatOneHouseholdHas(t *testing.T) {
 	f := newFixture(t, library(), func(c *web.Config) { c.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")} })
 	synctest.Test(t, func(t *testing.T) {
-		asked := func(forwarded string) (client, wide string) {
+		asked := func(forwarded string) subscribers.Asker {
 			wantStatus(t, f.post("/subscribe", f.filled(t, "a@example.com"), "X-Forwarded-For", forwarded), http.StatusAccepted)
-			return f.store.asked.Client, f.store.asked.Wide
+			return f.store.asked.Asker
 		}
-		v4, around4 := asked("203.0.113.7")
-		if v4 == "" || v4 != around4 {
-			t.Error("an IPv4 address has another network around it")
-		}
-		one, wide := asked("2001:db8:1:200::3")
-		other, same := asked("2001:db8:1:2ff::3")
-		_, another := asked("2001:db8:1:300::3")
-		if one == other || wide != same || wide == another || wide == one {
-			t.Error("an IPv6 /56 is not what is around its /64s")
+		type same struct{ client, wide, around bool }
+		for _, test := range []struct {
+			one, other string
+			same       same
+		}{
+			{"203.0.113.7", "203.0.113.7", same{true, true, true}},
+			{"203.0.113.7", "203.0.113.200", same{false, false, true}},
+			{"203.0.113.7", "203.0.112.7", same{}},
+			{"2001:db8:1:200::3", "2001:db8:1:200:ffff::4", same{true, true, true}},
+			{"2001:db8:1:200::3", "2001:db8:1:2ff::3", same{false, true, true}},
+			{"2001:db8:1:200::3", "2001:db8:1:300::3", same{false, false, true}},
+			{"2001:db8:1:200::3", "2001:db8:2:200::3", same{}},
+		} {
+			a, b := asked(test.one), asked(test.other)
+			if got := (same{a.Client == b.Client, a.Wide == b.Wide, a.Around == b.Around}); got != test.same {
+				t.Errorf("%s and %s: the same are %+v", test.one, test.other, got)
+			}
+			if v4 := !strings.Contains(test.one, ":"); (a.Client == a.Wide) != v4 || a.Around == a.Wide || a.Around == a.Client {
+				t.Errorf("%s: %+v", test.one, a)
+			}
 		}
 	})
 }

@@ -316,7 +316,7 @@ func TestTrustedSitesSignUpByScript(t *testing.T) {
 		f.config.Registry.Limits = subscribers.Limits{All: 1, Waiting: 1}
 		f.store.facts = subscribers.Facts{All: time.Now().Add(time.Hour), Waiting: 1, Most: 1}
 		refused(good, http.StatusServiceUnavailable)
-		f.store.facts, f.store.ahead = subscribers.Facts{}, subscribers.Ahead{Waiting: 1}
+		f.store.facts, f.store.waiting = subscribers.Facts{}, 1
 		if got := bodyOf(t, post(good, "https://www.example.com")); !strings.Contains(got, "this may take up to 2 hours.") {
 			t.Errorf("answered %q", got)
 		}
@@ -379,7 +379,7 @@ func TestPagesSayWhatIsSo(t *testing.T) {
 			ahead int
 			want  string
 		}{{0, "Nothing there after a few minutes? Look in your spam folder"}, {3, "Nothing there by then? Look in your spam folder"}} {
-			f.store.ahead = subscribers.Ahead{Waiting: test.ahead}
+			f.store.waiting = test.ahead
 			r := f.post("/subscribe", f.filled(t, "new@example.com"))
 			if page := bodyOf(t, r); !strings.Contains(page, test.want) || strings.Contains(page, "by then") != strings.Contains(page, "this may take up to") {
 				t.Errorf("%d ahead: %s", test.ahead, page)
