@@ -70,7 +70,7 @@ func (h *Hub) Accept(ctx context.Context, from Asker, form url.Values) error {
 	if err := h.Client.Check(r.Callback); err != nil {
 		return refuse("hub.callback: %v", err)
 	}
-	r.Asker, r.At = from, time.Now()
+	r.Asker, r.At = from.named(), time.Now()
 	limits := h.Limits.orDefault()
 	if err := h.Store.Ask(ctx, r, func(f Facts) Decision {
 		if !known && !f.Subscribed {

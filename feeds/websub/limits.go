@@ -6,8 +6,8 @@ import (
 )
 
 // Limits bound what a hub takes in. A client is an IPv4 address or a /64 of IPv6; the /56
-// around that may have wideFactor times as much. Clients that are not known have no limits
-// of their own.
+// around that may have wideFactor times as much. Asker.Around may have a twentieth of all
+// subscriptions. Clients that are not known have no limits of their own.
 type Limits struct {
 	Subscriptions          int // and requests for new ones, in all
 	SubscriptionsPerHost   int
@@ -28,6 +28,11 @@ var DefaultLimits = Limits{
 }
 
 const wideFactor = 4
+
+// subscriptionsAround is how many subscriptions one Asker.Around may have and ask for.
+func (l Limits) subscriptionsAround() int {
+	return max(l.Subscriptions/20, l.SubscriptionsPerClient)
+}
 
 // orDefault is the limits with those of DefaultLimits that are not set.
 func (l Limits) orDefault() Limits {
@@ -65,7 +70,7 @@ func (a Asked) Again(now time.Time) Asked {
 }
 
 // Counts are how much is kept of one kind, a request's predecessor apart.
-type Counts struct{ All, Host, Client, Wide int }
+type Counts struct{ All, Host, Client, Wide, Around int }
 
 // Facts are what a store knows that a decision about a request needs.
 type Facts struct {
@@ -74,6 +79,7 @@ type Facts struct {
 	Waits         bool   // an earlier request of this client about it waits
 	Asked         Asked  // by the client, before
 	WideAsked     Asked  // by the network around it, before
+	AroundAsked   Asked  // by the one around that
 	Requests      Counts // that wait
 	Subscriptions Counts
 
@@ -82,44 +88,55 @@ type Facts struct {
 	Topics         int  // that are followed or asked for
 	TopicsOfClient int
 
-	// The most requests that one client has waiting, and of those to this host, and how
-	// many to this host wait of the asking client.
-	Most, MostToHost, ToHost int
+	// The requests that may give way: all but those of who is subscribed about their own
+	// subscription. How many of the asking Around wait, and to this host, and the most that
+	// one Around has.
+	Of, ToHost, Most, MostToHost int
 }
 
 // Decision is what to do with a request.
 type Decision struct {
 	Refuse error // ErrFull, ErrTooMany
 
-	// Of the client that has most of them, the newest request gives way: of all, or of
-	// those to the same host.
+	// Of the Around that has most of them, in it of the Wide, and in that of the client, the
+	// newest request gives way: of all, or of those to the same host.
 	Displace, DisplaceToHost bool
 
-	Asked, WideAsked Asked // with this request; the place of the request
+	Own bool // it is about a subscription of who asks, and gives way to none
+
+	Asked, WideAsked, AroundAsked Asked // with this request; the place of the request
+}
+
+// named names the wider networks of an asker by the next one within, where they are not known.
+func (a Asker) named() Asker {
+	a.Wide = cmp.Or(a.Wide, a.Client)
+	a.Around = cmp.Or(a.Around, a.Wide)
+	return a
 }
 
 // Place is the place of a request among those that wait: the fewer its client asked for
 // within the hour, the earlier it is verified; of those with as many, the one whose wider
-// network asked for less; then the older. A client that is not known competes by time.
-func Place(a Asker, asked, wide Asked) (turn, wideTurn int) {
+// networks asked for less; then the older. A client that is not known competes by time.
+func Place(a Asker, asked, wide, around Asked) (turn, wideTurn, aroundTurn int) {
 	if a.Client == "" {
-		return 1, 1
+		return 1, 1, 1
 	}
-	return asked.N, max(asked.N, wide.N)
+	wideTurn = max(asked.N, wide.N)
+	return asked.N, wideTurn, max(wideTurn, around.N)
 }
 
 // Decide says whether a request is kept. A full hub keeps nobody from renewing or
 // leaving, and what a client has taken is its own loss.
 func (l Limits) Decide(r Request, f Facts) Decision {
-	d := Decision{Asked: f.Asked.Again(r.At), WideAsked: f.WideAsked.Again(r.At)}
+	d := Decision{Asked: f.Asked.Again(r.At), WideAsked: f.WideAsked.Again(r.At), AroundAsked: f.AroundAsked.Again(r.At), Own: f.Own}
 	known := r.Asker.Client != ""
 	if known && (d.Asked.N > l.HourlyPerClient || d.WideAsked.N > wideFactor*l.HourlyPerClient) {
 		return Decision{Refuse: ErrTooMany}
 	}
-	if r.Mode == Subscribe && !f.Subscribed {
-		s, w := f.Subscriptions, f.Requests
+	s, w, another := f.Subscriptions, f.Requests, r.Mode == Subscribe && !f.Subscribed
+	if another {
 		switch {
-		case known && (s.Client+w.Client >= l.SubscriptionsPerClient || s.Wide+w.Wide >= wideFactor*l.SubscriptionsPerClient):
+		case known && (s.Client+w.Client >= l.SubscriptionsPerClient || s.Wide+w.Wide >= wideFactor*l.SubscriptionsPerClient || s.Around+w.Around >= l.subscriptionsAround()):
 			return Decision{Refuse: ErrTooMany}
 		case s.All >= l.Subscriptions, s.Host >= l.SubscriptionsPerHost:
 			return Decision{Refuse: ErrFull}
@@ -132,17 +149,17 @@ func (l Limits) Decide(r Request, f Facts) Decision {
 	if f.Waits || f.Own {
 		return d
 	}
-	if known && (f.Requests.Client >= l.RequestsPerClient || f.Requests.Wide >= wideFactor*l.RequestsPerClient) {
+	if known && (w.Client >= l.RequestsPerClient || w.Wide >= wideFactor*l.RequestsPerClient) {
 		return Decision{Refuse: ErrTooMany}
 	}
-	switch {
-	case f.Requests.Host >= l.RequestsPerHost:
-		d.DisplaceToHost = f.ToHost < f.MostToHost
+	switch { // what waits may become a subscription, each
+	case w.Host >= l.RequestsPerHost, another && s.Host+w.Host >= l.SubscriptionsPerHost:
+		d.DisplaceToHost = f.ToHost+1 < f.MostToHost
 		if !d.DisplaceToHost {
 			return Decision{Refuse: ErrFull}
 		}
-	case f.Requests.All >= l.Requests:
-		d.Displace = f.Requests.Client < f.Most
+	case w.All >= l.Requests, another && s.All+w.All >= l.Subscriptions:
+		d.Displace = f.Of+1 < f.Most
 		if !d.Displace {
 			return Decision{Refuse: ErrFull}
 		}

@@ -43,15 +43,28 @@ func TestWhichRequestsAreKept(t *testing.T) {
 		"in place of one that waits":                 {facts: Facts{Waits: true, Requests: Counts{All: 20, Host: 8, Client: 5}}},
 		"a renewal while all is taken":               {facts: Facts{Subscribed: true, Own: true, Requests: Counts{All: 20, Host: 8, Client: 5}, Most: 1, MostToHost: 1, ToHost: 1}},
 		"a newcomer while all is taken":              {facts: Facts{Requests: Counts{All: 20}, Most: 5}, displace: true},
-		"one of those that take all":                 {facts: Facts{Requests: Counts{All: 20, Client: 4}, Most: 4}, refuse: ErrFull},
-		"a stranger's renewal while all is taken":    {facts: Facts{Subscribed: true, Requests: Counts{All: 20, Client: 4}, Most: 4}, refuse: ErrFull},
+		"one of those that take all":                 {facts: Facts{Requests: Counts{All: 20, Client: 4}, Of: 4, Most: 4}, refuse: ErrFull},
+		"a neighbour of those that take all":         {facts: Facts{Requests: Counts{All: 20}, Of: 20, Most: 20}, refuse: ErrFull},
+		"who would have as many":                     {facts: Facts{Requests: Counts{All: 20}, Of: 3, Most: 4}, refuse: ErrFull},
+		"while each has one":                         {facts: Facts{Requests: Counts{All: 20}, Most: 1}, refuse: ErrFull},
+		"while each to the host has one":             {facts: Facts{Requests: Counts{All: 8, Host: 8}, MostToHost: 1, Most: 5}, refuse: ErrFull},
+		"while only renewals wait":                   {facts: Facts{Requests: Counts{All: 20}}, refuse: ErrFull},
+		"a stranger's renewal while all is taken":    {facts: Facts{Subscribed: true, Requests: Counts{All: 20, Client: 4}, Of: 4, Most: 4}, refuse: ErrFull},
 		"a newcomer while the host is taken":         {facts: Facts{Requests: Counts{All: 8, Host: 8}, MostToHost: 5, Most: 5}, displaceToHost: true},
 		"one of those that take the host":            {facts: Facts{Requests: Counts{All: 8, Host: 8, Client: 4}, ToHost: 4, MostToHost: 4, Most: 5}, refuse: ErrFull},
+		"beyond the /48's subscriptions":             {facts: Facts{Subscriptions: Counts{Around: 7}, Requests: Counts{Around: 3}}, refuse: ErrTooMany},
+		"just below":                                 {facts: Facts{Subscriptions: Counts{Around: 7}, Requests: Counts{Around: 2}}},
+		"the last subscription":                      {facts: Facts{Subscriptions: Counts{All: 90, Host: 40}, Requests: Counts{All: 9, Host: 7}}},
+		"a subscription too many, if all come about": {facts: Facts{Subscriptions: Counts{All: 90}, Requests: Counts{All: 10}, Most: 1}, refuse: ErrFull},
+		"in place of one that may come about":        {facts: Facts{Subscriptions: Counts{All: 90}, Requests: Counts{All: 10}, Most: 2}, displace: true},
+		"too many of the host, if all come about":    {facts: Facts{Subscriptions: Counts{Host: 47}, Requests: Counts{Host: 3}, MostToHost: 1}, refuse: ErrFull},
+		"in place of one of the host":                {facts: Facts{Subscriptions: Counts{Host: 47}, Requests: Counts{Host: 3}, MostToHost: 3}, displaceToHost: true},
+		"renewed while all may be taken":             {facts: Facts{Subscribed: true, Subscriptions: Counts{All: 90}, Requests: Counts{All: 10}, Most: 1}},
 		"a newcomer while both are taken":            {facts: Facts{Requests: Counts{All: 20, Host: 8}, MostToHost: 5, Most: 5}, displaceToHost: true},
-		"not known, while those not known take all":  {facts: Facts{Requests: Counts{All: 20, Client: 20}, Most: 20}, unknown: true, refuse: ErrFull},
+		"not known, while those not known take all":  {facts: Facts{Requests: Counts{All: 20, Client: 20}, Of: 20, Most: 20}, unknown: true, refuse: ErrFull},
 		"not known, while one that is known has all": {facts: Facts{Requests: Counts{All: 20}, Most: 20}, unknown: true, displace: true},
 	} {
-		r := Request{Mode: Subscribe, At: now, Asker: Asker{Client: "client", Wide: "wide"}}
+		r := Request{Mode: Subscribe, At: now, Asker: Asker{Client: "client", Wide: "wide", Around: "around"}}
 		r.OnDemand = test.onDemand
 		if test.unsubscribe {
 			r.Mode = Unsubscribe
@@ -74,32 +87,37 @@ func TestPlacesAreByNetworkAndThenTime(t *testing.T) {
 	type placed struct {
 		who        string
 		turn, wide int
-		at         int
+		around, at int
 	}
 	var line []placed
-	var flood, wide Asked
+	var flood, wide, around Asked
 	for n := range 5 { // of one /64
-		flood, wide = flood.Again(now), wide.Again(now)
-		turn, wideTurn := Place(Asker{"a", "A"}, flood, wide)
-		line = append(line, placed{"flood", turn, wideTurn, n})
+		flood, wide, around = flood.Again(now), wide.Again(now), around.Again(now)
+		turn, wideTurn, aroundTurn := Place(Asker{"a", "A", "AA"}, flood, wide, around)
+		line = append(line, placed{"flood", turn, wideTurn, aroundTurn, n})
 	}
 	for n := range 3 { // another /64 each, of the same /56
-		wide = wide.Again(now)
-		turn, wideTurn := Place(Asker{"b", "A"}, Asked{}.Again(now), wide)
-		line = append(line, placed{"neighbour", turn, wideTurn, 5 + n})
+		wide, around = wide.Again(now), around.Again(now)
+		turn, wideTurn, aroundTurn := Place(Asker{"b", "A", "AA"}, Asked{}.Again(now), wide, around)
+		line = append(line, placed{"neighbour", turn, wideTurn, aroundTurn, 5 + n})
 	}
-	turn, wideTurn := Place(Asker{"c", "C"}, Asked{}.Again(now), Asked{}.Again(now))
-	line = append(line, placed{"honest", turn, wideTurn, 8})
-	turn, wideTurn = Place(Asker{}, Asked{}, Asked{})
-	line = append(line, placed{"unknown", turn, wideTurn, 9})
+	for n := range 3 { // another /56 each, of the same /48
+		around = around.Again(now)
+		turn, wideTurn, aroundTurn := Place(Asker{"d", "D", "AA"}, Asked{}.Again(now), Asked{}.Again(now), around)
+		line = append(line, placed{"near", turn, wideTurn, aroundTurn, 8 + n})
+	}
+	turn, wideTurn, aroundTurn := Place(Asker{"c", "C", "CC"}, Asked{}.Again(now), Asked{}.Again(now), Asked{}.Again(now))
+	line = append(line, placed{"honest", turn, wideTurn, aroundTurn, 11})
+	turn, wideTurn, aroundTurn = Place(Asker{}, Asked{}, Asked{}, Asked{})
+	line = append(line, placed{"unknown", turn, wideTurn, aroundTurn, 12})
 	slices.SortFunc(line, func(a, b placed) int {
-		return cmp.Or(cmp.Compare(a.turn, b.turn), cmp.Compare(a.wide, b.wide), cmp.Compare(a.at, b.at))
+		return cmp.Or(cmp.Compare(a.turn, b.turn), cmp.Compare(a.wide, b.wide), cmp.Compare(a.around, b.around), cmp.Compare(a.at, b.at))
 	})
 	var got []string
 	for _, p := range line {
 		got = append(got, p.who)
 	}
-	if want := []string{"flood", "honest", "unknown", "neighbour", "neighbour", "neighbour", "flood", "flood", "flood", "flood"}; !slices.Equal(got, want) {
+	if want := []string{"flood", "honest", "unknown", "near", "near", "near", "neighbour", "neighbour", "neighbour", "flood", "flood", "flood", "flood"}; !slices.Equal(got, want) {
 		t.Errorf("%q; want %q", got, want)
 	}
 }

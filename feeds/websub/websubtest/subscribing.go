@@ -336,7 +336,11 @@ var limitTests = map[string]func(*world){
 
 // from posts a form from a network, and returns what the hub says.
 func (w *world) from(client, mode, topic, callback string, more ...string) error {
-	err := w.hub.Accept(w.Context(), websub.Asker{Client: client, Wide: client}, form(mode, topic, callback, more...))
+	return w.fromNetworks(websub.Asker{Client: client, Wide: client}, mode, topic, callback, more...)
+}
+
+func (w *world) fromNetworks(by websub.Asker, mode, topic, callback string, more ...string) error {
+	err := w.hub.Accept(w.Context(), by, form(mode, topic, callback, more...))
 	synctest.Wait()
 	return err
 }
@@ -482,6 +486,73 @@ var strangerTests = map[string]func(*world){
 		slices.Sort(asked)
 		if want := []string{"https://a.example/0", "https://a.example/1", "https://a.example/9", "https://b.example/0", "https://c.example/0", "https://d.example/0"}; !slices.Equal(asked, want) {
 			w.Errorf("asked %q; want %q", asked, want)
+		}
+	},
+	"of one wide network shut nobody out": func(w *world) {
+		w.hub.Limits = websub.Limits{Requests: 20}
+		near := func(i int) websub.Asker { // a /64 each, four in a /56
+			return websub.Asker{Client: fmt.Sprint("near", i), Wide: fmt.Sprint("wide", i/4), Around: "around"}
+		}
+		at := func(who string, i int) string { return fmt.Sprintf("https://%s%d.example/", who, i) }
+		stop := w.run(w.hub)
+		if err := w.fromNetworks(near(0), "subscribe", topic, at("subscribed", 0)); err != nil {
+			w.Error(err)
+		}
+		w.after(time.Second)
+		stop()
+		w.wantSubscribed(topic)
+		for i := range 3 { // many of one place are no flood
+			if err := w.fromNetworks(websub.Asker{Client: "office", Wide: "office", Around: "town"}, "subscribe", topic, at("office", i)); err != nil {
+				w.Error(err)
+			}
+		}
+		for i := range 17 {
+			if err := w.fromNetworks(near(i), "subscribe", topic, at("flood", i)); err != nil {
+				w.Error(err)
+			}
+		}
+		if err := w.fromNetworks(near(18), "subscribe", topic, at("flood", 18)); !errors.Is(err, websub.ErrFull) {
+			w.Errorf("one more of the network that has most: %v", err)
+		}
+		// Who is subscribed renews, also in a network that has most; and keeps that.
+		if err := w.fromNetworks(near(0), "unsubscribe", topic, at("subscribed", 0)); err != nil {
+			w.Error(err)
+		}
+		for i := range 13 {
+			if err := w.from(fmt.Sprint("new", i), "subscribe", topic, at("new", i)); err != nil {
+				w.Errorf("newcomer %d: %v", i, err)
+			}
+		}
+		w.run(w.hub)
+		w.after(time.Minute)
+		asked := make(map[string]int)
+		w.mu.Lock()
+		for _, get := range w.gets {
+			asked[strings.TrimRight(strings.TrimSuffix(strings.TrimPrefix(strings.SplitN(get.address, "?", 2)[0], "https://"), ".example/"), "0123456789")]++
+		}
+		w.mu.Unlock()
+		if asked["office"] != 3 || asked["new"] != 13 || asked["flood"] != 4 || asked["subscribed"] != 2 {
+			w.Errorf("asked: %v", asked)
+		}
+	},
+	"are no more than subscriptions may be": func(w *world) {
+		w.hub.Limits = websub.Limits{Subscriptions: 40, SubscriptionsPerClient: 3}
+		n := 0
+		for i := range 60 {
+			err := w.from(fmt.Sprint("client", i/2), "subscribe", topic, fmt.Sprintf("https://h%d.example/", i))
+			if err == nil {
+				n++
+			} else if !errors.Is(err, websub.ErrFull) {
+				w.Error(err)
+			}
+		}
+		w.run(w.hub)
+		w.after(time.Minute)
+		w.mu.Lock()
+		got := len(w.gets)
+		w.mu.Unlock()
+		if got != 40 || n < 40 {
+			w.Errorf("%d are subscribed, of %d that were taken", got, n)
 		}
 	},
 	"by the thousand shut nobody out": func(w *world) {

@@ -3,143 +3,18 @@ package database
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"time"
 
 	"github.com/scaledbydesign/insights/feeds/websub"
 )
 
-// Ask implements websub.Store. What is refused writes nothing.
-func (w *WebSub) Ask(ctx context.Context, r websub.Request, decide func(websub.Facts) websub.Decision) error {
-	facts, err := hubFacts(ctx, w.db.reader, r)
-	if err != nil {
-		return explain(err)
-	}
-	if d := decide(facts); d.Refuse != nil {
-		return d.Refuse
-	}
-	return w.db.write(ctx, func(tx *sql.Tx) error {
-		if err := lockHub(ctx, tx); err != nil {
-			return err
-		}
-		facts, err := hubFacts(ctx, tx, r)
-		if err != nil {
-			return err
-		}
-		d := decide(facts)
-		if d.Refuse != nil {
-			return d.Refuse
-		}
-		return keepRequest(ctx, tx, r, d)
-	})
-}
-
-func hubFacts(ctx context.Context, q querier, r websub.Request) (f websub.Facts, err error) {
-	var client sql.NullString
-	at := millis(r.At)
-	err = q.QueryRowContext(ctx, `SELECT (SELECT client FROM websub_subscriptions WHERE topic = ?1 AND callback = ?2 AND expires_at > ?4),
-		EXISTS (SELECT 1 FROM websub_requests WHERE topic = ?1 AND callback = ?2 AND client = ?3)`, r.Topic, r.Callback, r.Asker.Client, at).Scan(&client, &f.Waits)
-	if err != nil {
-		return f, err
-	}
-	f.Subscribed, f.Own = client.Valid, client.Valid && client.String == r.Asker.Client
-	if f.Asked, err = askedOfHub(ctx, q, r.Asker.Client); err != nil {
-		return f, err
-	}
-	if f.WideAsked, err = askedOfHub(ctx, q, wideName(r.Asker)); err != nil {
-		return f, err
-	}
-	err = q.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM websub_requests), (SELECT count(*) FROM websub_requests WHERE host = ?1),
-			(SELECT count(*) FROM websub_requests WHERE client = ?2), (SELECT count(*) FROM websub_requests WHERE wide = ?3),
-			(SELECT count(*) FROM websub_requests WHERE host = ?1 AND client = ?2),
-			(SELECT coalesce(max(n), 0) FROM (SELECT count(*) AS n FROM websub_requests GROUP BY client) a),
-			(SELECT coalesce(max(n), 0) FROM (SELECT count(*) AS n FROM websub_requests WHERE host = ?1 GROUP BY client) b)`, r.Host, r.Asker.Client, r.Asker.Wide).
-		Scan(&f.Requests.All, &f.Requests.Host, &f.Requests.Client, &f.Requests.Wide, &f.ToHost, &f.Most, &f.MostToHost)
-	if err != nil || r.Mode != websub.Subscribe || f.Subscribed {
-		return f, err
-	}
-	if r.OnDemand {
-		err := q.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM websub_subscriptions WHERE topic = ?1) OR EXISTS (SELECT 1 FROM websub_requests WHERE topic = ?1),
-				(SELECT count(*) FROM (SELECT topic FROM websub_subscriptions UNION SELECT topic FROM websub_requests) a),
-				(SELECT count(*) FROM (SELECT topic FROM websub_subscriptions WHERE client = ?2 AND client <> '' UNION SELECT topic FROM websub_requests WHERE client = ?2 AND client <> '') b)`,
-			r.Topic, r.Asker.Client).Scan(&f.Followed, &f.Topics, &f.TopicsOfClient)
-		if err != nil {
-			return f, err
-		}
-	}
-	err = q.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM websub_subscriptions WHERE expires_at > ?4), (SELECT count(*) FROM websub_subscriptions WHERE host = ?1 AND expires_at > ?4),
-			(SELECT count(*) FROM websub_subscriptions WHERE client = ?2 AND client <> '' AND expires_at > ?4), (SELECT count(*) FROM websub_subscriptions WHERE wide = ?3 AND wide <> '' AND expires_at > ?4)`,
-		r.Host, r.Asker.Client, r.Asker.Wide, at).Scan(&f.Subscriptions.All, &f.Subscriptions.Host, &f.Subscriptions.Client, &f.Subscriptions.Wide)
-	return f, err
-}
-
-// wideName is the name under which what a wide network asked for is counted.
-func wideName(a websub.Asker) string {
-	if a.Client == "" || a.Wide == "" {
-		return ""
-	}
-	return "/" + a.Wide // of IPv4, it is the client's own
-}
-
-func askedOfHub(ctx context.Context, q querier, network string) (a websub.Asked, err error) {
-	if network == "" {
-		return a, nil
-	}
-	err = q.QueryRowContext(ctx, "SELECT since, asked FROM websub_networks WHERE name = ?1", network).Scan(instant(&a.Since), &a.N)
-	if errors.Is(err, sql.ErrNoRows) {
-		err = nil
-	}
-	return a, err
-}
-
-// countAsked counts what a client asked for, for itself and the network around it.
-func countAsked(ctx context.Context, tx *sql.Tx, a websub.Asker, asked, wide websub.Asked) error {
-	for name, asked := range map[string]websub.Asked{a.Client: asked, wideName(a): wide} {
-		if name == "" {
-			continue
-		}
-		_, err := tx.ExecContext(ctx, "INSERT INTO websub_networks (name, since, asked) VALUES (?1, ?2, ?3) ON CONFLICT (name) DO UPDATE SET since = excluded.since, asked = excluded.asked", name, millis(asked.Since), asked.N)
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// keepRequest stores a request, in the place of another one if that gives way.
-func keepRequest(ctx context.Context, tx *sql.Tx, r websub.Request, d websub.Decision) error {
-	gone := ""
-	switch {
-	case d.DisplaceToHost:
-		gone = "client = (SELECT client FROM websub_requests WHERE host = ?1 GROUP BY client ORDER BY count(*) DESC, client LIMIT 1) AND host = ?1"
-	case d.Displace:
-		gone = "client = (SELECT client FROM websub_requests WHERE ?1 <> '' GROUP BY client ORDER BY count(*) DESC, client LIMIT 1)"
-	}
-	if gone != "" {
-		_, err := tx.ExecContext(ctx, "DELETE FROM websub_requests WHERE id = (SELECT id FROM websub_requests WHERE "+gone+" ORDER BY asked_at DESC, id DESC LIMIT 1)", r.Host)
-		if err != nil {
-			return err
-		}
-	}
-	if err := countAsked(ctx, tx, r.Asker, d.Asked, d.WideAsked); err != nil {
-		return err
-	}
-	turn, wideTurn := websub.Place(r.Asker, d.Asked, d.WideAsked)
-	_, err := tx.ExecContext(ctx, `INSERT INTO websub_requests (topic, callback, host, client, wide, mode, secret, lease, challenge, asked_at, due_at, turn, wide_turn, slow)
-		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10, ?11, ?12, coalesce((SELECT max(slow) FROM websub_requests WHERE host = ?3), 0))
-		ON CONFLICT (topic, callback, client) DO UPDATE SET wide = excluded.wide, mode = excluded.mode, secret = excluded.secret, lease = excluded.lease, challenge = excluded.challenge,
-			asked_at = excluded.asked_at, due_at = excluded.due_at, turn = excluded.turn, wide_turn = excluded.wide_turn, attempts = 0, claimed_until = 0`,
-		r.Topic, r.Callback, r.Host, r.Asker.Client, r.Asker.Wide, string(r.Mode), r.Secret, int64(r.Lease/time.Second), r.Challenge, millis(r.At), turn, wideTurn)
-	return err
-}
-
 // dueRequests are those of one kind, in the order of websub.Place, with the subscriptions
 // that they are about. Only so many are kept that all can be looked at.
-const dueRequests = `SELECT r.topic, r.callback, r.host, r.client, r.wide, r.mode, r.secret, r.lease, r.challenge, r.asked_at, r.attempts,
+const dueRequests = `SELECT r.topic, r.callback, r.host, r.client, r.wide, r.around, r.mode, r.secret, r.lease, r.challenge, r.asked_at, r.attempts,
 		coalesce(s.term, 0), coalesce(s.earned_at, 0), coalesce(s.delivered_at, 0), coalesce(s.version <> s.target AND s.target <> '', 1 = 0),
 		(SELECT count(*) FROM websub_requests c WHERE c.host = r.host AND c.claimed_until > ?1)
 	FROM websub_requests r LEFT JOIN websub_subscriptions s ON s.topic = r.topic AND s.callback = r.callback AND s.expires_at > ?1
-	WHERE r.slow = ?2 AND r.due_at <= ?1 AND r.claimed_until <= ?1 ORDER BY r.turn, r.wide_turn, r.asked_at, r.id`
+	WHERE r.slow = ?2 AND r.due_at <= ?1 AND r.claimed_until <= ?1 ORDER BY r.turn, r.wide_turn, r.around_turn, r.asked_at, r.id`
 
 // ClaimRequests implements websub.Store.
 func (w *WebSub) ClaimRequests(ctx context.Context, c websub.Claim) (requests []websub.Request, err error) {
@@ -189,7 +64,7 @@ func dueRequestsOf(ctx context.Context, tx *sql.Tx, c websub.Claim, slow bool, l
 		r := websub.Request{Slow: slow}
 		var lease, term int64
 		var claimed int
-		err := rows.Scan(&r.Topic, &r.Callback, &r.Host, &r.Asker.Client, &r.Asker.Wide, &r.Mode, &r.Secret, &lease, &r.Challenge, instant(&r.At), &r.Attempts,
+		err := rows.Scan(&r.Topic, &r.Callback, &r.Host, &r.Asker.Client, &r.Asker.Wide, &r.Asker.Around, &r.Mode, &r.Secret, &lease, &r.Challenge, instant(&r.At), &r.Attempts,
 			&term, instant(&r.Standing.Since), instant(&r.Standing.Delivered), &r.Standing.Behind, &claimed)
 		if err != nil {
 			return nil, err
@@ -253,12 +128,12 @@ func (w *WebSub) settleRequest(ctx context.Context, tx *sql.Tx, now time.Time, t
 		return err
 	}
 	// A callback that answers again gets what it missed.
-	_, err = tx.ExecContext(ctx, `INSERT INTO websub_subscriptions (topic, callback, host, client, wide, secret, expires_at, version, target, term, earned_at)
-			VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9, ?10)
-		ON CONFLICT (topic, callback) DO UPDATE SET secret = excluded.secret, expires_at = excluded.expires_at, client = excluded.client, wide = excluded.wide,
+	_, err = tx.ExecContext(ctx, `INSERT INTO websub_subscriptions (topic, callback, host, client, wide, around, secret, expires_at, version, target, term, earned_at)
+			VALUES (?1, ?2, ?3, ?4, ?5, ?12, ?6, ?7, ?8, ?8, ?9, ?10)
+		ON CONFLICT (topic, callback) DO UPDATE SET secret = excluded.secret, expires_at = excluded.expires_at, client = excluded.client, wide = excluded.wide, around = excluded.around,
 			term = excluded.term, earned_at = excluded.earned_at, attempts = 0,
 			due_at = CASE WHEN websub_subscriptions.version = websub_subscriptions.target OR websub_subscriptions.target = '' THEN 0 ELSE CAST(?11 AS BIGINT) END`,
-		r.Topic, r.Callback, r.Host, r.Asker.Client, r.Asker.Wide, r.Secret, millis(t.Expires), t.Version, int64(t.Standing.Term/time.Second), millis(t.Standing.Since), millis(now))
+		r.Topic, r.Callback, r.Host, r.Asker.Client, r.Asker.Wide, r.Secret, millis(t.Expires), t.Version, int64(t.Standing.Term/time.Second), millis(t.Standing.Since), millis(now), r.Asker.Around)
 	if err != nil {
 		return err
 	}
@@ -279,12 +154,16 @@ func retryRequest(ctx context.Context, tx *sql.Tx, now time.Time, t websub.Tried
 	if err != nil {
 		return err
 	}
-	asked, wide = asked.Again(now), wide.Again(now)
-	turn, wideTurn := websub.Place(r.Asker, asked, wide)
-	n, err := affected(tx.ExecContext(ctx, `UPDATE websub_requests SET attempts = attempts + ?5, due_at = ?4, claimed_until = 0, turn = ?6, wide_turn = ?7
-		WHERE topic = ?1 AND callback = ?2 AND challenge = ?3`, r.Topic, r.Callback, r.Challenge, millis(t.At), oneIf(t.Failed), turn, wideTurn))
+	around, err := askedOfHub(ctx, tx, aroundName(r.Asker))
+	if err != nil {
+		return err
+	}
+	asked, wide, around = asked.Again(now), wide.Again(now), around.Again(now)
+	turn, wideTurn, aroundTurn := websub.Place(r.Asker, asked, wide, around)
+	n, err := affected(tx.ExecContext(ctx, `UPDATE websub_requests SET attempts = attempts + ?5, due_at = ?4, claimed_until = 0, turn = ?6, wide_turn = ?7, around_turn = ?8
+		WHERE topic = ?1 AND callback = ?2 AND challenge = ?3`, r.Topic, r.Callback, r.Challenge, millis(t.At), oneIf(t.Failed), turn, wideTurn, aroundTurn))
 	if err != nil || n == 0 {
 		return err
 	}
-	return countAsked(ctx, tx, r.Asker, asked, wide)
+	return countAsked(ctx, tx, r.Asker, asked, wide, around)
 }

@@ -20,10 +20,13 @@ INSERT INTO sign_up_networks (name, hour, asked, before, waiting, crowd)
 
 ALTER TABLE websub_requests ADD COLUMN around TEXT COLLATE "C" NOT NULL DEFAULT '';
 ALTER TABLE websub_requests ADD COLUMN around_turn BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE websub_requests ADD COLUMN own BIGINT NOT NULL DEFAULT 0; -- 1 = about a subscription of who asks
 UPDATE websub_requests SET around = wide, around_turn = wide_turn;
+UPDATE websub_requests SET own = 1 WHERE EXISTS (SELECT 1 FROM websub_subscriptions s
+  WHERE s.topic = websub_requests.topic AND s.callback = websub_requests.callback AND s.client = websub_requests.client);
 DROP INDEX websub_requests_order;
 CREATE INDEX websub_requests_order ON websub_requests (slow, turn, wide_turn, around_turn, asked_at, id);
-CREATE INDEX websub_requests_around ON websub_requests (around);
+CREATE INDEX websub_requests_around ON websub_requests (own, around);
 ALTER TABLE websub_subscriptions ADD COLUMN around TEXT COLLATE "C" NOT NULL DEFAULT '';
 UPDATE websub_subscriptions SET around = wide;
 CREATE INDEX websub_subscriptions_around ON websub_subscriptions (around, expires_at) WHERE around <> '';
