@@ -3,7 +3,6 @@ package subscribers
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 )
 
@@ -40,7 +39,6 @@ func (r *Registry) askToMove(ctx context.Context, p Purpose, token string, to Ad
 		return sub, ErrDomain
 	}
 	if may := sub; p == FreshToken { // before it takes anything from what others share
-		may.Categories = slices.Clone(sub.Categories)
 		change, err := r.rules().askToMove(&may, to, true, false, time.Now())
 		if err != nil || change.Notice == NoNotice {
 			return sub, err

@@ -25,7 +25,7 @@ unless INSIGHTS_LISTEN says otherwise: listen in the file is for production.`,
 		RunE: p.withConfig(func(ctx context.Context, c config.Config, args []string) error {
 			c = forTrying(c)
 			if public(c.Listen) {
-				p.out.Note("warning: %s can be reached from other machines, and whoever reaches it can read every email in the inbox and act for every reader", c.Listen)
+				p.out.Note("warning: %s can be reached from other machines, and anybody there can read every email in the inbox and act for every reader", c.Listen)
 			}
 			return runDaemon(ctx, p, c, app.Development, func(d *app.Daemon) { welcome(p.out, d) }, func() (config.Config, error) {
 				c, err := p.config()

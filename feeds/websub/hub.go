@@ -143,22 +143,21 @@ func (h *Hub) markAll(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	slices.SortStableFunc(topics, func(a, b string) int { return cmp.Compare(h.work(a), h.work(b)) })
-	var faults []error
+	// Those who follow what is there wait for nobody who has others made.
+	var there, made []string
 	for _, topic := range topics {
+		if known, onDemand := h.Topics.Known(topic); known && !onDemand {
+			there = append(there, topic)
+		} else {
+			made = append(made, topic)
+		}
+	}
+	var faults []error
+	for _, topic := range slices.Concat(there, made) {
 		faults = append(faults, h.mark(ctx, topic))
 		h.marked.ring()
 	}
 	return errors.Join(faults...)
-}
-
-// work is what it takes to learn a topic's content: those who follow what is there wait for
-// nobody who has others made.
-func (h *Hub) work(topic string) int {
-	if known, onDemand := h.Topics.Known(topic); known && !onDemand {
-		return 0
-	}
-	return 1
 }
 
 func (h *Hub) mark(ctx context.Context, topic string) error {

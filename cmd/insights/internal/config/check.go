@@ -128,7 +128,7 @@ func (c *Config) checkCategories(fault faultFunc) {
 			fault("site.categories", "the category %q has no name", category.Slug)
 		}
 		if content.WithoutControls(category.Name) != category.Name || strings.ContainsFunc(category.Description, content.Redirects) {
-			fault("site.categories", "the category %q has an invisible character in its name or description, which changes how the text around it is shown: write them anew", category.Slug)
+			fault("site.categories", "the category %q has an invisible character in its name or description, which changes how the text around it is shown: write them again", category.Slug)
 		}
 		if seen[category.Slug] {
 			fault("site.categories", "duplicate slug %q", category.Slug)

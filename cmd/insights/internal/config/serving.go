@@ -55,7 +55,7 @@ func (c *Config) UnservedNote() string {
 	if len(unserved) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("no schedule serves %s: people can't choose it, and whoever has chosen it before gets nothing; add one to digests.schedules", listed(unserved))
+	return fmt.Sprintf("no schedule serves %s: people can't choose it, and readers who chose it before get nothing; add one to digests.schedules", listed(unserved))
 }
 
 // UnservedCadences are those for which there is no schedule, although there are others.

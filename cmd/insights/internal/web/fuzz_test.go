@@ -35,15 +35,16 @@ func FuzzForms(f *testing.F) {
 				}
 			}
 			for _, path := range []string{"/subscribe", "/unsubscribe/" + unsubscribe, "/unsubscribe/" + unsubscribe + "/less", "/preferences/" + preferences, "/preferences/" + preferences + "/pause"} {
-				grown := httptest.NewRequest(http.MethodPost, path, strings.NewReader(budget.Grown(body)))
-				grown.Header["Content-Type"] = []string{kind}
-				grown.Header.Set("Origin", "https://www.example.com")
-				budget.Check(t, func() { site.send(grown) })
+				posted := func(body string) *http.Request {
+					r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(body))
+					r.Header["Content-Type"] = []string{kind}
+					r.Header.Set("Origin", "https://www.example.com")
+					return r
+				}
+				grown := budget.Grown(body)
+				budget.Check(t, func() { site.send(posted(grown)) }) // a request of its own each time: its body is read
 				before := time.Now()
-				r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(body))
-				r.Header["Content-Type"] = []string{kind}
-				r.Header.Set("Origin", "https://www.example.com")
-				if answer := site.send(r); answer.StatusCode >= 500 {
+				if answer := site.send(posted(body)); answer.StatusCode >= 500 {
 					t.Errorf("%s: %d", path, answer.StatusCode)
 				}
 				if took := time.Since(before); took > time.Second {
