@@ -231,9 +231,7 @@ func (w *Writer) singleBody(t Task, to subscribers.Address) (r Body, err error) 
 	decline := ""
 	if t.Kind == ConfirmEmail {
 		unsubscribe = ""
-		if to == sub.Address { // else its owner has not confirmed it yet
-			decline = base + "/decline/" + w.Registry.TokenOf(subscribers.DeclineToken, sub, t.Asks)
-		}
+		decline = base + "/decline/" + w.Registry.TokenOf(subscribers.DeclineToken, sub, t.Asks)
 	}
 	choice, expires := subscribers.Preferences{Cadence: sub.Cadence, Categories: sub.Categories}, time.Time{}
 	switch t.Kind {

@@ -36,14 +36,14 @@ func EndsConfirmations(before, after Subscriber) bool {
 // asked reports whether a subscriber can have something to confirm.
 func (s *Subscriber) asked() bool { return s.Status == Pending || s.moving() }
 
-// Asked returns the confirmation to which a token belongs, and its subscriber. It returns
-// ErrToken or ErrExpired, as Lookup does.
-func (r *Registry) Asked(ctx context.Context, token string) (Subscriber, Confirmation, error) {
-	sub, err := r.Lookup(ctx, ConfirmToken, token)
+// Asked returns the confirmation to which a token, of ConfirmToken or DeclineToken, belongs,
+// and its subscriber. It returns ErrToken or ErrExpired, as Lookup does.
+func (r *Registry) Asked(ctx context.Context, p Purpose, token string) (Subscriber, Confirmation, error) {
+	sub, err := r.Lookup(ctx, p, token)
 	if err != nil {
 		return sub, Confirmation{}, err
 	}
-	c, err := r.confirmation(ConfirmToken, token, sub)
+	c, err := r.confirmation(p, token, sub)
 	return sub, c, err
 }
 

@@ -34,3 +34,13 @@ func TestAskToMoveRule(t *testing.T) {
 		})
 	}
 }
+
+func TestStayRule(t *testing.T) {
+	for _, test := range []ruled{
+		{"wants to move there", subscriber(Confirmed, movesTo(elsewhere)), func(s *Subscriber) { s.NewAddress = Address{} }, Change{Event: event("move_declined", "link", "")}, ""},
+		{"wants to move elsewhere", subscriber(Confirmed, movesTo(mustParse("third@example.com"))), nil, Change{}, ""},
+		{"wants to stay", subscriber(Confirmed), nil, Change{}, ""},
+	} {
+		test.run(t, func(sub *Subscriber, now time.Time) (Change, error) { return stay(sub, elsewhere, now), nil })
+	}
+}

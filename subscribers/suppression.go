@@ -67,25 +67,6 @@ func (r *Registry) Suppress(ctx context.Context, a Address, cause Cause, reason,
 	return changed, err
 }
 
-// Decline suppresses an address at its owner's request, no matter who signs it up from
-// then on. The link is in emails that ask for a confirmation, and nowhere else; it does not
-// expire. A reader who has confirmed since is unsubscribed. Repeating it is
-// harmless.
-func (r *Registry) Decline(ctx context.Context, token string) (Subscriber, error) {
-	return r.edit(ctx, DeclineToken, token, decline)
-}
-
-// decline is what the second link of a confirmation does.
-func decline(sub *Subscriber, now time.Time) (change Change, err error) {
-	switch sub.Status {
-	case Confirmed:
-		change = unsubscribe(sub, "link", now)
-	case Pending:
-		change, _ = suppress(sub, Declined, "its owner asked never to be emailed", "link", now)
-	}
-	return change, nil
-}
-
 // suppress is what happens to a subscriber whose address is suppressed. A graver cause
 // stays: a bounce does not replace a complaint.
 func suppress(sub *Subscriber, cause Cause, reason, source string, now time.Time) (Change, bool) {

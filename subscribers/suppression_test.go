@@ -45,15 +45,19 @@ func TestSuppressRule(t *testing.T) {
 }
 
 func TestDeclineRule(t *testing.T) {
+	declined := Change{Event: event("suppressed", "link", "owner: its owner asked never to be emailed")}
+	never := func(s *Subscriber) {
+		s.Status, s.Cause, s.Reason, s.SuppressedAt, s.UnsubscribedAt = Suppressed, Declined, "its owner asked never to be emailed", now, now
+	}
 	for _, test := range []ruled{
-		{"pending", subscriber(Pending), func(s *Subscriber) {
-			s.Status, s.Cause, s.Reason, s.SuppressedAt, s.UnsubscribedAt = Suppressed, Declined, "its owner asked never to be emailed", now, now
-		}, Change{Event: event("suppressed", "link", "owner: its owner asked never to be emailed")}, ""},
+		{"pending", subscriber(Pending), never, declined, ""},
 		{"confirmed since", subscriber(Confirmed), func(s *Subscriber) { s.Status, s.UnsubscribedAt = Unsubscribed, now }, Change{Event: event("unsubscribed", "link", "")}, ""},
 		{"unsubscribed", subscriber(Unsubscribed), nil, Change{}, ""},
-		{"suppressed", subscriber(Suppressed), nil, Change{}, ""},
+		{"complained", subscriber(Suppressed, caused(Complained)), nil, Change{}, ""},
+		{"unknown", Subscriber{}, all(never, func(s *Subscriber) { s.Address = ada }), declined, ""},
+		{"erased, and kept", kept(Unsubscribed), all(never, func(s *Subscriber) { s.Address, s.UnsubscribedAt = ada, kept(Unsubscribed).UnsubscribedAt }), declined, ""},
 	} {
-		test.run(t, decline)
+		test.run(t, func(sub *Subscriber, now time.Time) (Change, error) { return decline(sub, ada, now), nil })
 	}
 }
 

@@ -122,7 +122,7 @@ func sampleMails(t testing.TB) map[string]newsletter.Body {
 		emails[string(kind)] = r
 	}
 	n := notice(newsletter.ConfirmEmail)
-	n.Moving, n.DeclineURL = true, ""
+	n.Moving = true
 	r, err := m.Single(n)
 	if err != nil {
 		t.Fatal(err)

@@ -16,6 +16,7 @@ var moveStories = []story{
 	{"one who asks again and again", movesOften},
 	{"moves are limited as sign-ups are", movesAreLimited},
 	{"moves to addresses of others", movesToAddresses},
+	{"a mailbox whose owner wants no moves to it", moveDeclined},
 	{"links in a mailbox that was left", mailboxThatWasLeft},
 	{"who moves while they ask to be erased", movesWhileErased},
 }
@@ -39,7 +40,7 @@ func moves(d *desk) {
 		d.Errorf("looking moved them: %+v, %v", looked, err)
 	}
 	for range 2 {
-		if _, asked, err := d.Asked(d.Context(), link); err != nil || !asked.Asked.Equal(time.Now()) {
+		if _, asked, err := d.Asked(d.Context(), subscribers.ConfirmToken, link); err != nil || !asked.Asked.Equal(time.Now()) {
 			d.Errorf("asked: %+v, %v", asked, err)
 		}
 		moved, err := d.Confirm(d.Context(), link, "client")
@@ -101,6 +102,62 @@ func movesNowhere(d *desk) {
 	d.wantStatus("ben@example.com", subscribers.Confirmed)
 	_, err = d.Move(d.Context(), d.token(subscribers.UnsubscribeToken, "ada@example.com"), d.address("x@example.com"), subscribers.Asker{})
 	d.want(err, subscribers.ErrLapsed, "move by another token")
+}
+
+// moveDeclined: the mailbox is spared from then on, and nothing changes for who wanted to
+// move there, nor for who has left it.
+func moveDeclined(d *desk) {
+	for _, from := range []string{"ada@example.com", "ben@example.com", "cyd@example.com"} {
+		d.confirmed(from)
+	}
+	ask := func(from, to string) (decline string) {
+		d.Helper()
+		_, err := d.Move(d.Context(), d.token(subscribers.FreshToken, from), d.address(to), subscribers.Asker{})
+		d.want(err, nil, "move")
+		return d.token(subscribers.DeclineToken, from)
+	}
+	decline := ask("ada@example.com", "stranger@example.com")
+	confirm := d.token(subscribers.ConfirmToken, "ada@example.com")
+	for range 2 {
+		kept, asked, err := d.Decline(d.Context(), decline)
+		d.want(err, nil, "decline")
+		if kept.Status != subscribers.Suppressed || kept.Cause != subscribers.Declined || asked.To.String() != "stranger@example.com" {
+			d.Errorf("%+v, asked at %s", kept, asked.To)
+		}
+	}
+	d.wantStatus("ada@example.com", subscribers.Confirmed)
+	if got := d.history("ada@example.com"); got != "signed_up confirmed move_asked move_declined" {
+		d.Errorf("history %q", got)
+	}
+	_, err := d.Confirm(d.Context(), confirm, "")
+	d.want(err, subscribers.ErrExpired, "confirm what was declined")
+	ask("cyd@example.com", "stranger@example.com")
+	d.want(d.SignUp(d.Context(), d.form("stranger@example.com")), nil, "sign up")
+	if sub := d.get("cyd@example.com"); sub.Mailbox() != sub.Address {
+		d.Errorf("an email goes to %s, which wants none", sub.Mailbox())
+	}
+	if _, err := d.Store.ByKey(d.Context(), "stranger@example.com"); err == nil {
+		d.Error("who said never is signed up")
+	}
+
+	// Of somebody who is subscribed there: what they get ends.
+	decline = ask("ben@example.com", "cyd@example.com")
+	_, _, err = d.Decline(d.Context(), decline)
+	d.want(err, nil, "decline where somebody is subscribed")
+	d.wantStatus("cyd@example.com", subscribers.Unsubscribed)
+	d.wantStatus("ben@example.com", subscribers.Confirmed)
+
+	// By the first email of one who has moved since.
+	d.signUp("dan@example.com")
+	first := d.token(subscribers.DeclineToken, "dan@example.com")
+	d.confirmed("dan@example.com")
+	time.Sleep(time.Hour)
+	ask("dan@example.com", "dan@new.example")
+	_, err = d.Confirm(d.Context(), d.token(subscribers.ConfirmToken, "dan@example.com"), "")
+	d.want(err, nil, "confirm")
+	_, _, err = d.Decline(d.Context(), first)
+	d.want(err, nil, "decline at the address that was left")
+	d.wantStatus("dan@new.example", subscribers.Confirmed)
 }
 
 func movesAreLimited(d *desk) {

@@ -151,7 +151,7 @@ func ownChoices(d *desk) {
 		d.Fatal("there is no second email")
 	}
 	for token, want := range map[string]subscribers.Cadence{first: subscribers.Weekly, second: subscribers.Instant} {
-		if _, c, err := d.Asked(d.Context(), token); err != nil || c.Cadence != want {
+		if _, c, err := d.Asked(d.Context(), subscribers.ConfirmToken, token); err != nil || c.Cadence != want {
 			d.Errorf("an email for %s leads to %+v, %v", want, c, err)
 		}
 	}

@@ -78,7 +78,7 @@ func declined(d *desk) {
 	d.want(d.SignUp(d.Context(), d.form(email)), nil, "sign up")
 	confirm, decline := d.Token(subscribers.ConfirmToken, d.get(email)), d.token(subscribers.DeclineToken, email)
 	for range 2 {
-		sub, err := d.Decline(d.Context(), decline)
+		sub, _, err := d.Decline(d.Context(), decline)
 		d.want(err, nil, "decline")
 		if sub.Status != subscribers.Suppressed || sub.Cause != subscribers.Declined || sub.UnsubscribedAt.IsZero() {
 			d.Errorf("%+v", sub)
@@ -86,9 +86,9 @@ func declined(d *desk) {
 	}
 	_, err := d.Confirm(d.Context(), confirm, "")
 	d.want(err, subscribers.ErrSuppressed, "confirm")
-	_, err = d.Decline(d.Context(), confirm)
+	_, _, err = d.Decline(d.Context(), confirm)
 	d.want(err, subscribers.ErrToken, "decline by another token")
-	_, err = d.Decline(d.Context(), d.token(subscribers.UnsubscribeToken, email))
+	_, _, err = d.Decline(d.Context(), d.token(subscribers.UnsubscribeToken, email))
 	d.want(err, subscribers.ErrToken, "decline by the link of any mail")
 	d.signUp("ben@example.com")
 	theirs := d.token(subscribers.DeclineToken, "ben@example.com")
@@ -96,7 +96,7 @@ func declined(d *desk) {
 	_, err = d.Lookup(d.Context(), subscribers.DeclineToken, theirs)
 	d.want(err, nil, "decline later than one can confirm")
 	d.confirmed("ben@example.com")
-	_, err = d.Decline(d.Context(), theirs)
+	_, _, err = d.Decline(d.Context(), theirs)
 	d.want(err, nil, "decline by an earlier email, when another was confirmed")
 	d.wantStatus("ben@example.com", subscribers.Unsubscribed)
 	time.Sleep(90 * 24 * time.Hour)

@@ -436,7 +436,7 @@ func waitsWithItsChoices(d *desk) {
 		first:  {Name: "Ada", Preferences: subscribers.Preferences{Cadence: subscribers.Weekly, Categories: []string{"engineering", "leadership"}}, Expires: time.Now().Add(70 * time.Hour)},
 		second: {Name: "Fool", Preferences: subscribers.Preferences{Cadence: subscribers.Instant, Categories: []string{"architecture"}}, Expires: time.Now().Add(72 * time.Hour)},
 	} {
-		_, got, err := d.Asked(d.Context(), token)
+		_, got, err := d.Asked(d.Context(), subscribers.ConfirmToken, token)
 		if err != nil || got.Name != want.Name || got.String() != want.String() || !got.Expires.Equal(want.Expires) {
 			d.Errorf("an email leads to %+v, %v; want %+v", got, err, want)
 		}

@@ -35,7 +35,7 @@ func (s *site) to(p subscribers.Purpose, answer func(http.ResponseWriter, *http.
 
 // confirmPage shows what the email asked for that carried the link.
 func (s *site) confirmPage(w http.ResponseWriter, r *http.Request) error {
-	sub, asked, err := s.Registry.Asked(r.Context(), r.PathValue("token"))
+	sub, asked, err := s.Registry.Asked(r.Context(), subscribers.ConfirmToken, r.PathValue("token"))
 	switch {
 	case err != nil:
 		return fmt.Errorf("look up a confirmation: %w", err)
@@ -78,27 +78,32 @@ func (s *site) showConfirmed(w http.ResponseWriter, r *http.Request, sub subscri
 }
 
 // declinePage asks a person who got a confirmation that they did not request.
-func (s *site) declinePage(w http.ResponseWriter, r *http.Request, sub subscribers.Subscriber) error {
-	if sub.Status != subscribers.Pending {
+func (s *site) declinePage(w http.ResponseWriter, r *http.Request) error {
+	sub, asked, err := s.Registry.Asked(r.Context(), subscribers.DeclineToken, r.PathValue("token"))
+	switch {
+	case err != nil:
+		return fmt.Errorf("look up a confirmation: %w", err)
+	case asked.To.Key() == sub.Address.Key() && sub.Status != subscribers.Pending:
 		return s.showDeclined(w, r, sub)
 	}
 	return s.render(w, http.StatusOK, &templates.DeclinePage{
-		Head: s.readerHead("Never write to this address?"), Action: r.URL.Path, Email: sub.Address.Masked(),
+		Head: s.readerHead("Never write to this address?"), Action: r.URL.Path, Email: asked.To.Masked(),
 	})
 }
 
 // decline keeps all emails from an address that others entered.
 func (s *site) decline(w http.ResponseWriter, r *http.Request) error {
-	sub, err := s.Registry.Decline(r.Context(), r.PathValue("token"))
+	kept, asked, err := s.Registry.Decline(r.Context(), r.PathValue("token"))
 	if err != nil {
-		return fmt.Errorf("decline all mail: %w", err)
+		return fmt.Errorf("decline all emails: %w", err)
 	}
-	return s.showDeclined(w, r, sub)
+	kept.Address = asked.To // of nobody's, too
+	return s.showDeclined(w, r, kept)
 }
 
 // showDeclined says how it is now. Who has confirmed meanwhile can unsubscribe.
 func (s *site) showDeclined(w http.ResponseWriter, r *http.Request, sub subscribers.Subscriber) error {
-	if sub.Status != subscribers.Suppressed {
+	if sub.Status != subscribers.Suppressed && sub.PublicID != "" {
 		http.Redirect(w, r, "/unsubscribe/"+s.Registry.Token(subscribers.UnsubscribeToken, sub), http.StatusSeeOther)
 		return nil
 	}

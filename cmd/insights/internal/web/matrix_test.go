@@ -122,11 +122,11 @@ var matrix = []link{
 		{"Says that it has expired.", 410, 410, moved, ""},
 		{"Opens nothing.", 404, 404, none, ""},
 	}},
-	{"confirm", "decline", "Never write (`/decline/`), in the same email", ever, [situations]cell{
+	{"confirm", "decline", "Never write (`/decline/`), in the same email that answers a sign-up", ever, [situations]cell{
 		{"Keeps all emails from this address, whoever enters it. A reader who has confirmed is unsubscribed instead.", 200, 200, no, ""},
 		{"Never lapses, but addresses that nobody confirms are forgotten.", 200, 200, no, ""},
 		{"Leads to the page that unsubscribes.", 303, 303, left, "unsubscribe"},
-		{"Unsubscribes.", 303, 303, leaves, "unsubscribe"},
+		{"Keeps all emails from this address. The new one is not concerned.", 200, 200, moved, ""},
 		{"Opens nothing.", 404, 404, none, ""},
 	}},
 	{"move", "confirm", "Confirm (`/confirm/`), in the email to a new address: 72 hours", 72*time.Hour + time.Second, [situations]cell{
@@ -134,6 +134,13 @@ var matrix = []link{
 		{"Says that it has expired.", 410, 410, "confirmed weekly, wants to move", ""},
 		{"Says that it has expired.", 410, 410, left, ""},
 		{"Says that it has expired.", 410, 410, "confirmed weekly, moved elsewhere", ""},
+		{"Opens nothing.", 404, 404, none, ""},
+	}},
+	{"move", "decline", "Never write (`/decline/`), in the same email to a new address", ever, [situations]cell{
+		{"Keeps all emails from the new address, whoever enters it; the digests go on to the old one. A reader who has confirmed at the new one is unsubscribed instead.", 200, 200, asWas, ""},
+		{"Never lapses.", 200, 200, asWas, ""},
+		{"Works as before.", 200, 200, left, ""},
+		{"Works as before.", 200, 200, "confirmed weekly, moved elsewhere", ""},
 		{"Opens nothing.", 404, 404, none, ""},
 	}},
 	{"already", "unsubscribe", unsubscribeName, ever, unsubscribes},

@@ -31,8 +31,8 @@ type ownDataJSON struct {
 	UnsubscribedAt *time.Time  `json:"unsubscribed_at"`
 	PausedUntil    *time.Time  `json:"paused_until"`
 	Asked          []askedJSON `json:"asked_to_confirm"`
-	// After these come, each a list as long as it is: "history" (eventJSON), "mails"
-	// (mailJSON) and "came_back" (backJSON).
+	// After these come, each a list as long as it is: "history" (eventJSON), "emails"
+	// (eemailJSON) and "came_back" (backJSON).
 }
 
 // askedJSON is what an email asked to confirm.
@@ -53,7 +53,7 @@ type eventJSON struct {
 	Detail  string    `json:"detail,omitempty"`
 }
 
-type mailJSON struct {
+type emailJSON struct {
 	At        time.Time `json:"at"` // when its state last changed
 	Kind      string    `json:"kind"`
 	Digest    int64     `json:"digest,omitempty"`
@@ -134,10 +134,10 @@ func (s *site) writeData(ctx context.Context, out *bufio.Writer, sub subscribers
 	}
 	asked := []askedJSON{}
 	for _, c := range sub.Confirmations {
-		asked = append(asked, askedJSON{c.To.String(), c.Name, string(c.Cadence), c.Categories, c.Expires})
+		asked = append(asked, askedJSON{named(sub, c.To), c.Name, string(c.Cadence), c.Categories, c.Expires})
 	}
 	own, err := json.Marshal(ownDataJSON{
-		Email: sub.Address.String(), NewEmail: sub.NewAddress.String(), Name: sub.Name, Status: string(sub.Status), Cadence: string(sub.Cadence), Categories: sub.Categories, Source: sub.Source,
+		Email: sub.Address.String(), NewEmail: named(sub, sub.NewAddress), Name: sub.Name, Status: string(sub.Status), Cadence: string(sub.Cadence), Categories: sub.Categories, Source: sub.Source,
 		CreatedAt: at(sub.CreatedAt), ConfirmedAt: at(sub.ConfirmedAt), UnsubscribedAt: at(sub.UnsubscribedAt), PausedUntil: at(sub.PausedUntil),
 		Asked: asked,
 	})
@@ -155,8 +155,12 @@ func (s *site) writeData(ctx context.Context, out *bufio.Writer, sub subscribers
 	if s.Mails != nil {
 		emails, bounces = s.Mails.MailsOf(ctx, sub.ID), s.Mails.BouncesOf(ctx, sub.ID)
 	}
-	err = writeList(out, "mails", emails, func(m newsletter.Delivery) any {
-		return mailJSON{m.UpdatedAt, string(m.Kind), m.Ref.Digest, m.Email, string(m.State), string(m.Reason), m.MessageID}
+	err = writeList(out, "emails", emails, func(m newsletter.Delivery) any {
+		to := ""
+		if a, err := subscribers.ParseAddress(m.Email); err == nil {
+			to = named(sub, a)
+		}
+		return emailJSON{m.UpdatedAt, string(m.Kind), m.Ref.Digest, to, string(m.State), string(m.Reason), m.MessageID}
 	})
 	if err != nil {
 		return fmt.Errorf("emails: %w", err)
@@ -169,6 +173,15 @@ func (s *site) writeData(ctx context.Context, out *bufio.Writer, sub subscribers
 	}
 	_, err = out.WriteString("}\n")
 	return err
+}
+
+// named is an address in the data of a reader. Only that of the mailbox that the link went to
+// is named in full: who reads it need not be who read another one.
+func named(sub subscribers.Subscriber, a subscribers.Address) string {
+	if a.Key() == sub.Address.Key() {
+		return a.String()
+	}
+	return a.Masked()
 }
 
 func noneOf[T any](func(T, error) bool) {}

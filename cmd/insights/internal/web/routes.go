@@ -74,7 +74,7 @@ func (s *site) list() []route {
 			route{"GET /unsubscribe/{token}", s.to(subscribers.UnsubscribeToken, s.unsubscribePage), true},
 			route{"POST /unsubscribe/{token}", s.unsubscribe, true},
 			route{"POST /undo/{token}", s.undo, true},
-			route{"GET /decline/{token}", s.to(subscribers.DeclineToken, s.declinePage), true},
+			route{"GET /decline/{token}", s.declinePage, true},
 			route{"POST /decline/{token}", s.decline, true},
 			route{"POST /unsubscribe/{token}/less", s.less, true},
 			route{"GET /preferences/{token}", s.to(subscribers.PreferencesToken, s.preferencesPage), true},

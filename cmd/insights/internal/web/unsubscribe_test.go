@@ -212,7 +212,10 @@ func TestReadersMoveToAnotherAddress(t *testing.T) {
 type mails struct{}
 
 func (mails) MailsOf(context.Context, int64) iter.Seq2[newsletter.Delivery, error] {
-	return each(newsletter.Delivery{Kind: newsletter.DigestEmail, Ref: newsletter.Ref{Digest: 7}, State: newsletter.Sent, Email: "ada@example.com"})
+	return each(
+		newsletter.Delivery{Kind: newsletter.DigestEmail, Ref: newsletter.Ref{Digest: 7}, State: newsletter.Sent, Email: "ada@example.com"},
+		newsletter.Delivery{Kind: newsletter.DigestEmail, Ref: newsletter.Ref{Digest: 6}, State: newsletter.Sent, Email: "former@example.com"},
+	)
 }
 
 func (mails) BouncesOf(context.Context, int64) iter.Seq2[newsletter.Bounce, error] {
@@ -233,13 +236,15 @@ func TestReadersTakeAndEraseTheirData(t *testing.T) {
 	f := newFixture(t, library(), func(c *web.Config) { c.Mails = mails{} })
 	_, unsubscribe, preferences := f.reader(t, "ada@example.com", subscribed)
 	path := "/yours/" + f.fresh("ada@example.com")
+	wantStatus(t, f.post(path+"/address", url.Values{"email": {"new@example.com"}}), http.StatusAccepted)
 	if page := bodyOf(t, f.get(path)); !strings.Contains(page, path+"/data") || !strings.Contains(page, path+"/erase") || !strings.Contains(page, path+"/address") || !strings.Contains(page, preferences) || strings.Contains(page, "ada@") {
 		t.Errorf("the page is %s", page)
 	}
 	r := f.get(path + "/data")
 	wantStatus(t, r, http.StatusOK)
 	text := bodyOf(t, r)
-	for _, part := range []string{`"digest":7`, `"state":"sent"`, `"asked_to_confirm":[{"email":"ada@example.com"`, `"text":"mailbox full"`} {
+	for _, part := range []string{`"digest":7`, `"state":"sent"`, `"asked_to_confirm":[{"email":"n…@example.com"`, `},{"email":"ada@example.com"`, `"text":"mailbox full"`,
+		`"to":"ada@example.com"`, `"to":"f…@example.com"`, `"new_email":"n…@example.com"`} { // others may read other mailboxes
 		if !strings.Contains(text, part) {
 			t.Errorf("the data lacks %s: %s", part, text)
 		}
