@@ -65,19 +65,18 @@ func (r *Registry) SignUp(ctx context.Context, s SignUp) error {
 func (r rules) signUp(sub *Subscriber, s SignUp, now time.Time) Change {
 	switch {
 	case sub.Status == Suppressed && (sub.Cause != Bounced || now.Sub(sub.SuppressedAt) < retryBounced):
-		return Change{}
+		return s.noted(sub, "no email: the address is suppressed", now)
 	case sub.Status == Confirmed:
 		if now.Sub(sub.NotifiedAt) < alreadyEvery || !r.limits.mayEmail(sub, sub.NotifiedAt, now) {
-			return Change{}
+			return s.noted(sub, "no email: they are subscribed, and were told so or emailed often within a day", now)
 		}
 		sub.NotifiedAt = now
-		return Change{Notice: AlreadyNotice}
+		change := s.noted(sub, "they are subscribed, and are told so", now)
+		change.Notice = AlreadyNotice
+		return change
 	case !r.limits.mayEmail(sub, r.lastAsked(sub), now):
-		if sub.PublicID == "" || sub.Lately >= signUpsHourly {
-			return Change{}
-		}
 		// The emails they have lead to what those say.
-		return Change{Event: Event{At: now, What: "signed_up", Source: s.Source, Client: s.Client, Version: FormVersion, Detail: "asked for " + s.Preferences.String() + "; no email: they were asked a short while before"}}
+		return s.noted(sub, "no email: they were asked a short while before", now)
 	}
 	// A suppression stays until they confirm: anybody can sign them up.
 	return Change{
@@ -85,6 +84,15 @@ func (r rules) signUp(sub *Subscriber, s SignUp, now time.Time) Change {
 		Event:  Event{At: now, What: "signed_up", Source: s.Source, Client: s.Client, Version: FormVersion, Detail: s.Preferences.String()},
 		Notice: ConfirmNotice,
 	}
+}
+
+// noted is a sign-up that changes nothing of who is on record, for their history. Strangers
+// can cause many.
+func (s SignUp) noted(sub *Subscriber, what string, now time.Time) Change {
+	if sub.PublicID == "" || sub.Lately >= signUpsHourly {
+		return Change{}
+	}
+	return Change{Event: Event{At: now, What: "signed_up", Source: s.Source, Client: s.Client, Version: FormVersion, Detail: "asked for " + s.Preferences.String() + "; " + what}}
 }
 
 // Add lets staff enter somebody: confirmed at once when basis says on what ground,

@@ -30,7 +30,13 @@ func all(edits ...func(*Subscriber)) func(*Subscriber) {
 
 func TestSignUpRule(t *testing.T) {
 	asks := Change{Event: Event{At: now, What: "signed_up", Source: "page", Client: "hash", Version: FormVersion, Detail: "monthly: architecture"}, Notice: ConfirmNotice, Asks: asks(ada, "Ada L", Monthly, "architecture")}
-	noted := Change{Event: Event{At: now, What: "signed_up", Source: "page", Client: "hash", Version: FormVersion, Detail: "asked for monthly: architecture; no email: they were asked a short while before"}}
+	because := func(what string, notice Notice) Change {
+		return Change{Event: Event{At: now, What: "signed_up", Source: "page", Client: "hash", Version: FormVersion, Detail: "asked for monthly: architecture; " + what}, Notice: notice}
+	}
+	noted := because("no email: they were asked a short while before", NoNotice)
+	told, again := because("they are subscribed, and are told so", AlreadyNotice), because("no email: they are subscribed, and were told so or emailed often within a day", NoNotice)
+	blocked := because("no email: the address is suppressed", NoNotice)
+	flooded := func(s *Subscriber) { s.Lately = signUpsHourly }
 	notified := func(at time.Time) func(*Subscriber) { return func(s *Subscriber) { s.NotifiedAt = at } }
 	hour := now.Add(-time.Hour)
 	for _, test := range []ruled{
@@ -44,15 +50,17 @@ func TestSignUpRule(t *testing.T) {
 		{"unsubscribed, asked often", subscriber(Unsubscribed, asked(3, hour, hour)), nil, noted, ""},
 		{"unsubscribed just now", subscriber(Unsubscribed, func(s *Subscriber) { s.Undo = "undo" }), all(entered, counted(1, now)), asks, ""},
 		{"forgotten", kept(Unsubscribed), all(entered, created, counted(1, now)), asks, ""},
-		{"confirmed, never told", subscriber(Confirmed), all(notified(now), counted(1, now)), Change{Notice: AlreadyNotice}, ""},
-		{"confirmed, told today", subscriber(Confirmed, notified(now.Add(-day+1))), nil, Change{}, ""},
-		{"confirmed, told yesterday", subscriber(Confirmed, notified(now.Add(-day))), all(notified(now), counted(1, now)), Change{Notice: AlreadyNotice}, ""},
-		{"confirmed, asked often", subscriber(Confirmed, asked(3, hour, hour)), nil, Change{}, ""},
-		{"bounced lately", subscriber(Suppressed, func(s *Subscriber) { s.SuppressedAt = now.Add(-30*day + 1) }), nil, Change{}, ""},
+		{"confirmed, never told", subscriber(Confirmed), all(notified(now), counted(1, now)), told, ""},
+		{"confirmed, told today", subscriber(Confirmed, notified(now.Add(-day+1))), nil, again, ""},
+		{"confirmed, told today, and signed up again and again", subscriber(Confirmed, notified(now), flooded), nil, Change{}, ""},
+		{"pending, asked just now, and signed up again and again", subscriber(Pending, asked(1, hour, now), flooded), nil, Change{}, ""},
+		{"confirmed, told yesterday", subscriber(Confirmed, notified(now.Add(-day))), all(notified(now), counted(1, now)), told, ""},
+		{"confirmed, asked often", subscriber(Confirmed, asked(3, hour, hour)), nil, again, ""},
+		{"bounced lately", subscriber(Suppressed, func(s *Subscriber) { s.SuppressedAt = now.Add(-30*day + 1) }), nil, blocked, ""},
 		{"bounced a month ago", subscriber(Suppressed, func(s *Subscriber) { s.SuppressedAt = now.Add(-30 * day) }), all(entered, counted(1, now)), asks, ""},
 		{"bounced, and forgotten", kept(Suppressed), all(entered, created, counted(1, now)), asks, ""},
-		{"complained", subscriber(Suppressed, caused(Complained)), nil, Change{}, ""},
-		{"declined", subscriber(Suppressed, caused(Declined)), nil, Change{}, ""},
+		{"complained", subscriber(Suppressed, caused(Complained)), nil, blocked, ""},
+		{"declined", subscriber(Suppressed, caused(Declined)), nil, blocked, ""},
 		{"blocked, and not known", kept(Suppressed, caused(BlockedHere)), nil, Change{}, ""},
 	} {
 		test.run(t, func(sub *Subscriber, now time.Time) (Change, error) {
