@@ -202,7 +202,7 @@ func TestDigestSaysWhoSendsItAndWhyAndHowToLeave(t *testing.T) {
 	for part, said := range map[string]string{"html": words(t, r.HTML), "text": strings.Join(strings.Fields(r.Text), " ")} {
 		for _, want := range []string{
 			"Sent by ScaledByDesign", "1 Example Street", "10115 Berlin", "Germany",
-			"weekly digest because", newsletter.PlaceholderAddress, "confirmed for it on " + newsletter.PlaceholderSince,
+			"weekly digest because", newsletter.PlaceholderAddress, "subscribed to it since " + newsletter.PlaceholderSince,
 			"Unsubscribe", "Change what you get", "Read on the web",
 		} {
 			if !strings.Contains(said, want) {
