@@ -2,7 +2,6 @@ package web
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -10,6 +9,7 @@ import (
 	"testing/synctest"
 
 	"github.com/scaledbydesign/insights/content"
+	"github.com/scaledbydesign/insights/subscribers"
 )
 
 // The bound of the cache can't be seen from outside.
@@ -69,13 +69,12 @@ func TestCacheLeavesWhatNobodyWaitsFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var c cache
 		library := new(content.Library)
-		l := newLine()
-		for range cap(l.places) { // all are at work
-			if _, err := l.enter(t.Context(), ""); err != nil {
-				t.Fatal(err)
-			}
+		l := newLine(1)
+		work, err := l.enter(t.Context(), subscribers.Asker{}) // one is at work
+		if err != nil {
+			t.Fatal(err)
 		}
-		place := func(ctx context.Context) (func(), error) { return l.enter(ctx, "") }
+		place := func(ctx context.Context) (func(), error) { return l.enter(ctx, subscribers.Asker{}) }
 		ask := func(ctx context.Context, path string, made *[]string) {
 			c.get(ctx, library, path, place, func() (*body, error) {
 				*made = append(*made, path)
@@ -97,46 +96,13 @@ func TestCacheLeavesWhatNobodyWaitsFor(t *testing.T) {
 		synctest.Wait()
 		leave()
 		synctest.Wait()
-		if len(c.pages) != 1 || l.inLine != cap(l.places)+1 {
+		if len(c.pages) != 1 || l.inLine != 2 {
 			t.Errorf("%d pages and %d in line are left", len(c.pages), l.inLine)
 		}
-		<-l.places
+		work()
 		<-done
 		if len(made) != 1 || made[0] != "shared" {
 			t.Errorf("made %v", made)
-		}
-	})
-}
-
-func TestTheLineIsBounded(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		l := newLine()
-		ctx, cancel := context.WithCancel(t.Context())
-		var refused atomic.Int32
-		enter := func(client string) {
-			if _, err := l.enter(ctx, client); errors.Is(err, errLineFull) {
-				refused.Add(1)
-			}
-		}
-		for range mostInLineOfOne + 5 {
-			go enter("one")
-		}
-		synctest.Wait()
-		if got := refused.Swap(0); got != 5 {
-			t.Errorf("%d of one client were refused, want 5", got)
-		}
-		for i := range mostInLine - mostInLineOfOne + 7 {
-			go enter(fmt.Sprint("client ", i))
-		}
-		go enter("")
-		synctest.Wait()
-		if got := refused.Load(); got != 8 {
-			t.Errorf("%d were refused, want 8", got)
-		}
-		cancel()
-		synctest.Wait()
-		if l.inLine != cap(l.places) {
-			t.Errorf("%d are left in line", l.inLine)
 		}
 	})
 }

@@ -27,18 +27,40 @@ func (s *site) digestsFeed(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return statusError(http.StatusNotFound)
 	}
+	library, page := s.Library(), opensPage(r)
+	b, err := s.digestsDocument(r, library, format, page)
+	if err != nil {
+		return err
+	}
+	if !page {
+		s.seen(r, r.URL.Path)
+	}
+	s.feedHeaders(w, s.links(r.URL.Path, digestsPath, ""), library.Next())
+	if page {
+		unshared(w)
+	}
+	return b.send(w, r)
+}
+
+// digestsDocument is the feed of digests in a format, or the page that shows it, made
+// again when a digest or an insight of one has changed.
+func (s *site) digestsDocument(r *http.Request, library *content.Library, format feeds.Format, page bool) (*body, error) {
+	leave, err := s.place(s.lines.digests, r)(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	digests, err := s.Archive.SentDigests(r.Context(), digestsInFeed, 0)
 	if err != nil {
-		return fmt.Errorf("list digests: %w", err)
+		return nil, fmt.Errorf("list digests: %w", err)
 	}
-	library := s.Library()
 	var version strings.Builder // of the digests, and of the insights they link to
 	version.WriteString(library.Version())
 	for _, d := range digests {
 		fmt.Fprintf(&version, " %s %d", d.UID, sentAt(d).UnixMilli())
 	}
-	page := opensPage(r)
-	b, err := s.digests.get(r.Context(), version.String(), fmt.Sprint(format, page), s.place(r), func() (*body, error) {
+	inPlace := func(context.Context) (func(), error) { return func() {}, nil }
+	b, err := s.digests.get(r.Context(), version.String(), fmt.Sprint(format, page), inPlace, func() (*body, error) {
 		feed := s.digestFeed(digests, library)
 		if page {
 			return s.preview(feed, format)
@@ -50,16 +72,9 @@ func (s *site) digestsFeed(w http.ResponseWriter, r *http.Request) error {
 		return b, err
 	})
 	if err != nil {
-		return fmt.Errorf("render feed of digests: %w", err)
+		return nil, fmt.Errorf("render feed of digests: %w", err)
 	}
-	if !page {
-		s.seen(r, r.URL.Path)
-	}
-	s.feedHeaders(w, s.links(r.URL.Path, digestsPath, ""), library.Next())
-	if page {
-		unshared(w)
-	}
-	return b.send(w, r)
+	return b, nil
 }
 
 // digestsChanged returns when the feed of digests last changed: not only with a digest, but

@@ -30,13 +30,17 @@ func (s *site) digestsPage(w http.ResponseWriter, r *http.Request) error {
 		}
 		page = n
 	}
+	return s.uncached(w, r, func() (templates.View, error) { return s.digestsView(r, page) })
+}
+
+func (s *site) digestsView(r *http.Request, page int) (templates.View, error) {
 	// One more than shown tells whether there is an older page.
 	digests, err := s.Archive.SentDigests(r.Context(), perPage+1, (page-1)*perPage)
 	if err != nil {
-		return fmt.Errorf("list digests: %w", err)
+		return nil, fmt.Errorf("list digests: %w", err)
 	}
 	if len(digests) == 0 && page > 1 {
-		return statusError(http.StatusNotFound)
+		return nil, statusError(http.StatusNotFound)
 	}
 	v := &templates.DigestsPage{Head: s.digestHead("Past digests", r.URL.Path)}
 	v.Pager = templates.Pager{Page: page, Pages: page}
@@ -51,7 +55,7 @@ func (s *site) digestsPage(w http.ResponseWriter, r *http.Request) error {
 	for _, d := range digests {
 		v.Digests = append(v.Digests, digestRow(d))
 	}
-	return s.uncached(w, r, v)
+	return v, nil
 }
 
 func (s *site) digestPage(w http.ResponseWriter, r *http.Request) error {
@@ -59,9 +63,13 @@ func (s *site) digestPage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil || strconv.FormatInt(id, 10) != r.PathValue("id") {
 		return statusError(http.StatusNotFound)
 	}
+	return s.uncached(w, r, func() (templates.View, error) { return s.digestView(r, id) })
+}
+
+func (s *site) digestView(r *http.Request, id int64) (templates.View, error) {
 	d, err := s.Archive.SentDigest(r.Context(), id)
 	if err != nil {
-		return fmt.Errorf("read digest: %w", err)
+		return nil, fmt.Errorf("read digest: %w", err)
 	}
 	row := digestRow(d)
 	v := &templates.DigestPage{Head: s.digestHead(row.Title, r.URL.Path), Digest: row, IntroHTML: template.HTML(intro(d).HTML()), TakenDown: d.TakenDown}
@@ -69,22 +77,28 @@ func (s *site) digestPage(w http.ResponseWriter, r *http.Request) error {
 	for _, item := range d.Items {
 		v.Items = append(v.Items, templates.DigestItem{Item: item, Path: currentPath(library, item)})
 	}
-	return s.uncached(w, r, v)
+	return v, nil
 }
 
-// uncached answers with a page that depends on the database.
-func (s *site) uncached(w http.ResponseWriter, r *http.Request, v templates.View) error {
-	leave, err := s.place(r)(r.Context())
+// uncached answers with a page that is read from the database, once there is a place for it.
+func (s *site) uncached(w http.ResponseWriter, r *http.Request, read func() (templates.View, error)) error {
+	leave, err := s.place(s.lines.digests, r)(r.Context())
 	if err != nil {
 		return err
 	}
-	b, err := s.Pages.Render(v)
-	leave()
+	page, err := func() ([]byte, error) {
+		defer leave()
+		v, err := read()
+		if err != nil {
+			return nil, err
+		}
+		return s.Pages.Render(v)
+	}()
 	if err != nil {
 		return err
 	}
 	s.public(w, pageAge, s.Library().Next())
-	return newUnkeptBody(b, htmlType).send(w, r)
+	return newUnkeptBody(page, htmlType).send(w, r)
 }
 
 // currentPath is the present path of a digest's insight, or empty.

@@ -130,7 +130,7 @@ func (s *site) document(w http.ResponseWriter, r *http.Request) error {
 	if path != r.URL.Path {
 		return moved(path)(w, r)
 	}
-	made, err := s.documents.made.get(r.Context(), p.set, path, s.place(r), func() (*body, error) {
+	made, err := s.documents.made.get(r.Context(), p.set, path, s.place(s.lines.documents, r), func() (*body, error) {
 		doc, err := p.set.Render(path)
 		if err != nil {
 			return nil, err
@@ -146,7 +146,7 @@ func (s *site) document(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if c := accepted(r.Header); !made.has(c) {
-		leave, err := s.place(r)(r.Context())
+		leave, err := s.place(s.lines.documents, r)(r.Context())
 		if err != nil {
 			return err
 		}
@@ -166,7 +166,7 @@ func missing(set *feeds.Set, path string) error {
 
 func (s *site) sendDocument(w http.ResponseWriter, r *http.Request, set *feeds.Set, path string, b *body) error {
 	if b.format != "" && opensPage(r) {
-		page, err := s.documents.made.get(r.Context(), set, "page of "+path, s.place(r), func() (*body, error) {
+		page, err := s.documents.made.get(r.Context(), set, "page of "+path, s.place(s.lines.documents, r), func() (*body, error) {
 			feed, err := set.Feed(path)
 			if err != nil {
 				return nil, err

@@ -1,23 +1,28 @@
 package web
 
-// Occupy takes every place at which things are made on demand, until release.
+import "github.com/scaledbydesign/insights/subscribers"
+
+// Occupy takes every place at which documents are made on demand, until release.
 func (s *Site) Occupy() (release func()) {
-	places := s.site.line.places
-	for range cap(places) {
-		places <- struct{}{}
-	}
+	l := s.site.lines.documents
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	places := l.free
+	l.free = 0
 	return func() {
-		for range cap(places) {
-			<-places
+		for range places {
+			l.count(subscribers.Asker{}, 1)
+			l.part(subscribers.Asker{})
 		}
 	}
 }
 
-// InLine is how many requests are worked for or wait.
+// InLine is how many requests for documents are worked for or wait.
 func (s *Site) InLine() int {
-	s.site.line.mu.Lock()
-	defer s.site.line.mu.Unlock()
-	return s.site.line.inLine
+	l := s.site.lines.documents
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.inLine
 }
 
 // Made is how many documents on demand are kept.

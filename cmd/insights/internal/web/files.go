@@ -26,7 +26,7 @@ func (s *site) asset(w http.ResponseWriter, r *http.Request) error {
 		cache = "public, max-age=31536000, immutable"
 	}
 	w.Header().Set("Cache-Control", cache)
-	b, err := s.assets.get(r.Context(), s.Pages, path, s.place(r), func() (*body, error) { return newBody(a.Body, a.ContentType), nil })
+	b, err := s.assets.get(r.Context(), s.Pages, path, s.place(s.lines.pages, r), func() (*body, error) { return newBody(a.Body, a.ContentType), nil })
 	if err != nil {
 		return err
 	}
@@ -41,7 +41,7 @@ func (s *site) image(w http.ResponseWriter, r *http.Request) error {
 	if !ok {
 		return statusError(http.StatusNotFound)
 	}
-	b, err := s.pages.get(r.Context(), library, r.URL.Path, s.place(r), func() (*body, error) { return newBody(picture, contentType), nil })
+	b, err := s.pages.get(r.Context(), library, r.URL.Path, s.place(s.lines.pages, r), func() (*body, error) { return newBody(picture, contentType), nil })
 	if err != nil {
 		return err
 	}
@@ -68,7 +68,7 @@ const maxSitemap = 50_000
 
 func (s *site) sitemap(w http.ResponseWriter, r *http.Request) error {
 	library := s.Library()
-	b, err := s.pages.get(r.Context(), library, r.URL.Path, s.place(r), func() (*body, error) { return s.makeSitemap(library) })
+	b, err := s.pages.get(r.Context(), library, r.URL.Path, s.place(s.lines.pages, r), func() (*body, error) { return s.makeSitemap(library) })
 	if err != nil {
 		return err
 	}

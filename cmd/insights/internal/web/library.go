@@ -43,7 +43,7 @@ func (s *site) sectionHead(title, path string, c content.Category) templates.Hea
 
 // cached answers with a page of the library, made once for each snapshot.
 func (s *site) cached(w http.ResponseWriter, r *http.Request, library *content.Library, path string, view func() templates.View) error {
-	page, err := s.pages.get(r.Context(), library, path, s.place(r), func() (*body, error) {
+	page, err := s.pages.get(r.Context(), library, path, s.place(s.lines.pages, r), func() (*body, error) {
 		b, err := s.Pages.Render(view())
 		return newBody(b, htmlType), err
 	})

@@ -1,22 +1,37 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
 	"runtime"
+	"slices"
 	"sync"
+
+	"github.com/scaledbydesign/insights/subscribers"
 )
 
-// line bounds the work that requests cause: as much at once as there are processors. Others
-// wait in line, of each client and in all so many; beyond that they are told to come back.
-// Who has gone leaves the line, and nothing is done for them. Use newLine.
+// line bounds the work that requests cause: so much at once. Others wait in line, of each
+// client and in all so many, and their turn comes in fair order: of the network that has
+// the fewest in the line first, as sign-ups that wait. When it is full, the newest of the
+// network that has the most gives way to one that has fewer; who finds no place is told to
+// come back. Who has gone leaves the line, and nothing is done for them. Use newLine.
 type line struct {
-	places          chan struct{}
 	most, mostOfOne int
-	mu              sync.Mutex
-	inLine          int
-	of              map[string]int // by client
+
+	mu      sync.Mutex
+	free    int       // places at which nobody works
+	waiting []*waiter // as they came
+	inLine  int
+	of      map[string]int // of inLine, by network
+}
+
+// waiter is a request that waits for its turn.
+type waiter struct {
+	by    subscribers.Asker
+	turn  chan struct{} // closed when it has its turn, or has to give way
+	fault error         // of one that gives way
 }
 
 // How many requests are worked for or wait. A client that is a proxy for many (a school's,
@@ -29,51 +44,155 @@ const (
 // errLineFull says that too many wait, in all or of one client.
 var errLineFull = errors.New("too many requests wait for what is made on demand")
 
-func newLine() *line {
-	return &line{places: make(chan struct{}, runtime.GOMAXPROCS(0)), most: mostInLine, mostOfOne: mostInLineOfOne, of: map[string]int{}}
+// newLine returns a line in which so many are worked for at once.
+func newLine(places int) *line {
+	return &line{free: places, most: mostInLine, mostOfOne: mostInLineOfOne, of: map[string]int{}}
 }
 
-// enter waits for a place, for a client that may be "" = not known. The place is to be
-// given back by calling leave.
-func (l *line) enter(ctx context.Context, client string) (leave func(), err error) {
+// lines are those of a site. What costs much, and strangers can ask for without end, has a
+// line of its own, so that it never keeps people from pages, and leaves processors for
+// sending.
+type lines struct {
+	pages     *line // of the library, with assets and images: made once for each snapshot
+	documents *line // archives, feeds of several categories, and pages that show feeds
+	digests   *line // what is read from the database
+}
+
+func newLines() lines {
+	all := runtime.GOMAXPROCS(0)
+	return lines{newLine(all), newLine(max(1, all/2)), newLine(max(1, all/2))}
+}
+
+// enter waits for a place, for a client that may be unknown. The place is to be given back
+// by calling leave.
+func (l *line) enter(ctx context.Context, by subscribers.Asker) (leave func(), err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if !l.join(client) {
-		return nil, errLineFull
+	w, err := l.join(by)
+	if err != nil {
+		return nil, err
+	}
+	leave = func() { l.part(by) }
+	if w == nil {
+		return leave, nil
 	}
 	select {
-	case l.places <- struct{}{}:
-		return func() { <-l.places; l.part(client) }, nil
+	case <-w.turn:
 	case <-ctx.Done():
-		l.part(client)
-		return nil, ctx.Err()
+		if l.abandon(w) {
+			return nil, ctx.Err()
+		}
+	}
+	if w.fault != nil {
+		return nil, w.fault
+	}
+	return leave, nil
+}
+
+// join takes a free place, and returns nil, or waits for one.
+func (l *line) join(by subscribers.Asker) (*waiter, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if by.Wide != "" && l.of[by.Wide] >= l.mostOfOne || l.inLine >= l.most && !l.makeRoom(by) {
+		return nil, errLineFull
+	}
+	l.count(by, 1)
+	if l.free > 0 {
+		l.free--
+		return nil, nil
+	}
+	w := &waiter{by: by, turn: make(chan struct{})}
+	l.waiting = append(l.waiting, w)
+	return w, nil
+}
+
+// count counts one more in line, or one fewer.
+func (l *line) count(by subscribers.Asker, more int) {
+	l.inLine += more
+	for _, name := range networksOf(by) {
+		if l.of[name] += more; l.of[name] == 0 {
+			delete(l.of, name)
+		}
 	}
 }
 
-func (l *line) join(client string) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.inLine >= l.most || client != "" && l.of[client] >= l.mostOfOne {
+// networksOf names the networks of a client that are counted, each once. All that are
+// unknown count as one.
+func networksOf(by subscribers.Asker) []string {
+	if by.Wide == by.Around {
+		return []string{by.Wide}
+	}
+	return []string{by.Wide, by.Around}
+}
+
+// makeRoom has the newest of the network with the most give way to one that has fewer.
+func (l *line) makeRoom(by subscribers.Asker) bool {
+	if len(l.waiting) == 0 {
 		return false
 	}
-	l.inLine++
-	l.of[client]++
+	last := 0
+	for i, w := range l.waiting {
+		if l.compare(w.by, l.waiting[last].by) >= 0 {
+			last = i
+		}
+	}
+	if l.of[by.Around]+1 >= l.of[l.waiting[last].by.Around] {
+		return false
+	}
+	w := l.remove(last)
+	w.fault = errLineFull
+	l.count(w.by, -1)
+	close(w.turn)
 	return true
 }
 
-func (l *line) part(client string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.inLine--
-	if l.of[client]--; l.of[client] == 0 {
-		delete(l.of, client)
-	}
+// compare says which of two comes first, by how many their networks have in line.
+func (l *line) compare(a, b subscribers.Asker) int {
+	return cmp.Or(cmp.Compare(l.of[a.Around], l.of[b.Around]), cmp.Compare(l.of[a.Wide], l.of[b.Wide]))
 }
 
-// place lets a request into the line; its client is looked up if it must wait or work.
-func (s *site) place(r *http.Request) func(context.Context) (func(), error) {
+func (l *line) remove(i int) *waiter {
+	w := l.waiting[i]
+	l.waiting = slices.Delete(l.waiting, i, i+1)
+	return w
+}
+
+// part gives a place back, and it to the next.
+func (l *line) part(by subscribers.Asker) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.count(by, -1)
+	if len(l.waiting) == 0 {
+		l.free++
+		return
+	}
+	first := 0
+	for i, w := range l.waiting {
+		if l.compare(w.by, l.waiting[first].by) < 0 {
+			first = i
+		}
+	}
+	close(l.remove(first).turn)
+}
+
+// abandon leaves the line. It is false for who has had a turn, or had to give way,
+// meanwhile.
+func (l *line) abandon(w *waiter) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	i := slices.Index(l.waiting, w)
+	if i < 0 {
+		return false
+	}
+	l.remove(i)
+	l.count(w.by, -1)
+	return true
+}
+
+// place lets a request into a line; its client is looked up if it must wait or work.
+func (s *site) place(l *line, r *http.Request) func(context.Context) (func(), error) {
 	return func(ctx context.Context) (func(), error) {
-		return s.line.enter(ctx, s.networks(r).Wide)
+		return l.enter(ctx, s.networks(r))
 	}
 }

@@ -104,7 +104,7 @@ type site struct {
 	root      string // of the base URL: "/news", escaped
 	routes    *http.ServeMux
 	tokens    map[string]bool // see holders
-	line      *line           // for all that is made on demand
+	lines     lines           // for all that is made on demand
 	exports   exports
 	pages     cache // by library
 	assets    cache // by s.Pages
@@ -134,7 +134,7 @@ func New(c Config) (*Site, error) {
 	if c.Cadences == nil {
 		c.Cadences = subscribers.Cadences[:]
 	}
-	s := &site{Config: c, root: c.Site.Root(), routes: http.NewServeMux(), line: newLine()}
+	s := &site{Config: c, root: c.Site.Root(), routes: http.NewServeMux(), lines: newLines()}
 	routes := s.list()
 	s.tokens = holders(routes)
 	for _, r := range routes {
