@@ -247,14 +247,14 @@ func (r *Feedback) HandleRefusal(ctx context.Context, ref Ref, to string, o Outc
 	return err
 }
 
-// class is what an outcome means for the address.
-// read parses a message.
+// read parses a message, one at a time.
 func (r *Feedback) read(raw []byte) (bounce.Report, error) {
 	r.reading.Lock()
 	defer r.reading.Unlock()
 	return bounce.Parse(bytes.NewReader(raw))
 }
 
+// class is what an outcome means for the address.
 func (o Outcome) class(to string) bounce.Class {
 	return bounce.Reply{Code: o.Code, Status: o.Status, Text: o.Text, Stage: o.Stage, To: to}.Class()
 }
@@ -331,7 +331,7 @@ func (r *Feedback) act(ctx context.Context, b Bounce, report *bounce.Report) (st
 		return "", fmt.Errorf("record bounce: %w", err)
 	}
 	if b.Class == bounce.Blocked && !known && b.Ref.Digest != 0 {
-		r.watch(ctx, b, watched{reader: b.Ref.Subscriber, domain: domainOf(to), class: b.Class})
+		r.watch(ctx, b, watched{reader: b.Ref.Subscriber, owner: ownerOf(to), class: b.Class, reported: b.CameBack})
 	}
 	switch {
 	case moved && b.Kind == bounce.Complaint && b.suppresses(to):

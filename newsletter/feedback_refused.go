@@ -21,7 +21,7 @@ func (r *Feedback) judgement() *Judgement {
 // NoteAttempt records that the first attempt at an email of a digest was not refused for
 // good.
 func (r *Feedback) NoteAttempt(ref Ref, to string) {
-	r.pauses.note(ref.Digest, ref.Subscriber, domainOf(to), r.judgement())
+	r.pauses.note(ref.Digest, ref.Subscriber, ownerOf(to), r.judgement())
 }
 
 // domainOf is the domain of an address, in lower case.
@@ -43,7 +43,7 @@ func (r *Feedback) refused(ctx context.Context, b Bounce, reader subscribers.Sub
 		return "hard bounce of an email that was refused before", nil
 	}
 	if b.Ref.Digest != 0 {
-		r.watch(ctx, b, watched{reader: reader.ID, domain: domain, class: bounce.Hard, proven: recorded.Proven})
+		r.watch(ctx, b, watched{reader: reader.ID, owner: ownerOf(domain), class: bounce.Hard, proven: recorded.Proven, reported: b.CameBack})
 	}
 	r.Log.InfoContext(ctx, "address refused; it is judged later", "subscriber", reader.ID, "ref", b.Ref, "judge_at", recorded.Due)
 	return "hard bounce, to be judged on " + recorded.Due.UTC().Format(time.DateTime) + " UTC", nil

@@ -115,7 +115,7 @@ func (r *attachment) feedDigest(ctx context.Context, d Digest, limit int) (worke
 	r.prepared.Begin(d)
 	if d.State == DigestApproved {
 		if r.Feedback != nil {
-			r.Feedback.pauses.begin(d.ID, d.Readers, r.Feedback.judgement())
+			r.Feedback.pauses.begin(d.ID, d.Readers)
 		}
 		// All of it is rendered before any of it is sent.
 		if err := r.render(ctx, d); err != nil {

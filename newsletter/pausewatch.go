@@ -10,6 +10,10 @@ import (
 
 // pauseWatch tracks the most recent first attempts of each digest that is being sent: when
 // the relay or mailbox providers refuse many of them, sending the rest makes it worse.
+//
+// What our relay says in the session is believed. What comes back later, anybody can say
+// who has an address among the readers: then more refusals are needed the more readers
+// there are, what few mail servers say counts little, and each email counts once.
 type pauseWatch struct {
 	mu      sync.Mutex
 	digests map[int64]*pauseWindow
@@ -17,34 +21,36 @@ type pauseWatch struct {
 
 // pauseWindow is a digest's most recent first attempts.
 type pauseWindow struct {
-	last    []watched // a ring
-	next    int
-	readers int // of the digest; 0 = not known
+	last     []watched // a ring, once it is full
+	next     int
+	readers  int            // of the digest; 0 = not known
+	reported map[int64]bool // the readers of whose emails it was reported that they were refused
 }
 
 // watched is a first attempt, or a refusal of an earlier one.
 type watched struct {
-	reader int64
-	domain string
-	class  bounce.Class
-	proven bool
+	reader   int64
+	owner    string // whose mail server it is
+	class    bounce.Class
+	proven   bool
+	reported bool // by what came back, and not in the session
 }
 
 const maxWatched = 100 // digests
 
 // begin starts to count a digest of so many readers anew.
-func (w *pauseWatch) begin(digest int64, readers int, j *Judgement) {
+func (w *pauseWatch) begin(digest int64, readers int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	delete(w.digests, digest)
-	w.window(digest, j).readers = readers
+	d := w.window(digest)
+	d.last, d.next, d.readers = nil, 0, readers
 }
 
 // note counts a first attempt of a digest that was not refused, or not yet.
-func (w *pauseWatch) note(digest, reader int64, domain string, j *Judgement) {
+func (w *pauseWatch) note(digest, reader int64, owner string, j *Judgement) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.window(digest, j).add(watched{reader: reader, domain: domain})
+	w.window(digest).add(watched{reader: reader, owner: owner}, j)
 }
 
 // refused counts that an email of a digest was refused. It returns why that is too much,
@@ -52,34 +58,43 @@ func (w *pauseWatch) note(digest, reader int64, domain string, j *Judgement) {
 func (w *pauseWatch) refused(digest int64, a watched, first bool, j *Judgement) (reason Reason, hard bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	d := w.window(digest, j)
+	d := w.window(digest)
+	if a.reported {
+		if d.reported[a.reader] {
+			return "", false
+		}
+		if d.reported == nil {
+			d.reported = make(map[int64]bool)
+		}
+		d.reported[a.reader] = true
+	}
 	if !d.mark(a) {
 		// One that was sent long before, and is refused only now, tells how the relay does.
 		if !first && a.class != bounce.Blocked {
 			return "", false
 		}
-		d.add(a)
+		d.add(a, j)
 	}
 	if reason, hard = d.tooMany(j); reason != "" {
-		delete(w.digests, digest) // after a resume, counting starts over
+		d.last, d.next = nil, 0 // after a resume, counting starts over
 	}
 	return reason, hard
 }
 
-func (w *pauseWatch) window(digest int64, j *Judgement) *pauseWindow {
+func (w *pauseWatch) window(digest int64) *pauseWindow {
 	d := w.digests[digest]
 	if d == nil {
 		if w.digests == nil || len(w.digests) >= maxWatched {
 			w.digests = make(map[int64]*pauseWindow)
 		}
-		d = &pauseWindow{last: make([]watched, 0, max(j.PauseProven.Of, j.PauseAnybody.Of, j.PauseBlocked.Of))}
+		d = new(pauseWindow)
 		w.digests[digest] = d
 	}
 	return d
 }
 
-func (d *pauseWindow) add(a watched) {
-	if len(d.last) < cap(d.last) {
+func (d *pauseWindow) add(a watched, j *Judgement) {
+	if len(d.last) < d.scaled(max(j.PauseProven.Of, j.PauseAnybody.Of, j.PauseBlocked.Of)) {
 		d.last = append(d.last, a)
 		return
 	}
@@ -98,64 +113,95 @@ func (d *pauseWindow) mark(a watched) bool {
 	return false
 }
 
-// mostOfOwner is how many blocked emails at one owner's domains count in full, however long
-// the digest is.
-const mostOfOwner = 50
-
-// blocked is how many blocked emails count. What one owner's mail servers say of a small
-// part of a digest counts half at most of what pauses it: whoever has a domain can sign up a
-// dozen addresses there, and have them say that our sending is blocked.
-func (d *pauseWindow) blocked(at map[string]int, j *Judgement) (n int) {
-	enough := min(max(d.readers/10, j.PauseBlocked.Refused+1), mostOfOwner)
-	for _, some := range at {
-		if some < enough {
-			some = min(some, j.PauseBlocked.Refused/2)
-		}
-		n += some
-	}
-	return n
+// scaled is how many refusals, or attempts, are needed in place of n when refusals are
+// reported: with many readers up to twenty times as many, so that it takes two of a hundred
+// readers, or a few hundred.
+func (d *pauseWindow) scaled(n int) int {
+	return n * min(max(d.readers/500, 1), 20)
 }
 
-// owner is whose a domain probably is: its last two labels. Below co.uk and the like it is
-// everybody's, who then counts as one.
-func owner(domain string) string {
+// ownerOf is whose the mail server of an address or a domain probably is: the last two
+// labels. Below co.uk and the like it is everybody's, who then counts as one.
+func ownerOf(address string) string {
+	domain := domainOf(address)
 	if last := strings.LastIndexByte(domain, '.'); last > 0 {
 		return domain[strings.LastIndexByte(domain[:last], '.')+1:]
 	}
 	return domain
 }
 
-// tooMany looks at the attempts, newest first.
-func (d *pauseWindow) tooMany(j *Judgement) (reason Reason, hard bool) {
-	proven, anybody := 0, 0
-	blockedAt := make(map[string]int)
-	domains := make(map[string]bool)
-	for i := range len(d.last) {
-		a := d.last[(d.next+len(d.last)-1-i)%len(d.last)]
-		if a.class == bounce.Hard {
-			if i < j.PauseProven.Of && a.proven {
-				proven++
+// tally is what was refused among the last attempts.
+type tally struct {
+	proven, anybody int
+	owners          map[string]bool // of those
+	blocked         map[string]int  // by owner
+	attempts        int
+}
+
+// count looks at the last attempts, n times as many as the judgement says: at those that
+// were refused in the session, or at all.
+func (d *pauseWindow) count(j *Judgement, n int, reported bool) tally {
+	t := tally{owners: make(map[string]bool), blocked: make(map[string]int), attempts: min(len(d.last), n*j.PauseBlocked.Of)}
+	for i := range min(len(d.last), n*max(j.PauseProven.Of, j.PauseAnybody.Of, j.PauseBlocked.Of)) {
+		a := &d.last[(d.next+len(d.last)-1-i)%len(d.last)] // newest first
+		switch {
+		case a.reported && !reported:
+		case a.class == bounce.Hard:
+			if i < n*j.PauseProven.Of && a.proven {
+				t.proven++
 			}
-			if i < j.PauseAnybody.Of {
-				anybody++
+			if i < n*j.PauseAnybody.Of {
+				t.anybody++
 			}
-			if i < max(j.PauseProven.Of, j.PauseAnybody.Of) {
-				domains[a.domain] = true
+			if i < n*max(j.PauseProven.Of, j.PauseAnybody.Of) {
+				t.owners[a.owner] = true
 			}
-		}
-		if a.class == bounce.Blocked && i < j.PauseBlocked.Of {
-			blockedAt[owner(a.domain)]++
+		case a.class == bounce.Blocked && i < n*j.PauseBlocked.Of:
+			t.blocked[a.owner]++
 		}
 	}
-	blocked := d.blocked(blockedAt, j)
+	return t
+}
+
+// blockedOf is how many blocked emails count, where more than needed are too many. What is
+// blocked at one owner's mail servers counts in full if it is a tenth of the digest, or far
+// more than is needed; else no more than some of it: whoever has a domain can sign up a
+// dozen addresses there, and have them say that our sending is blocked.
+func (d *pauseWindow) blockedOf(t tally, needed, some int) (n int) {
+	whole := min(max(d.readers/10, needed+1), 5*needed)
+	for _, at := range t.blocked {
+		if at < whole {
+			at = min(at, some)
+		}
+		n += at
+	}
+	return n
+}
+
+// tooMany looks at what the relay said, and then at all that was refused.
+func (d *pauseWindow) tooMany(j *Judgement) (reason Reason, hard bool) {
+	if reason, hard = d.judge(j, 1, false); reason == "" {
+		reason, hard = d.judge(j, d.scaled(1), true)
+	}
+	return reason, hard
+}
+
+func (d *pauseWindow) judge(j *Judgement, n int, reported bool) (reason Reason, hard bool) {
+	t := d.count(j, n, reported)
+	needed := n * j.PauseBlocked.Refused
+	some := needed / 2
+	if reported {
+		some = max(1, needed/5)
+	}
+	blocked := d.blockedOf(t, needed, some)
 	switch {
-	case blocked > j.PauseBlocked.Refused:
-		return Reason(fmt.Sprintf("%.0f%% of recent messages were blocked", 100*float64(blocked)/float64(min(len(d.last), j.PauseBlocked.Of)))), false
-	case len(domains) < j.PauseDomains:
-	case proven >= j.PauseProven.Refused:
-		return Reason(fmt.Sprintf("%d readers who used to receive emails were refused among the last %d", proven, min(len(d.last), j.PauseProven.Of))), true
-	case anybody >= j.PauseAnybody.Refused:
-		return Reason(fmt.Sprintf("%d of the last %d messages were refused", anybody, min(len(d.last), j.PauseAnybody.Of))), true
+	case blocked > needed:
+		return Reason(fmt.Sprintf("%.0f%% of recent messages were blocked", 100*float64(blocked)/float64(t.attempts))), false
+	case len(t.owners) < j.PauseDomains:
+	case t.proven >= n*j.PauseProven.Refused:
+		return Reason(fmt.Sprintf("%d readers who used to receive emails were refused among the last %d", t.proven, min(len(d.last), n*j.PauseProven.Of))), true
+	case t.anybody >= n*j.PauseAnybody.Refused:
+		return Reason(fmt.Sprintf("%d of the last %d messages were refused", t.anybody, min(len(d.last), n*j.PauseAnybody.Of))), true
 	}
 	return "", false
 }

@@ -13,11 +13,11 @@ func pauses(line string, domains int) (after int, hard bool) {
 	var w pauseWatch
 	j := DefaultJudgement()
 	for i, r := range line {
-		a := watched{reader: int64(i + 1), domain: fmt.Sprint("d", i%domains)}
+		a := watched{reader: int64(i + 1), owner: fmt.Sprint("d", i%domains)}
 		var reason Reason
 		switch r {
 		case 'a':
-			w.note(1, a.reader, a.domain, &j)
+			w.note(1, a.reader, a.owner, &j)
 			continue
 		case 'b':
 			a.class = bounce.Blocked
@@ -77,7 +77,7 @@ func TestAResumeStartsToCountAnew(t *testing.T) {
 	for i := range 10 { // one that staff paused
 		w.refused(2, watched{reader: int64(i + 1), class: bounce.Blocked}, true, &j)
 	}
-	w.begin(2, 0, &j)
+	w.begin(2, 0)
 	if reason, _ := w.refused(2, watched{reader: 11, class: bounce.Blocked}, true, &j); reason != "" {
 		t.Error(reason)
 	}
@@ -93,7 +93,7 @@ func TestWhatComesBackLaterCounts(t *testing.T) {
 	}
 	refuse := func(class bounce.Class, from, n int) (paused bool) {
 		for i := range n {
-			reason, _ := w.refused(1, watched{reader: int64(from + i), domain: fmt.Sprint("d", i%9), class: class, proven: true}, false, &j)
+			reason, _ := w.refused(1, watched{reader: int64(from + i), owner: fmt.Sprint("d", i%9), class: class, proven: true, reported: true}, false, &j)
 			paused = paused || reason != ""
 		}
 		return paused
@@ -104,44 +104,70 @@ func TestWhatComesBackLaterCounts(t *testing.T) {
 	if !refuse(bounce.Hard, 351, 20) {
 		t.Error("refusals of the last ones don't pause it")
 	}
-	if !refuse(bounce.Blocked, 1, 11) {
+	if !refuse(bounce.Blocked, 201, 11) {
 		t.Error("a relay that returns everything does not pause it")
 	}
 }
 
-// A stranger has a domain, or many names below it, and a dozen addresses there that say that
-// our sending is blocked: that stops nobody's digest. A provider of many readers does, and
-// so do many owners.
-func TestOneOwnerStopsNoDigestOfOthers(t *testing.T) {
+// A stranger has some domains, with many names below each, and addresses there of which it is
+// reported that our sending is blocked, or that they don't exist: that stops nobody's digest,
+// and repeating it does not either. A provider of many readers does, and so do many owners,
+// and what our own relay says.
+func TestFewOwnersStopNoDigestOfOthers(t *testing.T) {
 	j := DefaultJudgement()
+	one := func(int) string { return "evil.example" }
+	of := func(n int) func(int) string {
+		return func(i int) string { return fmt.Sprintf("m%d.d%d.example", i, i%n) }
+	}
 	for _, c := range []struct {
 		name            string
 		readers, refuse int
 		domain          func(i int) string
+		class           bounce.Class
+		said            bool // by our relay, in the session
 		pauses          bool
 	}{
-		{"a domain of twelve among eight hundred", 812, 12, func(int) string { return "evil.example" }, false},
-		{"names below it", 812, 12, func(i int) string { return fmt.Sprintf("m%d.evil.example", i) }, false},
-		{"a tenth of all", 120, 12, func(int) string { return "evil.example" }, true},
-		{"all of a small digest", 12, 12, func(int) string { return "example.com" }, true},
-		{"fifty at a large provider", 100_000, 50, func(int) string { return "mail.example" }, true},
-		{"as many owners", 100_000, 11, func(i int) string { return fmt.Sprintf("d%d.example", i) }, true},
-		{"three owners", 100_000, 33, func(i int) string { return fmt.Sprintf("d%d.example", i%3) }, true},
+		{"a domain of twelve among eight hundred", 812, 12, one, bounce.Blocked, false, false},
+		{"names below it", 812, 12, of(1), bounce.Blocked, false, false},
+		{"three domains of twelve among three thousand", 3012, 12, of(3), bounce.Blocked, false, false},
+		{"twelve owners among three thousand", 3012, 12, of(12), bounce.Blocked, false, false},
+		{"a hundred owners among three thousand", 3012, 100, of(100), bounce.Blocked, false, true},
+		{"a tenth of all", 120, 12, one, bounce.Blocked, false, true},
+		{"all of a small digest", 12, 12, one, bounce.Blocked, false, true},
+		{"fifty at one owner", 100_000, 50, one, bounce.Blocked, false, false},
+		{"a thousand at a large provider", 100_000, 1000, one, bounce.Blocked, false, true},
+		{"three owners of four hundred", 100_000, 400, of(3), bounce.Blocked, false, false},
+		{"two hundred owners", 100_000, 201, of(201), bounce.Blocked, false, true},
+		{"names below one domain, which don't exist", 3045, 45, of(1), bounce.Hard, false, false},
+		{"five owners of forty-five", 3045, 45, of(5), bounce.Hard, false, false},
+		{"most of the last ones", 3045, 130, of(50), bounce.Hard, false, true},
+		{"most of the last ones, in a small digest", 100, 20, of(10), bounce.Hard, false, true},
+		{"the relay about eleven owners", 100_000, 11, of(11), bounce.Blocked, true, true},
+		{"the relay about twenty, hard", 100_000, 20, of(10), bounce.Hard, true, true},
 	} {
 		var w pauseWatch
-		w.begin(1, c.readers, &j)
+		w.begin(1, c.readers)
 		for i := range min(c.readers-c.refuse, 100) {
-			w.note(1, int64(1000+i), "other.example", &j)
+			w.note(1, int64(10_000+i), "other.example", &j)
 		}
-		paused := false
-		for round := range 2 { // their reports come again in other words
+		if !c.said {
 			for i := range c.refuse {
-				reason, _ := w.refused(1, watched{reader: int64(i + 1), domain: c.domain(i), class: bounce.Blocked}, round == 0, &j)
-				paused = paused || reason != ""
+				w.note(1, int64(i+1), ownerOf(c.domain(i)), &j)
 			}
 		}
-		if paused != c.pauses {
+		report := func() (paused bool) {
+			for i := range c.refuse {
+				reason, _ := w.refused(1, watched{reader: int64(i + 1), owner: ownerOf(c.domain(i)), class: c.class, proven: true, reported: !c.said}, c.said, &j)
+				paused = paused || reason != ""
+			}
+			return paused
+		}
+		if paused := report(); paused != c.pauses {
 			t.Errorf("%s: paused %t", c.name, paused)
+		}
+		w.begin(1, c.readers) // staff resume it
+		if paused := report(); paused != c.said {
+			t.Errorf("%s, said again after a resume: paused %t", c.name, paused)
 		}
 	}
 }

@@ -20,7 +20,7 @@ type Judgement struct {
 	ProvenAfter  time.Duration `yaml:"proven_after" doc:"After how long an accepted email that did not come back counts as received."`
 	PauseProven  string        `yaml:"pause_proven" doc:"A digest pauses when so many of its last emails were refused to readers who used to receive emails."`
 	PauseAnybody string        `yaml:"pause_anybody" doc:"The same for refusals of anybody."`
-	PauseDomains int           `yaml:"pause_domains" doc:"Over how many domains these refusals are at least."`
+	PauseDomains int           `yaml:"pause_domains" doc:"Over the domains of how many owners these refusals are at least."`
 	PauseBlocked string        `yaml:"pause_blocked" doc:"A digest pauses when more than so many of its last emails were refused for the sender's sake."`
 }
 
