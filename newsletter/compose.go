@@ -1,16 +1,12 @@
 package newsletter
 
 import (
-	"cmp"
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"html"
 	"net/mail"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -42,14 +38,14 @@ type Writer struct {
 	Registry *subscribers.Registry // makes the tokens
 	Identity Identity
 
-	names []byte // the key of Message-IDs: see keyed
+	ids *messageIDs // see keyed
 }
 
 // keyed returns the writer whose Message-IDs are made with a key of the store's. Without
 // it they could be worked out from what anybody may see, and reports be forged.
 func (w *Writer) keyed(key []byte) *Writer {
 	own := *w
-	own.names = key
+	own.ids = newMessageIDs(key)
 	return &own
 }
 
@@ -135,11 +131,11 @@ func (w *Writer) leave(sub subscribers.Subscriber) string {
 	return w.Registry.Keys.InAddress(subscribers.UnsubscribeToken, sub.PublicID, "")
 }
 
-// Copy returns one reader's own values in the digest with this UID, in a message of this
-// date. Equal arguments give equal copies.
-func (w *Writer) Copy(uid string, sub subscribers.Subscriber, date time.Time) Copy {
+// Copy returns one reader's own values in a digest, given its number and UID, in a message
+// of this date. Equal arguments give equal copies.
+func (w *Writer) Copy(digest int64, uid string, sub subscribers.Subscriber, date time.Time) Copy {
 	return Copy{
-		MessageID:   w.messageID(uid, sub.PublicID),
+		MessageID:   w.messageID(Ref{Digest: digest, Subscriber: sub.ID}, uid+"\x00"+sub.PublicID),
 		To:          sub.Address.String(),
 		ToName:      content.WithoutControls(sub.Name),
 		Unsubscribe: w.Registry.Token(subscribers.UnsubscribeToken, sub),
@@ -210,11 +206,6 @@ func (w *Writer) SingleMessage(t Task) (Message, error) {
 	return message, nil
 }
 
-// singleID is the Message-ID of a single email; what it had at an earlier attempt stays.
-func (w *Writer) singleID(t Task, to subscribers.Address) string {
-	return cmp.Or(t.MessageID, w.messageID("m"+itoa(int(t.Ref.Message)), fmt.Sprint(t.Created.UnixNano(), t.Subscriber.PublicID, to)))
-}
-
 func singleBoundary(t Task) string { return fmt.Sprintf("=_m%d-%d", t.Ref.Message, t.Created.Unix()) }
 
 func (w *Writer) singleBody(t Task, to subscribers.Address) (r Body, err error) {
@@ -251,26 +242,6 @@ func (w *Writer) singleBody(t Task, to subscribers.Address) (r Body, err error) 
 		PreferencesURL: preferences,
 		UnsubscribeURL: unsubscribe,
 	})
-}
-
-// messageID is stable for one digest and one reader, reveals nothing about the reader,
-// can be worked out by nobody without the key, and stays under 60 characters for domains
-// of up to 30.
-func (w *Writer) messageID(unit, reader string) string {
-	mac := hmac.New(sha256.New, w.names)
-	mac.Write([]byte(unit + "\x00" + reader))
-	return lower32(mac.Sum(nil)[:10]) + "." + unit + "@" + DomainOf(w.Identity.From)
-}
-
-// ParseMessageID returns what an identifier of messageID refers to: a digest by
-// its UID, or a single email by its number.
-func ParseMessageID(id string) (uid string, message int64) {
-	local, _, _ := strings.Cut(id, "@")
-	_, unit, _ := strings.Cut(local, ".")
-	if number, ok := strings.CutPrefix(unit, "m"); ok {
-		message, _ = strconv.ParseInt(number, 10, 64)
-	}
-	return unit, max(message, 0)
 }
 
 func (w *Writer) listID(domain string) string {

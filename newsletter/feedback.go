@@ -86,7 +86,7 @@ type FeedbackStore interface {
 	SoftBounces(ctx context.Context, subscriber int64, settled time.Duration) (SoftCount, error)
 	// RecordRefusal records a hard refusal, to be judged when it is due. It fills in when the
 	// email was first sent and whether its reader is proven. known says that a refusal of
-	// this email was recorded before: that one counts.
+	// this email was recorded before: that one counts, unless it was Named and this one is not.
 	RecordRefusal(ctx context.Context, r Refusal, j Judgement) (recorded Refusal, known bool, err error)
 	// Bounces yields bounces, newest first.
 	Bounces(ctx context.Context, f BounceFilter) iter.Seq2[Bounce, error]

@@ -34,7 +34,7 @@ func (r *Feedback) refused(ctx context.Context, b Bounce, reader subscribers.Sub
 	j := r.judgement()
 	domain := domainOf(reader.Address.String())
 	recorded, known, err := r.Store.RecordRefusal(ctx, Refusal{
-		Ref: b.Ref, Reader: reader.ID, Domain: domain, Words: RefusalWords(b.Text), Said: b.said(), At: b.At, Due: j.dueAfter(b.At),
+		Ref: b.Ref, Reader: reader.ID, Domain: domain, Words: RefusalWords(b.Text), Said: b.said(), At: b.At, Due: j.dueAfter(b.At), Named: b.CameBack && !b.proven,
 	}, *j)
 	if err != nil {
 		return "", fmt.Errorf("record refusal: %w", err)

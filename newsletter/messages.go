@@ -56,7 +56,7 @@ func messageOf(ctx context.Context, store MessageStore, w *Writer, cache *Prepar
 	if err != nil {
 		return nil, err
 	}
-	own := w.Copy(d.UID, reader, shared.date)
+	own := w.Copy(d.ID, d.UID, reader, shared.date)
 	own.MessageID = cmp.Or(delivery.MessageID, own.MessageID)
 	message, err := prepared.Append(nil, own)
 	if err != nil {

@@ -63,7 +63,7 @@ func (p *Previewer) make(d Digest, v Variant, reader subscribers.Subscriber) (Pr
 		return Preview{}, err
 	}
 	stored := StoredBody{Body: body, Date: d.CreatedAt.UTC().Truncate(time.Second), BaseURL: p.Writer.Identity.BaseURL}
-	return Preview{d, v, p.Writer.Message(d, v.Number, stored), p.Writer.Copy(d.UID, reader, stored.Date)}, nil
+	return Preview{d, v, p.Writer.Message(d, v.Number, stored), p.Writer.Copy(d.ID, d.UID, reader, stored.Date)}, nil
 }
 
 // exampleReader returns a reader who does not exist.

@@ -21,6 +21,9 @@ type Refusal struct {
 	Words   string              // see RefusalWords
 	Said    string              // what was said, without addresses
 	Proven  bool                // the reader is proven to have received emails
+	// Named says that nothing but its Message-ID told of which email it was, which goes along
+	// when an email is forwarded or answered.
+	Named bool
 
 	Sent   time.Time // the first attempt
 	At     time.Time // when it was refused
@@ -216,8 +219,12 @@ func (j *Judge) decide(ctx context.Context, r *Refusal, doubts Doubts) error {
 			return fmt.Errorf("count doubts: %w", err)
 		}
 	}
-	if reason == "" && j.Judgement.StillInDoubt(sent, r.Sent) {
+	switch {
+	case reason != "":
+	case j.Judgement.StillInDoubt(sent, r.Sent):
 		reason = "an earlier refusal is in doubt, and nothing has arrived since"
+	case r.Named:
+		reason = "the report has no return path, so anybody may have written it to whom the email was forwarded"
 	}
 	switch {
 	case r.Address == (subscribers.Address{}):

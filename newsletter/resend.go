@@ -34,7 +34,7 @@ const ReasonTakenDown Reason = "an insight it carries was withdrawn"
 
 // resend builds an email of a digest again, as a message of its own.
 func (w *Writer) resend(t Task) Message {
-	own := w.Copy(t.Again.Digest.UID, t.Subscriber, t.Created)
+	own := w.Copy(t.Again.Digest.ID, t.Again.Digest.UID, t.Subscriber, t.Created)
 	own.MessageID = w.singleID(t, t.Subscriber.Address)
 	message := w.Message(t.Again.Digest, t.Again.Variant, t.Again.Body).With(own)
 	message.Date = t.Created.UTC().Truncate(time.Second)

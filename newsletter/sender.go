@@ -158,7 +158,7 @@ func (c *connection) build(ctx context.Context, t Task) (e Envelope, m Begin, me
 			return e, m, nil, &renderError{err}
 		}
 	}
-	own := c.Writer.Copy(shared.uid, t.Subscriber, shared.date)
+	own := c.Writer.Copy(t.Ref.Digest, shared.uid, t.Subscriber, shared.date)
 	own.MessageID = cmp.Or(t.MessageID, own.MessageID)
 	if message, err = prepared.Append(c.buffer[:0], own); err != nil {
 		return e, m, nil, &renderError{err}

@@ -16,7 +16,8 @@ import (
 var feedbackTests = []test{
 	{"a hard bounce suppresses exactly one reader", hardBounce},
 	{"a forged bounce suppresses nobody", forgedBounce},
-	{"a bounce with nothing but the Message-ID", bounceByMessageID},
+	{"bounces with nothing but the Message-ID", bounceByMessageID},
+	{"Message-IDs of an older version", formerMessageIDs},
 	{"soft bounces suppress when they continue", softBounces},
 	{"an email that arrives between soft bounces", softBounceBetween},
 	{"bounces from before a suppression was lifted", bouncesOfBefore},
@@ -179,17 +180,56 @@ func forgedBounce(w *world) {
 	w.wantStatus("ada", subscribers.Confirmed)
 }
 
+// bounceByMessageID: what has nothing but that may be written by anybody to whom an email was
+// forwarded, so it takes several emails before it suppresses.
 func bounceByMessageID(w *world) {
 	w.join("engineering", "ada", "ben")
-	d := w.sent("e1")
-	id := w.delivery(d.ID, "ada").MessageID
-	w.receive(w.feedback(), "bounces@example.com", unnamed("5.1.1", unknownUser, "Message-ID: <"+id+">\n"))
-	w.judge()
+	r := w.feedback()
+	bounces := func(id string) {
+		w.Helper()
+		w.receive(r, "bounces@example.com", unnamed("5.1.1", unknownUser, "Message-ID: <"+id+">\n"))
+	}
+	for i := range newsletter.DefaultJudgement().Digests {
+		w.wantStatus("ada", subscribers.Confirmed)
+		d := w.sent(fmt.Sprint("e", i))
+		bounces(w.delivery(d.ID, "ada").MessageID)
+		w.judge()
+		time.Sleep(6 * 24 * time.Hour)
+	}
 	w.wantStatus("ada", subscribers.Suppressed)
 	w.wantStatus("ben", subscribers.Confirmed)
-	_, err := w.feedback().HandleMessage(w.Context(), nil, strings.NewReader(unnamed("5.1.1", unknownUser, "Message-ID: <x.y@example.com>\n")))
+
+	// The same email comes back by its return path, too.
+	d := w.sent("last")
+	bounces(w.delivery(d.ID, "ben").MessageID)
+	w.receive(r, w.path(d.ID, "ben"), unnamed("5.1.1", unknownUser, "X-N: 1\n"))
+	w.judge()
+	w.wantStatus("ben", subscribers.Suppressed)
+	_, err := r.HandleMessage(w.Context(), nil, strings.NewReader(unnamed("5.1.1", unknownUser, "Message-ID: <x.y@example.com>\n")))
 	if !errors.Is(err, newsletter.ErrNotOurs) {
 		w.Errorf("a Message-ID of nobody: %v", err)
+	}
+}
+
+// formerMessageIDs: emails that an older version sent are found, by their digest.
+func formerMessageIDs(w *world) {
+	w.join("engineering", "ada")
+	w.publish("engineering", "e1")
+	d := w.plan(newsletter.Request{})
+	w.attach("w1", newsletter.Resend)
+	w.check(w.store.Start(w.Context(), d.ID))
+	t := w.claim("w1", d.ID, 1)[0]
+	former := "abcdefghijklmnop." + d.UID + "@example.com"
+	w.record("w1", newsletter.Entry{Begin: &newsletter.Begin{Ref: t.Ref, To: t.Subscriber.Address.String(), MessageID: former}})
+	w.finish("w1", t, newsletter.Result{State: newsletter.Sent})
+	w.check(w.store.Detach(w.Context(), "w1"))
+	ref, err := w.store.ByMessageID(w.Context(), former)
+	if err != nil || ref != t.Ref {
+		w.Errorf("found %+v, %v", ref, err)
+	}
+	time.Sleep(31 * 24 * time.Hour)
+	if _, err := w.store.ByMessageID(w.Context(), former); !errors.Is(err, newsletter.ErrNotFound) {
+		w.Errorf("a month later: %v", err)
 	}
 }
 

@@ -36,22 +36,52 @@ func (db *DB) SentEmail(ctx context.Context, ref newsletter.Ref) (to string, rea
 	return to, reader, err
 }
 
-// ByMessageID implements newsletter.FeedbackStore. The identifier says which digest's
-// deliveries to search.
-func (db *DB) ByMessageID(ctx context.Context, id string) (ref newsletter.Ref, err error) {
-	unit, message := newsletter.ParseMessageID(id)
-	if message != 0 {
-		err := db.reader.QueryRowContext(ctx, "SELECT id FROM messages WHERE id = ?1 AND message_id = ?2", message, id).Scan(&ref.Message)
-		if !errors.Is(err, sql.ErrNoRows) {
-			return ref, explain(err)
-		}
+// ByMessageID implements newsletter.FeedbackStore.
+func (db *DB) ByMessageID(ctx context.Context, id string) (newsletter.Ref, error) {
+	key, err := db.MessageKey(ctx)
+	if err != nil {
+		return newsletter.Ref{}, err
 	}
-	err = db.reader.QueryRowContext(ctx, `SELECT o.digest_id, o.subscriber_id FROM digests d JOIN deliveries o ON o.digest_id = d.id
-		WHERE d.uid = ?1 AND o.message_id = ?2`, unit, id).Scan(&ref.Digest, &ref.Subscriber)
+	ref, ok := newsletter.EmailOf(key, id)
+	switch {
+	case !ok:
+		ref, err = db.byFormerMessageID(ctx, id)
+	case ref.Message != 0:
+		err = db.reader.QueryRowContext(ctx, "SELECT id FROM messages WHERE id = ?1 AND message_id = ?2", ref.Message, id).Scan(&ref.Message)
+	default:
+		err = db.reader.QueryRowContext(ctx, "SELECT subscriber_id FROM deliveries WHERE digest_id = ?1 AND subscriber_id = ?2 AND message_id = ?3", ref.Digest, ref.Subscriber, id).Scan(&ref.Subscriber)
+	}
 	if errors.Is(err, sql.ErrNoRows) {
 		return newsletter.Ref{}, newsletter.ErrNotFound
 	}
 	return ref, explain(err)
+}
+
+// byFormerMessageID finds an email that an older version sent, in the deliveries of the
+// digest that its identifier names. Anybody can name one: so it looks at one at a time, and
+// at digests that are not long ago.
+func (db *DB) byFormerMessageID(ctx context.Context, id string) (ref newsletter.Ref, err error) {
+	unit, message := newsletter.ParseFormerMessageID(id)
+	if message != 0 {
+		err := db.reader.QueryRowContext(ctx, "SELECT id FROM messages WHERE id = ?1 AND message_id = ?2", message, id).Scan(&ref.Message)
+		if !errors.Is(err, sql.ErrNoRows) {
+			return ref, err
+		}
+	}
+	var digest int64
+	err = db.reader.QueryRowContext(ctx, `SELECT id FROM digests WHERE uid = ?1 AND created_at > ?2
+		AND created_at < (SELECT CAST(value AS BIGINT) FROM settings WHERE name = 'message_ids_since')`, unit, now()-formerFor.Milliseconds()).Scan(&digest)
+	if err != nil {
+		return ref, err
+	}
+	select {
+	case db.searching <- struct{}{}:
+		defer func() { <-db.searching }()
+	case <-ctx.Done():
+		return ref, ctx.Err()
+	}
+	err = db.reader.QueryRowContext(ctx, "SELECT digest_id, subscriber_id FROM deliveries WHERE digest_id = ?1 AND message_id = ?2", digest, id).Scan(&ref.Digest, &ref.Subscriber)
+	return ref, err
 }
 
 // RecordBounce implements newsletter.FeedbackStore.

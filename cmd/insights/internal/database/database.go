@@ -40,6 +40,8 @@ type DB struct {
 
 	suppression atomic.Pointer[[]byte] // the key of suppressionHash, once read
 
+	searching chan struct{} // holds a token while a digest is searched: see byFormerMessageID
+
 	attached   sync.Map // the ids of workers of this process, while it is the only sender
 	senderMu   sync.Mutex
 	senderLock func() error // non-nil while this process is the sender
@@ -98,7 +100,7 @@ func Open(url string, create bool) (*DB, error) {
 		scheme, _, _ := strings.Cut(url, ":")
 		return nil, fmt.Errorf("database.url starts with %q: use sqlite:FILE or postgres://USER@HOST/DATABASE", scheme+":")
 	}
-	db := &DB{planChunk: planChunk}
+	db := &DB{planChunk: planChunk, searching: make(chan struct{}, 1)}
 	var err error
 	if path, ok := FilePath(url); ok {
 		db.engine = &sqlite{path: path}

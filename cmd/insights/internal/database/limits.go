@@ -74,6 +74,9 @@ const (
 	// claimedBefore is how long before it goes out an email may have been claimed, the last
 	// of its digest: what is read by when digests were active goes as far back.
 	claimedBefore = 24 * time.Hour
+	// formerFor is how long after a digest an email of an older version is found by its
+	// Message-ID: bounces come back within days.
+	formerFor = 30 * 24 * time.Hour
 	// editPart is how many readers of an import are read and stored together: each part
 	// costs one round trip, and an answer stays small.
 	editPart = 500

@@ -56,20 +56,21 @@ func (db *DB) RecordRefusal(ctx context.Context, r newsletter.Refusal, j newslet
 		if err != nil {
 			return err
 		}
-		n, err := affected(tx.ExecContext(ctx, `INSERT INTO refusals (digest_id, message_id, subscriber_id, domain, words, said, proven, sent_at, at, due_at)
-			VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (digest_id, message_id, subscriber_id) DO NOTHING`,
-			r.Ref.Digest, r.Ref.Message, r.Reader, r.Domain, r.Words, r.Said, oneIf(recorded.Proven), at, millis(r.At), millis(r.Due)))
+		n, err := affected(tx.ExecContext(ctx, `INSERT INTO refusals (digest_id, message_id, subscriber_id, domain, words, said, proven, sent_at, at, due_at, named)
+			VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT (digest_id, message_id, subscriber_id)
+			DO UPDATE SET words = excluded.words, said = excluded.said, named = 0 WHERE refusals.named = 1 AND excluded.named = 0 AND refusals.judged_at = 0`,
+			r.Ref.Digest, r.Ref.Message, r.Reader, r.Domain, r.Words, r.Said, oneIf(recorded.Proven), at, millis(r.At), millis(r.Due), oneIf(r.Named)))
 		known = err == nil && n == 0
 		return err
 	})
 	return recorded, known, err
 }
 
-const refusalColumns = `r.digest_id, r.message_id, r.subscriber_id, coalesce(s.email, ''), r.domain, r.words, r.said, r.proven, r.sent_at, r.at, r.due_at, r.judged_at, r.verdict, r.reason`
+const refusalColumns = `r.digest_id, r.message_id, r.subscriber_id, coalesce(s.email, ''), r.domain, r.words, r.said, r.proven, r.named, r.sent_at, r.at, r.due_at, r.judged_at, r.verdict, r.reason`
 
 func scanRefusal(rows *sql.Rows, more ...any) (r newsletter.Refusal, err error) {
 	var email string
-	err = rows.Scan(append([]any{&r.Ref.Digest, &r.Ref.Message, &r.Reader, &email, &r.Domain, &r.Words, &r.Said, &r.Proven,
+	err = rows.Scan(append([]any{&r.Ref.Digest, &r.Ref.Message, &r.Reader, &email, &r.Domain, &r.Words, &r.Said, &r.Proven, &r.Named,
 		instant(&r.Sent), instant(&r.At), instant(&r.Due), instant(&r.Judged), &r.Verdict, &r.Reason}, more...)...)
 	if r.Ref.Message == 0 {
 		r.Ref.Subscriber = r.Reader
