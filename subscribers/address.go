@@ -174,6 +174,9 @@ func (a Address) Inbox() string {
 	return local + "@" + a.domain
 }
 
+// tagged reports whether an address is written with a plus sign.
+func (a Address) tagged() bool { return strings.Contains(a.local, "+") }
+
 // Domain is the domain as A-labels.
 func (a Address) Domain() string { return a.domain }
 

@@ -13,7 +13,7 @@ import (
 // Zero means no limit.
 type Limits struct {
 	AddressEvery time.Duration // between two emails to one address
-	AddressADay  int           // emails to one address in 24 hours, and sign-ups of others with its Inbox
+	AddressADay  int           // emails to one address in 24 hours, and sign-ups of all that are written with a plus sign and have its Inbox
 	Client       int           // sign-ups in an hour from one network: an IPv4 address, or an IPv6 /64
 	Domain       Pace          // sign-ups in an hour with addresses of one domain
 	All          Pace          // sign-ups in an hour
@@ -198,7 +198,17 @@ func (l Limits) room(a Attempt, f Facts) Verdict {
 // ofMailbox reports whether a mailbox has got what it may.
 func (l Limits) ofMailbox(a Attempt, f Facts) bool {
 	return a.Moves && (l.AddressADay > 0 && f.Address >= l.AddressADay || a.At.Sub(f.AddressLast) < l.AddressEvery) ||
-		!a.Links && a.Returns == "" && l.AddressADay > 0 && f.Inbox >= l.AddressADay
+		!a.Links && a.Returns == "" && l.AddressADay > 0 && f.Inbox >= l.others(a.Address)
+}
+
+// others is how many sign-ups of others with the Inbox of an address keep it from another
+// one. Strangers make up addresses with a plus sign: these don't hold up the one without, and
+// dots where Gmail ignores them seldom do.
+func (l Limits) others(a Address) int {
+	if a.tagged() {
+		return l.AddressADay
+	}
+	return 3 * l.AddressADay
 }
 
 // admit counts a sign-up, or a change of address. It is false when the email is withheld,

@@ -13,7 +13,8 @@ func askedNow(n int) Asked { return Asked{Hour: now.Unix() / 3600, Now: n} }
 func TestAttemptsAreJudged(t *testing.T) {
 	limits := Limits{AddressEvery: 15 * time.Minute, AddressADay: 3, Client: 4, Domain: 4, All: 6, Waiting: 10, WaitingOfOne: 3}
 	signsUp := Attempt{At: now, SignUp: SignUp{Asker: Asker{"near", "wide", "around"}, Address: ada}}
-	moves, anonymous, links := signsUp, signsUp, signsUp
+	moves, anonymous, links, tagged := signsUp, signsUp, signsUp, signsUp
+	tagged.Address = mustParse("ada+news@example.com")
 	links.Links = true
 	moves.Moves, anonymous.Asker = true, Asker{}
 	lately := now.Add(-15*time.Minute + 1)
@@ -52,7 +53,9 @@ func TestAttemptsAreJudged(t *testing.T) {
 		{"full, it would have as many", limits, signsUp, Facts{All: used.Add(1), Waiting: 10, OfAround: 1, Most: 2}, Refuse, QueueFull},
 		{"full, of the network that has most", limits, signsUp, Facts{All: used.Add(1), Waiting: 10, OfAround: 9, Most: 9}, Refuse, QueueFull},
 		{"full of single ones", limits, signsUp, Facts{All: used.Add(1), Waiting: 10, Most: 1}, Refuse, QueueFull},
-		{"others of the mailbox", limits, signsUp, Facts{Inbox: 3}, Count, PerAddress},
+		{"others of the mailbox", limits, tagged, Facts{Inbox: 3}, Count, PerAddress},
+		{"others of the mailbox, with a plus sign", limits, signsUp, Facts{Inbox: 3}, Admit, ""},
+		{"others of the mailbox, with dots", limits, signsUp, Facts{Inbox: 9}, Count, PerAddress},
 		{"the address itself, which its record counts", limits, signsUp, Facts{Address: 3, AddressLast: now}, Admit, ""},
 		{"moves to the address", limits, moves, Facts{Address: 3, AddressLast: now.Add(-time.Hour)}, Count, PerAddress},
 		{"moves to the address, the last just now", limits, moves, Facts{Address: 1, AddressLast: lately}, Count, PerAddress},
@@ -109,9 +112,9 @@ func TestAnswersSayNothingOfAnAddress(t *testing.T) {
 				for what, of := range map[string]func(*Facts){
 					"waits, with a better place": func(f *Facts) { f.Standing = &Rank{} },
 					"waits, with a worse place":  func(f *Facts) { f.Standing = &Rank{Network: 50} },
-					"has a full mailbox":         func(f *Facts) { f.Inbox = 3 },
+					"has a full mailbox":         func(f *Facts) { f.Inbox = 9 },
 					"was asked often":            func(f *Facts) { f.Address, f.AddressLast = 3, now },
-					"all of it":                  func(f *Facts) { f.Standing, f.Inbox, f.Address = &Rank{}, 3, 3 },
+					"all of it":                  func(f *Facts) { f.Standing, f.Inbox, f.Address = &Rank{}, 9, 3 },
 				} {
 					known := f
 					of(&known)

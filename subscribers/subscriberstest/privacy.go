@@ -200,11 +200,16 @@ func limitPerInbox(d *desk) {
 	for i := range 20 {
 		try(fmt.Sprintf("adal+%d@gmail.com", i+3), false)
 	}
+	try("a.da.l@gmail.com", true) // whoever has entered others: it may be the owner's own
+	try("adal@gmail.com", true)
+	for i, email := range []string{"e.velyn@gmail.com", "ev.elyn@gmail.com", "eve.lyn@gmail.com", "evel.yn@gmail.com", "evely.n@gmail.com", "e.v.elyn@gmail.com", "e.ve.lyn@gmail.com", "e.vel.yn@gmail.com", "e.vely.n@gmail.com", "ev.e.lyn@gmail.com", "evelyn@gmail.com"} {
+		try(email, i < 9) // of dots there are many, too
+	}
 	try("ada@gmail.com", true)
 	try("adal@example.com", true)
 	try("ada.l@example.com", true) // may be another's
 	time.Sleep(25 * time.Hour)
-	try("adal@gmail.com", true)
+	try("evelyn@gmail.com", true)
 }
 
 func limitsInAll(d *desk) {
