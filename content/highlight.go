@@ -1,6 +1,7 @@
 package content
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"html"
 	"slices"
@@ -13,12 +14,48 @@ import (
 )
 
 // Bounds of highlighting. Code beyond them is shown plain: a lexer is a heap of
-// regular expressions that somebody's code may drive mad. The time is the last
-// resort, far above what sound code takes, since it depends on the machine.
+// regular expressions that somebody's code may drive mad. The time, of all code of a
+// text, is the last resort, far above what sound code takes, since it depends on the
+// machine.
 const (
-	maxHighlighted = 16 << 10 // bytes of one block
-	maxLexing      = 3 * time.Second
+	maxHighlighted    = 16 << 10  // bytes of one block
+	maxHighlightedAll = 256 << 10 // bytes of all blocks of a text
+	maxLexing         = 3 * time.Second
 )
+
+// highlighting is the work on the code of one text.
+type highlighting struct {
+	plain bool          // all of it is to be shown plain
+	bytes int           // that were lexed
+	took  time.Duration // to lex them
+}
+
+// exhausted reports whether the code took too long, so that all of it is to be shown plain.
+func (h *highlighting) exhausted() bool { return h.took >= maxLexing }
+
+// slowTexts remembers by their hash the texts whose code took too long, so that it is not
+// tried again at each rendering. When there are many, it forgets some.
+var slowTexts = struct {
+	sync.Mutex
+	hashes map[[sha256.Size]byte]bool
+}{hashes: map[[sha256.Size]byte]bool{}}
+
+const mostSlowTexts = 1000
+
+func isSlow(text string) bool {
+	slowTexts.Lock()
+	defer slowTexts.Unlock()
+	return len(slowTexts.hashes) > 0 && slowTexts.hashes[sha256.Sum256([]byte(text))]
+}
+
+func rememberSlow(text string) {
+	slowTexts.Lock()
+	defer slowTexts.Unlock()
+	if len(slowTexts.hashes) >= mostSlowTexts {
+		clear(slowTexts.hashes)
+	}
+	slowTexts.hashes[sha256.Sum256([]byte(text))] = true
+}
 
 // A role is a part that a token plays in code. Few roles keep feeds and emails
 // small, where each carries its colour along.
@@ -82,8 +119,8 @@ func HighlightCSS() string {
 // highlight returns code as HTML, with the roles of its tokens as classes, or as
 // inline styles. Code in an unknown language, or that can't be lexed, comes back
 // escaped only. Its text stays exactly the same.
-func highlight(code, language string, inline bool) string {
-	tokens, ok := lex(code, language)
+func (h *highlighting) highlight(code, language string, inline bool) string {
+	tokens, ok := h.lex(code, language)
 	if !ok {
 		return escape(code)
 	}
@@ -119,17 +156,20 @@ func highlight(code, language string, inline bool) string {
 // chroma gives each match of a regular expression a quarter of a second and takes
 // one that is slower for no match. On a starved machine that would make other
 // tokens of the same code, so a lexing with such a pause in it is done again.
-func lex(code, language string) (tokens []chroma.Token, ok bool) {
-	if language == "" || len(code) > maxHighlighted {
+func (h *highlighting) lex(code, language string) (tokens []chroma.Token, ok bool) {
+	if language == "" || len(code) > maxHighlighted || h.plain || h.exhausted() || h.bytes+len(code) > maxHighlightedAll {
 		return nil, false
 	}
 	lexer := lexersByName()[strings.ToLower(language)]
 	if lexer == nil {
 		return nil, false
 	}
-	for start := time.Now(); time.Since(start) < maxLexing; {
+	h.bytes += len(code)
+	before := h.took
+	for start := time.Now(); !h.exhausted(); h.took = before + time.Since(start) {
 		var longest time.Duration
-		if tokens, longest, ok = lexOnce(lexer, code); longest < matchTimeout {
+		if tokens, longest, ok = lexOnce(lexer, code, maxLexing-h.took); longest < matchTimeout {
+			h.took = before + time.Since(start)
 			return tokens, ok
 		}
 	}
@@ -139,8 +179,8 @@ func lex(code, language string) (tokens []chroma.Token, ok bool) {
 // matchTimeout is a little less than chroma's.
 const matchTimeout = 200 * time.Millisecond
 
-// lexOnce lexes and says how long it waited for the slowest token.
-func lexOnce(lexer chroma.Lexer, code string) (tokens []chroma.Token, longest time.Duration, ok bool) {
+// lexOnce lexes, for so long at most, and says how long it waited for the slowest token.
+func lexOnce(lexer chroma.Lexer, code string, most time.Duration) (tokens []chroma.Token, longest time.Duration, ok bool) {
 	defer func() { // lexers panic on states they don't know
 		if recover() != nil {
 			tokens, ok = nil, false
@@ -161,7 +201,7 @@ func lexOnce(lexer chroma.Lexer, code string) (tokens []chroma.Token, longest ti
 			return tokens, longest, rest == ""
 		}
 		after, same := strings.CutPrefix(rest, token.Value)
-		if !same || len(tokens) > 2*len(code)+100 || now.Sub(start) > maxLexing {
+		if !same || len(tokens) > 2*len(code)+100 || now.Sub(start) > most {
 			return nil, longest, false
 		}
 		rest = after

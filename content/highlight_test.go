@@ -77,6 +77,49 @@ func TestLargeCodeIsShownPlain(t *testing.T) {
 	}
 }
 
+// Code that drives a lexer mad, in many blocks: all code of the text is shown plain after a
+// while, and at once from then on.
+func TestSlowCodeIsTriedOnceATime(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
+	in := one(t, "```go\nx := 1\n```\n\n"+strings.Repeat("```raku\n"+strings.Repeat("a::", 1100)+"\n```\n\n", 30))
+	other := one(t, "```go\nx := 1\n```\n")
+	start := time.Now()
+	page := in.HTML()
+	first := time.Since(start)
+	if strings.Contains(page, "<span") || !strings.Contains(page, "x := 1") || strings.Count(page, "a::a::") == 0 {
+		t.Error("some of it is highlighted")
+	}
+	if first > 20*time.Second {
+		t.Errorf("took %s", first)
+	}
+	start = time.Now()
+	if full := in.FullHTML("https://example.com"); strings.Contains(full, "<span") || in.HTML() != page {
+		t.Error("it is shown otherwise the second time")
+	}
+	if again := time.Since(start); again > first/4 {
+		t.Errorf("took %s, and then %s", first, again)
+	}
+	if !strings.Contains(other.HTML(), "<span") {
+		t.Error("other texts are shown plain, too")
+	}
+}
+
+func TestCodeOfATextIsBounded(t *testing.T) {
+	block := "```go\n" + strings.Repeat("x := 1\n", 2000) + "```\n\n"
+	page := one(t, strings.Repeat(block, 30)).HTML()
+	plain := 0
+	for _, code := range strings.Split(page, "<pre")[1:] {
+		if !strings.Contains(code, "<span") {
+			plain++
+		}
+	}
+	if plain != 12 { // 18 of 14 KB fit
+		t.Errorf("%d blocks are plain", plain)
+	}
+}
+
 func TestLanguagesAreKnownByTheirUsualNames(t *testing.T) {
 	for language, code := range map[string]string{
 		"go": "func f() {}", "Go": "func f() {}", "sql": "SELECT 1", "python": "def f(): pass", "py": "def f(): pass", "ts": "const x: number = 1", "typescript": "const x = 1",

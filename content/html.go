@@ -31,8 +31,18 @@ func (in *Insight) HTML() string { return in.render("", false) }
 func (in *Insight) FullHTML(base string) string { return in.render(base, true) }
 
 func (in *Insight) render(base string, full bool) string {
+	h := highlighting{plain: isSlow(in.body)}
+	text := in.renderWith(&h, base, full)
+	if h.exhausted() {
+		rememberSlow(in.body)
+		text = in.renderWith(&highlighting{plain: true}, base, full)
+	}
+	return text
+}
+
+func (in *Insight) renderWith(h *highlighting, base string, full bool) string {
 	root, source := parseBody(in.body)
-	p := &page{in: in, base: base, full: full}
+	p := &page{in: in, base: base, full: full, highlighting: h}
 	p.survey(root, source)
 	var b strings.Builder
 	err := renderer.NewRenderer(renderer.WithNodeRenderers(
@@ -53,9 +63,10 @@ type page struct {
 	base string
 	full bool
 
-	raw    *rawHTML
-	ids    map[ast.Node]string // of headings
-	tables map[ast.Node]string // names of tables
+	highlighting *highlighting
+	raw          *rawHTML
+	ids          map[ast.Node]string // of headings
+	tables       map[ast.Node]string // names of tables
 }
 
 // survey reads the raw HTML, and gives headings their ids and tables their names, both in reading order.
@@ -237,6 +248,6 @@ func (p *page) code(w util.BufWriter, source []byte, node ast.Node) {
 		}
 		_ = w.WriteByte('>')
 	}
-	_, _ = w.WriteString(highlight(code, language, p.full))
+	_, _ = w.WriteString(p.highlighting.highlight(code, language, p.full))
 	_, _ = w.WriteString("</code></pre>\n")
 }
