@@ -30,7 +30,7 @@ require (
 	github.com/wneessen/go-mail v0.8.1 // newsletter/smtp: messages and sessions
 	github.com/yuin/goldmark v1.8.7 // content: Markdown
 	go.yaml.in/yaml/v3 v3.0.6 // content, cmd/insights: front matter and configuration
-	golang.org/x/net v0.62.0 // content: raw HTML, token by token with its line, which sanitisers that take a whole text don't tell; subscribers, newsletter/smtp: international domain names (idna); internal/web: reading HTML; internal/inbound: bounding connections; tests: a DNS server
+	golang.org/x/net v0.62.0 // content: raw HTML, token by token with its line, which sanitisers that take a whole text don't tell; subscribers, newsletter/smtp: international domain names (idna); internal/web: reading HTML; tests: a DNS server
 	golang.org/x/sys v0.49.0 // cmd/insights: disk space and file locks
 	golang.org/x/text v0.43.0 // newsletter/rfc5322, subscribers/lists: charsets; content, subscribers and its lists, internal/database: one form of each letter (norm)
 	golang.org/x/time v0.16.0 // newsletter: rates of sending

@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/emersion/go-smtp"
-	"golang.org/x/net/netutil"
 
 	"github.com/scaledbydesign/insights/newsletter"
 )
@@ -36,16 +35,20 @@ type Server struct {
 	receiver atomic.Pointer[Receiver]
 	log      *slog.Logger
 	server   *smtp.Server
-	listener net.Listener
+	listener *fairListener
 }
 
 const (
-	mostConnections = 50
-	mostOfOneClient = 20
-	mostRecipients  = 100
-	patience        = time.Minute      // for a client's next words
-	longestSession  = 10 * time.Minute // whatever it says
+	mostRecipients = 100
+	patience       = time.Minute // for a client's next words
 )
+
+// sessionLimits leave one mail server that passes on everything the sessions it uses, and
+// no network more than a part of all.
+var sessionLimits = limits{
+	all: 50, of: [3]int{20, 25, 30},
+	purpose: 30 * time.Second, hasty: 10 * time.Second, longest: 10 * time.Minute,
+}
 
 // Listen opens an address: HOST:PORT for SMTP, lmtp:HOST:PORT or unix:PATH for LMTP.
 // domain is how the server calls itself.
@@ -63,15 +66,21 @@ func Listen(address, domain string, receiver Receiver, log *slog.Logger) (*Serve
 	if err != nil {
 		return nil, fmt.Errorf("listen for bounces: %w", err)
 	}
-	s := &Server{log: log, listener: netutil.LimitListener(newFairListener(listener, mostOfOneClient, longestSession), mostConnections)}
+	return newServer(listener, lmtp, domain, receiver, log), nil
+}
+
+func newServer(listener net.Listener, lmtp bool, domain string, receiver Receiver, log *slog.Logger) *Server {
+	s := &Server{log: log, listener: newFairListener(listener, sessionLimits)}
 	s.Deliver(receiver)
-	s.server = smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) { return &session{server: s}, nil }))
+	s.server = smtp.NewServer(smtp.BackendFunc(func(c *smtp.Conn) (smtp.Session, error) {
+		return &session{server: s, conn: c.Conn().(*fairConn)}, nil
+	}))
 	s.server.LMTP, s.server.Domain = lmtp, domain
 	s.server.MaxRecipients, s.server.MaxMessageBytes, s.server.MaxLineLength = mostRecipients, newsletter.MaxInbound, 4000
 	s.server.ReadTimeout, s.server.WriteTimeout = patience, patience
 	s.server.EnableSMTPUTF8 = true // or bounces of such messages are lost
 	s.server.ErrorLog = slog.NewLogLogger(log.Handler(), slog.LevelDebug)
-	return s, nil
+	return s
 }
 
 // removeStale takes away a socket that nobody listens on any more.
@@ -93,19 +102,26 @@ func (s *Server) Deliver(receiver Receiver) { s.receiver.Store(&receiver) }
 // Addr is where it listens.
 func (s *Server) Addr() net.Addr { return s.listener.Addr() }
 
-// Run takes messages until ctx is done.
+// Run takes messages until ctx is done, and gives those that are coming in a few seconds.
 func (s *Server) Run(ctx context.Context) error {
-	defer context.AfterFunc(ctx, func() {
+	ended := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(ended)
 		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 		defer cancel()
+		s.listener.dismissAll(idle)
 		if s.server.Shutdown(closing) != nil {
-			s.server.Close() // a client that says nothing must not hold up the end
+			s.listener.dismissAll(receiving) // a client that says nothing must not hold up the end
 		}
-	})()
-	if err := s.server.Serve(s.listener); !errors.Is(err, smtp.ErrServerClosed) {
-		return err
+	})
+	err := s.server.Serve(s.listener)
+	if !stop() {
+		<-ended
 	}
-	return nil
+	if errors.Is(err, smtp.ErrServerClosed) {
+		return nil
+	}
+	return err
 }
 
 // Close stops listening without having run.
@@ -114,10 +130,15 @@ func (s *Server) Close() error { return s.listener.Close() }
 // session is one client's.
 type session struct {
 	server *Server
+	conn   *fairConn
 	to     []string
 }
 
-func (c *session) Reset()        { c.to = nil }
+func (c *session) Reset() {
+	c.to = nil
+	c.conn.reaches(idle)
+}
+
 func (c *session) Logout() error { return nil }
 
 // Mail takes any sender: those of bounces have none.
@@ -128,12 +149,14 @@ func (c *session) Rcpt(to string, _ *smtp.RcptOptions) error {
 		return &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 1, 1}, Message: "no such recipient here"}
 	}
 	c.to = append(c.to, to)
+	c.conn.reaches(addressed)
 	return nil
 }
 
 func (c *session) Data(r io.Reader) error {
 	ctx, stop := context.WithTimeout(context.Background(), patience)
 	defer stop()
+	c.conn.reaches(receiving)
 	incoming := &noting{Reader: r}
 	did, err := (*c.server.receiver.Load()).HandleMessage(ctx, c.to, incoming)
 	switch {
@@ -144,7 +167,7 @@ func (c *session) Data(r io.Reader) error {
 		c.server.log.Info("ignored a message unrelated to anything we sent", "error", err)
 	case incoming.err != nil:
 		c.server.log.Info("client disconnected during DATA", "error", incoming.err)
-		return incoming.err
+		return &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 4, 2}, Message: "the message did not come to its end"}
 	case err != nil:
 		c.server.log.Error("cannot handle an incoming message; its server retries", "error", err)
 		return &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 3, 0}, Message: "try again later"}
