@@ -11,7 +11,7 @@ import (
 const (
 	maxDocuments     = 256
 	maxCombined      = 128  // feeds of several categories, beside maxDocuments: visitors choose which there are
-	maxAnnouncements = 1024 // of all documents together
+	maxAnnouncements = 4096 // of all documents together
 	maxUserAgent     = 512  // bytes that are looked at
 )
 
@@ -24,14 +24,14 @@ type dayCounter struct {
 
 	mu        sync.Mutex
 	documents map[string]*readers
-	combined  int  // documents that combine categories
-	announced int  // announcements, of all documents
+	combined  room // documents that combine categories
+	announced room // announcements, of all documents
 	changed   bool // since counts was last asked
 }
 
 // readers is who asked for one document.
 type readers struct {
-	services map[subscription]int // what each announced, at most
+	services map[subscription]announcement
 	others   distinct
 	// settled are the aggregators and robots, as they wrote themselves, that a
 	// second look would find nothing new in; as many as fit.
@@ -41,6 +41,12 @@ type readers struct {
 // subscription is one place where an aggregator keeps a document. It may know one
 // document by several ids, each with readers of its own.
 type subscription struct{ service, id string }
+
+// announcement is the most that was announced of a subscription, and from where.
+type announcement struct {
+	readers int
+	from    networks
+}
 
 // Seen counts a request that was answered with a document, whole or as unchanged.
 // It keeps neither the User-Agent nor the client's address. For a client that was
@@ -53,14 +59,14 @@ func (r *Counter) Seen(document, userAgent string, client netip.Addr) {
 	defer t.mu.Unlock()
 	d := t.documents[document]
 	if d == nil {
-		combines := strings.Contains(document, "+")
-		if combines && t.combined >= maxCombined || !combines && len(t.documents)-t.combined >= maxDocuments {
+		if strings.Contains(document, "+") {
+			if !t.combined.enter(t.networksOf(client), maxCombined) {
+				return
+			}
+		} else if len(t.documents)-t.combined.taken >= maxDocuments {
 			return
 		}
-		if combines {
-			t.combined++
-		}
-		d = &readers{services: make(map[subscription]int), settled: make(map[uint64]struct{})}
+		d = &readers{services: make(map[subscription]announcement), settled: make(map[uint64]struct{})}
 		t.documents[strings.Clone(document)] = d
 	}
 	if _, settled := d.settled[hash]; settled || d.others.has(hash) {
@@ -69,12 +75,13 @@ func (r *Counter) Seen(document, userAgent string, client netip.Addr) {
 	a, announces := parseUserAgent(userAgent)
 	switch {
 	case announces:
-		t.announce(d, a)
+		t.announce(d, a, t.networksOf(client))
 	case !d.others.wants(hash):
 		return
 	case !isRobot(userAgent):
-		d.others.add(hash)
-		t.changed = true
+		if d.others.add(hash, t.networksOf(client)) {
+			t.changed = true
+		}
 		return
 	}
 	if len(d.settled) < sampleSize {
@@ -82,20 +89,19 @@ func (r *Counter) Seen(document, userAgent string, client netip.Addr) {
 	}
 }
 
-func (t *dayCounter) announce(d *readers, a aggregator) {
+func (t *dayCounter) announce(d *readers, a aggregator, from networks) {
 	key := subscription{a.service, a.id}
 	before, known := d.services[key]
-	if a.readers > maxAnnounced || known && a.readers <= before {
+	if a.readers > maxAnnounced || known && a.readers <= before.readers || !mayAnnounce(d.services, key, a.readers, from) {
 		return
 	}
 	if !known {
-		if t.announced >= maxAnnouncements {
+		if !t.announced.enter(from, maxAnnouncements) {
 			return
 		}
-		t.announced++
 		key = subscription{strings.Clone(a.service), strings.Clone(a.id)} // the rest of the User-Agent is not kept
 	}
-	d.services[key] = a.readers
+	d.services[key] = announcement{a.readers, from}
 	t.changed = true
 }
 
@@ -121,8 +127,8 @@ func (t *dayCounter) counts() (counts []Count, changed bool) {
 	defer t.mu.Unlock()
 	for document, d := range t.documents {
 		bySource := make(map[string]int)
-		for s, n := range d.services {
-			bySource[s.service] += n
+		for s, a := range d.services {
+			bySource[s.service] += a.readers
 		}
 		bySource[Others] = d.others.count()
 		for source, n := range bySource {
@@ -141,7 +147,7 @@ func (t *dayCounter) counts() (counts []Count, changed bool) {
 // standard error is about 1.2/√sampleSize, under 3 %.
 type distinct struct {
 	level  uint
-	sample map[uint64]struct{}
+	sample map[uint64]networks // where each came from
 }
 
 const sampleSize = 2048
@@ -154,12 +160,15 @@ func (d *distinct) has(hash uint64) bool {
 // wants reports whether a hash belongs to the sample.
 func (d *distinct) wants(hash uint64) bool { return hash&(1<<d.level-1) == 0 }
 
-// add takes a hash that is wanted.
-func (d *distinct) add(hash uint64) {
-	if d.sample == nil {
-		d.sample = make(map[uint64]struct{})
+// add takes a hash that is wanted, unless its networks have given what they may.
+func (d *distinct) add(hash uint64, from networks) bool {
+	if !d.mayAdd(from) {
+		return false
 	}
-	d.sample[hash] = struct{}{}
+	if d.sample == nil {
+		d.sample = make(map[uint64]networks)
+	}
+	d.sample[hash] = from
 	for len(d.sample) > sampleSize {
 		d.level++
 		for h := range d.sample {
@@ -168,6 +177,7 @@ func (d *distinct) add(hash uint64) {
 			}
 		}
 	}
+	return true
 }
 
 func (d *distinct) count() int { return len(d.sample) << d.level }

@@ -15,4 +15,9 @@ const (
 	MaxServiceName   = maxServiceName
 	MaxFeedID        = maxFeedID
 	SampleSize       = sampleSize
+	MaxSources       = maxSources
+	MaxPart          = maxPart
 )
+
+// MaxOthers is of a /64, a /56 and a /48.
+var MaxOthers = maxOthers

@@ -39,6 +39,11 @@ func (s *saved) SaveReadership(_ context.Context, counts []readership.Count, _ r
 
 var home = netip.MustParseAddr("192.0.2.1")
 
+// far is a client that shares no network with the others, /48 or /24.
+func far(i int) netip.Addr {
+	return netip.AddrFrom16([16]byte{0x20, 0x01, 3: byte(i >> 16), 4: byte(i >> 8), 5: byte(i), 15: 1})
+}
+
 const (
 	all = "/feeds/all.rss"
 	app = "NetNewsWire (RSS Reader; https://netnewswire.com/)"
@@ -111,7 +116,7 @@ func TestManyReadersAreEstimatedInBoundedMemory(t *testing.T) {
 	counter := &readership.Counter{Store: &saved{}}
 	count := func(document string, clients int) int {
 		for i := range clients {
-			counter.Seen(document, fmt.Sprintf("reader %d", i), home)
+			counter.Seen(document, app, far(i))
 		}
 		if err := counter.Flush(t.Context()); err != nil {
 			t.Fatal(err)
@@ -134,7 +139,7 @@ func TestWhoeverAsksMemoryIsBounded(t *testing.T) {
 		counter.Seen(fmt.Sprintf("/feeds/%d.rss", i), app, home)
 	}
 	for i := range 2 * readership.MaxAnnouncements {
-		counter.Seen("/feeds/0.rss", fmt.Sprintf("Service%d/1.0 (1 subscriber)", i), home)
+		counter.Seen("/feeds/0.rss", fmt.Sprintf("Service%d/1.0 (1 subscriber)", i), far(i))
 	}
 	if err := counter.Flush(t.Context()); err != nil {
 		t.Fatal(err)
@@ -150,7 +155,7 @@ func TestCombinedFeedsLeaveRoomForTheOthers(t *testing.T) {
 	store := &saved{}
 	counter := &readership.Counter{Store: store}
 	for i := range 2 * readership.MaxDocuments {
-		counter.Seen(fmt.Sprintf("/feeds/a%d+b.rss", i), app, home)
+		counter.Seen(fmt.Sprintf("/feeds/a%d+b.rss", i), app, far(i))
 	}
 	for i := range readership.MaxDocuments {
 		counter.Seen(fmt.Sprintf("/feeds/%d.rss", i), app, home)
@@ -166,6 +171,120 @@ func TestCombinedFeedsLeaveRoomForTheOthers(t *testing.T) {
 	}
 	if heads != readership.MaxDocuments || len(store.counts) != heads+readership.MaxCombined {
 		t.Errorf("%d counts, %d of them of feeds that combine nothing", len(store.counts), heads)
+	}
+}
+
+// TestOneNetworkIsFewReaders calls itself by many names from one client, and from all
+// that one network gives.
+func TestOneNetworkIsFewReaders(t *testing.T) {
+	for name, test := range map[string]struct {
+		from func(i int) string
+		want int
+	}{
+		"an IPv4 address": {func(int) string { return "203.0.113.7" }, readership.MaxOthers[0]},
+		"a /64":           {func(i int) string { return fmt.Sprintf("2001:db8::%x", i+1) }, readership.MaxOthers[0]},
+		"a /56":           {func(i int) string { return fmt.Sprintf("2001:db8:0:%x::1", i%256) }, readership.MaxOthers[1]},
+		"a /48":           {func(i int) string { return fmt.Sprintf("2001:db8:0:%x::1", i) }, readership.MaxOthers[2]},
+		"a /24":           {func(i int) string { return fmt.Sprintf("203.0.113.%d", i%256) }, readership.MaxOthers[2]},
+		"a silent proxy":  {func(int) string { return "127.0.0.1" }, 1999},
+	} {
+		t.Run(name, func(t *testing.T) {
+			counter := &readership.Counter{Store: &saved{}}
+			for i := range 1999 {
+				for range 2 {
+					counter.Seen(all, fmt.Sprintf("reader %d", i), netip.MustParseAddr(test.from(i)))
+				}
+			}
+			counter.Seen(all, app, home) // somebody else
+			counter.Seen("/feeds/all.atom", app, netip.MustParseAddr(test.from(0)))
+			wantCounted(t, counter, map[string]int{"/feeds/all.rss others": test.want + 1, "/feeds/all.atom others": 1})
+		})
+	}
+}
+
+// TestOneNetworkIsFewOfMany is the same where readers are so many that a sample of them is
+// counted.
+func TestOneNetworkIsFewOfMany(t *testing.T) {
+	counter := &readership.Counter{Store: &saved{}}
+	const honest = 40_000
+	for i := range 2 * honest {
+		if i%2 == 0 {
+			counter.Seen(all, app, far(i))
+		} else {
+			counter.Seen(all, fmt.Sprintf("reader %d", i), netip.MustParseAddr(fmt.Sprintf("2001:db8:0:%x::1", i%65536)))
+		}
+	}
+	if err := counter.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n := counter.Store.(*saved).counts["/feeds/all.rss others"]; n < honest*85/100 || n > honest*115/100 {
+		t.Errorf("%d of %d", n, honest)
+	}
+}
+
+// TestOneNetworkAnnouncesWhatOneMay tries several products, and several ids of one.
+func TestOneNetworkAnnouncesWhatOneMay(t *testing.T) {
+	const agent = "Feedbin feed-id:%d - %d subscribers"
+	for name, test := range map[string]struct {
+		agent string
+		each  int
+		want  int
+	}{
+		"ids":      {agent, 10, 10 * readership.MaxSources},
+		"products": {"Service-v%d/1.0 (%d subscribers)", 10, 10 * readership.MaxSources},
+		"readers":  {agent, readership.MaxAnnounced / 3, readership.MaxAnnounced / 3 * 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			counter := &readership.Counter{Store: &saved{}}
+			for i := range 100 {
+				counter.Seen(all, fmt.Sprintf(test.agent, i, test.each), netip.MustParseAddr(fmt.Sprintf("2001:db8:0:%x::1", i)))
+			}
+			if err := counter.Flush(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			total := 0
+			for _, n := range counter.Store.(*saved).counts {
+				total += n
+			}
+			if total != test.want {
+				t.Errorf("%d readers, want %d", total, test.want)
+			}
+		})
+	}
+	t.Run("a number that grows", func(t *testing.T) {
+		counter := &readership.Counter{Store: &saved{}}
+		for i := range 100 {
+			counter.Seen(all, fmt.Sprintf(agent, 1, 60_000+i), home)
+		}
+		counter.Seen(all, fmt.Sprintf(agent, 2, 60_000), home)
+		counter.Seen(all, fmt.Sprintf(agent, 2, 60_000), far(1))
+		wantCounted(t, counter, map[string]int{"/feeds/all.rss Feedbin": 60_099 + 60_000})
+	})
+}
+
+// TestOneNetworkLeavesRoom fills the room for announcements and combined feeds from one
+// network, and then others come.
+func TestOneNetworkLeavesRoom(t *testing.T) {
+	store := &saved{}
+	counter := &readership.Counter{Store: store}
+	for i := range readership.MaxDocuments {
+		for j := range readership.MaxSources {
+			counter.Seen(fmt.Sprintf("/feeds/%d.rss", i), fmt.Sprintf("Service-v%d/1.0 (1 subscriber)", j), home)
+		}
+	}
+	for i := range 2 * readership.MaxCombined {
+		counter.Seen(fmt.Sprintf("/feeds/a%d+b.rss", i), app, home)
+	}
+	counter.Seen("/feeds/0.rss", "Feedly/1.0 (3 subscribers)", far(1))
+	counter.Seen("/feeds/c+d.rss", app, far(1))
+	if err := counter.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if store.counts["/feeds/0.rss Feedly"] != 3 || store.counts["/feeds/c+d.rss others"] != 1 {
+		t.Error("others are not counted any more")
+	}
+	if n, want := len(store.counts), (readership.MaxAnnouncements+readership.MaxCombined)/readership.MaxPart+2; n > want {
+		t.Errorf("%d counts of one network, want %d at most", n, want)
 	}
 }
 
@@ -210,7 +329,7 @@ func TestSeenByManyAtOnce(t *testing.T) {
 	for range 8 {
 		requests.Go(func() {
 			for i := range 1000 {
-				counter.Seen(all, app, netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}))
+				counter.Seen(all, app, far(i))
 				counter.Seen(all, fmt.Sprintf("Feedbin feed-id:1 - %d subscribers", i), home)
 				if i%100 == 0 {
 					if err := counter.Flush(t.Context()); err != nil {
@@ -285,5 +404,23 @@ func TestSeenBeforeAllocatesNothing(t *testing.T) {
 		if n := testing.AllocsPerRun(100, func() { counter.Seen(all, agent, home) }); n != 0 {
 			t.Errorf("%s: %v allocations", agent, n)
 		}
+	}
+}
+
+// BenchmarkNewReader is the dearest request: one of a client that is new, or calls itself
+// by another name, while the sample is full.
+func BenchmarkNewReader(b *testing.B) {
+	for name, from := range map[string]func(i int) netip.Addr{"many": far, "one client": func(int) netip.Addr { return home }} {
+		b.Run(name, func(b *testing.B) {
+			counter := &readership.Counter{}
+			for i := range readership.SampleSize {
+				counter.Seen(all, app, far(i))
+			}
+			i := 0
+			for b.Loop() {
+				i++
+				counter.Seen(all, fmt.Sprintf("reader %d", i), from(i))
+			}
+		})
 	}
 }
