@@ -16,19 +16,22 @@ const (
 var errCrowded = errors.New("made way for faster hosts")
 
 // lane works off one kind of what is due, a few at a time. A quarter of it is for hosts
-// that failed or were slow last time, and they have no more.
+// that failed or were slow last time, and they have no more. Hosts of which nobody knows
+// yet have half at most.
 type lane[T, O any] struct {
 	width int
 	bell  *bell // rings when there may be more
 	next  func(context.Context) (time.Time, error)
 	turn  func(context.Context, []O, Claim) ([]T, error) // records what has ended, and claims
 	slow  func(T) bool
+	fresh func(T) bool // nil: none is
 	do    func(context.Context, T) O
 }
 
 // calling is a call under way.
 type calling[O any] struct {
 	slow    bool // it is one of the slow quarter
+	fresh   bool // it is one of those of which nobody knows
 	cancel  context.CancelCauseFunc
 	outcome O
 }
@@ -36,13 +39,14 @@ type calling[O any] struct {
 // working is a lane at work.
 type working[T, O any] struct {
 	lane[T, O]
-	hub           *Hub
-	ended         chan *calling[O]
-	late          chan *calling[O]
-	over          chan struct{} // closed when nobody listens any more
-	running, slow int           // calls; of them those in the slow quarter
-	done          []O           // not yet recorded
-	failing       time.Time     // since when they can't be
+	hub         *Hub
+	ended       chan *calling[O]
+	late        chan *calling[O]
+	over        chan struct{} // closed when nobody listens any more
+	running     int           // calls
+	slow, fresh int           // of them those in the slow quarter, and those of which nobody knows
+	done        []O           // not yet recorded
+	failing     time.Time     // since when they can't be
 }
 
 // work runs a lane until ctx is done and all that it began has ended and is recorded. The
@@ -93,6 +97,7 @@ func (w *working[T, O]) look(ctx, calls context.Context) (again <-chan time.Time
 	c := Claim{Now: now, Until: now.Add(claimFor)}
 	if ctx.Err() == nil {
 		c.Limit, c.Slow = w.width-w.share()-(w.running-w.slow), w.share()-w.slow
+		c.New = max(0, min(c.Limit, max(w.width/2, 1)-w.fresh))
 	}
 	room := c.Limit+c.Slow > 0
 	if !room && len(w.done) == 0 {
@@ -131,11 +136,8 @@ func (w *working[T, O]) look(ctx, calls context.Context) (again <-chan time.Time
 func (w *working[T, O]) share() int { return max(w.width/4, 1) }
 
 func (w *working[T, O]) begin(calls context.Context, t T) {
-	c := &calling[O]{slow: w.lane.slow(t)}
-	w.running++
-	if c.slow {
-		w.slow++
-	}
+	c := &calling[O]{slow: w.lane.slow(t), fresh: w.lane.fresh != nil && w.lane.fresh(t)}
+	w.count(c, 1)
 	var of context.Context
 	of, c.cancel = context.WithCancelCause(calls)
 	late := time.AfterFunc(slowAfter, func() {
@@ -153,24 +155,33 @@ func (w *working[T, O]) begin(calls context.Context, t T) {
 	}()
 }
 
+// count counts a call in, or out.
+func (w *working[T, O]) count(c *calling[O], by int) {
+	w.running += by
+	if c.slow {
+		w.slow += by
+	}
+	if c.fresh {
+		w.fresh += by
+	}
+}
+
 // overtake moves a call that takes long to the slow quarter. If that is full, the call is
 // made again when there is room, so that slow hosts never take the places of others.
 func (w *working[T, O]) overtake(c *calling[O]) {
 	switch {
 	case c.slow:
 	case w.slow < w.share():
-		c.slow = true
-		w.slow++
+		w.count(c, -1)
+		c.slow, c.fresh = true, false
+		w.count(c, 1)
 	default:
 		c.cancel(errCrowded)
 	}
 }
 
 func (w *working[T, O]) end(c *calling[O]) {
-	w.running--
-	if c.slow {
-		w.slow--
-	}
+	w.count(c, -1)
 	w.done = append(w.done, c.outcome)
 }
 

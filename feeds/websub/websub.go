@@ -108,6 +108,7 @@ type Push struct {
 	Attempts int       // that failed since
 	Claimed  time.Time // until when; it tells the claim from others
 	Slow     bool      // the host failed or was slow last time
+	New      bool      // the host never took one
 }
 
 // PerHost is how many requests of one host are claimed at once, and how many pushes.
@@ -118,6 +119,7 @@ const PerHost = 2
 // more than PerHost claimed at once.
 type Claim struct {
 	Limit, Slow int
+	New         int // pushes: so many of Limit, at most, of hosts that never took one, after the others
 	Now, Until  time.Time
 }
 
@@ -184,7 +186,9 @@ type Store interface {
 	// TurnPushes records what became of pushes, removes subscriptions that have expired,
 	// and claims pushes that are due, in one transaction. A push that was delivered, or is
 	// tried again, stays due for another version that it has become due for meanwhile.
-	// Hosts take turns.
+	// Hosts take turns. Those that never took a push do by how many subscriptions the
+	// Around had that asked for their first one: who has many hosts come in that hang
+	// keeps few others waiting.
 	TurnPushes(ctx context.Context, tried []TriedPush, c Claim) ([]Push, error)
 
 	// NextRequest and NextPush return when there is something to claim or to

@@ -195,15 +195,18 @@ var deliveryTests = map[string]func(*world){
 			w.accept("subscribe", topic, "https://"+host+".example/")
 		}
 		w.onPost(answers(200, 100*time.Millisecond))
+		w.set(topic, "one of before") // those that have taken a push come first
+		w.after(time.Minute)
+		before := len(w.pushed())
 		w.set(topic, "two")
 		w.after(time.Minute)
 		ofA := 0
-		for _, p := range w.pushed()[:9] {
+		for _, p := range w.pushed()[before : before+9] {
 			if strings.HasPrefix(p, "https://a.example/") {
 				ofA++
 			}
 		}
-		if n := len(w.pushed()); ofA > 2 || n != 27 {
+		if n := len(w.pushed()) - before; ofA > 2 || n != 27 {
 			w.Errorf("%d of the first nine pushes went to one host, %d pushes in all", ofA, n)
 		}
 	},
@@ -252,6 +255,76 @@ var deliveryTests = map[string]func(*world){
 		slices.Sort(got)
 		if n := len(slices.Compact(got)); n != 200 {
 			w.Errorf("%d of 200 slow ones were pushed", n)
+		}
+	},
+	// Anybody can have as many hosts as they like confirm, and hang at the first push.
+	"to new hosts that hang keep few others waiting": func(w *world) {
+		w.run(w.hub)
+		subscribe := func(by websub.Asker, host string) {
+			w.Helper()
+			if err := w.fromNetworks(by, "subscribe", topic, "https://"+host+".example/"); err != nil {
+				w.Fatal(err)
+			}
+		}
+		subscribe(websub.Asker{Client: "known", Around: "known"}, "known")
+		w.onPost(answers(200, 10*time.Millisecond))
+		w.set(topic, "two")
+		w.after(time.Minute)
+		const hanging = 300
+		for n := range hanging {
+			subscribe(websub.Asker{Client: fmt.Sprint("flood", n), Wide: fmt.Sprint("flood", n/4), Around: fmt.Sprint("flood", n%2)}, fmt.Sprintf("hangs%03d", n))
+		}
+		subscribe(websub.Asker{Client: "new", Around: "new"}, "new")
+		for n := range 5 {
+			subscribe(websub.Asker{Client: "office", Around: "town"}, fmt.Sprintf("office%d", n))
+		}
+		took := make(map[string]time.Duration)
+		var began time.Time
+		w.onPost(func(ctx context.Context, address string) (int, error) {
+			if strings.HasPrefix(address, "https://hangs") {
+				return answers(200, time.Hour)(ctx, address)
+			}
+			w.mu.Lock()
+			took[address] = time.Since(began)
+			w.mu.Unlock()
+			return answers(200, 10*time.Millisecond)(ctx, address)
+		})
+		began = time.Now()
+		w.set(topic, "three")
+		w.after(time.Minute)
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		for host, most := range map[string]time.Duration{"known": 100 * time.Millisecond, "new": 3 * time.Second, "office0": 3 * time.Second, "office4": 5 * time.Second} {
+			if at, ok := took["https://"+host+".example/"]; !ok || at > most {
+				w.Errorf("%s was pushed after %v, %t; want %v at most", host, at, ok, most)
+			}
+		}
+	},
+	// Those of which nobody knows have half of the calls, so that others never wait for them.
+	"to a known host don't wait for new ones": func(w *world) {
+		w.run(w.hub)
+		w.accept("subscribe", topic2, callback)
+		w.onPost(answers(200, 10*time.Millisecond))
+		w.set(topic2, "dos")
+		w.after(time.Minute)
+		for n := range 100 {
+			w.accept("subscribe", topic, fmt.Sprintf("https://hangs%02d.example/", n))
+		}
+		var at time.Time
+		w.onPost(func(ctx context.Context, address string) (int, error) {
+			if address == callback {
+				at = time.Now()
+				return 200, nil
+			}
+			return answers(200, time.Hour)(ctx, address)
+		})
+		w.set(topic, "two")
+		w.after(time.Second)
+		began := time.Now()
+		w.set(topic2, "tres")
+		w.after(time.Minute)
+		if took := at.Sub(began); took < 0 || took > 100*time.Millisecond {
+			w.Errorf("it was pushed after %v", took)
 		}
 	},
 	"a slow host holds up itself alone": func(w *world) {

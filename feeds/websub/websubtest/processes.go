@@ -186,7 +186,7 @@ var processTests = map[string]func(*world){
 		claim := func() []websub.Push {
 			w.Helper()
 			now := time.Now()
-			pushes, err := w.store.TurnPushes(ctx, nil, websub.Claim{Limit: 5, Now: now, Until: now.Add(time.Minute)})
+			pushes, err := w.store.TurnPushes(ctx, nil, websub.Claim{Limit: 5, New: 5, Now: now, Until: now.Add(time.Minute)})
 			if err != nil {
 				w.Fatal(err)
 			}

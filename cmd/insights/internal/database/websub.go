@@ -69,6 +69,7 @@ func (w *WebSub) NextPush(ctx context.Context) (time.Time, error) {
 	return w.nextOf(ctx, `SELECT coalesce(min(at), 0) FROM (
 		SELECT min(due_at) AS at FROM websub_hosts WHERE slow = 0 AND due_at > 0
 		UNION ALL SELECT min(due_at) FROM websub_hosts WHERE slow = 1 AND due_at > 0
+		UNION ALL SELECT min(due_at) FROM websub_hosts WHERE slow >= 2 AND due_at > 0
 		UNION ALL SELECT min(expires_at) FROM websub_subscriptions) t`)
 }
 

@@ -12,23 +12,33 @@ import (
 	"github.com/scaledbydesign/insights/feeds/websub"
 )
 
-// duePushes are those of the first hosts of one kind that have a push to make: of each
+// What websub_hosts.slow says of a host. The number of a new one is its place among those:
+// newHost and how many subscriptions the network had that asked for its first one.
+const (
+	provenHost = 0 // it took the last push promptly
+	slowHost   = 1 // it failed or was slow last time
+	newHost    = 2 // or more: it never took a push
+)
+
+// dueOf are the pushes of the first hosts of one kind that have one to make: of each
 // host, as many as it may have at once. It reads what it returns and little more, however
 // much is due. A host without any is there, too.
-var duePushes = func() string {
+func dueOf(kind string) string {
 	var nth []string
 	for n := range websub.PerHost {
 		nth = append(nth, fmt.Sprintf(`SELECT h.host, %[1]d AS nth, (SELECT s.id FROM websub_subscriptions s
 			WHERE s.host = h.host AND s.due_at > 0 AND s.due_at <= ?1 AND s.claimed_until <= ?1 ORDER BY s.due_at, s.id LIMIT 1 OFFSET %[1]d) AS id
 			FROM h WHERE h.claimed + %[1]d < %[2]d`, n, websub.PerHost))
 	}
-	return `WITH h AS MATERIALIZED (SELECT host, due_at, (SELECT count(*) FROM websub_subscriptions c WHERE c.host = w.host AND c.claimed_until > ?1) AS claimed
-			FROM websub_hosts w WHERE slow = ?2 AND due_at > 0 AND due_at <= ?1 ORDER BY due_at, host LIMIT ?3),
+	return `WITH h AS MATERIALIZED (SELECT host, slow, due_at, (SELECT count(*) FROM websub_subscriptions c WHERE c.host = w.host AND c.claimed_until > ?1) AS claimed
+			FROM websub_hosts w WHERE slow ` + kind + ` AND due_at > 0 AND due_at <= ?1 ORDER BY slow, due_at, host LIMIT ?2),
 		picked AS MATERIALIZED (` + strings.Join(nth, " UNION ALL ") + `)
 		SELECT h.host, s.id, s.topic, s.callback, s.secret, s.expires_at, s.version, s.target, s.attempts
 		FROM h LEFT JOIN picked p ON p.host = h.host LEFT JOIN websub_subscriptions s ON s.id = p.id
-		ORDER BY p.nth, h.due_at, h.host`
-}()
+		ORDER BY p.nth, h.slow, h.due_at, h.host`
+}
+
+var dueOfProven, dueOfSlow, dueOfNew = dueOf(fmt.Sprint("= ", provenHost)), dueOf(fmt.Sprint("= ", slowHost)), dueOf(fmt.Sprint(">= ", newHost))
 
 // claimPushesBatch claims subscriptions.
 var claimPushesBatch = batch{
@@ -66,7 +76,8 @@ func (w *WebSub) TurnPushes(ctx context.Context, tried []websub.TriedPush, c web
 		var due bool
 		err = w.db.reader.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM websub_hosts WHERE slow = 0 AND due_at > 0 AND due_at <= ?1 AND CAST(?2 AS BIGINT) > 0)
 			OR EXISTS (SELECT 1 FROM websub_hosts WHERE slow = 1 AND due_at > 0 AND due_at <= ?1 AND CAST(?3 AS BIGINT) > 0)
-			OR EXISTS (SELECT 1 FROM websub_subscriptions WHERE expires_at <= ?1)`, millis(c.Now), int64(c.Limit), int64(c.Slow)).Scan(&due)
+			OR EXISTS (SELECT 1 FROM websub_hosts WHERE slow >= 2 AND due_at > 0 AND due_at <= ?1 AND CAST(?4 AS BIGINT) > 0)
+			OR EXISTS (SELECT 1 FROM websub_subscriptions WHERE expires_at <= ?1)`, millis(c.Now), int64(c.Limit), int64(c.Slow), int64(c.New)).Scan(&due)
 		if err != nil || !due {
 			return nil, explain(err)
 		}
@@ -89,20 +100,26 @@ func (w *WebSub) TurnPushes(ctx context.Context, tried []websub.TriedPush, c web
 			return err
 		}
 		clear(looked)
-		for _, kind := range []struct {
-			slow  bool
-			limit int
-		}{{false, c.Limit}, {true, c.Slow}} {
-			if kind.limit <= 0 {
-				continue
-			}
-			found, err := w.due(ctx, tx, c, kind.slow, kind.limit, looked)
-			if err != nil {
-				return err
-			}
-			pushes = append(pushes, found...)
+		proven, err := w.due(ctx, tx, c, dueOfProven, c.Limit, looked)
+		if err != nil {
+			return err
 		}
-		err := update(ctx, w.db, tx, &claimPushesBatch, []any{millis(c.Until)}, pushes, func(args []any, p websub.Push) []any { return append(args, p.ID) }, nil)
+		fresh, err := w.due(ctx, tx, c, dueOfNew, min(c.New, c.Limit-len(proven)), looked)
+		if err != nil {
+			return err
+		}
+		slow, err := w.due(ctx, tx, c, dueOfSlow, c.Slow, looked)
+		if err != nil {
+			return err
+		}
+		for i := range fresh {
+			fresh[i].New = true
+		}
+		for i := range slow {
+			slow[i].Slow = true
+		}
+		pushes = slices.Concat(proven, fresh, slow)
+		err = update(ctx, w.db, tx, &claimPushesBatch, []any{millis(c.Until)}, pushes, func(args []any, p websub.Push) []any { return append(args, p.ID) }, nil)
 		if err != nil {
 			return err
 		}
@@ -112,9 +129,12 @@ func (w *WebSub) TurnPushes(ctx context.Context, tried []websub.TriedPush, c web
 }
 
 // due returns pushes to claim, and adds the hosts that were looked at.
-func (w *WebSub) due(ctx context.Context, tx *sql.Tx, c websub.Claim, slow bool, limit int, looked map[string]bool) (pushes []websub.Push, err error) {
+func (w *WebSub) due(ctx context.Context, tx *sql.Tx, c websub.Claim, statement string, limit int, looked map[string]bool) (pushes []websub.Push, err error) {
+	if limit <= 0 {
+		return nil, nil
+	}
 	err = each(ctx, tx, func(rows *sql.Rows) error {
-		p := websub.Push{Slow: slow, Claimed: fromMillis(millis(c.Until))}
+		p := websub.Push{Claimed: fromMillis(millis(c.Until))}
 		var id, expires, attempts sql.NullInt64
 		var topic, callback, secret, version, target sql.NullString
 		if err := rows.Scan(&p.Host, &id, &topic, &callback, &secret, &expires, &version, &target, &attempts); err != nil {
@@ -128,7 +148,7 @@ func (w *WebSub) due(ctx context.Context, tx *sql.Tx, c websub.Claim, slow bool,
 		p.Expires, p.Attempts = fromMillis(expires.Int64), int(attempts.Int64)
 		pushes = append(pushes, p)
 		return nil
-	}, duePushes, millis(c.Now), oneIf(slow), int64(limit))
+	}, statement, millis(c.Now), int64(limit))
 	return pushes, err
 }
 

@@ -137,7 +137,9 @@ func (w *WebSub) settleRequest(ctx context.Context, tx *sql.Tx, now time.Time, t
 	if err != nil {
 		return err
 	}
-	if _, err := tx.ExecContext(ctx, "INSERT INTO websub_hosts (host) VALUES (?1) ON CONFLICT (host) DO NOTHING", r.Host); err != nil {
+	if _, err := tx.ExecContext(ctx, `INSERT INTO websub_hosts (host, slow)
+			SELECT CAST(?1 AS TEXT), CAST(?2 AS BIGINT) + count(*) FROM websub_subscriptions WHERE around = ?3 AND around <> ''
+		ON CONFLICT (host) DO NOTHING`, r.Host, newHost, r.Asker.Around); err != nil {
 		return err
 	}
 	return w.setTurns(ctx, tx, hosts, now)
