@@ -3,6 +3,7 @@ package websub
 import (
 	"context"
 	"crypto/hmac"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -39,13 +40,13 @@ func (h *Hub) deliver(ctx context.Context, p Push) TriedPush {
 	limited, cancel := context.WithTimeout(ctx, deliverWithin)
 	defer cancel()
 	began := time.Now()
-	status, err := h.Client.Post(limited, p.Callback, h.header(p, content), content.Body)
+	status, err := h.push(limited, p, content)
 	tried := Tried{Called: true, Slow: time.Since(began) > slowAfter, At: time.Now()}
 	switch {
 	case err == nil && success(status):
 		tried.Became, tried.Version = Delivered, content.Version
 		h.Log.InfoContext(ctx, "pushed", "topic", p.Topic, "callback_host", p.Host, "bytes", len(content.Body))
-	case err == nil && status == 410:
+	case err == nil && status == 410, errors.Is(err, errUnwanted):
 		tried.Became = Ended
 		h.Log.InfoContext(ctx, "push subscription ended by its callback", "topic", p.Topic, "callback_host", p.Host)
 	case errors.Is(context.Cause(ctx), errCrowded):
@@ -62,6 +63,30 @@ func (h *Hub) deliver(ctx context.Context, p Push) TriedPush {
 		h.Log.WarnContext(ctx, "push abandoned until there is newer content", "topic", p.Topic, "callback_host", p.Host, "status", status, "error", err, "attempts", p.Attempts+1)
 	}
 	return TriedPush{p, tried}
+}
+
+var (
+	errUnwanted    = errors.New("the callback does not want the topic any more")
+	errUnconfirmed = errors.New("the callback does not confirm that it wants the topic")
+)
+
+// push posts content once. After a push that failed it first asks, as at the subscription,
+// whether the callback still wants the topic: its name may lead elsewhere by now, and who
+// is there gets one content at most that they never asked for.
+func (h *Hub) push(ctx context.Context, p Push, c Content) (status int, err error) {
+	if p.Attempts > 0 {
+		r := Request{Mode: Subscribe, Topic: p.Topic, Callback: p.Callback, Challenge: rand.Text()}
+		status, body, err := h.Client.Get(ctx, r.verification(max(time.Until(p.Expires), 0)), len(r.Challenge)+1)
+		switch {
+		case err != nil:
+			return status, err
+		case status == 404 || status == 410: // an answer, by the Recommendation
+			return status, errUnwanted
+		case !success(status) || !r.confirmedBy(body):
+			return status, errUnconfirmed
+		}
+	}
+	return h.Client.Post(ctx, p.Callback, h.header(p, c), c.Body)
 }
 
 func (h *Hub) header(p Push, c Content) map[string][]string {

@@ -37,7 +37,7 @@ func (h *Hub) verify(ctx context.Context, r Request) TriedRequest {
 	status, body, err := h.Client.Get(limited, r.verification(lease), len(r.Challenge)+1)
 	tried := Tried{Called: true, Slow: time.Since(began) > slowAfter, At: time.Now()}
 	switch {
-	case err == nil && success(status) && subtle.ConstantTimeCompare(body, []byte(r.Challenge)) == 1:
+	case err == nil && success(status) && r.confirmedBy(body):
 		if r.Mode == Unsubscribe {
 			tried.Became = Removed
 			break
@@ -93,6 +93,11 @@ func (h *Hub) verified(ctx context.Context, tried []TriedRequest) error {
 		}
 	}
 	return errors.Join(faults...)
+}
+
+// confirmedBy reports whether an answer repeats the challenge.
+func (r Request) confirmedBy(answer []byte) bool {
+	return subtle.ConstantTimeCompare(answer, []byte(r.Challenge)) == 1
 }
 
 // verification is the address to call: the callback with the parameters added to

@@ -115,6 +115,30 @@ var deliveryTests = map[string]func(*world){
 		w.after(time.Hour)
 		w.wantPushed(callback + " two")
 	},
+	// A name may lead elsewhere once it is subscribed: to somebody who never asked.
+	"a callback that failed is asked before it gets more": func(w *world) {
+		w.run(w.hub)
+		w.accept("subscribe", topic, callback)
+		before := len(w.times(&w.gets))
+		w.onPost(answers(404, 0))
+		w.onGet(func(*url.URL) (int, string, error) { return 404, "no", nil })
+		w.set(topic, "two")
+		w.after(time.Hour)
+		w.wantPushed(callback + " two")
+		w.wantSubscribed()
+		if n := len(w.times(&w.gets)) - before; n != 1 {
+			w.Errorf("asked %d times", n)
+		}
+	},
+	"a callback that does not say that it wants more gets none": func(w *world) {
+		w.run(w.hub)
+		w.accept("subscribe", topic, callback)
+		w.onPost(answers(500, 0))
+		w.onGet(func(*url.URL) (int, string, error) { return 200, "hello", nil })
+		w.set(topic, "two")
+		w.after(24 * time.Hour)
+		w.wantPushed(callback + " two")
+	},
 	"a topic that goes and comes back": func(w *world) {
 		w.run(w.hub)
 		w.accept("subscribe", topic, callback)
