@@ -110,7 +110,7 @@ type Decision struct {
 
 	Network, Wide, Around Asked // unless Refuse, and so is Rank
 	Rank                  Rank
-	All, Domain           time.Time // of Admit
+	All, Domain           time.Time // of Admit, and of Count unless they are zero
 }
 
 // Limit names one of Limits, by its key in the configuration.
@@ -143,8 +143,13 @@ func (l Limits) judge(a Attempt, f Facts) Decision {
 		}
 	}
 	switch {
-	case l.ofMailbox(a, f):
+	// Of its mailbox nothing may show: one that waits is judged in its turn, and one that
+	// would be admitted takes of what is shared, as others do.
+	case room == Admit && l.ofMailbox(a, f):
 		d.Verdict, d.Limit = Count, PerAddress
+		if !direct {
+			d.All, d.Domain = l.All.Take(f.All, a.At), l.Domain.Take(f.Domain, a.At)
+		}
 	case direct:
 		d.Verdict = Admit
 	case f.Standing != nil && d.Rank.Before(*f.Standing):
@@ -159,7 +164,7 @@ func (l Limits) judge(a Attempt, f Facts) Decision {
 	default:
 		d.Verdict = room
 	}
-	if d.Verdict == Count && a.Client == "" {
+	if d.Verdict == Count && a.Client == "" && d.All.IsZero() {
 		d.Verdict = Refuse
 	}
 	return d
@@ -198,11 +203,16 @@ func (l Limits) room(a Attempt, f Facts) Verdict {
 // ofMailbox reports whether a mailbox has got what it may.
 func (l Limits) ofMailbox(a Attempt, f Facts) bool {
 	return a.Moves && (l.AddressADay > 0 && f.Address >= l.AddressADay || a.At.Sub(f.AddressLast) < l.AddressEvery) ||
-		!a.Links && a.Returns == "" && l.AddressADay > 0 && f.Inbox >= l.others(a.Address)
+		!a.Links && a.Returns == "" && l.inboxFull(a.Address, f.Inbox)
 }
 
-// others is how many sign-ups of others with the Inbox of an address keep it from another
-// one. Strangers make up addresses with a plus sign: these don't hold up the one without, and
+// inboxFull reports whether so many sign-ups of others with the Inbox of an address keep it
+// from another one.
+func (l Limits) inboxFull(a Address, others int) bool {
+	return l.AddressADay > 0 && others >= l.others(a)
+}
+
+// others is how many sign-ups of others that are. Strangers make up addresses with a plus sign: these don't hold up the one without, and
 // dots where Gmail ignores them seldom do.
 func (l Limits) others(a Address) int {
 	if a.tagged() {

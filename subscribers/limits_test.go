@@ -1,6 +1,7 @@
 package subscribers
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -54,6 +55,7 @@ func TestAttemptsAreJudged(t *testing.T) {
 		{"full, of the network that has most", limits, signsUp, Facts{All: used.Add(1), Waiting: 10, OfAround: 9, Most: 9}, Refuse, QueueFull},
 		{"full of single ones", limits, signsUp, Facts{All: used.Add(1), Waiting: 10, Most: 1}, Refuse, QueueFull},
 		{"others of the mailbox", limits, tagged, Facts{Inbox: 3}, Count, PerAddress},
+		{"others of the mailbox, while it waits", limits, tagged, Facts{Inbox: 3, All: used.Add(1)}, Wait, InAll},
 		{"others of the mailbox, with a plus sign", limits, signsUp, Facts{Inbox: 3}, Admit, ""},
 		{"others of the mailbox, with dots", limits, signsUp, Facts{Inbox: 9}, Count, PerAddress},
 		{"the address itself, which its record counts", limits, signsUp, Facts{Address: 3, AddressLast: now}, Admit, ""},
@@ -75,6 +77,28 @@ func TestAttemptsAreJudged(t *testing.T) {
 		}
 		if got.Verdict != Refuse && got.Rank != RankOf(got.Network, got.Wide, got.Around, test.attempt) {
 			t.Errorf("%s: what waits of the network gets the place %v", test.name, got.Rank)
+		}
+	}
+}
+
+// A sign-up of a mailbox that has what it may leaves the same behind as any other, as far as
+// later answers can tell: as many wait, and as much of what is shared is taken.
+func TestAMailboxShowsInNothingShared(t *testing.T) {
+	limits := Limits{AddressEvery: 15 * time.Minute, AddressADay: 3, Client: 99, Domain: 4, All: 6, Waiting: 10, WaitingOfOne: 3}
+	used := now.Add(time.Hour + 1)
+	for name, f := range map[string]Facts{
+		"nothing waits": {}, "in all": {All: used}, "of the domain": {Domain: used}, "another domain's wait": {Waiting: 3, Free: used, Most: 1}, "full of another": {All: used, Waiting: 10, Most: 9},
+	} {
+		for _, asker := range []Asker{{}, {"near", "wide", "around"}} {
+			a := Attempt{At: now, SignUp: SignUp{Asker: asker, Address: mustParse("ada+news@example.com")}}
+			leaves := func(inbox int) string {
+				f.Inbox = inbox
+				d := limits.judge(a, f)
+				return fmt.Sprint(d.Verdict == Wait || d.Verdict == Displace, d.All, d.Domain)
+			}
+			if of, others := leaves(3), leaves(0); of != others {
+				t.Errorf("%s, %v: it leaves %s, others %s", name, asker, of, others)
+			}
 		}
 	}
 }

@@ -95,8 +95,9 @@ type Store interface {
 	Ask(ctx context.Context, a Attempt, decide func(Facts) Decision) error
 	// ReleaseWaiting takes the first sign-up, by Rank, of those that wait at a domain that may have
 	// one, if all may have one, and edits the subscriber of its address in the same
-	// transaction, as Edit does. change may run more than once.
-	ReleaseWaiting(ctx context.Context, now time.Time, all, domain Pace, change func(Waiting, *Subscriber) Change) (Released, error)
+	// transaction, as Edit does. One of which may says no, by how many attempts to others with
+	// its Inbox were let through since Attempt.MailboxSince, goes without a turn. may and change may run more than once.
+	ReleaseWaiting(ctx context.Context, now time.Time, all, domain Pace, may func(w Waiting, others int) bool, change func(Waiting, *Subscriber) Change) (Released, error)
 	// Rerank sets the places of those that wait to what rank makes of what their networks
 	// asked for. It forgets what asked before the last hour, what was let through to
 	// mailboxes before the last day, and what was refused before QueueWithin.

@@ -77,7 +77,8 @@ type Released struct {
 // once: each sign-up has one turn.
 func (r *Registry) Release(ctx context.Context) (Released, error) {
 	now, rules := time.Now(), r.rules()
-	return r.Store.ReleaseWaiting(ctx, now, r.Limits.All, r.Limits.Domain, func(w Waiting, sub *Subscriber) Change {
+	may := func(w Waiting, others int) bool { return !r.Limits.inboxFull(w.Address, others) }
+	return r.Store.ReleaseWaiting(ctx, now, r.Limits.All, r.Limits.Domain, may, func(w Waiting, sub *Subscriber) Change {
 		w.Categories = slices.DeleteFunc(slices.Clone(w.Categories), func(slug string) bool { return !slices.Contains(r.Categories, slug) })
 		if len(w.Categories) == 0 || r.Refused.Has(w.Address.Domain()) { // since they signed up
 			return Change{}

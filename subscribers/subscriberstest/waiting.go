@@ -360,17 +360,28 @@ func waitsOnce(d *desk) {
 	own := d.form("ada@example.com")
 	own.Client, own.Wide, own.Name = "b", "b", "Ada herself"
 	d.want(d.SignUp(d.Context(), own), nil, "sign up")
-	// As many of one mailbox wait as it may have.
+	// All of one mailbox wait, whatever it got today, and as many have their turn as it may have.
 	for i := range 5 {
 		d.ask(fmt.Sprintf("ada.%d+%d@gmail.com", i, i), "c", "", nil)
 		d.ask(fmt.Sprintf("ada+%d@gmail.com", i), "c", "", nil)
 	}
-	if q := d.queue(); q.Waiting != 2+5+3 {
+	if q := d.queue(); q.Waiting != 2+5+5 {
 		d.Errorf("%d wait", q.Waiting)
 	}
 	time.Sleep(2 * time.Hour)
 	if d.release(); d.get("ada@example.com").Name != "Ada herself" {
 		d.Error("a stranger's request holds back the owner's")
+	}
+	d.Limits = subscribers.Limits{AddressADay: 3}
+	d.release()
+	tagged := 0
+	for _, email := range d.asked() {
+		if strings.HasPrefix(email, "ada+") {
+			tagged++
+		}
+	}
+	if q := d.queue(); tagged != 3 || q.Waiting != 0 {
+		d.Errorf("%d of one mailbox had their turn, %d wait", tagged, q.Waiting)
 	}
 }
 

@@ -148,7 +148,10 @@ func (k *asking) store(ctx context.Context, tx *sql.Tx, d subscribers.Decision) 
 	}
 	switch d.Verdict {
 	case subscribers.Count:
-		return nil
+		if d.All.IsZero() {
+			return nil
+		}
+		return k.reserveBoth(ctx, tx, d)
 	case subscribers.Admit:
 		switch {
 		case k.a.Links: // who gets it is counted with the subscriber
@@ -156,10 +159,7 @@ func (k *asking) store(ctx context.Context, tx *sql.Tx, d subscribers.Decision) 
 		case k.a.Returns != "":
 			return countMailbox(ctx, tx, k.inbox, k.address, k.a)
 		}
-		if err := reserve(ctx, tx, k.all, d.All); err != nil {
-			return err
-		}
-		if err := reserve(ctx, tx, k.domain, d.Domain); err != nil {
+		if err := k.reserveBoth(ctx, tx, d); err != nil {
 			return err
 		}
 		return countMailbox(ctx, tx, k.inbox, k.address, k.a)
@@ -243,6 +243,14 @@ func (k *asking) count(ctx context.Context, tx *sql.Tx, d subscribers.Decision) 
 		}
 	}
 	return nil
+}
+
+// reserveBoth sets what is reserved of the shared limits.
+func (k *asking) reserveBoth(ctx context.Context, tx *sql.Tx, d subscribers.Decision) error {
+	if err := reserve(ctx, tx, k.all, d.All); err != nil {
+		return err
+	}
+	return reserve(ctx, tx, k.domain, d.Domain)
 }
 
 // reserve sets up to when what a domain may have is reserved.

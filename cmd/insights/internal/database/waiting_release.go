@@ -15,7 +15,7 @@ const firstWaiting = `id = (SELECT w.id FROM waiting w JOIN sign_up_domains d ON
 	ORDER BY w.asked, w.wide_asked, w.around_asked, w.at, w.id LIMIT 1)`
 
 // ReleaseWaiting implements subscribers.Store.
-func (db *DB) ReleaseWaiting(ctx context.Context, now time.Time, all, domain subscribers.Pace, change func(subscribers.Waiting, *subscribers.Subscriber) subscribers.Change) (r subscribers.Released, err error) {
+func (db *DB) ReleaseWaiting(ctx context.Context, now time.Time, all, domain subscribers.Pace, may func(subscribers.Waiting, int) bool, change func(subscribers.Waiting, *subscribers.Subscriber) subscribers.Change) (r subscribers.Released, err error) {
 	if r, err = turn(ctx, db.reader, now, all, domain); err != nil || !r.Done {
 		return r, explain(err)
 	}
@@ -36,14 +36,20 @@ func (db *DB) ReleaseWaiting(ctx context.Context, now time.Time, all, domain sub
 		if w.Address == (subscribers.Address{}) { // not valid by today's rules
 			return nil
 		}
+		address, err := db.suppressionHash(ctx, tx, w.key)
+		if err != nil {
+			return err
+		}
+		var others int
+		err = tx.QueryRowContext(ctx, "SELECT coalesce(sum(count), 0) FROM sign_up_mailboxes WHERE inbox = ?1 AND address <> ?2 AND since > ?3",
+			w.inbox, address, millis(subscribers.Attempt{At: now}.MailboxSince())).Scan(&others)
+		if err != nil || !may(w.Waiting, others) {
+			return err
+		}
 		for name, pace := range map[string]subscribers.Pace{"": all, w.domain: domain} {
 			if err := reserveNext(ctx, tx, name, pace, now); err != nil {
 				return err
 			}
-		}
-		address, err := db.suppressionHash(ctx, tx, w.key)
-		if err != nil {
-			return err
 		}
 		if err := countMailbox(ctx, tx, w.inbox, address, subscribers.Attempt{At: now}); err != nil {
 			return err
