@@ -128,7 +128,28 @@ func (db *DB) SentDigests(ctx context.Context, limit, offset int) ([]newsletter.
 }
 
 // sentDigest is a digest that was sent to at least one reader.
-const sentDigest = `d.only_id = 0 AND d.state IN ('sending', 'paused', 'done', 'cancelled') AND EXISTS (SELECT 1 FROM deliveries o WHERE o.digest_id = d.id AND o.state = 'sent')`
+const sentDigest = `d.only_id = 0 AND d.accepted = 1 AND d.state IN ('sending', 'paused', 'done', 'cancelled')`
+
+// nowAccepted sets that an email of a digest was accepted, if one was, when the digest ends:
+// the process that noted it first may have ended before.
+const nowAccepted = `accepted = CASE WHEN accepted = 1 OR EXISTS (SELECT 1 FROM deliveries o WHERE o.digest_id = digests.id AND o.state = 'sent') THEN 1 ELSE 0 END`
+
+// noteAccepted notes the digests of which an email was accepted, each once. It comes after
+// what it notes is stored; where it fails, the next email is noted.
+func (db *DB) noteAccepted(ctx context.Context, entries []newsletter.Entry) {
+	for _, e := range entries {
+		if e.Result == nil || e.Result.State != newsletter.Sent || e.Result.Ref.Digest == 0 {
+			continue
+		}
+		digest := e.Result.Ref.Digest
+		if _, noted := db.accepted.Load(digest); noted {
+			continue
+		}
+		if err := db.exec(ctx, "UPDATE digests SET accepted = 1 WHERE id = ?1 AND accepted = 0", digest); err == nil {
+			db.accepted.Store(digest, true)
+		}
+	}
+}
 
 // SentDigest returns one digest of the public archive, or newsletter.ErrNotFound.
 func (db *DB) SentDigest(ctx context.Context, id int64) (newsletter.Digest, error) {

@@ -81,7 +81,7 @@ func (db *DB) Resume(ctx context.Context, id int64, countRefusals bool) (changed
 // Cancel implements newsletter.DigestStore.
 func (db *DB) Cancel(ctx context.Context, id int64) (changed bool, err error) {
 	return db.steer(ctx, id, newsletter.DigestState.Cancel, func(tx *sql.Tx, to newsletter.DigestState, changed bool) error {
-		if err := setState(ctx, tx, changed, "UPDATE digests SET state = ?2, done_at = ?3 WHERE id = ?1", id, string(to), now()); err != nil || !changed {
+		if err := setState(ctx, tx, changed, "UPDATE digests SET state = ?2, done_at = ?3, "+nowAccepted+" WHERE id = ?1", id, string(to), now()); err != nil || !changed {
 			return err
 		}
 		return skipUnstarted(ctx, tx, id, newsletter.ReasonCancelled)
@@ -222,7 +222,7 @@ func (db *DB) EndPaused(ctx context.Context, ends func(newsletter.Digest) bool) 
 			continue
 		}
 		err := db.write(ctx, func(tx *sql.Tx) error {
-			n, err := affected(tx.ExecContext(ctx, "UPDATE digests SET state = 'done', done_at = ?2 WHERE id = ?1 AND state = 'paused' AND paused_at = ?3", d.ID, now(), millis(d.PausedAt)))
+			n, err := affected(tx.ExecContext(ctx, "UPDATE digests SET state = 'done', done_at = ?2, "+nowAccepted+" WHERE id = ?1 AND state = 'paused' AND paused_at = ?3", d.ID, now(), millis(d.PausedAt)))
 			if err != nil || n == 0 {
 				return err // resumed meanwhile
 			}

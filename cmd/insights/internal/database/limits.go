@@ -96,3 +96,11 @@ var (
 	exact   = []int{100, 10, 1}   // for storing: the largest that is filled
 	atLeast = []int{1, 4, 16, 64} // for queries: the smallest that holds all
 )
+
+// What websub_hosts.slow says of a host. The number of a new one is its place among those:
+// newHost and how many subscriptions the network had that asked for its first one.
+const (
+	provenHost = 0 // it took the last push promptly
+	slowHost   = 1 // it failed or was slow last time
+	newHost    = 2 // or more: it never took a push
+)

@@ -110,7 +110,7 @@ func (db *DB) Finish(ctx context.Context, digest int64) (done bool, err error) {
 		if err := lockDigest(ctx, tx, digest); err != nil { // so that a concurrent retry is seen
 			return err
 		}
-		changed, err := affected(tx.ExecContext(ctx, "UPDATE digests SET state = 'done', done_at = ?2 WHERE id = ?1 AND state = 'sending' AND NOT ("+openDeliveries+")", digest, now()))
+		changed, err := affected(tx.ExecContext(ctx, "UPDATE digests SET state = 'done', done_at = ?2, "+nowAccepted+" WHERE id = ?1 AND state = 'sending' AND NOT ("+openDeliveries+")", digest, now()))
 		done = changed == 1
 		return err
 	})

@@ -36,6 +36,9 @@ func (db *DB) Record(ctx context.Context, worker string, entries []newsletter.En
 		actions = r.actions
 		return r.beginDeliveries(ctx, deliveries)
 	})
+	if err == nil {
+		db.noteAccepted(ctx, entries)
+	}
 	return actions, err
 }
 

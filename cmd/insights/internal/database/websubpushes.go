@@ -12,14 +12,6 @@ import (
 	"github.com/scaledbydesign/insights/feeds/websub"
 )
 
-// What websub_hosts.slow says of a host. The number of a new one is its place among those:
-// newHost and how many subscriptions the network had that asked for its first one.
-const (
-	provenHost = 0 // it took the last push promptly
-	slowHost   = 1 // it failed or was slow last time
-	newHost    = 2 // or more: it never took a push
-)
-
 // dueOf are the pushes of the first hosts of one kind that have one to make: of each
 // host, as many as it may have at once. It reads what it returns and little more, however
 // much is due. A host without any is there, too.
