@@ -111,8 +111,9 @@ type Feedback struct {
 	// Judgement is the numbers by which that is found; the zero one is DefaultJudgement.
 	Judgement Judgement
 
-	pauses  pauseWatch
-	reading sync.Mutex // one message at a time: reading takes a processor, which strangers must not have all of
+	staffMail hourly // messages to staff
+	pauses    pauseWatch
+	reading   sync.Mutex // one message at a time: reading takes a processor, which strangers must not have all of
 }
 
 // Soft bounces suppress a reader when softEmails emails in a row bounced over at least

@@ -6,13 +6,36 @@ import (
 	"encoding/hex"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/scaledbydesign/insights/newsletter/bounce"
 )
 
-// MostStaffMail is how many messages to staff are kept, the newest; anybody can send some.
-const MostStaffMail = 1000
+// Bounds of messages to staff, which anybody can send: how many are kept, the newest, and how
+// many are taken up in an hour.
+const (
+	MostStaffMail   = 1000
+	staffMailHourly = 120
+)
+
+// hourly counts what happens within an hour. Its zero value is ready.
+type hourly struct {
+	mu    sync.Mutex
+	since time.Time
+	n     int
+}
+
+// another counts one more, and reports whether it is one of the first so many.
+func (h *hourly) another(now time.Time, most int) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if now.Sub(h.since) >= time.Hour || now.Before(h.since) {
+		h.since, h.n = now, 0
+	}
+	h.n++
+	return h.n <= most
+}
 
 // longestStaffMail is how much of the text of one is kept, in bytes.
 const longestStaffMail = 20 << 10
@@ -36,6 +59,9 @@ func (r *Feedback) keep(ctx context.Context, to []string, raw []byte, notOurs er
 		who := r.toStaff(address)
 		if who == "" {
 			continue
+		}
+		if !r.staffMail.another(time.Now(), staffMailHourly) {
+			return fmt.Sprintf("a message to %s, not kept: %d came within the hour", who, staffMailHourly), nil
 		}
 		sum := sha256.Sum256(raw)
 		b := Bounce{At: time.Now(), Kind: bounce.Other, Hash: "o" + hex.EncodeToString(sum[:16]), Text: staffMail(who, r.summary(raw))}

@@ -80,7 +80,7 @@ type Facts struct {
 	Asked         Asked  // by the client, before
 	WideAsked     Asked  // by the network around it, before
 	AroundAsked   Asked  // by the one around that
-	Requests      Counts // that wait
+	Requests      Counts // that wait, but for those of who is subscribed about their own subscription: one for each at most
 	Subscriptions Counts
 
 	// Of a topic whose content is made on demand:
@@ -88,8 +88,7 @@ type Facts struct {
 	Topics         int  // that are followed or asked for
 	TopicsOfClient int
 
-	// The requests that may give way: all but those of who is subscribed about their own
-	// subscription. How many of the asking Around wait, and to this host, and the most that
+	// Of Requests, which may give way: how many of the asking Around wait, and to this host, and the most that
 	// one Around has.
 	Of, ToHost, Most, MostToHost int
 }

@@ -449,8 +449,20 @@ func messagesToStaff(w *world) {
 	if all := collect(w, w.store.Bounces(w.Context(), newsletter.BounceFilter{Class: "other"})); len(all) != 2 {
 		w.Errorf("kept %d", len(all))
 	}
+	kept := 0
+	for i := range 1000 { // of one hour
+		did, err := r.HandleMessage(w.Context(), []string{"postmaster@bounces.example.com"}, strings.NewReader(fmt.Sprintf("Subject: %d\r\n\r\nbuy", i)))
+		w.check(err)
+		if !strings.Contains(did, "not kept") {
+			kept++
+		}
+	}
+	if all := collect(w, w.store.Bounces(w.Context(), newsletter.BounceFilter{Class: "other"})); kept > 200 || len(all) != 2+kept {
+		w.Errorf("kept %d, said of %d", len(all), kept)
+	}
 	for i := range newsletter.MostStaffMail + 5 {
-		_, err := r.HandleMessage(w.Context(), []string{"postmaster@bounces.example.com"}, strings.NewReader(fmt.Sprintf("Subject: %d\r\n\r\nbuy", i)))
+		time.Sleep(time.Minute)
+		_, err := r.HandleMessage(w.Context(), []string{"postmaster@bounces.example.com"}, strings.NewReader(fmt.Sprintf("Subject: again %d\r\n\r\nbuy", i)))
 		w.check(err)
 	}
 	if all := collect(w, w.store.Bounces(w.Context(), newsletter.BounceFilter{Class: "other"})); len(all) != newsletter.MostStaffMail {

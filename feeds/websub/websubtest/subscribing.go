@@ -304,6 +304,27 @@ var limitTests = map[string]func(*world){
 			w.Errorf("leave: %v", err)
 		}
 	},
+	"renewals that hang shut nobody out": func(w *world) {
+		w.hub.Limits = websub.Limits{Requests: 6, RequestsPerHost: 4}
+		stop := w.run(w.hub)
+		for n := range 20 {
+			if err := w.fromNetworks(websub.Asker{Client: fmt.Sprint("a", n/5), Around: fmt.Sprint("a", n/10)}, "subscribe", topic, fmt.Sprintf("https://h%d.example/", n)); err != nil {
+				w.Fatal(err)
+			}
+			w.after(time.Second)
+		}
+		stop()
+		for n := range 20 {
+			if err := w.fromNetworks(websub.Asker{Client: fmt.Sprint("a", n/5), Around: fmt.Sprint("a", n/10)}, "subscribe", topic, fmt.Sprintf("https://h%d.example/", n)); err != nil {
+				w.Errorf("a renewal: %v", err)
+			}
+		}
+		for n := range 6 {
+			if err := w.fromNetworks(websub.Asker{Client: fmt.Sprint("n", n), Around: fmt.Sprint("n", n)}, "subscribe", topic, fmt.Sprintf("https://new%d.example/", n)); err != nil {
+				w.Errorf("a newcomer: %v", err)
+			}
+		}
+	},
 	"nothing is kept of what is refused": func(w *world) {
 		w.run(w.hub)
 		for what, f := range map[string]url.Values{

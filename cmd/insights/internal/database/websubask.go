@@ -52,13 +52,13 @@ func hubFacts(ctx context.Context, q querier, r websub.Request) (f websub.Facts,
 	if f.AroundAsked, err = askedOfHub(ctx, q, aroundName(r.Asker)); err != nil {
 		return f, err
 	}
-	err = q.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM websub_requests), (SELECT count(*) FROM websub_requests WHERE host = ?1),
-			(SELECT count(*) FROM websub_requests WHERE client = ?2), (SELECT count(*) FROM websub_requests WHERE wide = ?3),
-			(SELECT count(*) FROM websub_requests WHERE around = ?4),
+	err = q.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM websub_requests WHERE own = 0), (SELECT count(*) FROM websub_requests WHERE host = ?1 AND own = 0),
+			(SELECT count(*) FROM websub_requests WHERE client = ?2 AND own = 0), (SELECT count(*) FROM websub_requests WHERE wide = ?3 AND own = 0),
 			(SELECT count(*) FROM websub_requests WHERE around = ?4 AND own = 0), (SELECT count(*) FROM websub_requests WHERE host = ?1 AND around = ?4 AND own = 0),
 			(SELECT coalesce(max(n), 0) FROM (SELECT count(*) AS n FROM websub_requests WHERE own = 0 GROUP BY around) a),
 			(SELECT coalesce(max(n), 0) FROM (SELECT count(*) AS n FROM websub_requests WHERE host = ?1 AND own = 0 GROUP BY around) b)`, r.Host, r.Asker.Client, r.Asker.Wide, r.Asker.Around).
-		Scan(&f.Requests.All, &f.Requests.Host, &f.Requests.Client, &f.Requests.Wide, &f.Requests.Around, &f.Of, &f.ToHost, &f.Most, &f.MostToHost)
+		Scan(&f.Requests.All, &f.Requests.Host, &f.Requests.Client, &f.Requests.Wide, &f.Requests.Around, &f.ToHost, &f.Most, &f.MostToHost)
+	f.Of = f.Requests.Around
 	if err != nil || r.Mode != websub.Subscribe || f.Subscribed {
 		return f, err
 	}
