@@ -138,7 +138,7 @@ func (e *editing) take(ctx context.Context, key string) error {
 	if err := subscribers.MayTake(kept.Status, holder.Status); err != nil || !held {
 		return err
 	}
-	return erase(ctx, e.tx, holder.ID, holder.email, key)
+	return erase(ctx, e.tx, holder.ID, holder.email)
 }
 
 // insertSubscriber takes the values of a row.

@@ -19,6 +19,15 @@ import (
 // holds old pages, is truncated. A PostgreSQL server removes dead rows from its tables;
 // its own write-ahead log and its backups are up to its operator.
 func (db *DB) Forget(ctx context.Context, key string, at time.Time) error {
+	err := db.forget(ctx, key, at)
+	if err != nil && !isNotFound(err) {
+		return err
+	}
+	return errors.Join(err, db.scrub(ctx))
+}
+
+// forget erases an address, and the subscriber who has it. ErrNotFound: nobody has.
+func (db *DB) forget(ctx context.Context, key string, at time.Time) error {
 	err := db.write(ctx, func(tx *sql.Tx) error {
 		b, err := readBits(ctx, tx)
 		if err != nil {
@@ -34,7 +43,10 @@ func (db *DB) Forget(ctx context.Context, key string, at time.Time) error {
 		if err := eraseElsewhere(ctx, tx, key); err != nil {
 			return err
 		}
-		return erase(ctx, tx, s.ID, s.email, key)
+		if err := erase(ctx, tx, s.ID, s.email); err != nil {
+			return err
+		}
+		return eraseMessages(ctx, tx, key)
 	})
 	if isNotFound(err) {
 		err = errors.Join(err, db.write(ctx, func(tx *sql.Tx) error {
@@ -44,10 +56,7 @@ func (db *DB) Forget(ctx context.Context, key string, at time.Time) error {
 			return eraseMessages(ctx, tx, key)
 		}))
 	}
-	if err != nil && !isNotFound(err) {
-		return err
-	}
-	return errors.Join(err, db.scrub(ctx))
+	return err
 }
 
 // scrub removes the remains of erased data from the files. It continues if ctx is
@@ -174,15 +183,16 @@ func ascii(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool { return r >= utf8.RuneSelf })
 }
 
-// erase removes a subscriber. Deliveries of digests stay, for the counts, without
-// anything that identifies their reader.
-func erase(ctx context.Context, tx *sql.Tx, id int64, email, key string) error {
+// erase removes a subscriber, with the emails to them. Deliveries of digests stay, for the
+// counts, without anything that identifies their reader; they are found by their key, digest
+// by digest.
+func erase(ctx context.Context, tx *sql.Tx, id int64, email string) error {
 	for _, step := range []struct {
 		statement string
 		args      []any
 	}{
-		{"UPDATE deliveries SET email = '', message_id = '', reason = '' WHERE subscriber_id = ?1 AND (email <> '' OR message_id <> '' OR reason <> '')", []any{id}},
-		{"DELETE FROM messages WHERE subscriber_id = ?1 OR email = ?2", []any{id, email}},
+		{"UPDATE deliveries SET email = '', message_id = '', reason = '' WHERE digest_id IN (SELECT id FROM digests) AND subscriber_id = ?1 AND (email <> '' OR message_id <> '' OR reason <> '')", []any{id}},
+		{"DELETE FROM messages WHERE subscriber_id = ?1", []any{id}},
 		{"DELETE FROM inbox WHERE recipient = ?1", []any{email}},
 		{"UPDATE bounces SET subscriber_id = 0, text = '' WHERE subscriber_id = ?1", []any{id}},
 		{"DELETE FROM refusals WHERE subscriber_id = ?1", []any{id}},
@@ -195,7 +205,7 @@ func erase(ctx context.Context, tx *sql.Tx, id int64, email, key string) error {
 			return err
 		}
 	}
-	return eraseMessages(ctx, tx, key)
+	return nil
 }
 
 // Tidy implements subscribers.Store. Its statements do what subscribers.Tidied says.
@@ -221,7 +231,7 @@ func (db *DB) Tidy(ctx context.Context, before time.Time) (forgotten int, err er
 				err := rows.Scan(&r.ID, &r.email, &r.key, instant(&r.UnsubscribedAt), &r.Cause)
 				readers = append(readers, r)
 				return err
-			}, "SELECT id, email, email_key, unsubscribed_at, cause FROM subscribers WHERE status = 'pending' AND nonce_expires_at < ?1 ORDER BY id LIMIT ?2 /*pg FOR UPDATE */", millis(before), eraseChunk)
+			}, "SELECT id, email, email_key, unsubscribed_at, cause FROM subscribers WHERE status = 'pending' AND nonce_expires_at < ?1 ORDER BY nonce_expires_at LIMIT ?2 /*pg FOR UPDATE */", millis(before), eraseChunk)
 			if err != nil {
 				return err
 			}
@@ -231,13 +241,19 @@ func (db *DB) Tidy(ctx context.Context, before time.Time) (forgotten int, err er
 						return err
 					}
 				}
-				if err := erase(ctx, tx, r.ID, r.email, r.key); err != nil {
+				if err := erase(ctx, tx, r.ID, r.email); err != nil {
 					return err
 				}
 				last++
 			}
 			return nil
 		})
+		if last == eraseChunk { // others have their turn
+			select {
+			case <-ctx.Done():
+			case <-time.After(erasePause):
+			}
+		}
 	}
 	if err == nil && forgotten > 0 {
 		err = db.scrub(ctx)

@@ -3,6 +3,7 @@ package database
 import (
 	"context"
 	"database/sql"
+	"time"
 )
 
 // Writer lets a test write what no method writes.
@@ -54,4 +55,9 @@ func (db *DB) MigrateTo(ctx context.Context, version int64) error {
 		_, err = provider.UpTo(ctx, version)
 	}
 	return err
+}
+
+// ForgetUnscrubbed is Forget without what the engine does with its files.
+func (db *DB) ForgetUnscrubbed(ctx context.Context, key string, at time.Time) error {
+	return db.forget(ctx, key, at)
 }

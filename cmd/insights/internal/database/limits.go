@@ -66,8 +66,9 @@ const (
 	// allow a few a day, and each works for a few days.
 	mostConfirmations = 50
 	// eraseChunk bounds how many subscribers one transaction erases, since others wait
-	// for SQLite's one writer.
-	eraseChunk = 1000
+	// for SQLite's one writer; erasePause lets them in.
+	eraseChunk = 50
+	erasePause = 10 * time.Millisecond
 	// scrubFor bounds how long removing traces may take: SQLite waits for readers of
 	// old pages.
 	scrubFor = time.Minute
