@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/xml"
+	"fmt"
 	stdimage "image"
 	_ "image/gif"  // so that its size can be read
 	_ "image/jpeg" // so that its size can be read
@@ -46,16 +47,43 @@ func (l *Library) Image(name string) ([]byte, string, bool) {
 	if !ok {
 		return nil, "", false
 	}
-	f, err := openRegular(l.folder.fsys, l.folder.spelling.of(path.Join(imagesFolder, norm.NFC.String(name))))
+	f, err := openRegular(l.folder.fsys, l.imageFile(name))
 	if err != nil {
 		return nil, "", false
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxImage+1))
-	if err != nil || len(data) > maxImage {
+	var size int64
+	if info, err := f.Stat(); err == nil {
+		size = info.Size()
+	}
+	var data bytes.Buffer
+	if size <= maxImage {
+		data.Grow(int(size) + bytes.MinRead) // else it takes several times as much
+	}
+	if _, err := data.ReadFrom(io.LimitReader(f, maxImage+1)); err != nil || data.Len() > maxImage {
 		return nil, "", false
 	}
-	return data, contentType, true
+	return data.Bytes(), contentType, true
+}
+
+// ImageVersion tells versions of pictures apart, without reading them: it is another one for
+// every name, and when the file was replaced. It returns false where Image does, as far as
+// that shows without reading.
+func (l *Library) ImageVersion(name string) (version string, ok bool) {
+	if _, ok := imageType(name); !ok {
+		return "", false
+	}
+	file := l.imageFile(name)
+	info, err := fs.Stat(l.folder.fsys, file)
+	if err != nil || !info.Mode().IsRegular() || info.Size() > maxImage {
+		return "", false
+	}
+	return fmt.Sprintf("%s %d %d", file, info.Size(), info.ModTime().UnixNano()), true
+}
+
+// imageFile is the file of a picture.
+func (l *Library) imageFile(name string) string {
+	return l.folder.spelling.of(path.Join(imagesFolder, norm.NFC.String(name)))
 }
 
 // spelling holds the names of files whose accents are not composed with their letters, as

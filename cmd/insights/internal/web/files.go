@@ -37,11 +37,19 @@ func (s *site) asset(w http.ResponseWriter, r *http.Request) error {
 // as a page of this site; the policy takes that from it.
 func (s *site) image(w http.ResponseWriter, r *http.Request) error {
 	library := s.Library()
-	picture, contentType, ok := library.Image(r.PathValue("name"))
+	name := r.PathValue("name")
+	version, ok := library.ImageVersion(name)
 	if !ok {
 		return statusError(http.StatusNotFound)
 	}
-	b, err := s.pages.get(r.Context(), library, r.URL.Path, s.place(s.lines.pages, r), func() (*body, error) { return newBody(picture, contentType), nil })
+	// It is read where few are at once: large ones don't stay in the cache for long.
+	b, err := s.pages.get(r.Context(), library, version, s.place(s.lines.pages, r), func() (*body, error) {
+		picture, contentType, ok := library.Image(name)
+		if !ok {
+			return nil, statusError(http.StatusNotFound)
+		}
+		return newBody(picture, contentType), nil
+	})
 	if err != nil {
 		return err
 	}
