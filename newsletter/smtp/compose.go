@@ -52,7 +52,7 @@ func (c Composer) Compose(m newsletter.Message) ([]byte, error) {
 	if _, err := msg.WriteTo(&raw); err != nil {
 		return nil, fmt.Errorf("compose email: %w", err)
 	}
-	message, err := layOut(raw.Bytes(), b.boundary)
+	message, err := layOut(raw.Bytes(), b.boundary, b.named)
 	if err != nil {
 		return nil, fmt.Errorf("compose email: %w", err)
 	}
@@ -67,6 +67,7 @@ func (c Composer) Compose(m newsletter.Message) ([]byte, error) {
 type builder struct {
 	letter   newsletter.Message
 	boundary string
+	named    map[string]string // see layOut
 	faults   []error
 }
 
@@ -75,10 +76,10 @@ func (b *builder) build() *gomail.Msg {
 	b.boundary = b.checkBoundary()
 	msg := gomail.NewMsg(gomail.WithNoDefaultUserAgent(), gomail.WithBoundary(b.boundary),
 		gomail.WithCharset(gomail.CharsetUTF8), gomail.WithEncoding(gomail.EncodingQP))
-	msg.FromMailAddress(b.mailbox("From", m.From))
-	msg.AddToMailAddress(b.recipient())
+	msg.FromMailAddress(b.note("From", b.mailbox("From", m.From)))
+	msg.AddToMailAddress(b.note("To", b.recipient()))
 	if m.ReplyTo != "" {
-		msg.ReplyToMailAddress(b.mailbox("ReplyTo", m.ReplyTo))
+		msg.ReplyToMailAddress(b.note("Reply-To", b.mailbox("ReplyTo", m.ReplyTo)))
 	}
 	b.check("Subject", m.Subject, true)
 	msg.Subject(encodeWords(m.Subject, inSubject))
@@ -169,6 +170,17 @@ func (b *builder) address(field, name, addr string) *mail.Address {
 		return nil
 	}
 	return m.named(strings.Join(strings.Fields(name), " "))
+}
+
+// note keeps how a field is written where go-mail would write its name otherwise.
+func (b *builder) note(field string, a *mail.Address) *mail.Address {
+	if a != nil && looksEncoded(a.Name) {
+		if b.named == nil {
+			b.named = make(map[string]string)
+		}
+		b.named[field] = addressText(a)
+	}
+	return a
 }
 
 func (b *builder) checkMessageID() {

@@ -178,6 +178,50 @@ func TestAddressesOfAllScripts(t *testing.T) {
 	}
 }
 
+// TestNamesThatLookEncodedAreNotDecoded: a name is shown as it was stored, by programs that
+// decode what is quoted, too.
+func TestNamesThatLookEncodedAreNotDecoded(t *testing.T) {
+	for _, name := range []string{
+		"=?utf-8?q?Support?=", "=?UTF-8?B?U3VwcG9ydA==?=", "Ada =?utf-8?q?Support?= Lovelace", `"=?utf-8?q?a?=", \ (b)`,
+		"=?iso-8859-1?q?=53?= =?utf-8?q?=75?=", "=? =?", "Zoë =?utf-8?q?Support?=", "=?utf-8?q?" + strings.Repeat("long ", 40) + "?=",
+		"=?utf-8?q?Bcc=3A_x=40y.example=0D=0A?=",
+	} {
+		message := digest()
+		message.ToName = name
+		quoted := (&mail.Address{Name: name, Address: "a@b.example"}).String()
+		message.From, message.ReplyTo = quoted, quoted
+		message.Subject = name
+		message.Headers = []newsletter.Header{{Name: "List-Id", Value: name + " <insights.example>"}, {Name: "X-Title", Value: name}}
+		prepared, err := smtp.Composer{}.Prepare(message)
+		if err != nil {
+			t.Fatal(err)
+		}
+		filled, err := prepared.Append(nil, newsletter.Copy{MessageID: message.MessageID, To: message.To, ToName: name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, text := range [][]byte{compose(t, message), filled} {
+			checkForm(t, text)
+			m := parse(t, text)
+			for _, field := range []string{"From", "To", "Reply-To"} {
+				list, err := m.header.AddressList(field)
+				if err != nil || len(list) != 1 || list[0].Name != name {
+					t.Errorf("%s of %q is %v, %v", field, name, list, err)
+				}
+				decoded, err := new(mime.WordDecoder).DecodeHeader(m.header.Get(field)) // quotes or not
+				if shown, _, _ := strings.Cut(decoded, " <"); err != nil || shown != name {
+					t.Errorf("%s of %q is shown as %q, %v", field, name, decoded, err)
+				}
+			}
+			for field, want := range map[string]string{"Subject": name, "List-Id": name + " <insights.example>", "X-Title": name} {
+				if got, err := new(mime.WordDecoder).DecodeHeader(m.header.Get(field)); err != nil || got != want {
+					t.Errorf("%s is %q, %v, want %q", field, got, err, want)
+				}
+			}
+		}
+	}
+}
+
 func TestNoFieldCanAddAnother(t *testing.T) {
 	fields := map[string]func(*newsletter.Message, string){
 		"MessageID": func(l *newsletter.Message, s string) { l.MessageID = "a" + s + "b@c.example" },

@@ -83,13 +83,16 @@ func encodeWords(s string, needsIt func(word string) bool) string {
 // runs of blanks, which folding would lose, words that look encoded, and words
 // too long for a line.
 func inSubject(word string) bool {
-	return word == "" || len(word) > maxWord || strings.Contains(word, "=?") ||
+	return word == "" || len(word) > maxWord || looksEncoded(word) ||
 		strings.ContainsFunc(word, func(r rune) bool { return r < ' ' || r >= 0x7f })
 }
 
 // inField picks what one of a message's own fields can't hold. Most such fields
 // are structured: a long URL must stay as it is.
-func inField(word string) bool { return !isASCII(word) }
+func inField(word string) bool {
+	outside, _, _ := strings.Cut(word, "<")
+	return !isASCII(word) || looksEncoded(outside)
+}
 
 // encodeQ is the Q encoding with only what is safe everywhere left as it is,
 // also in a phrase (RFC 2047, section 5, rule 3). Each word holds whole runes.
@@ -126,8 +129,9 @@ func encodeQ(s string) string {
 // to break signatures over a List-Unsubscribe that is folded after its name (between
 // its two addresses it may be), and people search for the line that has a Message-ID. Subject and addresses are
 // folded as usual, though not before the first word, and so is whatever has
-// encoded words. The boundary parameter, which may hold '=', is quoted.
-func layOut(message []byte, boundary string) ([]byte, error) {
+// encoded words. The boundary parameter, which may hold '=', is quoted. named are
+// the fields whose address has a name that is written otherwise than usual.
+func layOut(message []byte, boundary string, named map[string]string) ([]byte, error) {
 	header, body, found := bytes.Cut(message, []byte("\r\n\r\n"))
 	if !found {
 		return nil, errors.New("the message has no body")
@@ -135,7 +139,10 @@ func layOut(message []byte, boundary string) ([]byte, error) {
 	out := make([]byte, 0, len(message)+2)
 	for field := range fields(header) {
 		name, _, _ := bytes.Cut(field, []byte(":"))
+		text, isNamed := named[string(name)]
 		switch {
+		case isNamed:
+			field = appendFoldedField(nil, string(name)+": "+text)
 		case string(name) == "Content-Type":
 			field = bytes.Replace(field, []byte("boundary="+boundary), []byte(`boundary="`+boundary+`"`), 1)
 		case bytes.Contains(field, []byte("=?")):

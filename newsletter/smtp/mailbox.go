@@ -75,6 +75,19 @@ func (m mailbox) named(name string) *mail.Address {
 	return &mail.Address{Name: name, Address: m.local + "@" + m.domain}
 }
 
+// addressText is an address as a field has it. A name that looks like an encoded word is
+// written as one, of its own letters: many programs decode such a name although it is
+// quoted, and would show another one than it is.
+func addressText(a *mail.Address) string {
+	if !looksEncoded(a.Name) {
+		return a.String()
+	}
+	return encodeQ(a.Name) + " " + (&mail.Address{Address: a.Address}).String()
+}
+
+// looksEncoded reports whether a text may be taken for one with encoded words (RFC 2047).
+func looksEncoded(s string) bool { return strings.Contains(s, "=?") }
+
 func isASCII[T string | []byte](s T) bool {
 	for len(s) >= 8 {
 		if binary.LittleEndian.Uint64([]byte(s[:8]))&0x8080808080808080 != 0 {

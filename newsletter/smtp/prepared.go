@@ -234,7 +234,7 @@ func (s *prepared) Append(dst []byte, c newsletter.Copy) ([]byte, error) {
 	dst = slices.Grow(dst, s.size)
 	if len(s.keys) == 0 {
 		start := len(dst)
-		dst, _ = s.appendHeader(dst, c, to.String(), nil)
+		dst, _ = s.appendHeader(dst, c, addressText(to), nil)
 		if err := checkLines(dst[start:]); err != nil {
 			return nil, err
 		}
@@ -242,7 +242,7 @@ func (s *prepared) Append(dst []byte, c newsletter.Copy) ([]byte, error) {
 	}
 	signed := make([]canonicalField, len(s.signed), len(s.signed)+4)
 	copy(signed, s.signed)
-	header, signed := s.appendHeader(make([]byte, 0, 2048), c, to.String(), signed)
+	header, signed := s.appendHeader(make([]byte, 0, 2048), c, addressText(to), signed)
 	if err := checkLines(header); err != nil {
 		return nil, err
 	}
