@@ -69,16 +69,31 @@ type address struct {
 	format     Format
 }
 
-var documentAddress = regexp.MustCompile(`^/feeds/([^/]+?)(?:/(\d{4}-\d\d(?:-\d+)?))?\.([a-z]+)$`)
+// MaxCombined is how many categories a feed combines at most: as many as a site may have.
+const MaxCombined = 62
 
-// splitAddress takes the path of a document apart.
+// maxArchive is the longest name of an archive, with more digits than there are parts.
+const maxArchive = len("2006-01-123456789")
+
+var archiveName = regexp.MustCompile(`^\d{4}-\d\d(-\d+)?$`)
+
+// splitAddress takes the path of a document apart: /feeds/NAME.FORMAT, or
+// /feeds/NAME/ARCHIVE.FORMAT. It looks at all of a path once, since strangers write it.
 func splitAddress(path string) (feed, archive string, format Format, ok bool) {
-	match := documentAddress.FindStringSubmatch(path)
-	if match == nil {
+	stem, below := strings.CutPrefix(path, "/feeds/")
+	dot := strings.LastIndexByte(stem, '.')
+	if !below || dot < 0 {
 		return "", "", "", false
 	}
-	format, err := ParseFormat(match[3])
-	return match[1], match[2], format, err == nil
+	format, err := ParseFormat(stem[dot+1:])
+	if err != nil {
+		return "", "", "", false
+	}
+	feed, archive, archived := strings.Cut(stem[:dot], "/")
+	if feed == "" || archived && (len(archive) > maxArchive || !archiveName.MatchString(archive)) || strings.Count(feed, "+") >= MaxCombined {
+		return "", "", "", false
+	}
+	return feed, archive, format, true
 }
 
 // parse reads the path of a document, of whatever feed there could be.

@@ -56,7 +56,12 @@ func TestCanonical(t *testing.T) {
 		"/feeds/all/latest.rss":               "",
 		"/feeds/all/2026-01/2026-01.rss":      "",
 		"/feeds/all.rss\n":                    "",
-		"/FEEDS/all.rss":                      "",
+		"/feeds/all/.rss":                     "",
+		"/feeds/all/2026-01-.rss":             "",
+		"/feeds/all/2026-01-" + strings.Repeat("1", 100) + ".rss":                         "",
+		"/feeds/" + strings.Repeat("leadership+", feeds.MaxCombined-1) + "leadership.rss": "/feeds/leadership.rss",
+		"/feeds/" + strings.Repeat("leadership+", feeds.MaxCombined) + "leadership.rss":   "", // no site has as many
+		"/FEEDS/all.rss": "",
 	} {
 		if got, ok := set.Canonical(path); got != want || ok != (want != "") {
 			t.Errorf("Canonical(%q) = %q, %t; want %q", path, got, ok, want)

@@ -81,6 +81,9 @@ func compress(b []byte, writers *sync.Pool) []byte {
 	return out.Bytes()
 }
 
+// maxCodings is how much of an Accept-Encoding is looked at, in bytes.
+const maxCodings = 1 << 10
+
 // accepted returns the coding that a client likes best. A client that takes
 // nothing we have gets identity: it would get no answer otherwise.
 func accepted(header http.Header) coding {
@@ -91,7 +94,10 @@ func accepted(header http.Header) coding {
 	const unset = -1
 	quality := [codings]int{unset, unset, unset, unset}
 	others := unset
+	left := maxCodings
 	for _, value := range values {
+		value = value[:min(len(value), left)]
+		left -= len(value)
 		for part := range strings.SplitSeq(value, ",") {
 			name, q := weighted(part)
 			if name == "*" {

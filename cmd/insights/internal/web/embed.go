@@ -44,7 +44,11 @@ func (s *site) subscribePreflight(w http.ResponseWriter, r *http.Request) error 
 }
 
 func isJSON(r *http.Request) bool {
-	kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")) // "" is none
+	header := r.Header.Get("Content-Type")
+	if len(header) > maxType { // refused, and not to be read for that either
+		return false
+	}
+	kind, _, _ := mime.ParseMediaType(header) // "" is none
 	return kind == "application/json"
 }
 

@@ -94,6 +94,10 @@ func (s *site) problemOf(err error) problem {
 		return problem{status, "Please use the form on this site", []string{"This form was sent from another site, which we do not accept."}, []templates.Link{{Label: "Subscribe by email", URL: "/subscribe"}}}
 	case http.StatusMethodNotAllowed:
 		return problem{status, "That can't be done here", []string{"This address does not take such a request."}, []templates.Link{home}}
+	case http.StatusRequestURITooLong:
+		return problem{status, "That address is too long", []string{"No page of this site has an address of such a length. The link may have a slip in it."}, []templates.Link{home}}
+	case http.StatusUnsupportedMediaType:
+		return problem{status, "That could not be read", []string{"The form came in a way that this site does not read. Please use the form on this site."}, []templates.Link{home}}
 	case http.StatusRequestEntityTooLarge:
 		return problem{status, "That is too much", []string{"The form holds more than we accept. Please shorten it."}, []templates.Link{home}}
 	}

@@ -11,8 +11,28 @@ import (
 	"time"
 )
 
-// maxBody bounds what a form may hold, in bytes.
-const maxBody = 16 << 10
+// Bounds of what a request may hold, in bytes. The server bounds all of its header.
+const (
+	maxBody = 16 << 10 // of a form
+	maxType = 1 << 10  // of a Content-Type, which is read several times
+)
+
+// maxTarget is how long an address may be, beside the names of all categories: what is
+// longer is none of ours, and is refused before anything takes it apart.
+const maxTarget = 4 << 10
+
+// longestTarget is how long an address of the site may be.
+func (s *site) longestTarget() int {
+	longest := maxTarget
+	for _, c := range s.Site.Categories {
+		name := len(c.Slug)
+		for _, former := range c.Formerly {
+			name = max(name, len(former))
+		}
+		longest += len("&category=") + name
+	}
+	return longest
+}
 
 // middleware wraps the routes, outermost first.
 func (s *site) middleware(next http.Handler) (http.Handler, error) {
@@ -33,6 +53,7 @@ func (s *site) middleware(next http.Handler) (http.Handler, error) {
 		own.ServeHTTP(w, r)
 	})
 	h = s.ownHost(h)
+	h = s.bounded(h)         // before what takes an address apart
 	h = s.private(h)         // over the headers below
 	h = s.securityHeaders(h) // before any handler, so that no answer lacks them
 	h = s.limit(h)           // before anything reads the body
@@ -100,6 +121,24 @@ func (s *site) limit(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// bounded refuses what has parts of a length that nothing here takes.
+func (s *site) bounded(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case s.tooLong(r):
+			s.fail(w, r, statusError(http.StatusRequestURITooLong))
+		case len(r.Header.Get("Content-Type")) > maxType:
+			s.fail(w, r, statusError(http.StatusUnsupportedMediaType))
+		default:
+			next.ServeHTTP(w, r)
+		}
+	})
+}
+
+func (s *site) tooLong(r *http.Request) bool {
+	return max(len(r.URL.Path), len(r.URL.RawPath))+len(r.URL.RawQuery) > s.longest
 }
 
 // contentPolicy lets a page load the site's own style sheet and images, and send

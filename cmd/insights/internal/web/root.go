@@ -12,7 +12,7 @@ import (
 
 // rootless returns a request without the root in its path.
 func (s *site) rootless(r *http.Request) *http.Request {
-	if s.root == "" {
+	if s.root == "" || s.tooLong(r) {
 		return r
 	}
 	escaped, ok := strings.CutPrefix(r.URL.EscapedPath(), s.root)

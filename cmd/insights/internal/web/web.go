@@ -103,6 +103,7 @@ type site struct {
 	Config
 	root      string // of the base URL: "/news", escaped
 	routes    *http.ServeMux
+	longest   int             // an address may be, in bytes
 	tokens    map[string]bool // see holders
 	lines     lines           // for all that is made on demand
 	exports   exports
@@ -135,6 +136,7 @@ func New(c Config) (*Site, error) {
 		c.Cadences = subscribers.Cadences[:]
 	}
 	s := &site{Config: c, root: c.Site.Root(), routes: http.NewServeMux(), lines: newLines()}
+	s.longest = s.longestTarget()
 	routes := s.list()
 	s.tokens = holders(routes)
 	for _, r := range routes {
