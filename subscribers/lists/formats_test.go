@@ -2,6 +2,8 @@ package lists_test
 
 import (
 	"bytes"
+	"encoding/csv"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -128,6 +130,48 @@ func TestWhatIsWrittenIsReadAgain(t *testing.T) {
 		s := want[i]
 		if r.Address != s.Address || r.Name != s.Name || r.Status != s.Status || r.Cadence != s.Cadence || fmt.Sprint(r.Categories) != fmt.Sprint(s.Categories) || !r.ConfirmedAt.Equal(s.ConfirmedAt) || r.Source != s.Source {
 			t.Errorf("%+v\nis read as %+v", s, r)
+		}
+	}
+}
+
+// TestNoValueIsAFormula writes names behind which programs find a formula, and reads them again.
+func TestNoValueIsAFormula(t *testing.T) {
+	for name, escaped := range map[string]bool{
+		"=1": true, "+1": true, "-1": true, "@SUM(1)": true,
+		"\ufeff=1": true, "\ufeff\ufeff@a": true, "\u200b=1": true, "\u2060+1": true, "\u00ad-1": true, "\u034f=1": true, "\ufe0f=1": true, "\u200e=1": true,
+		"\u3000=1": true, "\u00a0=1": true, "\u3164=1": true,
+		"＝1": true, "＋1": true, "－1": true, "＠a": true, "﹦1": true, "−1": true, "\ufeff＝1": true,
+		"'=1": true, "'\ufeff'=1": true, "''": false, "'": false, "\ufeff": false, "\ufeffAda": false, "Ada =1": false, "a@b": false, "'s Gravenhage": false, "…=1": false, "": false,
+	} {
+		a, err := subscribers.ParseAddress("ada@example.com")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var file bytes.Buffer
+		w, err := lists.NewWriter(&file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(w.Write(subscribers.Subscriber{Address: a, Name: name, Status: subscribers.Confirmed, Cadence: subscribers.Weekly, Source: name}), w.Close()); err != nil {
+			t.Fatal(err)
+		}
+		records, err := csv.NewReader(&file).ReadAll()
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := name
+		if escaped {
+			want = "'" + name
+		}
+		if got := records[1]; got[4] != want || got[6] != want {
+			t.Errorf("%+q is written %+q and %+q, want %+q", name, got[4], got[6], want)
+		}
+		file.Reset()
+		if err := csv.NewWriter(&file).WriteAll(records); err != nil {
+			t.Fatal(err)
+		}
+		if rows, faults, err := readAll(t, file.String()); err != nil || len(faults) > 0 || len(rows) != 1 || rows[0].Name != name {
+			t.Errorf("%+q is read as %+v, %q, %v", name, rows, faults, err)
 		}
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"io"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/scaledbydesign/insights/subscribers"
 )
@@ -41,8 +43,8 @@ func (l *Writer) Close() error {
 }
 
 // forSpreadsheet keeps a spreadsheet from taking a stranger's words for a formula: an
-// apostrophe goes before what begins with = + - or @, and one more before those that
-// have some already, so that fromSpreadsheet gives back what it was.
+// apostrophe goes before what looks like one, and one more before those that have some
+// already, so that fromSpreadsheet gives back what it was.
 func forSpreadsheet(s string) string {
 	if isFormula(s) {
 		return "'" + s
@@ -57,7 +59,15 @@ func fromSpreadsheet(s string) string {
 	return s
 }
 
+// isFormula reports whether a spreadsheet may take a value for a formula: it begins with
+// = + - or @, or with one of their wide and small forms, behind whatever a spreadsheet
+// skips or nobody sees, such as a byte order mark.
 func isFormula(s string) bool {
-	s = strings.TrimLeft(s, "'")
-	return s != "" && strings.IndexByte("=+-@", s[0]) >= 0
+	begins := strings.TrimLeftFunc(s, func(r rune) bool { return r == '\'' || skipped(r) })
+	r, _ := utf8.DecodeRuneInString(begins)
+	return begins != "" && strings.ContainsRune("=+-@＝＋－＠﹦﹢﹣﹫−", r)
+}
+
+func skipped(r rune) bool {
+	return unicode.IsSpace(r) || unicode.IsControl(r) || unicode.In(r, unicode.Z, unicode.Cf, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point)
 }
