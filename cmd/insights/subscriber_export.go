@@ -31,8 +31,9 @@ addresses that are not subscribers are only in a backup.
 
 In CSV, a value that begins with = + - or @, also behind characters that nobody
 sees, gets an apostrophe before it, so that a spreadsheet does not run it as a
-formula; the import removes it. With --bom the file begins with a byte order mark, without which Excel takes letters
-such as é for others; the import takes files with it, too.`,
+formula; the import removes it. With --bom the file begins with a byte order
+mark, without which Excel takes letters such as é for others; the import takes
+files with it, too.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if format != "csv" && format != "json" {
 				return usageError("--format %s: use csv or json", format)
