@@ -2,20 +2,33 @@ package subscribers
 
 import (
 	"context"
+	"iter"
 	"slices"
 	"sync"
 	"time"
 )
 
-// lineFor is how long it is told from one look how long sign-ups wait: a flood asks often,
-// and thousands may wait.
-const lineFor = 5 * time.Second
+// How long it is told from one look how long sign-ups wait: a flood asks often, and
+// thousands may wait, which takes a while to read.
+const (
+	lineFor   = 5 * time.Second
+	lineStale = time.Minute // at most, while another look is under way
+	lookFor   = 30 * time.Second
+)
 
 // line is what waited a short while ago.
 type line struct {
-	mu    sync.Mutex
-	look  time.Time
-	known standing
+	mu      sync.Mutex
+	known   look
+	looking *look // under way
+}
+
+// look is one reading of all that waits.
+type look struct {
+	at     time.Time
+	places standing
+	err    error
+	done   chan struct{} // closed when it is
 }
 
 // standing are the places of a line in their order, each with all up to it.
@@ -26,18 +39,52 @@ type upTo struct {
 	ahead
 }
 
-// at returns the line as it was at most lineFor before a time. One looks, and others who
-// ask meanwhile wait for that.
+// at returns the line as it was a short while before a time. Nobody waits for another look
+// than the first after a time without any; one at a time is under way.
 func (l *line) at(ctx context.Context, store Store, now time.Time) (standing, error) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	if since := now.Sub(l.look); !l.look.IsZero() && since >= 0 && since < lineFor {
-		return l.known, nil
+	known, age := l.known, now.Sub(l.known.at)
+	told := !known.at.IsZero() && age >= 0 && age < lineStale
+	if told && age < lineFor {
+		l.mu.Unlock()
+		return known.places, nil
 	}
+	if l.looking == nil {
+		l.looking = &look{at: now, done: make(chan struct{})}
+		go l.read(context.WithoutCancel(ctx), store, l.looking)
+	}
+	next := l.looking
+	l.mu.Unlock()
+	if told {
+		return known.places, nil
+	}
+	select {
+	case <-next.done:
+		return next.places, next.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// read reads the line. After an error what was known stays known.
+func (l *line) read(ctx context.Context, store Store, next *look) {
+	ctx, cancel := context.WithTimeout(ctx, lookFor)
+	defer cancel()
+	next.places, next.err = standingOf(store.Line(ctx))
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if next.err == nil {
+		l.known = *next
+	}
+	l.looking = nil
+	close(next.done)
+}
+
+func standingOf(line iter.Seq2[Place, error]) (standing, error) {
 	var places standing
 	var up ahead
 	of := make(map[string]int)
-	for w, err := range store.Line(ctx) {
+	for w, err := range line {
 		if err != nil {
 			return nil, err
 		}
@@ -51,7 +98,6 @@ func (l *line) at(ctx context.Context, store Store, now time.Time) (standing, er
 		}
 		places = append(places, upTo{w.Rank, up})
 	}
-	l.look, l.known = now, places
 	return places, nil
 }
 

@@ -3,12 +3,15 @@ package subscriberstest
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"testing/synctest"
 	"time"
 
 	"github.com/scaledbydesign/insights/subscribers"
@@ -502,14 +505,18 @@ func twoThatRelease(d *desk) {
 	}
 }
 
-// looks counts how often a store is asked for the line.
+// looks counts how often a store is asked for the line, and holds it up while it is told to.
 type looks struct {
 	subscribers.Store
-	n int
+	n    atomic.Int64
+	hold atomic.Pointer[chan struct{}]
 }
 
 func (l *looks) Line(ctx context.Context) iter.Seq2[subscribers.Place, error] {
-	l.n++
+	l.n.Add(1)
+	if hold := l.hold.Load(); hold != nil {
+		<-*hold
+	}
 	return l.Store.Line(ctx)
 }
 
@@ -540,14 +547,72 @@ func howLong(d *desk) {
 	for i := range 100 {
 		delay(fmt.Sprint("n", i))
 	}
-	if looks.n != 1 {
-		d.Errorf("the line was looked at %d times", looks.n)
+	if n := looks.n.Load(); n != 1 {
+		d.Errorf("the line was looked at %d times", n)
 	}
+	d.noOneWaitsForAnotherLook(looks, delay)
 	time.Sleep(time.Minute)
 	d.ask("late@example.com", "b", "", nil)
-	if got := delay("b"); got != 2*2*20*time.Minute {
+	if got := delay("b"); got != 3*2*20*time.Minute {
 		d.Errorf("one more is ahead: %v", got)
 	}
+	// While a daemon gives them their turns, it looks before anybody asks.
+	ctx, stop := context.WithCancel(d.Context())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		d.KeepReleasing(ctx, func() <-chan struct{} { return nil })
+	}()
+	time.Sleep(5 * time.Minute)
+	synctest.Wait()
+	hold := make(chan struct{})
+	looks.hold.Store(&hold)
+	asking, cancel := context.WithTimeout(d.Context(), time.Second)
+	defer cancel()
+	if got, err := d.Delay(asking, subscribers.Asker{Client: "x"}); err != nil || got == 0 {
+		d.Errorf("who asks first: %v, %v", got, err)
+	}
+	close(hold)
+	looks.hold.Store(nil)
+	stop()
+	<-ended
+}
+
+// noOneWaitsForAnotherLook holds up what reads the line: it is told from the look before,
+// for a while.
+func (d *desk) noOneWaitsForAnotherLook(looks *looks, delay func(network string) time.Duration) {
+	time.Sleep(6 * time.Second)
+	d.ask("late0@example.com", "c", "", nil)
+	hold := make(chan struct{})
+	looks.hold.Store(&hold)
+	before := looks.n.Load()
+	for i := range 100 {
+		if got := delay(fmt.Sprint("m", i)); got != 40*time.Minute {
+			d.Errorf("while it is looked at: %v", got)
+		}
+	}
+	synctest.Wait()
+	if n := looks.n.Load() - before; n != 1 {
+		d.Errorf("%d looks at once", n)
+	}
+	close(hold)
+	looks.hold.Store(nil)
+	synctest.Wait()
+	if got := delay("c"); got != 80*time.Minute {
+		d.Errorf("after the look: %v", got)
+	}
+	// A minute later it must be another one, and who asks may go meanwhile.
+	time.Sleep(time.Minute)
+	hold = make(chan struct{})
+	looks.hold.Store(&hold)
+	ctx, cancel := context.WithTimeout(d.Context(), time.Second)
+	defer cancel()
+	if got, err := d.Delay(ctx, subscribers.Asker{Client: "e"}); !errors.Is(err, context.DeadlineExceeded) {
+		d.Errorf("without a look: %v, %v", got, err)
+	}
+	close(hold)
+	looks.hold.Store(nil)
+	synctest.Wait()
 }
 
 func countsRefused(d *desk) {
