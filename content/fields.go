@@ -21,6 +21,14 @@ const (
 	maxName    = 200 // an author, a tag
 )
 
+// How much a list may hold, and an address in bytes: far more than anybody writes, and
+// little enough to be shown in each feed.
+const (
+	maxTags     = 50
+	maxFormerly = 100
+	maxURL      = 2000
+)
+
 // lastYear is the last that a date may have. Feeds write four digits, in UTC, and
 // tell dates apart by seconds: of the year 9999 some would need five.
 const lastYear = 9998
@@ -136,6 +144,9 @@ func (f *fields) decodeText(line int, name, s string) {
 	case "image":
 		in.Image = f.image(line, s)
 	case "canonical":
+		if f.tooLong(line, name, s) {
+			return
+		}
 		if !isWebAddress(s) {
 			f.fault(line, "%s: %q is not an absolute URL such as https://example.com/article", name, shorten(s))
 			return
@@ -309,6 +320,10 @@ func (f *fields) tags(line int, value *yaml.Node) []string {
 		f.fault(line, "tags: must be a list such as [events, messaging]")
 		return nil
 	}
+	if len(value.Content) > maxTags {
+		f.fault(line, "tags: %d are too many; %d at most", len(value.Content), maxTags)
+		return nil
+	}
 	var tags []string
 	for _, item := range value.Content {
 		if item.Kind != yaml.ScalarNode {
@@ -330,6 +345,10 @@ func (f *fields) formerly(line int, value *yaml.Node) []string {
 	items := []*yaml.Node{value}
 	if value.Kind == yaml.SequenceNode {
 		items = value.Content
+	}
+	if len(items) > maxFormerly {
+		f.fault(line, "formerly: %d are too many; %d at most", len(items), maxFormerly)
+		return nil
 	}
 	var slugs []string
 	for _, item := range items {
@@ -354,11 +373,22 @@ func (f *fields) image(line int, s string) string {
 		f.mentions = append(f.mentions, mention{toImage, s, line})
 		return s
 	}
+	if f.tooLong(line, "image", s) {
+		return ""
+	}
 	if !isWebAddress(s) {
 		f.fault(line, "image: %q is neither a file such as images/some-diagram.svg nor an https:// address", shorten(s))
 		return ""
 	}
 	return s
+}
+
+// tooLong reports an address that is.
+func (f *fields) tooLong(line int, name, s string) bool {
+	if len(s) > maxURL {
+		f.fault(line, "%s: is too long: %d bytes, at most %d", name, len(s), maxURL)
+	}
+	return len(s) > maxURL
 }
 
 // isWebAddress reports an absolute http or https URL of printable ASCII.

@@ -21,6 +21,9 @@ const fence = "---"
 // name of a text has a fault in each line.
 const maxFaultsPerFile = 100
 
+// maxHeader bounds the front matter, in bytes.
+const maxHeader = 64 << 10
+
 // document is one file by itself: what it says, before it is known what the other
 // files say. Its insight's body, links and pictures are unresolved.
 type document struct {
@@ -63,6 +66,11 @@ func parseDocument(file, source string, read *reading) *document {
 	header, body, bodyLine := d.split(text)
 	if bodyLine == 0 {
 		d.salvageID(text)
+		return d
+	}
+	if len(header) > maxHeader {
+		d.fault(1, "the front matter is longer than %d KB", maxHeader>>10)
+		d.salvageID(header)
 		return d
 	}
 	f := &fields{document: d, reading: read, lines: map[string]int{}, given: map[string]bool{}}
