@@ -124,6 +124,11 @@ func eraseStaffMail(ctx context.Context, tx *sql.Tx, key string) error {
 // isAddressOf reports whether a stored address has this key.
 func isAddressOf(email, key string) bool { return key != "" && storedAddress(email).Key() == key }
 
+// formerDeliveries are the deliveries to readers who ever moved, with their addresses. The
+// order of the joins keeps SQLite from reading all deliveries for each of them.
+const formerDeliveries = `SELECT d.digest_id, d.subscriber_id, d.email FROM (SELECT DISTINCT subscriber_id FROM events WHERE what = 'moved') m CROSS JOIN digests g
+	CROSS JOIN deliveries d WHERE d.digest_id = g.id AND d.subscriber_id = m.subscriber_id AND d.email <> ''`
+
 // eraseFormer removes a reader's former address from the deliveries that went to it. It
 // looks only at readers who ever moved, by key: a search through all deliveries would
 // hold up sending.
@@ -138,8 +143,7 @@ func eraseFormer(ctx context.Context, tx *sql.Tx, key string) error {
 			found = append(found, m)
 		}
 		return err
-	}, `SELECT d.digest_id, d.subscriber_id, d.email FROM (SELECT DISTINCT subscriber_id FROM events WHERE what = 'moved') m CROSS JOIN digests g
-		JOIN deliveries d ON d.digest_id = g.id AND d.subscriber_id = m.subscriber_id WHERE d.email <> ''`)
+	}, formerDeliveries)
 	for _, m := range found {
 		if err == nil { // "" would mean their current address
 			_, err = tx.ExecContext(ctx, "UPDATE deliveries SET email = ?3, reason = '' WHERE digest_id = ?1 AND subscriber_id = ?2", m.digest, m.subscriber, subscribers.ErasedAddress)
@@ -183,6 +187,12 @@ func ascii(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool { return r >= utf8.RuneSelf })
 }
 
+// eraseDeliveries removes what identifies reader ?1 from their deliveries.
+const eraseDeliveries = `UPDATE deliveries SET email = '', message_id = '', reason = '' WHERE digest_id IN (SELECT id FROM digests) AND subscriber_id = ?1 AND (email <> '' OR message_id <> '' OR reason <> '')`
+
+// lapsedSubscribers are those to forget whose links ended before ?1.
+const lapsedSubscribers = `SELECT id, email, email_key, unsubscribed_at, cause FROM subscribers WHERE status = 'pending' AND nonce_expires_at < ?1 ORDER BY nonce_expires_at LIMIT ?2 /*pg FOR UPDATE */`
+
 // erase removes a subscriber, with the emails to them. Deliveries of digests stay, for the
 // counts, without anything that identifies their reader; they are found by their key, digest
 // by digest.
@@ -191,7 +201,7 @@ func erase(ctx context.Context, tx *sql.Tx, id int64, email string) error {
 		statement string
 		args      []any
 	}{
-		{"UPDATE deliveries SET email = '', message_id = '', reason = '' WHERE digest_id IN (SELECT id FROM digests) AND subscriber_id = ?1 AND (email <> '' OR message_id <> '' OR reason <> '')", []any{id}},
+		{eraseDeliveries, []any{id}},
 		{"DELETE FROM messages WHERE subscriber_id = ?1", []any{id}},
 		{"DELETE FROM inbox WHERE recipient = ?1", []any{email}},
 		{"UPDATE bounces SET subscriber_id = 0, text = '' WHERE subscriber_id = ?1", []any{id}},
@@ -231,7 +241,7 @@ func (db *DB) Tidy(ctx context.Context, before time.Time) (forgotten int, err er
 				err := rows.Scan(&r.ID, &r.email, &r.key, instant(&r.UnsubscribedAt), &r.Cause)
 				readers = append(readers, r)
 				return err
-			}, "SELECT id, email, email_key, unsubscribed_at, cause FROM subscribers WHERE status = 'pending' AND nonce_expires_at < ?1 ORDER BY nonce_expires_at LIMIT ?2 /*pg FOR UPDATE */", millis(before), eraseChunk)
+			}, lapsedSubscribers, millis(before), eraseChunk)
 			if err != nil {
 				return err
 			}

@@ -36,6 +36,9 @@ var HotStatements = map[string]string{
 	"proven":         provenQuery,
 	"due refusals":   dueRefusals,
 	"doubted":        doubtedQuery,
+	"former":         formerDeliveries,
+	"erase":          eraseDeliveries,
+	"lapsed":         lapsedSubscribers,
 	"claim messages": "SELECT EXISTS (SELECT 1 FROM messages WHERE state IN ('pending', 'deferred') AND next_at <= ?1)",
 }
 

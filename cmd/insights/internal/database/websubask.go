@@ -11,7 +11,11 @@ import (
 
 // Ask implements websub.Store. What is refused writes nothing.
 func (w *WebSub) Ask(ctx context.Context, r websub.Request, decide func(websub.Facts) websub.Decision) error {
-	facts, err := hubFacts(ctx, w.db.reader, r)
+	// Who asked too often costs no more than to find that out.
+	facts, err := askedFacts(ctx, w.db.reader, r)
+	if err == nil && !errors.Is(decide(facts).Refuse, websub.ErrTooMany) {
+		facts, err = hubFacts(ctx, w.db.reader, r)
+	}
 	if err != nil {
 		return explain(err)
 	}
@@ -34,7 +38,22 @@ func (w *WebSub) Ask(ctx context.Context, r websub.Request, decide func(websub.F
 	})
 }
 
+// askedFacts are of the facts what the networks asked for.
+func askedFacts(ctx context.Context, q querier, r websub.Request) (f websub.Facts, err error) {
+	if f.Asked, err = askedOfHub(ctx, q, r.Asker.Client); err != nil {
+		return f, err
+	}
+	if f.WideAsked, err = askedOfHub(ctx, q, wideName(r.Asker)); err != nil {
+		return f, err
+	}
+	f.AroundAsked, err = askedOfHub(ctx, q, aroundName(r.Asker))
+	return f, err
+}
+
 func hubFacts(ctx context.Context, q querier, r websub.Request) (f websub.Facts, err error) {
+	if f, err = askedFacts(ctx, q, r); err != nil {
+		return f, err
+	}
 	var client sql.NullString
 	at := millis(r.At)
 	err = q.QueryRowContext(ctx, `SELECT (SELECT client FROM websub_subscriptions WHERE topic = ?1 AND callback = ?2 AND expires_at > ?4),
@@ -43,15 +62,6 @@ func hubFacts(ctx context.Context, q querier, r websub.Request) (f websub.Facts,
 		return f, err
 	}
 	f.Subscribed, f.Own = client.Valid, client.Valid && client.String == r.Asker.Client
-	if f.Asked, err = askedOfHub(ctx, q, r.Asker.Client); err != nil {
-		return f, err
-	}
-	if f.WideAsked, err = askedOfHub(ctx, q, wideName(r.Asker)); err != nil {
-		return f, err
-	}
-	if f.AroundAsked, err = askedOfHub(ctx, q, aroundName(r.Asker)); err != nil {
-		return f, err
-	}
 	err = q.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM websub_requests WHERE own = 0), (SELECT count(*) FROM websub_requests WHERE host = ?1 AND own = 0),
 			(SELECT count(*) FROM websub_requests WHERE client = ?2 AND own = 0), (SELECT count(*) FROM websub_requests WHERE wide = ?3 AND own = 0),
 			(SELECT count(*) FROM websub_requests WHERE around = ?4 AND own = 0), (SELECT count(*) FROM websub_requests WHERE host = ?1 AND around = ?4 AND own = 0),
@@ -63,8 +73,12 @@ func hubFacts(ctx context.Context, q querier, r websub.Request) (f websub.Facts,
 		return f, err
 	}
 	if r.OnDemand {
-		err := q.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM websub_subscriptions WHERE topic = ?1) OR EXISTS (SELECT 1 FROM websub_requests WHERE topic = ?1),
-				(SELECT count(*) FROM (SELECT topic FROM websub_subscriptions UNION SELECT topic FROM websub_requests) a),
+		// Each topic is looked up after the one before: there are few, of many subscriptions.
+		err := q.QueryRowContext(ctx, `WITH RECURSIVE
+				s (topic) AS (SELECT min(topic) FROM websub_subscriptions UNION ALL SELECT (SELECT min(n.topic) FROM websub_subscriptions n WHERE n.topic > s.topic) FROM s WHERE s.topic IS NOT NULL),
+				r (topic) AS (SELECT min(topic) FROM websub_requests UNION ALL SELECT (SELECT min(n.topic) FROM websub_requests n WHERE n.topic > r.topic) FROM r WHERE r.topic IS NOT NULL)
+			SELECT EXISTS (SELECT 1 FROM websub_subscriptions WHERE topic = ?1) OR EXISTS (SELECT 1 FROM websub_requests WHERE topic = ?1),
+				(SELECT count(*) FROM (SELECT topic FROM s WHERE topic IS NOT NULL UNION SELECT topic FROM r WHERE topic IS NOT NULL) a),
 				(SELECT count(*) FROM (SELECT topic FROM websub_subscriptions WHERE client = ?2 AND client <> '' UNION SELECT topic FROM websub_requests WHERE client = ?2 AND client <> '') b)`,
 			r.Topic, r.Asker.Client).Scan(&f.Followed, &f.Topics, &f.TopicsOfClient)
 		if err != nil {
