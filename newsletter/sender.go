@@ -113,7 +113,7 @@ func (c *connection) handle(ctx context.Context, t Task) {
 	result := c.resultOf(t, outcome, now)
 	c.keep(ctx, result)
 	if ctx.Err() == nil { // else the failure may be of our own making
-		c.learn(outcome, now)
+		c.learn(outcome, now, ownerOf(envelope.To), t.Attempts == 0)
 	}
 	refused := outcome.Kind == Permanent || outcome.Kind == Temporary && result.State == Failed
 	switch {
@@ -231,9 +231,13 @@ func (c *connection) close() {
 	c.session, c.answered = nil, false
 }
 
-// learn tells the throttle and the breaker how the server is doing.
-func (c *connection) learn(o Outcome, now time.Time) {
-	if o.Slow {
+// learn tells the throttle and the breaker how the server is doing, by the outcome of an
+// email to an owner's mail server. first says that it was its first attempt.
+func (c *connection) learn(o Outcome, now time.Time, owner string, first bool) {
+	switch {
+	case o.Slow && o.Stage == RcptStage && o.Code != 421:
+		c.throttle.recipientSlower(now, owner, first)
+	case o.Slow:
 		c.throttle.slower(now)
 	}
 	switch {
@@ -241,7 +245,7 @@ func (c *connection) learn(o Outcome, now time.Time) {
 		c.breaker.failure(now, Reason(withoutAddresses(answerText(o))))
 		return
 	case o.Kind == Accepted:
-		c.throttle.accepted(now)
+		c.throttle.accepted(now, owner)
 	}
 	c.breaker.success()
 	if !c.answered {

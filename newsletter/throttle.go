@@ -24,6 +24,20 @@ type throttle struct {
 	window  time.Time // in which accepted emails are counted
 	count   int
 	before  float64 // emails per second in the previous window
+
+	tried tried // what recipients were answered of late
+}
+
+// tried is what became of first attempts within this minute and the one before, by whose
+// mail server it is.
+type tried struct {
+	since       time.Time
+	now, before answers
+}
+
+type answers struct {
+	accepted map[string]int
+	slow     map[string]int // a refusal of the recipient asked for less
 }
 
 type domainThrottle struct {
@@ -36,6 +50,10 @@ const (
 	slowAgain      = 5 * time.Second  // within which several requests to slow down are one
 	fasterAfter    = 10 * time.Second // without one
 	slowest        = rate.Limit(0.2)  // emails per second
+	slowestOfThem  = rate.Limit(2)    // the same, by what is said of recipients
+	triedFor       = time.Minute
+	enoughOwners   = 3  // that make it the relay's own limit
+	enoughOfTried  = 10 // one of so many recipients is enough
 	maxDomains     = 10_000
 	maxWait        = 200 * time.Millisecond // for a domain; an email that must wait longer comes back
 )
@@ -92,10 +110,11 @@ func (t *throttle) next(now time.Time, domain string) (wait time.Duration, back 
 
 // accepted counts an email that the server accepted, and raises the rate again when
 // the server has been content for a while.
-func (t *throttle) accepted(now time.Time) {
+func (t *throttle) accepted(now time.Time, owner string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.turn(now)
+	t.tried.of(now).accepted[owner]++
 	t.count++
 	if t.slowed.IsZero() || now.Sub(t.changed) < fasterAfter {
 		return
@@ -108,10 +127,69 @@ func (t *throttle) accepted(now time.Time) {
 	t.set(now, next)
 }
 
+// of is what was tried within this minute.
+func (r *tried) of(now time.Time) *answers {
+	if age := now.Sub(r.since); r.now.accepted == nil || age >= triedFor || len(r.now.accepted)+len(r.now.slow) > maxDomains {
+		r.before = answers{}
+		if age < 2*triedFor {
+			r.before = r.now
+		}
+		r.since, r.now = now, answers{make(map[string]int), make(map[string]int)}
+	}
+	return &r.now
+}
+
+// relayAsks reports whether recipients are refused for the relay's sake, and not for that of
+// their own mail servers, whose words a relay passes on: at several owners' servers, or where
+// no other owner's takes any; and not just a few of many.
+func (r *tried) relayAsks() bool {
+	slow, accepted, elsewhere, owners := 0, 0, 0, 0
+	for owner, n := range r.now.slow {
+		slow += n
+		owners++
+		if r.before.slow[owner] > 0 {
+			owners--
+		}
+	}
+	for _, n := range r.before.slow {
+		slow += n
+		owners++
+	}
+	for _, of := range []answers{r.now, r.before} {
+		for owner, n := range of.accepted {
+			accepted += n
+			if r.now.slow[owner]+r.before.slow[owner] == 0 {
+				elsewhere += n
+			}
+		}
+	}
+	return (owners >= enoughOwners || elsewhere == 0) && slow*enoughOfTried >= slow+accepted
+}
+
+// recipientSlower counts that the recipient of an email was refused with words that ask for
+// less. Anybody can sign addresses up of which a relay says so: each email counts once, few
+// of them change nothing, and many don't stop the rest.
+func (t *throttle) recipientSlower(now time.Time, owner string, first bool) {
+	if !first {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.tried.of(now).slow[owner]++
+	if t.tried.relayAsks() {
+		t.slow(now, slowestOfThem)
+	}
+}
+
 // slower halves the rate at which emails were going out.
 func (t *throttle) slower(now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.slow(now, slowest)
+}
+
+// slow halves the rate, down to the least.
+func (t *throttle) slow(now time.Time, least rate.Limit) {
 	t.turn(now)
 	if !t.slowed.IsZero() && now.Sub(t.changed) < slowAgain {
 		return
@@ -124,7 +202,7 @@ func (t *throttle) slower(now time.Time) {
 		t.ceiling = rate.Limit(2 * was)
 	}
 	t.slowed, t.changed = now, now
-	t.set(now, max(min(t.all.Limit(), rate.Limit(was))/2, slowest))
+	t.set(now, max(min(t.all.Limit(), rate.Limit(was))/2, min(least, t.all.Limit())))
 }
 
 func (t *throttle) set(now time.Time, l rate.Limit) {

@@ -106,20 +106,24 @@ var (
 	otherWords = regexp.MustCompile(`(?i)(this|per|one|a single) (smtp )?(connection|session)|idle|time-?out|timed out|shutting down|shutdown|gr[ea]ylist|\bTLS\b|authenticat`)
 )
 
+// named are addresses and hosts in a reply, whose names strangers choose.
+var named = regexp.MustCompile(`<[^>]*>|\S*@\S*|[\w-]+(\.[\w-]+)+`)
+
 // asksForFewer reports whether a refusal for now asks for fewer messages at a time:
 // by 454, which large relays answer with above their rate, by the enhanced status
 // codes for limits and congestion (RFC 3463, and 4.7.28, an unusual rate, in
 // wide use), or in words. What is said of one mailbox, 4.2.x, says nothing of the
 // others.
 func asksForFewer(o newsletter.Outcome) bool {
-	if o.Code/100 != 4 || strings.HasPrefix(o.Status, "4.2.") || otherWords.MatchString(o.Text) {
+	said := named.ReplaceAllString(o.Text, " ")
+	if o.Code/100 != 4 || strings.HasPrefix(o.Status, "4.2.") || otherWords.MatchString(said) {
 		return false
 	}
 	switch o.Status {
 	case "4.3.2", "4.4.5", "4.7.0", "4.7.28":
 		return true
 	}
-	return o.Code == 454 || fewerWords.MatchString(o.Text)
+	return o.Code == 454 || fewerWords.MatchString(said)
 }
 
 // saysEnough reports whether a server that has taken messages in this session ends it

@@ -44,6 +44,8 @@ func TestAServerMayAskForFewerMails(t *testing.T) {
 		{"DATA", "452 4.3.1 disk full", false, false},
 		{"DOT", "451 4.6.0 could not generate a corporate id", false, false},
 		{"DOT", "550 5.7.1 your rate is too high", false, false},
+		{"RCPT", "450 4.1.2 <rate@too-many.slow-down.example>: Recipient address rejected: Domain not found", false, false},
+		{"RCPT", "450 4.1.1 too.fast@rate.example unverified: host mx.rate-limit.throttled.example said nothing", false, false},
 		{"RCPT", "550 5.1.1 no such user", false, false},
 	} {
 		for _, offers := range [][]string{nil, {"PIPELINING"}} {
