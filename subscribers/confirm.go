@@ -35,6 +35,9 @@ func (r rules) confirm(sub *Subscriber, c Confirmation, known []string, client s
 		return Change{}, nil
 	}
 	sub.Name, sub.Cadence, sub.Categories = c.Name, c.Cadence, c.Categories
+	if c.To.Key() == sub.Address.Key() { // somebody may have written it otherwise since
+		sub.Address = c.To
+	}
 	if left := slices.DeleteFunc(slices.Clone(c.Categories), func(slug string) bool { return !slices.Contains(known, slug) }); len(left) > 0 {
 		sub.Categories = left // the others have been removed meanwhile
 	}

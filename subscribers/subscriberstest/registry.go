@@ -157,7 +157,7 @@ func ownChoices(d *desk) {
 	}
 	sub, err := d.Confirm(d.Context(), first, "")
 	d.want(err, nil, "confirm by the first email")
-	if sub.Name != "Ada" || sub.Cadence != subscribers.Weekly || strings.Join(sub.Categories, " ") != "engineering leadership" {
+	if sub.Address.String() != "ada@example.com" || sub.Name != "Ada" || sub.Cadence != subscribers.Weekly || strings.Join(sub.Categories, " ") != "engineering leadership" {
 		d.Errorf("a stranger chose for them: %+v", sub)
 	}
 	_, err = d.Confirm(d.Context(), second, "")
