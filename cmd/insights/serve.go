@@ -11,6 +11,7 @@ import (
 
 	"github.com/scaledbydesign/insights/cmd/insights/internal/app"
 	"github.com/scaledbydesign/insights/cmd/insights/internal/config"
+	"github.com/scaledbydesign/insights/cmd/insights/internal/console"
 )
 
 func serveCommand(p *program) *cobra.Command {
@@ -46,7 +47,7 @@ func runDaemon(ctx context.Context, p *program, c config.Config, use app.Use, op
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP) // before anything is open: it must never kill
 	defer signal.Stop(hangups)
-	log := slog.New(slog.NewTextHandler(p.out.Err, nil))
+	log := slog.New(console.FewLines(slog.NewTextHandler(p.out.Err, nil)))
 	d, err := app.OpenDaemon(ctx, c, use, log, func(faults error) { p.out.Note("%v", faults) })
 	if err != nil {
 		if ctx.Err() != nil {
