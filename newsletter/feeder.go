@@ -60,10 +60,20 @@ func (r *attachment) idle(ctx context.Context) time.Duration {
 	return wait
 }
 
-// feedSingle claims single emails.
+// feedSingle claims single emails that have not been postponed yet.
 func (r *attachment) feedSingle(ctx context.Context, limit int) (worked bool, err error) {
+	return r.feedMessages(ctx, r.single, false, limit)
+}
+
+// feedAgain claims those that have: anybody can have some sent to where they are refused for
+// now, and they don't go ahead of others.
+func (r *attachment) feedAgain(ctx context.Context, limit int) (worked bool, err error) {
+	return r.feedMessages(ctx, r.again, true, limit)
+}
+
+func (r *attachment) feedMessages(ctx context.Context, to chan<- Task, again bool, limit int) (worked bool, err error) {
 	for overdue := true; overdue && ctx.Err() == nil; worked = true {
-		tasks, err := r.Store.ClaimMessages(ctx, r.id, min(limit, 50))
+		tasks, err := r.Store.ClaimMessages(ctx, r.id, again, min(limit, 50))
 		if err != nil {
 			return worked, r.claimFailed(ctx, fmt.Errorf("claim messages: %w", err))
 		}
@@ -74,7 +84,7 @@ func (r *attachment) feedSingle(ctx context.Context, limit int) (worked bool, er
 			tasks[i].Deadline = r.Retry.deadline(tasks[i].Created)
 			overdue = overdue && tasks[i].overdue(time.Now()) // which does not probe the server
 		}
-		r.hand(ctx, r.single, tasks)
+		r.hand(ctx, to, tasks)
 	}
 	return worked, nil
 }

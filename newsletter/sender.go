@@ -18,6 +18,7 @@ type connection struct {
 	session  Session
 	answered bool    // the server has answered on this session
 	failures int     // to open a session, consecutive
+	turns    int     // at emails of digests and postponed ones
 	result   *Result // of the last email, until it is stored
 	buffer   []byte  // of the message being sent
 }
@@ -25,6 +26,9 @@ type connection struct {
 // sessionIdle is how long an idle session is kept: servers close idle ones; close
 // first.
 const sessionIdle = 20 * time.Second
+
+// againEvery is which turn single emails have that were postponed, while there are digests.
+const againEvery = 4
 
 func (r *attachment) send(ctx context.Context) {
 	c := &connection{attachment: r}
@@ -54,8 +58,19 @@ func (c *connection) next(ctx context.Context) (t Task, ok bool) {
 		return t, true
 	default:
 	}
+	// Of what was postponed, one after some emails of digests.
+	c.turns++
+	first, second := c.digests, c.again
+	if c.turns%againEvery == 0 {
+		first, second = second, first
+	}
 	select {
-	case t = <-c.digests:
+	case t = <-first:
+		return t, true
+	default:
+	}
+	select {
+	case t = <-second:
 		return t, true
 	default:
 	}
@@ -69,6 +84,8 @@ func (c *connection) next(ctx context.Context) (t Task, ok bool) {
 		case t = <-c.single:
 			return t, true
 		case t = <-c.digests:
+			return t, true
+		case t = <-c.again:
 			return t, true
 		case <-idle.C:
 			c.close()

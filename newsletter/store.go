@@ -329,8 +329,9 @@ type OutboxStore interface {
 	FailDigest(ctx context.Context, digest int64, reason Reason) error
 
 	// ClaimMessages and ClaimDeliveries claim up to limit emails that are due; none
-	// while sending is held.
-	ClaimMessages(ctx context.Context, worker string, limit int) ([]Task, error)
+	// while sending is held. Of single emails it claims those that have not been postponed
+	// yet, or, with again, those that have: the ones that were tried seldom come first.
+	ClaimMessages(ctx context.Context, worker string, again bool, limit int) ([]Task, error)
 	ClaimDeliveries(ctx context.Context, worker string, digest int64, limit int) ([]Task, error)
 	// Record stores entries in one durable transaction and returns for each what
 	// happens to the email that it begins, as Decide or DecideMessage says. Only

@@ -109,6 +109,7 @@ func (w *Worker) runAttached(ctx context.Context) error {
 		quiet:    quiet,
 		ring:     ring,
 		single:   make(chan Task),
+		again:    make(chan Task),
 		digests:  make(chan Task, w.ahead()),
 		stopping: ctx.Done(),
 		end:      end,
@@ -127,6 +128,7 @@ type attachment struct {
 	id       string
 	recorder *recorder
 	single   chan Task       // single emails
+	again    chan Task       // those that were postponed
 	digests  chan Task       // emails of digests; some are claimed ahead
 	quiet    <-chan struct{} // receives when all results are stored: a digest may be done
 	ring     func()          // has quiet receive
@@ -190,6 +192,7 @@ func (r *attachment) run(ctx context.Context) error {
 			r.Log.ErrorContext(ctx, "outbox failed", "error", err)
 		}
 		feeders.Go(func() { r.feed(ctx, r.feedDigests, r.quiet) })
+		feeders.Go(func() { r.feed(ctx, r.feedAgain, nil) })
 		r.feed(ctx, r.feedSingle, nil)
 	})
 	feeders.Wait()

@@ -144,7 +144,7 @@ func messageIDStays(w *world) {
 		return accepted
 	}}
 	w.attach("w2", newsletter.Resend)
-	single, err := w.store.ClaimMessages(w.Context(), "w2", 1)
+	single, err := w.store.ClaimMessages(w.Context(), "w2", false, 1)
 	w.check(err)
 	w.record("w2", newsletter.Entry{Begin: &newsletter.Begin{Ref: single[0].Ref, To: address("ben"), MessageID: old}})
 	w.finish("w2", single[0], newsletter.Result{State: newsletter.Deferred, NextAt: time.Now()})

@@ -17,6 +17,7 @@ var relayTests = []test{
 	{"emails go out at the rate that was set", keepsRate},
 	{"a slow domain does not hold up others", keepsDomainRate},
 	{"asked to slow down, it does, and recovers", slowsDown},
+	{"emails that are postponed again and again leave turns to digests", postponedLeaveTurns},
 	{"what is deferred is given up when the next digest of its schedule is due", givesUpForTheNext},
 	{"a digest goes out no sooner than it may, and is not overdue before", waitsForItsTime},
 }
@@ -108,6 +109,43 @@ func keepsDomainRate(w *world) {
 		w.Errorf("%d emails to 40 readers in 33 s", n)
 	}
 	w.wantState(d.ID, newsletter.DigestDone)
+}
+
+// postponedLeaveTurns: strangers sign addresses up where the relay says "not now".
+func postponedLeaveTurns(w *world) {
+	for i := range 60 {
+		w.check(w.registry.SignUp(w.Context(), subscribers.SignUp{Address: parsed(fmt.Sprintf("r%d@later.example", i)), Source: "form",
+			Preferences: subscribers.Preferences{Cadence: subscribers.Weekly, Categories: []string{"engineering"}}}))
+	}
+	s := server{answer: func(to string, _ int) newsletter.Outcome {
+		if strings.HasSuffix(to, "@later.example") {
+			return newsletter.Outcome{Kind: newsletter.Temporary, Code: 450, Stage: newsletter.RcptStage, Text: "450 not now"}
+		}
+		return accepted
+	}}
+	worker := w.worker(&s)
+	worker.Rate, worker.Retry = 2, newsletter.Retry{First: time.Second, Most: time.Second}
+	stop := w.start(worker)
+	time.Sleep(2 * time.Minute)
+	w.readers(300)
+	w.plan(newsletter.Request{})
+	before := s.tried()
+	time.Sleep(100 * time.Second)
+	if n, tried := len(s.received()), s.tried()-before; n < tried*6/10 {
+		w.Errorf("%d emails of the digest among %d tries", n, tried)
+	}
+	// Somebody who signs up now does not wait for either.
+	w.check(w.registry.SignUp(w.Context(), subscribers.SignUp{Address: parsed("new@example.com"), Source: "form",
+		Preferences: subscribers.Preferences{Cadence: subscribers.Weekly, Categories: []string{"engineering"}}}))
+	time.Sleep(5 * time.Second)
+	got := false
+	for _, m := range s.received() {
+		got = got || m.To == "new@example.com"
+	}
+	if !got {
+		w.Error("a new sign-up waits for those that are postponed")
+	}
+	stop()
 }
 
 func slowsDown(w *world) {

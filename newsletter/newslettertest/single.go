@@ -25,7 +25,7 @@ func singleOnce(w *world) {
 	w.check(w.registry.SendLink(w.Context(), a, subscribers.Asker{}))
 	w.attach("w1", newsletter.Resend)
 	claim := func() []newsletter.Task {
-		tasks, err := w.store.ClaimMessages(w.Context(), "w1", 5)
+		tasks, err := w.store.ClaimMessages(w.Context(), "w1", false, 5)
 		w.check(err)
 		return tasks
 	}
@@ -59,7 +59,7 @@ func confirmationsApart(w *world) {
 	form.Cadence, form.Categories = subscribers.Instant, []string{"engineering", "leadership"}
 	w.check(w.registry.SignUp(w.Context(), form))
 	w.attach("w1", newsletter.Resend)
-	tasks, err := w.store.ClaimMessages(w.Context(), "w1", 5)
+	tasks, err := w.store.ClaimMessages(w.Context(), "w1", false, 5)
 	w.check(err)
 	if len(tasks) != 2 {
 		w.Fatalf("claimed %+v", tasks)
@@ -93,7 +93,7 @@ func singleNotNeeded(w *world) {
 	form := subscribers.SignUp{Address: parsed(address("ada")), Source: "form", Preferences: subscribers.Preferences{Cadence: subscribers.Weekly, Categories: []string{"engineering"}}}
 	w.check(w.registry.SignUp(w.Context(), form))
 	w.attach("w1", newsletter.Resend)
-	tasks, err := w.store.ClaimMessages(w.Context(), "w1", 5)
+	tasks, err := w.store.ClaimMessages(w.Context(), "w1", false, 5)
 	w.check(err)
 	w.edit("ada", func(s *subscribers.Subscriber) { s.Status = subscribers.Suppressed })
 	if w.begin("w1", tasks[0]) == newsletter.ActionSend {
@@ -109,7 +109,7 @@ func singleHeld(w *world) {
 	form := subscribers.SignUp{Address: parsed(address("ada")), Source: "form", Preferences: subscribers.Preferences{Cadence: subscribers.Weekly, Categories: []string{"engineering"}}}
 	w.check(w.registry.SignUp(w.Context(), form))
 	w.attach("w1", newsletter.Resend)
-	tasks, err := w.store.ClaimMessages(w.Context(), "w1", 5)
+	tasks, err := w.store.ClaimMessages(w.Context(), "w1", false, 5)
 	w.check(err)
 	w.check(w.store.Hold(w.Context(), "staff look"))
 	if w.begin("w1", tasks[0]) == newsletter.ActionSend {
@@ -117,7 +117,7 @@ func singleHeld(w *world) {
 	}
 	_, err = w.store.Release(w.Context())
 	w.check(err)
-	if tasks, err = w.store.ClaimMessages(w.Context(), "w1", 5); err != nil || len(tasks) != 1 || w.begin("w1", tasks[0]) != newsletter.ActionSend {
+	if tasks, err = w.store.ClaimMessages(w.Context(), "w1", false, 5); err != nil || len(tasks) != 1 || w.begin("w1", tasks[0]) != newsletter.ActionSend {
 		w.Errorf("after the release: %+v, %v", tasks, err)
 	}
 }

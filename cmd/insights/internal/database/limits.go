@@ -75,6 +75,9 @@ const (
 	// claimedBefore is how long before it goes out an email may have been claimed, the last
 	// of its digest: what is read by when digests were active goes as far back.
 	claimedBefore = 24 * time.Hour
+	// seldomTried is how often a single email may have been tried to be tried again before
+	// others: greylisting takes one or two.
+	seldomTried = 3
 	// formerFor is how long after a digest an email of an older version is found by its
 	// Message-ID: bounces come back within days.
 	formerFor = 30 * 24 * time.Hour

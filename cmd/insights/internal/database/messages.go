@@ -47,10 +47,14 @@ func readersOfMessages(ctx context.Context, q querier, worker string) (map[int64
 }
 
 // ClaimMessages implements newsletter.OutboxStore.
-func (db *DB) ClaimMessages(ctx context.Context, worker string, limit int) ([]newsletter.Task, error) {
+func (db *DB) ClaimMessages(ctx context.Context, worker string, again bool, limit int) ([]newsletter.Task, error) {
 	at := now()
+	from, until := int64(0), int64(0) // one that was not postponed is due since then
+	if again {
+		from, until = 1, at
+	}
 	var due bool
-	err := db.reader.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM messages WHERE state IN ('pending', 'deferred') AND next_at <= ?1) AND NOT `+held, at).Scan(&due)
+	err := db.reader.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM messages WHERE state IN ('pending', 'deferred') AND next_at >= ?1 AND next_at <= ?2) AND NOT `+held, from, until).Scan(&due)
 	if err != nil || !due {
 		return nil, explain(err)
 	}
@@ -70,9 +74,10 @@ func (db *DB) ClaimMessages(ctx context.Context, worker string, limit int) ([]ne
 			}
 			tasks = append(tasks, t)
 			return err
-		}, `WITH due AS MATERIALIZED (SELECT id FROM messages WHERE state IN ('pending', 'deferred') AND next_at <= ?1 ORDER BY next_at, id LIMIT ?2 /*pg FOR UPDATE SKIP LOCKED */)
+		}, `WITH due AS MATERIALIZED (SELECT id FROM messages WHERE state IN ('pending', 'deferred') AND next_at >= ?4 AND next_at <= ?5
+				ORDER BY CASE WHEN attempts <= ?6 THEN 0 ELSE 1 END, next_at, id LIMIT ?2 /*pg FOR UPDATE SKIP LOCKED */)
 			UPDATE messages SET state = 'claimed', owner = ?3, updated_at = ?1 WHERE id IN (SELECT id FROM due)
-			RETURNING id, coalesce(subscriber_id, 0), kind, payload, attempts, created_at, message_id, digest_id, variant, email, email, `+confirmationColumns, at, limit, worker)
+			RETURNING id, coalesce(subscriber_id, 0), kind, payload, attempts, created_at, message_id, digest_id, variant, email, email, `+confirmationColumns, at, limit, worker, from, until, seldomTried)
 		if err != nil {
 			return err
 		}
