@@ -103,7 +103,7 @@ var (
 	// otherWords are about something that sending less does not fix: a connection
 	// that has had its share of messages or of silence, a server on its way out, a
 	// first delivery that is put off, a login.
-	otherWords = regexp.MustCompile(`(?i)(this|per|one|a single) (smtp )?(connection|session)|idle|time-?out|timed out|shutting down|shutdown|gr[ea]ylist|\bTLS\b|authenticat`)
+	otherWords = regexp.MustCompile(`(?i)(this|per|one|a single) (smtp )?(connection|session)|idle|time-?out|timed out|shutting down|shutdown|gr[ea]ylist|\bTLS\b|authenticat|(many|invalid|unknown|bad) (errors|recipients|commands)`)
 )
 
 // named are addresses and hosts in a reply, whose names strangers choose.

@@ -27,6 +27,7 @@ type session struct {
 	offered      extensions
 	buffer       []byte // what is written at once
 	transactions int
+	refused      int    // recipients
 	taken        bool   // a message was accepted
 	over         string // why no more messages may be sent, or ""
 	lost         bool   // over, and not even QUIT can be said
@@ -58,13 +59,23 @@ func (s *session) Send(ctx context.Context, e newsletter.Envelope, message []byt
 	s.transactions++
 	o.Slow = o.Slow || s.taken && saysEnough(o)
 	s.taken = s.taken || o.Kind == newsletter.Accepted
+	if o.Stage == newsletter.RcptStage && (o.Kind == newsletter.Temporary || o.Kind == newsletter.Permanent) {
+		s.refused++
+	}
 	if o.Broken {
 		s.over, s.lost = "the session has ended", true
+	} else if s.refused >= mostRefused {
+		s.over, o.Broken = "the session has had many recipients refused", true
 	} else if s.relay.MaxMessages > 0 && s.transactions >= s.relay.MaxMessages {
 		s.over, o.Broken = "the session has sent as many messages as it may", true
 	}
 	return o
 }
+
+// mostRefused is after how many refused recipients a session ends by itself. Servers count
+// them as errors of the client: Postfix answers more slowly after ten, and ends the session
+// after twenty, which would look as if it was in trouble.
+const mostRefused = 8
 
 // Close ends the session, with QUIT if the server still listens.
 func (s *session) Close() error {

@@ -34,6 +34,7 @@ func TestAServerMayAskForFewerMails(t *testing.T) {
 		{"MAIL", "421 idle for too long", true, false},
 		{"MAIL", "421 4.3.2 shutting down", true, false},
 		{"MAIL", "421 4.7.0 too many messages in this connection", true, false},
+		{"MAIL", "421 4.7.0 mail.example Error: too many errors", true, false},
 		{"RCPT", "450 4.2.0 greylisted", false, false},
 		{"RCPT", "451 4.7.0 Greylisting in action", false, false},
 		{"RCPT", "450 4.7.1 try again in 300 seconds", false, false},
@@ -64,6 +65,30 @@ func TestAServerMayAskForFewerMails(t *testing.T) {
 				t.Errorf("%s %q, a mail before: %v, offers %q: slow %v", test.step, test.reply, test.taken, offers, o.Slow)
 			}
 			session.Close()
+		}
+	}
+}
+
+// A server counts refused recipients as errors of the client, and ends the session after
+// twenty with words that sound as if too much was sent.
+func TestASessionEndsBeforeItsRefusalsCount(t *testing.T) {
+	for _, reply := range []string{"450 4.1.2 Domain not found", "550 5.1.1 no such user"} {
+		server := &scripted{answers: map[string]answer{"RCPT": {reply: reply}}}
+		session := open(t, server.relay(t))
+		defer session.Close()
+		refused := 0
+		for {
+			o := session.Send(t.Context(), newsletter.Envelope{From: sender, To: reader}, []byte(message))
+			refused++
+			if o.Kind != newsletter.Temporary && o.Kind != newsletter.Permanent || o.Slow || refused > 10 {
+				t.Fatalf("after %d: %+v", refused, o)
+			}
+			if o.Broken {
+				break
+			}
+		}
+		if refused < 5 {
+			t.Errorf("%s: it ended after %d", reply, refused)
 		}
 	}
 }
