@@ -52,6 +52,10 @@ type Attempt struct {
 	// their former mailbox got. What others ask for at that address must not keep them from
 	// it: only the client and what this subscriber called back there are limited.
 	Returns string // the public id
+	// Former says, of one who calls back, that the address was a reader's: it may be the
+	// mailbox that was left. To others they get no further than three times a day in all,
+	// since whoever has moved a reader of their own has such a link on purpose.
+	Former bool
 	// Links says that a fresh link is asked for. It goes to nobody but who is on record, and
 	// how many emails they get is counted there: only the client is limited here, so that
 	// no stranger keeps readers from their data.
@@ -202,6 +206,9 @@ func (l Limits) room(a Attempt, f Facts) Verdict {
 
 // ofMailbox reports whether a mailbox has got what it may.
 func (l Limits) ofMailbox(a Attempt, f Facts) bool {
+	if a.Returns != "" && !a.Former && l.AddressADay > 0 && f.Address+f.Inbox >= l.AddressADay {
+		return true
+	}
 	return a.Moves && (l.AddressADay > 0 && f.Address >= l.AddressADay || a.At.Sub(f.AddressLast) < l.AddressEvery) ||
 		!a.Links && a.Returns == "" && l.inboxFull(a.Address, f.Inbox)
 }

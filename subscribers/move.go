@@ -44,16 +44,16 @@ func (r *Registry) askToMove(ctx context.Context, p Purpose, token string, to Ad
 			return sub, err
 		}
 	}
-	a := Attempt{SignUp: SignUp{Address: to, Asker: by}, Moves: true}
-	if p == ReturnToken {
-		a.Returns = sub.PublicID
-	}
-	if admitted, err := r.admit(ctx, a); err != nil || !admitted {
-		return sub, err
-	}
 	kept, err := r.Kept(ctx, to)
 	if err != nil {
 		return Subscriber{}, err
+	}
+	a := Attempt{SignUp: SignUp{Address: to, Asker: by}, Moves: true}
+	if p == ReturnToken {
+		a.Returns, a.Former = sub.PublicID, !kept.UnsubscribedAt.IsZero() // also if somebody has signed it up since
+	}
+	if admitted, err := r.admit(ctx, a); err != nil || !admitted {
+		return sub, err
 	}
 	rules := r.rules()
 	return r.edit(ctx, p, token, func(sub *Subscriber, now time.Time) (Change, error) {

@@ -40,7 +40,7 @@ func (db *DB) Ask(ctx context.Context, a subscribers.Attempt, decide func(subscr
 	k := asking{db: db, a: a, by: named(a.Asker), domain: a.Address.Domain(), address: hashOf(secret, a.Address.Key()), inbox: hashOf(secret, a.Address.Inbox())}
 	if a.Returns != "" {
 		k.address = hashOf(secret, a.Returns+" "+a.Address.Key())
-		k.inbox = k.address
+		k.inbox = hashOf(secret, a.Returns) // of all that they call back to
 	}
 	if a.Moves {
 		k.all, k.domain = forMoves, forMoves+k.domain

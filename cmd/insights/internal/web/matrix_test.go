@@ -152,7 +152,7 @@ var matrix = []link{
 		return cells
 	}()},
 	{"moved", "moved", "Take it back (`/moved/`), in the email to the address that was left: a week", 8 * 24 * time.Hour, [situations]cell{
-		{"Has an email sent to an address that they enter; its button moves the subscription there.", 200, 202, "confirmed weekly, moved, wants to move", "unsubscribe"},
+		{"Has an email sent to an address that they enter, the mailbox that was left or three others a day; its button moves the subscription there.", 200, 202, "confirmed weekly, moved, wants to move", "unsubscribe"},
 		{"Opens nothing.", 404, 404, moved, ""},
 		{"Says that it has expired.", 200, 410, leaves, "unsubscribe"},
 		{"Works as before, so that no thief can move on.", 200, 202, "confirmed weekly, moved elsewhere, wants to move", "unsubscribe"},
