@@ -16,7 +16,7 @@ func (r *Registry) Decline(ctx context.Context, token string) (Subscriber, Confi
 		return sub, c, err
 	}
 	kept, err := r.Store.Edit(ctx, c.To.Key(), func(holder *Subscriber) (Change, error) {
-		return decline(holder, c.To, time.Now()), nil
+		return decline(holder, c.To, c.Asked, time.Now()), nil
 	})
 	if err != nil || sub.NewAddress.Key() != c.To.Key() {
 		return kept, c, err
@@ -27,13 +27,15 @@ func (r *Registry) Decline(ctx context.Context, token string) (Subscriber, Confi
 	return kept, c, err
 }
 
-// decline is what the owner of an address does who wants no emails there, whether anything
-// is on record of it or not. One who has unsubscribed gets none already.
-func decline(sub *Subscriber, a Address, now time.Time) (change Change) {
+// decline is what the owner of an address does who wants no emails there, by a link in an
+// email of a time, whether anything is on record of it or not. One who has unsubscribed gets
+// none already. An email from before that was theirs as a reader's, and may have been
+// forwarded: it can't say never for them, whoever signs them up since.
+func decline(sub *Subscriber, a Address, asked, now time.Time) (change Change) {
 	switch {
 	case sub.Status == Confirmed:
 		return unsubscribe(sub, "link", now)
-	case sub.Status == Unsubscribed && sub.PublicID != "":
+	case sub.Status == Unsubscribed && sub.PublicID != "", sub.PublicID != "" && asked.Before(sub.UnsubscribedAt):
 		return Change{}
 	case sub.PublicID == "":
 		sub.Address = a

@@ -197,19 +197,19 @@ func TestNetworksAskWithinTheHour(t *testing.T) {
 		want  int
 	}{
 		{Asked{}, 0, 0},
-		{Asked{hour, 30, 0}, 0, 30},
-		{Asked{hour, 30, 0}, time.Hour - 1, 30},
-		{Asked{hour, 30, 0}, time.Hour, 30},
-		{Asked{hour, 30, 0}, 90 * time.Minute, 15},
-		{Asked{hour, 30, 0}, 2*time.Hour - time.Second, 0},
-		{Asked{hour, 30, 0}, 5 * time.Hour, 0},
-		{Asked{hour, 5, 30}, 15 * time.Minute, 27},
+		{Asked{Hour: hour, Now: 30, Before: 0}, 0, 30},
+		{Asked{Hour: hour, Now: 30, Before: 0}, time.Hour - 1, 30},
+		{Asked{Hour: hour, Now: 30, Before: 0}, time.Hour, 30},
+		{Asked{Hour: hour, Now: 30, Before: 0}, 90 * time.Minute, 15},
+		{Asked{Hour: hour, Now: 30, Before: 0}, 2*time.Hour - time.Second, 0},
+		{Asked{Hour: hour, Now: 30, Before: 0}, 5 * time.Hour, 0},
+		{Asked{Hour: hour, Now: 5, Before: 30}, 15 * time.Minute, 27},
 	} {
 		if got := test.asked.Within(now.Add(test.after)); got != test.want {
 			t.Errorf("%v, %v later: %d, want %d", test.asked, test.after, got, test.want)
 		}
 	}
-	if got := (Asked{hour, 3, 9}).Another(now.Add(time.Hour)); got != (Asked{hour + 1, 1, 3}) {
+	if got := (Asked{Hour: hour, Now: 3, Before: 9}).Another(now.Add(time.Hour)); got != (Asked{Hour: hour + 1, Now: 1, Before: 3, Earlier: 864}) {
 		t.Errorf("one more in the next hour: %v", got)
 	}
 }
@@ -251,6 +251,30 @@ func TestTheOrderOfWaiting(t *testing.T) {
 		if got := RankOf(test.network, test.wide, test.around, Attempt{At: now, SignUp: SignUp{Asker: Asker{Client: test.client}}}); got != test.want {
 			t.Errorf("%s: %v, want %v", test.name, got, test.want)
 		}
+	}
+}
+
+// Who comes back every hour has a lower place than who comes for the first time, for a day.
+func TestWhatWasAskedEarlierCounts(t *testing.T) {
+	var a Asked
+	at := now
+	for i, want := range []int{1, 2, 3, 4, 5, 6} {
+		if a = a.Another(at); a.Lately(at) != want || a.Within(at) > 2 {
+			t.Errorf("after %d rounds: %d lately, %d within the hour", i+1, a.Lately(at), a.Within(at))
+		}
+		at = at.Add(time.Hour)
+	}
+	for _, test := range []struct {
+		after time.Duration
+		want  int
+	}{{2 * time.Hour, 6}, {12 * time.Hour, 4}, {24 * time.Hour, 3}, {AskedFor * time.Hour, 2}, {(AskedFor + 1) * time.Hour, 0}} {
+		if got := a.Lately(now.Add(5*time.Hour + test.after)); got != test.want {
+			t.Errorf("%v later: %d, want %d", test.after, got, test.want)
+		}
+	}
+	once := Asked{}.Another(now)
+	if got := once.Lately(now.Add(31 * time.Hour)); got != 0 {
+		t.Errorf("one who asked once, 31 hours later: %d", got)
 	}
 }
 

@@ -49,22 +49,33 @@ func (p Pace) allows(reserved, now time.Time) bool {
 	return p <= 0 || !reserved.After(p.Until(now))
 }
 
-// Asked is how often a network has asked: in an hour of the clock, and in the one before.
+// Asked is how often a network has asked: in an hour of the clock, in the one before, and
+// earlier, which counts less with every hour and is forgotten after AskedFor.
 type Asked struct {
 	Hour        int64 // since 1970
 	Now, Before int
+	Earlier     int // in hundredths
 }
+
+// AskedFor is for how many hours it is known what a network asked for.
+const AskedFor = 32
 
 // at is the same as it counts in the hour of a time.
 func (a Asked) at(now time.Time) Asked {
-	switch hour := now.Unix() / 3600; hour - a.Hour {
-	case 0:
-		return a
-	case 1:
-		return Asked{Hour: hour, Before: a.Now}
-	default:
+	hour := now.Unix() / 3600
+	hours := hour - a.Hour
+	if hours < 0 || hours > AskedFor {
 		return Asked{Hour: hour}
 	}
+	for range hours {
+		a.Earlier += 100 * a.Before
+		if a.Earlier = a.Earlier * 24 / 25; a.Earlier < 30 { // of one, after 30 hours
+			a.Earlier = 0
+		}
+		a.Before, a.Now = a.Now, 0
+	}
+	a.Hour = hour
+	return a
 }
 
 // Within is how often it asked within the last hour, if it asked evenly in the hour before
@@ -73,6 +84,12 @@ func (a Asked) Within(now time.Time) int {
 	a = a.at(now)
 	left := time.Hour - now.Sub(time.Unix(a.Hour*3600, 0))
 	return a.Now + int(time.Duration(a.Before)*left/time.Hour)
+}
+
+// Lately is Within, and what it asked for earlier: who comes back every hour has less of a
+// claim than who comes for the first time.
+func (a Asked) Lately(now time.Time) int {
+	return a.Within(now) + (a.at(now).Earlier+99)/100
 }
 
 // Another counts one more.

@@ -99,7 +99,7 @@ type Store interface {
 	// its Inbox were let through since Attempt.MailboxSince, goes without a turn. may and change may run more than once.
 	ReleaseWaiting(ctx context.Context, now time.Time, all, domain Pace, may func(w Waiting, others int) bool, change func(Waiting, *Subscriber) Change) (Released, error)
 	// Rerank sets the places of those that wait to what rank makes of what their networks
-	// asked for. It forgets what asked before the last hour, what was let through to
+	// asked for. It forgets what asked longer ago than AskedFor, what was let through to
 	// mailboxes before the last day, and what was refused before QueueWithin.
 	Rerank(ctx context.Context, now time.Time, rank func(network, wide, around Asked) Rank) error
 	// AskedBy returns of Facts what networks asked for, and how many sign-ups wait.

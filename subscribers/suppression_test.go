@@ -53,11 +53,13 @@ func TestDeclineRule(t *testing.T) {
 		{"pending", subscriber(Pending), never, declined, ""},
 		{"confirmed since", subscriber(Confirmed), func(s *Subscriber) { s.Status, s.UnsubscribedAt = Unsubscribed, now }, Change{Event: event("unsubscribed", "link", "")}, ""},
 		{"unsubscribed", subscriber(Unsubscribed), nil, Change{}, ""},
+		{"left since, and signed up again by somebody", subscriber(Pending, refused(now.Add(-day+1))), nil, Change{}, ""},
+		{"left before, and signed up again", subscriber(Pending, refused(now.Add(-day-1))), all(never, func(s *Subscriber) { s.UnsubscribedAt = now.Add(-day - 1) }), declined, ""},
 		{"complained", subscriber(Suppressed, caused(Complained)), nil, Change{}, ""},
 		{"unknown", Subscriber{}, all(never, func(s *Subscriber) { s.Address = ada }), declined, ""},
 		{"erased, and kept", kept(Unsubscribed), all(never, func(s *Subscriber) { s.Address, s.UnsubscribedAt = ada, kept(Unsubscribed).UnsubscribedAt }), declined, ""},
 	} {
-		test.run(t, func(sub *Subscriber, now time.Time) (Change, error) { return decline(sub, ada, now), nil })
+		test.run(t, func(sub *Subscriber, now time.Time) (Change, error) { return decline(sub, ada, now.Add(-day), now), nil })
 	}
 }
 

@@ -16,7 +16,7 @@ type Waiting struct {
 }
 
 // Rank is the place of a sign-up among those that wait. The fewer its network has asked for
-// within the hour, the earlier it comes; of those with as many, the one whose wider networks
+// lately, the earlier it comes; of those with as many, the one whose wider networks
 // asked for less; then who came first.
 type Rank struct {
 	Network int // Asker.Client
@@ -30,9 +30,9 @@ type Rank struct {
 func RankOf(network, wide, around Asked, a Attempt) Rank {
 	r := Rank{At: a.At}
 	if a.Client != "" {
-		r.Network, r.Wide = network.Within(a.At), wide.Within(a.At)
+		r.Network, r.Wide = network.Lately(a.At), wide.Lately(a.At)
 		r.Wide = max(r.Network, r.Wide)
-		if n := max(r.Wide, around.Within(a.At)); n > 0 {
+		if n := max(r.Wide, around.Lately(a.At)); n > 0 {
 			r.Around = 1 << bits.Len(uint(n-1))
 		}
 	}

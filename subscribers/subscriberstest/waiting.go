@@ -206,7 +206,8 @@ func inFairOrder(d *desk) {
 			d.Fatalf("%q has its turn, want %q", got, want)
 		}
 	}
-	// What asked an hour ago counts no longer.
+	// What asked often hours ago comes after what asks for the first time, and a day later it
+	// is as good as anybody.
 	d.Limits.Domain = 0
 	for d.release() > 0 {
 		time.Sleep(time.Minute)
@@ -218,14 +219,23 @@ func inFairOrder(d *desk) {
 	for i := range 5 {
 		d.ask(fmt.Sprintf("old%d@old.example", i), "old", "wide", nil)
 	}
-	time.Sleep(3 * time.Hour)
-	d.ask("young@young.example", "young", "wider", nil)
-	d.want(d.Rerank(d.Context()), nil, "rerank")
-	if r, err := d.Release(d.Context()); err != nil || !r.Done {
-		d.Fatalf("%+v, %v", r, err)
-	}
-	if _, err := d.Store.ByKey(d.Context(), "old0@old.example"); err != nil {
-		d.Errorf("who asked hours ago is still behind: %v", err)
+	for _, step := range []struct {
+		later time.Duration
+		first string
+	}{{3 * time.Hour, "young@young.example"}, {subscribers.AskedFor * time.Hour, "old0@old.example"}} {
+		time.Sleep(step.later)
+		name := fmt.Sprint("young", step.later)
+		if step.first == "young@young.example" {
+			name = "young"
+		}
+		d.ask("young@"+strings.ToLower(name)+".example", name, "of "+name, nil)
+		d.want(d.Rerank(d.Context()), nil, "rerank")
+		if r, err := d.Release(d.Context()); err != nil || !r.Done {
+			d.Fatalf("%+v, %v", r, err)
+		}
+		if _, err := d.Store.ByKey(d.Context(), step.first); err != nil {
+			d.Errorf("%v later %s is not the first: %v", step.later, step.first, err)
+		}
 	}
 }
 

@@ -123,7 +123,7 @@ func askedBy(ctx context.Context, q querier, by subscribers.Asker) (f subscriber
 		var name string
 		var a subscribers.Asked
 		var waiting, crowd int
-		err := rows.Scan(&name, &a.Hour, &a.Now, &a.Before, &waiting, &crowd)
+		err := rows.Scan(&name, &a.Hour, &a.Now, &a.Before, &a.Earlier, &waiting, &crowd)
 		if name == by.Client {
 			f.Network, f.OfNetwork = a, waiting
 		}
@@ -134,7 +134,7 @@ func askedBy(ctx context.Context, q querier, by subscribers.Asker) (f subscriber
 			f.Around, f.OfAround = a, crowd
 		}
 		return err
-	}, "SELECT name, hour, asked, before, waiting, crowd FROM sign_up_networks WHERE name IN (?1, ?2, ?3)", by.Client, by.Wide, by.Around)
+	}, "SELECT name, hour, asked, before, earlier, waiting, crowd FROM sign_up_networks WHERE name IN (?1, ?2, ?3)", by.Client, by.Wide, by.Around)
 	return f, err
 }
 
@@ -223,8 +223,9 @@ func (k *asking) count(ctx context.Context, tx *sql.Tx, d subscribers.Decision) 
 			continue
 		}
 		counted[n.name] = true
-		_, err := tx.ExecContext(ctx, `INSERT INTO sign_up_networks (name, hour, asked, before, waiting) VALUES (?1, ?2, ?3, ?4, 0)
-			ON CONFLICT (name) DO UPDATE SET hour = excluded.hour, asked = excluded.asked, before = excluded.before`, n.name, n.asked.Hour, int64(n.asked.Now), int64(n.asked.Before))
+		_, err := tx.ExecContext(ctx, `INSERT INTO sign_up_networks (name, hour, asked, before, earlier, waiting) VALUES (?1, ?2, ?3, ?4, ?5, 0)
+			ON CONFLICT (name) DO UPDATE SET hour = excluded.hour, asked = excluded.asked, before = excluded.before, earlier = excluded.earlier`,
+			n.name, n.asked.Hour, int64(n.asked.Now), int64(n.asked.Before), int64(n.asked.Earlier))
 		if err != nil {
 			return err
 		}

@@ -101,7 +101,7 @@ func (db *DB) Rerank(ctx context.Context, now time.Time, rank func(network, wide
 			statement string
 			before    int64
 		}{
-			{"DELETE FROM sign_up_networks WHERE waiting = 0 AND crowd = 0 AND hour < ?1", hour - 1},
+			{"DELETE FROM sign_up_networks WHERE waiting = 0 AND crowd = 0 AND hour < ?1", hour - subscribers.AskedFor},
 			{"DELETE FROM sign_up_domains WHERE waiting = 0 AND domain <> '' AND reserved < ?1", millis(now)},
 			{"DELETE FROM sign_up_mailboxes WHERE last < ?1", millis(subscribers.Attempt{At: now}.MailboxSince())},
 			{"DELETE FROM sign_up_refusals WHERE hour < ?1", now.Add(-subscribers.QueueWithin).Unix() / 3600},
@@ -123,14 +123,14 @@ func (db *DB) Rerank(ctx context.Context, now time.Time, rank func(network, wide
 	err = each(ctx, db.reader, func(rows *sql.Rows) error {
 		var p, is place
 		var network, wide, around subscribers.Asked
-		err := rows.Scan(&p.network, &p.wide, &p.around, &is.Network, &is.Wide, &is.Around, &network.Hour, &network.Now, &network.Before,
-			&wide.Hour, &wide.Now, &wide.Before, &around.Hour, &around.Now, &around.Before)
+		err := rows.Scan(&p.network, &p.wide, &p.around, &is.Network, &is.Wide, &is.Around, &network.Hour, &network.Now, &network.Before, &network.Earlier,
+			&wide.Hour, &wide.Now, &wide.Before, &wide.Earlier, &around.Hour, &around.Now, &around.Before, &around.Earlier)
 		if p.Rank = rank(network, wide, around); p.Network != is.Network || p.Wide != is.Wide || p.Around != is.Around {
 			moved = append(moved, p)
 		}
 		return err
-	}, `SELECT w.network, w.wide, w.around, max(w.asked), max(w.wide_asked), max(w.around_asked), coalesce(max(n.hour), 0), coalesce(max(n.asked), 0), coalesce(max(n.before), 0),
-			coalesce(max(v.hour), 0), coalesce(max(v.asked), 0), coalesce(max(v.before), 0), coalesce(max(a.hour), 0), coalesce(max(a.asked), 0), coalesce(max(a.before), 0)
+	}, `SELECT w.network, w.wide, w.around, max(w.asked), max(w.wide_asked), max(w.around_asked), coalesce(max(n.hour), 0), coalesce(max(n.asked), 0), coalesce(max(n.before), 0), coalesce(max(n.earlier), 0),
+			coalesce(max(v.hour), 0), coalesce(max(v.asked), 0), coalesce(max(v.before), 0), coalesce(max(v.earlier), 0), coalesce(max(a.hour), 0), coalesce(max(a.asked), 0), coalesce(max(a.before), 0), coalesce(max(a.earlier), 0)
 		FROM waiting w LEFT JOIN sign_up_networks n ON n.name = w.network LEFT JOIN sign_up_networks v ON v.name = w.wide LEFT JOIN sign_up_networks a ON a.name = w.around
 		WHERE w.network <> '' GROUP BY w.network, w.wide, w.around`)
 	for len(moved) > 0 && err == nil {

@@ -83,7 +83,7 @@ func (s *site) declinePage(w http.ResponseWriter, r *http.Request) error {
 	switch {
 	case err != nil:
 		return fmt.Errorf("look up a confirmation: %w", err)
-	case asked.To.Key() == sub.Address.Key() && sub.Status != subscribers.Pending:
+	case asked.To.Key() == sub.Address.Key() && (sub.Status != subscribers.Pending || asked.Asked.Before(sub.UnsubscribedAt)):
 		return s.showDeclined(w, r, sub)
 	}
 	return s.render(w, http.StatusOK, &templates.DeclinePage{
