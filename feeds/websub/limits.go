@@ -17,14 +17,14 @@ type Limits struct {
 	RequestsPerClient      int
 	HourlyPerClient        int // requests of any kind
 	Topics                 int // that are followed, before another one is whose content is made on demand
-	TopicsPerClient        int // the same, of those that one client follows
+	TopicsPerAround        int // the same, of those that one Asker.Around follows
 }
 
 // DefaultLimits are those of a hub that sets none.
 var DefaultLimits = Limits{
 	Subscriptions: 20_000, SubscriptionsPerHost: 2_000, SubscriptionsPerClient: 500,
 	Requests: 2_000, RequestsPerHost: 200, RequestsPerClient: 100, HourlyPerClient: 1_000,
-	Topics: 300, TopicsPerClient: 60,
+	Topics: 300, TopicsPerAround: 60,
 }
 
 const wideFactor = 4
@@ -46,7 +46,7 @@ func (l Limits) orDefault() Limits {
 		RequestsPerClient:      cmp.Or(l.RequestsPerClient, d.RequestsPerClient),
 		HourlyPerClient:        cmp.Or(l.HourlyPerClient, d.HourlyPerClient),
 		Topics:                 cmp.Or(l.Topics, d.Topics),
-		TopicsPerClient:        cmp.Or(l.TopicsPerClient, d.TopicsPerClient),
+		TopicsPerAround:        cmp.Or(l.TopicsPerAround, d.TopicsPerAround),
 	}
 }
 
@@ -86,7 +86,7 @@ type Facts struct {
 	// Of a topic whose content is made on demand:
 	Followed       bool // by anybody, or a request for it waits
 	Topics         int  // that are followed or asked for
-	TopicsOfClient int
+	TopicsOfAround int
 
 	// Of Requests, which may give way: how many of the asking Around wait, and to this host, and the most that
 	// one Around has.
@@ -139,7 +139,7 @@ func (l Limits) Decide(r Request, f Facts) Decision {
 			return Decision{Refuse: ErrTooMany}
 		case s.All >= l.Subscriptions, s.Host >= l.SubscriptionsPerHost:
 			return Decision{Refuse: ErrFull}
-		case r.OnDemand && known && f.TopicsOfClient >= l.TopicsPerClient:
+		case r.OnDemand && known && f.TopicsOfAround >= l.TopicsPerAround:
 			return Decision{Refuse: ErrTooMany}
 		case r.OnDemand && !f.Followed && f.Topics >= l.Topics:
 			return Decision{Refuse: ErrFull}

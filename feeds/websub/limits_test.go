@@ -10,7 +10,7 @@ import (
 
 func TestWhichRequestsAreKept(t *testing.T) {
 	now := time.Date(2026, 3, 10, 12, 0, 0, 0, time.UTC)
-	limits := Limits{Subscriptions: 100, SubscriptionsPerHost: 50, SubscriptionsPerClient: 10, Requests: 20, RequestsPerHost: 8, RequestsPerClient: 5, HourlyPerClient: 30, Topics: 30, TopicsPerClient: 10}
+	limits := Limits{Subscriptions: 100, SubscriptionsPerHost: 50, SubscriptionsPerClient: 10, Requests: 20, RequestsPerHost: 8, RequestsPerClient: 5, HourlyPerClient: 30, Topics: 30, TopicsPerAround: 10}
 	asked := func(n int) Asked { return Asked{Since: now.Add(-time.Minute), N: n} }
 	for name, test := range map[string]struct {
 		facts                    Facts
@@ -29,11 +29,11 @@ func TestWhichRequestsAreKept(t *testing.T) {
 		"of a /56 that asked for its share":          {facts: Facts{WideAsked: asked(120)}, refuse: ErrTooMany},
 		"beyond the client's subscriptions":          {facts: Facts{Subscriptions: Counts{Client: 8}, Requests: Counts{Client: 2}}, refuse: ErrTooMany},
 		"beyond the /56's subscriptions":             {facts: Facts{Subscriptions: Counts{Wide: 40}}, refuse: ErrTooMany},
-		"another topic made on demand":               {onDemand: true, facts: Facts{Topics: 29, TopicsOfClient: 9}},
-		"one too many for the client":                {onDemand: true, facts: Facts{TopicsOfClient: 10}, refuse: ErrTooMany},
+		"another topic made on demand":               {onDemand: true, facts: Facts{Topics: 29, TopicsOfAround: 9}},
+		"one too many for the client":                {onDemand: true, facts: Facts{TopicsOfAround: 10}, refuse: ErrTooMany},
 		"one too many for all":                       {onDemand: true, facts: Facts{Topics: 30}, refuse: ErrFull},
 		"one that others follow":                     {onDemand: true, facts: Facts{Topics: 30, Followed: true}},
-		"one that is there":                          {facts: Facts{Topics: 30, TopicsOfClient: 10}},
+		"one that is there":                          {facts: Facts{Topics: 30, TopicsOfAround: 10}},
 		"renewed beyond them":                        {facts: Facts{Subscribed: true, Own: true, Subscriptions: Counts{Client: 10}}},
 		"left beyond them":                           {facts: Facts{Subscriptions: Counts{All: 100, Host: 50, Client: 10}}, unsubscribe: true},
 		"a full hub":                                 {facts: Facts{Subscriptions: Counts{All: 100}}, refuse: ErrFull},

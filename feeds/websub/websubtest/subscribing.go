@@ -457,7 +457,7 @@ var strangerTests = map[string]func(*world){
 		}
 	},
 	"have a limit for topics that are made on demand": func(w *world) {
-		w.hub.Limits = websub.Limits{Topics: 4, TopicsPerClient: 2}
+		w.hub.Limits = websub.Limits{Topics: 4, TopicsPerAround: 2}
 		w.run(w.hub)
 		made := func(n int) string { return fmt.Sprintf("%s+%d", topic, n) }
 		for n := range 6 {
@@ -474,6 +474,9 @@ var strangerTests = map[string]func(*world){
 				w.Errorf("%s for %s: %v, want %v", asked.client, asked.topic, err, asked.want)
 			}
 			w.after(time.Second) // each is verified
+		}
+		if err := w.fromNetworks(websub.Asker{Client: "another", Around: "a"}, "subscribe", made(5), "https://another.example/"); !errors.Is(err, websub.ErrTooMany) {
+			w.Errorf("another client of the same network: %v", err)
 		}
 	},
 	"give way to a newcomer": func(w *world) {

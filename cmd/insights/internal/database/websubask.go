@@ -79,8 +79,8 @@ func hubFacts(ctx context.Context, q querier, r websub.Request) (f websub.Facts,
 				r (topic) AS (SELECT min(topic) FROM websub_requests UNION ALL SELECT (SELECT min(n.topic) FROM websub_requests n WHERE n.topic > r.topic) FROM r WHERE r.topic IS NOT NULL)
 			SELECT EXISTS (SELECT 1 FROM websub_subscriptions WHERE topic = ?1) OR EXISTS (SELECT 1 FROM websub_requests WHERE topic = ?1),
 				(SELECT count(*) FROM (SELECT topic FROM s WHERE topic IS NOT NULL UNION SELECT topic FROM r WHERE topic IS NOT NULL) a),
-				(SELECT count(*) FROM (SELECT topic FROM websub_subscriptions WHERE client = ?2 AND client <> '' UNION SELECT topic FROM websub_requests WHERE client = ?2 AND client <> '') b)`,
-			r.Topic, r.Asker.Client).Scan(&f.Followed, &f.Topics, &f.TopicsOfClient)
+				(SELECT count(*) FROM (SELECT topic FROM websub_subscriptions WHERE around = ?2 AND around <> '' UNION SELECT topic FROM websub_requests WHERE around = ?2 AND around <> '') b)`,
+			r.Topic, r.Asker.Around).Scan(&f.Followed, &f.Topics, &f.TopicsOfAround)
 		if err != nil {
 			return f, err
 		}
