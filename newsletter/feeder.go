@@ -211,6 +211,9 @@ func (r *attachment) hand(ctx context.Context, to chan<- Task, tasks []Task) {
 		case <-ctx.Done():
 			return // Detach releases the rest
 		}
+		if t.Kind == DigestEmail {
+			r.handed.Store(time.Now().UnixNano())
+		}
 	}
 }
 

@@ -19,6 +19,7 @@ type connection struct {
 	answered bool    // the server has answered on this session
 	failures int     // to open a session, consecutive
 	turns    int     // at emails of digests and postponed ones
+	reserved bool    // for digests, while one goes out
 	result   *Result // of the last email, until it is stored
 	buffer   []byte  // of the message being sent
 }
@@ -30,8 +31,10 @@ const sessionIdle = 20 * time.Second
 // againEvery is which turn single emails have that were postponed, while there are digests.
 const againEvery = 4
 
-func (r *attachment) send(ctx context.Context) {
-	c := &connection{attachment: r}
+// send takes emails until there are no more. Half of the connections are reserved for digests
+// while one goes out: anybody can have single emails sent to where each takes long.
+func (r *attachment) send(ctx context.Context, reserved bool) {
+	c := &connection{attachment: r, reserved: reserved}
 	defer func() {
 		c.store(ctx)
 		c.close()
@@ -45,6 +48,32 @@ func (r *attachment) send(ctx context.Context) {
 	}
 }
 
+// digesting is for how long after an email of a digest the next one is expected.
+const digesting = 2 * time.Second
+
+// nextOfDigest waits for an email of a digest, as long as one goes out.
+func (c *connection) nextOfDigest(ctx context.Context) (t Task, ok bool) {
+	for {
+		select {
+		case t = <-c.digests:
+			return t, true
+		default:
+		}
+		left := digesting - time.Since(time.Unix(0, c.handed.Load()))
+		if left <= 0 {
+			return t, false
+		}
+		c.store(ctx)
+		select {
+		case <-c.stopping:
+			return t, false
+		case t = <-c.digests:
+			return t, true
+		case <-time.After(left):
+		}
+	}
+}
+
 // next waits for an email; single ones go first. ok is false when no new email may be
 // started.
 func (c *connection) next(ctx context.Context) (t Task, ok bool) {
@@ -52,6 +81,16 @@ func (c *connection) next(ctx context.Context) (t Task, ok bool) {
 	case <-c.stopping:
 		return t, false
 	default:
+	}
+	if c.reserved {
+		if t, ok := c.nextOfDigest(ctx); ok {
+			return t, true
+		}
+		select {
+		case <-c.stopping:
+			return t, false
+		default:
+		}
 	}
 	select {
 	case t = <-c.single:
@@ -114,6 +153,12 @@ func (c *connection) handle(ctx context.Context, t Task) {
 		c.buildFailed(ctx, t, err)
 		return
 	}
+	if t.Kind != DigestEmail {
+		if until := c.resting.until(time.Now(), ownerOf(envelope.To)); !until.IsZero() {
+			c.giveBack(ctx, t, until, "waiting: the mail servers of its domain refuse others for now")
+			return
+		}
+	}
 	if !c.awaitTurn(ctx, t, envelope.To) || !c.open(ctx, t) {
 		return
 	}
@@ -131,6 +176,9 @@ func (c *connection) handle(ctx context.Context, t Task) {
 	c.keep(ctx, result)
 	if ctx.Err() == nil { // else the failure may be of our own making
 		c.learn(outcome, now, ownerOf(envelope.To), t.Attempts == 0)
+		if t.Kind != DigestEmail {
+			c.resting.learn(now, ownerOf(envelope.To), outcome)
+		}
 	}
 	refused := outcome.Kind == Permanent || outcome.Kind == Temporary && result.State == Failed
 	switch {

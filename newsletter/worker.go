@@ -141,6 +141,8 @@ type attachment struct {
 	prepared *PreparedCache
 	breaker  *breaker
 	throttle *throttle
+	resting  resting
+	handed   atomic.Int64 // when an email of a digest was last given to a connection, in Unix nanoseconds
 }
 
 // fail ends the attachment because the store failed.
@@ -179,8 +181,8 @@ func (r *attachment) run(ctx context.Context) error {
 
 	var recorder, senders, feeders, heartbeat sync.WaitGroup
 	recorder.Go(func() { r.recorder.run(context.WithoutCancel(ctx)) })
-	for range r.connections() {
-		senders.Go(func() { r.send(sending) })
+	for i := range r.connections() {
+		senders.Go(func() { r.send(sending, i < r.connections()/2) })
 	}
 	// The heartbeat goes on until the last result is recorded, however long that takes.
 	alive, endHeartbeat := context.WithCancel(context.WithoutCancel(ctx))

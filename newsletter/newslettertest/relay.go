@@ -17,6 +17,8 @@ var relayTests = []test{
 	{"emails go out at the rate that was set", keepsRate},
 	{"a slow domain does not hold up others", keepsDomainRate},
 	{"asked to slow down, it does, and recovers", slowsDown},
+	{"emails that take long leave connections to digests", slowOnesLeaveConnections},
+	{"where single emails are refused for now, few are tried", fewAreTried},
 	{"emails that are postponed again and again leave turns to digests", postponedLeaveTurns},
 	{"what is deferred is given up when the next digest of its schedule is due", givesUpForTheNext},
 	{"a digest goes out no sooner than it may, and is not overdue before", waitsForItsTime},
@@ -111,14 +113,69 @@ func keepsDomainRate(w *world) {
 	w.wantState(d.ID, newsletter.DigestDone)
 }
 
+func (w *world) signUp(email string) {
+	w.Helper()
+	w.check(w.registry.SignUp(w.Context(), subscribers.SignUp{Address: parsed(email), Source: "form",
+		Preferences: subscribers.Preferences{Cadence: subscribers.Weekly, Categories: []string{"engineering"}}}))
+}
+
+// slowOnesLeaveConnections: strangers sign addresses up that a relay takes long to refuse.
+func slowOnesLeaveConnections(w *world) {
+	s := server{answer: func(to string, _ int) newsletter.Outcome {
+		if strings.HasPrefix(to, "slow@") {
+			time.Sleep(9 * time.Second)
+			return newsletter.Outcome{Kind: newsletter.Temporary, Code: 450, Stage: newsletter.RcptStage, Text: "450 not now"}
+		}
+		return accepted
+	}}
+	s.takes = 100 * time.Millisecond
+	worker := w.worker(&s)
+	worker.Connections = 4
+	stop := w.start(worker)
+	w.readers(300)
+	w.plan(newsletter.Request{})
+	time.Sleep(2 * time.Second)
+	for i := range 100 { // each is somebody else's
+		w.signUp(fmt.Sprintf("slow@d%d.example", i))
+	}
+	time.Sleep(20 * time.Second)
+	if n := len(s.received()); n != 300 {
+		w.Errorf("%d of 300 emails of a digest", n)
+	}
+	time.Sleep(10 * time.Minute)
+	if n := s.tried(); n < 400 {
+		w.Errorf("of the others %d were tried", n-300)
+	}
+	stop()
+}
+
+// fewAreTried: somebody has many names at one domain whose servers never say yes.
+func fewAreTried(w *world) {
+	s := server{answer: func(to string, _ int) newsletter.Outcome {
+		if strings.HasSuffix(to, ".later.example") {
+			return newsletter.Outcome{Kind: newsletter.Temporary, Code: 450, Stage: newsletter.RcptStage, Text: "450 not now"}
+		}
+		return accepted
+	}}
+	stop := w.start(w.worker(&s))
+	for i := range 100 {
+		w.signUp(fmt.Sprintf("r@d%d.later.example", i))
+	}
+	w.signUp("new@example.com")
+	time.Sleep(time.Hour)
+	if n := s.tried(); n > 60 || len(s.received()) != 1 {
+		w.Errorf("%d tries, %d received", n, len(s.received()))
+	}
+	stop()
+}
+
 // postponedLeaveTurns: strangers sign addresses up where the relay says "not now".
 func postponedLeaveTurns(w *world) {
 	for i := range 60 {
-		w.check(w.registry.SignUp(w.Context(), subscribers.SignUp{Address: parsed(fmt.Sprintf("r%d@later.example", i)), Source: "form",
-			Preferences: subscribers.Preferences{Cadence: subscribers.Weekly, Categories: []string{"engineering"}}}))
+		w.signUp(fmt.Sprintf("later@d%d.example", i))
 	}
 	s := server{answer: func(to string, _ int) newsletter.Outcome {
-		if strings.HasSuffix(to, "@later.example") {
+		if strings.HasPrefix(to, "later@") {
 			return newsletter.Outcome{Kind: newsletter.Temporary, Code: 450, Stage: newsletter.RcptStage, Text: "450 not now"}
 		}
 		return accepted
@@ -135,8 +192,7 @@ func postponedLeaveTurns(w *world) {
 		w.Errorf("%d emails of the digest among %d tries", n, tried)
 	}
 	// Somebody who signs up now does not wait for either.
-	w.check(w.registry.SignUp(w.Context(), subscribers.SignUp{Address: parsed("new@example.com"), Source: "form",
-		Preferences: subscribers.Preferences{Cadence: subscribers.Weekly, Categories: []string{"engineering"}}}))
+	w.signUp("new@example.com")
 	time.Sleep(5 * time.Second)
 	got := false
 	for _, m := range s.received() {
