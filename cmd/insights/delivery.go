@@ -75,8 +75,12 @@ func deliveryListCommand(p *program) *cobra.Command {
 			case complained:
 				filter.Mark = newsletter.Complained
 			}
-			if digest < 0 || limit < 0 {
-				return usageError("--digest and --limit can't be negative")
+			if digest < 0 {
+				return usageError("--digest can't be negative")
+			}
+			limit, err := p.limitOf(cmd, limit)
+			if err != nil {
+				return err
 			}
 			if state != "" && !slices.Contains(newsletter.DeliveryStates[:], filter.State) {
 				return usageError("unknown state %q: one of %s", state, stateNames())
@@ -88,11 +92,8 @@ func deliveryListCommand(p *program) *cobra.Command {
 				}
 				filter.Email = a.Key()
 			}
-			if !cmd.Flags().Changed("limit") && !p.out.JSON && p.out.Width() > 0 {
-				limit = page
-			}
 			return p.withApp(func(ctx context.Context, a *app.App, _ []string) error {
-				return listDeliveries(ctx, p.out, a, filter, limit)
+				return deliveryList(a.Config.Zone()).write(p.out, a.Digests.Deliveries(ctx, filter), limit)
 			})(cmd, args)
 		},
 	}
@@ -101,51 +102,20 @@ func deliveryListCommand(p *program) *cobra.Command {
 	cmd.Flags().StringVar(&email, "email", "", "only to this `address`")
 	cmd.Flags().BoolVar(&bounced, "bounced", false, "only those that were accepted and came back")
 	cmd.Flags().BoolVar(&complained, "complained", false, "only those reported as spam")
-	cmd.Flags().IntVar(&limit, "limit", 0, "show at most this `number`; 0 = all (default: all, or 1000 on a terminal)")
+	limitFlag(cmd, &limit)
 	return cmd
 }
 
-// page is how many rows a person looks at, and how many are laid out together.
-const page = 1000
-
-// listDeliveries writes emails as they are read: there may be a million.
-func listDeliveries(ctx context.Context, out *console.Console, a *app.App, filter newsletter.DeliveryFilter, limit int) error {
-	list := out.List()
-	header := []string{"ID", "KIND", "EMAIL", "STATE", "TRIES", "SINCE", "REASON"}
-	var rows [][]string
-	shown, more := 0, false
-	for d, err := range a.Digests.Deliveries(ctx, filter) {
-		if err != nil {
-			return err
-		}
-		if more = limit > 0 && shown == limit; more {
-			break
-		}
-		shown++
-		document := deliveryDocument(d)
-		if list.Add(document) {
-			continue
-		}
-		rows = append(rows, []string{document.ID, document.Kind, d.Email, stateAndMark(d), fmt.Sprint(d.Attempts), console.Moment(latest(d.UpdatedAt, d.MarkedAt), a.Config.Zone()), console.Dash(cmp.Or(d.Said, string(d.Reason)))})
-		if len(rows) == page {
-			out.Table(header, rows)
-			header, rows = nil, nil
-		}
+// deliveryList lists emails.
+func deliveryList(zone *time.Location) long[newsletter.Delivery] {
+	return long[newsletter.Delivery]{
+		header:   []string{"ID", "KIND", "EMAIL", "STATE", "TRIES", "SINCE", "REASON"},
+		document: func(d newsletter.Delivery) any { return deliveryDocument(d) },
+		row: func(d newsletter.Delivery) []string {
+			return []string{d.Ref.String(), string(d.Kind), d.Email, stateAndMark(d), fmt.Sprint(d.Attempts), console.Moment(latest(d.UpdatedAt, d.MarkedAt), zone), console.Dash(cmp.Or(d.Said, string(d.Reason)))}
+		},
+		none: "no emails match", more: "--limit 0 lists all; --state and --digest narrow the list",
 	}
-	if done, err := list.End(); done {
-		return err
-	}
-	if shown == 0 {
-		out.Line("no emails match")
-		return nil
-	}
-	if len(rows) > 0 {
-		out.Table(header, rows)
-	}
-	if more {
-		out.Note("there are more: --limit 0 lists all; --state and --digest narrow the list")
-	}
-	return nil
 }
 
 // stateAndMark is "sent" or "sent, bounced".

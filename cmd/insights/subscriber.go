@@ -63,29 +63,37 @@ func (d *subscriberJSON) addPosition(p newsletter.Position) {
 
 func subscriberListCommand(p *program) *cobra.Command {
 	var status, cadence, category string
+	var limit int
 	cmd := &cobra.Command{
 		Use: "list", Short: "List subscribers", Args: cobra.NoArgs,
-		RunE: p.withApp(func(ctx context.Context, a *app.App, args []string) error {
-			filter, err := parseFilter(&a.Config, status, cadence, category)
+		RunE: func(cmd *cobra.Command, args []string) error {
+			limit, err := p.limitOf(cmd, limit)
 			if err != nil {
 				return err
 			}
-			documents := []subscriberJSON{}
-			var rows [][]string
-			for s, err := range a.Subscribers.List(ctx, filter) {
+			return p.withApp(func(ctx context.Context, a *app.App, _ []string) error {
+				filter, err := parseFilter(&a.Config, status, cadence, category)
 				if err != nil {
 					return err
 				}
-				documents = append(documents, subscriberDocument(s))
-				rows = append(rows, []string{s.Address.String(), string(s.Status), string(s.Cadence), strings.Join(s.Categories, ",")})
-			}
-			return p.out.Listing(documents, []string{"EMAIL", "STATUS", "CADENCE", "CATEGORIES"}, rows, "no subscribers match")
-		}),
+				return subscriberList.write(p.out, a.Subscribers.List(ctx, filter), limit)
+			})(cmd, args)
+		},
 	}
 	cmd.Flags().StringVar(&status, "status", "", "only this `status`: pending, confirmed, unsubscribed, suppressed")
 	cmd.Flags().StringVar(&cadence, "cadence", "", "only this `cadence`: instant, daily, weekly, monthly")
 	categoryFlag(p, cmd, &category, "only readers of this `category`")
+	limitFlag(cmd, &limit)
 	return cmd
+}
+
+var subscriberList = long[subscribers.Subscriber]{
+	header:   []string{"EMAIL", "STATUS", "CADENCE", "CATEGORIES"},
+	document: func(s subscribers.Subscriber) any { return subscriberDocument(s) },
+	row: func(s subscribers.Subscriber) []string {
+		return []string{s.Address.String(), string(s.Status), string(s.Cadence), strings.Join(s.Categories, ",")}
+	},
+	none: "no subscribers match", more: "--limit 0 lists all; --status, --cadence and --category narrow the list",
 }
 
 func subscriberShowCommand(p *program) *cobra.Command {
