@@ -32,6 +32,20 @@ const (
 	// listenAgain is how long Watch waits for a server that is down: a restart takes
 	// seconds.
 	listenAgain = time.Second
+	// listenFor is how long Watch believes in a connection on which nothing comes, and
+	// answerWithin how long the server then has to answer.
+	listenFor    = 5 * time.Second
+	answerWithin = 3 * time.Second
+	// idleInTransaction is when the server ends a transaction whose process says nothing
+	// any more, so that others get the rows it holds.
+	idleInTransaction = 5 * time.Second
+	// waitForLock is how long a write waits for what another holds.
+	waitForLock = 8 * time.Second
+	// goneAfter is when the server gives up a machine that confirms nothing, and this one
+	// a server, by keepAlives unanswered ones.
+	goneAfter      = 10 * time.Second
+	keepAliveEvery = 5 * time.Second
+	keepAlives     = 2
 	// postgresWriters and postgresReaders are the sizes of the two pools. A server
 	// allows 100 connections by default: four daemons fit.
 	postgresWriters = 12

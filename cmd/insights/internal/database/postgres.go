@@ -1,13 +1,16 @@
 package database
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -23,8 +26,9 @@ import (
 //
 // Leases are dated by the machines' own clocks: those must agree within seconds.
 type postgres struct {
-	config  *pgx.ConnConfig
-	channel string // on which commits are announced
+	config   *pgx.ConnConfig
+	settings map[string]string // of every session, from the URL
+	channel  string            // on which commits are announced
 }
 
 // newPostgres reads a URL as pgx and libpq do. Its errors never contain the URL, which
@@ -37,10 +41,18 @@ func newPostgres(address string) (*postgres, error) {
 	if err != nil {
 		return nil, fmt.Errorf("database.url can't be used: %w", bareCause(err))
 	}
-	if config.RuntimeParams["application_name"] == "" {
-		config.RuntimeParams["application_name"] = "insights"
+	p := &postgres{config: config, settings: make(map[string]string)}
+	// PgBouncer refuses a connection that begins with most of these.
+	for name, value := range config.RuntimeParams {
+		if name != "options" { // which is no setting
+			p.settings[name] = value
+			delete(config.RuntimeParams, name)
+		}
 	}
-	return &postgres{config: config}, nil
+	config.RuntimeParams["application_name"] = cmp.Or(p.settings["application_name"], "insights")
+	delete(p.settings, "application_name")
+	config.DialFunc = (&net.Dialer{Timeout: connectWithin, KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: keepAliveEvery, Interval: keepAliveEvery, Count: keepAlives}}).DialContext
+	return p, nil
 }
 
 // bareCause returns the innermost error of a pgx error, without the URL that its
@@ -81,7 +93,7 @@ func (p *postgres) open(bool) (writer, reader *sql.DB, err error) {
 	// Writes look up a few rows by key, in tables that keep growing. A sequential scan,
 	// chosen while a table was small, would never finish. Plans are generic: for the
 	// few rows of most statements, planning each time takes longer than running.
-	writer = p.pool(postgresWriters, map[string]string{"enable_seqscan": "off", "plan_cache_mode": "force_generic_plan"})
+	writer = p.pool(postgresWriters, map[string]string{"enable_seqscan": "off", "plan_cache_mode": "force_generic_plan", "lock_timeout": inMillis(waitForLock)})
 	// The channel's name distinguishes sites that share a database by schemas.
 	var schema sql.NullString
 	ctx, cancel := context.WithTimeout(context.Background(), connectWithin)
@@ -99,18 +111,52 @@ func (p *postgres) open(bool) (writer, reader *sql.DB, err error) {
 }
 
 func (p *postgres) pool(connections int, settings map[string]string) *sql.DB {
-	config := p.config.Copy()
-	// Statements are short: compiling one takes longer than running it, and the cost that
-	// enable_seqscan=off adds to a plan makes compiling look worth it.
-	config.RuntimeParams["jit"] = "off"
-	for name, value := range settings {
-		config.RuntimeParams[name] = value
-	}
-	pool := sql.OpenDB(connector(*config))
+	pool := sql.OpenDB(connector(*p.config.Copy(), func(ctx context.Context, conn *pgx.Conn) error { return p.begin(ctx, conn, settings) }))
 	pool.SetMaxOpenConns(connections)
 	pool.SetMaxIdleConns(connections)
 	return pool
 }
+
+// begin gives a new session its settings. None lets others wait for long: the server ends a
+// session that holds a transaction open and says nothing, and closes a connection to a
+// machine that is gone. There is no statement_timeout, since planning and migrations take
+// long: what must be quick has a context that ends.
+func (p *postgres) begin(ctx context.Context, conn *pgx.Conn, settings map[string]string) error {
+	all := map[string]string{
+		// Statements are short: compiling one takes longer than running it, and the cost that
+		// enable_seqscan=off adds to a plan makes compiling look worth it.
+		"jit":                                 "off",
+		"idle_in_transaction_session_timeout": inMillis(idleInTransaction),
+	}
+	maps.Copy(all, p.settings)
+	maps.Copy(all, settings)
+	if err := set(ctx, conn, all); err != nil {
+		return err
+	}
+	// Not every system has these.
+	err := set(ctx, conn, map[string]string{
+		"tcp_user_timeout": inMillis(goneAfter), "tcp_keepalives_idle": inSeconds(keepAliveEvery), "tcp_keepalives_interval": inSeconds(keepAliveEvery), "tcp_keepalives_count": strconv.Itoa(keepAlives),
+	})
+	if _, refused := errors.AsType[*pgconn.PgError](err); refused {
+		return nil
+	}
+	return err
+}
+
+// set changes settings of a session.
+func set(ctx context.Context, conn *pgx.Conn, settings map[string]string) error {
+	var calls []string
+	var args []any
+	for _, name := range slices.Sorted(maps.Keys(settings)) {
+		args = append(args, name, settings[name])
+		calls = append(calls, fmt.Sprintf("set_config($%d, $%d, false)", len(args)-1, len(args)))
+	}
+	_, err := conn.Exec(ctx, "SELECT "+strings.Join(calls, ", "), args...)
+	return err
+}
+
+func inMillis(d time.Duration) string  { return strconv.FormatInt(d.Milliseconds(), 10) }
+func inSeconds(d time.Duration) string { return strconv.Itoa(int(d / time.Second)) }
 
 // lockSender excludes nobody: several senders share the outbox.
 func (p *postgres) lockSender() (func() error, error) { return nil, nil }
@@ -121,9 +167,17 @@ func (p *postgres) lockMigrations(ctx context.Context, writer *sql.DB) (func(), 
 		return nil, err
 	}
 	const key = "hashtextextended('insights migrations ' || current_schema(), 0)"
-	if _, err := conn.ExecContext(ctx, "SELECT pg_advisory_lock("+key+")"); err != nil {
-		conn.Close()
-		return nil, err
+	for locked := false; !locked; { // to wait for it would end after lock_timeout
+		if err := conn.QueryRowContext(ctx, "SELECT pg_try_advisory_lock("+key+")").Scan(&locked); err != nil {
+			conn.Close()
+			return nil, err
+		}
+		select {
+		case <-ctx.Done():
+			conn.Close()
+			return nil, ctx.Err()
+		case <-time.After(lookAgain):
+		}
 	}
 	return func() {
 		// A connection that is lost has lost its lock, too.
@@ -151,11 +205,11 @@ func (p *postgres) scrub(ctx context.Context, writer *sql.DB) error {
 }
 
 // again reports whether a transaction may have failed only because of a concurrent one:
-// a deadlock, or two sign-ups of one address, where the second finds the first when it
-// tries again.
+// a deadlock, a lock that was not given in time, or two sign-ups of one address, where the
+// second finds the first when it tries again.
 func (p *postgres) again(err error) bool {
 	e, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && (e.Code == "40001" || e.Code == "40P01" || e.Code == "23505" && e.TableName == "subscribers")
+	return ok && (e.Code == "40001" || e.Code == "40P01" || e.Code == "55P03" || e.Code == "23505" && e.TableName == "subscribers")
 }
 
 // watch listens on its own connection, and on a new one when that is lost: a server
@@ -174,20 +228,46 @@ func (p *postgres) watch(ctx context.Context, _ *sql.DB, announce func()) error 
 
 // listen announces until the connection is lost.
 func (p *postgres) listen(ctx context.Context, announce func()) {
-	conn, err := pgx.ConnectConfig(ctx, p.config.Copy())
+	connecting, stop := context.WithTimeout(ctx, connectWithin)
+	defer stop()
+	conn, err := pgx.ConnectConfig(connecting, p.config.Copy())
 	if err != nil {
 		return
 	}
-	defer conn.Close(context.WithoutCancel(ctx))
-	if _, err := conn.Exec(ctx, "LISTEN "+pgx.Identifier{p.channel}.Sanitize()); err != nil {
+	defer func() {
+		closing, stop := context.WithTimeout(context.WithoutCancel(ctx), answerWithin)
+		defer stop()
+		conn.Close(closing)
+	}()
+	if err := p.begin(connecting, conn, nil); err != nil {
+		return
+	}
+	if _, err := conn.Exec(connecting, "LISTEN "+pgx.Identifier{p.channel}.Sanitize()); err != nil {
 		return
 	}
 	announce() // earlier commits are not notified
-	for {
-		if _, err := conn.WaitForNotification(ctx); err != nil {
-			return
-		}
+	for listened(ctx, conn) {
 		announce()
+	}
+}
+
+// listened waits for a notification. Where none comes for a while, it asks whether the
+// server is still there: one that vanished says nothing, either. It is false once the
+// connection is lost.
+func listened(ctx context.Context, conn *pgx.Conn) bool {
+	for {
+		waiting, stop := context.WithTimeout(ctx, listenFor)
+		_, err := conn.WaitForNotification(waiting)
+		stop()
+		if err == nil || ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
+			return err == nil
+		}
+		asking, stop := context.WithTimeout(ctx, answerWithin)
+		err = conn.Ping(asking)
+		stop()
+		if err != nil {
+			return false
+		}
 	}
 }
 
@@ -218,6 +298,8 @@ var postgresHints = map[string]string{
 	"53300": "the database server has no connections left: raise its max_connections",
 	"57P01": "the database server is stopping: start it again",
 	"57P03": "the database server is starting or stopping: try again",
+	"25P03": "the database server ended a transaction that said nothing for too long: this machine was suspended or overloaded",
 	"40P01": "the database is busy with another process: try again",
+	"55P03": "the database is busy with another process: try again",
 	"40001": "the database is busy with another process: try again",
 }

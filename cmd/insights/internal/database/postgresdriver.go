@@ -13,9 +13,9 @@ import (
 )
 
 // connector opens connections to PostgreSQL that read statements as they are
-// written here: see inPostgres.
-func connector(config pgx.ConnConfig) driver.Connector {
-	return &postgresConnector{Connector: stdlib.GetConnector(config)}
+// written here: see inPostgres. begin prepares each.
+func connector(config pgx.ConnConfig, begin func(context.Context, *pgx.Conn) error) driver.Connector {
+	return &postgresConnector{Connector: stdlib.GetConnector(config, stdlib.OptionAfterConnect(begin))}
 }
 
 type postgresConnector struct {
