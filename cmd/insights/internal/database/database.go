@@ -31,6 +31,9 @@ var ErrLocked = errors.New("another process is sending from this database")
 
 // DB is an open database. Its methods are safe for concurrent use.
 type DB struct {
+	// Delayed, when set, is told once when a migration waits for others that use a table.
+	Delayed func(why error)
+
 	engine  engine
 	reader  *sql.DB
 	writer  *sql.DB // one connection where the engine has one writer
@@ -75,8 +78,9 @@ type engine interface {
 	// inside returns the context for the statements of a short transaction that was
 	// begun with ctx.
 	inside(ctx context.Context) context.Context
-	// lockMigrations waits until no other process migrates.
-	lockMigrations(ctx context.Context, writer *sql.DB) (release func(), err error)
+	// lockMigrations waits until no other process migrates, and returns the connections
+	// to migrate by.
+	lockMigrations(ctx context.Context, writer *sql.DB) (pool *sql.DB, release func(), err error)
 	migrations() string // the folder
 	dialect() goose.Dialect
 	tableExists() string // a query: does table ?1 exist

@@ -53,7 +53,7 @@ func (db *DB) HashOf(ctx context.Context, key string) (string, error) {
 
 // MigrateTo migrates to a version that is not the newest.
 func (db *DB) MigrateTo(ctx context.Context, version int64) error {
-	provider, err := db.provider()
+	provider, err := db.provider(db.writer)
 	if err == nil {
 		_, err = provider.UpTo(ctx, version)
 	}

@@ -26,9 +26,10 @@ const (
 
 // Of PostgreSQL.
 const (
-	// connectWithin bounds the first connection: a server that is down may not refuse
-	// it.
+	// connectWithin bounds opening: a server that is down may not refuse a connection.
+	// connectFor bounds each connection.
 	connectWithin = 30 * time.Second
+	connectFor    = 3 * time.Second
 	// listenAgain is how long Watch waits for a server that is down: a restart takes
 	// seconds.
 	listenAgain = time.Second
@@ -41,15 +42,22 @@ const (
 	idleInTransaction = 5 * time.Second
 	// waitForLock is how long a write waits for what another holds.
 	waitForLock = 8 * time.Second
+	// waitForTable is how long a step of a migration, and all that comes after it for the
+	// same table, waits for what uses the table; then it is tried again, for migrateFor.
+	waitForTable = 2 * time.Second
+	migrateAgain = time.Second
+	migrateFor   = 5 * time.Minute
 	// goneAfter is when the server gives up a machine that confirms nothing, and this one
 	// a server, by keepAlives unanswered ones.
 	goneAfter      = 10 * time.Second
 	keepAliveEvery = 5 * time.Second
 	keepAlives     = 2
 	// postgresWriters and postgresReaders are the sizes of the two pools. A server
-	// allows 100 connections by default: four daemons fit.
-	postgresWriters = 12
-	postgresReaders = 8
+	// allows 100 connections by default: four daemons fit. postgresSessions is what one
+	// daemon opens at most, with the one that listens.
+	postgresWriters  = 12
+	postgresReaders  = 8
+	postgresSessions = postgresWriters + postgresReaders + 1
 	// postgresPlanners is how many chunks of a plan are written at once: more wait for
 	// the server's disk.
 	postgresPlanners = 4

@@ -2,10 +2,12 @@ package database
 
 import (
 	"context"
+	"database/sql"
 	"embed"
 	"errors"
 	"fmt"
 	"io/fs"
+	"time"
 
 	"github.com/pressly/goose/v3"
 )
@@ -19,17 +21,17 @@ type SchemaStatus struct {
 	Latest  int64 // what this program needs
 }
 
-func (db *DB) provider() (*goose.Provider, error) {
+func (db *DB) provider(pool *sql.DB) (*goose.Provider, error) {
 	files, err := fs.Sub(migrations, db.engine.migrations())
 	if err != nil {
 		return nil, err
 	}
-	return goose.NewProvider(db.engine.dialect(), db.writer, files)
+	return goose.NewProvider(db.engine.dialect(), pool, files)
 }
 
 // SchemaStatus reads the version of the schema and changes nothing.
 func (db *DB) SchemaStatus(ctx context.Context) (SchemaStatus, error) {
-	provider, err := db.provider()
+	provider, err := db.provider(db.writer)
 	if err != nil {
 		return SchemaStatus{}, err
 	}
@@ -75,12 +77,13 @@ func (db *DB) Migrate(ctx context.Context) (steps int, err error) {
 	if err := db.Check(ctx); err == nil || !errors.Is(err, ErrOld) {
 		return 0, err
 	}
-	release, err := db.engine.lockMigrations(ctx, db.writer)
+	pool, release, err := db.engine.lockMigrations(ctx, db.writer)
 	if err != nil {
 		return 0, fmt.Errorf("migrate %s: %w", db, explain(err))
 	}
 	defer release()
-	for {
+	delayed := false
+	for began := time.Now(); ; {
 		if err := db.Check(ctx); err == nil || !errors.Is(err, ErrOld) {
 			return steps, err
 		}
@@ -88,7 +91,7 @@ func (db *DB) Migrate(ctx context.Context) (steps int, err error) {
 		if err != nil {
 			return steps, err
 		}
-		provider, err := db.provider()
+		provider, err := db.provider(pool)
 		if err != nil {
 			return steps, err
 		}
@@ -102,8 +105,21 @@ func (db *DB) Migrate(ctx context.Context) (steps int, err error) {
 		}
 		// Another process may have taken the same step first: continue from there.
 		after, statusErr := db.SchemaStatus(ctx)
-		if statusErr != nil || after == before {
+		switch {
+		case statusErr != nil, after == before && !db.engine.again(err):
 			return steps, fmt.Errorf("migrate %s: %w", db, explain(err))
+		case after != before:
+			continue
+		case time.Since(began) > migrateFor:
+			return steps, fmt.Errorf("migrate %s: others have used a table for %s without a pause: stop them, or try again later: %w; what was done stays", db, migrateFor, err)
+		case !delayed && db.Delayed != nil:
+			db.Delayed(err)
+		}
+		delayed = true
+		select {
+		case <-ctx.Done():
+			return steps, ctx.Err()
+		case <-time.After(migrateAgain):
 		}
 	}
 }

@@ -1,19 +1,15 @@
 package database
 
 import (
-	"cmp"
 	"context"
 	"crypto/tls"
 	"database/sql"
 	"errors"
 	"fmt"
-	"maps"
 	"net"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -29,6 +25,7 @@ type postgres struct {
 	config   *pgx.ConnConfig
 	settings map[string]string // of every session, from the URL
 	channel  string            // on which commits are announced
+	sockets  sockets           // of all its connections
 }
 
 // newPostgres reads a URL as pgx and libpq do. Its errors never contain the URL, which
@@ -41,17 +38,8 @@ func newPostgres(address string) (*postgres, error) {
 	if err != nil {
 		return nil, fmt.Errorf("database.url can't be used: %w", bareCause(err))
 	}
-	p := &postgres{config: config, settings: make(map[string]string)}
-	// PgBouncer refuses a connection that begins with most of these.
-	for name, value := range config.RuntimeParams {
-		if name != "options" { // which is no setting
-			p.settings[name] = value
-			delete(config.RuntimeParams, name)
-		}
-	}
-	config.RuntimeParams["application_name"] = cmp.Or(p.settings["application_name"], "insights")
-	delete(p.settings, "application_name")
-	config.DialFunc = (&net.Dialer{Timeout: connectWithin, KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: keepAliveEvery, Interval: keepAliveEvery, Count: keepAlives}}).DialContext
+	p := &postgres{config: config}
+	p.settle()
 	return p, nil
 }
 
@@ -90,101 +78,21 @@ func (p *postgres) inside(ctx context.Context) context.Context { return ctx }
 func (p *postgres) expectMany(context.Context, *sql.Tx) error { return nil }
 
 func (p *postgres) open(bool) (writer, reader *sql.DB, err error) {
-	// Writes look up a few rows by key, in tables that keep growing. A sequential scan,
-	// chosen while a table was small, would never finish. Plans are generic: for the
-	// few rows of most statements, planning each time takes longer than running.
-	writer = p.pool(postgresWriters, map[string]string{"enable_seqscan": "off", "plan_cache_mode": "force_generic_plan", "lock_timeout": inMillis(waitForLock)})
-	// The channel's name distinguishes sites that share a database by schemas.
-	var schema sql.NullString
+	writer = p.pool(postgresWriters, writing(waitForLock))
 	ctx, cancel := context.WithTimeout(context.Background(), connectWithin)
 	defer cancel()
-	err = writer.QueryRowContext(ctx, "SELECT current_schema()").Scan(&schema)
-	if err == nil && !schema.Valid {
-		err = errors.New("its search_path names no existing schema: create one, or remove search_path from database.url")
-	}
+	schema, err := p.look(ctx, writer)
 	if err != nil {
 		writer.Close()
 		return nil, nil, fmt.Errorf("open %s: %w", p, explain(err))
 	}
-	p.channel = "insights " + schema.String
+	// The channel's name distinguishes sites that share a database by schemas.
+	p.channel = "insights " + schema
 	return writer, p.pool(postgresReaders, map[string]string{"default_transaction_read_only": "on"}), nil
 }
 
-func (p *postgres) pool(connections int, settings map[string]string) *sql.DB {
-	pool := sql.OpenDB(connector(*p.config.Copy(), func(ctx context.Context, conn *pgx.Conn) error { return p.begin(ctx, conn, settings) }))
-	pool.SetMaxOpenConns(connections)
-	pool.SetMaxIdleConns(connections)
-	return pool
-}
-
-// begin gives a new session its settings. None lets others wait for long: the server ends a
-// session that holds a transaction open and says nothing, and closes a connection to a
-// machine that is gone. There is no statement_timeout, since planning and migrations take
-// long: what must be quick has a context that ends.
-func (p *postgres) begin(ctx context.Context, conn *pgx.Conn, settings map[string]string) error {
-	all := map[string]string{
-		// Statements are short: compiling one takes longer than running it, and the cost that
-		// enable_seqscan=off adds to a plan makes compiling look worth it.
-		"jit":                                 "off",
-		"idle_in_transaction_session_timeout": inMillis(idleInTransaction),
-	}
-	maps.Copy(all, p.settings)
-	maps.Copy(all, settings)
-	if err := set(ctx, conn, all); err != nil {
-		return err
-	}
-	// Not every system has these.
-	err := set(ctx, conn, map[string]string{
-		"tcp_user_timeout": inMillis(goneAfter), "tcp_keepalives_idle": inSeconds(keepAliveEvery), "tcp_keepalives_interval": inSeconds(keepAliveEvery), "tcp_keepalives_count": strconv.Itoa(keepAlives),
-	})
-	if _, refused := errors.AsType[*pgconn.PgError](err); refused {
-		return nil
-	}
-	return err
-}
-
-// set changes settings of a session.
-func set(ctx context.Context, conn *pgx.Conn, settings map[string]string) error {
-	var calls []string
-	var args []any
-	for _, name := range slices.Sorted(maps.Keys(settings)) {
-		args = append(args, name, settings[name])
-		calls = append(calls, fmt.Sprintf("set_config($%d, $%d, false)", len(args)-1, len(args)))
-	}
-	_, err := conn.Exec(ctx, "SELECT "+strings.Join(calls, ", "), args...)
-	return err
-}
-
-func inMillis(d time.Duration) string  { return strconv.FormatInt(d.Milliseconds(), 10) }
-func inSeconds(d time.Duration) string { return strconv.Itoa(int(d / time.Second)) }
-
 // lockSender excludes nobody: several senders share the outbox.
 func (p *postgres) lockSender() (func() error, error) { return nil, nil }
-
-func (p *postgres) lockMigrations(ctx context.Context, writer *sql.DB) (func(), error) {
-	conn, err := writer.Conn(ctx)
-	if err != nil {
-		return nil, err
-	}
-	const key = "hashtextextended('insights migrations ' || current_schema(), 0)"
-	for locked := false; !locked; { // to wait for it would end after lock_timeout
-		if err := conn.QueryRowContext(ctx, "SELECT pg_try_advisory_lock("+key+")").Scan(&locked); err != nil {
-			conn.Close()
-			return nil, err
-		}
-		select {
-		case <-ctx.Done():
-			conn.Close()
-			return nil, ctx.Err()
-		case <-time.After(lookAgain):
-		}
-	}
-	return func() {
-		// A connection that is lost has lost its lock, too.
-		_, _ = conn.ExecContext(context.WithoutCancel(ctx), "SELECT pg_advisory_unlock("+key+")")
-		conn.Close()
-	}, nil
-}
 
 func (p *postgres) tableExists() string { return "SELECT to_regclass(?1) IS NOT NULL" }
 
@@ -210,65 +118,6 @@ func (p *postgres) scrub(ctx context.Context, writer *sql.DB) error {
 func (p *postgres) again(err error) bool {
 	e, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && (e.Code == "40001" || e.Code == "40P01" || e.Code == "55P03" || e.Code == "23505" && e.TableName == "subscribers")
-}
-
-// watch listens on its own connection, and on a new one when that is lost: a server
-// restart must not end the program.
-func (p *postgres) watch(ctx context.Context, _ *sql.DB, announce func()) error {
-	for ctx.Err() == nil {
-		p.listen(ctx, announce)
-		announce() // something may have changed meanwhile
-		select {
-		case <-ctx.Done():
-		case <-time.After(listenAgain):
-		}
-	}
-	return nil
-}
-
-// listen announces until the connection is lost.
-func (p *postgres) listen(ctx context.Context, announce func()) {
-	connecting, stop := context.WithTimeout(ctx, connectWithin)
-	defer stop()
-	conn, err := pgx.ConnectConfig(connecting, p.config.Copy())
-	if err != nil {
-		return
-	}
-	defer func() {
-		closing, stop := context.WithTimeout(context.WithoutCancel(ctx), answerWithin)
-		defer stop()
-		conn.Close(closing)
-	}()
-	if err := p.begin(connecting, conn, nil); err != nil {
-		return
-	}
-	if _, err := conn.Exec(connecting, "LISTEN "+pgx.Identifier{p.channel}.Sanitize()); err != nil {
-		return
-	}
-	announce() // earlier commits are not notified
-	for listened(ctx, conn) {
-		announce()
-	}
-}
-
-// listened waits for a notification. Where none comes for a while, it asks whether the
-// server is still there: one that vanished says nothing, either. It is false once the
-// connection is lost.
-func listened(ctx context.Context, conn *pgx.Conn) bool {
-	for {
-		waiting, stop := context.WithTimeout(ctx, listenFor)
-		_, err := conn.WaitForNotification(waiting)
-		stop()
-		if err == nil || ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
-			return err == nil
-		}
-		asking, stop := context.WithTimeout(ctx, answerWithin)
-		err = conn.Ping(asking)
-		stop()
-		if err != nil {
-			return false
-		}
-	}
 }
 
 // explainPostgres adds what to do to errors that a person must act on.

@@ -77,7 +77,9 @@ func (s *sqlite) tableExists() string {
 }
 
 // SQLite runs migrations one by one; a second process continues from there.
-func (s *sqlite) lockMigrations(context.Context, *sql.DB) (func(), error) { return func() {}, nil }
+func (s *sqlite) lockMigrations(_ context.Context, writer *sql.DB) (*sql.DB, func(), error) {
+	return writer, func() {}, nil
+}
 
 func (s *sqlite) open(create bool) (writer, reader *sql.DB, err error) {
 	if err := s.prepare(create); err != nil {
