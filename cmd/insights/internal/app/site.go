@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/scaledbydesign/insights/cmd/insights/internal/config"
+	"github.com/scaledbydesign/insights/cmd/insights/internal/database"
 	"github.com/scaledbydesign/insights/cmd/insights/internal/metrics"
 	"github.com/scaledbydesign/insights/cmd/insights/internal/staticsite"
 	"github.com/scaledbydesign/insights/cmd/insights/internal/web"
@@ -20,7 +21,7 @@ func (d *Daemon) openSite(ctx context.Context, p *Publication) error {
 	}
 	site := web.Config{
 		Site: c.Site, Pages: pages, Library: d.live.Current, Feeds: d.feeds.Load, FeedSite: p.feedSite(),
-		Registry: d.app.Registry, Addresses: d.app.db, Archive: d.app.db, Documents: d.app.db, Mails: d.app.db, Ready: d.app.db.Ping, Changed: d.live.Changed, Closing: d.closing.Done(), Readers: &d.readers,
+		Registry: d.app.Registry, Addresses: d.app.db, Archive: d.app.db, Documents: d.app.db, Mails: d.app.db, Ready: d.app.db.Ping, Away: database.Away, Changed: d.live.Changed, Closing: d.closing.Done(), Readers: &d.readers,
 		FormKey:        []byte(d.app.Registry.Keys.Make("form", "", "")), // the same for all daemons of a site
 		TrustedOrigins: c.TrustedOrigins, Log: d.log, Dev: d.use == Development,
 		Cadences: c.ServedCadences(),

@@ -89,7 +89,12 @@ func (s *site) digestsChanged(ctx context.Context, feed feeds.Feed) time.Time {
 		sum := sha256.Sum256(text)
 		var changed map[string]time.Time
 		// What is kept must not depend on whether this one waits for it.
-		changed, err = s.Documents.RecordDocuments(context.WithoutCancel(ctx), []feeds.State{{Path: digestsPath, Version: hex.EncodeToString(sum[:12]), Updated: updated}})
+		recording, done := context.WithoutCancel(ctx), func() {}
+		if until, ok := ctx.Deadline(); ok {
+			recording, done = context.WithDeadline(recording, until)
+		}
+		defer done()
+		changed, err = s.Documents.RecordDocuments(recording, []feeds.State{{Path: digestsPath, Version: hex.EncodeToString(sum[:12]), Updated: updated}})
 		if at := changed[digestsPath]; at.After(updated) {
 			return at
 		}

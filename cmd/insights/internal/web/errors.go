@@ -79,6 +79,10 @@ func (s *site) problemOf(err error) problem {
 	case errors.Is(err, errLineFull):
 		return problem{http.StatusServiceUnavailable, "Please try again in a moment",
 			[]string{"More is asked of this site right now than it can answer. Please try again in ten seconds."}, []templates.Link{home}}
+	case s.away(err):
+		return problem{http.StatusServiceUnavailable, "Please try again in a moment",
+			[]string{"This part of the site does not answer right now. Please try again in ten seconds. Insights and feeds are there as always."},
+			[]templates.Link{home, {Label: "Feeds", URL: "/feeds"}}}
 	case errors.Is(err, newsletter.ErrNotFound), status == http.StatusNotFound:
 		return problem{http.StatusNotFound, "Nothing here",
 			[]string{"There is no page at this address. It may have been taken down, or the link has a slip in it."},
@@ -105,6 +109,11 @@ func (s *site) problemOf(err error) problem {
 		[]string{"It is our fault, and it has been noted. Please try again in a minute."}, []templates.Link{home}}
 }
 
+// away reports that the database did not answer, at all or in time.
+func (s *site) away(err error) bool {
+	return errors.Is(err, context.DeadlineExceeded) || s.Away != nil && s.Away(err)
+}
+
 // fail answers with the page of an error.
 func (s *site) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
@@ -112,7 +121,7 @@ func (s *site) fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	p := s.problemOf(err)
 	switch { // in seconds, as the pages say
-	case errors.Is(err, errLineFull):
+	case errors.Is(err, errLineFull), s.away(err):
 		w.Header().Set("Retry-After", "10")
 	case errors.Is(err, errExporting):
 		w.Header().Set("Retry-After", "60")
@@ -120,6 +129,9 @@ func (s *site) fail(w http.ResponseWriter, r *http.Request, err error) {
 		w.Header().Set("Retry-After", "3600")
 	case p.status == http.StatusServiceUnavailable:
 		w.Header().Set("Retry-After", "900")
+	}
+	if s.away(err) {
+		s.Log.WarnContext(r.Context(), "the database did not answer a request", "route", r.Pattern, "error", err)
 	}
 	if p.status == http.StatusInternalServerError {
 		s.Log.ErrorContext(r.Context(), "request failed", "route", r.Pattern, "error", err)

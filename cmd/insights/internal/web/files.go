@@ -133,7 +133,7 @@ func (s *site) readyz(w http.ResponseWriter, r *http.Request) error {
 	if s.Ready != nil {
 		if err := s.Ready(r.Context()); err != nil {
 			s.Log.WarnContext(r.Context(), "not ready", "error", err)
-			return plain(w, http.StatusServiceUnavailable, "not ready")
+			return plain(w, http.StatusServiceUnavailable, "not ready: the database does not answer")
 		}
 	}
 	return plain(w, http.StatusOK, "ready")

@@ -94,14 +94,12 @@ func (s *site) data(w http.ResponseWriter, r *http.Request, sub subscribers.Subs
 		return err
 	}
 	defer done()
-	ctx, cancel := context.WithTimeout(r.Context(), exportTime)
-	defer cancel()
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(exportTime)) // of a client that reads too slowly; not every ResponseWriter has one
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.Header().Set("Content-Disposition", `attachment; filename="insights-data.json"`)
 	sent := &counting{w: w}
 	out := bufio.NewWriterSize(sent, 64<<10)
-	if err := s.writeData(ctx, out, sub); err != nil {
+	if err := s.writeData(r.Context(), out, sub); err != nil {
 		if sent.n > 0 { // half an answer must not look whole
 			s.Log.WarnContext(r.Context(), "cannot send a reader all of their data", "error", err)
 			panic(http.ErrAbortHandler)

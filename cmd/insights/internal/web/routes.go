@@ -1,9 +1,12 @@
 package web
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/scaledbydesign/insights/subscribers"
 )
@@ -119,10 +122,40 @@ func (s *site) handler(rt route) http.Handler {
 		if rt.private {
 			keepPrivate(w.Header())
 		}
-		if err := rt.handle(w, r); err != nil {
+		bounded, done := rt.bounded(r)
+		defer done()
+		if err := rt.handle(w, bounded); err != nil {
+			if bounded.Context().Err() != nil && s.problemOf(err).status == http.StatusInternalServerError {
+				err = errors.Join(err, bounded.Context().Err()) // which may be its cause without being named
+			}
 			s.fail(w, r, err)
 		}
 	})
+}
+
+// How long a request may wait for the database; people and proxies wait for little longer.
+// Whether it is there is told sooner, since a balancer asks often.
+const (
+	requestTime = 5 * time.Second
+	readyTime   = 1500 * time.Millisecond
+)
+
+// bounded bounds how long a request may take that needs the database. What is made of the
+// library alone takes the time it takes.
+func (rt route) bounded(r *http.Request) (bounded *http.Request, done func()) {
+	limit := requestTime
+	switch path := strings.TrimPrefix(rt.pattern, "GET "); {
+	case path == "/_events":
+		return r, func() {} // it never ends
+	case path == "/readyz":
+		limit = readyTime
+	case path == "/yours/{token}/data":
+		limit = exportTime
+	case !rt.private && path != "/insights/{slug}" && !strings.HasPrefix(path, digestsPath):
+		return r, func() {}
+	}
+	ctx, done := context.WithTimeout(r.Context(), limit)
+	return r.WithContext(ctx), done
 }
 
 // other answers what no route does: OPTIONS of those that exist, the wrong method,

@@ -50,6 +50,7 @@ type Config struct {
 	Observe func(route string, status int, took time.Duration)
 
 	Ready   func(context.Context) error // nil: ready as soon as it answers
+	Away    func(error) bool            // says of an error that the database does not answer at present; nil: it always does
 	Changed func() <-chan struct{}      // closed at the next snapshot; nil: pages do not reload themselves
 	Closing <-chan struct{}             // closed when the server is told to stop: what would last for ever ends
 
