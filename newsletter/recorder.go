@@ -33,6 +33,14 @@ type answer struct {
 	err    error
 }
 
+// How often and how long entries are tried to be stored, and how long it waits in between
+// at most.
+const (
+	recordTries = 7
+	recordFor   = 75 * time.Second
+	recordAgain = 2 * time.Second
+)
+
 // maxEntries is how many entries share a transaction at most.
 const maxEntries = 200
 
@@ -81,13 +89,15 @@ func (r *recorder) commit(ctx context.Context, waiting []pending) {
 }
 
 // write stores entries with retries: a result that is lost is an email sent twice.
-// After some ten seconds of errors, or 90 seconds of timeouts, the recorder counts as
-// failed.
+// It tries for some ten seconds of errors, or 80 seconds of timeouts, and at least every
+// two seconds in between, so that it goes on as soon as the store is back. Then it counts
+// as failed.
 func (r *recorder) write(ctx context.Context, entries []Entry) []Action {
 	if r.err != nil {
 		return nil
 	}
-	for wait := 100 * time.Millisecond; ; wait *= 4 {
+	began, wait := time.Now(), 100*time.Millisecond
+	for try := 1; ; try++ {
 		actions, err := r.record(ctx, entries)
 		switch {
 		case err == nil && len(actions) == len(entries):
@@ -95,12 +105,13 @@ func (r *recorder) write(ctx context.Context, entries []Entry) []Action {
 		case err == nil:
 			err = fmt.Errorf("the outbox answered %d of %d entries", len(actions), len(entries))
 		}
-		if wait > 10*time.Second {
+		if try == recordTries || time.Since(began) > recordFor {
 			r.err = fmt.Errorf("record results: %w", err)
 			r.failed(r.err)
 			return nil
 		}
 		time.Sleep(wait)
+		wait = min(4*wait, recordAgain)
 	}
 }
 

@@ -37,6 +37,9 @@ type Scheduler struct {
 // every is how often the scheduler looks, in addition to the times of its slots.
 const every = 30 * time.Second
 
+// soon is when it looks again while the store fails.
+const soon = 5 * time.Second
+
 // Run numbers insights and plans due slots until ctx is done. gocron only wakes
 // it: what is due is worked out from the recorded slots, so a missed tick or a
 // restart changes nothing.
@@ -88,7 +91,7 @@ func (s *Scheduler) Run(ctx context.Context) error {
 }
 
 // tick does what is due and returns a channel that fires when the next edit grace
-// ends (nil = none waits).
+// ends (nil = none waits), or soon when it could do nothing.
 func (s *Scheduler) tick(ctx context.Context) <-chan time.Time {
 	lib := s.Library()
 	numbered, next, err := s.Planner.Store.Number(ctx, VisibleIn(lib), NumberingOf(lib, s.Grace, true))
@@ -96,7 +99,7 @@ func (s *Scheduler) tick(ctx context.Context) <-chan time.Time {
 		if ctx.Err() == nil {
 			s.Log.ErrorContext(ctx, "cannot number insights", "error", err)
 		}
-		return nil
+		return time.After(soon)
 	}
 	if numbered > 0 {
 		s.Log.InfoContext(ctx, "insights numbered", "count", numbered)
@@ -105,7 +108,7 @@ func (s *Scheduler) tick(ctx context.Context) <-chan time.Time {
 		if ctx.Err() == nil {
 			s.Log.ErrorContext(ctx, "cannot record schedules", "error", err)
 		}
-		return nil
+		return time.After(soon)
 	}
 	if err := s.endPaused(ctx); err != nil && ctx.Err() == nil {
 		s.Log.ErrorContext(ctx, "cannot end paused digests", "error", err)

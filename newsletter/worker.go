@@ -49,6 +49,9 @@ const (
 	// running. Its emails are taken over a little later.
 	SilentAfter = 10 * time.Second
 	idleFor     = time.Second // between two looks, even without a Wake
+	// attachAgain is how long Run waits while the store fails. It stays short, so that
+	// sending goes on as soon as the store is back; a try costs little.
+	attachAgain = 2 * time.Second
 
 	// storeTimeout is for calls that must not hang: without it, a database server that
 	// vanished would block a worker for as long as the system keeps its connections.
@@ -59,25 +62,23 @@ const (
 // Single emails go before digests, older digests before newer ones.
 //
 // When the store fails for longer than a moment, Run detaches and attaches again, as
-// another process would after a crash, until the store is back.
+// another process would after a crash, every two seconds until the store is back.
 func (w *Worker) Run(ctx context.Context) error {
-	wait := time.Second
+	var told time.Time
 	for {
-		began := time.Now()
 		err := w.runAttached(ctx)
 		if err == nil || ctx.Err() != nil {
 			return err
 		}
-		if time.Since(began) > time.Minute {
-			wait = time.Second
+		if now := time.Now(); now.Sub(told) >= time.Minute { // it may be away for hours
+			w.Log.ErrorContext(ctx, "outbox failed", "error", err, "again_in", attachAgain)
+			told = now
 		}
-		w.Log.ErrorContext(ctx, "outbox failed", "error", err, "again_in", wait)
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-time.After(wait):
+		case <-time.After(attachAgain):
 		}
-		wait = min(2*wait, time.Minute)
 	}
 }
 

@@ -25,7 +25,7 @@ func addCrowd(t testing.TB, s *site) []crowdReader {
 	until(t, 20*time.Second, "the insights are numbered", func() bool {
 		return strings.Contains(s.daemon.log.String(), "insights numbered")
 	})
-	return addReaders(t, s.dir+"/insights.db", scale(t, "INSIGHTS_TEST_READERS", 300), 3)
+	return addReaders(t, "sqlite:"+s.dir+"/insights.db", scale(t, "INSIGHTS_TEST_READERS", 300), 3)
 }
 
 // checkCrowd checks that each reader has got a digest with exactly the newest

@@ -87,7 +87,7 @@ func newSinkCrowd(t *testing.T, n int) *sinkCrowd {
 	})
 	s.daemon.stop(t)
 	c := &sinkCrowd{file: filepath.Join(s.dir, "insights.db"), content: s.content, written: s.written}
-	for _, reader := range addReaders(t, c.file, n, 0) {
+	for _, reader := range addReaders(t, "sqlite:"+c.file, n, 0) {
 		c.crowd = append(c.crowd, reader.email)
 	}
 	return c
@@ -95,9 +95,9 @@ func newSinkCrowd(t *testing.T, n int) *sinkCrowd {
 
 // addReaders adds n confirmed readers to a database, one after the other in each of the
 // combinations of categories, with so many insights unread.
-func addReaders(t testing.TB, file string, n, unread int) (crowd []crowdReader) {
+func addReaders(t testing.TB, url string, n, unread int) (crowd []crowdReader) {
 	t.Helper()
-	db, err := database.Open("sqlite:"+file, false)
+	db, err := database.Open(url, false)
 	if err != nil {
 		t.Fatal(err)
 	}

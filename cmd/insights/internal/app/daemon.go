@@ -34,6 +34,7 @@ type Daemon struct {
 	endClosing context.CancelFunc
 
 	live      *content.Live
+	server    *database.DB     // of a server, while this one opens
 	before    *Daemon          // while this one opens after a reload
 	last      *content.Library // that of the daemon before, while this one opens
 	feeds     atomic.Pointer[feeds.Set]
@@ -74,7 +75,7 @@ func newDaemon(ctx context.Context, use Use, log *slog.Logger, report func(error
 // a reload, is taken over.
 func (d *Daemon) open(ctx context.Context, c config.Config, before *Daemon) error {
 	p := Publication{Config: c}
-	first := []func(context.Context, *Publication) error{d.findInsights, d.openDoor, d.openMetrics, d.openApp}
+	first := []func(context.Context, *Publication) error{d.findInsights, d.awaitServer, d.openDoor, d.openMetrics, d.openApp}
 	d.before = before
 	if before != nil {
 		d.door = before.door
@@ -98,6 +99,9 @@ func (d *Daemon) Close() {
 	d.closeParts()
 	if d.app != nil {
 		d.app.Close()
+	}
+	if d.server != nil {
+		d.server.Close()
 	}
 	if d.door != nil {
 		d.door.listener.Close()
@@ -168,10 +172,14 @@ func (d *Daemon) listen(of func(before *Daemon) **kept, as string, open func() (
 
 // openApp makes the database this daemon's, and assembles an App on it.
 func (d *Daemon) openApp(ctx context.Context, p *Publication) error {
-	db, err := open(&p.Config, true)
+	db, err := d.server, error(nil)
+	if d.server = nil; db == nil {
+		db, err = open(&p.Config, true)
+	}
 	if err != nil {
 		return unusable(err)
 	}
+	db.Delayed = func(why error) { d.log.Warn("a migration waits for others that use a table", "error", why) }
 	if err := d.takeDatabase(ctx, &p.Config, db); err != nil {
 		db.Close()
 		return err

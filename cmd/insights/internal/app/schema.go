@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/scaledbydesign/insights/cmd/insights/internal/config"
 	"github.com/scaledbydesign/insights/cmd/insights/internal/database"
@@ -61,6 +62,31 @@ func openDatabase(ctx context.Context, c *config.Config) (*database.DB, error) {
 		return nil, unusable(err)
 	}
 	return db, nil
+}
+
+// awaitEvery is how often it is asked whether a server has started.
+const awaitEvery = time.Second
+
+// awaitServer opens the database of a server, and waits for one that is only starting. It
+// comes before the door is open: a visitor is refused, and a balancer asks another daemon.
+func (d *Daemon) awaitServer(ctx context.Context, p *Publication) error {
+	if _, isFile := database.FilePath(p.Config.Database.URL); isFile {
+		return nil
+	}
+	db, err := open(&p.Config, true)
+	if database.Starting(err) {
+		d.log.Warn("waiting for the database server, which is starting or not there yet", "error", err)
+	}
+	for database.Starting(err) {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(awaitEvery):
+		}
+		db, err = open(&p.Config, true)
+	}
+	d.server = db
+	return unusable(err)
 }
 
 // open opens the database. Where it is not there, but is where an earlier version had it,

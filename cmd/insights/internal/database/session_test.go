@@ -5,13 +5,16 @@ import (
 	"crypto/rand"
 	"database/sql"
 	"errors"
+	"fmt"
 	"maps"
 	"net"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
 
 	"github.com/scaledbydesign/insights/cmd/insights/internal/database"
@@ -261,5 +264,16 @@ func TestASilentServerIsGivenUp(t *testing.T) {
 	stop()
 	if err := <-ended; err != nil && !errors.Is(err, context.Canceled) {
 		t.Error(err)
+	}
+}
+
+func TestAServerThatStartsIsToldFromAWrongURL(t *testing.T) {
+	for err, want := range map[error]bool{
+		&pgconn.PgError{Code: "57P03"}: true, &pgconn.PgError{Code: "57P01"}: true, fmt.Errorf("connect: %w", syscall.ECONNREFUSED): true,
+		&pgconn.PgError{Code: "28P01"}: false, &pgconn.PgError{Code: "3D000"}: false, &net.DNSError{IsNotFound: true}: false, context.DeadlineExceeded: false,
+	} {
+		if got := database.Starting(fmt.Errorf("open: %w", err)); got != want {
+			t.Errorf("%v: starting = %t", err, got)
+		}
 	}
 }
