@@ -52,6 +52,9 @@ const (
 	goneAfter      = 10 * time.Second
 	keepAliveEvery = 5 * time.Second
 	keepAlives     = 2
+	tcpUserTimeout = 18 // the option of Linux for the latter, TCP_USER_TIMEOUT
+	// oldestPostgres is the oldest version that can end sessions which say nothing.
+	oldestPostgres = 14
 	// postgresWriters and postgresReaders are the sizes of the two pools. A server
 	// allows 100 connections by default: four daemons fit. postgresSessions is what one
 	// daemon opens at most, with the one that listens.

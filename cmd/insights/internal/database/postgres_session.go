@@ -8,11 +8,13 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -37,7 +39,7 @@ func (p *postgres) settle() {
 	}
 	dialer := net.Dialer{
 		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: keepAliveEvery, Interval: keepAliveEvery, Count: keepAlives},
-		Control:         giveUpAfter(goneAfter),
+		Control:         giveUp,
 	}
 	c.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := dialer.DialContext(ctx, network, address)
@@ -46,6 +48,17 @@ func (p *postgres) settle() {
 		}
 		return p.sockets.add(conn), nil
 	}
+}
+
+// giveUp has the system end a connection on which the server has confirmed nothing for
+// goneAfter: it would go on for a quarter of an hour. Only Linux can.
+func giveUp(network, _ string, c syscall.RawConn) error {
+	if runtime.GOOS != "linux" || network == "unix" {
+		return nil
+	}
+	return c.Control(func(fd uintptr) {
+		_ = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, tcpUserTimeout, int(goneAfter.Milliseconds())) // an old one can't
+	})
 }
 
 // pool returns connections whose sessions have these settings.
@@ -103,9 +116,6 @@ func (p *postgres) set(ctx context.Context, conn *pgx.Conn, settings ...map[stri
 
 func inMillis(d time.Duration) string  { return strconv.FormatInt(d.Milliseconds(), 10) }
 func inSeconds(d time.Duration) string { return strconv.Itoa(int(d / time.Second)) }
-
-// oldestPostgres is the oldest version whose sessions can be ended when they say nothing.
-const oldestPostgres = 14
 
 // look makes sure that the server, and what is between, can be used, and returns the name
 // of the schema.
