@@ -87,7 +87,7 @@ func (b bits) refresh(ctx context.Context, tx *sql.Tx, categories []string) erro
 		if _, ok := b[slug]; ok {
 			continue
 		}
-		if err := lockTable(ctx, tx, "categories"); err != nil {
+		if err := lockFor(ctx, tx, "categories"); err != nil {
 			return err
 		}
 		now, err := holdBits(ctx, tx)
@@ -121,10 +121,10 @@ func (db *DB) RenameCategory(ctx context.Context, from, to string) (renamed bool
 	if _, ok := known[from]; !ok {
 		return false, nil
 	}
-	err = db.write(ctx, func(tx *sql.Tx) error {
+	// No transaction that has read the old slug may store something under it later.
+	err = db.writeAlone(ctx, "categories, positions", func(tx *sql.Tx) error {
 		renamed = false
-		// No transaction that has read the old slug may store something under it later.
-		if _, err := tx.ExecContext(ctx, "/*pg LOCK TABLE categories, positions IN ACCESS EXCLUSIVE MODE */"); err != nil {
+		if err := lockFor(ctx, tx, "insights"); err != nil {
 			return err
 		}
 		known, err := readBits(ctx, tx)

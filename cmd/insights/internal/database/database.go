@@ -1,7 +1,7 @@
 // Package database stores everything that must survive a restart, and contains every
 // SQL statement of the program. Statements are written once, with ?1 ?2 placeholders,
 // in the dialect that SQLite and PostgreSQL share. What only PostgreSQL needs, where
-// transactions run concurrently, is in comments /*pg … */: row and table locks. A [DB]
+// transactions run concurrently, is in comments /*pg … */: locks. A [DB]
 // implements the stores of the packages subscribers and newsletter; that of websub is
 // its [WebSub].
 package database

@@ -18,7 +18,7 @@ func (db *DB) RecordDocuments(ctx context.Context, states []feeds.State) (map[st
 	}
 	if len(changedDocuments(known, states)) > 0 {
 		err := db.write(ctx, func(tx *sql.Tx) (err error) {
-			if err = lockTable(ctx, tx, "documents"); err != nil {
+			if err = lockFor(ctx, tx, "documents"); err != nil {
 				return err
 			}
 			if known, err = knownDocuments(ctx, tx); err != nil {

@@ -19,7 +19,7 @@ func (db *DB) Number(ctx context.Context, visible []newsletter.Visible, how news
 		return 0, r.Next, nil
 	}
 	err = db.write(ctx, func(tx *sql.Tx) error {
-		if err := lockTable(ctx, tx, "insights"); err != nil {
+		if err := lockFor(ctx, tx, "insights"); err != nil {
 			return err
 		}
 		known, err := knownInsights(ctx, tx)

@@ -42,6 +42,13 @@ const (
 	idleInTransaction = 5 * time.Second
 	// waitForLock is how long a write waits for what another holds.
 	waitForLock = 8 * time.Second
+	// waitToTakeOver is how long a worker waits for what another holds before it leaves the
+	// emails of a dead one to a later heartbeat.
+	waitToTakeOver = 300 * time.Millisecond
+	// waitToBeAlone is how long others may have to wait behind a transaction that needs a
+	// table for itself, and aloneWithin how long it tries.
+	waitToBeAlone = 300 * time.Millisecond
+	aloneWithin   = time.Minute
 	// waitForTable is how long a step of a migration, and all that comes after it for the
 	// same table, waits for what uses the table; then it is tried again, for migrateFor.
 	waitForTable = 2 * time.Second

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/scaledbydesign/insights/newsletter"
 )
@@ -73,9 +74,46 @@ func keepDigest(ctx context.Context, tx *sql.Tx, id int64) error {
 	return err
 }
 
-// lockTable keeps other transactions from writing a table until this one ends; they can
-// still read it. It comes before this one reads what it decides by.
-func lockTable(ctx context.Context, tx *sql.Tx, table string) error {
-	_, err := tx.ExecContext(ctx, "/*pg LOCK TABLE "+table+" IN SHARE ROW EXCLUSIVE MODE */")
+// lockFor makes the transactions that decide by the same rows, such as which number is the
+// next, run one after the other. It comes before they read what they decide by. No row and
+// no table is locked by it: others go on, whatever this one waits for.
+func lockFor(ctx context.Context, tx *sql.Tx, what string) error {
+	_, err := tx.ExecContext(ctx, "/*pg SELECT pg_advisory_xact_lock(hashtextextended('insights ' || ?1 || ' of ' || current_schema(), 0)) */", what)
 	return err
+}
+
+// takesOver reports whether it is this transaction's turn to take over from workers that
+// are gone: two at once would wait for each other's rows. It then waits for little.
+func takesOver(ctx context.Context, tx *sql.Tx) (turn bool, err error) {
+	if err := waitAtMost(ctx, tx, waitToTakeOver); err != nil {
+		return false, err
+	}
+	err = tx.QueryRowContext(ctx, "SELECT /*pg pg_try_advisory_xact_lock(hashtextextended('insights taking over of ' || current_schema(), 0)) AND */ 1 = 1").Scan(&turn)
+	return turn, err
+}
+
+// waitAtMost changes how long this transaction waits for a lock.
+func waitAtMost(ctx context.Context, tx *sql.Tx, d time.Duration) error {
+	_, err := tx.ExecContext(ctx, "/*pg SELECT set_config('lock_timeout', ?1, true) */", inMillis(d))
+	return err
+}
+
+// writeAlone is write for a transaction that keeps all others from tables, readers too.
+// While it waits for those, everybody behind it waits, so it gives up soon, lets them
+// through, and tries again.
+func (db *DB) writeAlone(ctx context.Context, tables string, fn func(tx *sql.Tx) error) error {
+	for began := time.Now(); ; {
+		err := db.write(ctx, func(tx *sql.Tx) error {
+			if err := waitAtMost(ctx, tx, waitToBeAlone); err != nil {
+				return err
+			}
+			if _, err := tx.ExecContext(ctx, "/*pg LOCK TABLE "+tables+" IN ACCESS EXCLUSIVE MODE */"); err != nil {
+				return err
+			}
+			return fn(tx) // which waits for no more than that, either: all others wait by now
+		})
+		if err == nil || !db.engine.again(err) || time.Since(began) > aloneWithin || ctx.Err() != nil {
+			return err
+		}
+	}
 }

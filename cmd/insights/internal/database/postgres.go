@@ -17,8 +17,8 @@ import (
 )
 
 // postgres is a database of a PostgreSQL server, which several machines can share.
-// Transactions run concurrently at READ COMMITTED, so row and table locks separate what
-// must not happen twice: see beginRecord and lockTable.
+// Transactions run concurrently at READ COMMITTED, so locks separate what
+// must not happen twice: see beginRecord and lockFor.
 //
 // Leases are dated by the machines' own clocks: those must agree within seconds.
 type postgres struct {

@@ -20,7 +20,7 @@ var errNotYet = errors.New("a digest is being planned")
 func (db *DB) RetireCategories(ctx context.Context, configured []string) (freed []string, err error) {
 	var retired map[string]int
 	err = db.write(ctx, func(tx *sql.Tx) error {
-		if err := lockTable(ctx, tx, "categories"); err != nil {
+		if err := lockFor(ctx, tx, "categories"); err != nil {
 			return err
 		}
 		retired = make(map[string]int)

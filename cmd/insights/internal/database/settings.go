@@ -35,7 +35,7 @@ func (db *DB) Use(ctx context.Context) (Use, error) {
 func (db *DB) UseFor(ctx context.Context, use Use) (before Use, err error) {
 	err = db.write(ctx, func(tx *sql.Tx) error {
 		before = Unused
-		if err := lockTable(ctx, tx, "settings"); err != nil {
+		if err := lockSetting(ctx, tx, "use"); err != nil {
 			return err
 		}
 		err := tx.QueryRowContext(ctx, "SELECT value FROM settings WHERE name = 'use'").Scan(&before)
@@ -45,8 +45,7 @@ func (db *DB) UseFor(ctx context.Context, use Use) (before Use, err error) {
 		if before == Production && use == Development {
 			return fmt.Errorf("%s is in production: insights dev would not send its emails; set another database.url", db)
 		}
-		_, err = tx.ExecContext(ctx, "INSERT INTO settings (name, value) VALUES ('use', ?1) ON CONFLICT (name) DO UPDATE SET value = excluded.value", string(use))
-		return err
+		return setSetting(ctx, tx, "use", string(use))
 	})
 	return before, err
 }
@@ -71,7 +70,7 @@ func (db *DB) SetSetting(ctx context.Context, name, value string) error {
 // transaction. An error of edit is returned as it is and stores nothing.
 func (db *DB) EditSetting(ctx context.Context, name string, edit func(value string) (string, error)) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
-		if err := lockTable(ctx, tx, "settings"); err != nil {
+		if err := lockSetting(ctx, tx, name); err != nil {
 			return err
 		}
 		var before string
@@ -87,7 +86,15 @@ func (db *DB) EditSetting(ctx context.Context, name string, edit func(value stri
 	})
 }
 
+// lockSetting makes the transactions that write a setting run one after the other.
+func lockSetting(ctx context.Context, tx *sql.Tx, name string) error {
+	return lockFor(ctx, tx, "setting "+name)
+}
+
 func setSetting(ctx context.Context, tx *sql.Tx, name, value string) error {
+	if err := lockSetting(ctx, tx, name); err != nil {
+		return err
+	}
 	_, err := tx.ExecContext(ctx, "INSERT INTO settings (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value", name, value)
 	return err
 }

@@ -86,7 +86,7 @@ func decideAgain(ctx context.Context, tx *sql.Tx, where string, args ...any) err
 // Withdraw implements newsletter.WithdrawalStore.
 func (db *DB) Withdraw(ctx context.Context, insightID string) (changed bool, err error) {
 	err = db.write(ctx, func(tx *sql.Tx) error {
-		if err := lockTable(ctx, tx, "insights"); err != nil {
+		if err := lockFor(ctx, tx, "insights"); err != nil {
 			return err
 		}
 		var was newsletter.Withdrawal

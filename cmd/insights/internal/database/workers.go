@@ -26,49 +26,68 @@ func (db *DB) Attach(ctx context.Context, worker string, ttl time.Duration, poli
 		db.attached.Store(worker, true)
 	}
 	err := db.bookkeep(ctx, func(tx *sql.Tx) error {
-		// Two that take over at once would wait for each other's rows, and then take
-		// what a third has claimed meanwhile.
-		if err := lockTable(ctx, tx, "workers"); err != nil {
-			return err
+		_, err := tx.ExecContext(ctx, "INSERT INTO workers (id, beat_at) VALUES (?1, ?2) ON CONFLICT (id) DO UPDATE SET beat_at = excluded.beat_at", worker, now())
+		if err == nil && alone { // copies made before now are older
+			_, err = tx.ExecContext(ctx, "UPDATE counters SET value = value + 1 WHERE name = 'senders'")
 		}
-		at := now()
-		if _, err := tx.ExecContext(ctx, "INSERT INTO workers (id, beat_at) VALUES (?1, ?2) ON CONFLICT (id) DO UPDATE SET beat_at = excluded.beat_at", worker, at); err != nil {
-			return err
-		}
-		if err := db.forgetDead(ctx, tx, at-ttl.Milliseconds(), alone); err != nil {
-			return err
-		}
-		if alone { // copies made before now are older
-			if _, err := tx.ExecContext(ctx, "UPDATE counters SET value = value + 1 WHERE name = 'senders'"); err != nil {
-				return err
-			}
-		}
-		var err error
-		recovered, err = takeOver(ctx, tx, policy, at)
 		return err
 	})
+	if err == nil {
+		recovered, err = db.takeOver(ctx, ttl, policy, alone)
+	}
 	if err == nil && alone {
 		err = db.writeNote(ctx)
 	}
 	return recovered, err
 }
 
+// takeOver gives back what dead workers left. It is no part of the heartbeat before it,
+// which waits for nobody: rows may be held by a process that was stopped in the middle of
+// a transaction, until the server ends that. Where one is held, or another worker takes
+// over, it is left to a later heartbeat.
+func (db *DB) takeOver(ctx context.Context, ttl time.Duration, policy newsletter.OnUncertain, alone bool) (recovered newsletter.Recovered, err error) {
+	at := now()
+	alive := at - ttl.Milliseconds()
+	if !alone {
+		var left bool
+		err := db.reader.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM workers WHERE beat_at < ?1) OR EXISTS ("+orphansQuery+")", alive).Scan(&left)
+		if err != nil || !left {
+			return recovered, explain(err)
+		}
+	}
+	err = db.transact(ctx, func(tx *sql.Tx) error {
+		if turn, err := takesOver(ctx, tx); err != nil || !turn {
+			return err
+		}
+		if err := db.forgetDead(ctx, tx, alive, alone); err != nil {
+			return err
+		}
+		var err error
+		recovered, err = takeOverAll(ctx, tx, policy, at)
+		return err
+	})
+	if err != nil {
+		recovered = newsletter.Recovered{}
+		if db.engine.again(err) {
+			err = nil
+		}
+	}
+	return recovered, explain(err)
+}
+
 // forgetDead deletes the workers that have not been heard of for long or, if this process
 // alone sends, that are not its own.
 func (db *DB) forgetDead(ctx context.Context, tx *sql.Tx, alive int64, alone bool) error {
-	if !alone {
-		_, err := tx.ExecContext(ctx, "DELETE FROM workers WHERE beat_at < ?1", alive)
-		return err
-	}
 	var dead []string
 	err := each(ctx, tx, func(rows *sql.Rows) error {
 		var id string
-		err := rows.Scan(&id)
-		if _, ok := db.attached.Load(id); !ok {
+		var beat int64
+		err := rows.Scan(&id, &beat)
+		if _, own := db.attached.Load(id); alone && !own || !alone && beat < alive {
 			dead = append(dead, id)
 		}
 		return err
-	}, "SELECT id FROM workers")
+	}, "SELECT id, beat_at FROM workers /*pg FOR UPDATE SKIP LOCKED */") // others claim, or beat
 	for _, id := range dead {
 		if err == nil {
 			_, err = tx.ExecContext(ctx, "DELETE FROM workers WHERE id = ?1", id)
@@ -77,26 +96,53 @@ func (db *DB) forgetDead(ctx context.Context, tx *sql.Tx, alive int64, alone boo
 	return err
 }
 
-// orphaned is an email whose worker is dead.
-const orphaned = `owner <> '' AND owner NOT IN (SELECT id FROM workers)`
+// orphansQuery are the workers that are gone and have left something.
+const orphansQuery = `SELECT owner FROM deliveries WHERE owner <> '' AND owner NOT IN (SELECT id FROM workers)
+	UNION SELECT owner FROM messages WHERE state IN ('claimed', 'sending') AND owner NOT IN (SELECT id FROM workers)`
 
-// orphanedMessage is written for the index messages_owned.
-const orphanedMessage = `state IN ('claimed', 'sending') AND owner NOT IN (SELECT id FROM workers)`
+// What a worker has in its hands; written for the indexes.
+const (
+	ownDeliveries = `owner <> '' AND owner = ?1`
+	ownMessages   = `state IN ('claimed', 'sending') AND owner = ?1`
+)
 
-func takeOver(ctx context.Context, tx *sql.Tx, policy newsletter.OnUncertain, at int64) (newsletter.Recovered, error) {
-	var recovered newsletter.Recovered
+// takeOverAll takes over from the workers that are gone now. One that appears meanwhile is
+// not among them, whatever it claims.
+func takeOverAll(ctx context.Context, tx *sql.Tx, policy newsletter.OnUncertain, at int64) (recovered newsletter.Recovered, err error) {
+	var gone []string
+	err = each(ctx, tx, func(rows *sql.Rows) error {
+		var id string
+		err := rows.Scan(&id)
+		gone = append(gone, id)
+		return err
+	}, orphansQuery+" ORDER BY owner")
+	for _, id := range gone {
+		if err == nil {
+			err = takeOverFrom(ctx, tx, id, policy, at, &recovered)
+		}
+	}
+	if err != nil || recovered == (newsletter.Recovered{}) {
+		return recovered, err
+	}
+	// Emails of digests that were stopped meanwhile are not retried.
+	stopped := policy.Recover(newsletter.Claimed, true, fromMillis(at))
+	_, err = tx.ExecContext(ctx, `UPDATE deliveries SET state = ?1, next_at = -1, open = 0, reason = ?2 WHERE next_at >= 0
+		AND digest_id IN (SELECT id FROM digests WHERE state IN ('cancelled', 'failed'))`, string(stopped.State), string(stopped.Reason))
+	return recovered, err
+}
+
+func takeOverFrom(ctx context.Context, tx *sql.Tx, worker string, policy newsletter.OnUncertain, at int64, recovered *newsletter.Recovered) error {
 	// Concurrent cancellations of their digests come before or after.
 	err := each(ctx, tx, func(*sql.Rows) error { return nil },
-		"SELECT id FROM digests WHERE id IN (SELECT digest_id FROM deliveries WHERE "+orphaned+") ORDER BY id /*pg FOR SHARE */")
+		"SELECT id FROM digests WHERE id IN (SELECT digest_id FROM deliveries WHERE "+ownDeliveries+") ORDER BY id /*pg FOR SHARE */", worker)
 	if err != nil {
-		return recovered, err
+		return err
 	}
 	claimed := policy.Recover(newsletter.Claimed, false, fromMillis(at))
 	sending := policy.Recover(newsletter.Sending, false, fromMillis(at))
-	stopped := policy.Recover(newsletter.Claimed, true, fromMillis(at))
 	if sending.Received {
-		if err := countAsReceived(ctx, tx); err != nil {
-			return recovered, err
+		if err := countAsReceived(ctx, tx, worker); err != nil {
+			return err
 		}
 	}
 	next := int64(-1)
@@ -108,28 +154,22 @@ func takeOver(ctx context.Context, tx *sql.Tx, policy newsletter.OnUncertain, at
 		statement string
 		args      []any
 	}{
-		{&recovered.Claimed, "UPDATE deliveries SET state = ?2, owner = '', next_at = 0, updated_at = ?1 WHERE state = 'claimed' AND " + orphaned, []any{at, string(claimed.State)}},
-		{&recovered.Claimed, "UPDATE messages SET state = ?2, owner = '', updated_at = ?1 WHERE state = 'claimed' AND " + orphanedMessage, []any{at, string(claimed.State)}},
-		{&recovered.Uncertain, "UPDATE deliveries SET state = ?1, owner = '', uncertain_at = ?2, next_at = ?3, updated_at = ?2, reason = ?4 WHERE state = 'sending' AND " + orphaned, []any{string(sending.State), at, next, string(sending.Reason)}},
-		{&recovered.Uncertain, "UPDATE messages SET state = ?1, owner = '', uncertain_at = ?2, next_at = ?2, updated_at = ?2, reason = ?3 WHERE state = 'sending' AND " + orphanedMessage, []any{string(sending.State), at, string(sending.Reason)}},
+		{&recovered.Claimed, "UPDATE deliveries SET state = ?2, owner = '', next_at = 0, updated_at = ?3 WHERE state = 'claimed' AND " + ownDeliveries, []any{string(claimed.State), at}},
+		{&recovered.Claimed, "UPDATE messages SET state = ?2, owner = '', updated_at = ?3 WHERE state = 'claimed' AND " + ownMessages, []any{string(claimed.State), at}},
+		{&recovered.Uncertain, "UPDATE deliveries SET state = ?2, owner = '', uncertain_at = ?3, next_at = ?4, updated_at = ?3, reason = ?5 WHERE state = 'sending' AND " + ownDeliveries, []any{string(sending.State), at, next, string(sending.Reason)}},
+		{&recovered.Uncertain, "UPDATE messages SET state = ?2, owner = '', uncertain_at = ?3, next_at = ?3, updated_at = ?3, reason = ?4 WHERE state = 'sending' AND " + ownMessages, []any{string(sending.State), at, string(sending.Reason)}},
 	} {
-		n, err := affected(tx.ExecContext(ctx, step.statement, step.args...))
+		n, err := affected(tx.ExecContext(ctx, step.statement, append([]any{worker}, step.args...)...))
 		if err != nil {
-			return recovered, err
+			return err
 		}
 		*step.count += int(n)
 	}
-	if recovered == (newsletter.Recovered{}) {
-		return recovered, nil
-	}
-	// Emails of digests that were stopped meanwhile are not retried.
-	_, err = tx.ExecContext(ctx, `UPDATE deliveries SET state = ?1, next_at = -1, open = 0, reason = ?2 WHERE next_at >= 0
-		AND digest_id IN (SELECT id FROM digests WHERE state IN ('cancelled', 'failed'))`, string(stopped.State), string(stopped.Reason))
-	return recovered, err
+	return nil
 }
 
-// countAsReceived moves the positions of readers whose email was in flight.
-func countAsReceived(ctx context.Context, tx *sql.Tx) error {
+// countAsReceived moves the positions of readers whose email a worker had in flight.
+func countAsReceived(ctx context.Context, tx *sql.Tx, worker string) error {
 	type move struct{ subscriber, base, target int64 }
 	var moves []move
 	err := each(ctx, tx, func(rows *sql.Rows) error {
@@ -137,7 +177,7 @@ func countAsReceived(ctx context.Context, tx *sql.Tx) error {
 		err := rows.Scan(&m.subscriber, &m.base, &m.target)
 		moves = append(moves, m)
 		return err
-	}, "SELECT subscriber_id, base_id, target_id FROM deliveries WHERE state = 'sending' AND "+orphaned)
+	}, "SELECT subscriber_id, base_id, target_id FROM deliveries WHERE state = 'sending' AND "+ownDeliveries, worker)
 	if err != nil {
 		return err
 	}
