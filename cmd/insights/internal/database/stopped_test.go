@@ -46,7 +46,7 @@ func TestAStoppedProcessHoldsNobodyUp(t *testing.T) {
 			t.Errorf("a heartbeat took %s", took)
 		}
 		asked := time.Now()
-		if _, err := live.ClaimMessages(t.Context(), "live", 10); err != nil || time.Since(asked) > time.Second {
+		if _, err := live.ClaimMessages(t.Context(), "live", false, 10); err != nil || time.Since(asked) > time.Second {
 			t.Errorf("a claim took %s: %v", time.Since(asked), err)
 		}
 		if r.Claimed == 1 {
