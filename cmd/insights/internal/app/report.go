@@ -21,7 +21,7 @@ func (d *Daemon) reporting(ctx context.Context) error {
 	tick := time.NewTicker(newsletter.ReportEvery)
 	defer tick.Stop()
 	for {
-		notes := d.notes()
+		notes := d.notes(ctx)
 		for _, note := range notes {
 			if !slices.Contains(told, note) {
 				d.log.Warn("attention needed", "note", note)
@@ -46,7 +46,7 @@ func (d *Daemon) reporting(ctx context.Context) error {
 }
 
 // notes are what this daemon alone knows of.
-func (d *Daemon) notes() (notes []string) {
+func (d *Daemon) notes(ctx context.Context) (notes []string) {
 	note := func(text string) {
 		if text != "" {
 			notes = append(notes, text)
@@ -62,10 +62,23 @@ func (d *Daemon) notes() (notes []string) {
 	if path, ok := database.FilePath(d.app.Config.Database.URL); ok {
 		note(lowDisk(filepath.Dir(path)))
 	}
+	daemons, sessions, allowed, err := d.app.db.Sessions(ctx)
+	if err == nil { // else there is more to say than this
+		note(crowded(daemons, sessions, allowed))
+	}
 	for _, text := range d.site.Notes() {
 		note(text)
 	}
 	return notes
+}
+
+// crowded says that the daemons open nearly as many sessions as a server allows, so that
+// commands, and another daemon, may get none, or nothing.
+func crowded(daemons, sessions, allowed int) string {
+	if allowed == 0 || 10*sessions <= 9*allowed {
+		return ""
+	}
+	return fmt.Sprintf("PostgreSQL allows %d connections, and running daemons (%d) open up to %d: raise max_connections, or run fewer", allowed, daemons, sessions)
 }
 
 // Disks are called nearly full below both.

@@ -46,6 +46,18 @@ func (db *DB) Reports(ctx context.Context) (reports []newsletter.DaemonReport, e
 	return reports, explain(err)
 }
 
+// Sessions returns how many sessions the running daemons open at most, and how many the
+// server allows; 0 where there is no server.
+func (db *DB) Sessions(ctx context.Context) (daemons, sessions, allowed int, err error) {
+	if db.engine.oneWriter() {
+		return 0, 0, 0, nil
+	}
+	err = db.reader.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM daemons WHERE at >= ?1),
+		CAST(current_setting('max_connections') AS BIGINT) - CAST(current_setting('superuser_reserved_connections') AS BIGINT)`, now()-newsletter.ReportFor.Milliseconds()).Scan(&daemons, &allowed)
+	daemons = max(daemons, 1) // the one that asks may not have reported yet
+	return daemons, daemons * postgresSessions, allowed, explain(err)
+}
+
 // ReadersOf counts the confirmed readers with a cadence. It reads all of them: ask only
 // about one that should have none.
 func (db *DB) ReadersOf(ctx context.Context, cadence subscribers.Cadence) (n int, err error) {

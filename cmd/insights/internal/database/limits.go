@@ -62,11 +62,12 @@ const (
 	tcpUserTimeout = 18 // the option of Linux for the latter, TCP_USER_TIMEOUT
 	// oldestPostgres is the oldest version that can end sessions which say nothing.
 	oldestPostgres = 14
-	// postgresWriters and postgresReaders are the sizes of the two pools. A server
-	// allows 100 connections by default: four daemons fit. postgresSessions is what one
-	// daemon opens at most, with the one that listens.
-	postgresWriters  = 12
-	postgresReaders  = 8
+	// postgresWriters and postgresReaders are the sizes of the two pools. Sending waits for
+	// the disk, which more sessions don't make faster. postgresSessions is what a daemon
+	// opens at most, with the one that listens: a server allows 100 by default, and six
+	// daemons fit.
+	postgresWriters  = 8
+	postgresReaders  = 5
 	postgresSessions = postgresWriters + postgresReaders + 1
 	// postgresPlanners is how many chunks of a plan are written at once: more wait for
 	// the server's disk.

@@ -19,6 +19,7 @@ import (
 
 	"github.com/scaledbydesign/insights/cmd/insights/internal/database"
 	"github.com/scaledbydesign/insights/cmd/insights/internal/database/databasetest"
+	"github.com/scaledbydesign/insights/newsletter"
 )
 
 func TestSessionsCannotBlockOthersForLong(t *testing.T) {
@@ -274,6 +275,42 @@ func TestAServerThatStartsIsToldFromAWrongURL(t *testing.T) {
 	} {
 		if got := database.Starting(fmt.Errorf("open: %w", err)); got != want {
 			t.Errorf("%v: starting = %t", err, got)
+		}
+	}
+}
+
+// What daemons open at most is what they really open at most.
+func TestSessionsOfDaemonsAreCounted(t *testing.T) {
+	address, name := databasetest.Postgres(t), rand.Text()
+	db := openURL(t, address+"&application_name="+name)
+	for _, id := range []string{"one", "two"} {
+		if err := db.SaveReport(t.Context(), newsletter.DaemonReport{ID: id, Started: time.Now(), At: time.Now()}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	daemons, sessions, allowed, err := db.Sessions(t.Context())
+	if err != nil || daemons != 2 || allowed < 10 {
+		t.Fatalf("%d daemons, %d sessions of %d, %v", daemons, sessions, allowed, err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	var busy sync.WaitGroup
+	defer busy.Wait()
+	defer stop()
+	changed := db.Changed()
+	busy.Go(func() { db.Watch(ctx) })
+	<-changed
+	for _, pool := range []*sql.DB{db.Writer(), db.Reader()} {
+		for range 30 {
+			busy.Go(func() { pool.ExecContext(ctx, "SELECT pg_sleep(60)") })
+		}
+	}
+	other := session(t, address)
+	for began, open := time.Now(), 0; open != sessions/2; {
+		if err := other.QueryRowContext(t.Context(), "SELECT count(*) FROM pg_stat_activity WHERE application_name = $1", name).Scan(&open); err != nil {
+			t.Fatal(err)
+		}
+		if time.Since(began) > 20*time.Second || open > sessions/2 {
+			t.Fatalf("a busy daemon has %d sessions; want %d", open, sessions/2)
 		}
 	}
 }
