@@ -113,11 +113,12 @@ func (p *postgres) scrub(ctx context.Context, writer *sql.DB) error {
 }
 
 // again reports whether a transaction may have failed only because of a concurrent one:
-// a deadlock, a lock that was not given in time, or two sign-ups of one address, where the
-// second finds the first when it tries again.
+// a deadlock, a lock that was not given in time, its end by the server while this process
+// was suspended, or two sign-ups of one address, where the second finds the first when it
+// tries again.
 func (p *postgres) again(err error) bool {
 	e, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && (e.Code == "40001" || e.Code == "40P01" || e.Code == "55P03" || e.Code == "23505" && e.TableName == "subscribers")
+	return ok && (e.Code == "40001" || e.Code == "40P01" || e.Code == "55P03" || e.Code == "25P03" || e.Code == "23505" && e.TableName == "subscribers")
 }
 
 // explainPostgres adds what to do to errors that a person must act on.
