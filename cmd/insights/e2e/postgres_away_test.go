@@ -131,4 +131,10 @@ func TestServeWaitsForAServerThatStarts(t *testing.T) {
 			t.Errorf("%s: exit %d, %s", name, code, stderr)
 		}
 	}
+	s.set(map[string]string{"DATABASE_URL": databasetest.PgBouncer(t, "transaction", direct)})
+	for _, command := range []string{"serve", "status"} {
+		if _, stderr, code := s.run(command); code != 6 || !strings.Contains(stderr, "set pool_mode=session") {
+			t.Errorf("%s through PgBouncer in transaction mode: exit %d, %s", command, code, stderr)
+		}
+	}
 }
