@@ -36,9 +36,9 @@ type answer struct {
 // How often and how long entries are tried to be stored, and how long it waits in between
 // at most.
 const (
-	recordTries = 7
+	recordTries = 10
 	recordFor   = 75 * time.Second
-	recordAgain = 2 * time.Second
+	recordAgain = time.Second
 )
 
 // maxEntries is how many entries share a transaction at most.
@@ -90,7 +90,7 @@ func (r *recorder) commit(ctx context.Context, waiting []pending) {
 
 // write stores entries with retries: a result that is lost is an email sent twice.
 // It tries for some ten seconds of errors, or 80 seconds of timeouts, and at least every
-// two seconds in between, so that it goes on as soon as the store is back. Then it counts
+// second in between, so that it goes on as soon as the store is back. Then it counts
 // as failed.
 func (r *recorder) write(ctx context.Context, entries []Entry) []Action {
 	if r.err != nil {

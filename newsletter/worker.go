@@ -51,7 +51,7 @@ const (
 	idleFor     = time.Second // between two looks, even without a Wake
 	// attachAgain is how long Run waits while the store fails. It stays short, so that
 	// sending goes on as soon as the store is back; a try costs little.
-	attachAgain = 2 * time.Second
+	attachAgain = time.Second
 
 	// storeTimeout is for calls that must not hang: without it, a database server that
 	// vanished would block a worker for as long as the system keeps its connections.
@@ -62,7 +62,7 @@ const (
 // Single emails go before digests, older digests before newer ones.
 //
 // When the store fails for longer than a moment, Run detaches and attaches again, as
-// another process would after a crash, every two seconds until the store is back.
+// another process would after a crash, every second until the store is back.
 func (w *Worker) Run(ctx context.Context) error {
 	var told time.Time
 	for {
