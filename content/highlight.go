@@ -19,8 +19,8 @@ import (
 // machine.
 const (
 	maxHighlighted    = 16 << 10  // bytes of one block
-	maxHighlightedAll = 256 << 10 // bytes of all blocks of a text
-	maxLexing         = 3 * time.Second
+	maxHighlightedAll = 128 << 10 // bytes of all blocks of a text
+	maxLexing         = 8 * time.Second
 )
 
 // highlighting is the work on the code of one text.

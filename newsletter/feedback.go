@@ -48,9 +48,14 @@ type Bounce struct {
 	// carried is unread again.
 	CameBack, Lost bool
 
-	first  bool // a first attempt was refused, in the session
-	proven bool // whoever reports it has the email's return path, or is our relay
+	first  bool  // a first attempt was refused, in the session
+	stage  Stage // of that
+	proven bool  // whoever reports it has the email's return path, or is our relay
 }
+
+// passedOn reports whether a refusal may be the words of others than our relay: of the
+// recipient's mail server, or of anybody who writes a bounce.
+func (b *Bounce) passedOn() bool { return b.CameBack || b.stage == RcptStage }
 
 // BounceFilter selects bounces. A zero field matches all.
 type BounceFilter struct {
@@ -79,8 +84,9 @@ type FeedbackStore interface {
 	ByMessageID(ctx context.Context, id string) (Ref, error)
 	// RecordBounce records a bounce, and what it means for its email, unless it is already
 	// recorded: then known is true, and past says that its reader has since confirmed,
-	// moved or had a suppression lifted.
-	RecordBounce(ctx context.Context, b Bounce) (known, past bool, err error)
+	// moved or had a suppression lifted. marked says that it is the first of its email that
+	// came back.
+	RecordBounce(ctx context.Context, b Bounce) (known, past, marked bool, err error)
 	// SoftBounces counts a reader's soft bounces since they last confirmed, moved or had
 	// a suppression lifted. An email that has not bounced within settled has arrived.
 	SoftBounces(ctx context.Context, subscriber int64, settled time.Duration) (SoftCount, error)
@@ -239,7 +245,7 @@ func (r *Feedback) HandleRefusal(ctx context.Context, ref Ref, to string, o Outc
 	sum := sha256.Sum256([]byte(ref.String() + "\x00" + o.Text))
 	b := Bounce{
 		At: time.Now(), Ref: ref, Kind: bounce.Failure, Class: o.class(to), Code: o.Code, Status: o.Status,
-		Text: oneLine(o.Text), Hash: "s" + hex.EncodeToString(sum[:16]), first: first,
+		Text: oneLine(o.Text), Hash: "s" + hex.EncodeToString(sum[:16]), first: first, stage: o.Stage,
 	}
 	_, err := r.act(ctx, b, nil)
 	if errors.Is(err, ErrNotOurs) { // it was a test email, or its reader is gone
@@ -327,12 +333,12 @@ func (r *Feedback) act(ctx context.Context, b Bounce, report *bounce.Report) (st
 	if b.Subscriber == 0 {
 		b.Text = "" // the text may contain the erased or former address
 	}
-	known, past, err := r.Store.RecordBounce(ctx, b)
+	known, past, marked, err := r.Store.RecordBounce(ctx, b)
 	if err != nil {
 		return "", fmt.Errorf("record bounce: %w", err)
 	}
-	if b.Class == bounce.Blocked && !known && b.Ref.Digest != 0 {
-		r.watch(ctx, b, watched{reader: b.Ref.Subscriber, owner: ownerOf(to), class: b.Class, reported: b.CameBack})
+	if b.Class == bounce.Blocked && !known && b.Ref.Digest != 0 && (!b.CameBack || marked) { // each email that came back counts once
+		r.watch(ctx, b, watched{reader: b.Ref.Subscriber, owner: ownerOf(to), class: b.Class, passedOn: b.passedOn()})
 	}
 	switch {
 	case moved && b.Kind == bounce.Complaint && b.suppresses(to):

@@ -43,7 +43,7 @@ func (r *Feedback) refused(ctx context.Context, b Bounce, reader subscribers.Sub
 		return "hard bounce of an email that was refused before", nil
 	}
 	if b.Ref.Digest != 0 {
-		r.watch(ctx, b, watched{reader: reader.ID, owner: ownerOf(domain), class: bounce.Hard, proven: recorded.Proven, reported: b.CameBack})
+		r.watch(ctx, b, watched{reader: reader.ID, owner: ownerOf(domain), class: bounce.Hard, proven: recorded.Proven, passedOn: b.passedOn()})
 	}
 	r.Log.InfoContext(ctx, "address refused; it is judged later", "subscriber", reader.ID, "ref", b.Ref, "judge_at", recorded.Due)
 	return "hard bounce, to be judged on " + recorded.Due.UTC().Format(time.DateTime) + " UTC", nil

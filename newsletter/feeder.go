@@ -123,9 +123,12 @@ const turnLasts = time.Second
 // feedDigest claims emails of one digest for a while, or finishes it.
 func (r *attachment) feedDigest(ctx context.Context, d Digest, limit int) (worked bool, err error) {
 	r.prepared.Begin(d)
+	if r.Feedback != nil {
+		r.Feedback.pauses.know(d.ID, d.Readers)
+	}
 	if d.State == DigestApproved {
 		if r.Feedback != nil {
-			r.Feedback.pauses.begin(d.ID, d.Readers)
+			r.Feedback.pauses.begin(d.ID)
 		}
 		// All of it is rendered before any of it is sent.
 		if err := r.render(ctx, d); err != nil {

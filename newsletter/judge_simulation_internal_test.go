@@ -168,7 +168,8 @@ func (w *country) week() {
 			audience = append(audience, c)
 		}
 	}
-	w.watch.begin(int64(w.digest), len(w.citizens))
+	w.watch.know(int64(w.digest), len(w.citizens))
+	w.watch.begin(int64(w.digest))
 	w.send(audience, w.digest, start+7*day, false)
 	w.until(start + 7*day - 1)
 }
@@ -186,7 +187,8 @@ func (w *country) send(left []*citizen, digest int, end time.Duration, counted b
 		return
 	}
 	w.pauses++
-	w.watch.begin(int64(digest), len(w.citizens))
+	w.watch.know(int64(digest), len(w.citizens))
+	w.watch.begin(int64(digest))
 	if w.resumes >= 0 {
 		w.at(w.now+max(w.resumes, gap), func() { w.send(left, digest, end, w.count) })
 	}
@@ -220,7 +222,7 @@ func (w *country) deliver(c *citizen, digest int, first bool) (paused bool) {
 		if w.relay { // it is told of later
 			return false
 		}
-		reason, _ := w.watch.refused(int64(digest), watched{reader: c.id, owner: c.domain.name, class: class}, first, &w.j)
+		reason, _ := w.watch.refused(int64(digest), watched{reader: c.id, owner: c.domain.name, class: class, passedOn: true}, first, &w.j)
 		return reason != ""
 	}
 	after := time.Duration(0)
@@ -243,7 +245,7 @@ func (w *country) refuse(l *letter, first bool) (paused bool) {
 	c.refusals++
 	l.refused, l.known = true, w.now
 	l.proven = c.confirmed || slices.ContainsFunc(c.kept, func(at time.Duration) bool { return at <= l.sent-w.j.ProvenAfter && at >= l.sent-w.j.ProvenFor })
-	reason, _ := w.watch.refused(int64(l.digest), watched{reader: c.id, owner: c.domain.name, class: bounce.Hard, proven: l.proven, reported: w.relay}, !w.relay, &w.j)
+	reason, _ := w.watch.refused(int64(l.digest), watched{reader: c.id, owner: c.domain.name, class: bounce.Hard, proven: l.proven, passedOn: true}, !w.relay, &w.j)
 	due := time.Unix(0, 0).Add(w.now)
 	when := w.j.dueAfter(due).Sub(time.Unix(0, 0))
 	c.judgedAt = max(c.judgedAt, when)

@@ -11,9 +11,10 @@ import (
 // pauseWatch tracks the most recent first attempts of each digest that is being sent: when
 // the relay or mailbox providers refuse many of them, sending the rest makes it worse.
 //
-// What our relay says in the session is believed. What comes back later, anybody can say
-// who has an address among the readers: then more refusals are needed the more readers
-// there are, what few mail servers say counts little, and each email counts once.
+// What our relay says of the session or of a message is believed. What it says of recipients,
+// it may pass on from their mail servers, and what comes back later, anybody can say who has
+// an address among the readers: then more refusals are needed the more readers there are, and
+// what few mail servers say counts little.
 type pauseWatch struct {
 	mu      sync.Mutex
 	digests map[int64]*pauseWindow
@@ -33,17 +34,24 @@ type watched struct {
 	owner    string // whose mail server it is
 	class    bounce.Class
 	proven   bool
-	reported bool // by what came back, and not in the session
+	passedOn bool // by others than our relay, perhaps
 }
 
 const maxWatched = 100 // digests
 
-// begin starts to count a digest of so many readers anew.
-func (w *pauseWatch) begin(digest int64, readers int) {
+// begin starts to count a digest anew.
+func (w *pauseWatch) begin(digest int64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	d := w.window(digest)
-	d.last, d.next, d.readers = nil, 0, readers
+	d.last, d.next = nil, 0
+}
+
+// know says how many readers a digest has.
+func (w *pauseWatch) know(digest int64, readers int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.window(digest).readers = readers
 }
 
 // note counts a first attempt of a digest that was not refused, or not yet.
@@ -59,15 +67,6 @@ func (w *pauseWatch) refused(digest int64, a watched, first bool, j *Judgement) 
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	d := w.window(digest)
-	if a.reported {
-		if d.reported[a.reader] {
-			return "", false
-		}
-		if d.reported == nil {
-			d.reported = make(map[int64]bool)
-		}
-		d.reported[a.reader] = true
-	}
 	if !d.mark(a) {
 		// One that was sent long before, and is refused only now, tells how the relay does.
 		if !first && a.class != bounce.Blocked {
@@ -113,11 +112,11 @@ func (d *pauseWindow) mark(a watched) bool {
 	return false
 }
 
-// scaled is how many refusals, or attempts, are needed in place of n when refusals are
-// reported: with many readers up to twenty times as many, so that it takes two of a hundred
-// readers, or a few hundred.
+// scaled is how many refusals, or attempts, are needed in place of n when others may have said
+// so: with many readers up to fifty times as many, so that it takes one reader in twenty, or
+// some hundreds.
 func (d *pauseWindow) scaled(n int) int {
-	return n * min(max(d.readers/500, 1), 20)
+	return n * min(max(d.readers/200, 1), 50)
 }
 
 // ownerOf is whose the mail server of an address or a domain probably is: the last two
@@ -139,13 +138,13 @@ type tally struct {
 }
 
 // count looks at the last attempts, n times as many as the judgement says: at those that
-// were refused in the session, or at all.
-func (d *pauseWindow) count(j *Judgement, n int, reported bool) tally {
+// our relay refused by itself, or at all.
+func (d *pauseWindow) count(j *Judgement, n int, passedOn bool) tally {
 	t := tally{owners: make(map[string]bool), blocked: make(map[string]int), attempts: min(len(d.last), n*j.PauseBlocked.Of)}
 	for i := range min(len(d.last), n*max(j.PauseProven.Of, j.PauseAnybody.Of, j.PauseBlocked.Of)) {
 		a := &d.last[(d.next+len(d.last)-1-i)%len(d.last)] // newest first
 		switch {
-		case a.reported && !reported:
+		case a.passedOn && !passedOn:
 		case a.class == bounce.Hard:
 			if i < n*j.PauseProven.Of && a.proven {
 				t.proven++
@@ -168,7 +167,10 @@ func (d *pauseWindow) count(j *Judgement, n int, reported bool) tally {
 // more than is needed; else no more than some of it: whoever has a domain can sign up a
 // dozen addresses there, and have them say that our sending is blocked.
 func (d *pauseWindow) blockedOf(t tally, needed, some int) (n int) {
-	whole := min(max(d.readers/10, needed+1), 5*needed)
+	whole := needed + 1
+	if d.readers > 0 {
+		whole = min(max(d.readers/10, 1), 5*needed)
+	}
 	for _, at := range t.blocked {
 		if at < whole {
 			at = min(at, some)
@@ -186,11 +188,11 @@ func (d *pauseWindow) tooMany(j *Judgement) (reason Reason, hard bool) {
 	return reason, hard
 }
 
-func (d *pauseWindow) judge(j *Judgement, n int, reported bool) (reason Reason, hard bool) {
-	t := d.count(j, n, reported)
+func (d *pauseWindow) judge(j *Judgement, n int, passedOn bool) (reason Reason, hard bool) {
+	t := d.count(j, n, passedOn)
 	needed := n * j.PauseBlocked.Refused
 	some := needed / 2
-	if reported {
+	if passedOn {
 		some = max(1, needed/5)
 	}
 	blocked := d.blockedOf(t, needed, some)

@@ -153,12 +153,6 @@ func (c *connection) handle(ctx context.Context, t Task) {
 		c.buildFailed(ctx, t, err)
 		return
 	}
-	if t.Kind != DigestEmail {
-		if until := c.resting.until(time.Now(), ownerOf(envelope.To)); !until.IsZero() {
-			c.giveBack(ctx, t, until, "waiting: the mail servers of its domain refuse others for now")
-			return
-		}
-	}
 	if !c.awaitTurn(ctx, t, envelope.To) || !c.open(ctx, t) {
 		return
 	}
@@ -176,9 +170,6 @@ func (c *connection) handle(ctx context.Context, t Task) {
 	c.keep(ctx, result)
 	if ctx.Err() == nil { // else the failure may be of our own making
 		c.learn(outcome, now, ownerOf(envelope.To), t.Attempts == 0)
-		if t.Kind != DigestEmail {
-			c.resting.learn(now, ownerOf(envelope.To), outcome)
-		}
 	}
 	refused := outcome.Kind == Permanent || outcome.Kind == Temporary && result.State == Failed
 	switch {

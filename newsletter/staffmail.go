@@ -65,7 +65,7 @@ func (r *Feedback) keep(ctx context.Context, to []string, raw []byte, notOurs er
 		}
 		sum := sha256.Sum256(raw)
 		b := Bounce{At: time.Now(), Kind: bounce.Other, Hash: "o" + hex.EncodeToString(sum[:16]), Text: staffMail(who, r.summary(raw))}
-		if _, _, err := r.Store.RecordBounce(ctx, b); err != nil {
+		if _, _, _, err := r.Store.RecordBounce(ctx, b); err != nil {
 			return "", fmt.Errorf("keep a message to staff: %w", err)
 		}
 		return "a message to " + who + ", kept for staff: insights bounce list --class other", nil

@@ -142,7 +142,6 @@ type attachment struct {
 	prepared *PreparedCache
 	breaker  *breaker
 	throttle *throttle
-	resting  resting
 	handed   atomic.Int64 // when an email of a digest was last given to a connection, in Unix nanoseconds
 }
 

@@ -57,9 +57,12 @@ func TestDeclineRule(t *testing.T) {
 		{"left before, and signed up again", subscriber(Pending, refused(now.Add(-day-1))), all(never, func(s *Subscriber) { s.UnsubscribedAt = now.Add(-day - 1) }), declined, ""},
 		{"complained", subscriber(Suppressed, caused(Complained)), nil, Change{}, ""},
 		{"unknown", Subscriber{}, all(never, func(s *Subscriber) { s.Address = ada }), declined, ""},
+		{"moved or erased since", kept(Unsubscribed, refused(now.Add(-day+1))), nil, Change{}, ""},
 		{"erased, and kept", kept(Unsubscribed), all(never, func(s *Subscriber) { s.Address, s.UnsubscribedAt = ada, kept(Unsubscribed).UnsubscribedAt }), declined, ""},
 	} {
-		test.run(t, func(sub *Subscriber, now time.Time) (Change, error) { return decline(sub, ada, now.Add(-day), now), nil })
+		test.run(t, func(sub *Subscriber, now time.Time) (Change, error) {
+			return decline(sub, ada, now.Add(-day), now), nil
+		})
 	}
 }
 

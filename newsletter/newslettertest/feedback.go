@@ -357,7 +357,7 @@ func blockedLast(w *world) {
 // slowly takes a moment to record what is refused.
 type slowly struct{ newsletter.FeedbackStore }
 
-func (s slowly) RecordBounce(ctx context.Context, b newsletter.Bounce) (known, past bool, err error) {
+func (s slowly) RecordBounce(ctx context.Context, b newsletter.Bounce) (known, past, marked bool, err error) {
 	time.Sleep(time.Second)
 	return s.FeedbackStore.RecordBounce(ctx, b)
 }

@@ -18,7 +18,6 @@ var relayTests = []test{
 	{"a slow domain does not hold up others", keepsDomainRate},
 	{"asked to slow down, it does, and recovers", slowsDown},
 	{"emails that take long leave connections to digests", slowOnesLeaveConnections},
-	{"where single emails are refused for now, few are tried", fewAreTried},
 	{"emails that are postponed again and again leave turns to digests", postponedLeaveTurns},
 	{"what is deferred is given up when the next digest of its schedule is due", givesUpForTheNext},
 	{"a digest goes out no sooner than it may, and is not overdue before", waitsForItsTime},
@@ -145,26 +144,6 @@ func slowOnesLeaveConnections(w *world) {
 	time.Sleep(10 * time.Minute)
 	if n := s.tried(); n < 400 {
 		w.Errorf("of the others %d were tried", n-300)
-	}
-	stop()
-}
-
-// fewAreTried: somebody has many names at one domain whose servers never say yes.
-func fewAreTried(w *world) {
-	s := server{answer: func(to string, _ int) newsletter.Outcome {
-		if strings.HasSuffix(to, ".later.example") {
-			return newsletter.Outcome{Kind: newsletter.Temporary, Code: 450, Stage: newsletter.RcptStage, Text: "450 not now"}
-		}
-		return accepted
-	}}
-	stop := w.start(w.worker(&s))
-	for i := range 100 {
-		w.signUp(fmt.Sprintf("r@d%d.later.example", i))
-	}
-	w.signUp("new@example.com")
-	time.Sleep(time.Hour)
-	if n := s.tried(); n > 60 || len(s.received()) != 1 {
-		w.Errorf("%d tries, %d received", n, len(s.received()))
 	}
 	stop()
 }

@@ -85,9 +85,9 @@ func (db *DB) byFormerMessageID(ctx context.Context, id string) (ref newsletter.
 }
 
 // RecordBounce implements newsletter.FeedbackStore.
-func (db *DB) RecordBounce(ctx context.Context, b newsletter.Bounce) (known, past bool, err error) {
+func (db *DB) RecordBounce(ctx context.Context, b newsletter.Bounce) (known, past, marked bool, err error) {
 	err = db.write(ctx, func(tx *sql.Tx) error {
-		known, past = false, false
+		known, past, marked = false, false, false
 		n, err := affected(tx.ExecContext(ctx, `INSERT INTO bounces (at, digest_id, message_id, subscriber_id, kind, class, code, status, text, hash)
 			VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (hash) DO NOTHING`,
 			millis(b.At), b.Ref.Digest, b.Ref.Message, b.Subscriber, string(b.Kind), string(b.Class), b.Code, b.Status, b.Text, b.Hash))
@@ -102,13 +102,13 @@ func (db *DB) RecordBounce(ctx context.Context, b newsletter.Bounce) (known, pas
 			_, err := tx.ExecContext(ctx, "DELETE FROM bounces WHERE kind = 'other' AND id <= (SELECT id FROM bounces WHERE kind = 'other' ORDER BY id DESC LIMIT 1 OFFSET ?1)", newsletter.MostStaffMail)
 			return err
 		case b.CameBack:
-			if err := mark(ctx, tx, b); err != nil {
+			if marked, err = mark(ctx, tx, b); err != nil {
 				return err
 			}
 		}
 		return keepFew(ctx, tx, b)
 	})
-	return known, past, err
+	return known, past, marked, err
 }
 
 // keepFew bounds the reports of one email, which whoever has its return path can make up:
@@ -120,9 +120,9 @@ func keepFew(ctx context.Context, tx *sql.Tx, b newsletter.Bounce) error {
 	return err
 }
 
-// mark marks an email that came back or drew a complaint; the first mark stays. A report
-// may be here before the email's outcome is stored.
-func mark(ctx context.Context, tx *sql.Tx, b newsletter.Bounce) error {
+// mark marks an email that came back or drew a complaint; the first mark stays, and marked
+// says that this is it. A report may be here before the email's outcome is stored.
+func mark(ctx context.Context, tx *sql.Tx, b newsletter.Bounce) (marked bool, err error) {
 	as := newsletter.Bounced
 	if b.Kind == bounce.Complaint {
 		as = newsletter.Complained
@@ -132,38 +132,36 @@ func mark(ctx context.Context, tx *sql.Tx, b newsletter.Bounce) error {
 	}
 	var state newsletter.DeliveryState
 	var variant int
-	err := tx.QueryRowContext(ctx, `UPDATE deliveries SET mark = ?3, marked_at = ?4, lost = ?5
+	err = tx.QueryRowContext(ctx, `UPDATE deliveries SET mark = ?3, marked_at = ?4, lost = ?5
 		WHERE digest_id = ?1 AND subscriber_id = ?2 AND mark = '' AND attempts > 0 AND state <> 'failed' RETURNING state, variant`,
 		b.Ref.Digest, b.Ref.Subscriber, string(as), millis(b.At), oneIf(b.Lost)).Scan(&state, &variant)
 	if errors.Is(err, sql.ErrNoRows) {
-		return nil
+		return false, nil
 	}
 	if err != nil || !b.Lost || state != newsletter.Sent {
-		return err
+		return err == nil, err
 	}
 	var again bool // sent once more, and not come back: they have it
 	err = tx.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM messages WHERE kind = 'resend' AND digest_id = ?1 AND subscriber_id = ?2 AND state = 'sent' AND mark <> 'bounced')", b.Ref.Digest, b.Ref.Subscriber).Scan(&again)
 	if err != nil || again {
-		return err
+		return err == nil, err
 	}
-	return lose(ctx, tx, b.Ref.Digest, variant, b.Ref.Subscriber)
+	return true, lose(ctx, tx, b.Ref.Digest, variant, b.Ref.Subscriber)
 }
 
-// markMessage marks a single email. One that was an email of a digest, sent once more,
-// loses what it brought.
-func markMessage(ctx context.Context, tx *sql.Tx, b newsletter.Bounce, as newsletter.Mark) error {
+func markMessage(ctx context.Context, tx *sql.Tx, b newsletter.Bounce, as newsletter.Mark) (marked bool, err error) {
 	var digest, subscriber int64
 	var variant int
-	err := tx.QueryRowContext(ctx, `UPDATE messages SET mark = ?2, marked_at = ?3 WHERE id = ?1 AND mark = '' AND attempts > 0 AND state <> 'failed'
+	err = tx.QueryRowContext(ctx, `UPDATE messages SET mark = ?2, marked_at = ?3 WHERE id = ?1 AND mark = '' AND attempts > 0 AND state <> 'failed'
 		RETURNING digest_id, coalesce(subscriber_id, 0), variant`,
 		b.Ref.Message, string(as), millis(b.At)).Scan(&digest, &subscriber, &variant)
 	if errors.Is(err, sql.ErrNoRows) {
-		return nil
+		return false, nil
 	}
 	if err != nil || !b.Lost || digest == 0 {
-		return err
+		return err == nil, err
 	}
-	return lose(ctx, tx, digest, variant, subscriber)
+	return true, lose(ctx, tx, digest, variant, subscriber)
 }
 
 // freshStarts are the events of newsletter.FreshStarts, as arguments.

@@ -29,7 +29,7 @@ func TestReadersSeeTheirOwnEmailsOnly(t *testing.T) {
 			readers = append(readers, reader)
 		}
 		own := readers[0]
-		_, _, err := db.RecordBounce(t.Context(), newsletter.Bounce{
+		_, _, _, err := db.RecordBounce(t.Context(), newsletter.Bounce{
 			At: time.Now(), Ref: newsletter.Ref{Digest: d.ID, Subscriber: own.ID}, Subscriber: own.ID, Kind: bounce.Failure, Class: bounce.Soft, Text: "full", Hash: "h",
 		})
 		if err != nil {

@@ -107,6 +107,9 @@ func (s *site) showDeclined(w http.ResponseWriter, r *http.Request, sub subscrib
 		http.Redirect(w, r, "/unsubscribe/"+s.Registry.Token(subscribers.UnsubscribeToken, sub), http.StatusSeeOther)
 		return nil
 	}
+	if sub.Status != subscribers.Suppressed { // they left, and this is an email from before
+		return s.notice(w, http.StatusOK, "You are unsubscribed", []string{"No emails go to " + sub.Address.Masked() + ", unless it is signed up again and you confirm that."}, readInsights)
+	}
 	text := sub.Address.Masked() + " gets no more emails from here, no matter who enters it."
 	if at := s.Site.Contact; at != "" {
 		text += " If you change your mind, write to us at " + at + "."

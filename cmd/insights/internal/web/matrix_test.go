@@ -126,7 +126,7 @@ var matrix = []link{
 		{"Keeps all emails from this address, whoever enters it. A reader who has confirmed is unsubscribed instead.", 200, 200, no, ""},
 		{"Never lapses, but addresses that nobody confirms are forgotten.", 200, 200, no, ""},
 		{"Leads to the page that unsubscribes.", 303, 303, left, "unsubscribe"},
-		{"Keeps all emails from this address. The new one is not concerned.", 200, 200, moved, ""},
+		{"Changes nothing.", 200, 200, moved, ""},
 		{"Opens nothing.", 404, 404, none, ""},
 	}},
 	{"move", "confirm", "Confirm (`/confirm/`), in the email to a new address: 72 hours", 72*time.Hour + time.Second, [situations]cell{
