@@ -15,6 +15,7 @@ import (
 	"path"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/text/unicode/norm"
 )
@@ -66,19 +67,44 @@ func (l *Library) Image(name string) ([]byte, string, bool) {
 	return data.Bytes(), contentType, true
 }
 
-// ImageVersion tells versions of pictures apart, without reading them: it is another one for
+// Picture is an open file of the images folder.
+type Picture struct {
+	io.ReadSeekCloser
+	Modified time.Time
+}
+
+// OpenImage opens a picture that is to be sent as it is read; nil where Image returns none, or
+// where its folder can't do that.
+func (l *Library) OpenImage(name string) *Picture {
+	if _, ok := imageType(name); !ok {
+		return nil
+	}
+	f, err := openRegular(l.folder.fsys, l.imageFile(name))
+	if err != nil {
+		return nil
+	}
+	info, err := f.Stat()
+	seeker, ok := f.(io.ReadSeekCloser)
+	if err != nil || !ok || info.Size() > maxImage {
+		f.Close()
+		return nil
+	}
+	return &Picture{seeker, info.ModTime()}
+}
+
+// ImageVersion tells versions of pictures apart, without reading them, and how large they are. It is another one for
 // every name, and when the file was replaced. It returns false where Image does, as far as
 // that shows without reading.
-func (l *Library) ImageVersion(name string) (version string, ok bool) {
+func (l *Library) ImageVersion(name string) (version string, size int64, ok bool) {
 	if _, ok := imageType(name); !ok {
-		return "", false
+		return "", 0, false
 	}
 	file := l.imageFile(name)
 	info, err := fs.Stat(l.folder.fsys, file)
 	if err != nil || !info.Mode().IsRegular() || info.Size() > maxImage {
-		return "", false
+		return "", 0, false
 	}
-	return fmt.Sprintf("%s %d %d", file, info.Size(), info.ModTime().UnixNano()), true
+	return fmt.Sprintf("%s %d %d", file, info.Size(), info.ModTime().UnixNano()), info.Size(), true
 }
 
 // imageFile is the file of a picture.

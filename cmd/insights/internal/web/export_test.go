@@ -32,3 +32,11 @@ func (s *Site) Made() int {
 	defer c.mu.Unlock()
 	return len(c.pages)
 }
+
+// Held is how many bytes the pages that are kept count.
+func (s *Site) Held() int {
+	c := &s.site.pages
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.size
+}

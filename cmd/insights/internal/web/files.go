@@ -1,6 +1,8 @@
 package web
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/xml"
 	"io"
 	"net/http"
@@ -38,11 +40,20 @@ func (s *site) asset(w http.ResponseWriter, r *http.Request) error {
 func (s *site) image(w http.ResponseWriter, r *http.Request) error {
 	library := s.Library()
 	name := r.PathValue("name")
-	version, ok := library.ImageVersion(name)
+	version, size, ok := library.ImageVersion(name)
 	if !ok {
 		return statusError(http.StatusNotFound)
 	}
-	// It is read where few are at once: large ones don't stay in the cache for long.
+	most := int64(maxHeld)
+	if compressible(content.ImageType(name)) {
+		most *= 4 // as it is sent, it is smaller
+	}
+	if size > most && !s.Static {
+		if picture := library.OpenImage(name); picture != nil {
+			defer picture.Close()
+			return stream(w, r, picture, version, content.ImageType(name))
+		}
+	}
 	b, err := s.pages.get(r.Context(), library, version, s.place(s.lines.pages, r), func() (*body, error) {
 		picture, contentType, ok := library.Image(name)
 		if !ok {
@@ -53,11 +64,28 @@ func (s *site) image(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	h := w.Header()
+	pictureHeaders(w.Header())
+	return b.send(w, r)
+}
+
+func pictureHeaders(h http.Header) {
 	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; sandbox")
 	h.Set("Access-Control-Allow-Origin", "*") // feed readers in a browser draw it
 	h.Set("Cache-Control", "public, max-age=3600")
-	return b.send(w, r)
+}
+
+// maxHeld is the size of pictures that are held in memory, in bytes. Larger ones are sent as
+// they are read: many who read slowly would hold a copy each, once it has left the cache.
+const maxHeld = 256 << 10
+
+// stream sends a picture as it is read.
+func stream(w http.ResponseWriter, r *http.Request, picture *content.Picture, version, contentType string) error {
+	sum := sha256.Sum256([]byte(version))
+	pictureHeaders(w.Header())
+	w.Header().Set("Content-Type", contentType)
+	w.Header().Set("Etag", `"`+hex.EncodeToString(sum[:12])+`"`)
+	http.ServeContent(w, r, "", picture.Modified, picture)
+	return nil
 }
 
 func (s *site) robots(w http.ResponseWriter, r *http.Request) error {

@@ -9,6 +9,7 @@ import (
 	"testing/fstest"
 	"time"
 
+	"github.com/scaledbydesign/insights/cmd/insights/internal/web"
 	"github.com/scaledbydesign/insights/content"
 	"github.com/scaledbydesign/insights/feeds"
 	"github.com/scaledbydesign/insights/templates"
@@ -61,5 +62,38 @@ func TestPicturesAreReadOnce(t *testing.T) {
 	files.MapFS["images/caf\u00e9.svg"] = &fstest.MapFile{Data: []byte(`<svg xmlns="http://www.w3.org/2000/svg"><g/></svg>`), ModTime: time.Unix(2, 0)}
 	if text := bodyOf(t, f.get("/insights/images/caf%C3%A9.svg")); !strings.Contains(text, "<g/>") {
 		t.Errorf("a picture that was replaced: %s", text)
+	}
+}
+
+// A large picture is sent as it is read, with what a browser needs to keep it and to ask for a
+// part.
+func TestLargePicturesAreSentAsTheyAreRead(t *testing.T) {
+	large := strings.Repeat("0123456789", 60_000)
+	files := fstest.MapFS{
+		"2026-01-01-a.md": {Data: []byte("---\nid: tag:example.com,2026:a\ntitle: A\nsummary: Words.\ncategory: Architecture\ndate: 2026-01-01\n---\n\nWords.\n")},
+		"images/p.jpg":    {Data: []byte(large), ModTime: time.Unix(1, 0)},
+	}
+	f := newFixture(t, files, nil)
+	const path = "/insights/images/p.jpg"
+	r := f.get(path)
+	wantStatus(t, r, http.StatusOK)
+	etag := r.Header.Get("ETag")
+	if got := bodyOf(t, r); got != large || r.Header.Get("Content-Type") != "image/jpeg" || etag == "" || r.Header.Get("Content-Length") != "600000" || !strings.Contains(r.Header.Get("Content-Security-Policy"), "sandbox") {
+		t.Errorf("%d bytes, %v", len(got), r.Header)
+	}
+	wantStatus(t, f.get(path, "If-None-Match", etag), http.StatusNotModified)
+	part := f.get(path, "Range", "bytes=10-19")
+	if got := bodyOf(t, part); part.StatusCode != http.StatusPartialContent || got != "0123456789" {
+		t.Errorf("a part: %d, %q", part.StatusCode, got)
+	}
+	if head := f.do(http.MethodHead, path); head.StatusCode != http.StatusOK || head.Header.Get("Content-Length") != "600000" {
+		t.Errorf("HEAD: %d, %v", head.StatusCode, head.Header)
+	}
+	if held := f.handler.(*web.Site).Held(); held > len(large) {
+		t.Errorf("%d bytes are held", held)
+	}
+	files["images/p.jpg"] = &fstest.MapFile{Data: []byte(large + "!"), ModTime: time.Unix(2, 0)}
+	if again := f.get(path, "If-None-Match", etag); again.StatusCode != http.StatusOK {
+		t.Errorf("a picture that was replaced: %d", again.StatusCode)
 	}
 }
