@@ -22,10 +22,9 @@ type pauseWatch struct {
 
 // pauseWindow is a digest's most recent first attempts.
 type pauseWindow struct {
-	last     []watched // a ring, once it is full
-	next     int
-	readers  int            // of the digest; 0 = not known
-	reported map[int64]bool // the readers of whose emails it was reported that they were refused
+	last    []watched // a ring, once it is full
+	next    int
+	readers int // of the digest; 0 = not known
 }
 
 // watched is a first attempt, or a refusal of an earlier one.
@@ -119,15 +118,26 @@ func (d *pauseWindow) scaled(n int) int {
 	return n * min(max(d.readers/200, 1), 50)
 }
 
-// ownerOf is whose the mail server of an address or a domain probably is: the last two
-// labels. Below co.uk and the like it is everybody's, who then counts as one.
+// ownerOf is whose the mail server of an address or a domain probably is: the last two labels,
+// or three below such as co.uk.
 func ownerOf(address string) string {
-	domain := domainOf(address)
-	if last := strings.LastIndexByte(domain, '.'); last > 0 {
-		return domain[strings.LastIndexByte(domain[:last], '.')+1:]
+	labels := strings.Split(domainOf(address), ".")
+	keep := 2
+	if n := len(labels); n > 2 && len(labels[n-1]) == 2 && sharedLabels[labels[n-2]] {
+		keep = 3
 	}
-	return domain
+	return strings.Join(labels[max(len(labels)-keep, 0):], ".")
 }
+
+// sharedLabels are those below which countries give out names. The public suffix list knows
+// all of them, and brings in HTTP.
+var sharedLabels = func() map[string]bool {
+	all := make(map[string]bool)
+	for label := range strings.FieldsSeq("ac asn asso biz co com ed edu firm gen go gob gob gouv gov govt id ind inf info k12 lg ltd me mil mod name ne net nhs nom or org plc pro sch web") {
+		all[label] = true
+	}
+	return all
+}()
 
 // tally is what was refused among the last attempts.
 type tally struct {

@@ -170,3 +170,14 @@ func TestFewOwnersStopNoDigestOfOthers(t *testing.T) {
 		}
 	}
 }
+
+func TestOwners(t *testing.T) {
+	for address, want := range map[string]string{
+		"a@example.com": "example.com", "a@m1.example.com": "example.com", "a@Mail.Firm1.CO.UK": "firm1.co.uk", "a@firm2.co.uk": "firm2.co.uk",
+		"a@x.edu.au": "x.edu.au", "a@co.uk": "co.uk", "a@example.de": "example.de", "a@a.b.example.de": "example.de", "a@localhost": "localhost", "": "",
+	} {
+		if got := ownerOf(address); got != want {
+			t.Errorf("%s is of %q, want %q", address, got, want)
+		}
+	}
+}

@@ -16,6 +16,7 @@ import (
 // content.
 const (
 	deliverAttempts = 20
+	refusedAttempts = 3 // where the callback refuses the content itself
 	deliverFirst    = 5 * time.Second
 	deliverLongest  = time.Hour
 )
@@ -54,7 +55,7 @@ func (h *Hub) deliver(ctx context.Context, p Push) TriedPush {
 	case ctx.Err() != nil:
 		// Stopped in between: whether it arrived is not known, so it is pushed again.
 		tried.Called = false
-	case p.Attempts+1 < deliverAttempts:
+	case p.Attempts+1 < deliverAttempts && !(err == nil && refusal(status) && p.Attempts+1 >= refusedAttempts):
 		wait := backoff(p.Attempts+1, deliverFirst, deliverLongest)
 		tried.Slow, tried.Failed, tried.At = true, true, time.Now().Add(wait)
 		h.Log.WarnContext(ctx, "push failed", "topic", p.Topic, "callback_host", p.Host, "status", status, "error", err, "attempts", p.Attempts+1, "again_in", wait.Round(time.Second))
@@ -63,6 +64,11 @@ func (h *Hub) deliver(ctx context.Context, p Push) TriedPush {
 		h.Log.WarnContext(ctx, "push abandoned until there is newer content", "topic", p.Topic, "callback_host", p.Host, "status", status, "error", err, "attempts", p.Attempts+1)
 	}
 	return TriedPush{p, tried}
+}
+
+// refusal reports an answer that another try does not change.
+func refusal(status int) bool {
+	return status/100 == 4 && status != 408 && status != 425 && status != 429
 }
 
 var (
@@ -76,15 +82,15 @@ var (
 func (h *Hub) push(ctx context.Context, p Push, c Content) (status int, err error) {
 	if p.Attempts > 0 {
 		r := Request{Mode: Subscribe, Topic: p.Topic, Callback: p.Callback, Challenge: rand.Text()}
-		status, body, err := h.Client.Get(ctx, r.verification(max(time.Until(p.Expires), 0)), len(r.Challenge)+1)
-		switch {
-		case err != nil:
-			return status, err
-		case status == 404 || status == 410: // an answer, by the Recommendation
-			return status, errUnwanted
-		case !success(status) || !r.confirmedBy(body):
-			return status, errUnconfirmed
-		}
+		return h.Client.PostIf(ctx, r.verification(max(time.Until(p.Expires), 0)), len(r.Challenge)+1, func(status int, answer []byte) error {
+			switch {
+			case status == 404 || status == 410: // an answer, by the Recommendation
+				return errUnwanted
+			case !success(status) || !r.confirmedBy(answer):
+				return errUnconfirmed
+			}
+			return nil
+		}, p.Callback, h.header(p, c), c.Body)
 	}
 	return h.Client.Post(ctx, p.Callback, h.header(p, c), c.Body)
 }

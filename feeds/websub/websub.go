@@ -55,6 +55,9 @@ type Client interface {
 	Get(ctx context.Context, address string, limit int) (status int, body []byte, err error)
 	// Post returns the status of the answer.
 	Post(ctx context.Context, address string, header map[string][]string, body []byte) (status int, err error)
+	// PostIf asks a question by Get, and posts to the very server that answered, if confirmed
+	// accepts the answer. Both addresses have one host.
+	PostIf(ctx context.Context, question string, limit int, confirmed func(status int, answer []byte) error, address string, header map[string][]string, body []byte) (status int, err error)
 }
 
 // Subscription is a callback that wants a topic, until Expires.

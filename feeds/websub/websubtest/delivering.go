@@ -130,6 +130,18 @@ var deliveryTests = map[string]func(*world){
 			w.Errorf("asked %d times", n)
 		}
 	},
+	"a callback that refuses what it asks for gets it three times": func(w *world) {
+		w.run(w.hub)
+		w.accept("subscribe", topic, callback)
+		w.onPost(answers(403, 0))
+		w.set(topic, "two")
+		w.after(2 * time.Hour)
+		w.wantPushed(callback+" two", callback+" two", callback+" two")
+		w.onPost(answers(200, 0))
+		w.set(topic, "three")
+		w.after(time.Minute)
+		w.wantPushed(callback+" two", callback+" two", callback+" two", callback+" three")
+	},
 	"a callback that does not say that it wants more gets none": func(w *world) {
 		w.run(w.hub)
 		w.accept("subscribe", topic, callback)
@@ -406,7 +418,7 @@ var failureTests = map[string]func(*world){
 	"of every kind are tried again": func(w *world) {
 		w.run(w.hub)
 		w.accept("subscribe", topic, callback)
-		statuses := []int{100, 301, 308, 400, 401, 404, 429, 500, 503, 0}
+		statuses := []int{400, 404, 100, 301, 308, 408, 425, 429, 500, 503, 0}
 		tried := 0
 		w.onPost(func(context.Context, string) (int, error) {
 			tried++

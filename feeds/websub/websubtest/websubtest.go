@@ -128,6 +128,18 @@ func (w *world) Get(ctx context.Context, address string, limit int) (int, []byte
 	return status, []byte(body[:min(limit, len(body))]), err
 }
 
+// PostIf implements websub.Client.
+func (w *world) PostIf(ctx context.Context, question string, limit int, confirmed func(int, []byte) error, address string, header map[string][]string, body []byte) (int, error) {
+	status, answer, err := w.Get(ctx, question, limit)
+	if err == nil {
+		err = confirmed(status, answer)
+	}
+	if err != nil {
+		return status, err
+	}
+	return w.Post(ctx, address, header, body)
+}
+
 // Post implements websub.Client.
 func (w *world) Post(ctx context.Context, address string, header map[string][]string, body []byte) (int, error) {
 	w.mu.Lock()

@@ -17,6 +17,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -95,6 +96,43 @@ func (c *Client) Post(ctx context.Context, address string, header map[string][]s
 	return status, err
 }
 
+// PostIf implements websub.Client.
+func (c *Client) PostIf(ctx context.Context, question string, limit int, confirmed func(status int, answer []byte) error, address string, header map[string][]string, body []byte) (int, error) {
+	one, end := c.pinned()
+	defer end()
+	status, answer, err := c.doBy(ctx, one, http.MethodGet, question, nil, nil, limit)
+	if err == nil {
+		err = confirmed(status, answer)
+	}
+	if err != nil {
+		return status, err
+	}
+	status, _, err = c.doBy(ctx, one, http.MethodPost, address, header, body, 0)
+	return status, err
+}
+
+// pinned returns a client that goes on calling the server that it called first, whatever its
+// name leads to by then.
+func (c *Client) pinned() (one *http.Client, end func()) {
+	transport := c.http.Transport.(*http.Transport).Clone()
+	dial := transport.DialContext
+	var mu sync.Mutex
+	first := ""
+	transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if first != "" {
+			address = first
+		}
+		conn, err := dial(ctx, network, address)
+		if err == nil {
+			first = conn.RemoteAddr().String()
+		}
+		return conn, err
+	}
+	return &http.Client{Transport: transport, CheckRedirect: c.http.CheckRedirect}, transport.CloseIdleConnections
+}
+
 // Ping implements websub.Pinger. It sends the topic under both names that hubs
 // look for; one at a time, since not every hub reads more than one.
 func (c *Client) Ping(ctx context.Context, hub, topic string) error {
@@ -111,6 +149,10 @@ func (c *Client) Ping(ctx context.Context, hub, topic string) error {
 }
 
 func (c *Client) do(ctx context.Context, method, address string, header http.Header, body []byte, limit int) (int, []byte, error) {
+	return c.doBy(ctx, &c.http, method, address, header, body, limit)
+}
+
+func (c *Client) doBy(ctx context.Context, by *http.Client, method, address string, header http.Header, body []byte, limit int) (int, []byte, error) {
 	if err := c.Check(address); err != nil {
 		return 0, nil, err
 	}
@@ -120,7 +162,7 @@ func (c *Client) do(ctx context.Context, method, address string, header http.Hea
 	}
 	maps.Copy(request.Header, header)
 	request.Header.Set("User-Agent", c.agent)
-	response, err := c.http.Do(request)
+	response, err := by.Do(request)
 	if err != nil {
 		return 0, nil, withoutAddress(err)
 	}

@@ -376,3 +376,56 @@ func TestPrivateCallbacksAreLimitedToPortsButOnThisMachine(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A name may lead to one server for the question, and to another for what is posted.
+func TestPostIfPostsToWhoAnswered(t *testing.T) {
+	asked := make(chan string, 10)
+	answering := func(name string) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			asked <- name + " " + r.Method
+			w.Header().Set("Connection", "close") // each request calls again
+			io.WriteString(w, "yes")
+		}
+	}
+	first, _ := server(t, answering("first"))
+	port := portOf(t, first)
+	listener, err := net.Listen("tcp", "127.0.0.2:"+port)
+	if err != nil {
+		t.Skipf("this system has one loopback address: %v", err)
+	}
+	second := httptest.NewUnstartedServer(answering("second"))
+	second.Listener.Close()
+	second.Listener = listener
+	second.Start()
+	t.Cleanup(second.Close)
+	leadsTo := func(address string) *net.Resolver {
+		return resolver(t, map[string][]netip.Addr{"moving.example.com": {netip.MustParseAddr(address)}})
+	}
+	var now atomic.Pointer[net.Resolver]
+	now.Store(leadsTo("127.0.0.1"))
+	later := leadsTo("127.0.0.2")
+	c := outbound.New("Insights", outbound.Options{Private: true, Resolver: &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
+		return now.Load().Dial(ctx, network, address)
+	}}})
+	to := "http://moving.example.com:" + port + "/"
+	status, err := c.PostIf(t.Context(), to+"?q", 10, func(status int, answer []byte) error {
+		now.Store(later)
+		if string(answer) != "yes" {
+			return errors.New("no")
+		}
+		return nil
+	}, to, nil, []byte("content"))
+	if err != nil || status != http.StatusOK {
+		t.Fatalf("%d, %v", status, err)
+	}
+	if a, b := <-asked, <-asked; a != "first GET" || b != "first POST" {
+		t.Errorf("%s, then %s", a, b)
+	}
+	refused := errors.New("refused")
+	if _, err := c.PostIf(t.Context(), to, 10, func(int, []byte) error { return refused }, to, nil, nil); !errors.Is(err, refused) {
+		t.Errorf("%v", err)
+	}
+	if got := <-asked; got != "second GET" || len(asked) > 0 {
+		t.Errorf("%s, and %d more", got, len(asked))
+	}
+}
