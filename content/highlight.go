@@ -20,7 +20,7 @@ import (
 const (
 	maxHighlighted    = 16 << 10  // bytes of one block
 	maxHighlightedAll = 128 << 10 // bytes of all blocks of a text
-	maxLexing         = 8 * time.Second
+	maxLexing         = lexingSlower * 8 * time.Second
 )
 
 // highlighting is the work on the code of one text.
