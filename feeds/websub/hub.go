@@ -115,7 +115,7 @@ func (h *Hub) Run(ctx context.Context) error {
 	})
 	parts.Go(func() {
 		work(ctx, calls, h, lane[Push, TriedPush]{
-			width: width, bell: &h.marked, next: h.Store.NextPush, turn: h.Store.TurnPushes,
+			width: width, pace: pushPace, bell: &h.marked, next: h.Store.NextPush, turn: h.Store.TurnPushes,
 			slow: func(p Push) bool { return p.Slow }, fresh: func(p Push) bool { return p.New }, do: h.deliver,
 		})
 	})

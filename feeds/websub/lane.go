@@ -7,6 +7,10 @@ import (
 )
 
 const (
+	// pushPace is how many pushes begin in a second: a site of 2,000 subscriptions is done in
+	// eight seconds, and sending goes on beside it.
+	pushPace  = 250
+	paceWaits = 20 * time.Millisecond
 	slowAfter = 2 * time.Second // a call that takes longer shows its host to be slow
 	gatherFor = 20 * time.Millisecond
 )
@@ -20,7 +24,8 @@ var errCrowded = errors.New("made way for faster hosts")
 // yet have half at most.
 type lane[T, O any] struct {
 	width int
-	bell  *bell // rings when there may be more
+	pace  float64 // calls a second that it begins at most, beside those to slow hosts; 0 = no limit
+	bell  *bell   // rings when there may be more
 	next  func(context.Context) (time.Time, error)
 	turn  func(context.Context, []O, Claim) ([]T, error) // records what has ended, and claims
 	slow  func(T) bool
@@ -47,6 +52,8 @@ type working[T, O any] struct {
 	slow, fresh int           // of them those in the slow quarter, and those of which nobody knows
 	done        []O           // not yet recorded
 	failing     time.Time     // since when they can't be
+	saved       float64       // calls that the pace allows now, as many as the lane is wide at most
+	savedAt     time.Time
 }
 
 // work runs a lane until ctx is done and all that it began has ended and is recorded. The
@@ -97,11 +104,13 @@ func (w *working[T, O]) look(ctx, calls context.Context) (again <-chan time.Time
 	c := Claim{Now: now, Until: now.Add(claimFor)}
 	if ctx.Err() == nil {
 		c.Limit, c.Slow = w.width-w.share()-(w.running-w.slow), w.share()-w.slow
+		w.save(now)
+		c.Limit = min(c.Limit, w.allowed())
 		c.New = max(0, min(c.Limit, max(w.width/2, 1)-w.fresh))
 	}
 	room := c.Limit+c.Slow > 0
 	if !room && len(w.done) == 0 {
-		return nil
+		return w.paced()
 	}
 	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordWithin)
 	defer cancel()
@@ -115,6 +124,9 @@ func (w *working[T, O]) look(ctx, calls context.Context) (again <-chan time.Time
 		w.done, w.failing = nil, time.Time{}
 	}
 	for _, t := range claimed {
+		if !w.lane.slow(t) {
+			w.saved--
+		}
 		w.begin(calls, t)
 	}
 	var next time.Time
@@ -128,8 +140,37 @@ func (w *working[T, O]) look(ctx, calls context.Context) (again <-chan time.Time
 	case next.IsZero():
 		return nil
 	}
-	// What is due and was not claimed waits for its host's turn.
+	// What is due and was not claimed waits for its host's turn, or for the pace.
+	if again := w.paced(); again != nil && !next.After(now) {
+		return again
+	}
 	return time.After(max(time.Until(next), turnWaits))
+}
+
+// paced is when to look again where the pace allows nothing now; nil where it does.
+func (w *working[T, O]) paced() <-chan time.Time {
+	if w.pace == 0 || w.saved >= 1 {
+		return nil
+	}
+	return time.After(paceWaits)
+}
+
+// save adds what the pace has allowed since.
+func (w *working[T, O]) save(now time.Time) {
+	if w.savedAt.IsZero() {
+		w.saved = float64(w.width)
+	} else {
+		w.saved = min(float64(w.width), w.saved+w.pace*now.Sub(w.savedAt).Seconds())
+	}
+	w.savedAt = now
+}
+
+// allowed is how many calls may begin now by the pace.
+func (w *working[T, O]) allowed() int {
+	if w.pace == 0 {
+		return w.width
+	}
+	return max(0, int(w.saved))
 }
 
 // share is how many calls slow hosts have.

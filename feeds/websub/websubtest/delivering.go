@@ -104,6 +104,26 @@ var deliveryTests = map[string]func(*world){
 		synctest.Wait()
 		w.wantPushed(want...)
 	},
+	"begin evenly, so that sending goes on beside them": func(w *world) {
+		w.hub.Calls = 64
+		w.run(w.hub)
+		for n := range 700 {
+			if err := w.fromNetworks(websub.Asker{Client: fmt.Sprint("c", n), Around: fmt.Sprint("c", n)}, "subscribe", topic, fmt.Sprintf("https://h%d.example/", n)); err != nil {
+				w.Fatal(err)
+			}
+		}
+		w.after(time.Minute)
+		w.onPost(answers(200, 0))
+		w.set(topic, "two")
+		w.after(time.Second)
+		if n := len(w.pushed()); n < 200 || n > 350 {
+			w.Errorf("%d pushes within a second", n)
+		}
+		w.after(4 * time.Second)
+		if n := len(w.pushed()); n != 700 {
+			w.Errorf("%d pushes within five seconds", n)
+		}
+	},
 	"410 ends it": func(w *world) {
 		w.run(w.hub)
 		w.accept("subscribe", topic, callback)
