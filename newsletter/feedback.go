@@ -50,7 +50,7 @@ type Bounce struct {
 
 	first  bool  // a first attempt was refused, in the session
 	stage  Stage // of that
-	proven bool  // whoever reports it has the email's return path, or is our relay
+	proven bool  // the reporter has the email's return path, or is our relay
 }
 
 // passedOn reports whether a refusal may be the words of others than our relay: of the

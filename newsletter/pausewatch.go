@@ -174,7 +174,7 @@ func (d *pauseWindow) count(j *Judgement, n int, passedOn bool) tally {
 
 // blockedOf is how many blocked emails count, where more than needed are too many. What is
 // blocked at one owner's mail servers counts in full if it is a tenth of the digest, or far
-// more than is needed; else no more than some of it: whoever has a domain can sign up a
+// more than is needed; else no more than some of it: the owner of a domain can sign up a
 // dozen addresses there, and have them say that our sending is blocked.
 func (d *pauseWindow) blockedOf(t tally, needed, some int) (n int) {
 	whole := needed + 1

@@ -30,7 +30,7 @@ func (r *Registry) Decline(ctx context.Context, token string) (Subscriber, Confi
 // decline is what the owner of an address does who wants no emails there, by a link in an
 // email of a time, whether anything is on record of it or not. One who has unsubscribed gets
 // none already. An email from before that was theirs as a reader's, and may have been
-// forwarded: it can't say never for them, whoever signs them up since, or if they have moved.
+// forwarded: it can't say never for them, if someone signs them up since, or if they have moved.
 func decline(sub *Subscriber, a Address, asked, now time.Time) (change Change) {
 	switch {
 	case sub.Status == Confirmed:

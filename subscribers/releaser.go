@@ -38,7 +38,7 @@ func (r *Registry) KeepReleasing(ctx context.Context, changed func() <-chan stru
 		if err == nil && time.Since(saved) >= refusedEvery {
 			saved, err = time.Now(), r.SaveRefused(ctx)
 		}
-		if err == nil && !released.Next.IsZero() { // some wait: whoever asks for how long is not to
+		if err == nil && !released.Next.IsZero() { // some wait: a person who asks for how long is not to
 			_, err = r.line.at(ctx, r.Store, time.Now())
 		}
 		failed(err)

@@ -200,7 +200,7 @@ func limitPerInbox(d *desk) {
 	for i := range 20 {
 		try(fmt.Sprintf("adal+%d@gmail.com", i+3), false)
 	}
-	try("a.da.l@gmail.com", true) // whoever has entered others: it may be the owner's own
+	try("a.da.l@gmail.com", true) // even if others were entered: it may be the owner's own
 	try("adal@gmail.com", true)
 	for i, email := range []string{"e.velyn@gmail.com", "ev.elyn@gmail.com", "eve.lyn@gmail.com", "evel.yn@gmail.com", "evely.n@gmail.com", "e.v.elyn@gmail.com", "e.ve.lyn@gmail.com", "e.vel.yn@gmail.com", "e.vely.n@gmail.com", "ev.e.lyn@gmail.com", "evelyn@gmail.com"} {
 		try(email, i < 9) // of dots there are many, too
@@ -414,7 +414,7 @@ func lessInstead(d *desk) {
 	if err != nil || !sub.PausedUntil.Equal(until) {
 		d.Errorf("%+v, %v", sub, err)
 	}
-	// Whoever has an old email can't bring more, or sooner.
+	// The holder of an old email can't bring more, or sooner.
 	for _, more := range []subscribers.Cadence{subscribers.Weekly, subscribers.Monthly, subscribers.Instant} {
 		if sub, err = d.Less(d.Context(), token, more, time.Time{}); err != nil || sub.Cadence != subscribers.Monthly {
 			d.Errorf("%s instead of monthly: %+v, %v", more, sub, err)

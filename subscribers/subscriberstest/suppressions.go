@@ -99,7 +99,7 @@ func declined(d *desk) {
 	_, _, err = d.Decline(d.Context(), theirs)
 	d.want(err, nil, "decline by an earlier email, when another was confirmed")
 	d.wantStatus("ben@example.com", subscribers.Unsubscribed)
-	// Whoever has that email, and signs them up again, can't say never for them.
+	// The holder of that email, who signs them up again, can't say never for them.
 	time.Sleep(time.Hour)
 	d.signUp("ben@example.com")
 	_, _, err = d.Decline(d.Context(), theirs)

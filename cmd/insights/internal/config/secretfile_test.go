@@ -72,7 +72,7 @@ func TestFilesWithSecrets(t *testing.T) {
 	}
 }
 
-// TestFilesThatAnotherGroupCanChange: whoever can change a file of secrets can make links in
+// TestFilesThatAnotherGroupCanChange: a user who can change a file of secrets can make links in
 // the place of the site.
 func TestFilesThatAnotherGroupCanChange(t *testing.T) {
 	groups, err := os.Getgroups()

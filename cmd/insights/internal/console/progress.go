@@ -66,7 +66,7 @@ func (m *Meter) Show(g Progress, now time.Time) {
 }
 
 // line is "digest 7: 1,200 of 20,000, 400 per second, 47s left, 3 failed, 2 deferred, next
-// try at 10:05:00". The rate counts what was sent, not what was skipped; what is left, what
+// try at 10:05:00". The rate counts emails sent, not emails skipped; what is left, what
 // does not wait for something else, as long as it moves.
 func (m *Meter) line(g Progress, now time.Time) string {
 	rate := float64(g.Sent-m.before) / max(now.Sub(m.began).Seconds(), 0.1)

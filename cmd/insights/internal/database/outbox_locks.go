@@ -76,7 +76,7 @@ func keepDigest(ctx context.Context, tx *sql.Tx, id int64) error {
 
 // lockFor makes the transactions that decide by the same rows, such as which number is the
 // next, run one after the other. It comes before they read what they decide by. No row and
-// no table is locked by it: others go on, whatever this one waits for.
+// no table is locked by it: others go on while this one waits.
 func lockFor(ctx context.Context, tx *sql.Tx, what string) error {
 	_, err := tx.ExecContext(ctx, "/*pg SELECT pg_advisory_xact_lock(hashtextextended('insights ' || ?1 || ' of ' || current_schema(), 0)) */", what)
 	return err

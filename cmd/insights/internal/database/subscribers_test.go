@@ -51,7 +51,7 @@ func TestQueuedNoticesAreReplaced(t *testing.T) {
 	})
 }
 
-// Whoever has a link presses its button again and again: nothing is written for what
+// A reader with a link presses its button again and again: nothing is written for what
 // changes nothing, so that sending goes on.
 func TestAnUnchangedSubscriberIsNotStored(t *testing.T) {
 	db := open(t)

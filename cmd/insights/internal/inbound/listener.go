@@ -15,7 +15,7 @@ type limits struct {
 	of      [3]int        // of one network, as networksOf names them; local clients may have all
 	purpose time.Duration // until a recipient is accepted
 	hasty   time.Duration // how long any session keeps its place, even without a recipient
-	longest time.Duration // whatever the client says
+	longest time.Duration // how long a session may last in all
 }
 
 // fairListener keeps strangers from taking every session: one network has a share, and a

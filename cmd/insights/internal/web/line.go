@@ -55,7 +55,7 @@ func newLine(places int) *line {
 type lines struct {
 	pages     *line // of the library, with assets and images: made once for each snapshot
 	documents *line // archives, feeds of several categories, and pages that show feeds
-	digests   *line // what is read from the database
+	digests   *line // documents read from the database
 }
 
 func newLines() lines {

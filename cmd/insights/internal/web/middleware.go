@@ -18,7 +18,7 @@ const (
 )
 
 // maxTarget is how long an address may be, beside the names of all categories: what is
-// longer is none of ours, and is refused before anything takes it apart.
+// longer is not one of ours, and is refused before anything takes it apart.
 const maxTarget = 4 << 10
 
 // longestTarget is how long an address of the site may be.
