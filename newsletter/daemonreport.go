@@ -2,31 +2,40 @@ package newsletter
 
 import (
 	"context"
+	"slices"
 	"time"
 )
 
-// DaemonReport is what a running daemon says of itself, for status.
+// DaemonReport is what a running daemon says of itself, for status and for other daemons.
 type DaemonReport struct {
 	ID      string // random
+	Host    string
 	Started time.Time
 	At      time.Time // of the report
 	Notes   []string  // what somebody should attend to
+	Library LibraryReport
 }
 
 // ReportEvery is how often a daemon reports; one that has been silent for ReportFor no
 // longer counts.
 const (
-	ReportEvery = 10 * time.Second
-	ReportFor   = 45 * time.Second
+	ReportEvery = 3 * time.Second
+	ReportFor   = 15 * time.Second
 )
 
-// ReportStore keeps the reports of running daemons.
+// Running returns the reports of daemons that have not been silent.
+func Running(reports []DaemonReport, now time.Time) []DaemonReport {
+	return slices.DeleteFunc(slices.Clone(reports), func(r DaemonReport) bool { return now.Sub(r.At) > ReportFor })
+}
+
+// ReportStore keeps the reports of daemons.
 type ReportStore interface {
-	// SaveReport replaces a daemon's report and forgets those of daemons that have been
-	// silent.
-	SaveReport(ctx context.Context, r DaemonReport) error
+	// SaveReport replaces a daemon's report and, unless silent is zero, forgets those that
+	// are older than that.
+	SaveReport(ctx context.Context, r DaemonReport, silent time.Time) error
 	// EndReport forgets a daemon that has stopped.
 	EndReport(ctx context.Context, id string) error
-	// Reports returns those of running daemons, oldest first.
+	// Reports returns all that are kept, oldest daemon first. Some may have been silent for
+	// long: see Running.
 	Reports(ctx context.Context) ([]DaemonReport, error)
 }

@@ -20,13 +20,19 @@ type Known struct {
 
 // Renumbering is what a library changes in the stored insights.
 type Renumbering struct {
-	Withdraw []string  // ids, as of now
+	Withdraw []Gone
 	Away     []string  // ids that staff have withdrawn, and whose files are gone now
 	Add      []Visible // first seen now; one without Email is withdrawn at once
 	Update   []Visible // stored with other values; one with Email is not withdrawn any more
 	Number   []Visible // get the next numbers, in this order
 	First    bool      // these are the first numbers ever
 	Next     time.Time // when the next edit grace ends; zero = none waits
+}
+
+// Gone is an insight that no daemon shows any more.
+type Gone struct {
+	InsightID string
+	Since     time.Time
 }
 
 // Empty reports whether there is nothing to store.
@@ -38,6 +44,10 @@ func (r *Renumbering) Empty() bool {
 // ErrOtherLibrary if the library lacks an insight and is not the site's.
 func Renumber(known map[string]Known, visible []Visible, how Numbering, now time.Time) (Renumbering, error) {
 	r := Renumbering{First: len(known) == 0}
+	leaves := how.Peers.Leaves(time.Time{}, now)
+	if leaves {
+		r.Next = how.Peers.leavesUntil(time.Time{})
+	}
 	seen := make(map[string]bool, len(visible))
 	for _, v := range visible {
 		seen[v.InsightID] = true
@@ -46,16 +56,23 @@ func Renumber(known map[string]Known, visible []Visible, how Numbering, now time
 			continue // until its file has been away
 		}
 		switch {
+		case !ok && leaves:
+			continue
 		case !ok:
 			r.Add = append(r.Add, v)
 			k.FirstSeen = now
-		case k.Withdrawal.Is() == v.Email, k.Email != v.Email, k.Slug != v.Slug, k.Seq == 0 && k.Category != v.Category:
+		case how.Peers.Behind(): // another daemon knows better
+		case k.Withdrawal.Is() && v.Email:
+			if how.Peers.Back(v.InsightID) {
+				r.Update = append(r.Update, v)
+			}
+		case k.Email != v.Email, k.Slug != v.Slug, k.Seq == 0 && k.Category != v.Category:
 			r.Update = append(r.Update, v)
 		}
 		if ok && !v.Email && !k.Withdrawal.Is() {
-			r.Withdraw = append(r.Withdraw, v.InsightID)
+			r.withdraw(v.InsightID, how.Peers, now)
 		}
-		if k.Seq > 0 {
+		if k.Seq > 0 || leaves {
 			continue
 		}
 		if ready := k.FirstSeen.Add(how.Grace); r.First || !ready.After(now) {
@@ -70,16 +87,25 @@ func Renumber(known map[string]Known, visible []Visible, how Numbering, now time
 		}
 		switch {
 		case k.Withdrawal.How == WithdrawnByStaff && how.Authority:
-			r.Away = append(r.Away, id)
+			if how.Peers.Away(id, k.Withdrawal.Since) {
+				r.Away = append(r.Away, id)
+			}
 		case k.Withdrawal.Is():
 		case !how.Authority:
 			return Renumbering{}, fmt.Errorf("insight %s is missing here: %w", id, ErrOtherLibrary)
 		default:
-			r.Withdraw = append(r.Withdraw, id)
+			r.withdraw(id, how.Peers, now)
 		}
 	}
 	slices.SortFunc(r.Number, ByAppearance)
 	return r, nil
+}
+
+// withdraw withdraws an insight if no other daemon shows it.
+func (r *Renumbering) withdraw(id string, peers *Peers, now time.Time) {
+	if since, gone := peers.Gone(id, now); gone {
+		r.Withdraw = append(r.Withdraw, Gone{id, since})
+	}
 }
 
 // NumberingOf says how to number what a library shows.

@@ -28,7 +28,7 @@ func (s *Schedule) Overdue(since, now time.Time, recorded func(key string) (r Sl
 		if err != nil {
 			return Overdue{}, false, err
 		}
-		if known && r.Outcome != SlotFailing {
+		if known && !r.Outcome.Open() {
 			continue // recorded in the schedule's former time zone
 		}
 		return Overdue{s, slot, r.Reason}, true, nil
@@ -39,7 +39,7 @@ func (s *Schedule) Overdue(since, now time.Time, recorded func(key string) (r Sl
 // OverdueStore provides what is known about slots.
 type OverdueStore interface {
 	// LastSlot returns the due time of the schedule's newest recorded slot that is not
-	// failing, or when the schedule started, whichever is later; zero if it was never
+	// open, or when the schedule started, whichever is later; zero if it was never
 	// seen.
 	LastSlot(ctx context.Context, schedule string) (time.Time, error)
 	// Slot returns one slot; ok is false when it is not recorded.

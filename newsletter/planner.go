@@ -39,6 +39,7 @@ type Request struct {
 	Approved  bool      // it needs no approval
 	NotBefore time.Time // when it may go out at the earliest; zero = once approved
 	Slot      *Slot     // nil = planned by staff
+	Planner   string    // the daemon that plans the slot
 	DryRun    bool      // store nothing
 }
 
@@ -129,7 +130,7 @@ func (p *Planner) fill(ctx context.Context, req Request, d Digest, draft *draft,
 	}
 	var slot *SlotRecord
 	if req.Slot != nil {
-		record := req.Slot.record(SlotPlanned, "")
+		record := req.Slot.record(req.Planner, SlotPlanned, "")
 		slot = &record
 	}
 	return p.Store.Freeze(ctx, d, slot)

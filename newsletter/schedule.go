@@ -41,8 +41,8 @@ type Slot struct {
 	Due time.Time
 }
 
-func (s *Slot) record(outcome SlotOutcome, reason Reason) SlotRecord {
-	return SlotRecord{Schedule: s.Schedule, Key: s.Key, Due: s.Due, Outcome: outcome, Reason: reason, At: time.Now()}
+func (s *Slot) record(planner string, outcome SlotOutcome, reason Reason) SlotRecord {
+	return SlotRecord{Schedule: s.Schedule, Key: s.Key, Due: s.Due, Outcome: outcome, Reason: reason, Planner: planner, At: time.Now()}
 }
 
 // Check reports what is wrong with a schedule's definition.

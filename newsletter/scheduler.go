@@ -17,8 +17,8 @@ import (
 )
 
 // Scheduler plans a digest for each slot of its schedules. Any number of processes may
-// run one on the same database: slots are unique by schedule and wall time, and the
-// first process to plan one wins. Its fields are set once; Run is called once.
+// run one on the same database: slots are unique by schedule and wall time, and one
+// process plans each. Its fields are set once; Run is called once.
 type Scheduler struct {
 	Planner   *Planner
 	Slots     SlotStore
@@ -26,7 +26,10 @@ type Scheduler struct {
 	Library   func() *content.Library
 	Grace     time.Duration // edit grace of new insights
 	Retry     Retry         // for the deadline of digests without a schedule
-	Log       *slog.Logger
+	// Presence, when set, tells what runs beside it: what others know better is left to
+	// them, and only one plans a slot.
+	Presence *Presence
+	Log      *slog.Logger
 	// Changed, when set, returns a channel that is closed at the next change of
 	// the library, so that new insights are numbered at once.
 	Changed func() <-chan struct{}
@@ -79,22 +82,32 @@ func (s *Scheduler) Run(ctx context.Context) error {
 		if s.Changed != nil {
 			changed = s.Changed()
 		}
-		graceOver := s.tick(ctx)
+		again := s.tick(ctx)
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-wake:
 		case <-changed:
-		case <-graceOver:
+		case <-again:
 		}
 	}
 }
 
-// tick does what is due and returns a channel that fires when the next edit grace
-// ends (nil = none waits), or soon when it could do nothing.
+// tick does what is due and returns a channel that fires when there may be more to do
+// before anything changes (nil = nothing): an edit grace ends, what was left to others is
+// not left any longer, or nothing could be done.
 func (s *Scheduler) tick(ctx context.Context) <-chan time.Time {
 	lib := s.Library()
-	numbered, next, err := s.Planner.Store.Number(ctx, VisibleIn(lib), NumberingOf(lib, s.Grace, true))
+	peers, err := s.look(ctx, lib)
+	if err != nil {
+		if ctx.Err() == nil {
+			s.Log.ErrorContext(ctx, "cannot see what other daemons do", "error", err)
+		}
+		return time.After(soon)
+	}
+	how := NumberingOf(lib, s.Grace, true)
+	how.Peers = peers
+	numbered, next, err := s.Planner.Store.Number(ctx, VisibleIn(lib), how)
 	if err != nil {
 		if ctx.Err() == nil {
 			s.Log.ErrorContext(ctx, "cannot number insights", "error", err)
@@ -114,14 +127,34 @@ func (s *Scheduler) tick(ctx context.Context) <-chan time.Time {
 		s.Log.ErrorContext(ctx, "cannot end paused digests", "error", err)
 	}
 	for i := range s.Schedules {
-		if err := s.run(ctx, lib, &s.Schedules[i]); err != nil && ctx.Err() == nil {
+		again, err := s.run(ctx, lib, peers, &s.Schedules[i])
+		if err != nil && ctx.Err() == nil {
 			s.Log.ErrorContext(ctx, "cannot run schedule", "schedule", s.Schedules[i].Name, "error", err)
+		}
+		if !again.IsZero() && (next.IsZero() || again.Before(next)) {
+			next = again
 		}
 	}
 	if next.IsZero() {
 		return nil
 	}
 	return time.After(time.Until(next))
+}
+
+// look sees what runs beside this daemon.
+func (s *Scheduler) look(ctx context.Context, lib *content.Library) (*Peers, error) {
+	if s.Presence == nil {
+		return nil, nil
+	}
+	return s.Presence.Look(ctx, lib)
+}
+
+// planner names this daemon as the one that plans a slot.
+func (s *Scheduler) planner() string {
+	if s.Presence == nil {
+		return ""
+	}
+	return s.Presence.ID
 }
 
 // endPaused ends digests that are still paused when the next one is due, before that one is
@@ -151,35 +184,39 @@ func (s *Scheduler) define(ctx context.Context) error {
 	return nil
 }
 
-// run plans the newest due slot of one schedule and records the others as missed.
-func (s *Scheduler) run(ctx context.Context, lib *content.Library, schedule *Schedule) error {
+// run plans the newest due slot of one schedule and records the others as missed. What it
+// leaves to another daemon it looks at again, at a time that it returns; zero = nothing.
+func (s *Scheduler) run(ctx context.Context, lib *content.Library, peers *Peers, schedule *Schedule) (again time.Time, err error) {
 	now := time.Now()
 	since, err := s.Slots.Since(ctx, schedule.Name, now)
 	if err != nil {
-		return fmt.Errorf("read slots: %w", err)
+		return time.Time{}, fmt.Errorf("read slots: %w", err)
 	}
 	if schedule.Cadence == subscribers.Instant {
-		return s.runInstant(ctx, lib, schedule, now)
+		return s.runInstant(ctx, lib, peers, schedule, now)
 	}
 	var newest *Slot
 	var passed []SlotRecord
 	for slot := range schedule.Due(since, now) {
 		if newest != nil {
-			passed = append(passed, newest.record(SlotMissed, "a later slot was due as well"))
+			passed = append(passed, newest.record(s.planner(), SlotMissed, "a later slot was due as well"))
 		}
 		if len(passed) == recordedAtOnce {
 			if err := s.Slots.RecordSlots(ctx, passed...); err != nil {
-				return fmt.Errorf("record slots: %w", err)
+				return time.Time{}, fmt.Errorf("record slots: %w", err)
 			}
 			passed = passed[:0]
 		}
 		newest = &slot
 	}
 	if err := s.Slots.RecordSlots(ctx, passed...); err != nil {
-		return fmt.Errorf("record slots: %w", err)
+		return time.Time{}, fmt.Errorf("record slots: %w", err)
 	}
-	if newest == nil {
-		return nil
+	switch {
+	case newest == nil:
+		return time.Time{}, nil
+	case peers.Leaves(newest.Due, now):
+		return peers.leavesUntil(newest.Due), nil
 	}
 	return s.runSlot(ctx, lib, schedule, *newest, now)
 }
@@ -189,17 +226,20 @@ const recordedAtOnce = 1000
 
 // runInstant plans one digest for everything that appeared since the last one, or came
 // back.
-func (s *Scheduler) runInstant(ctx context.Context, lib *content.Library, schedule *Schedule, now time.Time) error {
+func (s *Scheduler) runInstant(ctx context.Context, lib *content.Library, peers *Peers, schedule *Schedule, now time.Time) (again time.Time, err error) {
+	if peers.Leaves(time.Time{}, now) {
+		return peers.leavesUntil(time.Time{}), nil
+	}
 	sequence, err := s.Planner.Store.Sequence(ctx)
 	if err != nil {
-		return err
+		return time.Time{}, err
 	}
 	key := instantKey(sequence, func(n Numbered) bool {
 		in, shown := lib.ByID(n.InsightID)
 		return shown && in.Email && !n.Withdrawal.Is()
 	})
 	if key == "" {
-		return nil
+		return time.Time{}, nil
 	}
 	return s.runSlot(ctx, lib, schedule, Slot{Schedule: schedule.Name, Key: key, Due: now}, now)
 }
@@ -241,32 +281,39 @@ func instantKey(sequence []Numbered, shown func(Numbered) bool) string {
 	return key
 }
 
-// runSlot plans a slot that is due, unless it is recorded. One whose plan failed
-// is planned again at each tick until it is late.
-func (s *Scheduler) runSlot(ctx context.Context, lib *content.Library, schedule *Schedule, slot Slot, now time.Time) error {
+// runSlot plans a slot that is due, unless it is on record or another daemon is at it. One
+// whose plan failed is planned again at each tick until it is late.
+func (s *Scheduler) runSlot(ctx context.Context, lib *content.Library, schedule *Schedule, slot Slot, now time.Time) (again time.Time, err error) {
 	record, known, err := s.Slots.Slot(ctx, slot.Schedule, slot.Key)
 	switch {
 	case err != nil:
-		return fmt.Errorf("read slot %s: %w", slot.Key, err)
-	case known && record.Outcome != SlotFailing:
-		return nil
+		return time.Time{}, fmt.Errorf("read slot %s: %w", slot.Key, err)
+	case known && !record.Outcome.Open():
+		return time.Time{}, nil
 	case known:
 		slot.Due = record.Due
 	}
 	late := now.Sub(slot.Due)
 	switch {
 	case late > schedule.lateBy():
-		return s.Slots.RecordSlots(ctx, slot.record(SlotLate, Reason(fmt.Sprintf("%s late; unread insights come with the next slot", late.Round(time.Minute)))))
+		return time.Time{}, s.Slots.RecordSlots(ctx, slot.record(s.planner(), SlotLate, Reason(fmt.Sprintf("%s late; unread insights come with the next slot", late.Round(time.Minute)))))
 	case late > 2*every && schedule.Missed == MissedSkip && !known:
-		return s.Slots.RecordSlots(ctx, slot.record(SlotMissed, "no daemon was running, and missed is skip"))
+		return time.Time{}, s.Slots.RecordSlots(ctx, slot.record(s.planner(), SlotMissed, "no daemon was running, and missed is skip"))
 	}
-	return s.plan(ctx, lib, schedule, slot)
+	claimed, err := s.Slots.ClaimSlot(ctx, slot.record(s.planner(), SlotPlanning, ""))
+	switch {
+	case err != nil:
+		return time.Time{}, fmt.Errorf("claim slot %s: %w", slot.Key, err)
+	case !claimed: // should that daemon stop, it is this one's turn
+		return now.Add(soon), nil
+	}
+	return time.Time{}, s.plan(ctx, lib, schedule, slot)
 }
 
 func (s *Scheduler) plan(ctx context.Context, lib *content.Library, schedule *Schedule, slot Slot) error {
 	d, err := s.Planner.Plan(ctx, lib, Request{
 		Cadence: schedule.Cadence, MinItems: schedule.MinItems, MaxItems: schedule.MaxItems,
-		Approved: !schedule.Approve, Slot: &slot,
+		Approved: !schedule.Approve, Slot: &slot, Planner: s.planner(),
 	})
 	switch {
 	case errors.Is(err, ErrSlotTaken):
@@ -274,9 +321,9 @@ func (s *Scheduler) plan(ctx context.Context, lib *content.Library, schedule *Sc
 	case err != nil && ctx.Err() != nil:
 		return err
 	case err != nil:
-		return errors.Join(fmt.Errorf("plan slot %s: %w", slot.Key, err), s.Slots.RecordSlots(ctx, slot.record(SlotFailing, Reason(err.Error()))))
+		return errors.Join(fmt.Errorf("plan slot %s: %w", slot.Key, err), s.Slots.RecordSlots(ctx, slot.record(s.planner(), SlotFailing, Reason(err.Error()))))
 	case d.ID == 0:
-		return s.Slots.RecordSlots(ctx, slot.record(SlotSkipped, d.Reason))
+		return s.Slots.RecordSlots(ctx, slot.record(s.planner(), SlotSkipped, d.Reason))
 	}
 	return nil
 }

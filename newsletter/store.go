@@ -39,6 +39,9 @@ type Numbering struct {
 	// Kept, when set, reports whether an insight is not shown although its file is there,
 	// faulty or withheld: that does not withdraw it.
 	Kept func(id string) bool
+	// Peers are the daemons beside this one: nothing is withdrawn that one of them shows,
+	// and what they know better is left to them. Nil: there are none.
+	Peers *Peers
 	// Incomplete says that the ids of some faulty files can't be read, so that an insight
 	// that seems to be missing may be one of them.
 	Incomplete bool
@@ -110,7 +113,7 @@ type PlanStore interface {
 	AddReaders(ctx context.Context, digest int64, readers PlannedReaders) error
 	// Freeze makes a planning digest planned (or approved, as d.State says) with
 	// its items and variants and counts its readers; the slot is recorded in the
-	// same transaction. If the slot is already recorded and not failing, the digest is
+	// same transaction. If the slot is on record, or another daemon plans it, the digest is
 	// discarded and ErrSlotTaken returned. Variants left without readers are dropped.
 	Freeze(ctx context.Context, d Digest, slot *SlotRecord) (Digest, error)
 	// Discard removes a digest in state planning, with its rows.
@@ -124,20 +127,28 @@ type SlotRecord struct {
 	Due      time.Time
 	Outcome  SlotOutcome
 	Reason   Reason
-	Digest   int64 // 0 = none
+	Digest   int64  // 0 = none
+	Planner  string // the daemon that plans it; "" = none that runs
 	At       time.Time
 }
 
-// After returns what is kept of a slot that was already recorded: only a failing one is
-// replaced, and one that ends without having been planned has failed. ok is false if
-// nothing changes.
+// After returns what is kept of a slot that was already recorded: only one that is not on
+// record yet is replaced, and not by others while a daemon plans it. One that ends without
+// having been planned has failed. ok is false if nothing changes.
 func (r SlotRecord) After(before SlotRecord) (kept SlotRecord, ok bool) {
-	if before.Outcome != SlotFailing {
+	if !before.Outcome.Open() || before.Planner != "" && before.Planner != r.Planner {
 		return before, false
 	}
 	r.Due = before.Due
-	if r.Outcome == SlotMissed || r.Outcome == SlotLate {
-		r.Outcome, r.Reason = SlotFailed, before.Reason+"; "+r.Reason
+	switch r.Outcome {
+	case SlotPlanning:
+		r.Reason = before.Reason
+	case SlotMissed, SlotLate:
+		reason := before.Reason
+		if reason == "" {
+			reason = "the daemon that planned it stopped"
+		}
+		r.Outcome, r.Reason = SlotFailed, reason+"; "+r.Reason
 	}
 	return r, true
 }
@@ -146,26 +157,33 @@ func (r SlotRecord) After(before SlotRecord) (kept SlotRecord, ok bool) {
 type SlotOutcome string
 
 const (
-	SlotPlanned SlotOutcome = "planned" // its digest's state says the rest
-	SlotSkipped SlotOutcome = "skipped" // nothing new for anybody
-	SlotMissed  SlotOutcome = "missed"  // no daemon was running to plan it
-	SlotLate    SlotOutcome = "late"    // too late to be sent
-	SlotFailing SlotOutcome = "failing" // planning failed so far, and is retried
-	SlotFailed  SlotOutcome = "failed"  // it could not be planned in time
+	SlotPlanning SlotOutcome = "planning" // a daemon is at it
+	SlotPlanned  SlotOutcome = "planned"  // its digest's state says the rest
+	SlotSkipped  SlotOutcome = "skipped"  // nothing new for anybody
+	SlotMissed   SlotOutcome = "missed"   // no daemon was running to plan it
+	SlotLate     SlotOutcome = "late"     // too late to be sent
+	SlotFailing  SlotOutcome = "failing"  // planning failed so far, and is retried
+	SlotFailed   SlotOutcome = "failed"   // it could not be planned in time
 )
+
+// Open reports whether a slot is still to be planned: it does not count as on record.
+func (o SlotOutcome) Open() bool { return o == SlotPlanning || o == SlotFailing }
 
 // SlotStore keeps slots.
 type SlotStore interface {
 	// Define records a schedule that is new or whose times have changed: it starts
 	// from now, and no slot before counts as missed.
 	Define(ctx context.Context, schedule, times string, now time.Time) (changed bool, err error)
-	// Since returns the due time of the schedule's newest recorded slot that is not
-	// failing, or when the schedule started, whichever is later; one that was never
+	// Since returns the due time of the schedule's newest recorded slot that is not open,
+	// or when the schedule started, whichever is later; one that was never
 	// defined starts now.
 	Since(ctx context.Context, schedule string, now time.Time) (time.Time, error)
 	// RecordSlots stores slots without a digest, as SlotRecord.After says for those
 	// that are already recorded.
 	RecordSlots(ctx context.Context, slots ...SlotRecord) error
+	// ClaimSlot records that a daemon plans a slot, as SlotRecord.After says, and discards
+	// what one that stopped has begun of it. claimed is false if nothing changed.
+	ClaimSlot(ctx context.Context, slot SlotRecord) (claimed bool, err error)
 	// Slot returns one slot; ok is false when it is not recorded.
 	Slot(ctx context.Context, schedule, key string) (r SlotRecord, ok bool, err error)
 	// Slots returns the newest slots first.

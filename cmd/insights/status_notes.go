@@ -27,7 +27,7 @@ func loadNotes(ctx context.Context, a *app.App) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, r := range reports {
+	for _, r := range newsletter.Running(reports, time.Now()) {
 		for _, note := range r.Notes {
 			if !slices.Contains(notes, note) {
 				notes = append(notes, note)

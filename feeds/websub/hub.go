@@ -25,6 +25,9 @@ type Hub struct {
 	Calls  int    // deliveries at once, and a quarter as many verifications; 0 = 64
 	Log    *slog.Logger
 
+	// Behind, when set, reports whether another process has newer content. Pushes are left
+	// to that one.
+	Behind func() bool
 	// Wake, when set, returns a channel that is closed at the next change of the
 	// store, so that what another process did is seen at once.
 	Wake func() <-chan struct{}
@@ -40,6 +43,7 @@ const (
 	troubleWaits  = time.Second      // after an error of the store
 	recordWithin  = 10 * time.Second
 	turnWaits     = 100 * time.Millisecond
+	behindWaits   = time.Second // while another process has newer content
 )
 
 // Accept takes a form that a subscriber posted. A *RefusedError says what is wrong
@@ -115,7 +119,7 @@ func (h *Hub) Run(ctx context.Context) error {
 	})
 	parts.Go(func() {
 		work(ctx, calls, h, lane[Push, TriedPush]{
-			width: width, pace: pushPace, bell: &h.marked, next: h.Store.NextPush, turn: h.Store.TurnPushes,
+			width: width, pace: pushPace, bell: &h.marked, rests: h.Behind, next: h.Store.NextPush, turn: h.Store.TurnPushes,
 			slow: func(p Push) bool { return p.Slow }, fresh: func(p Push) bool { return p.New }, do: h.deliver,
 		})
 	})
@@ -126,6 +130,10 @@ func (h *Hub) Run(ctx context.Context) error {
 // follow makes due what subscribers lack, at the start and after each change.
 func (h *Hub) follow(ctx context.Context) {
 	for ctx.Err() == nil {
+		if behind(h.Behind) {
+			pause(ctx, behindWaits)
+			continue
+		}
 		if err := h.markAll(ctx); err != nil {
 			h.trouble(ctx, "find new content", err)
 			pause(ctx, troubleWaits)
@@ -167,6 +175,8 @@ func (h *Hub) mark(ctx context.Context, topic string) error {
 	}
 	return h.Store.Mark(ctx, topic, c.Version, time.Now())
 }
+
+func behind(ask func() bool) bool { return ask != nil && ask() }
 
 // trouble reports an error of the store or of the topics: nothing is lost by it,
 // since what could not be done stays due.

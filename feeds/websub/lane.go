@@ -24,8 +24,9 @@ var errCrowded = errors.New("made way for faster hosts")
 // yet have half at most.
 type lane[T, O any] struct {
 	width int
-	pace  float64 // calls a second that it begins at most, beside those to slow hosts; 0 = no limit
-	bell  *bell   // rings when there may be more
+	pace  float64     // calls a second that it begins at most, beside those to slow hosts; 0 = no limit
+	bell  *bell       // rings when there may be more
+	rests func() bool // reports whether it begins nothing for now; nil: it never does
 	next  func(context.Context) (time.Time, error)
 	turn  func(context.Context, []O, Claim) ([]T, error) // records what has ended, and claims
 	slow  func(T) bool
@@ -102,7 +103,8 @@ func work[T, O any](ctx, calls context.Context, h *Hub, l lane[T, O]) {
 func (w *working[T, O]) look(ctx, calls context.Context) (again <-chan time.Time) {
 	now := time.Now()
 	c := Claim{Now: now, Until: now.Add(claimFor)}
-	if ctx.Err() == nil {
+	rests := behind(w.rests)
+	if ctx.Err() == nil && !rests {
 		c.Limit, c.Slow = w.width-w.share()-(w.running-w.slow), w.share()-w.slow
 		w.save(now)
 		c.Limit = min(c.Limit, w.allowed())
@@ -110,6 +112,9 @@ func (w *working[T, O]) look(ctx, calls context.Context) (again <-chan time.Time
 	}
 	room := c.Limit+c.Slow > 0
 	if !room && len(w.done) == 0 {
+		if rests {
+			return time.After(behindWaits)
+		}
 		return w.paced()
 	}
 	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordWithin)

@@ -45,6 +45,9 @@ type Publisher struct {
 	Store  PingStore
 	Pinger Pinger
 	Log    *slog.Logger
+	// Behind, when set, reports whether another process has newer content. The hub is told
+	// by that one.
+	Behind func() bool
 
 	changed bell
 }
@@ -65,6 +68,10 @@ func (p *Publisher) Changed() { p.changed.ring() }
 func (p *Publisher) Run(ctx context.Context) error {
 	failures := 0
 	for ctx.Err() == nil {
+		if behind(p.Behind) {
+			pause(ctx, behindWaits)
+			continue
+		}
 		told, err := p.catchUp(ctx)
 		if told > 0 {
 			p.Log.InfoContext(ctx, "notified the hub of changes", "hub", hostOf(p.Hub), "topics", told)

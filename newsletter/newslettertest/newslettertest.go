@@ -36,6 +36,7 @@ type Store interface {
 	newsletter.WithdrawalStore
 	newsletter.ResendStore
 	newsletter.JudgeStore
+	newsletter.PresenceStore
 	subscribers.Store
 }
 
@@ -65,6 +66,7 @@ func Test(t *testing.T, seasons int, open func(t *testing.T) Store) {
 		{"Holes", holeTests},
 		{"Scheduler", schedulerTests},
 		{"Schedules", scheduleTests},
+		{"Machines", machineTests},
 	}
 	for _, part := range parts {
 		t.Run(part.name, func(t *testing.T) {

@@ -40,6 +40,7 @@ type Daemon struct {
 	feeds     atomic.Pointer[feeds.Set]
 	built     *content.Library // the feeds were last built from it
 	site      *web.Site
+	presence  *newsletter.Presence
 	worker    *newsletter.Worker
 	scheduler *newsletter.Scheduler
 	hub       *websub.Hub // nil: not a hub
@@ -229,6 +230,11 @@ func (d *Daemon) takeDatabase(ctx context.Context, c *config.Config, db *databas
 	if err != nil {
 		return fmt.Errorf("%s: %w: stop the other `insights serve`, `insights dev` or `--wait` first", db, err)
 	}
+	if !db.SharesSending() {
+		if err := db.EndReports(ctx); err != nil {
+			return unusable(err)
+		}
+	}
 	if d.use == Production {
 		if err := forgetDevelopmentKeys(ctx, db); err != nil {
 			return unusable(err)
@@ -249,6 +255,7 @@ func (d *Daemon) takeDatabase(ctx context.Context, c *config.Config, db *databas
 
 func (d *Daemon) openFeeds(ctx context.Context, _ *Publication) error {
 	d.readers.Store, d.readers.Log = d.app.db, d.log
+	d.presence = d.newPresence(d.app.db)
 	if err := d.buildFeeds(ctx, d.live.Current()); err != nil {
 		return err
 	}
@@ -259,7 +266,7 @@ func (d *Daemon) openFeeds(ctx context.Context, _ *Publication) error {
 func (d *Daemon) openWorker(ctx context.Context, p *Publication) (err error) {
 	d.scheduler = &newsletter.Scheduler{
 		Planner: d.app.Planner, Slots: d.app.db, Schedules: p.Config.Schedules(), Library: d.live.Current, Changed: d.live.Changed,
-		Grace: p.Config.Content.EditGrace, Retry: d.app.retry(), Log: d.log,
+		Presence: d.presence, Grace: p.Config.Content.EditGrace, Retry: d.app.retry(), Log: d.log,
 	}
 	d.worker, err = d.app.worker(ctx)
 	return err

@@ -16,7 +16,11 @@ func (d *Daemon) buildFeeds(ctx context.Context, library *content.Library) error
 	if err != nil {
 		return fmt.Errorf("build feeds: %w", err)
 	}
-	changed, err := d.app.db.RecordDocuments(context.WithoutCancel(ctx), set.States()) // what is kept must not depend on when a daemon stops
+	states := set.States()
+	if peers, err := d.presence.Look(ctx, library); err == nil && peers.Behind() {
+		states = nil // the documents of the newer library have changed last
+	}
+	changed, err := d.app.db.RecordDocuments(context.WithoutCancel(ctx), states) // what is kept must not depend on when a daemon stops
 	if err != nil {
 		// Readers get the news all the same; only its Last-Modified may be too early.
 		d.log.Error("cannot load feed modification times", "error", err)

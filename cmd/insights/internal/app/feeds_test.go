@@ -35,6 +35,7 @@ func TestWhatAppearsDuringTheStartIsInTheFeeds(t *testing.T) {
 			t.Fatal(err)
 		}
 		d := &Daemon{app: &App{Publication: Publication{Config: c}, db: db}, live: live, log: slog.New(slog.DiscardHandler)}
+		d.presence = d.newPresence(db)
 		if err := d.buildFeeds(t.Context(), live.Current()); err != nil {
 			t.Fatal(err)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -13,34 +14,50 @@ import (
 	"github.com/scaledbydesign/insights/newsletter"
 )
 
-// reporting tells staff in status, and once in the log, what they should attend to.
+// newPresence is how a daemon shows itself to others.
+func (d *Daemon) newPresence(store newsletter.PresenceStore) *newsletter.Presence {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "a host without a name"
+	}
+	return &newsletter.Presence{Store: store, ID: strings.ToLower(rand.Text()[:16]), Host: host, Started: time.Now()}
+}
+
+// notesEvery is how often what somebody should attend to is looked for.
+const notesEvery = 10 * time.Second
+
+// reporting tells other daemons what this one shows, and staff in status, and once in the
+// log, what they should attend to.
 func (d *Daemon) reporting(ctx context.Context) error {
-	id := strings.ToLower(rand.Text()[:16])
-	started := time.Now()
 	var told []string
+	var noted time.Time
 	tick := time.NewTicker(newsletter.ReportEvery)
 	defer tick.Stop()
 	for {
-		notes := d.notes(ctx)
-		for _, note := range notes {
-			if !slices.Contains(told, note) {
-				d.log.Warn("attention needed", "note", note)
+		changed := d.live.Changed()
+		if time.Since(noted) >= notesEvery {
+			notes := d.notes(ctx)
+			for _, note := range notes {
+				if !slices.Contains(told, note) {
+					d.log.Warn("attention needed", "note", note)
+				}
 			}
+			told, noted = notes, time.Now()
+			d.presence.Note(notes)
 		}
-		told = notes
-		report := newsletter.DaemonReport{ID: id, Started: started, At: time.Now(), Notes: notes}
-		if err := d.app.db.SaveReport(ctx, report); err != nil && ctx.Err() == nil {
+		if _, err := d.presence.Look(ctx, d.live.Current()); err != nil && ctx.Err() == nil {
 			d.log.Error("cannot report to status", "error", err)
 		}
 		select {
 		case <-ctx.Done():
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 			defer cancel()
-			if err := d.app.db.EndReport(ctx, id); err != nil {
+			if err := d.presence.End(ctx); err != nil {
 				d.log.Warn("status shows this daemon for a while after its end", "error", err)
 			}
 			return nil
 		case <-tick.C:
+		case <-changed:
 		}
 	}
 }
@@ -65,6 +82,9 @@ func (d *Daemon) notes(ctx context.Context) (notes []string) {
 	daemons, sessions, allowed, err := d.app.db.Sessions(ctx)
 	if err == nil { // else there is more to say than this
 		note(crowded(daemons, sessions, allowed))
+	}
+	if reports, err := d.app.db.Reports(ctx); err == nil {
+		note(newsletter.Disagreement(newsletter.Running(reports, time.Now()), time.Now()))
 	}
 	for _, text := range d.site.Notes() {
 		note(text)

@@ -28,12 +28,12 @@ func (d *Daemon) openPusher() {
 	case config.OwnHub:
 		d.hub = &websub.Hub{
 			URL: c.HubURL(), Topics: &feedTopics{base: c.Site.BaseURL, feeds: d.feeds.Load},
-			Store: d.app.db.WebSub(), Client: d.app.callbacks(), Wake: d.app.db.Changed, Log: d.log,
+			Store: d.app.db.WebSub(), Client: d.app.callbacks(), Behind: d.presence.Behind, Wake: d.app.db.Changed, Log: d.log,
 		}
 		d.pusher = d.hub
 	default:
 		p := d.app.Publisher(d.feeds.Load)
-		p.Store, p.Log = d.app.db.WebSub(), d.log
+		p.Store, p.Log, p.Behind = d.app.db.WebSub(), d.log, d.presence.Behind
 		d.pusher = p
 	}
 }

@@ -4,25 +4,39 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"strings"
+	"time"
 
 	"github.com/scaledbydesign/insights/newsletter"
 	"github.com/scaledbydesign/insights/subscribers"
 )
 
+// details are what is stored of a report as JSON, so that a version with more of them
+// needs no migration.
+type details struct {
+	Host    string                   `json:"host"`
+	Library newsletter.LibraryReport `json:"library"`
+}
+
 // SaveReport implements newsletter.ReportStore.
-func (db *DB) SaveReport(ctx context.Context, r newsletter.DaemonReport) error {
+func (db *DB) SaveReport(ctx context.Context, r newsletter.DaemonReport, silent time.Time) error {
 	notes, err := json.Marshal(append([]string{}, r.Notes...))
 	if err != nil {
 		return err
 	}
+	more, err := json.Marshal(details{r.Host, r.Library})
+	if err != nil {
+		return err
+	}
 	return db.bookkeep(ctx, func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, "DELETE FROM daemons WHERE at < ?1", millis(r.At)-newsletter.ReportFor.Milliseconds()); err != nil {
+		if _, err := tx.ExecContext(ctx, "DELETE FROM daemons WHERE at < ?1", millis(silent)); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, `INSERT INTO daemons (id, started_at, at, notes) VALUES (?1, ?2, ?3, ?4)
-			ON CONFLICT (id) DO UPDATE SET started_at = excluded.started_at, at = excluded.at, notes = excluded.notes`,
-			r.ID, millis(r.Started), millis(r.At), string(notes))
+		_, err := tx.ExecContext(ctx, `INSERT INTO daemons (id, started_at, at, notes, details) VALUES (?1, ?2, ?3, ?4, ?5)
+			ON CONFLICT (id) DO UPDATE SET started_at = excluded.started_at, at = excluded.at, notes = excluded.notes, details = excluded.details`,
+			r.ID, millis(r.Started), millis(r.At), string(notes), string(more))
 		return err
 	})
 }
@@ -32,17 +46,27 @@ func (db *DB) EndReport(ctx context.Context, id string) error {
 	return db.execQuietly(ctx, "DELETE FROM daemons WHERE id = ?1", id)
 }
 
+// EndReports forgets all daemons, for one that knows that no other runs.
+func (db *DB) EndReports(ctx context.Context) error {
+	return db.execQuietly(ctx, "DELETE FROM daemons")
+}
+
 // Reports implements newsletter.ReportStore.
 func (db *DB) Reports(ctx context.Context) (reports []newsletter.DaemonReport, err error) {
 	err = each(ctx, db.reader, func(rows *sql.Rows) error {
 		var r newsletter.DaemonReport
-		var notes string
-		if err := rows.Scan(&r.ID, instant(&r.Started), instant(&r.At), &notes); err != nil {
+		var notes, more string
+		if err := rows.Scan(&r.ID, instant(&r.Started), instant(&r.At), &notes, &more); err != nil {
 			return err
 		}
+		var d details
+		if err := errors.Join(json.Unmarshal([]byte(notes), &r.Notes), json.Unmarshal([]byte(more), &d)); err != nil {
+			return fmt.Errorf("read the report of daemon %s: %w", r.ID, err)
+		}
+		r.Host, r.Library = d.Host, d.Library
 		reports = append(reports, r)
-		return json.Unmarshal([]byte(notes), &reports[len(reports)-1].Notes)
-	}, "SELECT id, started_at, at, notes FROM daemons WHERE at >= ?1 ORDER BY started_at, id", now()-newsletter.ReportFor.Milliseconds())
+		return nil
+	}, "SELECT id, started_at, at, notes, details FROM daemons ORDER BY started_at, id")
 	return reports, explain(err)
 }
 

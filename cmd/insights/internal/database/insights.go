@@ -37,6 +37,12 @@ func (db *DB) Number(ctx context.Context, visible []newsletter.Visible, how news
 	return numbered, next, err
 }
 
+// Known implements newsletter.PresenceStore.
+func (db *DB) Known(ctx context.Context) (map[string]newsletter.Known, error) {
+	known, err := knownInsights(ctx, db.reader)
+	return known, explain(err)
+}
+
 func knownInsights(ctx context.Context, q querier) (map[string]newsletter.Known, error) {
 	known := make(map[string]newsletter.Known)
 	err := each(ctx, q, func(rows *sql.Rows) error {
@@ -78,8 +84,8 @@ func renumber(ctx context.Context, tx *sql.Tx, r newsletter.Renumbering, at int6
 			return err
 		}
 	}
-	for _, id := range r.Withdraw {
-		if _, err := tx.ExecContext(ctx, "UPDATE insights SET withdrawn_at = ?2, withdrawn_how = 0 WHERE id = ?1", id, at); err != nil {
+	for _, gone := range r.Withdraw {
+		if _, err := tx.ExecContext(ctx, "UPDATE insights SET withdrawn_at = ?2, withdrawn_how = 0 WHERE id = ?1", gone.InsightID, millis(gone.Since)); err != nil {
 			return err
 		}
 	}

@@ -281,7 +281,7 @@ func TestSessionsOfDaemonsAreCounted(t *testing.T) {
 	address, name := databasetest.Postgres(t), rand.Text()
 	db := openURL(t, address+"&application_name="+name)
 	for _, id := range []string{"one", "two"} {
-		if err := db.SaveReport(t.Context(), newsletter.DaemonReport{ID: id, Started: time.Now(), At: time.Now()}); err != nil {
+		if err := db.SaveReport(t.Context(), newsletter.DaemonReport{ID: id, Started: time.Now(), At: time.Now()}, time.Time{}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -10,7 +10,7 @@ import (
 )
 
 const lastSlotQuery = `SELECT CASE WHEN last.due_at > since THEN last.due_at ELSE since END FROM schedules,
-	(SELECT coalesce(max(due_at), 0) AS due_at FROM slots WHERE schedule = ?1 AND outcome <> 'failing') last WHERE name = ?1`
+	(SELECT coalesce(max(due_at), 0) AS due_at FROM slots WHERE schedule = ?1 AND outcome NOT IN ('planning', 'failing')) last WHERE name = ?1`
 
 // LastSlot implements newsletter.OverdueStore.
 func (db *DB) LastSlot(ctx context.Context, schedule string) (time.Time, error) {
@@ -72,10 +72,21 @@ func (db *DB) RecordSlots(ctx context.Context, slots ...newsletter.SlotRecord) e
 	})
 }
 
+// ClaimSlot implements newsletter.SlotStore.
+func (db *DB) ClaimSlot(ctx context.Context, slot newsletter.SlotRecord) (claimed bool, err error) {
+	err = db.write(ctx, func(tx *sql.Tx) error {
+		if claimed, err = recordSlot(ctx, tx, slot); err != nil || !claimed {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, "DELETE FROM digests WHERE state = 'planning' AND schedule = ?1 AND slot = ?2", slot.Schedule, slot.Key)
+		return err
+	})
+	return claimed && err == nil, err
+}
+
 // recordSlot stores a slot, combined with what is already recorded of it.
 func recordSlot(ctx context.Context, tx *sql.Tx, r newsletter.SlotRecord) (recorded bool, err error) {
-	n, err := affected(tx.ExecContext(ctx, "INSERT INTO slots (schedule, key, due_at, outcome, reason, digest_id, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (schedule, key) DO NOTHING",
-		r.Schedule, r.Key, millis(r.Due), string(r.Outcome), string(r.Reason), sql.NullInt64{Int64: r.Digest, Valid: r.Digest != 0}, millis(r.At)))
+	n, err := affected(tx.ExecContext(ctx, "INSERT INTO slots (schedule, key, due_at, outcome, reason, digest_id, planner, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (schedule, key) DO NOTHING", slotValues(r)...))
 	if err != nil || n == 1 {
 		return err == nil, err
 	}
@@ -87,15 +98,23 @@ func recordSlot(ctx context.Context, tx *sql.Tx, r newsletter.SlotRecord) (recor
 	if !changed {
 		return false, nil
 	}
-	_, err = tx.ExecContext(ctx, "UPDATE slots SET due_at = ?3, outcome = ?4, reason = ?5, digest_id = ?6, at = ?7 WHERE schedule = ?1 AND key = ?2",
-		kept.Schedule, kept.Key, millis(kept.Due), string(kept.Outcome), string(kept.Reason), sql.NullInt64{Int64: kept.Digest, Valid: kept.Digest != 0}, millis(kept.At))
+	_, err = tx.ExecContext(ctx, "UPDATE slots SET due_at = ?3, outcome = ?4, reason = ?5, digest_id = ?6, planner = ?7, at = ?8 WHERE schedule = ?1 AND key = ?2", slotValues(kept)...)
 	return err == nil, err
 }
 
-const slotColumns = "SELECT schedule, key, due_at, outcome, reason, coalesce(digest_id, 0), at FROM slots "
+func slotValues(r newsletter.SlotRecord) []any {
+	if r.Outcome != newsletter.SlotPlanning {
+		r.Planner = ""
+	}
+	return []any{r.Schedule, r.Key, millis(r.Due), string(r.Outcome), string(r.Reason), sql.NullInt64{Int64: r.Digest, Valid: r.Digest != 0}, r.Planner, millis(r.At)}
+}
+
+// A daemon that stopped is forgotten, and plans nothing any more.
+const slotColumns = `SELECT schedule, key, due_at, outcome, reason, coalesce(digest_id, 0),
+	CASE WHEN planner IN (SELECT id FROM daemons) THEN planner ELSE '' END, at FROM slots `
 
 func scanSlot(row interface{ Scan(...any) error }) (r newsletter.SlotRecord, err error) {
-	err = row.Scan(&r.Schedule, &r.Key, instant(&r.Due), &r.Outcome, &r.Reason, &r.Digest, instant(&r.At))
+	err = row.Scan(&r.Schedule, &r.Key, instant(&r.Due), &r.Outcome, &r.Reason, &r.Digest, &r.Planner, instant(&r.At))
 	return r, err
 }
 

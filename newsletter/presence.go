@@ -1,0 +1,129 @@
+package newsletter
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/scaledbydesign/insights/content"
+)
+
+// PresenceStore is what a Presence reads and writes.
+type PresenceStore interface {
+	ReportStore
+	// Known returns all insights that are stored, by id.
+	Known(ctx context.Context) (map[string]Known, error)
+}
+
+// Presence reports that a daemon runs and what it shows, and sees the others. Its exported
+// fields are set once; it is safe for concurrent use.
+type Presence struct {
+	Store   PresenceStore
+	ID      string // random
+	Host    string
+	Started time.Time
+
+	behind atomic.Bool // at the last look
+	notes  atomic.Pointer[[]string]
+
+	mu          sync.Mutex
+	lacks       map[string]time.Time
+	behindSince time.Time
+	first, last time.Time // of looks without a break
+}
+
+// lookWithin bounds a look: the database may not answer.
+const lookWithin = 5 * time.Second
+
+// Note sets what the following reports say that somebody should attend to.
+func (p *Presence) Note(notes []string) { p.notes.Store(&notes) }
+
+// Behind reports whether another daemon had a newer library at the last Look.
+func (p *Presence) Behind() bool { return p.behind.Load() }
+
+// Look reports what this daemon shows and returns what runs beside it.
+//
+// Where the database was away, all have been silent. So who has only just begun to look
+// counts everybody whose report is there, and forgets nobody.
+func (p *Presence) Look(ctx context.Context, lib *content.Library) (*Peers, error) {
+	ctx, cancel := context.WithTimeout(ctx, lookWithin)
+	defer cancel()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := time.Now()
+	if now.Sub(p.last) > ReportFor/2 {
+		p.first = now
+	}
+	reports, err := p.Store.Reports(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read what daemons report: %w", err)
+	}
+	var silent time.Time
+	if now.Sub(p.first) > ReportFor {
+		silent, reports = now.Add(-ReportFor), Running(reports, now)
+	}
+	known, err := p.Store.Known(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read the insights that are known: %w", err)
+	}
+	peers := &Peers{Own: DaemonReport{ID: p.ID, Host: p.Host, Started: p.Started, At: now, Library: p.library(lib, known, now)}}
+	if notes := p.notes.Load(); notes != nil {
+		peers.Own.Notes = *notes
+	}
+	for _, r := range reports {
+		if r.Library.Version == peers.Own.Library.Version && r.Library.Changed.Before(peers.Own.Library.Changed) {
+			peers.Own.Library.Changed = r.Library.Changed // this daemon's last report is among them
+		}
+		if r.ID != p.ID {
+			peers.Others = append(peers.Others, r)
+		}
+	}
+	if !peers.behind(&peers.Own.Library) {
+		p.behindSince = time.Time{}
+	} else if p.behindSince.IsZero() {
+		p.behindSince = now
+	}
+	peers.BehindSince = p.behindSince
+	p.behind.Store(peers.Behind())
+	if err := p.Store.SaveReport(ctx, peers.Own, silent); err != nil {
+		return nil, fmt.Errorf("report what this daemon shows: %w", err)
+	}
+	p.last = now
+	return peers, nil
+}
+
+// End forgets this daemon's report: it has stopped.
+func (p *Presence) End(ctx context.Context) error { return p.Store.EndReport(ctx, p.ID) }
+
+// library compares what lib shows with what is known.
+func (p *Presence) library(lib *content.Library, known map[string]Known, now time.Time) LibraryReport {
+	r := LibraryReport{Version: lib.Version(), Changed: now, Lacks: make(map[string]time.Time)}
+	numbering := NumberingOf(lib, 0, true)
+	shown := make(map[string]bool)
+	for _, v := range VisibleIn(lib) {
+		shown[v.InsightID] = v.Email
+	}
+	for id, k := range known {
+		_, there := shown[id]
+		kept := !there && (numbering.Incomplete || numbering.Kept(id))
+		switch {
+		case k.Withdrawal.Is():
+			if shown[id] || kept && k.Withdrawal.How == WithdrawnByStaff {
+				r.Has = append(r.Has, id)
+			}
+		case !shown[id] && !kept:
+			since, lacked := p.lacks[id]
+			if !lacked {
+				since = now
+			}
+			r.Lacks[id] = since
+		}
+	}
+	slices.Sort(r.Has)
+	p.lacks = maps.Clone(r.Lacks)
+	return r
+}
