@@ -134,7 +134,7 @@ func rollingSlot(w *world) {
 	newer.stop()
 	var s server
 	w.send(&s, time.Minute)
-	if got := s.to("ada"); got != "e1 e2" {
+	if got := s.to("ada"); got != "e2 e1" {
 		w.Errorf("received %q", got)
 	}
 	w.wantSlots("2000-01-03T09:00 planned")
