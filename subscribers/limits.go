@@ -31,6 +31,10 @@ func (l Limits) waitingAround() int {
 	return max(l.Waiting/20, wideFactor*l.WaitingOfOne)
 }
 
+// movesAround is how much more one Asker.Around may ask for before it may ask for no change
+// of address: those don't wait, so what it takes of the shared limits is gone for others.
+const movesAround = wideFactor
+
 var (
 	// ErrTooMany says that a client has signed up too often, whatever the addresses.
 	ErrTooMany = errors.New("too many sign-ups from one client: please try again in an hour")
@@ -52,10 +56,6 @@ type Attempt struct {
 	// their former mailbox got. What others ask for at that address must not keep them from
 	// it: only the client and what this subscriber called back there are limited.
 	Returns string // the public id
-	// Former says, of one who calls back, that the address was a reader's: it may be the
-	// mailbox that was left. To others they get no further than three times a day in all,
-	// since whoever has moved a reader of their own has such a link on purpose.
-	Former bool
 	// Links says that a fresh link is asked for. It goes to nobody but who is on record, and
 	// how many emails they get is counted there: only the client is limited here, so that
 	// no stranger keeps readers from their data.
@@ -82,6 +82,7 @@ type Facts struct {
 	// Since Attempt.MailboxSince:
 	Address     int       // attempts to the very address that were let through
 	AddressLast time.Time // the last of them; zero: none
+	Left        bool      // of one who calls back: the subscription has left this address
 	Inbox       int       // those to other addresses with the same Inbox, and the waiting ones
 
 	All, Domain time.Time // up to when what the two may have is reserved; see Pace
@@ -131,7 +132,8 @@ const (
 // judge says what becomes of an attempt. What its answer depends on is judged before all
 // that is known of its address.
 func (l Limits) judge(a Attempt, f Facts) Decision {
-	if a.Client != "" && l.Client > 0 && (f.Network.Within(a.At) >= l.Client || f.Wide.Within(a.At) >= wideFactor*l.Client) {
+	asked, wide, around := f.Network.Within(a.At), f.Wide.Within(a.At), f.Around.Within(a.At)
+	if a.Client != "" && l.Client > 0 && (asked >= l.Client || wide >= wideFactor*l.Client || a.Moves && around >= movesAround*l.Client) {
 		return Decision{Limit: PerClient}
 	}
 	d := Decision{Network: f.Network.Another(a.At), Wide: f.Wide.Another(a.At), Around: f.Around.Another(a.At)}
@@ -147,6 +149,8 @@ func (l Limits) judge(a Attempt, f Facts) Decision {
 		}
 	}
 	switch {
+	case a.Returns != "" && !f.Left: // whoever has moved a reader of their own has such a link on purpose
+		d.Verdict, d.Limit = Count, PerAddress
 	// Of its mailbox nothing may show: one that waits is judged in its turn, and one that
 	// would be admitted takes of what is shared, as others do.
 	case room == Admit && l.ofMailbox(a, f):
@@ -206,9 +210,6 @@ func (l Limits) room(a Attempt, f Facts) Verdict {
 
 // ofMailbox reports whether a mailbox has got what it may.
 func (l Limits) ofMailbox(a Attempt, f Facts) bool {
-	if a.Returns != "" && !a.Former && l.AddressADay > 0 && f.Address+f.Inbox >= l.AddressADay {
-		return true
-	}
 	return a.Moves && (l.AddressADay > 0 && f.Address >= l.AddressADay || a.At.Sub(f.AddressLast) < l.AddressEvery) ||
 		!a.Links && a.Returns == "" && l.inboxFull(a.Address, f.Inbox)
 }

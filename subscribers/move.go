@@ -21,8 +21,8 @@ func (r *Registry) Move(ctx context.Context, token string, to Address, by Asker)
 	return r.askToMove(ctx, FreshToken, token, to, by)
 }
 
-// Return is Move by somebody who was told that the subscription has left their mailbox; its
-// token is one of WayBack.
+// Return is Move by somebody who was told that the subscription has left their mailbox, back
+// to that mailbox; to another address it does nothing. Its token is one of WayBack.
 func (r *Registry) Return(ctx context.Context, token string, to Address, by Asker) (Subscriber, error) {
 	return r.askToMove(ctx, ReturnToken, token, to, by)
 }
@@ -38,22 +38,34 @@ func (r *Registry) askToMove(ctx context.Context, p Purpose, token string, to Ad
 	if r.Refused.Has(to.Domain()) {
 		return sub, ErrDomain
 	}
-	if may := sub; p == FreshToken { // before it takes anything from what others share
-		change, err := r.rules().askToMove(&may, to, true, false, time.Now())
-		if err != nil || change.Notice == NoNotice {
+	if p == FreshToken { // before it takes anything from what others share
+		counted := false
+		sub, err = r.edit(ctx, p, token, func(sub *Subscriber, now time.Time) (Change, error) {
+			counted, err = r.rules().countMove(sub, to, now)
+			return Change{}, err
+		})
+		if err != nil || !counted {
 			return sub, err
 		}
+	}
+	a := Attempt{SignUp: SignUp{Address: to, Asker: by}, Moves: true}
+	if p == ReturnToken {
+		a.Returns = sub.PublicID
+	}
+	admitted, err := r.admit(ctx, a)
+	if err != nil && p == FreshToken { // it took nothing: they may ask again
+		_, again := r.edit(context.WithoutCancel(ctx), p, token, func(sub *Subscriber, _ time.Time) (Change, error) {
+			sub.Asked = max(0, sub.Asked-1)
+			return Change{}, nil
+		})
+		return sub, errors.Join(err, again)
+	}
+	if err != nil || !admitted {
+		return sub, err
 	}
 	kept, err := r.Kept(ctx, to)
 	if err != nil {
 		return Subscriber{}, err
-	}
-	a := Attempt{SignUp: SignUp{Address: to, Asker: by}, Moves: true}
-	if p == ReturnToken {
-		a.Returns, a.Former = sub.PublicID, !kept.UnsubscribedAt.IsZero() // also if somebody has signed it up since
-	}
-	if admitted, err := r.admit(ctx, a); err != nil || !admitted {
-		return sub, err
 	}
 	rules := r.rules()
 	return r.edit(ctx, p, token, func(sub *Subscriber, now time.Time) (Change, error) {
@@ -61,14 +73,26 @@ func (r *Registry) askToMove(ctx context.Context, p Purpose, token string, to Ad
 	})
 }
 
-// askToMove asks a reader to confirm from another address that they move there, if it
-// may be written to. Somebody who calls a subscription back is not limited by how often
-// a thief has moved it.
-func (r rules) askToMove(sub *Subscriber, to Address, allowed, callsBack bool, now time.Time) (Change, error) {
+// countMove counts that a reader asks to move. It is false when they have asked as often as
+// they may, to whatever address: that stays unsaid, since a refusal would tell whether the
+// one before could be written to.
+func (r rules) countMove(sub *Subscriber, to Address, now time.Time) (bool, error) {
 	var last time.Time
 	if sub.moving() {
 		last = r.lastAsked(sub)
 	}
+	switch {
+	case sub.Status != Confirmed:
+		return false, ErrExpired
+	case sub.Address.Key() == to.Key():
+		return false, ErrOwnAddress
+	}
+	return r.limits.mayEmail(sub, last, now), nil
+}
+
+// askToMove asks a reader to confirm from another address that they move there, if it
+// may be written to.
+func (r rules) askToMove(sub *Subscriber, to Address, allowed, callsBack bool, now time.Time) (Change, error) {
 	switch {
 	case sub.Status != Confirmed:
 		return Change{}, ErrExpired
@@ -76,8 +100,6 @@ func (r rules) askToMove(sub *Subscriber, to Address, allowed, callsBack bool, n
 		return Change{}, ErrOwnAddress
 	case sub.Address.Key() == to.Key(), !allowed:
 		return Change{}, nil
-	case !callsBack && !r.limits.mayEmail(sub, last, now): // so many a day, to whatever address
-		return Change{}, nil // in silence: a refusal would tell whether the address before could be written to
 	}
 	sub.NewAddress = to
 	return Change{Event: Event{At: now, What: "move_asked", Source: "link"}, Notice: ConfirmNotice, Asks: r.ask(sub, to, now)}, nil
