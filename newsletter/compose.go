@@ -238,7 +238,7 @@ func (w *Writer) singleBody(t Task, to subscribers.Address) (r Body, err error) 
 		ConfirmURL:     base + "/confirm/" + w.Registry.TokenOf(subscribers.ConfirmToken, sub, t.Asks),
 		FreshURL:       base + "/yours/" + w.Registry.Fresh(sub, t.Created),
 		DeclineURL:     decline,
-		ReturnURL:      base + "/moved/" + w.Registry.WayBack(sub, t.Created),
+		ReturnURL:      base + "/moved/" + w.Registry.WayBack(sub, to, t.Created),
 		PreferencesURL: preferences,
 		UnsubscribeURL: unsubscribe,
 	})

@@ -1,6 +1,7 @@
 package subscribers
 
 import (
+	"strings"
 	"testing"
 	"time"
 )
@@ -126,7 +127,7 @@ func TestLinksOfAWayBackEnd(t *testing.T) {
 	r := &Registry{Keys: keys}
 	sub := subscriber(Confirmed)
 	for days, want := range map[int]error{0: nil, 1: nil, 7: nil, 8: ErrToken, -1: ErrToken} {
-		if err := r.valid(ReturnToken, r.WayBack(sub, now.AddDate(0, 0, -days)), sub, now); err != want {
+		if err := r.valid(ReturnToken, r.WayBack(sub, elsewhere, now.AddDate(0, 0, -days)), sub, now); err != want {
 			t.Errorf("%d days old: %v", days, err)
 		}
 	}
@@ -134,10 +135,39 @@ func TestLinksOfAWayBackEnd(t *testing.T) {
 	for _, p := range []Purpose{ReturnToken, UnsubscribeToken} {
 		token := r.Token(p, other)
 		if p == ReturnToken {
-			token = r.WayBack(other, now)
+			token = r.WayBack(other, elsewhere, now)
 		}
 		if err := r.valid(p, token, sub, now); err != ErrToken {
 			t.Errorf("%s of another: %v", p, err)
+		}
+	}
+}
+
+// A link back leads to the mailbox that it was sent to, under whatever key it was made.
+func TestAWayBackIsForOneMailbox(t *testing.T) {
+	secrets := []string{"a secret for tests, of 32 bytes or more", "another secret, of 32 bytes or more too"}
+	before, err := NewKeyring(secrets[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := NewKeyring(secrets[1], secrets[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	sub := subscriber(Confirmed)
+	for _, ring := range []*Keyring{before, keys} {
+		token := (&Registry{Keys: ring}).WayBack(sub, elsewhere, now)
+		if !keys.IsFor(ReturnToken, token, elsewhere.Key()) || keys.IsFor(ReturnToken, token, ada.Key()) {
+			t.Errorf("%s is for another mailbox", token)
+		}
+		forged := strings.Replace(token, "-", "-0", 1)
+		if _, _, err := keys.CheckFor(ReturnToken, forged); err != ErrToken {
+			t.Errorf("with another mark: %v", err)
+		}
+	}
+	for _, token := range []string{"", "a.b.c.d", keys.Make(ReturnToken, sub.PublicID, ""), keys.MakeDated(ReturnToken, sub.PublicID, "20260101", "")} {
+		if _, _, err := keys.CheckFor(ReturnToken, token); err != ErrToken || keys.IsFor(ReturnToken, token, "") {
+			t.Errorf("%q: %v", token, err)
 		}
 	}
 }

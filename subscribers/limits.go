@@ -82,7 +82,6 @@ type Facts struct {
 	// Since Attempt.MailboxSince:
 	Address     int       // attempts to the very address that were let through
 	AddressLast time.Time // the last of them; zero: none
-	Left        bool      // of one who calls back: the subscription has left this address
 	Inbox       int       // those to other addresses with the same Inbox, and the waiting ones
 
 	All, Domain time.Time // up to when what the two may have is reserved; see Pace
@@ -149,8 +148,6 @@ func (l Limits) judge(a Attempt, f Facts) Decision {
 		}
 	}
 	switch {
-	case a.Returns != "" && !f.Left: // whoever has moved a reader of their own has such a link on purpose
-		d.Verdict, d.Limit = Count, PerAddress
 	// Of its mailbox nothing may show: one that waits is judged in its turn, and one that
 	// would be admitted takes of what is shared, as others do.
 	case room == Admit && l.ofMailbox(a, f):

@@ -35,11 +35,14 @@ func scope(p Purpose, sub Subscriber) string {
 const returnWithin = 7
 
 // WayBack is the token by which the mailbox that a reader has left can call the
-// subscription back. No later move ends it, since a thief could ask for one; it ends
-// returnWithin days after it was made.
-func (r *Registry) WayBack(sub Subscriber, made time.Time) string {
-	return r.Keys.Make(ReturnToken, sub.PublicID, made.UTC().Format(time.DateOnly))
+// subscription back, to no other. No later move ends it, since a thief could ask for one; it
+// ends returnWithin days after it was made.
+func (r *Registry) WayBack(sub Subscriber, left Address, made time.Time) string {
+	return r.Keys.MakeFor(ReturnToken, sub.PublicID, made.UTC().Format(dayOfToken), left.Key())
 }
+
+// dayOfToken is how a token names its day.
+const dayOfToken = "20060102"
 
 // Lookup returns the subscriber that a token of this purpose belongs to, and
 // changes nothing. It returns ErrToken, ErrExpired or ErrLapsed. The right token by which
@@ -97,11 +100,13 @@ func (r *Registry) lookupUnknown(p Purpose, token string) (Subscriber, error) {
 }
 
 func (r *Registry) validReturn(token string, sub Subscriber, now time.Time) error {
-	for age := range returnWithin + 1 {
-		made := now.AddDate(0, 0, -age).UTC().Format(time.DateOnly)
-		if publicID, err := r.Keys.Check(ReturnToken, token, made); err == nil && sub.is(publicID) {
-			return nil
-		}
+	publicID, at, err := r.Keys.CheckFor(ReturnToken, token)
+	if err != nil {
+		return err
 	}
-	return ErrToken
+	made, err := time.Parse(dayOfToken, at)
+	if err != nil || !sub.is(publicID) || now.Before(made) || !now.Before(made.AddDate(0, 0, returnWithin+1)) {
+		return ErrToken
+	}
+	return nil
 }

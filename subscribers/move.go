@@ -38,6 +38,9 @@ func (r *Registry) askToMove(ctx context.Context, p Purpose, token string, to Ad
 	if r.Refused.Has(to.Domain()) {
 		return sub, ErrDomain
 	}
+	if p == ReturnToken && !r.Keys.IsFor(p, token, to.Key()) { // unsaid: whoever got it forwarded must not learn for whom it is
+		return sub, nil
+	}
 	if p == FreshToken { // before it takes anything from what others share
 		counted := false
 		sub, err = r.edit(ctx, p, token, func(sub *Subscriber, now time.Time) (Change, error) {

@@ -114,6 +114,19 @@ func (k *Keyring) makeDated(kid string, p Purpose, publicID, at, scope string) s
 	return kid + "." + publicID + "." + at + "." + base64.RawURLEncoding.EncodeToString(sum(k.keys[kid], p, publicID+"\x00"+at+"\x00"+scope)[:18])
 }
 
+// MakeFor is Make for a token that names its day, in digits, and is for one address alone,
+// which it does not show.
+func (k *Keyring) MakeFor(p Purpose, publicID, at, key string) string {
+	return k.makeDated(k.current, p, publicID, at+"-"+k.mark(k.current, p, publicID, key), "")
+}
+
+// mark tells of a token which address it is for.
+func (k *Keyring) mark(kid string, p Purpose, publicID, key string) string {
+	return hex.EncodeToString(sum(k.keys[kid], p, publicID+"\x00for\x00"+key)[:markBytes])
+}
+
+const markBytes = 10
+
 // Sign is the MAC of data for a purpose, by the current key, and that key's id: 3
 // and 32 bytes. It is for what can't have the form of a token.
 func (k *Keyring) Sign(p Purpose, data []byte) (kid, mac []byte) {
@@ -216,4 +229,24 @@ func (k *Keyring) CheckDated(p Purpose, token, scope string) (publicID, at strin
 		return "", "", ErrToken
 	}
 	return publicID, parts[2], nil
+}
+
+// CheckFor is Check for a token of MakeFor, and returns the day that it names.
+func (k *Keyring) CheckFor(p Purpose, token string) (publicID, at string, err error) {
+	publicID, named, err := k.CheckDated(p, token, "")
+	at, _, ok := strings.Cut(named, "-")
+	if err == nil && !ok {
+		err = ErrToken
+	}
+	return publicID, at, err
+}
+
+// IsFor reports whether a token that CheckFor takes is for an address.
+func (k *Keyring) IsFor(p Purpose, token, key string) bool {
+	parts := strings.Split(token, ".")
+	if len(parts) != 4 || k.keys[parts[0]] == nil {
+		return false
+	}
+	_, mark, _ := strings.Cut(parts[2], "-")
+	return subtle.ConstantTimeCompare([]byte(mark), []byte(k.mark(parts[0], p, parts[1], key))) == 1
 }

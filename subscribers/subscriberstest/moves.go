@@ -304,7 +304,7 @@ func mailboxThatWasLeft(d *desk) {
 	}
 	old, unsubscribe := d.Token(subscribers.PreferencesToken, ada()), d.Token(subscribers.UnsubscribeToken, ada())
 	move(byMail("thief@example.com"), "thief@example.com")
-	back := d.WayBack(ada(), time.Now())
+	back := d.WayBack(ada(), d.address("ada@example.com"), time.Now())
 	for p, want := range map[subscribers.Purpose]error{subscribers.PreferencesToken: subscribers.ErrLapsed, subscribers.FreshToken: subscribers.ErrLapsed, subscribers.UnsubscribeToken: subscribers.ErrToken, subscribers.ConfirmToken: subscribers.ErrToken} {
 		_, err := d.Lookup(d.Context(), p, back)
 		d.want(err, want, "a way back as a link to "+string(p))

@@ -18,7 +18,6 @@ type asking struct {
 	by             subscribers.Asker // each network is named
 	all, domain    string            // of sign_up_domains
 	address, inbox string            // hashes
-	left           bool              // see subscribers.Facts
 }
 
 // named names the wider networks of an asker by the next one within, where they are not known.
@@ -40,9 +39,6 @@ func (db *DB) Ask(ctx context.Context, a subscribers.Attempt, decide func(subscr
 	}
 	k := asking{db: db, a: a, by: named(a.Asker), domain: a.Address.Domain(), address: hashOf(secret, a.Address.Key()), inbox: hashOf(secret, a.Address.Inbox())}
 	if a.Returns != "" {
-		if k.left, err = hasLeft(ctx, db.reader, a.Returns, a.Address); err != nil {
-			return explain(err)
-		}
 		k.address = hashOf(secret, a.Returns+" "+a.Address.Key())
 		k.inbox = hashOf(secret, a.Returns) // of all that they call back to
 	}
@@ -65,16 +61,6 @@ func (db *DB) Ask(ctx context.Context, a subscribers.Attempt, decide func(subscr
 	})
 }
 
-// hasLeft reports whether a subscription has left an address: a word went there.
-func hasLeft(ctx context.Context, q querier, publicID string, a subscribers.Address) (left bool, err error) {
-	return left, each(ctx, q, func(rows *sql.Rows) error {
-		var to string
-		err := rows.Scan(&to)
-		left = left || storedAddress(to).Key() == a.Key()
-		return err
-	}, "SELECT m.email FROM messages m JOIN subscribers s ON s.id = m.subscriber_id WHERE s.public_id = ?1 AND m.kind = 'moved'", publicID)
-}
-
 // lockWaiting makes transactions that judge sign-ups run one after the other.
 func lockWaiting(ctx context.Context, tx *sql.Tx) error {
 	var reserved int64
@@ -85,7 +71,6 @@ func (k *asking) facts(ctx context.Context, q querier) (f subscribers.Facts, err
 	if f, err = askedBy(ctx, q, k.by); err != nil {
 		return f, err
 	}
-	f.Left = k.left
 	err = q.QueryRowContext(ctx, `SELECT coalesce(sum(CASE WHEN address = ?3 THEN count END), 0), coalesce(max(CASE WHEN address = ?3 THEN last END), 0),
 			coalesce(sum(CASE WHEN address <> ?3 THEN count END), 0) + (SELECT count(*) FROM waiting WHERE inbox = ?2 AND email_key <> ?4)
 		FROM sign_up_mailboxes WHERE inbox = ?2 AND since > ?1`, millis(k.a.MailboxSince()), k.inbox, k.address, k.a.Address.Key()).

@@ -21,6 +21,7 @@ type cache struct {
 
 type cached struct {
 	turn chan struct{} // holds a token while somebody makes it, or waits in line to
+	line shared        // of who has the turn, for all who want it
 	made chan struct{} // closed when it is
 	body *body
 	err  error
@@ -29,29 +30,34 @@ type cached struct {
 }
 
 // get returns the answer at a path, made by render if this snapshot has not made it yet. Of
-// all who wait for it one makes it, once enter gives them a place; who gives up, because
-// ctx is done or there is no place, leaves that to the next. Paths must name what exists,
-// so that there can't be too many.
-func (c *cache) get(ctx context.Context, snapshot any, path string, enter func(context.Context) (leave func(), err error), render func() (*body, error)) (*body, error) {
+// all who wait for it one makes it, once it has a place; who gives up, because ctx is done
+// or there is no place, leaves that to the next. Paths must name what exists, so that there
+// can't be too many.
+func (c *cache) get(ctx context.Context, snapshot any, path string, at place, render func() (*body, error)) (*body, error) {
 	page, kept := c.page(snapshot, path)
 	if kept {
 		return page.body, nil
 	}
 	defer c.done(path, page)
 	select {
-	case <-page.made:
-		return page.body, page.err
-	case <-ctx.Done():
-		return nil, ctx.Err()
 	case page.turn <- struct{}{}:
-		defer func() { <-page.turn }()
+	default:
+		at.share(&page.line)
+		select {
+		case <-page.made:
+			return page.body, page.err
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case page.turn <- struct{}{}:
+		}
 	}
+	defer func() { <-page.turn }()
 	select {
 	case <-page.made: // by who had the turn before
 		return page.body, page.err
 	default:
 	}
-	leave, err := enter(ctx)
+	leave, err := at.enter(ctx, &page.line)
 	if err != nil {
 		return nil, err
 	}

@@ -45,7 +45,7 @@ func (s *site) digestsFeed(w http.ResponseWriter, r *http.Request) error {
 // digestsDocument is the feed of digests in a format, or the page that shows it, made
 // again when a digest or an insight of one has changed.
 func (s *site) digestsDocument(r *http.Request, library *content.Library, format feeds.Format, page bool) (*body, error) {
-	leave, err := s.place(s.lines.digests, r)(r.Context())
+	leave, err := s.place(s.lines.digests, r).enter(r.Context(), new(shared))
 	if err != nil {
 		return nil, err
 	}
@@ -59,8 +59,7 @@ func (s *site) digestsDocument(r *http.Request, library *content.Library, format
 	for _, d := range digests {
 		fmt.Fprintf(&version, " %s %d", d.UID, sentAt(d).UnixMilli())
 	}
-	inPlace := func(context.Context) (func(), error) { return func() {}, nil }
-	b, err := s.digests.get(r.Context(), version.String(), fmt.Sprint(format, page), inPlace, func() (*body, error) {
+	b, err := s.digests.get(r.Context(), version.String(), fmt.Sprint(format, page), place{}, func() (*body, error) {
 		feed := s.digestFeed(digests, library)
 		if page {
 			return s.preview(feed, format)

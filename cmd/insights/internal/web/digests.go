@@ -82,7 +82,7 @@ func (s *site) digestView(r *http.Request, id int64) (templates.View, error) {
 
 // uncached answers with a page that is read from the database, once there is a place for it.
 func (s *site) uncached(w http.ResponseWriter, r *http.Request, read func() (templates.View, error)) error {
-	leave, err := s.place(s.lines.digests, r)(r.Context())
+	leave, err := s.place(s.lines.digests, r).enter(r.Context(), new(shared))
 	if err != nil {
 		return err
 	}

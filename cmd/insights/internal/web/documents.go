@@ -146,7 +146,7 @@ func (s *site) document(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if c := accepted(r.Header); !made.has(c) {
-		leave, err := s.place(s.lines.documents, r)(r.Context())
+		leave, err := s.place(s.lines.documents, r).enter(r.Context(), new(shared))
 		if err != nil {
 			return err
 		}

@@ -12,7 +12,7 @@ func (s *Site) Occupy() (release func()) {
 	return func() {
 		for range places {
 			l.count(subscribers.Asker{}, 1)
-			l.part(subscribers.Asker{})
+			l.part(new(waiter))
 		}
 	}
 }

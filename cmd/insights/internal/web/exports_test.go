@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -55,15 +57,18 @@ func TestExportsAreBounded(t *testing.T) {
 				t.Errorf("the same reader's: %d, Retry-After %q", w.Code, w.Header().Get("Retry-After"))
 			}
 		}
+		began := time.Now()
 		for _, path := range paths[1:] {
 			ask(path)
 		}
-		for range 2 {
+		for range 2 { // after a while in line
 			if w := <-answers; w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") != "10" {
 				t.Errorf("another reader's: %d, Retry-After %q", w.Code, w.Header().Get("Retry-After"))
 			}
 		}
-		began := time.Now()
+		if waited := time.Since(began); waited != 10*time.Second {
+			t.Errorf("others waited %v", waited)
+		}
 		for range 2 { // nobody lets them go on
 			release <- struct{}{}
 		}
@@ -83,14 +88,68 @@ func TestExportsAreBounded(t *testing.T) {
 	})
 }
 
+// unread is an answer that its client does not take.
+type unread struct {
+	*httptest.ResponseRecorder
+	taken chan struct{}
+}
+
+func (u *unread) Write(b []byte) (int, error) {
+	<-u.taken
+	return u.ResponseRecorder.Write(b)
+}
+
+// Who takes their data slowly keeps it from nobody else.
+func TestAnExportThatIsTakenSlowlyHoldsNoPlace(t *testing.T) {
+	f := newFixture(t, library(), nil)
+	synctest.Test(t, func(t *testing.T) {
+		f.store.history = func(context.Context, int64) iter.Seq2[subscribers.Event, error] {
+			return func(yield func(subscribers.Event, error) bool) {
+				for range 2000 {
+					if !yield(subscribers.Event{What: "changed", Detail: strings.Repeat("x", 100)}, nil) {
+						return
+					}
+				}
+			}
+		}
+		taken := make(chan struct{})
+		var slow sync.WaitGroup
+		answers := make(chan string, 10)
+		for i := range 10 {
+			email := strings.Repeat("a", i+1) + "@example.com"
+			f.reader(t, email, subscribed)
+			path := "/yours/" + f.fresh(email) + "/data"
+			slow.Go(func() {
+				w := &unread{httptest.NewRecorder(), taken}
+				f.handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+				answers <- w.Body.String()
+			})
+			synctest.Wait()
+		}
+		f.reader(t, "ben@example.com", subscribed)
+		w := httptest.NewRecorder()
+		f.handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/yours/"+f.fresh("ben@example.com")+"/data", nil))
+		if w.Code != http.StatusOK || !json.Valid(w.Body.Bytes()) {
+			t.Errorf("another reader's: %d", w.Code)
+		}
+		close(taken)
+		slow.Wait()
+		for range 10 {
+			if text := <-answers; len(text) < 200_000 || !json.Valid([]byte(text)) {
+				t.Errorf("%d bytes", len(text))
+			}
+		}
+	})
+}
+
 // What fails half-way must not look whole.
 func TestAnExportThatFailsIsCutOff(t *testing.T) {
 	f := newFixture(t, library(), nil)
 	f.reader(t, "ada@example.com", subscribed)
 	f.store.history = func(context.Context, int64) iter.Seq2[subscribers.Event, error] {
 		return func(yield func(subscribers.Event, error) bool) {
-			for range 2000 {
-				if !yield(subscribers.Event{What: "changed", Detail: strings.Repeat("x", 100)}, nil) {
+			for range 20_000 { // more than is packed before it is sent
+				if !yield(subscribers.Event{What: "changed", Detail: rand.Text() + rand.Text() + rand.Text() + rand.Text()}, nil) {
 					return
 				}
 			}

@@ -27,12 +27,23 @@ type line struct {
 	of      map[string]int // of inLine, by network
 }
 
-// waiter is a request that waits for its turn.
+// waiter is a request that waits for its turn, or has it.
 type waiter struct {
-	by    subscribers.Asker
-	turn  chan struct{} // closed when it has its turn, or has to give way
-	fault error         // of one that gives way
+	by    subscribers.Asker // by whose network it is counted
+	turn  chan struct{}     // closed when it has its turn, or has to give way
+	fault error             // of one that gives way
 }
+
+// shared is a place in line of several requests that want the same: one of them waits, with
+// the rank of the one that comes first of all. Else who waits long on purpose would keep
+// others from it. It is guarded by its line.
+type shared struct {
+	waits  *waiter             // nil: none does
+	others []subscribers.Asker // who want it, too
+}
+
+// mostShared bounds whose rank is looked at.
+const mostShared = 64
 
 // How many requests are worked for or wait. A client that is a proxy for many (a school's,
 // or one that is not declared) asks for a few dozen different documents at a time at most.
@@ -63,48 +74,70 @@ func newLines() lines {
 	return lines{newLine(all), newLine(max(1, all/2)), newLine(max(1, all/2))}
 }
 
-// enter waits for a place, for a client that may be unknown. The place is to be given back
-// by calling leave.
-func (l *line) enter(ctx context.Context, by subscribers.Asker) (leave func(), err error) {
+// enter waits for a place, for a client that may be unknown, and for others who want the
+// same. The place is to be given back by calling leave.
+func (l *line) enter(ctx context.Context, by subscribers.Asker, others *shared) (leave func(), err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	w, err := l.join(by)
+	w, err := l.join(by, others)
 	if err != nil {
 		return nil, err
-	}
-	leave = func() { l.part(by) }
-	if w == nil {
-		return leave, nil
 	}
 	select {
 	case <-w.turn:
 	case <-ctx.Done():
-		if l.abandon(w) {
+		if l.abandon(w, others) {
 			return nil, ctx.Err()
 		}
 	}
 	if w.fault != nil {
 		return nil, w.fault
 	}
-	return leave, nil
+	return func() { l.part(w) }, nil
 }
 
-// join takes a free place, and returns nil, or waits for one.
-func (l *line) join(by subscribers.Asker) (*waiter, error) {
+// join takes a free place, or waits for one.
+func (l *line) join(by subscribers.Asker, others *shared) (*waiter, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if by.Wide != "" && l.of[by.Wide] >= l.mostOfOne || l.inLine >= l.most && !l.makeRoom(by) {
 		return nil, errLineFull
 	}
 	l.count(by, 1)
+	w := &waiter{by: by, turn: make(chan struct{})}
 	if l.free > 0 {
 		l.free--
-		return nil, nil
+		close(w.turn)
+		return w, nil
 	}
-	w := &waiter{by: by, turn: make(chan struct{})}
 	l.waiting = append(l.waiting, w)
+	others.waits = w
+	for _, other := range others.others {
+		l.lend(w, other)
+	}
 	return w, nil
+}
+
+// share lends the rank of a client to who waits for the same.
+func (l *line) share(s *shared, by subscribers.Asker) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(s.others) < mostShared && !slices.Contains(s.others, by) {
+		s.others = append(s.others, by)
+	}
+	if s.waits != nil {
+		l.lend(s.waits, by)
+	}
+}
+
+// lend counts one that waits by the network of another, if that comes before.
+func (l *line) lend(w *waiter, by subscribers.Asker) {
+	if slices.Contains(l.waiting, w) && l.compare(by, w.by) < 0 {
+		l.count(w.by, -1)
+		w.by = by
+		l.count(w.by, 1)
+	}
 }
 
 // count counts one more in line, or one fewer.
@@ -159,10 +192,10 @@ func (l *line) remove(i int) *waiter {
 }
 
 // part gives a place back, and it to the next.
-func (l *line) part(by subscribers.Asker) {
+func (l *line) part(w *waiter) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.count(by, -1)
+	l.count(w.by, -1)
 	if len(l.waiting) == 0 {
 		l.free++
 		return
@@ -178,7 +211,7 @@ func (l *line) part(by subscribers.Asker) {
 
 // abandon leaves the line. It is false for who has had a turn, or had to give way,
 // meanwhile.
-func (l *line) abandon(w *waiter) bool {
+func (l *line) abandon(w *waiter, others *shared) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	i := slices.Index(l.waiting, w)
@@ -187,12 +220,29 @@ func (l *line) abandon(w *waiter) bool {
 	}
 	l.remove(i)
 	l.count(w.by, -1)
+	others.waits = nil
 	return true
 }
 
-// place lets a request into a line; its client is looked up if it must wait or work.
-func (s *site) place(l *line, r *http.Request) func(context.Context) (func(), error) {
-	return func(ctx context.Context) (func(), error) {
-		return l.enter(ctx, s.networks(r))
+// place is where a request waits: a line, or none.
+type place struct {
+	line *line
+	by   func() subscribers.Asker // is asked if it must wait or work
+}
+
+func (p place) enter(ctx context.Context, others *shared) (leave func(), err error) {
+	if p.line == nil {
+		return func() {}, nil
 	}
+	return p.line.enter(ctx, p.by(), others)
+}
+
+func (p place) share(s *shared) {
+	if p.line != nil {
+		p.line.share(s, p.by())
+	}
+}
+
+func (s *site) place(l *line, r *http.Request) place {
+	return place{l, func() subscribers.Asker { return s.networks(r) }}
 }

@@ -152,7 +152,7 @@ var matrix = []link{
 		return cells
 	}()},
 	{"moved", "moved", "Take it back (`/moved/`), in the email to the address that was left: a week", 8 * 24 * time.Hour, [situations]cell{
-		{"Has an email sent to an address that they enter, the mailbox that was left or three others a day; its button moves the subscription there.", 200, 202, "confirmed weekly, moved, wants to move", "unsubscribe"},
+		{"Has an email sent to the mailbox that was left, whose address they enter, three times a day; its button moves the subscription there. Of another address nothing comes.", 200, 202, "confirmed weekly, moved, wants to move", "unsubscribe"},
 		{"Opens nothing.", 404, 404, moved, ""},
 		{"Says that it has expired.", 200, 410, leaves, "unsubscribe"},
 		{"Works as before, so that no thief can move on.", 200, 202, "confirmed weekly, moved elsewhere, wants to move", "unsubscribe"},
@@ -592,10 +592,7 @@ func (w *readers) follow(l link, situation int) {
 	case "preferences":
 		form = url.Values{"cadence": {"monthly"}, "category": {"architecture"}}
 	case "moved":
-		form = url.Values{"email": {l.other("third").String()}}
-		if situation == afterMoving {
-			form = url.Values{"email": {l.other("fourth").String()}}
-		}
+		form = url.Values{"email": {l.reader().String()}}
 	case "yours":
 		button += "/erase"
 		if data := w.get(path + "/data"); data.StatusCode != want.get {

@@ -26,7 +26,7 @@ func newQueue(t *testing.T) *queue {
 	q := &queue{line: newLine(1)}
 	q.ctx, q.end = context.WithCancel(t.Context())
 	var err error
-	if q.release, err = q.enter(q.ctx, subscribers.Asker{Client: "first", Wide: "first", Around: "first"}); err != nil {
+	if q.release, err = q.enter(q.ctx, subscribers.Asker{Client: "first", Wide: "first", Around: "first"}, new(shared)); err != nil {
 		t.Fatal(err)
 	}
 	return q
@@ -38,7 +38,7 @@ func (q *queue) ask(path string, n int) {
 	around, _, _ := strings.Cut(path, "/")
 	for range n {
 		go func() {
-			leave, err := q.enter(q.ctx, subscribers.Asker{Client: path, Wide: path, Around: around})
+			leave, err := q.enter(q.ctx, subscribers.Asker{Client: path, Wide: path, Around: around}, new(shared))
 			switch {
 			case errors.Is(err, errLineFull):
 				q.refused = append(q.refused, path)

@@ -94,12 +94,22 @@ func (s *site) data(w http.ResponseWriter, r *http.Request, sub subscribers.Subs
 		return err
 	}
 	defer done()
+	leave, err := s.exportPlace(r)
+	if err != nil {
+		return err
+	}
+	defer func() { leave() }()
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(exportTime)) // of a client that reads too slowly; not every ResponseWriter has one
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.Header().Set("Content-Disposition", `attachment; filename="insights-data.json"`)
 	sent := &counting{w: w}
-	out := bufio.NewWriterSize(sent, 64<<10)
-	if err := s.writeData(r.Context(), out, sub); err != nil {
+	kept := newPacked(sent)
+	out := bufio.NewWriterSize(kept, 64<<10)
+	err = s.writeData(r.Context(), out, sub)
+	if err == nil {
+		err = out.Flush()
+	}
+	if err != nil {
 		if sent.n > 0 { // half an answer must not look whole
 			s.Log.WarnContext(r.Context(), "cannot send a reader all of their data", "error", err)
 			panic(http.ErrAbortHandler)
@@ -107,8 +117,28 @@ func (s *site) data(w http.ResponseWriter, r *http.Request, sub subscribers.Subs
 		w.Header().Del("Content-Disposition")
 		return fmt.Errorf("read a reader's data: %w", err)
 	}
-	_ = out.Flush() // the client may have gone
+	size, err := kept.end()
+	if err != nil {
+		return fmt.Errorf("pack a reader's data: %w", err)
+	}
+	if done, ok := s.exports.keep(size); ok {
+		defer done()
+		leave()
+		leave = func() {}
+	}
+	_ = kept.send() // the client may have gone
 	return nil
+}
+
+// exportPlace waits for a place to read a reader's data, for a while.
+func (s *site) exportPlace(r *http.Request) (leave func(), err error) {
+	ctx, cancel := context.WithTimeoutCause(r.Context(), exportWait, errLineFull)
+	defer cancel()
+	leave, err = s.place(s.exports.line, r).enter(ctx, new(shared))
+	if err != nil && r.Context().Err() == nil {
+		err = errLineFull
+	}
+	return leave, err
 }
 
 // counting counts the bytes that it passes on.

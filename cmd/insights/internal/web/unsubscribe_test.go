@@ -195,7 +195,7 @@ func TestReadersMoveToAnotherAddress(t *testing.T) {
 		wantStatus(t, f.get("/preferences/"+preferences), http.StatusGone)
 		wantStatus(t, f.get("/yours/"+token), http.StatusGone)
 
-		back := "/moved/" + f.config.Registry.WayBack(sub, time.Now())
+		back := "/moved/" + f.config.Registry.WayBack(sub, mailbox(t, "ada@example.com"), time.Now())
 		if page := bodyOf(t, f.get(back)); strings.Contains(page, "new@example.com") || !strings.Contains(page, "n…@example.com") {
 			t.Error("the mailbox that was left is not told where to, or too much")
 		}
@@ -204,7 +204,7 @@ func TestReadersMoveToAnotherAddress(t *testing.T) {
 		if sub := f.store.byKey["new@example.com"]; sub.NewAddress.String() != "ada@example.com" || sub.Address.String() != "new@example.com" {
 			t.Errorf("called back: %+v", sub)
 		}
-		wantStatus(t, f.get("/moved/"+f.config.Registry.WayBack(sub, time.Now().AddDate(0, 0, -8))), http.StatusNotFound)
+		wantStatus(t, f.get("/moved/"+f.config.Registry.WayBack(sub, mailbox(t, "ada@example.com"), time.Now().AddDate(0, 0, -8))), http.StatusNotFound)
 	})
 }
 
@@ -391,4 +391,13 @@ func TestPagesSayWhatIsSo(t *testing.T) {
 			}
 		}
 	})
+}
+
+func mailbox(t *testing.T, address string) subscribers.Address {
+	t.Helper()
+	a, err := subscribers.ParseAddress(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
 }

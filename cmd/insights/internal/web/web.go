@@ -107,7 +107,7 @@ type site struct {
 	longest   int             // an address may be, in bytes
 	tokens    map[string]bool // see holders
 	lines     lines           // for all that is made on demand
-	exports   exports
+	exports   *exports
 	pages     cache // by library
 	assets    cache // by s.Pages
 	documents documents
@@ -136,7 +136,7 @@ func New(c Config) (*Site, error) {
 	if c.Cadences == nil {
 		c.Cadences = subscribers.Cadences[:]
 	}
-	s := &site{Config: c, root: c.Site.Root(), routes: http.NewServeMux(), lines: newLines()}
+	s := &site{Config: c, root: c.Site.Root(), routes: http.NewServeMux(), lines: newLines(), exports: newExports()}
 	s.longest = s.longestTarget()
 	routes := s.list()
 	s.tokens = holders(routes)
