@@ -119,7 +119,10 @@ type Feedback struct {
 
 	staffMail hourly // messages to staff
 	pauses    pauseWatch
-	reading   sync.Mutex // one message at a time: reading takes a processor, which strangers must not have all of
+	// handling holds a token while a message is handled, one at a time: that takes a
+	// processor, and a place in the line of those who write, of which strangers must not have
+	// many.
+	handling turn
 }
 
 // Soft bounces suppress a reader when softEmails emails in a row bounced over at least
@@ -167,6 +170,11 @@ func (r *Feedback) HandleMessage(ctx context.Context, to []string, message io.Re
 	if len(raw) > MaxInbound {
 		return "", ErrTooLarge
 	}
+	done, err := r.handling.take(ctx)
+	if err != nil {
+		return "", fmt.Errorf("wait for other incoming messages: %w", err)
+	}
+	defer done()
 	var all []string
 	var failed error // the first: the message is kept, and repeating what succeeded is harmless
 	note := func(did string, err error) {
@@ -204,7 +212,7 @@ func (r *Feedback) HandleMessage(ctx context.Context, to []string, message io.Re
 
 // report acts on a bounce or complaint message, for each email that it is about.
 func (r *Feedback) report(ctx context.Context, to []string, raw []byte) (did string, err error) {
-	report, err := r.read(raw)
+	report, err := bounce.Parse(bytes.NewReader(raw))
 	if err != nil {
 		return "", fmt.Errorf("%w: %w", ErrNotOurs, err)
 	}
@@ -254,11 +262,20 @@ func (r *Feedback) HandleRefusal(ctx context.Context, ref Ref, to string, o Outc
 	return err
 }
 
-// read parses a message, one at a time.
-func (r *Feedback) read(raw []byte) (bounce.Report, error) {
-	r.reading.Lock()
-	defer r.reading.Unlock()
-	return bounce.Parse(bytes.NewReader(raw))
+// turn is what one holder has at a time. The zero turn is free.
+type turn struct {
+	once sync.Once
+	c    chan struct{}
+}
+
+func (t *turn) take(ctx context.Context) (done func(), err error) {
+	t.once.Do(func() { t.c = make(chan struct{}, 1) })
+	select {
+	case t.c <- struct{}{}:
+		return func() { <-t.c }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // class is what an outcome means for the address.

@@ -18,6 +18,7 @@ import (
 type pauseWatch struct {
 	mu      sync.Mutex
 	digests map[int64]*pauseWindow
+	touched int // how often this process has sent of any
 }
 
 // pauseWindow is a digest's most recent first attempts.
@@ -25,6 +26,7 @@ type pauseWindow struct {
 	last    []watched // a ring, once it is full
 	next    int
 	readers int // of the digest; 0 = not known
+	touched int // when this process sent of it last
 }
 
 // watched is a first attempt, or a refusal of an earlier one.
@@ -65,7 +67,13 @@ func (w *pauseWatch) note(digest, reader int64, owner string, j *Judgement) {
 func (w *pauseWatch) refused(digest int64, a watched, first bool, j *Judgement) (reason Reason, hard bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	d := w.window(digest)
+	d := w.digests[digest]
+	switch {
+	case d == nil && a.passedOn: // it is not being sent: whoever has an old email can write about it
+		return "", false
+	case d == nil:
+		d = w.window(digest)
+	}
 	if !d.mark(a) {
 		// One that was sent long before, and is refused only now, tells how the relay does.
 		if !first && a.class != bounce.Blocked {
@@ -79,14 +87,27 @@ func (w *pauseWatch) refused(digest int64, a watched, first bool, j *Judgement) 
 	return reason, hard
 }
 
+// window returns that of a digest that is being sent. When there are too many, it forgets
+// the one that has been idle for longest.
 func (w *pauseWatch) window(digest int64) *pauseWindow {
+	if w.digests == nil {
+		w.digests = make(map[int64]*pauseWindow)
+	}
 	d := w.digests[digest]
 	if d == nil {
-		if w.digests == nil || len(w.digests) >= maxWatched {
-			w.digests = make(map[int64]*pauseWindow)
-		}
 		d = new(pauseWindow)
 		w.digests[digest] = d
+	}
+	w.touched++
+	d.touched = w.touched
+	if len(w.digests) > maxWatched {
+		idle := digest
+		for id, d := range w.digests {
+			if d.touched < w.digests[idle].touched {
+				idle = id
+			}
+		}
+		delete(w.digests, idle)
 	}
 	return d
 }

@@ -181,3 +181,36 @@ func TestOwners(t *testing.T) {
 		}
 	}
 }
+
+// Reports about digests that were sent long ago make nobody forget the one that goes out, and
+// so how many readers it has.
+func TestOldReportsDoNotLowerWhatPauses(t *testing.T) {
+	var w pauseWatch
+	j := DefaultJudgement()
+	const digest, readers = 1000, 10_000
+	w.know(digest, readers)
+	for i := range 2000 {
+		w.note(digest, int64(i+1), fmt.Sprint("d", i%50), &j)
+	}
+	blocked := func(digest, reader int64, i int) Reason {
+		reason, _ := w.refused(digest, watched{reader: reader, owner: fmt.Sprint("evil", i%6), class: bounce.Blocked, passedOn: true}, false, &j)
+		return reason
+	}
+	for i := range 3 * maxWatched {
+		if reason := blocked(int64(i), 1, i); reason != "" {
+			t.Fatalf("an old digest pauses: %s", reason)
+		}
+	}
+	for i := range 200 {
+		if reason := blocked(digest, int64(i+1), i); reason != "" {
+			t.Fatalf("%d of %d readers pause it: %s", i+1, readers, reason)
+		}
+	}
+	for other := range int64(3 * maxWatched) { // many are sent: the one that is idle is forgotten
+		w.know(2000+other, 10)
+		w.know(digest, readers)
+	}
+	if len(w.digests) > maxWatched || w.digests[digest].readers != readers || len(w.digests[digest].last) == 0 {
+		t.Errorf("%d digests are watched, this one with %d readers", len(w.digests), w.digests[digest].readers)
+	}
+}

@@ -64,7 +64,7 @@ func (r *Feedback) keep(ctx context.Context, to []string, raw []byte, notOurs er
 			return fmt.Sprintf("a message to %s, not kept: %d came within the hour", who, staffMailHourly), nil
 		}
 		sum := sha256.Sum256(raw)
-		b := Bounce{At: time.Now(), Kind: bounce.Other, Hash: "o" + hex.EncodeToString(sum[:16]), Text: staffMail(who, r.summary(raw))}
+		b := Bounce{At: time.Now(), Kind: bounce.Other, Hash: "o" + hex.EncodeToString(sum[:16]), Text: staffMail(who, bounce.Summary(raw))}
 		if _, _, _, err := r.Store.RecordBounce(ctx, b); err != nil {
 			return "", fmt.Errorf("keep a message to staff: %w", err)
 		}
@@ -80,11 +80,4 @@ func staffMail(who, summary string) string {
 		text = strings.ToValidUTF8(text[:longestStaffMail], "") + "…"
 	}
 	return text
-}
-
-// summary is what a message says in a line.
-func (r *Feedback) summary(raw []byte) string {
-	r.reading.Lock()
-	defer r.reading.Unlock()
-	return bounce.Summary(raw)
 }

@@ -2,12 +2,13 @@ package websub
 
 import (
 	"cmp"
+	"math/bits"
 	"time"
 )
 
 // Limits bound what a hub takes in. A client is an IPv4 address or a /64 of IPv6; the /56
 // around that may have wideFactor times as much. Asker.Around may have a twentieth of all
-// subscriptions. Clients that are not known have no limits of their own.
+// subscriptions, and aroundFactor times as many requests in an hour as a client. Clients that are not known have no limits of their own.
 type Limits struct {
 	Subscriptions          int // and requests for new ones, in all
 	SubscriptionsPerHost   int
@@ -27,7 +28,10 @@ var DefaultLimits = Limits{
 	Topics: 300, TopicsPerAround: 60,
 }
 
-const wideFactor = 4
+const (
+	wideFactor   = 4
+	aroundFactor = 8 // of requests in an hour
+)
 
 // subscriptionsAround is how many subscriptions one Asker.Around may have and ask for.
 func (l Limits) subscriptionsAround() int {
@@ -74,14 +78,15 @@ type Counts struct{ All, Host, Client, Wide, Around int }
 
 // Facts are what a store knows that a decision about a request needs.
 type Facts struct {
-	Subscribed    bool   // the subscription that the request is about is there
-	Own           bool   // and this client asked for it
-	Waits         bool   // an earlier request of this client about it waits
-	Asked         Asked  // by the client, before
-	WideAsked     Asked  // by the network around it, before
-	AroundAsked   Asked  // by the one around that
-	Requests      Counts // that wait, but for those of who is subscribed about their own subscription: one for each at most
-	Subscriptions Counts
+	Subscribed     bool   // the subscription that the request is about is there
+	Own            bool   // and this client asked for it
+	Waits          bool   // an earlier request of this client about it waits
+	Asked          Asked  // by the client, before
+	WideAsked      Asked  // by the network around it, before
+	AroundAsked    Asked  // by the one around that
+	Requests       Counts // that wait, but for those of who is subscribed about their own subscription: one for each at most
+	Subscriptions  Counts
+	MostSubscribed int // the most subscriptions that one Around has
 
 	// Of a topic whose content is made on demand:
 	Followed       bool // by anybody, or a request for it waits
@@ -114,22 +119,30 @@ func (a Asker) named() Asker {
 }
 
 // Place is the place of a request among those that wait: the fewer its client asked for
-// within the hour, the earlier it is verified; of those with as many, the one whose wider
-// networks asked for less; then the older. A client that is not known competes by time.
+// within the hour, the earlier it is verified. What the networks around it asked for counts
+// as much, rounded up to a power of two, since anybody can have 65,536 networks in one; of
+// those with as many, the one whose wider networks asked for less comes first, and then the
+// older. A client that is not known competes by time.
 func Place(a Asker, asked, wide, around Asked) (turn, wideTurn, aroundTurn int) {
 	if a.Client == "" {
 		return 1, 1, 1
 	}
 	wideTurn = max(asked.N, wide.N)
-	return asked.N, wideTurn, max(wideTurn, around.N)
+	aroundTurn = max(wideTurn, around.N)
+	return max(asked.N, roundUp(wideTurn), roundUp(aroundTurn)), wideTurn, aroundTurn
 }
 
+// roundUp returns the least power of two that is not below n.
+func roundUp(n int) int { return 1 << bits.Len(uint(max(n, 1)-1)) }
+
 // Decide says whether a request is kept. A full hub keeps nobody from renewing or
-// leaving, and what a client has taken is its own loss.
+// leaving, and what a client has taken is its own loss. Where there are as many subscriptions
+// as may be, one of the Around that has most gives way to one of an Around that has fewer,
+// when that is verified.
 func (l Limits) Decide(r Request, f Facts) Decision {
 	d := Decision{Asked: f.Asked.Again(r.At), WideAsked: f.WideAsked.Again(r.At), AroundAsked: f.AroundAsked.Again(r.At), Own: f.Own}
 	known := r.Asker.Client != ""
-	if known && (d.Asked.N > l.HourlyPerClient || d.WideAsked.N > wideFactor*l.HourlyPerClient) {
+	if known && (d.Asked.N > l.HourlyPerClient || d.WideAsked.N > wideFactor*l.HourlyPerClient || d.AroundAsked.N > aroundFactor*l.HourlyPerClient) {
 		return Decision{Refuse: ErrTooMany}
 	}
 	s, w, another := f.Subscriptions, f.Requests, r.Mode == Subscribe && !f.Subscribed
@@ -137,7 +150,7 @@ func (l Limits) Decide(r Request, f Facts) Decision {
 		switch {
 		case known && (s.Client+w.Client >= l.SubscriptionsPerClient || s.Wide+w.Wide >= wideFactor*l.SubscriptionsPerClient || s.Around+w.Around >= l.subscriptionsAround()):
 			return Decision{Refuse: ErrTooMany}
-		case s.All >= l.Subscriptions, s.Host >= l.SubscriptionsPerHost:
+		case s.All >= l.Subscriptions && s.Around+w.Around+1 >= f.MostSubscribed, s.Host >= l.SubscriptionsPerHost:
 			return Decision{Refuse: ErrFull}
 		case r.OnDemand && known && f.TopicsOfAround >= l.TopicsPerAround:
 			return Decision{Refuse: ErrTooMany}
@@ -157,7 +170,7 @@ func (l Limits) Decide(r Request, f Facts) Decision {
 		if !d.DisplaceToHost {
 			return Decision{Refuse: ErrFull}
 		}
-	case w.All >= l.Requests, another && s.All+w.All >= l.Subscriptions:
+	case w.All >= l.Requests, another && s.All < l.Subscriptions && s.All+w.All >= l.Subscriptions:
 		d.Displace = f.Of+1 < f.Most
 		if !d.Displace {
 			return Decision{Refuse: ErrFull}

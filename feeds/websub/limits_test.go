@@ -117,7 +117,30 @@ func TestPlacesAreByNetworkAndThenTime(t *testing.T) {
 	for _, p := range line {
 		got = append(got, p.who)
 	}
-	if want := []string{"flood", "honest", "unknown", "near", "near", "near", "neighbour", "neighbour", "neighbour", "flood", "flood", "flood", "flood"}; !slices.Equal(got, want) {
+	if want := []string{"flood", "honest", "unknown", "flood", "flood", "flood", "flood", "neighbour", "neighbour", "neighbour", "near", "near", "near"}; !slices.Equal(got, want) {
 		t.Errorf("%q; want %q", got, want)
+	}
+}
+
+// A /48 that asks once from each of its networks does not come before a client that renews all
+// that it has.
+func TestManyNetworksOfOneComeAfterOneThatAsksLess(t *testing.T) {
+	now := time.Date(2026, 3, 10, 12, 0, 0, 0, time.UTC)
+	var around, asked Asked
+	for range 600 {
+		around = around.Again(now)
+	}
+	for range 100 {
+		asked = asked.Again(now)
+	}
+	theirs, _, _ := Place(Asker{"a", "A", "AA"}, Asked{}.Again(now), Asked{}.Again(now), around)
+	renewal, _, _ := Place(Asker{"b", "B", "BB"}, asked, asked, asked)
+	if theirs <= renewal {
+		t.Errorf("the flood has place %d, a renewal %d", theirs, renewal)
+	}
+	r := Request{Mode: Subscribe, Asker: Asker{"a", "A", "AA"}, At: now}
+	full := DefaultLimits.Decide(r, Facts{AroundAsked: Asked{Since: now, N: aroundFactor * DefaultLimits.HourlyPerClient}})
+	if !errors.Is(full.Refuse, ErrTooMany) {
+		t.Errorf("a network that asked for %d within the hour: %v", aroundFactor*DefaultLimits.HourlyPerClient, full.Refuse)
 	}
 }

@@ -43,6 +43,7 @@ func (h *Hub) verify(ctx context.Context, r Request) TriedRequest {
 			break
 		}
 		tried.Became, tried.Version, tried.Expires, tried.Standing = Granted, content.Version, time.Now().Add(lease), standing
+		tried.Most = h.Limits.orDefault().Subscriptions
 	case errors.Is(context.Cause(ctx), errCrowded):
 		tried.Slow, tried.Failed = true, true // tried again, with more time, among others of the kind
 	case ctx.Err() != nil:

@@ -149,6 +149,7 @@ type Tried struct {
 
 	Expires  time.Time // Granted
 	Standing Standing  // Granted
+	Most     int       // Granted: how many subscriptions there may be; 0 = no limit
 }
 
 // TriedRequest is a request and what became of it.
@@ -175,7 +176,9 @@ type Store interface {
 	ClaimRequests(ctx context.Context, c Claim) ([]Request, error)
 	// SettleRequests records what became of requests. One that is granted makes a
 	// subscription; a new one has the version given, and one that exists keeps its own
-	// and is due at once if that is not what was to be pushed. Earlier requests about
+	// and is due at once if that is not what was to be pushed. Where there are as many as
+	// may be, a subscription of the Around with the most gives way to a new one, the one
+	// with the shortest term and of those the newest. Earlier requests about
 	// the same subscription end with one that was verified. What is tried again gets
 	// the place of a request that is made now.
 	SettleRequests(ctx context.Context, now time.Time, tried []TriedRequest) error

@@ -79,6 +79,33 @@ var verificationTests = map[string]func(*world){
 		w.after(10 * time.Minute)
 		w.wantSubscribed(topic)
 	},
+	"who fills the hub makes room for others": func(w *world) {
+		w.hub.Limits = websub.Limits{Subscriptions: 4, SubscriptionsPerClient: 4}
+		w.run(w.hub)
+		from := func(network, host string) error {
+			err := w.hub.Accept(w.Context(), websub.Asker{Client: network, Wide: network, Around: network}, form("subscribe", topic, "https://"+host+".example.com/push"))
+			synctest.Wait()
+			return err
+		}
+		for i := range 4 {
+			if err := from("many", fmt.Sprint("many", i)); err != nil {
+				w.Fatal(err)
+			}
+		}
+		for i := range 2 {
+			if err := from("few", fmt.Sprint("few", i)); err != nil {
+				w.Errorf("subscription %d of another network: %v", i, err)
+			}
+		}
+		for _, network := range []string{"few", "many"} {
+			if err := from(network, "more"); !errors.Is(err, websub.ErrFull) {
+				w.Errorf("one more of %s: %v", network, err)
+			}
+		}
+		w.set(topic, "two")
+		w.after(time.Second)
+		w.wantPushed("https://few0.example.com/push two", "https://few1.example.com/push two", "https://many0.example.com/push two", "https://many1.example.com/push two")
+	},
 	"an unsubscription is verified": func(w *world) {
 		w.run(w.hub)
 		w.accept("subscribe", topic, callback)

@@ -87,9 +87,10 @@ func hubFacts(ctx context.Context, q querier, r websub.Request) (f websub.Facts,
 	}
 	err = q.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM websub_subscriptions WHERE expires_at > ?4), (SELECT count(*) FROM websub_subscriptions WHERE host = ?1 AND expires_at > ?4),
 			(SELECT count(*) FROM websub_subscriptions WHERE client = ?2 AND client <> '' AND expires_at > ?4), (SELECT count(*) FROM websub_subscriptions WHERE wide = ?3 AND wide <> '' AND expires_at > ?4),
-			(SELECT count(*) FROM websub_subscriptions WHERE around = ?5 AND around <> '' AND expires_at > ?4)`,
+			(SELECT count(*) FROM websub_subscriptions WHERE around = ?5 AND around <> '' AND expires_at > ?4),
+			(SELECT coalesce(max(n), 0) FROM (SELECT count(*) AS n FROM websub_subscriptions WHERE around <> '' AND expires_at > ?4 GROUP BY around) a)`,
 		r.Host, r.Asker.Client, r.Asker.Wide, at, r.Asker.Around).
-		Scan(&f.Subscriptions.All, &f.Subscriptions.Host, &f.Subscriptions.Client, &f.Subscriptions.Wide, &f.Subscriptions.Around)
+		Scan(&f.Subscriptions.All, &f.Subscriptions.Host, &f.Subscriptions.Client, &f.Subscriptions.Wide, &f.Subscriptions.Around, &f.MostSubscribed)
 	return f, err
 }
 

@@ -3,6 +3,7 @@ package database
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"time"
 
 	"github.com/scaledbydesign/insights/feeds/websub"
@@ -127,6 +128,9 @@ func (w *WebSub) settleRequest(ctx context.Context, tx *sql.Tx, now time.Time, t
 	if _, err := tx.ExecContext(ctx, "DELETE FROM websub_subscriptions WHERE topic = ?1 AND callback = ?2 AND expires_at <= ?3", r.Topic, r.Callback, millis(now)); err != nil {
 		return err
 	}
+	if err := w.makeRoom(ctx, tx, now, t); err != nil {
+		return err
+	}
 	// A callback that answers again gets what it missed.
 	_, err = tx.ExecContext(ctx, `INSERT INTO websub_subscriptions (topic, callback, host, client, wide, around, secret, expires_at, version, target, term, earned_at)
 			VALUES (?1, ?2, ?3, ?4, ?5, ?12, ?6, ?7, ?8, ?8, ?9, ?10)
@@ -143,6 +147,44 @@ func (w *WebSub) settleRequest(ctx context.Context, tx *sql.Tx, now time.Time, t
 		return err
 	}
 	return w.setTurns(ctx, tx, hosts, now)
+}
+
+// makeRoom has a subscription of the network with the most give way to a new one, where there
+// are as many as may be.
+func (w *WebSub) makeRoom(ctx context.Context, tx *sql.Tx, now time.Time, t websub.TriedRequest) error {
+	if t.Most == 0 {
+		return nil
+	}
+	var all int
+	var known bool
+	err := tx.QueryRowContext(ctx, "SELECT count(*), EXISTS (SELECT 1 FROM websub_subscriptions WHERE topic = ?1 AND callback = ?2) FROM websub_subscriptions WHERE expires_at > ?3",
+		t.Request.Topic, t.Request.Callback, millis(now)).Scan(&all, &known)
+	if err != nil || known || all < t.Most {
+		return err
+	}
+	most := []any{millis(now)} // and networks, from the widest
+	for _, step := range []struct{ network, within string }{{"around", ""}, {"client", " AND around = ?2"}} {
+		var name string
+		err := tx.QueryRowContext(ctx, "SELECT "+step.network+" FROM websub_subscriptions WHERE around <> '' AND expires_at > ?1"+step.within+" GROUP BY "+step.network+" ORDER BY count(*) DESC, "+step.network+" LIMIT 1", most...).Scan(&name)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		most = append(most, name)
+	}
+	var host string
+	err = tx.QueryRowContext(ctx, `DELETE FROM websub_subscriptions WHERE id = (SELECT id FROM websub_subscriptions
+		WHERE expires_at > ?1 AND around = ?2 AND client = ?3 ORDER BY term, id DESC LIMIT 1) RETURNING host`, most...).Scan(&host)
+	if err == nil && host != t.Request.Host {
+		gone := map[string]bool{host: true}
+		if err := w.setTurns(ctx, tx, gone, now); err != nil {
+			return err
+		}
+		return forgetHosts(ctx, w.db, tx, gone)
+	}
+	return err
 }
 
 // retryRequest keeps a request, in the place of one that is made now.

@@ -36,6 +36,7 @@ type Server struct {
 	log      *slog.Logger
 	server   *smtp.Server
 	listener *fairListener
+	pace     pace
 }
 
 const (
@@ -147,6 +148,9 @@ func (c *session) Mail(string, *smtp.MailOptions) error { return nil }
 func (c *session) Rcpt(to string, _ *smtp.RcptOptions) error {
 	if !(*c.server.receiver.Load()).Takes(to) {
 		return &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 1, 1}, Message: "no such recipient here"}
+	}
+	if !c.server.pace.takes(c.conn.networks, time.Now()) {
+		return &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 7, 1}, Message: "too many messages from your network: please try again later"}
 	}
 	c.to = append(c.to, to)
 	c.conn.reaches(addressed)
