@@ -90,6 +90,7 @@ func TestEveryFaultIsToldWithItsLine(t *testing.T) {
 		{"too many definitions", insight(1, "one\n\n"+strings.Repeat("[a]: /b\n", 1001)), "a.md:1010: more than 1000 definitions of links; put blank lines between them"},
 		{"too much emphasis", insight(1, "> "+strings.Repeat("_a* ", 501)), "a.md:8: a paragraph with more than 1000 marks of emphasis (*, _, ~); put blank lines between its parts"},
 		{"too much emphasis in a cell", insight(1, "|a|\n|-|\n|"+strings.Repeat("*_", 501)+"|"), "a.md:10: a paragraph with more than 1000 marks of emphasis (*, _, ~); put blank lines between its parts"},
+		{"too many tags", insight(1, "one\n"+strings.Repeat("<b>", 20_001)), "a.md:9: more than 20000 tags of HTML, or other uses of <"},
 		{"too many links", insight(1, "one\n"+strings.Repeat("[a](", 10_001)), "a.md:9: more than 10000 links"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -19,6 +19,7 @@ import (
 // machine.
 const (
 	maxHighlighted    = 16 << 10  // bytes of one block
+	maxLine           = 1000      // bytes of one of its lines: what makes lexers quadratic mostly has one
 	maxHighlightedAll = 128 << 10 // bytes of all blocks of a text
 	maxLexing         = lexingSlower * 8 * time.Second
 )
@@ -55,6 +56,36 @@ func rememberSlow(text string) {
 		clear(slowTexts.hashes)
 	}
 	slowTexts.hashes[sha256.Sum256([]byte(text))] = true
+}
+
+// lexed keeps code that was made HTML, by its hash: the same is shown on a page, in feeds and
+// in archives, again and again. When there is much, it forgets all.
+var lexed = kept{texts: map[[sha256.Size]byte]string{}}
+
+// kept is safe for concurrent use.
+type kept struct {
+	sync.Mutex
+	texts map[[sha256.Size]byte]string
+	bytes int
+}
+
+const mostKept = 8 << 20 // bytes
+
+func (k *kept) get(key [sha256.Size]byte) (text string, ok bool) {
+	k.Lock()
+	defer k.Unlock()
+	text, ok = k.texts[key]
+	return text, ok
+}
+
+func (k *kept) keep(key [sha256.Size]byte, text string) {
+	k.Lock()
+	defer k.Unlock()
+	if k.bytes += len(text); k.bytes > mostKept {
+		clear(k.texts)
+		k.bytes = len(text)
+	}
+	k.texts[key] = text
 }
 
 // A role is a part that a token plays in code. Few roles keep feeds and emails
@@ -120,10 +151,25 @@ func HighlightCSS() string {
 // inline styles. Code in an unknown language, or that can't be lexed, comes back
 // escaped only. Its text stays exactly the same.
 func (h *highlighting) highlight(code, language string, inline bool) string {
+	key := sha256.Sum256(fmt.Appendf(nil, "%s\x00%t\x00%s", language, inline, code))
+	if known, ok := lexed.get(key); ok && !h.plain {
+		h.bytes += len(code)
+		if h.bytes > maxHighlightedAll {
+			return escape(code)
+		}
+		return known
+	}
 	tokens, ok := h.lex(code, language)
 	if !ok {
 		return escape(code)
 	}
+	text := coloured(tokens, inline)
+	lexed.keep(key, text)
+	return text
+}
+
+// coloured is code as HTML.
+func coloured(tokens []chroma.Token, inline bool) string {
 	var b strings.Builder
 	var open *role // neighbours with one role share an element
 	for _, token := range tokens {
@@ -157,7 +203,7 @@ func (h *highlighting) highlight(code, language string, inline bool) string {
 // one that is slower for no match. On a starved machine that would make other
 // tokens of the same code, so a lexing with such a pause in it is done again.
 func (h *highlighting) lex(code, language string) (tokens []chroma.Token, ok bool) {
-	if language == "" || len(code) > maxHighlighted || h.plain || h.exhausted() || h.bytes+len(code) > maxHighlightedAll {
+	if language == "" || len(code) > maxHighlighted || longestLine(code) > maxLine || h.plain || h.exhausted() || h.bytes+len(code) > maxHighlightedAll {
 		return nil, false
 	}
 	lexer := lexersByName()[strings.ToLower(language)]
@@ -174,6 +220,13 @@ func (h *highlighting) lex(code, language string) (tokens []chroma.Token, ok boo
 		}
 	}
 	return tokens, ok // it is the code that is slow, not the machine
+}
+
+func longestLine(code string) (longest int) {
+	for l := range strings.Lines(code) {
+		longest = max(longest, len(l))
+	}
+	return longest
 }
 
 // matchTimeout is a little less than chroma's.

@@ -44,7 +44,8 @@ func (d *document) scanBody(bodyLine int) {
 	}
 	root, source := parseBody(in.body)
 	words, codeLines := 0, 0
-	lineOf := func(at int) int { return bodyLine + strings.Count(in.body[:min(max(at, 0), len(in.body))], "\n") }
+	lines := lineCounter{text: in.body}
+	lineOf := func(at int) int { return bodyLine + lines.before(at) }
 	for _, f := range readRawHTML(root, source).findings {
 		d.flaw(lineOf(f.at), "%s", f.message)
 	}
@@ -86,6 +87,23 @@ func (d *document) scanBody(bodyLine int) {
 	in.Minutes = max(1, (words+codeLines*wordsPerCodeLine+wordsPerMinute-1)/wordsPerMinute)
 }
 
+// lineCounter counts the lines of a text before places in it. It is asked in their order
+// mostly, and counts on from the one before.
+type lineCounter struct {
+	text     string
+	at, line int
+}
+
+func (c *lineCounter) before(at int) int {
+	at = min(max(at, 0), len(c.text))
+	if at < c.at {
+		c.at, c.line = 0, 0
+	}
+	c.line += strings.Count(c.text[c.at:at], "\n")
+	c.at = at
+	return c.line
+}
+
 // Limits of a body. They keep the time that the Markdown parser takes in proportion to the
 // length: within a block it grows with the square of these. No article comes near them.
 // They are numbers of what is written, never times, which would depend on the machine.
@@ -93,6 +111,7 @@ const (
 	maxNesting = 100
 	maxLinks   = 10_000  // footnotes and definitions of links included
 	maxCells   = 200_000 // of all tables: lines with a | by the most of them in a line
+	maxMarkup  = 20_000  // <, which may begin one of HTML
 
 	maxDefinitions = 1000 // of links, without a blank line between them
 
@@ -104,7 +123,7 @@ const (
 // tooIntricate says what in a body, and how many lines below its first, nobody
 // would write by hand: "" when all is well.
 func tooIntricate(body string) (line int, problem string) {
-	links, definitions, rows, columns := 0, 0, 0, 0
+	links, definitions, rows, columns, tags := 0, 0, 0, 0, 0
 	for l := range strings.Lines(body) {
 		if depth := nesting(l); depth > maxNesting {
 			return line, fmt.Sprintf("lists and quotes nested %d levels deep; the limit is %d", depth, maxNesting)
@@ -120,6 +139,9 @@ func tooIntricate(body string) (line int, problem string) {
 		}
 		if links > maxLinks {
 			return line, fmt.Sprintf("more than %d links", maxLinks)
+		}
+		if tags += strings.Count(l, "<"); tags > maxMarkup {
+			return line, fmt.Sprintf("more than %d tags of HTML, or other uses of <", maxMarkup)
 		}
 		if bars := strings.Count(l, "|"); bars > 0 {
 			rows, columns = rows+1, max(columns, bars)

@@ -79,7 +79,7 @@ func TestWordsInRawHTMLCount(t *testing.T) {
 // What nobody writes by hand must not take long.
 func TestMuchRawHTML(t *testing.T) {
 	for _, tag := range []string{"<sub>", "</sub>", "<div>", "</div>", "<p>", "<u8>", "<b>", "<details open title=x>", "<!--"} {
-		in := one(t, "x "+strings.Repeat(tag, 100_000/len(tag))+"\n\n<div>"+strings.Repeat(tag, 100_000/len(tag))+"\n")
+		in := one(t, "x "+strings.Repeat(tag, 9_000)+"\n\n<div>"+strings.Repeat(tag, 9_000)+"\n")
 		checkPage(t, in.HTML())
 	}
 }

@@ -63,16 +63,26 @@ func (r *Registry) askToMove(ctx context.Context, p Purpose, token string, to Ad
 		})
 		return sub, errors.Join(err, again)
 	}
-	if err != nil || !admitted {
+	if err != nil {
 		return sub, err
 	}
 	kept, err := r.Kept(ctx, to)
 	if err != nil {
 		return Subscriber{}, err
 	}
+	withheld := ""
+	switch {
+	case kept.Status == Suppressed:
+		withheld = "the address is suppressed"
+	case !admitted:
+		withheld = "the address has had its emails of the day"
+	}
+	if withheld != "" && p == ReturnToken { // it is their own mailbox
+		return sub, nil
+	}
 	rules := r.rules()
 	return r.edit(ctx, p, token, func(sub *Subscriber, now time.Time) (Change, error) {
-		return rules.askToMove(sub, to, kept.Status != Suppressed, p == ReturnToken, now)
+		return rules.askToMove(sub, to, withheld, p == ReturnToken, now)
 	})
 }
 
@@ -93,19 +103,20 @@ func (r rules) countMove(sub *Subscriber, to Address, now time.Time) (bool, erro
 	return r.limits.mayEmail(sub, last, now), nil
 }
 
-// askToMove asks a reader to confirm from another address that they move there, if it
-// may be written to.
-func (r rules) askToMove(sub *Subscriber, to Address, allowed, callsBack bool, now time.Time) (Change, error) {
+// askToMove asks a reader to confirm from another address that they move there. withheld is
+// why no email goes there, "" = it does: to the reader all else is the same, since they may
+// have asked in order to learn of that address.
+func (r rules) askToMove(sub *Subscriber, to Address, withheld string, callsBack bool, now time.Time) (Change, error) {
 	switch {
 	case sub.Status != Confirmed:
 		return Change{}, ErrExpired
 	case !callsBack && sub.Address.Key() == to.Key(): // who calls it back must not learn where it is
 		return Change{}, ErrOwnAddress
-	case sub.Address.Key() == to.Key(), !allowed:
+	case sub.Address.Key() == to.Key():
 		return Change{}, nil
 	}
 	sub.NewAddress = to
-	return Change{Event: Event{At: now, What: "move_asked", Source: "link"}, Notice: ConfirmNotice, Asks: r.ask(sub, to, now)}, nil
+	return Change{Event: Event{At: now, What: "move_asked", Source: "link"}, Notice: ConfirmNotice, Asks: r.ask(sub, to, now), Withheld: withheld}, nil
 }
 
 // move gives a subscriber the address they have confirmed, and has the old one told, in

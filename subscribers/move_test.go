@@ -7,23 +7,25 @@ import (
 
 func TestAskToMoveRule(t *testing.T) {
 	asks := Change{Event: event("move_asked", "link", ""), Notice: ConfirmNotice, Asks: asks(elsewhere, "Ada", Weekly, "leadership")}
+	silently := asks
+	silently.Withheld = "suppressed"
 	waits := func(s *Subscriber) {
 		s.NewAddress, s.NonceExpires = elsewhere, now.Add(72*time.Hour)
 	}
 	for _, test := range []struct {
 		ruled
-		to                 Address
-		allowed, callsBack bool
+		to        Address
+		withheld  string
+		callsBack bool
 	}{
-		{ruled{"elsewhere", subscriber(Confirmed), waits, asks, ""}, elsewhere, true, false},
-		{ruled{"where they are", subscriber(Confirmed), nil, Change{}, ErrOwnAddress.Error()}, mustParse("ADA@example.com"), true, false},
-		{ruled{"where they are, back", subscriber(Confirmed), nil, Change{}, ""}, mustParse("ADA@example.com"), true, true},
-		{ruled{"to a suppressed address", subscriber(Confirmed), nil, Change{}, ""}, elsewhere, false, false},
-		{ruled{"to a suppressed address, back", subscriber(Confirmed), nil, Change{}, ""}, elsewhere, false, true},
-		{ruled{"unsubscribed", subscriber(Unsubscribed), nil, Change{}, ErrExpired.Error()}, elsewhere, true, false},
+		{ruled{"elsewhere", subscriber(Confirmed), waits, asks, ""}, elsewhere, "", false},
+		{ruled{"where they are", subscriber(Confirmed), nil, Change{}, ErrOwnAddress.Error()}, mustParse("ADA@example.com"), "", false},
+		{ruled{"where they are, back", subscriber(Confirmed), nil, Change{}, ""}, mustParse("ADA@example.com"), "", true},
+		{ruled{"to an address that may not be written to", subscriber(Confirmed), waits, silently, ""}, elsewhere, "suppressed", false},
+		{ruled{"unsubscribed", subscriber(Unsubscribed), nil, Change{}, ErrExpired.Error()}, elsewhere, "", false},
 	} {
 		test.run(t, func(sub *Subscriber, now time.Time) (Change, error) {
-			return testRules.askToMove(sub, test.to, test.allowed, test.callsBack, now)
+			return testRules.askToMove(sub, test.to, test.withheld, test.callsBack, now)
 		})
 	}
 }

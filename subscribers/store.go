@@ -22,6 +22,9 @@ type Change struct {
 	Event  Event         // recorded unless What is empty
 	Notice Notice        // queued unless empty
 	Asks   *Confirmation // of a ConfirmNotice: what the email carries
+	// Withheld is why the notice is not sent, for staff: it is stored all the same, with what
+	// it asks. "" = it is sent.
+	Withheld string
 	// To is where the notice goes; the zero Address is the subscriber's mailbox.
 	To Address
 	// StartWith is how many of the newest insights of their categories a reader

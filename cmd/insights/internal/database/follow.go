@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/scaledbydesign/insights/newsletter"
 	"github.com/scaledbydesign/insights/subscribers"
 )
 
@@ -20,12 +21,16 @@ func follow(ctx context.Context, tx *sql.Tx, s subscribers.Subscriber, change su
 	if change.Notice == subscribers.NoNotice {
 		return nil
 	}
-	return queue(ctx, tx, s.ID, change.Notice, change.NoticeTo(s), change.Asks)
+	return queue(ctx, tx, s.ID, change.NoticeTo(s), change)
 }
 
 // queue queues a notice to a subscriber. A waiting one that it replaces is treated as
 // just requested.
-func queue(ctx context.Context, tx *sql.Tx, subscriber int64, notice subscribers.Notice, to subscribers.Address, asks *subscribers.Confirmation) error {
+func queue(ctx context.Context, tx *sql.Tx, subscriber int64, to subscribers.Address, change subscribers.Change) error {
+	notice, asks, state := change.Notice, change.Asks, newsletter.Pending
+	if change.Withheld != "" {
+		state = newsletter.Skipped
+	}
 	var replaced []int64
 	err := each(ctx, tx, func(rows *sql.Rows) error {
 		var id int64
@@ -51,9 +56,9 @@ func queue(ctx context.Context, tx *sql.Tx, subscriber int64, notice subscribers
 	if asks == nil {
 		asks = &subscribers.Confirmation{}
 	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO messages (kind, subscriber_id, email, state, created_at, updated_at, nonce, expires_at, name, cadence, categories)
-		VALUES (?1, ?2, ?3, 'pending', ?4, ?4, ?5, ?6, ?7, ?8, ?9)`,
-		string(notice), subscriber, to.String(), now(), asks.Nonce, millis(asks.Expires), asks.Name, string(asks.Cadence), strings.Join(asks.Categories, " "))
+	_, err = tx.ExecContext(ctx, `INSERT INTO messages (kind, subscriber_id, email, state, created_at, updated_at, nonce, expires_at, name, cadence, categories, reason)
+		VALUES (?1, ?2, ?3, ?10, ?4, ?4, ?5, ?6, ?7, ?8, ?9, ?11)`,
+		string(notice), subscriber, to.String(), now(), asks.Nonce, millis(asks.Expires), asks.Name, string(asks.Cadence), strings.Join(asks.Categories, " "), string(state), change.Withheld)
 	return err
 }
 

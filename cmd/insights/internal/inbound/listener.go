@@ -2,6 +2,7 @@ package inbound
 
 import (
 	"cmp"
+	"math"
 	"net"
 	"net/netip"
 	"slices"
@@ -14,7 +15,7 @@ type limits struct {
 	all     int
 	of      [3]int        // of one network, as networksOf names them; local clients may have all
 	purpose time.Duration // until a recipient is accepted
-	hasty   time.Duration // how long any session keeps its place, even without a recipient
+	hasty   time.Duration // how long any session keeps its place while no message comes in
 	longest time.Duration // how long a session may last in all
 }
 
@@ -26,8 +27,28 @@ type fairListener struct {
 	limits
 
 	mu   sync.Mutex
-	open []*fairConn // in the order they came
+	open []*fairConn            // in the order they came
+	idle map[netip.Prefix]spent // by the widest network
 }
+
+// spent is for how long sessions of a network kept places while no message came in. The half
+// of it is forgotten each half hour.
+type spent struct {
+	time time.Duration
+	at   time.Time
+}
+
+func (s spent) now() time.Duration {
+	return time.Duration(float64(s.time) * math.Exp2(-float64(time.Since(s.at))/float64(30*time.Minute)))
+}
+
+const (
+	// slowMessage is how long a message may take to come in before the time counts as spent.
+	slowMessage = 10 * time.Second
+	// moreSpent is by how much more time another network must have spent to make room for one.
+	moreSpent = time.Minute
+	mostSpent = 10_000 // networks that are remembered
+)
 
 func newFairListener(l net.Listener, limits limits) *fairListener {
 	return &fairListener{Listener: l, limits: limits}
@@ -39,7 +60,7 @@ func (l *fairListener) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		c := &fairConn{Conn: conn, listener: l, networks: networksOf(conn), since: time.Now()}
+		c := &fairConn{Conn: conn, listener: l, networks: networksOf(conn), since: time.Now(), reached: time.Now()}
 		if l.enter(c) {
 			return c, nil
 		}
@@ -104,20 +125,20 @@ func (l *fairListener) count(i int, network netip.Prefix) (n int) {
 
 // leastNeeded is the session that gives way to a newcomer; nil if none does. It is one of
 // a network that still has as many without it as the newcomer's then has, and of those
-// the one that has done least, for longest. Where networks have equally many, one that
-// has had its time without a recipient gives way: strangers can have many networks.
+// the one that has done least, for longest. Where networks have equally many, one gives way
+// with which no message comes in for a while, or whose network has kept places like that for
+// longer than the newcomer's: strangers can have many networks.
 func (l *fairListener) leastNeeded(newcomer *fairConn) (least *fairConn) {
-	const around = 2
-	mine := 0
+	mine, spent := 0, time.Duration(0)
 	if network := newcomer.networks[around]; network.IsValid() {
-		mine = l.count(around, network)
+		mine, spent = l.count(around, network), l.spentBy(network)
 	}
 	for _, c := range l.open {
 		if !c.networks[around].IsValid() {
 			continue
 		}
 		switch n := l.count(around, c.networks[around]); {
-		case n > mine+1, n > mine && c.stage == idle && newcomer.since.Sub(c.since) >= l.hasty:
+		case n > mine+1, n > mine && (c.spends() >= l.hasty || l.spentBy(c.networks[around]) > spent+moreSpent):
 		default:
 			continue
 		}
@@ -128,8 +149,35 @@ func (l *fairListener) leastNeeded(newcomer *fairConn) (least *fairConn) {
 	return least
 }
 
+// around is the place of the widest network in networksOf.
+const around = 2
+
+// spentBy is what the sessions of a network have spent, with those that are open.
+func (l *fairListener) spentBy(network netip.Prefix) time.Duration {
+	all := l.idle[network].now()
+	for _, c := range l.open {
+		if c.networks[around] == network {
+			all += c.spends()
+		}
+	}
+	return all
+}
+
+// spend adds what a session has spent since it came to its stage.
+func (l *fairListener) spend(c *fairConn) {
+	network := c.networks[around]
+	if network.IsValid() {
+		if l.idle == nil || len(l.idle) >= mostSpent {
+			l.idle = make(map[netip.Prefix]spent)
+		}
+		l.idle[network] = spent{l.idle[network].now() + c.spends(), time.Now()}
+	}
+	c.reached = time.Now()
+}
+
 func (l *fairListener) remove(c *fairConn) {
 	if i := slices.Index(l.open, c); i >= 0 {
+		l.spend(c)
 		l.open = slices.Delete(l.open, i, i+1)
 		c.end.Stop()
 	}
@@ -152,9 +200,19 @@ type fairConn struct {
 
 	stage     stage
 	since     time.Time // when it began, or was done with a message
+	reached   time.Time // when it came to its stage
 	useful    bool
 	dismissed bool
 	end       *time.Timer
+}
+
+// spends is for how long no message has come in, or a slow one.
+func (c *fairConn) spends() time.Duration {
+	d := time.Since(c.reached)
+	if c.stage == receiving {
+		d = max(0, d-slowMessage)
+	}
+	return d
 }
 
 // reaches notes how far the session is.
@@ -162,6 +220,9 @@ func (c *fairConn) reaches(s stage) {
 	l := c.listener
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if s != c.stage {
+		l.spend(c)
+	}
 	if s == idle && c.stage != idle {
 		c.since = time.Now()
 	}

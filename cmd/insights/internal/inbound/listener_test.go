@@ -216,19 +216,61 @@ func TestNobodyWithAsManySessionsPushesAnotherOut(t *testing.T) {
 		in.dial(t, from(50)).says("", "421 4.3.2")
 		for _, d := range busy[1:] {
 			d.addresses()
+			d.says("DATA", "354")
 		}
 		time.Sleep(11 * time.Second)
 		in.dial(t, from(0)).says("", "421 4.3.2") // its network would have more
 		in.dial(t, from(51)).says("", "220")
 		synctest.Wait()
 		if !busy[0].ended() || busy[1].ended() {
-			t.Error("another than the one without a recipient had to go")
+			t.Error("another than the one without a message had to go")
 		}
 		in.dial(t, from(52)).says("", "421 4.3.2")
-		busy[1].says("RSET", "250") // now it has no purpose, but not for long
+		busy[1].says("Subject: a\r\n\r\nb\r\n.", "250") // now it has no purpose, but not for long
 		in.dial(t, from(53)).says("", "421 4.3.2")
 		in.dial(t, "127.0.0.1:1").says("", "421 4.3.2")
 	})
+}
+
+// TestSessionsThatDoLittleMakeRoom: fifty networks keep nobody out by naming recipients, or by
+// a message now and then.
+func TestSessionsThatDoLittleMakeRoom(t *testing.T) {
+	for name, keep := range map[string]func(*dialog){
+		"a recipient": func(d *dialog) { d.says("NOOP", "250") },
+		"a message": func(d *dialog) {
+			d.says("DATA", "354")
+			d.says("Subject: a\r\n\r\nb\r\n.", "250")
+			d.says("MAIL FROM:<>", "250")
+			d.says("RCPT TO:<bounce+a@b.example>", "250")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			serving(t, func(t *testing.T, in calls) {
+				var theirs []*dialog
+				for i := range 50 {
+					d := in.dial(t, fmt.Sprintf("203.0.%d.1:1", i))
+					d.says("", "220")
+					d.addresses()
+					theirs = append(theirs, d)
+				}
+				for range 10 {
+					time.Sleep(9 * time.Second)
+					for _, d := range theirs {
+						keep(d)
+					}
+				}
+				for range 5 {
+					d := in.dial(t, "198.51.100.7:1")
+					d.says("", "220")
+					d.addresses()
+					d.says("DATA", "354")
+					d.says("Subject: a\r\n\r\nb\r\n.", "250")
+					d.says("QUIT", "221")
+					synctest.Wait()
+				}
+			})
+		})
+	}
 }
 
 // TestASessionNeedsAPurpose: a server that says nothing of use for 30 seconds is told to go,

@@ -54,11 +54,11 @@ type eventJSON struct {
 }
 
 type emailJSON struct {
-	At        time.Time `json:"at"` // when its state last changed
+	At        time.Time `json:"at,omitzero"` // when its state last changed
 	Kind      string    `json:"kind"`
 	Digest    int64     `json:"digest,omitempty"`
 	To        string    `json:"to"`
-	State     string    `json:"state"`
+	State     string    `json:"state,omitempty"` // not of an email that asked for a confirmation elsewhere, nor what follows
 	Answer    string    `json:"answer,omitempty"` // of the mail server, or why it was not sent
 	MessageID string    `json:"message_id,omitempty"`
 }
@@ -184,11 +184,15 @@ func (s *site) writeData(ctx context.Context, out *bufio.Writer, sub subscribers
 		emails, bounces = s.Mails.MailsOf(ctx, sub.ID), s.Mails.BouncesOf(ctx, sub.ID)
 	}
 	err = writeList(out, "emails", emails, func(m newsletter.Delivery) any {
-		to := ""
-		if a, err := subscribers.ParseAddress(m.Email); err == nil {
-			to = named(sub, a)
+		e := emailJSON{m.UpdatedAt, string(m.Kind), m.Ref.Digest, "", string(m.State), string(m.Reason), m.MessageID}
+		a, err := subscribers.ParseAddress(m.Email)
+		if err == nil {
+			e.To = named(sub, a)
 		}
-		return emailJSON{m.UpdatedAt, string(m.Kind), m.Ref.Digest, to, string(m.State), string(m.Reason), m.MessageID}
+		if m.Kind == newsletter.ConfirmEmail && a.Key() != sub.Address.Key() { // it would tell of that address
+			e.At, e.State, e.Answer, e.MessageID = time.Time{}, "", "", ""
+		}
+		return e
 	})
 	if err != nil {
 		return fmt.Errorf("emails: %w", err)
