@@ -19,9 +19,9 @@ import (
 // machine.
 const (
 	maxHighlighted    = 16 << 10  // bytes of one block
-	maxLine           = 1000      // bytes of one of its lines: what makes lexers quadratic mostly has one
+	maxLine           = 500       // bytes of one of its lines: what makes lexers quadratic mostly has one
 	maxHighlightedAll = 128 << 10 // bytes of all blocks of a text
-	maxLexing         = lexingSlower * 8 * time.Second
+	maxLexing         = lexingSlower * 3 * time.Second
 )
 
 // highlighting is the work on the code of one text.

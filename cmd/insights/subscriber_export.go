@@ -107,7 +107,7 @@ func exportCSV(out *console.Console, all iter.Seq2[subscribers.Subscriber, error
 
 func exportLines(out *console.Console, all iter.Seq2[subscribers.Subscriber, error]) error {
 	w := bufio.NewWriter(out.Out)
-	encoder := json.NewEncoder(w)
+	encoder := json.NewEncoder(console.JSONWriter{Writer: w})
 	encoder.SetEscapeHTML(false)
 	for s, err := range all {
 		if err == nil {

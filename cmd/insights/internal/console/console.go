@@ -4,6 +4,7 @@ package console
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -82,11 +83,41 @@ func (c *Console) Document(v any) error {
 	if !c.JSON {
 		return nil
 	}
-	encoder := json.NewEncoder(c.Out)
+	encoder := json.NewEncoder(JSONWriter{c.Out})
 	encoder.SetEscapeHTML(false)
 	encoder.SetIndent("", "  ")
 	return encoder.Encode(v)
 }
+
+// JSONWriter writes JSON in whole characters, and escapes those in it that could control a
+// terminal: the JSON stays the same.
+type JSONWriter struct{ io.Writer }
+
+func (w JSONWriter) Write(b []byte) (int, error) {
+	if _, err := w.Writer.Write(escaped(b)); err != nil {
+		return 0, err
+	}
+	return len(b), nil
+}
+
+func escaped(text []byte) []byte {
+	if !bytes.ContainsFunc(text, controls) {
+		return text
+	}
+	var b []byte
+	for _, r := range string(text) {
+		if controls(r) {
+			b = fmt.Appendf(b, "\\u%04x", r)
+		} else {
+			b = utf8.AppendRune(b, r)
+		}
+	}
+	return b
+}
+
+// controls reports a character of JSON that may control a terminal. Those of ASCII are
+// escaped there, or between values.
+func controls(r rune) bool { return r >= 0x7f && printable(r) != r }
 
 // Result writes a command's result: a document under --json, else a line.
 func (c *Console) Result(document any, format string, args ...any) error {

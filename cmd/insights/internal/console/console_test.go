@@ -2,6 +2,7 @@ package console
 
 import (
 	"bytes"
+	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
@@ -105,4 +106,29 @@ func TestTimeLeftDoesNotGrow(t *testing.T) {
 	show(20*time.Second, Progress{Ended: 80, Sent: 80, Deferred: 4}, "digest 7: 80 of 100, 4 per second, 4s left, 0 failed, 4 deferred")
 	show(22*time.Second, Progress{Ended: 95, Sent: 95, Deferred: 4, Behind: 1}, "digest 7: 95 of 100, 4 per second, 0 failed, 4 deferred, 1 waits for an earlier email to the same reader")
 	show(22*time.Second, Progress{Ended: 95, Sent: 95, Behind: 5}, "digest 7: 95 of 100, 4 per second, 0 failed, 5 wait for an earlier email to the same reader")
+}
+
+func TestJSONDoesNotSteerTheTerminal(t *testing.T) {
+	const said = "a\u009b31m \u202eb\x7f\x1b\n\u2066c \u00e9"
+	for name, write := range map[string]func(*Console) error{
+		"a document": func(c *Console) error { return c.Document([]string{said}) },
+		"a list": func(c *Console) error {
+			l := c.List()
+			l.Add(said)
+			_, err := l.End()
+			return err
+		},
+	} {
+		var out bytes.Buffer
+		if err := write(&Console{Out: &Output{Writer: &out}, JSON: true}); err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		if err := json.Unmarshal(out.Bytes(), &got); err != nil || len(got) != 1 || got[0] != said {
+			t.Errorf("%s: %q, %v", name, got, err)
+		}
+		if strings.ContainsFunc(strings.ReplaceAll(out.String(), "\n", ""), func(r rune) bool { return printable(r) != r }) {
+			t.Errorf("%s: %q", name, out.String())
+		}
+	}
 }

@@ -98,7 +98,7 @@ func (l *List) Add(v any) bool {
 	l.n++
 	text, err := json.MarshalIndent(v, "  ", "  ")
 	if err == nil {
-		_, err = fmt.Fprintf(l.out.Out, "%s%s", before, text)
+		_, err = fmt.Fprintf(l.out.Out, "%s%s", before, escaped(text))
 	}
 	l.Err = errors.Join(l.Err, err)
 	return true
