@@ -164,7 +164,7 @@ func (s *site) readyz(w http.ResponseWriter, r *http.Request) error {
 			return plain(w, http.StatusServiceUnavailable, "not ready: the database does not answer")
 		}
 	}
-	return plain(w, http.StatusOK, "ready")
+	return plain(w, http.StatusOK, "ready; library "+s.Library().Version())
 }
 
 // plain answers a program, or a mailbox provider.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/scaledbydesign/insights/cmd/insights/internal/web"
+	"github.com/scaledbydesign/insights/content"
 	"github.com/scaledbydesign/insights/subscribers"
 )
 
@@ -165,7 +166,7 @@ func TestEveryAddressWithATokenIsPrivate(t *testing.T) {
 			t.Errorf("robots may look at /%s/", part)
 		}
 	}
-	f.library = nil // a handler panics
+	f.library = new(content.Library) // a handler panics
 	r := f.get("/preferences/" + preferences)
 	wantStatus(t, r, http.StatusInternalServerError)
 	wantHeader(t, r, "Cache-Control", "no-store")

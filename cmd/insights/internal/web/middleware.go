@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/scaledbydesign/insights/content"
 )
 
 // Bounds of what a request may hold, in bytes. The server bounds all of its header.
@@ -145,6 +147,22 @@ func (s *site) tooLong(r *http.Request) bool {
 // its forms home; nothing else.
 const contentPolicy = "default-src 'none'; style-src 'self'; img-src 'self' data: https:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
+// servedLibrary is the value of a header, made once for each library.
+type servedLibrary struct {
+	library *content.Library
+	name    []string
+}
+
+func (s *site) libraryName() []string {
+	library := s.Library()
+	if last := s.served.Load(); last != nil && last.library == library {
+		return last.name
+	}
+	now := &servedLibrary{library, []string{library.Version()}}
+	s.served.Store(now)
+	return now.name
+}
+
 func (s *site) securityHeaders(next http.Handler) http.Handler {
 	allowed := contentPolicy
 	if u, err := url.Parse(s.Server); s.Static && err == nil && u.Host != "" { // to which forms are sent
@@ -169,6 +187,9 @@ func (s *site) securityHeaders(next http.Handler) http.Handler {
 		h["Referrer-Policy"] = referrer
 		if encrypted { // browsers heed it where they came by https alone (RFC 6797)
 			h["Strict-Transport-Security"] = strict
+		}
+		if !s.Static { // by it machines behind one address are told apart while they are updated
+			h["Insights-Library"] = s.libraryName()
 		}
 		next.ServeHTTP(w, r)
 	})

@@ -58,7 +58,7 @@ type emailJSON struct {
 	Kind      string    `json:"kind"`
 	Digest    int64     `json:"digest,omitempty"`
 	To        string    `json:"to"`
-	State     string    `json:"state,omitempty"` // not of an email that asked for a confirmation elsewhere, nor what follows
+	State     string    `json:"state,omitempty"`  // not of an email that asked for a confirmation elsewhere, nor what follows
 	Answer    string    `json:"answer,omitempty"` // of the mail server, or why it was not sent
 	MessageID string    `json:"message_id,omitempty"`
 }

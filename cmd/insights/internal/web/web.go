@@ -108,6 +108,7 @@ type site struct {
 	tokens    map[string]bool // see holders
 	lines     lines           // for all that is made on demand
 	exports   *exports
+	served    atomic.Pointer[servedLibrary]
 	pages     cache // by library
 	assets    cache // by s.Pages
 	documents documents
