@@ -122,7 +122,7 @@ func (r rules) sendLink(sub *Subscriber, client string, now time.Time) Change {
 		return Change{}
 	}
 	sub.NotifiedAt = now
-	return Change{Event: Event{At: now, What: "link_asked", Source: "form", Client: client}, Notice: LinkNotice}
+	return Change{Event: Event{At: now, What: "link_asked", Source: "form", Client: client}, Notice: LinkNotice, After: r.after(now)}
 }
 
 // MayGetLink reports whether a fresh link may be sent to a subscriber: whose data is kept

@@ -116,7 +116,7 @@ func (r rules) askToMove(sub *Subscriber, to Address, withheld string, callsBack
 		return Change{}, nil
 	}
 	sub.NewAddress = to
-	return Change{Event: Event{At: now, What: "move_asked", Source: "link"}, Notice: ConfirmNotice, Asks: r.ask(sub, to, now), Withheld: withheld}, nil
+	return Change{Event: Event{At: now, What: "move_asked", Source: "link"}, Notice: ConfirmNotice, Asks: r.ask(sub, to, now), Withheld: withheld, After: r.after(now)}, nil
 }
 
 // move gives a subscriber the address they have confirmed, and has the old one told, in

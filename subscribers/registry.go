@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math/rand/v2"
 	"time"
 )
 
@@ -21,8 +22,12 @@ type Registry struct {
 	// no day.
 	UndatedUntil time.Time
 	Limits       Limits
-	Refused      Domains      // nobody can sign up with an address there; staff can add one
-	Log          *slog.Logger // nil: silent
+	// Spread is within what time an email that a stranger asked for goes out, at random.
+	// Emails have a pace: without it, the time at which one's own comes tells whether another
+	// one, to somebody else, went out before. 0 = each goes out at once.
+	Spread  time.Duration
+	Refused Domains      // nobody can sign up with an address there; staff can add one
+	Log     *slog.Logger // nil: silent
 
 	refused refusals
 	line    line
@@ -36,10 +41,20 @@ type rules struct {
 	confirmFor time.Duration
 	limits     Limits
 	newID      func() string // random
+	spread     time.Duration
+}
+
+// after is when an email goes out that a stranger asked for: see Registry.Spread. The zero
+// time is at once.
+func (r rules) after(now time.Time) time.Time {
+	if r.spread <= 0 {
+		return time.Time{}
+	}
+	return now.Add(rand.N(r.spread))
 }
 
 func (r *Registry) rules() rules {
-	rules := rules{startWith: r.StartWith, confirmFor: 72 * time.Hour, limits: r.Limits, newID: randomID}
+	rules := rules{startWith: r.StartWith, confirmFor: 72 * time.Hour, limits: r.Limits, newID: randomID, spread: r.Spread}
 	if r.ConfirmFor > 0 {
 		rules.confirmFor = r.ConfirmFor
 	}

@@ -72,7 +72,7 @@ func (r rules) signUp(sub *Subscriber, s SignUp, now time.Time) Change {
 		}
 		sub.NotifiedAt = now
 		change := s.noted(sub, "they are subscribed, and are told so", now)
-		change.Notice = AlreadyNotice
+		change.Notice, change.After = AlreadyNotice, r.after(now)
 		return change
 	case !r.limits.mayEmail(sub, r.lastAsked(sub), now):
 		// The emails they have lead to what those say.
@@ -83,6 +83,7 @@ func (r rules) signUp(sub *Subscriber, s SignUp, now time.Time) Change {
 		Asks:   r.enter(sub, s, now),
 		Event:  Event{At: now, What: "signed_up", Source: s.Source, Client: s.Client, Version: FormVersion, Detail: s.Preferences.String()},
 		Notice: ConfirmNotice,
+		After:  r.after(now),
 	}
 }
 

@@ -25,6 +25,8 @@ type Change struct {
 	// Withheld is why the notice is not sent, for staff: it is stored all the same, with what
 	// it asks. "" = it is sent.
 	Withheld string
+	// After is when the notice is sent at the earliest; zero = at once.
+	After time.Time
 	// To is where the notice goes; the zero Address is the subscriber's mailbox.
 	To Address
 	// StartWith is how many of the newest insights of their categories a reader

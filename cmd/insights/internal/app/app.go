@@ -9,6 +9,7 @@ import (
 	"iter"
 	"log/slog"
 	"os"
+	"time"
 
 	"github.com/scaledbydesign/insights/cmd/insights/internal/config"
 	"github.com/scaledbydesign/insights/cmd/insights/internal/database"
@@ -99,11 +100,31 @@ func assemble(ctx context.Context, p Publication, db *database.DB, log *slog.Log
 		Store: db, Keys: keys, Categories: c.CategorySlugs(), StartWith: c.Digests.StartWith,
 		Limits: c.SignUpLimits(), Refused: refused, UndatedUntil: undated, Log: log,
 	}
+	if use, err := db.Use(ctx); err == nil && use != database.Development {
+		a.Registry.Spread = spread(c)
+	}
 	a.Planner = &newsletter.Planner{Store: db, Log: log}
 	a.Feedback = &newsletter.Feedback{Store: db, Registry: a.Registry, Log: log, Pause: db.PauseRefused, Judgement: c.Judgement(), Complaints: c.Bounces.Complaints, Domain: c.Mail.BounceDomain}
 	a.Writer = &newsletter.Writer{Renderer: emails, Registry: a.Registry, Identity: c.Identity()}
 	a.Preview = &newsletter.Previewer{Planner: a.Planner, Writer: a.Writer, StartWith: c.Digests.StartWith}
 	return a, nil
+}
+
+// Within leastSpread emails go out that strangers ask for, or within the time of several by
+// the pace of sending, but within mostSpread.
+const (
+	leastSpread = time.Second
+	mostSpread  = 30 * time.Second
+)
+
+func spread(c *config.Config) time.Duration {
+	d := leastSpread
+	for _, pace := range []float64{c.SMTP.Rate, c.SMTP.PerDomain} {
+		if pace > 0 {
+			d = max(d, time.Duration(3/pace*float64(time.Second)))
+		}
+	}
+	return min(d, mostSpread)
 }
 
 // refusedDomains are the domains that nobody can sign up from.
