@@ -11,6 +11,7 @@ import (
 // singleTests are about single emails.
 var singleTests = []test{
 	{"a single email is queued once", singleOnce},
+	{"what strangers ask for goes out at a random time", singleSpread},
 	{"each confirmation has choices of its own", confirmationsApart},
 	{"a single email that is no longer needed is skipped", singleNotNeeded},
 	{"a single email that is claimed when sending is held waits too", singleHeld},
@@ -49,6 +50,38 @@ func singleOnce(w *world) {
 	row := collect(w, w.store.Deliveries(w.Context(), newsletter.DeliveryFilter{Email: address("ada"), State: newsletter.Sent}))
 	if len(row) != 1 || row[0].Kind != newsletter.LinkEmail || row[0].Attempts != 1 {
 		w.Errorf("listed %+v", row)
+	}
+}
+
+// singleSpread: the pace of sending must not tell whether another email went out before.
+func singleSpread(w *world) {
+	w.join("engineering", "ada")
+	w.registry.Spread = 10 * time.Second
+	w.attach("w1", newsletter.Resend)
+	waits := make(map[time.Duration]bool)
+	for i := range 8 {
+		time.Sleep(time.Hour)
+		switch i % 2 {
+		case 0:
+			w.check(w.registry.SendLink(w.Context(), parsed(address("ada")), subscribers.Asker{}))
+		case 1:
+			w.check(w.registry.SignUp(w.Context(), subscribers.SignUp{Address: parsed(address("ben")), Source: "form", Preferences: subscribers.Preferences{Cadence: subscribers.Weekly, Categories: []string{"engineering"}}}))
+		}
+		asked := time.Now()
+		for claimed := 0; claimed == 0; {
+			if due, err := w.store.NextDue(w.Context()); err != nil || due.Before(asked) || due.Sub(asked) > w.registry.Spread {
+				w.Fatalf("due %v after it was asked for, %v", due.Sub(asked), err)
+			}
+			tasks, err := w.store.ClaimMessages(w.Context(), "w1", false, 5)
+			w.check(err)
+			if claimed = len(tasks); claimed == 0 {
+				time.Sleep(time.Second)
+			}
+		}
+		waits[time.Since(asked)] = true
+	}
+	if len(waits) < 3 {
+		w.Errorf("they waited %v", waits)
 	}
 }
 
