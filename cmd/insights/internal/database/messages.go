@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"math"
 	"slices"
 
 	"github.com/scaledbydesign/insights/newsletter"
@@ -49,12 +50,15 @@ func readersOfMessages(ctx context.Context, q querier, worker string) (map[int64
 // ClaimMessages implements newsletter.OutboxStore.
 func (db *DB) ClaimMessages(ctx context.Context, worker string, again bool, limit int) ([]newsletter.Task, error) {
 	at := now()
-	from, until := int64(0), int64(0) // one that was not postponed is due since then
+	// One that was not postponed is due at once, or a little later and was never tried.
+	from, most := int64(0), 0
 	if again {
-		from, until = 1, at
+		from, most = 1, math.MaxInt32
 	}
+	const isDue = "state IN ('pending', 'deferred') AND next_at >= ?1 AND next_at <= ?2 AND (next_at = 0 OR attempts <= ?3)"
+	const wasTried = " AND (?3 = 0 OR attempts > 0)"
 	var due bool
-	err := db.reader.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM messages WHERE state IN ('pending', 'deferred') AND next_at >= ?1 AND next_at <= ?2) AND NOT `+held, from, until).Scan(&due)
+	err := db.reader.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM messages WHERE "+isDue+wasTried+") AND NOT "+held, from, at, most).Scan(&due)
 	if err != nil || !due {
 		return nil, explain(err)
 	}
@@ -74,10 +78,10 @@ func (db *DB) ClaimMessages(ctx context.Context, worker string, again bool, limi
 			}
 			tasks = append(tasks, t)
 			return err
-		}, `WITH due AS MATERIALIZED (SELECT id FROM messages WHERE state IN ('pending', 'deferred') AND next_at >= ?4 AND next_at <= ?5
-				ORDER BY CASE WHEN attempts <= ?6 THEN 0 ELSE 1 END, next_at, id LIMIT ?2 /*pg FOR UPDATE SKIP LOCKED */)
-			UPDATE messages SET state = 'claimed', owner = ?3, updated_at = ?1 WHERE id IN (SELECT id FROM due)
-			RETURNING id, coalesce(subscriber_id, 0), kind, payload, attempts, created_at, message_id, digest_id, variant, email, email, `+confirmationColumns, at, limit, worker, from, until, seldomTried)
+		}, `WITH due AS MATERIALIZED (SELECT id FROM messages WHERE `+isDue+wasTried+`
+				ORDER BY CASE WHEN attempts <= ?6 THEN 0 ELSE 1 END, next_at, id LIMIT ?4 /*pg FOR UPDATE SKIP LOCKED */)
+			UPDATE messages SET state = 'claimed', owner = ?5, updated_at = ?2 WHERE id IN (SELECT id FROM due)
+			RETURNING id, coalesce(subscriber_id, 0), kind, payload, attempts, created_at, message_id, digest_id, variant, email, email, `+confirmationColumns, from, at, most, limit, worker, seldomTried)
 		if err != nil {
 			return err
 		}
