@@ -15,6 +15,7 @@ var outboxTests = []test{
 	{"what is not due is not claimed", notDue},
 	{"only approved digests are ready", ready},
 	{"a worker whose emails were taken over is fenced", fenced},
+	{"workers that were silent together are not dead", backTogether},
 	{"detaching releases what was not started", detaching},
 	{"what a dead worker left in flight, by policy", recovery},
 	{"what a worker left in flight is found after it detached", leftInFlight},
@@ -39,6 +40,18 @@ func (w *world) attach(worker string, policy newsletter.OnUncertain) newsletter.
 	r, err := w.store.Attach(w.Context(), worker, 15*time.Second, policy)
 	w.check(err)
 	return r
+}
+
+// settle attaches a worker again and again, as it beats, until it is sure of who is dead.
+func (w *world) settle(worker string, policy newsletter.OnUncertain) (all newsletter.Recovered) {
+	w.Helper()
+	for range 9 {
+		r := w.attach(worker, policy)
+		all.Claimed += r.Claimed
+		all.Uncertain += r.Uncertain
+		time.Sleep(2 * time.Second)
+	}
+	return all
 }
 
 func (w *world) claim(worker string, digest int64, limit int) []newsletter.Task {
@@ -180,6 +193,28 @@ func ready(w *world) {
 	}
 }
 
+// backTogether: all workers were silent while the database was away, and the first that is
+// back takes none for dead.
+func backTogether(w *world) {
+	w.readers(2)
+	d := w.sending()
+	for _, worker := range []string{"one", "two"} {
+		w.attach(worker, newsletter.Resend)
+		if tasks := w.claim(worker, d.ID, 1); len(tasks) != 1 || w.begin(worker, tasks[0]) != newsletter.ActionSend {
+			w.Fatal("not begun")
+		}
+	}
+	time.Sleep(time.Minute)
+	for range 12 {
+		for _, worker := range []string{"one", "two"} {
+			if got := w.attach(worker, newsletter.Resend); got != (newsletter.Recovered{}) {
+				w.Errorf("%s recovered %+v of a live worker", worker, got)
+			}
+			time.Sleep(time.Second)
+		}
+	}
+}
+
 func fenced(w *world) {
 	w.readers(3)
 	d := w.sending()
@@ -188,8 +223,7 @@ func fenced(w *world) {
 	if w.begin("slow", tasks[0]) != newsletter.ActionSend {
 		w.Fatal("not begun")
 	}
-	time.Sleep(16 * time.Second)
-	if got := w.attach("quick", newsletter.Hold); got != (newsletter.Recovered{Claimed: 2, Uncertain: 1}) {
+	if got := w.settle("quick", newsletter.Hold); got != (newsletter.Recovered{Claimed: 2, Uncertain: 1}) {
 		w.Errorf("recovered %+v", got)
 	}
 	if w.begin("slow", tasks[1]) != newsletter.ActionDrop {
@@ -253,8 +287,7 @@ func recovery(w *world) {
 		if got := w.attach("heir-"+string(policy), policy); got != (newsletter.Recovered{}) {
 			w.Errorf("recovered %+v of a live worker", got)
 		}
-		time.Sleep(10 * time.Second)
-		if got := w.attach("heir-"+string(policy), policy); got.Uncertain != 1 {
+		if got := w.settle("heir-"+string(policy), policy); got.Uncertain != 1 {
 			w.Errorf("%s: recovered %+v", policy, got)
 		}
 		row := w.delivery(d.ID, name)

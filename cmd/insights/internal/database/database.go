@@ -46,6 +46,7 @@ type DB struct {
 	searching chan struct{} // holds a token while a digest is searched: see byFormerMessageID
 
 	accepted   sync.Map // the digests that noteAccepted has noted
+	beatings   sync.Map // of workers of this process: see beats
 	attached   sync.Map // the ids of workers of this process, while it is the only sender
 	senderMu   sync.Mutex
 	senderLock func() error // non-nil while this process is the sender

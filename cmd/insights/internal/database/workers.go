@@ -33,7 +33,7 @@ func (db *DB) Attach(ctx context.Context, worker string, ttl time.Duration, poli
 		return err
 	})
 	if err == nil {
-		recovered, err = db.takeOver(ctx, ttl, policy, alone)
+		recovered, err = db.takeOver(ctx, ttl, policy, alone, db.beats(worker, ttl))
 	}
 	if err == nil && alone {
 		err = db.writeNote(ctx)
@@ -41,13 +41,33 @@ func (db *DB) Attach(ctx context.Context, worker string, ttl time.Duration, poli
 	return recovered, err
 }
 
+// beating is since when a worker has been heard of without a break, and when last.
+type beating struct{ since, last time.Time }
+
+// beats notes a heartbeat, and reports whether the worker has been heard of for as long as
+// others must be silent to count as dead. Before, they may have been silent because the
+// database was away, and all come back now.
+func (db *DB) beats(worker string, ttl time.Duration) (settled bool) {
+	now := time.Now()
+	b := beating{since: now, last: now}
+	if before, known := db.beatings.Load(worker); known && now.Sub(before.(beating).last) <= ttl/2 {
+		b.since = before.(beating).since
+	}
+	db.beatings.Store(worker, b)
+	return now.Sub(b.since) >= ttl
+}
+
 // takeOver gives back what dead workers left. It is no part of the heartbeat before it,
 // which waits for nobody: rows may be held by a process that was stopped in the middle of
 // a transaction, until the server ends that. Where one is held, or another worker takes
-// over, it is left to a later heartbeat.
-func (db *DB) takeOver(ctx context.Context, ttl time.Duration, policy newsletter.OnUncertain, alone bool) (recovered newsletter.Recovered, err error) {
+// over, it is left to a later heartbeat. Until it is settled, only those that are forgotten
+// already count as dead.
+func (db *DB) takeOver(ctx context.Context, ttl time.Duration, policy newsletter.OnUncertain, alone, settled bool) (recovered newsletter.Recovered, err error) {
 	at := now()
 	alive := at - ttl.Milliseconds()
+	if !settled {
+		alive = 0
+	}
 	if !alone {
 		var left bool
 		err := db.reader.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM workers WHERE beat_at < ?1) OR EXISTS ("+orphansQuery+")", alive).Scan(&left)
@@ -191,6 +211,7 @@ func countAsReceived(ctx context.Context, tx *sql.Tx, worker string) error {
 
 // Detach implements newsletter.OutboxStore.
 func (db *DB) Detach(ctx context.Context, worker string) error {
+	db.beatings.Delete(worker)
 	db.attached.Delete(worker)                                        // even if the rest fails: it ends
 	return db.leave(ctx, worker, "DELETE FROM workers WHERE id = ?1") // a row still in flight is now without an owner; the next worker recovers it
 }
