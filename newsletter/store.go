@@ -327,6 +327,9 @@ type OutboxStore interface {
 	// out (see Touch) for longer than after returns for its schedule ("" = planned by
 	// staff), and returns their ids. They stay paused until staff have looked at them.
 	PauseLate(ctx context.Context, after func(schedule string) time.Duration) ([]int64, error)
+	// Share returns a worker's share of the rates of all that have been heard of within ttl,
+	// and tells the others to what rate a mail server has slowed it; 0 = it has not.
+	Share(ctx context.Context, worker string, ttl time.Duration, slowed float64) (Share, error)
 	// Trouble records, for staff, why an attached worker can't send now. The zero
 	// Trouble says that it can.
 	Trouble(ctx context.Context, worker string, t Trouble) error
@@ -378,6 +381,12 @@ type Trouble struct {
 	Reason Reason
 	Since  time.Time
 	Until  time.Time // when it tries again
+}
+
+// Share is what a worker may have of the rates that all workers keep to together.
+type Share struct {
+	Workers int     // that run, this one included
+	Slowest float64 // emails a second to which a mail server has slowed another one; 0 = none
 }
 
 // Recovered counts the emails that Attach recovered.

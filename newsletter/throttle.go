@@ -7,15 +7,18 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// throttle keeps a worker to its rates: emails per second in all and to each recipient
-// domain, and below both while the server asks for less.
+// throttle keeps a worker to its share of the rates: emails per second in all and to each
+// recipient domain, and below both while the server asks for less.
 type throttle struct {
-	most      rate.Limit // in all; rate.Inf = no limit
-	perDomain rate.Limit
+	wholeMost, wholePerDomain rate.Limit // of all workers; rate.Inf = no limit
 
-	mu      sync.Mutex
-	all     *rate.Limiter
-	domains map[string]*domainThrottle
+	mu        sync.Mutex
+	most      rate.Limit // this worker's share
+	perDomain rate.Limit
+	own       rate.Limit // most, or less while the server asks this worker for less
+	others    rate.Limit // to which it has slowed another worker
+	all       *rate.Limiter
+	domains   map[string]*domainThrottle
 
 	// What the server has asked for.
 	slowed  time.Time // when it last asked; zero = it is content
@@ -59,9 +62,41 @@ const (
 )
 
 func newThrottle(all, perDomain float64) *throttle {
-	t := &throttle{most: limit(all), perDomain: limit(perDomain), domains: make(map[string]*domainThrottle)}
+	t := &throttle{wholeMost: limit(all), wholePerDomain: limit(perDomain), others: rate.Inf, domains: make(map[string]*domainThrottle)}
+	t.most, t.perDomain, t.own = t.wholeMost, t.wholePerDomain, t.wholeMost
 	t.all = rate.NewLimiter(t.most, burst(t.most))
 	return t
+}
+
+// share sets this worker's share of the rates.
+func (t *throttle) share(now time.Time, s Share) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.others = limit(s.Slowest)
+	n := rate.Limit(max(s.Workers, 1))
+	most := t.wholeMost / n // of no limit it is none
+	if t.slowed.IsZero() || t.own > most {
+		t.own = most
+	}
+	if perDomain := t.wholePerDomain / n; perDomain != t.perDomain {
+		t.perDomain = perDomain
+		for _, d := range t.domains {
+			d.limiter.SetLimitAt(now, perDomain)
+			d.limiter.SetBurstAt(now, burst(perDomain))
+		}
+	}
+	t.most = most
+	t.apply(now)
+}
+
+// slowedTo is the rate to which the server has slowed this worker; 0 = it has not.
+func (t *throttle) slowedTo() float64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.slowed.IsZero() {
+		return 0
+	}
+	return float64(t.own)
 }
 
 func limit(perSecond float64) rate.Limit {
@@ -120,7 +155,7 @@ func (t *throttle) accepted(now time.Time, owner string) {
 		return
 	}
 	t.changed = now
-	next := t.all.Limit() * 1.25
+	next := t.own * 1.25
 	if next >= min(t.most, t.ceiling) {
 		next, t.slowed = t.most, time.Time{}
 	}
@@ -202,12 +237,21 @@ func (t *throttle) slow(now time.Time, least rate.Limit) {
 		t.ceiling = rate.Limit(2 * was)
 	}
 	t.slowed, t.changed = now, now
-	t.set(now, max(min(t.all.Limit(), rate.Limit(was))/2, min(least, t.all.Limit())))
+	t.set(now, max(min(t.own, rate.Limit(was))/2, min(least, t.own)))
 }
 
 func (t *throttle) set(now time.Time, l rate.Limit) {
-	t.all.SetLimitAt(now, l)
-	t.all.SetBurstAt(now, burst(l))
+	t.own = l
+	t.apply(now)
+}
+
+// apply makes the least of what is asked for the rate.
+func (t *throttle) apply(now time.Time) {
+	l := min(t.own, t.most, t.others)
+	if l != t.all.Limit() {
+		t.all.SetLimitAt(now, l)
+		t.all.SetBurstAt(now, burst(l))
+	}
 }
 
 // turn starts a new window when the current one is over.

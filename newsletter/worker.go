@@ -162,6 +162,7 @@ func (r *attachment) run(ctx context.Context) error {
 		return fmt.Errorf("attach to the outbox: %w", err)
 	}
 	r.tellRecovered(ctx, recovered)
+	r.share(ctx)
 	if err := r.pauseLate(ctx); err != nil {
 		return errors.Join(err, r.detach(ctx))
 	}
@@ -279,7 +280,20 @@ func (r *attachment) heartbeat(ctx context.Context) {
 			continue
 		}
 		r.tellRecovered(ctx, recovered)
+		r.share(ctx)
 	}
+}
+
+// share keeps to this worker's share of the rates. They are divided by all that run, and not
+// booked email by email: what one leaves unused, others take when they claim its emails.
+func (r *attachment) share(ctx context.Context) {
+	ctx, stop := context.WithTimeout(ctx, storeTimeout)
+	defer stop()
+	s, err := r.Store.Share(ctx, r.id, deadAfter, r.throttle.slowedTo())
+	if err != nil { // the heartbeat tells that the store fails
+		return
+	}
+	r.throttle.share(time.Now(), s)
 }
 
 func (r *attachment) tellRecovered(ctx context.Context, recovered Recovered) {

@@ -235,6 +235,23 @@ func (db *DB) leave(ctx context.Context, worker string, more ...string) error {
 	return errors.Join(err, db.writeNote(ctx))
 }
 
+// Share implements newsletter.OutboxStore.
+func (db *DB) Share(ctx context.Context, worker string, ttl time.Duration, slowed float64) (s newsletter.Share, err error) {
+	if db.onlySender() {
+		return newsletter.Share{Workers: 1}, nil
+	}
+	const thousandths = 1000
+	err = db.execQuietly(ctx, "UPDATE workers SET slowed = ?2 WHERE id = ?1 AND slowed <> ?2", worker, int64(slowed*thousandths))
+	if err != nil {
+		return s, err
+	}
+	var slowest int64
+	err = db.reader.QueryRowContext(ctx, "SELECT count(*), coalesce(min(CASE WHEN id <> ?1 AND slowed > 0 THEN slowed END), 0) FROM workers WHERE id = ?1 OR beat_at >= ?2",
+		worker, now()-ttl.Milliseconds()).Scan(&s.Workers, &slowest)
+	s.Workers, s.Slowest = max(s.Workers, 1), float64(slowest)/thousandths
+	return s, explain(err)
+}
+
 // Trouble implements newsletter.OutboxStore.
 func (db *DB) Trouble(ctx context.Context, worker string, t newsletter.Trouble) error {
 	return db.execQuietly(ctx, "UPDATE workers SET trouble = ?2, trouble_since = ?3, trouble_until = ?4 WHERE id = ?1", worker, string(t.Reason), millis(t.Since), millis(t.Until))
