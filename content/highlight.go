@@ -2,6 +2,7 @@ package content
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
 	"html"
 	"slices"
@@ -58,34 +59,41 @@ func rememberSlow(text string) {
 	slowTexts.hashes[sha256.Sum256([]byte(text))] = true
 }
 
-// lexed keeps code that was made HTML, by its hash: the same is shown on a page, in feeds and
-// in archives, again and again. When there is much, it forgets all.
-var lexed = kept{texts: map[[sha256.Size]byte]string{}}
+// lexed keeps how code was lexed, by its hash: the same is shown on a page, in feeds and in
+// archives, again and again. When there is much, it forgets the oldest.
+var lexed = kept{runs: map[[sha256.Size]byte][]byte{}}
 
 // kept is safe for concurrent use.
 type kept struct {
 	sync.Mutex
-	texts map[[sha256.Size]byte]string
+	runs  map[[sha256.Size]byte][]byte
+	order [][sha256.Size]byte // oldest first
 	bytes int
 }
 
-const mostKept = 8 << 20 // bytes
+const (
+	mostKept = 16 << 20 // bytes
+	perKept  = 100      // what an entry takes beside its runs
+)
 
-func (k *kept) get(key [sha256.Size]byte) (text string, ok bool) {
+func (k *kept) get(key [sha256.Size]byte) (runs []byte, ok bool) {
 	k.Lock()
 	defer k.Unlock()
-	text, ok = k.texts[key]
-	return text, ok
+	runs, ok = k.runs[key]
+	return runs, ok
 }
 
-func (k *kept) keep(key [sha256.Size]byte, text string) {
+func (k *kept) keep(key [sha256.Size]byte, runs []byte) {
 	k.Lock()
 	defer k.Unlock()
-	if k.bytes += len(text); k.bytes > mostKept {
-		clear(k.texts)
-		k.bytes = len(text)
+	if _, known := k.runs[key]; known {
+		return
 	}
-	k.texts[key] = text
+	k.runs[key], k.order = runs, append(k.order, key)
+	for k.bytes += len(runs) + perKept; k.bytes > mostKept; k.order = k.order[1:] {
+		k.bytes -= len(k.runs[k.order[0]]) + perKept
+		delete(k.runs, k.order[0])
+	}
 }
 
 // A role is a part that a token plays in code. Few roles keep feeds and emails
@@ -118,16 +126,16 @@ var roles = []role{
 	{"nt", "#116329", "#7ee787", []chroma.TokenType{chroma.NameTag}},
 }
 
-// roleOf returns the role of a token type, or nil.
-func roleOf(t chroma.TokenType) *role {
+// roleOf returns which of roles a token type has, from 1, or 0.
+func roleOf(t chroma.TokenType) int {
 	for _, t := range []chroma.TokenType{t, t.SubCategory(), t.Category()} {
 		for i := range roles {
 			if slices.Contains(roles[i].of, t) {
-				return &roles[i]
+				return i + 1
 			}
 		}
 	}
-	return nil
+	return 0
 }
 
 // HighlightCSS returns the style sheet for the code in [Insight.HTML]: light, and
@@ -151,49 +159,74 @@ func HighlightCSS() string {
 // inline styles. Code in an unknown language, or that can't be lexed, comes back
 // escaped only. Its text stays exactly the same.
 func (h *highlighting) highlight(code, language string, inline bool) string {
-	key := sha256.Sum256(fmt.Appendf(nil, "%s\x00%t\x00%s", language, inline, code))
-	if known, ok := lexed.get(key); ok && !h.plain {
-		h.bytes += len(code)
-		if h.bytes > maxHighlightedAll {
-			return escape(code)
-		}
-		return known
-	}
-	tokens, ok := h.lex(code, language)
-	if !ok {
+	if !h.mayLex(code, language) {
 		return escape(code)
 	}
-	text := coloured(tokens, inline)
-	lexed.keep(key, text)
-	return text
+	key := sha256.Sum256([]byte(language + "\x00" + code))
+	runs, known := lexed.get(key)
+	if known {
+		h.bytes += len(code)
+		return coloured(code, runs, inline)
+	}
+	tokens, ok := h.lex(code, language)
+	if ok {
+		runs = runsOf(tokens)
+	}
+	if !h.exhausted() { // else the text is remembered as slow
+		lexed.keep(key, runs)
+	}
+	return coloured(code, runs, inline)
 }
 
-// coloured is code as HTML.
-func coloured(tokens []chroma.Token, inline bool) string {
-	var b strings.Builder
-	var open *role // neighbours with one role share an element
+// runsOf packs tokens: for each run of neighbours with one role, which that is, from 1, or 0
+// for none, and its length, as varints. What follows the last run has none.
+func runsOf(tokens []chroma.Token) (runs []byte) {
+	open, length := 0, 0
+	end := func() {
+		if length > 0 {
+			runs = binary.AppendUvarint(binary.AppendUvarint(runs, uint64(open)), uint64(length))
+		}
+	}
 	for _, token := range tokens {
 		r := roleOf(token.Type)
 		if strings.TrimSpace(token.Value) == "" {
 			r = open // blanks have no colour of their own
 		}
 		if r != open {
-			if open != nil {
-				b.WriteString("</span>")
-			}
-			if r != nil && inline {
-				fmt.Fprintf(&b, `<span style="color:%s">`, r.light)
-			} else if r != nil {
-				fmt.Fprintf(&b, `<span class="%s">`, r.class)
-			}
-			open = r
+			end()
+			open, length = r, 0
 		}
-		b.WriteString(escape(token.Value))
+		length += len(token.Value)
 	}
-	if open != nil {
-		b.WriteString("</span>")
+	end()
+	return runs
+}
+
+// coloured is code as HTML, given its runs.
+func coloured(code string, runs []byte, inline bool) string {
+	var b strings.Builder
+	for len(runs) > 0 {
+		of, n := binary.Uvarint(runs)
+		length, m := binary.Uvarint(runs[n:])
+		runs = runs[n+m:]
+		text := escape(code[:length])
+		code = code[length:]
+		switch {
+		case of == 0:
+			b.WriteString(text)
+		case inline:
+			fmt.Fprintf(&b, `<span style="color:%s">%s</span>`, roles[of-1].light, text)
+		default:
+			fmt.Fprintf(&b, `<span class="%s">%s</span>`, roles[of-1].class, text)
+		}
 	}
+	b.WriteString(escape(code))
 	return b.String()
+}
+
+// mayLex reports whether code is within the bounds.
+func (h *highlighting) mayLex(code, language string) bool {
+	return language != "" && len(code) <= maxHighlighted && longestLine(code) <= maxLine && !h.plain && !h.exhausted() && h.bytes+len(code) <= maxHighlightedAll
 }
 
 // lex splits code into tokens; false when there is no lexer for the language, or
@@ -203,9 +236,6 @@ func coloured(tokens []chroma.Token, inline bool) string {
 // one that is slower for no match. On a starved machine that would make other
 // tokens of the same code, so a lexing with such a pause in it is done again.
 func (h *highlighting) lex(code, language string) (tokens []chroma.Token, ok bool) {
-	if language == "" || len(code) > maxHighlighted || longestLine(code) > maxLine || h.plain || h.exhausted() || h.bytes+len(code) > maxHighlightedAll {
-		return nil, false
-	}
 	lexer := lexersByName()[strings.ToLower(language)]
 	if lexer == nil {
 		return nil, false

@@ -84,20 +84,23 @@ func TestConfirmationsEnd(t *testing.T) {
 	for _, test := range []struct {
 		name          string
 		before, after Subscriber
-		ends          bool
+		ends          Ends
 	}{
-		{"unknown, signs up", Subscriber{}, subscriber(Pending), false},
-		{"signs up once more", subscriber(Pending), subscriber(Pending, func(s *Subscriber) { s.Cadence = Instant }), false},
-		{"confirms", subscriber(Pending), subscriber(Confirmed), true},
-		{"says no", subscriber(Pending), subscriber(Unsubscribed), true},
-		{"is suppressed", subscriber(Pending), subscriber(Suppressed), true},
-		{"signs up again", subscriber(Unsubscribed), subscriber(Pending), false},
-		{"wants to move", subscriber(Confirmed), subscriber(Confirmed, movesTo(elsewhere)), false},
-		{"wants to move to another", subscriber(Confirmed, movesTo(elsewhere)), subscriber(Confirmed, movesTo(mustParse("third@example.com"))), true},
-		{"wants to move there again", subscriber(Confirmed, movesTo(elsewhere)), subscriber(Confirmed, movesTo(elsewhere)), false},
-		{"moves", subscriber(Confirmed, movesTo(elsewhere)), subscriber(Confirmed, func(s *Subscriber) { s.Address = elsewhere }), true},
-		{"leaves instead of moving", subscriber(Confirmed, movesTo(elsewhere)), subscriber(Unsubscribed, movesTo(elsewhere)), true},
-		{"chooses", subscriber(Confirmed), subscriber(Confirmed, func(s *Subscriber) { s.Cadence = Instant }), false},
+		{"unknown, signs up", Subscriber{}, subscriber(Pending), EndsNone},
+		{"signs up once more", subscriber(Pending), subscriber(Pending, func(s *Subscriber) { s.Cadence = Instant }), EndsNone},
+		{"confirms", subscriber(Pending), subscriber(Confirmed), EndsAll},
+		{"says no", subscriber(Pending), subscriber(Unsubscribed), EndsAll},
+		{"is suppressed", subscriber(Pending), subscriber(Suppressed), EndsAll},
+		{"signs up again", subscriber(Unsubscribed), subscriber(Pending), EndsNone},
+		{"wants to move", subscriber(Confirmed), subscriber(Confirmed, movesTo(elsewhere)), EndsNone},
+		{"wants to move to another", subscriber(Confirmed, movesTo(elsewhere)), subscriber(Confirmed, movesTo(mustParse("third@example.com"))), EndsAsked},
+		{"wants to move there again", subscriber(Confirmed, movesTo(elsewhere)), subscriber(Confirmed, movesTo(elsewhere)), EndsNone},
+		{"moves", subscriber(Confirmed, movesTo(elsewhere)), subscriber(Confirmed, func(s *Subscriber) { s.Address = elsewhere }), EndsAll},
+		{"comes back to a mailbox", subscriber(Confirmed), subscriber(Confirmed, func(s *Subscriber) { s.Address = elsewhere }), EndsAll},
+		{"stays", subscriber(Confirmed, movesTo(elsewhere)), subscriber(Confirmed), EndsAsked},
+		{"leaves", subscriber(Confirmed), subscriber(Unsubscribed), EndsAll},
+		{"leaves instead of moving", subscriber(Confirmed, movesTo(elsewhere)), subscriber(Unsubscribed, movesTo(elsewhere)), EndsAll},
+		{"chooses", subscriber(Confirmed), subscriber(Confirmed, func(s *Subscriber) { s.Cadence = Instant }), EndsNone},
 	} {
 		if got := EndsConfirmations(test.before, test.after); got != test.ends {
 			t.Errorf("%s: %v", test.name, got)

@@ -16,6 +16,7 @@ type Confirmation struct {
 	Asked   time.Time
 	Expires time.Time
 	Ended   bool // another was clicked, or who was asked has said no
+	Back    bool // it brings a subscription back to a mailbox that it has left
 }
 
 // newestConfirmation is the one that was asked for last, or the zero Confirmation.
@@ -26,12 +27,33 @@ func (s *Subscriber) newestConfirmation() Confirmation {
 	return s.Confirmations[0]
 }
 
-// EndsConfirmations reports whether a change of a subscriber, from before to after, ends
-// the confirmations that they were sent: one was clicked, they said no, or they want to
-// move elsewhere. A further sign-up leaves the earlier ones as they are.
-func EndsConfirmations(before, after Subscriber) bool {
-	return before.asked() && (!after.asked() || before.Status != after.Status || before.NewAddress != after.NewAddress)
+// Ends says which confirmations of a subscriber a change ends.
+type Ends int
+
+const (
+	EndsNone  Ends = iota
+	EndsAsked      // all but those that bring a subscription back
+	EndsAll
+)
+
+// EndsConfirmations says which confirmations that a subscriber was sent a change ends, from
+// before to after: one was clicked, they said no, or they want to move elsewhere. A further
+// sign-up leaves the earlier ones as they are. One that brings a subscription back ends with
+// the next move alone: whoever has moved it once must not end it by asking again.
+func EndsConfirmations(before, after Subscriber) Ends {
+	switch {
+	case before.Status == Confirmed && (after.Status != Confirmed || moved(before, after)):
+		return EndsAll
+	case before.asked() && before.Status != after.Status:
+		return EndsAll
+	case before.asked() && (!after.asked() || before.NewAddress != after.NewAddress):
+		return EndsAsked
+	}
+	return EndsNone
 }
+
+// Ends reports whether a confirmation is among those that end.
+func (e Ends) Ends(c Confirmation) bool { return e == EndsAll || e == EndsAsked && !c.Back }
 
 // asked reports whether a subscriber can have something to confirm.
 func (s *Subscriber) asked() bool { return s.Status == Pending || s.moving() }
@@ -91,6 +113,8 @@ func (c *Confirmation) usable(sub Subscriber, now time.Time) error {
 		return nil
 	case sub.Status == Confirmed && (!sub.moving() || c.Ended) && c.To.Key() == sub.Address.Key():
 		return nil // used, or another was
+	case c.Back && sub.Status == Confirmed && !c.Ended && !now.After(c.Expires):
+		return nil
 	case !sub.asked(), c.Ended, now.After(c.Expires):
 		return ErrExpired
 	}

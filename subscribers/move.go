@@ -115,8 +115,14 @@ func (r rules) askToMove(sub *Subscriber, to Address, withheld string, callsBack
 	case sub.Address.Key() == to.Key():
 		return Change{}, nil
 	}
-	sub.NewAddress = to
-	return Change{Event: Event{At: now, What: "move_asked", Source: "link"}, Notice: ConfirmNotice, Asks: r.ask(sub, to, now), Withheld: withheld, After: r.after(now)}, nil
+	last := sub.NonceExpires
+	asks := r.ask(sub, to, now)
+	if asks.Back = callsBack; callsBack { // what the reader wants besides goes on
+		sub.NonceExpires = last
+	} else {
+		sub.NewAddress = to
+	}
+	return Change{Event: Event{At: now, What: "move_asked", Source: "link"}, Notice: ConfirmNotice, Asks: asks, Withheld: withheld, After: r.after(now)}, nil
 }
 
 // move gives a subscriber the address they have confirmed, and has the old one told, in

@@ -7,6 +7,9 @@ import (
 
 func TestAskToMoveRule(t *testing.T) {
 	asks := Change{Event: event("move_asked", "link", ""), Notice: ConfirmNotice, Asks: asks(elsewhere, "Ada", Weekly, "leadership")}
+	back := asks
+	back.Asks = new(*asks.Asks)
+	back.Asks.Back = true
 	silently := asks
 	silently.Withheld = "suppressed"
 	waits := func(s *Subscriber) {
@@ -23,6 +26,7 @@ func TestAskToMoveRule(t *testing.T) {
 		{ruled{"where they are, back", subscriber(Confirmed), nil, Change{}, ""}, mustParse("ADA@example.com"), "", true},
 		{ruled{"to an address that may not be written to", subscriber(Confirmed), waits, silently, ""}, elsewhere, "suppressed", false},
 		{ruled{"unsubscribed", subscriber(Unsubscribed), nil, Change{}, ErrExpired.Error()}, elsewhere, "", false},
+		{ruled{"back, while they want to move elsewhere", subscriber(Confirmed, movesTo(mustParse("third@example.com"))), nil, back, ""}, elsewhere, "", true},
 	} {
 		test.run(t, func(sub *Subscriber, now time.Time) (Change, error) {
 			return testRules.askToMove(sub, test.to, test.withheld, test.callsBack, now)

@@ -363,7 +363,7 @@ func mailboxThatWasLeft(d *desk) {
 		time.Sleep(16 * time.Minute)
 		_, err := d.Return(d.Context(), back, d.address(fmt.Sprintf("stranger%d@elsewhere.example", i)), subscribers.Asker{Client: fmt.Sprint("client", i)})
 		d.want(err, nil, "ask to return elsewhere")
-		if strings.HasPrefix(ada().NewAddress.String(), fmt.Sprintf("stranger%d@", i)) {
+		if c := ada().Confirmations[0]; strings.HasPrefix(c.To.String(), "stranger") {
 			asked++
 		}
 	}
@@ -372,8 +372,15 @@ func mailboxThatWasLeft(d *desk) {
 	}
 	_, err := d.Return(d.Context(), back, d.address("ada@example.com"), subscribers.Asker{})
 	d.want(err, nil, "ask to return")
-	if to := ada().NewAddress.String(); to != "ada@example.com" {
-		d.Errorf("the mail goes to %s", to)
+	back1 := ada().Confirmations[0]
+	if back1.To.String() != "ada@example.com" || !back1.Back || ada().NewAddress.String() != "elsewhere@example.com" {
+		d.Errorf("the mail goes to %s", back1.To)
+	}
+	// Who has moved it since has a way back, too, which does not end that of the first.
+	_, err = d.Return(d.Context(), d.WayBack(ada(), d.address("thief@example.com"), time.Now()), d.address("thief@example.com"), subscribers.Asker{})
+	d.want(err, nil, "ask to return to the thief")
+	if c := ada().Confirmations; c[0].To.String() != "thief@example.com" || c[1].To.String() != "ada@example.com" || c[0].Ended || c[1].Ended {
+		d.Errorf("asked at %v", c)
 	}
 	d.Limits = limits
 	time.Sleep(6*24*time.Hour - 8*time.Hour)

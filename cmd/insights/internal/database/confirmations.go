@@ -10,12 +10,12 @@ import (
 )
 
 // confirmationColumns are what a message carries that asks to confirm.
-const confirmationColumns = "nonce, created_at, expires_at, name, cadence, categories, ended"
+const confirmationColumns = "nonce, created_at, expires_at, name, cadence, categories, ended, back"
 
 // scanConfirmation reads the address of a message and its confirmationColumns.
 func scanConfirmation(scan func(...any) error, more ...any) (c subscribers.Confirmation, err error) {
 	var email, categories string
-	err = scan(append(more, &email, &c.Nonce, instant(&c.Asked), instant(&c.Expires), &c.Name, &c.Cadence, &categories, &c.Ended)...)
+	err = scan(append(more, &email, &c.Nonce, instant(&c.Asked), instant(&c.Expires), &c.Name, &c.Cadence, &categories, &c.Ended, &c.Back)...)
 	c.To, c.Categories = storedAddress(email), strings.Fields(categories)
 	slices.Sort(c.Categories) // one may have been renamed
 	return c, err
@@ -33,8 +33,8 @@ func confirmations(ctx context.Context, q querier, b bits, subscriber int64) (al
 	return all, err
 }
 
-// endConfirmations ends all of a subscriber's: see subscribers.EndsConfirmations.
-func endConfirmations(ctx context.Context, tx *sql.Tx, subscriber int64) error {
-	_, err := tx.ExecContext(ctx, "UPDATE messages SET ended = 1 WHERE subscriber_id = ?1 AND nonce <> '' AND ended = 0", subscriber)
+// endConfirmations ends some of a subscriber's: see subscribers.EndsConfirmations.
+func endConfirmations(ctx context.Context, tx *sql.Tx, subscriber int64, ends subscribers.Ends) error {
+	_, err := tx.ExecContext(ctx, "UPDATE messages SET ended = 1 WHERE subscriber_id = ?1 AND nonce <> '' AND ended = 0 AND back <= ?2", subscriber, oneIf(ends == subscribers.EndsAll))
 	return err
 }

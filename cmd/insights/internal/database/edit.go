@@ -109,12 +109,12 @@ func (e *editing) apply(ctx context.Context, before storedSubscriber, change fun
 			}
 		}
 	}
-	if subscribers.EndsConfirmations(before.Subscriber, edited) {
-		if err := endConfirmations(ctx, e.tx, edited.ID); err != nil {
+	if ends := subscribers.EndsConfirmations(before.Subscriber, edited); ends != subscribers.EndsNone {
+		if err := endConfirmations(ctx, e.tx, edited.ID, ends); err != nil {
 			return edited, err
 		}
-		for i := range edited.Confirmations {
-			edited.Confirmations[i].Ended = true
+		for i, c := range edited.Confirmations {
+			edited.Confirmations[i].Ended = c.Ended || ends.Ends(c)
 		}
 	}
 	if decided.Asks != nil {

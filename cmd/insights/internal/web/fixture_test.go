@@ -269,10 +269,9 @@ func (m *memory) Edit(_ context.Context, key string, change func(*subscribers.Su
 	if err != nil {
 		return subscribers.Subscriber{}, err
 	}
-	if subscribers.EndsConfirmations(before, sub) {
-		for i := range sub.Confirmations {
-			sub.Confirmations[i].Ended = true
-		}
+	ends := subscribers.EndsConfirmations(before, sub)
+	for i, c := range sub.Confirmations {
+		sub.Confirmations[i].Ended = c.Ended || ends.Ends(c)
 	}
 	if c.Asks != nil {
 		sub.Confirmations = slices.Insert(sub.Confirmations, 0, *c.Asks)

@@ -1,0 +1,4 @@
+-- +goose Up
+
+-- 1 = it asks to bring a subscription back to the mailbox that it has left.
+ALTER TABLE messages ADD COLUMN back BIGINT NOT NULL DEFAULT 0;
