@@ -98,3 +98,12 @@ func (a Asked) Another(now time.Time) Asked {
 	a.Now++
 	return a
 }
+
+// fewAsked is below how many a network has asked for little of late: a link and a change of
+// address, for one reader or two.
+const fewAsked = 5
+
+// AskedLittle reports whether a network has asked for little of late. Changes of address from
+// there have shared limits of their own: they can't wait, and whoever has many readers could
+// use up what there is for everybody.
+func (a Asked) AskedLittle(now time.Time) bool { return a.Lately(now) < fewAsked }

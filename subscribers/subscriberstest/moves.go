@@ -2,6 +2,7 @@ package subscriberstest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -17,6 +18,7 @@ var moveStories = []story{
 	{"moves are limited as sign-ups are", movesAreLimited},
 	{"moves that bring no email count for who asks", movesWithheld},
 	{"who is told to come back has not asked", movesRefused},
+	{"many readers of a few networks stop no other's moves", movesOfMany},
 	{"moves to addresses of others", movesToAddresses},
 	{"a mailbox whose owner wants no moves to it", moveDeclined},
 	{"links in a mailbox that was left", mailboxThatWasLeft},
@@ -238,6 +240,31 @@ func movesRefused(d *desk) {
 	d.want(err, nil, "move later")
 	if to := d.get("ada@example.com").NewAddress.String(); to != "ada@new.example" {
 		d.Errorf("they move to %q", to)
+	}
+}
+
+// movesOfMany: readers are cheap, and their moves can't wait.
+func movesOfMany(d *desk) {
+	d.Limits = subscribers.Limits{}
+	for i := range 40 {
+		d.confirmed(fmt.Sprintf("reader%d@many.example", i))
+	}
+	d.confirmed("ben@example.com")
+	d.Limits = subscribers.Limits{AddressADay: 3, Client: 30, Domain: 26}
+	busy := 0
+	for i := range 40 {
+		network := fmt.Sprint("network", i%2)
+		_, err := d.Move(d.Context(), d.token(subscribers.FreshToken, fmt.Sprintf("reader%d@many.example", i)), d.address(fmt.Sprintf("new%d@big.example", i)), subscribers.Asker{Client: fmt.Sprint(network, i), Around: network})
+		if errors.Is(err, subscribers.ErrBusy) {
+			busy++
+		}
+	}
+	if busy == 0 {
+		d.Error("they used up nothing")
+	}
+	for i := range 2 {
+		_, err := d.Move(d.Context(), d.token(subscribers.FreshToken, "ben@example.com"), d.address(fmt.Sprintf("ben%d@big.example", i)), subscribers.Asker{Client: "home"})
+		d.want(err, nil, "move of another")
 	}
 }
 

@@ -27,8 +27,12 @@ func named(by subscribers.Asker) subscribers.Asker {
 	return by
 }
 
-// forMoves begins the names of the shared limits of moves.
-const forMoves = ">"
+// These begin the names of the shared limits of moves: of networks that have asked for little
+// of late, and of the others.
+const (
+	forMoves       = ">"
+	forSeldomMoves = ">>"
+)
 
 // Ask implements subscribers.Store. What is refused takes no write transaction, which a
 // flood would make sending wait for.
@@ -41,9 +45,6 @@ func (db *DB) Ask(ctx context.Context, a subscribers.Attempt, decide func(subscr
 	if a.Returns != "" {
 		k.address = hashOf(secret, a.Returns+" "+a.Address.Key())
 		k.inbox = hashOf(secret, a.Returns) // of all that they call back to
-	}
-	if a.Moves {
-		k.all, k.domain = forMoves, forMoves+k.domain
 	}
 	facts, err := k.facts(ctx, db.reader)
 	if err != nil || decide(facts).Verdict == subscribers.Refuse {
@@ -70,6 +71,13 @@ func lockWaiting(ctx context.Context, tx *sql.Tx) error {
 func (k *asking) facts(ctx context.Context, q querier) (f subscribers.Facts, err error) {
 	if f, err = askedBy(ctx, q, k.by); err != nil {
 		return f, err
+	}
+	if k.a.Moves {
+		k.all = forMoves
+		if k.by.Client != "" && f.Around.AskedLittle(k.a.At) {
+			k.all = forSeldomMoves
+		}
+		k.domain = k.all + k.a.Address.Domain()
 	}
 	err = q.QueryRowContext(ctx, `SELECT coalesce(sum(CASE WHEN address = ?3 THEN count END), 0), coalesce(max(CASE WHEN address = ?3 THEN last END), 0),
 			coalesce(sum(CASE WHEN address <> ?3 THEN count END), 0) + (SELECT count(*) FROM waiting WHERE inbox = ?2 AND email_key <> ?4)
