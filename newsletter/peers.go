@@ -17,6 +17,8 @@ type LibraryReport struct {
 	// Lacks are the insights that are not withdrawn and that it does not show for emails,
 	// by id, each since when.
 	Lacks map[string]time.Time `json:"lacks,omitempty"`
+	// Kept are those that it lacks whose files may be there, with faults.
+	Kept []string `json:"kept,omitempty"`
 	// Has are ids of withdrawn insights: those that it shows for emails or, where staff
 	// withdrew them, whose files it has.
 	Has []string `json:"has,omitempty"`
@@ -39,7 +41,8 @@ const leaveFor = time.Minute
 type Peers struct {
 	Own         DaemonReport
 	Others      []DaemonReport
-	BehindSince time.Time // of Own; zero = it is not behind
+	BehindSince time.Time            // of Own; zero = it is not behind
+	Elsewhere   map[string]time.Time // when another daemon last showed an insight that Own lacks
 }
 
 // Behind reports whether another daemon shows a newer library.
@@ -60,7 +63,7 @@ func (p *Peers) leavesUntil(due time.Time) time.Time {
 }
 
 // Gone returns since when no daemon has shown an insight that this one does not show;
-// ok is false if one does.
+// ok is false if one does, may, or did within the last minute: it may only be starting again.
 func (p *Peers) Gone(id string, now time.Time) (since time.Time, ok bool) {
 	if p == nil {
 		return now, true
@@ -69,8 +72,13 @@ func (p *Peers) Gone(id string, now time.Time) (since time.Time, ok bool) {
 	if !ok {
 		since = now
 	}
+	if shown := p.Elsewhere[id]; now.Sub(shown) < leaveFor {
+		return time.Time{}, false
+	} else if shown.After(since) {
+		since = shown
+	}
 	for _, other := range p.Others {
-		lacks, ok := other.Library.Lacks[id]
+		lacks, ok := other.Library.lost(id)
 		if !ok {
 			return time.Time{}, false
 		}
@@ -79,6 +87,12 @@ func (p *Peers) Gone(id string, now time.Time) (since time.Time, ok bool) {
 		}
 	}
 	return since, true
+}
+
+// lost returns since when a library has lacked an insight whose file is not there.
+func (r *LibraryReport) lost(id string) (since time.Time, ok bool) {
+	since, ok = r.Lacks[id]
+	return since, ok && !slices.Contains(r.Kept, id)
 }
 
 // Away reports whether no other daemon has had the file of an insight since staff withdrew it.

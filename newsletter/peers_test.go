@@ -95,6 +95,22 @@ func TestGoneFromAll(t *testing.T) {
 	if since, ok = peers(lacks, library("b", time.Hour)).Gone("x", now); ok {
 		t.Errorf("another shows it: %v", since)
 	}
+	faulty := library("b", time.Hour, "x")
+	faulty.Kept = []string{"x"}
+	if since, ok = peers(lacks, faulty).Gone("x", now); ok {
+		t.Errorf("another has its file, with a fault: %v", since)
+	}
+	if sound := library("a", time.Hour); !faulty.Behind(&sound) {
+		t.Error("a library with a fault is not behind a sound one")
+	}
+	stopped := peers(lacks)
+	stopped.Own.Library.Lacks["x"] = now.Add(-time.Hour)
+	for ago, want := range map[time.Duration]bool{59 * time.Second: false, time.Minute: true} {
+		stopped.Elsewhere = map[string]time.Time{"x": now.Add(-ago)}
+		if since, ok = stopped.Gone("x", now); ok != want || ok && !since.Equal(now.Add(-ago)) {
+			t.Errorf("another that stopped %v ago showed it: %v %v", ago, since, ok)
+		}
+	}
 }
 
 func TestRenumberBesideOthers(t *testing.T) {

@@ -32,7 +32,9 @@ type Presence struct {
 
 	mu          sync.Mutex
 	lacks       map[string]time.Time
+	elsewhere   map[string]time.Time // when another daemon last showed one of them
 	behindSince time.Time
+	behindLast  time.Time
 	first, last time.Time // of looks without a break
 }
 
@@ -82,18 +84,41 @@ func (p *Presence) Look(ctx context.Context, lib *content.Library) (*Peers, erro
 			peers.Others = append(peers.Others, r)
 		}
 	}
-	if !peers.behind(&peers.Own.Library) {
-		p.behindSince = time.Time{}
-	} else if p.behindSince.IsZero() {
-		p.behindSince = now
-	}
-	peers.BehindSince = p.behindSince
+	p.compare(peers, now)
 	p.behind.Store(peers.Behind())
 	if err := p.Store.SaveReport(ctx, peers.Own, silent); err != nil {
 		return nil, fmt.Errorf("report what this daemon shows: %w", err)
 	}
 	p.last = now
 	return peers, nil
+}
+
+// compare says whether this daemon is behind. It stays so for a while after the others have
+// gone: one that is started anew, as when machines are updated one by one, is soon back.
+func (p *Presence) compare(peers *Peers, now time.Time) {
+	own := &peers.Own.Library
+	switch {
+	case peers.behind(own):
+		if p.behindSince.IsZero() {
+			p.behindSince = now
+		}
+		p.behindLast = now
+	case len(own.Lacks) == 0 || now.Sub(p.behindLast) >= leaveFor:
+		p.behindSince = time.Time{}
+	}
+	elsewhere := make(map[string]time.Time)
+	for id := range own.Lacks {
+		if shown, known := p.elsewhere[id]; known {
+			elsewhere[id] = shown
+		}
+		for _, other := range peers.Others {
+			if _, lacks := other.Library.Lacks[id]; !lacks {
+				elsewhere[id] = now
+			}
+		}
+	}
+	p.elsewhere = elsewhere
+	peers.BehindSince, peers.Elsewhere = p.behindSince, elsewhere
 }
 
 // End forgets this daemon's report: it has stopped.
@@ -115,15 +140,18 @@ func (p *Presence) library(lib *content.Library, known map[string]Known, now tim
 			if shown[id] || kept && k.Withdrawal.How == WithdrawnByStaff {
 				r.Has = append(r.Has, id)
 			}
-		case !shown[id] && !kept:
+		case !shown[id]:
 			since, lacked := p.lacks[id]
 			if !lacked {
 				since = now
 			}
-			r.Lacks[id] = since
+			if r.Lacks[id] = since; kept {
+				r.Kept = append(r.Kept, id)
+			}
 		}
 	}
 	slices.Sort(r.Has)
+	slices.Sort(r.Kept)
 	p.lacks = maps.Clone(r.Lacks)
 	return r
 }

@@ -182,7 +182,8 @@ type SlotStore interface {
 	// that are already recorded.
 	RecordSlots(ctx context.Context, slots ...SlotRecord) error
 	// ClaimSlot records that a daemon plans a slot, as SlotRecord.After says, and discards
-	// what one that stopped has begun of it. claimed is false if nothing changed.
+	// what one that stopped has begun of it. claimed is false if nothing changed, or another
+	// daemon plans another slot of the schedule: that is for the same readers.
 	ClaimSlot(ctx context.Context, slot SlotRecord) (claimed bool, err error)
 	// Slot returns one slot; ok is false when it is not recorded.
 	Slot(ctx context.Context, schedule, key string) (r SlotRecord, ok bool, err error)

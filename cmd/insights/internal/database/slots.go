@@ -75,10 +75,20 @@ func (db *DB) RecordSlots(ctx context.Context, slots ...newsletter.SlotRecord) e
 // ClaimSlot implements newsletter.SlotStore.
 func (db *DB) ClaimSlot(ctx context.Context, slot newsletter.SlotRecord) (claimed bool, err error) {
 	err = db.write(ctx, func(tx *sql.Tx) error {
+		claimed = false
+		if err := lockFor(ctx, tx, "slots of "+slot.Schedule); err != nil {
+			return err
+		}
+		var another bool // of the same readers: each plan would miss what the other brings them
+		err := tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM slots WHERE schedule = ?1 AND key <> ?2 AND outcome = 'planning'
+			AND planner <> ?3 AND planner IN (SELECT id FROM daemons))`, slot.Schedule, slot.Key, slot.Planner).Scan(&another)
+		if err != nil || another {
+			return err
+		}
 		if claimed, err = recordSlot(ctx, tx, slot); err != nil || !claimed {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, "DELETE FROM digests WHERE state = 'planning' AND schedule = ?1 AND slot = ?2", slot.Schedule, slot.Key)
+		_, err = tx.ExecContext(ctx, "DELETE FROM digests WHERE state = 'planning' AND schedule = ?1 AND slot = ?2", slot.Schedule, slot.Key)
 		return err
 	})
 	return claimed && err == nil, err
