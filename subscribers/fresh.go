@@ -95,10 +95,11 @@ func (r *Registry) queueLink(ctx context.Context, a Address, by Asker) (queued b
 	if a == (Address{}) {
 		return false, errNoAddress
 	}
-	if admitted, err := r.admit(ctx, Attempt{SignUp: SignUp{Address: a, Asker: by}, Links: true}); err != nil || !admitted {
+	admitted, at, err := r.admit(ctx, Attempt{SignUp: SignUp{Address: a, Asker: by}, Links: true})
+	if err != nil || !admitted {
 		return false, err
 	}
-	rules := r.rules()
+	rules := r.rules().goesAt(at)
 	_, queued, err = r.editKnown(ctx, a, func(sub *Subscriber, now time.Time) (Change, error) {
 		return rules.sendLink(sub, by.Client, now), nil
 	})

@@ -227,27 +227,31 @@ func (l Limits) others(a Address) int {
 }
 
 // admit counts a sign-up, or a change of address. It is false when the email is withheld,
-// or waits; ErrTooMany and ErrBusy are for who asks.
-func (r *Registry) admit(ctx context.Context, a Attempt) (bool, error) {
+// or waits; ErrTooMany and ErrBusy are for who asks. at is when the email may go out; zero =
+// at once.
+func (r *Registry) admit(ctx context.Context, a Attempt) (admitted bool, at time.Time, err error) {
 	a.At = time.Now()
 	var d Decision
-	err := r.Store.Ask(ctx, a, func(f Facts) Decision {
+	err = r.Store.Ask(ctx, a, func(f Facts) Decision {
 		d = r.Limits.judge(a, f)
 		return d
 	})
 	if err != nil {
-		return false, err
+		return false, at, err
 	}
 	r.note(ctx, a, d)
 	switch {
+	case d.Verdict == Admit, d.Verdict == Count:
+		at, err = r.turn(ctx, a)
+		return d.Verdict == Admit, at, err
 	case d.Verdict != Refuse:
-		return d.Verdict == Admit, nil
+		return false, at, nil
 	case d.Limit == PerClient:
-		return false, ErrTooMany
+		return false, at, ErrTooMany
 	case d.Limit == QueueFull:
-		return false, ErrBusy
+		return false, at, ErrBusy
 	}
-	return false, nil
+	return false, at, nil
 }
 
 // mayEmail reports whether the limits per address allow another email after the last

@@ -55,7 +55,7 @@ func (r *Registry) askToMove(ctx context.Context, p Purpose, token string, to Ad
 	if p == ReturnToken {
 		a.Returns = sub.PublicID
 	}
-	admitted, err := r.admit(ctx, a)
+	admitted, at, err := r.admit(ctx, a)
 	if err != nil && p == FreshToken { // it took nothing: they may ask again
 		_, again := r.edit(context.WithoutCancel(ctx), p, token, func(sub *Subscriber, _ time.Time) (Change, error) {
 			sub.Asked = max(0, sub.Asked-1)
@@ -80,7 +80,7 @@ func (r *Registry) askToMove(ctx context.Context, p Purpose, token string, to Ad
 	if withheld != "" && p == ReturnToken { // it is their own mailbox
 		return sub, nil
 	}
-	rules := r.rules()
+	rules := r.rules().goesAt(at)
 	return r.edit(ctx, p, token, func(sub *Subscriber, now time.Time) (Change, error) {
 		return rules.askToMove(sub, to, withheld, p == ReturnToken, now)
 	})

@@ -22,9 +22,10 @@ type Registry struct {
 	// no day.
 	UndatedUntil time.Time
 	Limits       Limits
-	// Spread is within what time an email that a stranger asked for goes out, at random.
-	// Emails have a pace: without it, the time at which one's own comes tells whether another
-	// one, to somebody else, went out before. 0 = each goes out at once.
+	// Turns are those of emails that strangers ask for, where sending has a pace.
+	Turns Turns
+	// Spread is within what time such an email goes out, at random, where it has none: a
+	// mail server takes one after the other, too. 0 = each goes out at once.
 	Spread  time.Duration
 	Refused Domains      // nobody can sign up with an address there; staff can add one
 	Log     *slog.Logger // nil: silent
@@ -41,14 +42,20 @@ type rules struct {
 	confirmFor time.Duration
 	limits     Limits
 	newID      func() string // random
+	at         time.Time     // when an email that a stranger asks for may go out; zero = by spread
 	spread     time.Duration
 }
 
-// after is when an email goes out that a stranger asked for: see Registry.Spread. The zero
-// time is at once.
+// goesAt are the rules for an email that goes out then.
+func (r rules) goesAt(at time.Time) rules {
+	r.at = at
+	return r
+}
+
+// after is when an email goes out that a stranger asked for. The zero time is at once.
 func (r rules) after(now time.Time) time.Time {
-	if r.spread <= 0 {
-		return time.Time{}
+	if r.spread <= 0 || !r.at.IsZero() {
+		return r.at
 	}
 	return now.Add(rand.N(r.spread))
 }

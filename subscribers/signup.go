@@ -51,10 +51,11 @@ func (r *Registry) SignUp(ctx context.Context, s SignUp) error {
 	if r.Refused.Has(s.Address.Domain()) {
 		return ErrDomain
 	}
-	if admitted, err := r.admit(ctx, Attempt{SignUp: s}); err != nil || !admitted {
+	admitted, at, err := r.admit(ctx, Attempt{SignUp: s})
+	if err != nil || !admitted {
 		return err
 	}
-	rules := r.rules()
+	rules := r.rules().goesAt(at)
 	_, err = r.Store.Edit(ctx, s.Address.Key(), func(sub *Subscriber) (Change, error) {
 		return rules.signUp(sub, s, time.Now()), nil
 	})

@@ -107,6 +107,9 @@ type Store interface {
 	// asked for. It forgets what asked longer ago than AskedFor, what was let through to
 	// mailboxes before the last day, and what was refused before QueueWithin.
 	Rerank(ctx context.Context, now time.Time, rank func(network, wide, around Asked) Rank) error
+	// TakeTurn lets next move up to when the turns of emails are taken, in all and at a
+	// domain: see Turns. One turn is taken after the other.
+	TakeTurn(ctx context.Context, domain string, next func(all, domain time.Time) (allThen, domainThen time.Time)) error
 	// AskedBy returns of Facts what networks asked for, and how many sign-ups wait.
 	AskedBy(ctx context.Context, by Asker) (Facts, error)
 	// Line yields what waits, in the order of its ranks.

@@ -19,6 +19,7 @@ var moveStories = []story{
 	{"moves that bring no email count for who asks", movesWithheld},
 	{"who is told to come back has not asked", movesRefused},
 	{"many readers of a few networks stop no other's moves", movesOfMany},
+	{"when one's own email comes tells nothing of others", ownTurn},
 	{"moves to addresses of others", movesToAddresses},
 	{"a mailbox whose owner wants no moves to it", moveDeclined},
 	{"links in a mailbox that was left", mailboxThatWasLeft},
@@ -268,16 +269,40 @@ func movesOfMany(d *desk) {
 	}
 }
 
-// posting is a store that notes where emails go that ask for a confirmation.
+// ownTurn: a request that brings no email takes a turn, as one that does.
+func ownTurn(d *desk) {
+	for _, reader := range []string{"ada@example.com", "ben@example.com", "cyd@example.com"} {
+		d.confirmed(reader)
+	}
+	d.suppress("eve@example.com", subscribers.Complained)
+	d.Turns = subscribers.Turns{Every: time.Second, EveryAt: 2 * time.Second, MostAhead: time.Minute}
+	posted := d.post()
+	for _, between := range []string{"nobody@example.com", "cyd@example.com", "eve@example.com"} {
+		time.Sleep(25 * time.Hour)
+		posted.after = nil
+		for _, to := range []string{"ada@example.com", between, "ben@example.com"} {
+			d.want(d.SendLink(d.Context(), d.address(to), subscribers.Asker{}), nil, "ask for a link")
+		}
+		first, last := posted.after[0], posted.after[len(posted.after)-1]
+		if got := last.Sub(first); got != 4*time.Second || first.After(time.Now()) {
+			d.Errorf("with %s asked for in between, the second comes %v after the first", between, got)
+		}
+	}
+}
+
+// posting is a store that notes where emails go that ask for a confirmation, and when all go.
 type posting struct {
 	subscribers.Store
-	to []string
+	to    []string
+	after []time.Time
 }
 
 func (p *posting) Edit(ctx context.Context, key string, change func(*subscribers.Subscriber) (subscribers.Change, error)) (subscribers.Subscriber, error) {
 	var to string
+	var after time.Time
 	sub, err := p.Store.Edit(ctx, key, func(s *subscribers.Subscriber) (subscribers.Change, error) {
 		c, err := change(s)
+		after = c.After
 		if to = ""; err == nil && c.Notice == subscribers.ConfirmNotice && c.Withheld == "" {
 			to = c.NoticeTo(*s).String()
 		}
@@ -285,6 +310,9 @@ func (p *posting) Edit(ctx context.Context, key string, change func(*subscribers
 	})
 	if err == nil && to != "" {
 		p.to = append(p.to, to)
+	}
+	if err == nil && !after.IsZero() {
+		p.after = append(p.after, after)
 	}
 	return sub, err
 }

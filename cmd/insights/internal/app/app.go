@@ -101,7 +101,7 @@ func assemble(ctx context.Context, p Publication, db *database.DB, log *slog.Log
 		Limits: c.SignUpLimits(), Refused: refused, UndatedUntil: undated, Log: log,
 	}
 	if use, err := db.Use(ctx); err == nil && use != database.Development {
-		a.Registry.Spread = spread(c)
+		a.Registry.Spread, a.Registry.Turns = spread, turns(c)
 	}
 	a.Planner = &newsletter.Planner{Store: db, Log: log}
 	a.Feedback = &newsletter.Feedback{Store: db, Registry: a.Registry, Log: log, Pause: db.PauseRefused, Judgement: c.Judgement(), Complaints: c.Bounces.Complaints, Domain: c.Mail.BounceDomain}
@@ -110,21 +110,20 @@ func assemble(ctx context.Context, p Publication, db *database.DB, log *slog.Log
 	return a, nil
 }
 
-// Within leastSpread emails go out that strangers ask for, or within the time of several by
-// the pace of sending, but within mostSpread.
 const (
-	leastSpread = time.Second
-	mostSpread  = 30 * time.Second
+	spread    = time.Second // see subscribers.Registry
+	turnAhead = time.Minute // see subscribers.Turns
 )
 
-func spread(c *config.Config) time.Duration {
-	d := leastSpread
-	for _, pace := range []float64{c.SMTP.Rate, c.SMTP.PerDomain} {
-		if pace > 0 {
-			d = max(d, time.Duration(3/pace*float64(time.Second)))
+// turns are those of emails, by the pace of sending.
+func turns(c *config.Config) subscribers.Turns {
+	every := func(perSecond float64) time.Duration {
+		if perSecond <= 0 {
+			return 0
 		}
+		return time.Duration(float64(time.Second) / perSecond)
 	}
-	return min(d, mostSpread)
+	return subscribers.Turns{Every: every(c.SMTP.Rate), EveryAt: every(c.SMTP.PerDomain), MostAhead: turnAhead}
 }
 
 // refusedDomains are the domains that nobody can sign up from.

@@ -62,6 +62,34 @@ func (db *DB) Ask(ctx context.Context, a subscribers.Attempt, decide func(subscr
 	})
 }
 
+// forTurns begins the names of the turns of emails.
+const forTurns = "="
+
+// TakeTurn implements subscribers.Store.
+func (db *DB) TakeTurn(ctx context.Context, domain string, next func(all, domain time.Time) (allThen, domainThen time.Time)) error {
+	names := [2]string{forTurns, forTurns + domain}
+	return db.bookkeep(ctx, func(tx *sql.Tx) error {
+		if err := lockFor(ctx, tx, "turns"); err != nil {
+			return err
+		}
+		var taken [2]time.Time
+		for i, name := range names {
+			err := tx.QueryRowContext(ctx, "SELECT reserved FROM sign_up_domains WHERE domain = ?1", name).Scan(instant(&taken[i]))
+			if err != nil && !errors.Is(err, sql.ErrNoRows) {
+				return err
+			}
+		}
+		var then [2]time.Time
+		then[0], then[1] = next(taken[0], taken[1])
+		for i, name := range names {
+			if err := reserve(ctx, tx, name, then[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
 // lockWaiting makes transactions that judge sign-ups run one after the other.
 func lockWaiting(ctx context.Context, tx *sql.Tx) error {
 	var reserved int64
