@@ -10,10 +10,39 @@ import (
 type DaemonReport struct {
 	ID      string // random
 	Host    string
+	Version string // of the program
+	Roles   []Role // that it has; none = all
 	Started time.Time
 	At      time.Time // of the report
 	Notes   []string  // what somebody should attend to
 	Library LibraryReport
+}
+
+// Role is a part of what a site needs. A daemon may have any of them.
+type Role string
+
+const (
+	RoleWeb      Role = "web"      // pages, feeds and their pushes
+	RoleSchedule Role = "schedule" // plans digests, and does what must be done once in a while
+	RoleSend     Role = "send"     // emails, and what comes back
+)
+
+// Roles are all there are.
+var Roles = [3]Role{RoleWeb, RoleSchedule, RoleSend}
+
+// Has reports whether a daemon has a role.
+func (r *DaemonReport) Has(role Role) bool {
+	return len(r.Roles) == 0 || slices.Contains(r.Roles, role)
+}
+
+// Unfilled are the roles that none of some daemons has.
+func Unfilled(reports []DaemonReport) (roles []Role) {
+	for _, role := range Roles {
+		if !slices.ContainsFunc(reports, func(r DaemonReport) bool { return r.Has(role) }) {
+			roles = append(roles, role)
+		}
+	}
+	return roles
 }
 
 // ReportEvery is how often a daemon reports; one that has been silent for ReportFor no

@@ -13,7 +13,7 @@ import (
 // differ, as while machines are updated one by one, agree on who acts.
 type LibraryReport struct {
 	Version string    `json:"version"` // content.Library.Version
-	Changed time.Time `json:"changed"` // since when a daemon that runs shows it
+	Changed time.Time `json:"changed"` // when a daemon first showed that version
 	// Lacks are the insights that are not withdrawn and that it does not show for emails,
 	// by id, each since when.
 	Lacks map[string]time.Time `json:"lacks,omitempty"`
@@ -113,9 +113,14 @@ func (p *Peers) Back(id string) bool {
 	})
 }
 
-// behind reports whether any daemon shows a newer library than r.
-func (p *Peers) behind(r *LibraryReport) bool {
-	return r.Behind(&p.Own.Library) || slices.ContainsFunc(p.Others, func(other DaemonReport) bool { return r.Behind(&other.Library) })
+// behind reports whether any daemon that plans shows a newer library than r.
+func (p *Peers) behind(r *LibraryReport) bool { return p.behindIn(RoleSchedule, r) }
+
+// behindIn reports whether any daemon with a role shows a newer library than r: what is left
+// to a newer one is left to one that does it.
+func (p *Peers) behindIn(role Role, r *LibraryReport) bool {
+	newer := func(d DaemonReport) bool { return d.Has(role) && r.Behind(&d.Library) }
+	return newer(p.Own) || slices.ContainsFunc(p.Others, newer)
 }
 
 // disagreeFor is how long daemons may show different libraries before somebody should look.

@@ -17,6 +17,9 @@ type PresenceStore interface {
 	ReportStore
 	// Known returns all insights that are stored, by id.
 	Known(ctx context.Context) (map[string]Known, error)
+	// LibrarySeen returns when a version of the library was first seen: at, if it was not
+	// before.
+	LibrarySeen(ctx context.Context, version string, at time.Time) (time.Time, error)
 }
 
 // Presence reports that a daemon runs and what it shows, and sees the others. Its exported
@@ -25,12 +28,16 @@ type Presence struct {
 	Store   PresenceStore
 	ID      string // random
 	Host    string
+	Version string // of the program
+	Roles   []Role // none = all
 	Started time.Time
 
 	behind atomic.Bool // at the last look
 	notes  atomic.Pointer[[]string]
 
 	mu          sync.Mutex
+	version     string    // of the library at the last look
+	changed     time.Time // when that was first seen
 	lacks       map[string]time.Time
 	elsewhere   map[string]time.Time // when another daemon last showed one of them
 	behindSince time.Time
@@ -44,7 +51,8 @@ const lookWithin = 5 * time.Second
 // Note sets what the following reports say that somebody should attend to.
 func (p *Presence) Note(notes []string) { p.notes.Store(&notes) }
 
-// Behind reports whether another daemon had a newer library at the last Look.
+// Behind reports whether another daemon that serves pages had a newer library at the last
+// Look.
 func (p *Presence) Behind() bool { return p.behind.Load() }
 
 // Look reports what this daemon shows and returns what runs beside it.
@@ -72,20 +80,23 @@ func (p *Presence) Look(ctx context.Context, lib *content.Library) (*Peers, erro
 	if err != nil {
 		return nil, fmt.Errorf("read the insights that are known: %w", err)
 	}
-	peers := &Peers{Own: DaemonReport{ID: p.ID, Host: p.Host, Started: p.Started, At: now, Library: p.library(lib, known, now)}}
+	if version := lib.Version(); version != p.version {
+		if p.changed, err = p.Store.LibrarySeen(ctx, version, now); err != nil {
+			return nil, fmt.Errorf("note the version of the library: %w", err)
+		}
+		p.version = version
+	}
+	peers := &Peers{Own: DaemonReport{ID: p.ID, Host: p.Host, Version: p.Version, Roles: p.Roles, Started: p.Started, At: now, Library: p.library(lib, known, now)}}
 	if notes := p.notes.Load(); notes != nil {
 		peers.Own.Notes = *notes
 	}
 	for _, r := range reports {
-		if r.Library.Version == peers.Own.Library.Version && r.Library.Changed.Before(peers.Own.Library.Changed) {
-			peers.Own.Library.Changed = r.Library.Changed // this daemon's last report is among them
-		}
 		if r.ID != p.ID {
 			peers.Others = append(peers.Others, r)
 		}
 	}
 	p.compare(peers, now)
-	p.behind.Store(peers.Behind())
+	p.behind.Store(peers.behindIn(RoleWeb, &peers.Own.Library))
 	if err := p.Store.SaveReport(ctx, peers.Own, silent); err != nil {
 		return nil, fmt.Errorf("report what this daemon shows: %w", err)
 	}
@@ -126,7 +137,7 @@ func (p *Presence) End(ctx context.Context) error { return p.Store.EndReport(ctx
 
 // library compares what lib shows with what is known.
 func (p *Presence) library(lib *content.Library, known map[string]Known, now time.Time) LibraryReport {
-	r := LibraryReport{Version: lib.Version(), Changed: now, Lacks: make(map[string]time.Time)}
+	r := LibraryReport{Version: p.version, Changed: p.changed, Lacks: make(map[string]time.Time)}
 	numbering := NumberingOf(lib, 0, true)
 	shown := make(map[string]bool)
 	for _, v := range VisibleIn(lib) {

@@ -25,7 +25,7 @@ func configCheckCommand(p *program) *cobra.Command {
 				err = app.CheckFiles(c)
 			}
 			if err == nil && serving {
-				err = c.ForServing()
+				err = c.ForServing(true)
 			}
 			if err == nil && serving {
 				err = app.CheckKeys(cmd.Context(), c)

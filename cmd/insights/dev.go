@@ -27,7 +27,7 @@ unless INSIGHTS_LISTEN says otherwise: listen in the file is for production.`,
 			if public(c.Listen) {
 				p.out.Note("warning: %s can be reached from other machines, and anybody there can read every email in the inbox and act for every reader", c.Listen)
 			}
-			return runDaemon(ctx, p, c, app.Development, func(d *app.Daemon) { welcome(p.out, d) }, func() (config.Config, error) {
+			return runDaemon(ctx, p, c, app.Development, nil, func(d *app.Daemon) { welcome(p.out, d) }, func() (config.Config, error) {
 				c, err := p.config()
 				return forTrying(c), err
 			})

@@ -54,6 +54,7 @@ func status(ctx context.Context, out *console.Console, a *app.App) error {
 		state = "running"
 	}
 	out.Line("%s, %s, %s", state, s.Database, console.Dash(string(s.Use)))
+	showDaemons(out, s.Daemons, zone)
 	showAlarms(out, s, zone)
 	s.SignUps.show(out, zone)
 	s.Content.show(out)
@@ -96,6 +97,24 @@ func status(ctx context.Context, out *console.Console, a *app.App) error {
 }
 
 // showAlarms lists what needs attention, and what to do about it.
+// showDaemons lists several daemons, or one that does not do everything.
+func showDaemons(out *console.Console, daemons []daemonJSON, zone *time.Location) {
+	if len(daemons) == 1 && len(daemons[0].Roles) == len(newsletter.Roles) {
+		return
+	}
+	for i, d := range daemons {
+		label := ""
+		if i == 0 {
+			label = "daemons"
+		}
+		roles := make([]string, len(d.Roles))
+		for i, role := range d.Roles {
+			roles[i] = string(role)
+		}
+		out.Item(label, fmt.Sprintf("%s: %s; version %s, library %s, since %s", d.Host, strings.Join(roles, ", "), d.Version, d.Library, console.Moment(*d.Started, zone)))
+	}
+}
+
 func showAlarms(out *console.Console, s statusJSON, zone *time.Location) {
 	if s.Held != "" {
 		out.Item("HELD", fmt.Sprintf("since %s: %s", console.Moment(*s.HeldSince, zone), s.Held))
@@ -169,6 +188,7 @@ type statusJSON struct {
 	Database    string            `json:"database"`
 	Use         app.Use           `json:"use"`
 	Running     bool              `json:"running"`
+	Daemons     []daemonJSON      `json:"daemons"`
 	Held        string            `json:"held"` // why nothing is sent; "" = it is not held
 	HeldSince   *time.Time        `json:"held_since"`
 	Troubles    []troubleJSON     `json:"troubles"`
@@ -187,6 +207,16 @@ type statusJSON struct {
 	LastSlots   []slotJSON        `json:"last_slots"`
 
 	status newsletter.Status
+}
+
+// daemonJSON is a running daemon.
+type daemonJSON struct {
+	Host    string            `json:"host"`
+	Version string            `json:"version"`
+	Roles   []newsletter.Role `json:"roles"`
+	Started *time.Time        `json:"started"`
+	Heard   *time.Time        `json:"heard"`   // when it reported last
+	Library string            `json:"library"` // of what it serves
 }
 
 // refusalsJSON counts hard refusals that are to be judged, and those in doubt in 7 days.
@@ -247,6 +277,19 @@ func loadStatus(ctx context.Context, a *app.App, now time.Time) (s statusJSON, e
 		s.Hub = &hub
 	}
 	s.Version, s.Database, s.Running = app.Version, a.Database, a.Running(ctx)
+	reports, err := a.Reports.Reports(ctx)
+	if err != nil {
+		return s, err
+	}
+	s.Daemons = []daemonJSON{}
+	for _, r := range newsletter.Running(reports, now) {
+		d := daemonJSON{r.Host, r.Version, r.Roles, console.Stamp(r.Started), console.Stamp(r.At), r.Library.Version}
+		if len(r.Roles) == 0 {
+			d.Roles = newsletter.Roles[:]
+		}
+		s.Daemons = append(s.Daemons, d)
+	}
+	s.Running = s.Running || len(s.Daemons) > 0
 	s.Content = loadContentStatus(a)
 	if s.SignUps, err = loadSignUps(ctx, a, now); err != nil {
 		return s, err

@@ -18,6 +18,11 @@ const (
 	lately        = 7 * 24 * time.Hour
 )
 
+// undone is what nobody does without a role.
+var undone = map[newsletter.Role]string{
+	newsletter.RoleWeb: "serves pages and feeds", newsletter.RoleSchedule: "plans digests", newsletter.RoleSend: "sends emails",
+}
+
 // loadNotes returns what somebody should attend to: what running daemons report, readers
 // whom no schedule serves, or who chose what is no longer configured, and what the
 // configuration leaves open.
@@ -27,7 +32,13 @@ func loadNotes(ctx context.Context, a *app.App) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, r := range newsletter.Running(reports, time.Now()) {
+	running := newsletter.Running(reports, time.Now())
+	if len(running) > 0 {
+		for _, role := range newsletter.Unfilled(running) {
+			notes = append(notes, fmt.Sprintf("no running daemon has the role %s: nothing %s; start insights serve --role %[1]s", role, undone[role]))
+		}
+	}
+	for _, r := range running {
 		for _, note := range r.Notes {
 			if !slices.Contains(notes, note) {
 				notes = append(notes, note)

@@ -1,6 +1,7 @@
 package newslettertest
 
 import (
+	"bytes"
 	"context"
 	"maps"
 	"strings"
@@ -24,6 +25,7 @@ var machineTests = []test{
 	{"what staff withdrew stays so until every machine has lost it", takenDownOnAll},
 	{"a restart of the newest machine withdraws nothing and loses no slot", newestRestarts},
 	{"a machine with a faulty file is behind", faultyMachine},
+	{"a machine with older texts that starts anew is not the newer one", olderRestarts},
 	{"one daemon plans a slot", onePlanner},
 	{"a planner that dies leaves the slot to another", plannerDies},
 	{"a planner that was held up does not finish what another has taken over", plannerHeldUp},
@@ -319,6 +321,26 @@ func faultyMachine(w *world) {
 		w.Errorf("received %q", got)
 	}
 	w.wantReturns(0)
+}
+
+// olderRestarts: texts were corrected on one machine, and the other is started anew.
+func olderRestarts(w *world) {
+	w.publish("engineering", "e1")
+	older := w.machine("older").run()
+	time.Sleep(time.Minute)
+	before := w.files["e1.md"]
+	w.files["e1.md"] = &fstest.MapFile{Data: append(bytes.Clone(before.Data), "Corrected.\n"...)}
+	newer := w.machine("newer").run()
+	time.Sleep(time.Minute)
+	older.stop()
+	w.files["e1.md"] = before
+	older = w.machine("older, anew").run()
+	time.Sleep(time.Minute)
+	if newer.presence.Behind() || !older.presence.Behind() {
+		w.Errorf("behind: the newer %v, the older %v", newer.presence.Behind(), older.presence.Behind())
+	}
+	newer.stop()
+	older.stop()
 }
 
 // heldUp counts plans that are begun, and holds them up.

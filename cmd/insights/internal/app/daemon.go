@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,6 +27,7 @@ import (
 type Daemon struct {
 	app    *App
 	use    Use
+	roles  []newsletter.Role // none = all
 	log    *slog.Logger
 	report func(error)
 
@@ -55,10 +57,14 @@ type Daemon struct {
 	told      string                   // what of the insights was last reported as wrong
 }
 
-// OpenDaemon opens everything that can fail before anything starts. report is called with
-// the faults of the insights, each time they change.
-func OpenDaemon(ctx context.Context, c config.Config, use Use, log *slog.Logger, report func(error)) (*Daemon, error) {
-	d := newDaemon(ctx, use, log, report)
+// OpenDaemon opens everything that can fail before anything starts. roles are those that the
+// daemon has, none = all. report is called with the faults of the insights, each time they
+// change.
+func OpenDaemon(ctx context.Context, c config.Config, use Use, roles []newsletter.Role, log *slog.Logger, report func(error)) (*Daemon, error) {
+	if _, file := database.FilePath(c.Database.URL); file && len(roles) > 0 {
+		return nil, unusable(errors.New("--role: with SQLite one daemon does everything; set database.url to a PostgreSQL server"))
+	}
+	d := newDaemon(ctx, use, roles, log, report)
 	if err := d.open(ctx, c, nil); err != nil {
 		d.Close()
 		return nil, err
@@ -66,8 +72,8 @@ func OpenDaemon(ctx context.Context, c config.Config, use Use, log *slog.Logger,
 	return d, nil
 }
 
-func newDaemon(ctx context.Context, use Use, log *slog.Logger, report func(error)) *Daemon {
-	d := &Daemon{use: use, log: log, report: report}
+func newDaemon(ctx context.Context, use Use, roles []newsletter.Role, log *slog.Logger, report func(error)) *Daemon {
+	d := &Daemon{use: use, roles: roles, log: log, report: report}
 	d.closing, d.endClosing = context.WithCancel(ctx)
 	return d
 }
@@ -90,9 +96,29 @@ func (d *Daemon) open(ctx context.Context, c config.Config, before *Daemon) erro
 			return err
 		}
 	}
-	d.door.show(d.site)
+	d.door.show(d.visible())
 	d.before = nil
 	return nil
+}
+
+// has reports whether the daemon has a role.
+func (d *Daemon) has(role newsletter.Role) bool {
+	return (&newsletter.DaemonReport{Roles: d.roles}).Has(role)
+}
+
+// visible is what visitors see: without the role, supervisors alone see something.
+func (d *Daemon) visible() http.Handler {
+	if d.has(newsletter.RoleWeb) {
+		return d.site
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/healthz", "/readyz":
+			d.site.ServeHTTP(w, r)
+		default:
+			http.Error(w, "this daemon serves no pages", http.StatusNotFound)
+		}
+	})
 }
 
 // Close closes what is open, whether or not it was run.
@@ -256,6 +282,9 @@ func (d *Daemon) takeDatabase(ctx context.Context, c *config.Config, db *databas
 func (d *Daemon) openFeeds(ctx context.Context, _ *Publication) error {
 	d.readers.Store, d.readers.Log = d.app.db, d.log
 	d.presence = d.newPresence(d.app.db)
+	if !d.has(newsletter.RoleWeb) {
+		return nil
+	}
 	if err := d.buildFeeds(ctx, d.live.Current()); err != nil {
 		return err
 	}
@@ -264,12 +293,16 @@ func (d *Daemon) openFeeds(ctx context.Context, _ *Publication) error {
 }
 
 func (d *Daemon) openWorker(ctx context.Context, p *Publication) (err error) {
+	if d.has(newsletter.RoleSend) {
+		if d.worker, err = d.app.worker(ctx); err != nil {
+			return err
+		}
+	}
 	d.scheduler = &newsletter.Scheduler{
 		Planner: d.app.Planner, Slots: d.app.db, Schedules: p.Config.Schedules(), Library: d.live.Current, Changed: d.live.Changed,
 		Presence: d.presence, Grace: p.Config.Content.EditGrace, Retry: d.app.retry(), Log: d.log,
 	}
-	d.worker, err = d.app.worker(ctx)
-	return err
+	return nil
 }
 
 // Visible is how many insights are visible.

@@ -19,6 +19,9 @@ import (
 func (d *Daemon) openInbound(_ context.Context, p *Publication) (err error) {
 	c := &p.Config
 	domain, as := cmp.Or(c.Mail.BounceDomain, newsletter.DomainOf(c.Mail.From)), ""
+	if !d.has(newsletter.RoleSend) {
+		return nil
+	}
 	if c.Bounces.Listen != "" {
 		as = c.Bounces.Listen + " " + domain
 	}

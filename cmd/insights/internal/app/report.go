@@ -20,7 +20,7 @@ func (d *Daemon) newPresence(store newsletter.PresenceStore) *newsletter.Presenc
 	if err != nil {
 		host = "a host without a name"
 	}
-	return &newsletter.Presence{Store: store, ID: strings.ToLower(rand.Text()[:16]), Host: host, Started: time.Now()}
+	return &newsletter.Presence{Store: store, ID: strings.ToLower(rand.Text()[:16]), Host: host, Version: Version, Roles: d.roles, Started: time.Now()}
 }
 
 // notesEvery is how often what somebody should attend to is looked for.

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/scaledbydesign/insights/cmd/insights/internal/config"
+	"github.com/scaledbydesign/insights/newsletter"
 )
 
 // Reload is how a running daemon gets another configuration.
@@ -74,12 +75,14 @@ func (d *Daemon) runUntil(ctx context.Context, stop context.CancelCauseFunc, r R
 			}
 		})
 	}
-	d.worker.Stopping = ctx.Done()
-	sending.Go(func() {
-		if err := d.worker.Run(background); err != nil {
-			failed("worker")(err)
-		}
-	})
+	if d.worker != nil {
+		d.worker.Stopping = ctx.Done()
+		sending.Go(func() {
+			if err := d.worker.Run(background); err != nil {
+				failed("worker")(err)
+			}
+		})
+	}
 	d.inbound.start(ctx, failed("inbound email"))
 	d.metrics.start(ctx, failed("metrics"))
 	for next == nil && ctx.Err() == nil {
@@ -101,26 +104,32 @@ func (d *Daemon) runUntil(ctx context.Context, stop context.CancelCauseFunc, r R
 	return next
 }
 
-// parts are what a daemon does at once.
+// parts are what a daemon does at once, by its roles, beside sending.
 func (d *Daemon) parts() map[string]func(context.Context) error {
 	parts := map[string]func(context.Context) error{
 		"watch the database": d.app.db.Watch,
 		"watch the insights": d.watch,
 		"withdrawals":        d.followWithdrawals,
 		"publication clock":  d.live.Run,
-		"feeds":              d.followLibrary,
-		"scheduler":          d.scheduler.Run,
 		"report":             d.reporting,
-		"judge":              d.app.judge().Run,
-		"feed readership":    d.readers.Run,
-		"sign-up cleanup":    d.tidy,
-		"waiting sign-ups":   d.release,
+	}
+	if d.has(newsletter.RoleWeb) {
+		parts["feeds"] = d.followLibrary
+		parts["feed readership"] = d.readers.Run
+		if d.pusher != nil {
+			parts["feed pushes"] = d.pusher.Run
+		}
+	}
+	if d.has(newsletter.RoleSchedule) {
+		parts["scheduler"] = d.scheduler.Run
+		parts["judge"] = d.app.judge().Run
+		parts["sign-up cleanup"] = d.tidy
+	}
+	if d.has(newsletter.RoleSchedule) || d.has(newsletter.RoleWeb) { // which tells how long they wait
+		parts["waiting sign-ups"] = d.release
 	}
 	if d.maildir != nil {
 		parts["maildir"] = d.maildir.Run
-	}
-	if d.pusher != nil {
-		parts["feed pushes"] = d.pusher.Run
 	}
 	return parts
 }
@@ -155,7 +164,7 @@ func (d *Daemon) another(r Reload) *config.Config {
 // succeed opens the daemon that goes on with another configuration, or if that fails with
 // the same one as before. Nil: there is none.
 func (d *Daemon) succeed(ctx context.Context, next config.Config, stop context.CancelCauseFunc) *Daemon {
-	after := newDaemon(ctx, d.use, d.log, d.report)
+	after := newDaemon(ctx, d.use, d.roles, d.log, d.report)
 	after.noted.Store(d.noted.Load())
 	err := after.open(ctx, next, d)
 	if err == nil {
@@ -167,7 +176,7 @@ func (d *Daemon) succeed(ctx context.Context, next config.Config, stop context.C
 		return nil
 	}
 	d.log.Error("cannot use the new configuration; going on as before", "error", err)
-	after = newDaemon(ctx, d.use, d.log, d.report)
+	after = newDaemon(ctx, d.use, d.roles, d.log, d.report)
 	after.noted.Store(&[]string{"the daemon was told to reload, and could not use the new configuration (" + err.Error() + "): it goes on as before"})
 	if err := after.open(ctx, d.app.Config, d); err != nil {
 		after.closeParts()

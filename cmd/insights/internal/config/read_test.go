@@ -57,7 +57,7 @@ func TestWhereAKeyWasSetIsKnown(t *testing.T) {
 			t.Errorf("%s: %v, want %v", path, got, want)
 		}
 	}
-	if err := c.ForServing(); err == nil || strings.Contains(err.Error(), "smtp.host") || !strings.Contains(err.Error(), "  secret is not set: ") {
+	if err := c.ForServing(true); err == nil || strings.Contains(err.Error(), "smtp.host") || !strings.Contains(err.Error(), "  secret is not set: ") {
 		t.Errorf("what serve needs: %v", err)
 	}
 }

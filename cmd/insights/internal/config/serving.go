@@ -12,8 +12,8 @@ import (
 )
 
 // ForServing reports every setting that production requires and that is not set, and how
-// to set it.
-func (c *Config) ForServing() error {
+// to set it. Who does not send needs no relay.
+func (c *Config) ForServing(sends bool) error {
 	var missing []error
 	need := func(key, how string) {
 		if c.origins[key] == ByDefault {
@@ -23,7 +23,9 @@ func (c *Config) ForServing() error {
 	need("site.base_url", "INSIGHTS_SITE_BASE_URL=https://insights.example.com")
 	need("database.url", "INSIGHTS_DATABASE_URL=sqlite:/var/lib/insights/insights.db,\n    or postgres://USER:PASSWORD@HOST/DATABASE where several machines share it")
 	need("secret", "INSIGHTS_SECRET=$(head -c 32 /dev/urandom | base64),\n    and never change it: every link in every email depends on it;\n    or INSIGHTS_SECRET_FILE=/etc/insights/secret")
-	need("smtp.host", "INSIGHTS_SMTP_HOST=smtp.example.com,\n    and if the relay needs them INSIGHTS_SMTP_PORT, _TLS, _USER and _PASSWORD")
+	if sends {
+		need("smtp.host", "INSIGHTS_SMTP_HOST=smtp.example.com,\n    and if the relay needs them INSIGHTS_SMTP_PORT, _TLS, _USER and _PASSWORD")
+	}
 	need("mail.from", "INSIGHTS_MAIL_FROM='Insights <insights@example.com>'")
 	if len(missing) > 0 {
 		missing = append([]error{errors.New("these settings are needed to serve, as variables or in insights.yaml (`insights dev` does without)")}, missing...)

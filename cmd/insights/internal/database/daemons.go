@@ -17,6 +17,8 @@ import (
 // needs no migration.
 type details struct {
 	Host    string                   `json:"host"`
+	Version string                   `json:"version"`
+	Roles   []newsletter.Role        `json:"roles,omitempty"`
 	Library newsletter.LibraryReport `json:"library"`
 }
 
@@ -26,7 +28,7 @@ func (db *DB) SaveReport(ctx context.Context, r newsletter.DaemonReport, silent 
 	if err != nil {
 		return err
 	}
-	more, err := json.Marshal(details{r.Host, r.Library})
+	more, err := json.Marshal(details{r.Host, r.Version, r.Roles, r.Library})
 	if err != nil {
 		return err
 	}
@@ -40,6 +42,28 @@ func (db *DB) SaveReport(ctx context.Context, r newsletter.DaemonReport, silent 
 		return err
 	})
 }
+
+// LibrarySeen implements newsletter.PresenceStore.
+func (db *DB) LibrarySeen(ctx context.Context, version string, at time.Time) (first time.Time, err error) {
+	const seen = "SELECT seen_at FROM libraries WHERE version = ?1"
+	err = db.reader.QueryRowContext(ctx, seen, version).Scan(instant(&first))
+	if !errors.Is(err, sql.ErrNoRows) {
+		return first, explain(err)
+	}
+	err = db.bookkeep(ctx, func(tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, "INSERT INTO libraries (version, seen_at) VALUES (?1, ?2) ON CONFLICT (version) DO NOTHING", version, millis(at)); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, "DELETE FROM libraries WHERE version IN (SELECT version FROM libraries ORDER BY seen_at DESC, version LIMIT 100 OFFSET ?1)", librariesKept); err != nil {
+			return err
+		}
+		return tx.QueryRowContext(ctx, seen, version).Scan(instant(&first))
+	})
+	return first, err
+}
+
+// librariesKept is how many versions are remembered.
+const librariesKept = 1000
 
 // EndReport implements newsletter.ReportStore.
 func (db *DB) EndReport(ctx context.Context, id string) error {
@@ -63,7 +87,7 @@ func (db *DB) Reports(ctx context.Context) (reports []newsletter.DaemonReport, e
 		if err := errors.Join(json.Unmarshal([]byte(notes), &r.Notes), json.Unmarshal([]byte(more), &d)); err != nil {
 			return fmt.Errorf("read the report of daemon %s: %w", r.ID, err)
 		}
-		r.Host, r.Library = d.Host, d.Library
+		r.Host, r.Version, r.Roles, r.Library = d.Host, d.Version, d.Roles, d.Library
 		reports = append(reports, r)
 		return nil
 	}, "SELECT id, started_at, at, notes, details FROM daemons ORDER BY started_at, id")
