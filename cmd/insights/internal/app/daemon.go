@@ -283,6 +283,7 @@ func (d *Daemon) openFeeds(ctx context.Context, _ *Publication) error {
 	d.readers.Store, d.readers.Log = d.app.db, d.log
 	d.presence = d.newPresence(d.app.db)
 	if !d.has(newsletter.RoleWeb) {
+		d.feeds.Store(new(feeds.Set)) // none are served
 		return nil
 	}
 	if err := d.buildFeeds(ctx, d.live.Current()); err != nil {
