@@ -74,3 +74,12 @@ func (l long[T]) write(out *console.Console, values iter.Seq2[T, error], limit i
 	}
 	return nil
 }
+
+// byName makes counts into a JSON object.
+func byName[K ~string](counts map[K]int) map[string]int {
+	named := make(map[string]int, len(counts))
+	for k, n := range counts {
+		named[string(k)] = n
+	}
+	return named
+}

@@ -53,7 +53,7 @@ and takes in what comes back. Only send needs smtp.host.`,
 			})
 		}),
 	}
-	cmd.Flags().StringSliceVar(&named, "role", nil, "what this daemon does: web, schedule, send (`roles`; all of them)")
+	cmd.Flags().StringSliceVar(&named, "role", nil, "only these `roles`: web, schedule, send")
 	return cmd
 }
 

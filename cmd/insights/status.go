@@ -97,24 +97,6 @@ func status(ctx context.Context, out *console.Console, a *app.App) error {
 }
 
 // showAlarms lists what needs attention, and what to do about it.
-// showDaemons lists several daemons, or one that does not do everything.
-func showDaemons(out *console.Console, daemons []daemonJSON, zone *time.Location) {
-	if len(daemons) == 1 && len(daemons[0].Roles) == len(newsletter.Roles) {
-		return
-	}
-	for i, d := range daemons {
-		label := ""
-		if i == 0 {
-			label = "daemons"
-		}
-		roles := make([]string, len(d.Roles))
-		for i, role := range d.Roles {
-			roles[i] = string(role)
-		}
-		out.Item(label, fmt.Sprintf("%s: %s; version %s, library %s, since %s", d.Host, strings.Join(roles, ", "), d.Version, d.Library, console.Moment(*d.Started, zone)))
-	}
-}
-
 func showAlarms(out *console.Console, s statusJSON, zone *time.Location) {
 	if s.Held != "" {
 		out.Item("HELD", fmt.Sprintf("since %s: %s", console.Moment(*s.HeldSince, zone), s.Held))
@@ -209,16 +191,6 @@ type statusJSON struct {
 	status newsletter.Status
 }
 
-// daemonJSON is a running daemon.
-type daemonJSON struct {
-	Host    string            `json:"host"`
-	Version string            `json:"version"`
-	Roles   []newsletter.Role `json:"roles"`
-	Started *time.Time        `json:"started"`
-	Heard   *time.Time        `json:"heard"`   // when it reported last
-	Library string            `json:"library"` // of what it serves
-}
-
 // refusalsJSON counts hard refusals that are to be judged, and those in doubt in 7 days.
 type refusalsJSON struct {
 	Waiting int        `json:"waiting"`
@@ -277,17 +249,8 @@ func loadStatus(ctx context.Context, a *app.App, now time.Time) (s statusJSON, e
 		s.Hub = &hub
 	}
 	s.Version, s.Database, s.Running = app.Version, a.Database, a.Running(ctx)
-	reports, err := a.Reports.Reports(ctx)
-	if err != nil {
+	if s.Daemons, err = loadDaemons(ctx, a, now); err != nil {
 		return s, err
-	}
-	s.Daemons = []daemonJSON{}
-	for _, r := range newsletter.Running(reports, now) {
-		d := daemonJSON{r.Host, r.Version, r.Roles, console.Stamp(r.Started), console.Stamp(r.At), r.Library.Version}
-		if len(r.Roles) == 0 {
-			d.Roles = newsletter.Roles[:]
-		}
-		s.Daemons = append(s.Daemons, d)
 	}
 	s.Running = s.Running || len(s.Daemons) > 0
 	s.Content = loadContentStatus(a)
@@ -326,13 +289,4 @@ func (s *statusJSON) fill() {
 		}
 		s.LastSlots = append(s.LastSlots, slot)
 	}
-}
-
-// byName makes counts into a JSON object.
-func byName[K ~string](counts map[K]int) map[string]int {
-	named := make(map[string]int, len(counts))
-	for k, n := range counts {
-		named[string(k)] = n
-	}
-	return named
 }

@@ -138,7 +138,7 @@ func (l *fairListener) leastNeeded(newcomer *fairConn) (least *fairConn) {
 			continue
 		}
 		switch n := l.count(around, c.networks[around]); {
-		case n > mine+1, n > mine && (c.spends() >= l.hasty || l.spentBy(c.networks[around]) > spent+moreSpent):
+		case n > mine+1, n > mine && (c.waits() >= l.hasty || l.spentBy(c.networks[around]) > spent+moreSpent):
 		default:
 			continue
 		}
@@ -206,13 +206,24 @@ type fairConn struct {
 	end       *time.Timer
 }
 
-// spends is for how long no message has come in, or a slow one.
-func (c *fairConn) spends() time.Duration {
-	d := time.Since(c.reached)
+// spends is for how long the session has been at its stage.
+func (c *fairConn) spends() time.Duration { return time.Since(c.reached) }
+
+// waits is for how long no message has come in, or a slow one.
+func (c *fairConn) waits() time.Duration {
 	if c.stage == receiving {
-		d = max(0, d-slowMessage)
+		return max(0, c.spends()-slowMessage)
 	}
-	return d
+	return c.spends()
+}
+
+// received notes that a message came in whole: that time was well spent, but for that of a
+// slow one.
+func (c *fairConn) received() {
+	l := c.listener
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	c.reached = c.reached.Add(min(c.spends(), slowMessage))
 }
 
 // reaches notes how far the session is.

@@ -235,13 +235,26 @@ func TestNobodyWithAsManySessionsPushesAnotherOut(t *testing.T) {
 // TestSessionsThatDoLittleMakeRoom: fifty networks keep nobody out by naming recipients, or by
 // a message now and then.
 func TestSessionsThatDoLittleMakeRoom(t *testing.T) {
-	for name, keep := range map[string]func(*dialog){
-		"a recipient": func(d *dialog) { d.says("NOOP", "250") },
-		"a message": func(d *dialog) {
+	for name, keep := range map[string]func(calls, *dialog, int) *dialog{
+		"a recipient": func(_ calls, d *dialog, _ int) *dialog {
+			d.says("NOOP", "250")
+			return d
+		},
+		"a message": func(_ calls, d *dialog, _ int) *dialog {
 			d.says("DATA", "354")
 			d.says("Subject: a\r\n\r\nb\r\n.", "250")
 			d.says("MAIL FROM:<>", "250")
 			d.says("RCPT TO:<bounce+a@b.example>", "250")
+			return d
+		},
+		"the beginning of a message": func(in calls, d *dialog, i int) *dialog {
+			d.Close()
+			synctest.Wait()
+			d = in.dial(d.t, fmt.Sprintf("203.0.%d.1:1", i))
+			d.says("", "220")
+			d.addresses()
+			d.says("DATA", "354")
+			return d
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -255,8 +268,8 @@ func TestSessionsThatDoLittleMakeRoom(t *testing.T) {
 				}
 				for range 10 {
 					time.Sleep(9 * time.Second)
-					for _, d := range theirs {
-						keep(d)
+					for i, d := range theirs {
+						theirs[i] = keep(in, d, i)
 					}
 				}
 				for range 5 {

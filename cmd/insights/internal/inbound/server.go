@@ -163,6 +163,9 @@ func (c *session) Data(r io.Reader) error {
 	c.conn.reaches(receiving)
 	incoming := &noting{Reader: r}
 	did, err := (*c.server.receiver.Load()).HandleMessage(ctx, c.to, incoming)
+	if incoming.err == nil {
+		c.conn.received()
+	}
 	switch {
 	case errors.Is(err, smtp.ErrDataTooLarge), errors.Is(err, newsletter.ErrTooLarge): // whoever sees it first
 		c.server.log.Warn("refused an incoming message: too large", "recipients", len(c.to), "most_bytes", newsletter.MaxInbound)
