@@ -29,8 +29,8 @@ tells you how to set each. After a change of the configuration send it SIGHUP
 it or needs a restart.
 
 Several daemons may share the work on one PostgreSQL. With --role a daemon has a
-part of it: web serves pages and feeds, schedule plans digests, send sends emails
-and takes in what comes back. Only send needs smtp.host.`,
+part of it: web serves pages and feeds, schedule plans digests, and send sends
+emails and takes in what comes back. Only send needs smtp.host.`,
 		Example: "  insights serve\n  insights serve --role web,schedule",
 		RunE: p.withConfig(func(ctx context.Context, c config.Config, args []string) error {
 			roles, err := rolesNamed(named)
