@@ -12,6 +12,7 @@ import (
 	"github.com/scaledbydesign/insights/cmd/insights/internal/database"
 	"github.com/scaledbydesign/insights/cmd/insights/internal/database/databasetest"
 	"github.com/scaledbydesign/insights/cmd/insights/internal/web"
+	"github.com/scaledbydesign/insights/feeds/websub"
 	"github.com/scaledbydesign/insights/subscribers"
 )
 
@@ -29,6 +30,7 @@ func TestTheSiteWhileTheDatabaseIsAway(t *testing.T) {
 	}
 	f := newFixture(t, library(), func(c *web.Config) {
 		c.Registry.Store, c.Mails, c.Archive, c.Documents, c.Addresses, c.Ready, c.Away = db, db, db, db, db, db.Ping, database.Away
+		c.Hub = &websub.Hub{Store: db.WebSub(), Topics: anyTopic{}, Client: anyCallback{}, Log: c.Log}
 	})
 	sub := subscribers.Subscriber{PublicID: strings.Repeat("a", 32)}
 	token := func(p subscribers.Purpose) string { return f.config.Registry.Token(p, sub) }
@@ -39,6 +41,7 @@ func TestTheSiteWhileTheDatabaseIsAway(t *testing.T) {
 		form         url.Values
 	}{
 		{"GET", "/digests", nil}, {"GET", "/digests/1", nil}, {"GET", "/digests/page/2", nil}, {"GET", "/digests.rss", nil}, {"GET", "/digests.atom", nil},
+		{"POST", "/hub", url.Values{"hub.mode": {"subscribe"}, "hub.topic": {"https://insights.example.com/feeds/all.atom"}, "hub.callback": {"https://reader.example.com/push"}}},
 		{"POST", "/subscribe", signUp}, {"POST", "/link", link}, {"GET", "/insights/not-here", nil},
 		{"GET", "/unsubscribe/" + token(subscribers.UnsubscribeToken), nil}, {"POST", "/unsubscribe/" + token(subscribers.UnsubscribeToken), nil},
 		{"GET", "/preferences/" + token(subscribers.PreferencesToken), nil}, {"POST", "/preferences/" + token(subscribers.PreferencesToken), form},
@@ -96,3 +99,12 @@ func TestTheSiteWhileTheDatabaseIsAway(t *testing.T) {
 		})
 	}
 }
+
+// anyTopic knows every topic, and anyCallback calls none.
+type (
+	anyTopic    struct{ websub.Topics }
+	anyCallback struct{ websub.Client }
+)
+
+func (anyTopic) Known(string) (known, onDemand bool) { return true, false }
+func (anyCallback) Check(string) error               { return nil }

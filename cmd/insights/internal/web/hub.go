@@ -50,6 +50,11 @@ func (s *site) hub(w http.ResponseWriter, r *http.Request) error {
 
 // failInText answers a program whose request failed through no fault of its own.
 func (s *site) failInText(w http.ResponseWriter, r *http.Request, err error) error {
+	if s.away(err) {
+		s.Log.WarnContext(r.Context(), "the database did not answer a request", "route", r.Pattern, "error", err)
+		w.Header().Set("Retry-After", "10")
+		return plain(w, http.StatusServiceUnavailable, "The database does not answer right now: try again in ten seconds.")
+	}
 	s.Log.ErrorContext(r.Context(), "request failed", "route", r.Pattern, "error", err)
 	return plain(w, http.StatusInternalServerError, "It is our fault, and it has been noted: try again in a minute.")
 }
