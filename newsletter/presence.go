@@ -76,9 +76,12 @@ func (p *Presence) Look(ctx context.Context, lib *content.Library) (*Peers, erro
 	if now.Sub(p.first) > ReportFor {
 		silent, reports = now.Add(-ReportFor), Running(reports, now)
 	}
-	known, err := p.Store.Known(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("read the insights that are known: %w", err)
+	var known map[string]Known // needed by others only, or once they have been there
+	alone := !slices.ContainsFunc(reports, func(r DaemonReport) bool { return r.ID != p.ID })
+	if !alone || len(p.elsewhere) > 0 || now.Sub(p.behindLast) < leaveFor {
+		if known, err = p.Store.Known(ctx); err != nil {
+			return nil, fmt.Errorf("read the insights that are known: %w", err)
+		}
 	}
 	if version := lib.Version(); version != p.version {
 		if p.changed, err = p.Store.LibrarySeen(ctx, version, now); err != nil {
@@ -138,6 +141,10 @@ func (p *Presence) End(ctx context.Context) error { return p.Store.EndReport(ctx
 // library compares what lib shows with what is known.
 func (p *Presence) library(lib *content.Library, known map[string]Known, now time.Time) LibraryReport {
 	r := LibraryReport{Version: p.version, Changed: p.changed, Lacks: make(map[string]time.Time)}
+	if known == nil {
+		p.lacks = nil
+		return r
+	}
 	numbering := NumberingOf(lib, 0, true)
 	shown := make(map[string]bool)
 	for _, v := range VisibleIn(lib) {
