@@ -73,12 +73,17 @@ func (t *throttle) share(now time.Time, s Share) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.others = limit(s.Slowest)
-	n := rate.Limit(max(s.Workers, 1))
-	most := t.wholeMost / n // of no limit it is none
+	part := func(whole rate.Limit) rate.Limit {
+		if whole == rate.Inf {
+			return whole
+		}
+		return whole / rate.Limit(max(s.Workers, 1))
+	}
+	most := part(t.wholeMost)
 	if t.slowed.IsZero() || t.own > most {
 		t.own = most
 	}
-	if perDomain := t.wholePerDomain / n; perDomain != t.perDomain {
+	if perDomain := part(t.wholePerDomain); perDomain != t.perDomain {
 		t.perDomain = perDomain
 		for _, d := range t.domains {
 			d.limiter.SetLimitAt(now, perDomain)

@@ -66,3 +66,43 @@ func TestWhatIsSaidOfRecipientsSlowsFewDown(t *testing.T) {
 		t.Errorf("a recipient made it %v a second", th.all.Limit())
 	}
 }
+
+// Workers divide the rates, and go no faster than the one that a mail server has slowed.
+func TestARateIsShared(t *testing.T) {
+	now := time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
+	th := newThrottle(20, 4)
+	want := func(name string, all, perDomain rate.Limit) {
+		t.Helper()
+		if got := th.all.Limit(); got != all || th.perDomain != perDomain || th.domains["d"].limiter.Limit() != perDomain {
+			t.Errorf("%s: %v in all, %v to a domain; want %v and %v", name, got, th.perDomain, all, perDomain)
+		}
+	}
+	th.next(now, "d")
+	want("alone", 20, 4)
+	th.share(now, Share{Workers: 4})
+	want("of four", 5, 1)
+	th.share(now, Share{Workers: 4, Slowest: 2})
+	want("while another is slowed", 2, 1)
+	if th.slowedTo() != 0 {
+		t.Error("it says that it is slowed itself")
+	}
+	th.share(now, Share{Workers: 2})
+	want("of two", 10, 2)
+	th.slower(now)
+	if own := th.slowedTo(); own <= 0 || own >= 10 {
+		t.Errorf("slowed to %v", own)
+	}
+	slowed := th.all.Limit()
+	th.share(now, Share{Workers: 2, Slowest: 100})
+	want("slowed itself", slowed, 2)
+	for range 100 { // the server is content again
+		now = now.Add(fasterAfter)
+		th.accepted(now, "o")
+	}
+	want("content", 10, 2)
+	none := newThrottle(0, 0)
+	none.share(now, Share{Workers: 3})
+	if wait, back := none.next(now, "d"); none.all.Limit() != rate.Inf || wait != 0 || !back.IsZero() {
+		t.Errorf("no limit is one of %v", none.all.Limit())
+	}
+}

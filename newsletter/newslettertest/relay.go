@@ -15,6 +15,7 @@ var relayTests = []test{
 	{"a server that breaks every session is probed with one email", breaksEverySession},
 	{"a server that accepts few connections gets its emails over those", fewConnections},
 	{"emails go out at the rate that was set", keepsRate},
+	{"workers keep to one rate together", sharesRate},
 	{"a slow domain does not hold up others", keepsDomainRate},
 	{"asked to slow down, it does, and recovers", slowsDown},
 	{"emails that take long leave connections to digests", slowOnesLeaveConnections},
@@ -78,6 +79,34 @@ func keepsRate(w *world) {
 	if n := len(s.received()); n != 30 {
 		w.Errorf("%d emails to 30 readers", n)
 	}
+}
+
+func sharesRate(w *world) {
+	w.readers(400)
+	w.plan(newsletter.Request{})
+	var s server
+	var stops []func()
+	for range 4 {
+		worker := w.worker(&s)
+		worker.Connections, worker.Rate = 2, 4
+		stops = append(stops, w.start(worker))
+	}
+	time.Sleep(10 * time.Second) // until each knows of the others
+	before := len(s.received())
+	time.Sleep(50 * time.Second)
+	if n := len(s.received()) - before; n < 190 || n > 205 {
+		w.Errorf("four workers sent %d emails in 50 seconds, at 4 a second", n)
+	}
+	stops[0]()
+	stops[1]()
+	time.Sleep(5 * time.Second)
+	before = len(s.received())
+	time.Sleep(20 * time.Second)
+	if n := len(s.received()) - before; n < 75 || n > 85 {
+		w.Errorf("two workers sent %d emails in 20 seconds, at 4 a second", n)
+	}
+	stops[2]()
+	stops[3]()
 }
 
 func keepsDomainRate(w *world) {
