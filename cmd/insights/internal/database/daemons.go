@@ -62,9 +62,6 @@ func (db *DB) LibrarySeen(ctx context.Context, version string, at time.Time) (fi
 	return first, err
 }
 
-// librariesKept is how many versions are remembered.
-const librariesKept = 1000
-
 // EndReport implements newsletter.ReportStore.
 func (db *DB) EndReport(ctx context.Context, id string) error {
 	return db.execQuietly(ctx, "DELETE FROM daemons WHERE id = ?1", id)

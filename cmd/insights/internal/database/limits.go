@@ -140,4 +140,8 @@ const (
 	provenHost = 0 // it took the last push promptly
 	slowHost   = 1 // it failed or was slow last time
 	newHost    = 2 // or more: it never took a push
+
+	// librariesKept is how many versions of the library are remembered: of older ones no
+	// daemon comes back.
+	librariesKept = 1000
 )
