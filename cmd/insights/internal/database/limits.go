@@ -126,6 +126,9 @@ const (
 	// inboxKeeps and inboxShows bound the development inbox, whose file should stay
 	// small.
 	inboxKeeps, inboxShows = 1000, 200
+	// librariesKept is how many versions of the library are remembered: of older ones no
+	// daemon comes back.
+	librariesKept = 1000
 )
 
 // How many rows a statement has in SQLite, so that few statements are prepared.
@@ -140,8 +143,4 @@ const (
 	provenHost = 0 // it took the last push promptly
 	slowHost   = 1 // it failed or was slow last time
 	newHost    = 2 // or more: it never took a push
-
-	// librariesKept is how many versions of the library are remembered: of older ones no
-	// daemon comes back.
-	librariesKept = 1000
 )
