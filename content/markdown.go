@@ -87,23 +87,6 @@ func (d *document) scanBody(bodyLine int) {
 	in.Minutes = max(1, (words+codeLines*wordsPerCodeLine+wordsPerMinute-1)/wordsPerMinute)
 }
 
-// lineCounter counts the lines of a text before places in it. It is asked in their order
-// mostly, and counts on from the one before.
-type lineCounter struct {
-	text     string
-	at, line int
-}
-
-func (c *lineCounter) before(at int) int {
-	at = min(max(at, 0), len(c.text))
-	if at < c.at {
-		c.at, c.line = 0, 0
-	}
-	c.line += strings.Count(c.text[c.at:at], "\n")
-	c.at = at
-	return c.line
-}
-
 // Limits of a body. They keep the time that the Markdown parser takes in proportion to the
 // length: within a block it grows with the square of these. No article comes near them.
 // They are numbers of what is written, never times, which would depend on the machine.

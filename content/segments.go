@@ -42,3 +42,20 @@ func (s *segments) pass(n int) (began int) {
 	}
 	return began
 }
+
+// lineCounter counts the lines of a text before places in it. It is asked in their order
+// mostly, and counts on from the one before.
+type lineCounter struct {
+	text     string
+	at, line int
+}
+
+func (c *lineCounter) before(at int) int {
+	at = min(max(at, 0), len(c.text))
+	if at < c.at {
+		c.at, c.line = 0, 0
+	}
+	c.line += strings.Count(c.text[c.at:at], "\n")
+	c.at = at
+	return c.line
+}

@@ -14,6 +14,7 @@ import (
 type LibraryReport struct {
 	Version string    `json:"version"` // content.Library.Version
 	Changed time.Time `json:"changed"` // when a daemon first showed that version
+	Since   time.Time `json:"since"`   // when this one began to
 	// Lacks are the insights that are not withdrawn and that it does not show for emails,
 	// by id, each since when.
 	Lacks map[string]time.Time `json:"lacks,omitempty"`
@@ -132,8 +133,8 @@ func Disagreement(reports []DaemonReport, now time.Time) string {
 	var newest time.Time
 	var behind []string
 	for _, r := range reports {
-		if r.Library.Changed.After(newest) {
-			newest = r.Library.Changed
+		if r.Library.Since.After(newest) {
+			newest = r.Library.Since
 		}
 		if slices.ContainsFunc(reports, func(other DaemonReport) bool { return r.Library.Behind(&other.Library) }) {
 			behind = append(behind, fmt.Sprintf("%s (%s)", r.Host, r.Library.lacking()))

@@ -10,7 +10,7 @@ import (
 
 // library is that of a daemon that has shown a version for so long, and lacks insights.
 func library(version string, age time.Duration, lacks ...string) newsletter.LibraryReport {
-	r := newsletter.LibraryReport{Version: version, Changed: now.Add(-age), Lacks: make(map[string]time.Time)}
+	r := newsletter.LibraryReport{Version: version, Changed: now.Add(-age), Since: now.Add(-age), Lacks: make(map[string]time.Time)}
 	for _, id := range lacks {
 		r.Lacks[id] = now.Add(-age)
 	}

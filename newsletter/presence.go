@@ -38,6 +38,7 @@ type Presence struct {
 	mu          sync.Mutex
 	version     string    // of the library at the last look
 	changed     time.Time // when that was first seen
+	since       time.Time // when it was first seen here
 	lacks       map[string]time.Time
 	elsewhere   map[string]time.Time // when another daemon last showed one of them
 	behindSince time.Time
@@ -87,7 +88,7 @@ func (p *Presence) Look(ctx context.Context, lib *content.Library) (*Peers, erro
 		if p.changed, err = p.Store.LibrarySeen(ctx, version, now); err != nil {
 			return nil, fmt.Errorf("note the version of the library: %w", err)
 		}
-		p.version = version
+		p.version, p.since = version, now
 	}
 	peers := &Peers{Own: DaemonReport{ID: p.ID, Host: p.Host, Version: p.Version, Roles: p.Roles, Started: p.Started, At: now, Library: p.library(lib, known, now)}}
 	if notes := p.notes.Load(); notes != nil {
@@ -140,7 +141,7 @@ func (p *Presence) End(ctx context.Context) error { return p.Store.EndReport(ctx
 
 // library compares what lib shows with what is known.
 func (p *Presence) library(lib *content.Library, known map[string]Known, now time.Time) LibraryReport {
-	r := LibraryReport{Version: p.version, Changed: p.changed, Lacks: make(map[string]time.Time)}
+	r := LibraryReport{Version: p.version, Changed: p.changed, Since: p.since, Lacks: make(map[string]time.Time)}
 	if known == nil {
 		p.lacks = nil
 		return r

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -99,26 +98,6 @@ func (d *Daemon) open(ctx context.Context, c config.Config, before *Daemon) erro
 	d.door.show(d.visible())
 	d.before = nil
 	return nil
-}
-
-// has reports whether the daemon has a role.
-func (d *Daemon) has(role newsletter.Role) bool {
-	return (&newsletter.DaemonReport{Roles: d.roles}).Has(role)
-}
-
-// visible is what visitors see: without the role, supervisors alone see something.
-func (d *Daemon) visible() http.Handler {
-	if d.has(newsletter.RoleWeb) {
-		return d.site
-	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch r.URL.Path {
-		case "/healthz", "/readyz":
-			d.site.ServeHTTP(w, r)
-		default:
-			http.Error(w, "this daemon serves no pages", http.StatusNotFound)
-		}
-	})
 }
 
 // Close closes what is open, whether or not it was run.
