@@ -97,6 +97,8 @@ type world struct {
 	registry *subscribers.Registry
 	planner  *newsletter.Planner
 	log      *slog.Logger
+
+	schedulers int // that were started
 }
 
 var categories = []content.Category{

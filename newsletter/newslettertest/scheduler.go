@@ -2,6 +2,7 @@ package newslettertest
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"time"
 
@@ -31,7 +32,9 @@ func weekly() newsletter.Schedule {
 func (w *world) schedule(grace time.Duration, schedules ...newsletter.Schedule) (stop func()) {
 	ctx, cancel := context.WithCancel(w.Context())
 	done := make(chan error, 1)
-	s := &newsletter.Scheduler{Planner: w.planner, Slots: w.store, Schedules: schedules, Grace: grace, Log: w.log,
+	w.schedulers++
+	presence := &newsletter.Presence{Store: w.store, ID: fmt.Sprint("scheduler", w.schedulers), Started: time.Now()}
+	s := &newsletter.Scheduler{Planner: w.planner, Slots: w.store, Schedules: schedules, Presence: presence, Grace: grace, Log: w.log,
 		Library: w.library}
 	go func() { done <- s.Run(ctx) }()
 	return func() {
@@ -40,6 +43,7 @@ func (w *world) schedule(grace time.Duration, schedules ...newsletter.Schedule) 
 		if err := <-done; err != nil {
 			w.Errorf("scheduler: %v", err)
 		}
+		w.check(presence.End(context.WithoutCancel(w.Context())))
 	}
 }
 
@@ -161,7 +165,7 @@ func nothingNewSlot(w *world) {
 	w.join("engineering", "ada")
 	w.until("2000-01-03 08:59:00")
 	stop := w.schedule(0, weekly())
-	w.until("2000-01-03 09:01:00")
+	w.until("2000-01-03 09:01:10")
 	stop()
 	w.wantSlots("2000-01-03T09:00 skipped")
 	slots, err := w.store.Slots(w.Context(), 1)

@@ -21,7 +21,7 @@ func TestAStoppedProcessHoldsNobodyUp(t *testing.T) {
 	attach := func(db *database.DB, worker string) (newsletter.Recovered, time.Duration) {
 		t.Helper()
 		began := time.Now()
-		r, err := db.Attach(t.Context(), worker, time.Minute, newsletter.Resend)
+		r, err := db.Attach(t.Context(), worker, 3*time.Second, newsletter.Resend)
 		if err != nil {
 			t.Fatal(err)
 		}
