@@ -124,17 +124,21 @@ func (h *highlighting) highlight(code, language string, inline bool) string {
 	if !h.mayLex(code, language) {
 		return escape(code)
 	}
-	key := sha256.Sum256([]byte(language + "\x00" + code))
+	lexer := lexersByName()[strings.ToLower(language)]
+	if lexer == nil {
+		return escape(code)
+	}
+	key := sha256.Sum256([]byte(lexer.Config().Name + "\x00" + code))
 	runs, known := lexed.get(key)
 	if known {
 		h.bytes += len(code)
 		return coloured(code, runs, inline)
 	}
-	tokens, ok := h.lex(code, language)
+	tokens, ok := h.lex(code, lexer)
 	if ok {
 		runs = runsOf(tokens)
 	}
-	if !h.exhausted() { // else the text is remembered as slow
+	if len(code) >= leastKept && !h.exhausted() { // else the text is remembered as slow
 		lexed.keep(key, runs)
 	}
 	return coloured(code, runs, inline)
@@ -145,17 +149,13 @@ func (h *highlighting) mayLex(code, language string) bool {
 	return language != "" && len(code) <= maxHighlighted && longestLine(code) <= maxLine && !h.plain && !h.exhausted() && h.bytes+len(code) <= maxHighlightedAll
 }
 
-// lex splits code into tokens; false when there is no lexer for the language, or
-// it fails, takes too long or would change the text.
+// lex splits code into tokens; false when the lexer fails, takes too long or would change
+// the text.
 //
 // chroma gives each match of a regular expression a quarter of a second and takes
 // one that is slower for no match. On a starved machine that would make other
 // tokens of the same code, so a lexing with such a pause in it is done again.
-func (h *highlighting) lex(code, language string) (tokens []chroma.Token, ok bool) {
-	lexer := lexersByName()[strings.ToLower(language)]
-	if lexer == nil {
-		return nil, false
-	}
+func (h *highlighting) lex(code string, lexer chroma.Lexer) (tokens []chroma.Token, ok bool) {
 	h.bytes += len(code)
 	before := h.took
 	for start := time.Now(); !h.exhausted(); h.took = before + time.Since(start) {

@@ -23,8 +23,9 @@ type kept struct {
 }
 
 const (
-	mostKept = 16 << 20 // bytes
-	perKept  = 100      // what an entry takes beside its runs
+	mostKept  = 16 << 20 // bytes
+	perKept   = 100      // what an entry takes beside its runs
+	leastKept = 200      // bytes of code: less is lexed as fast as it is found, and many pieces would crowd out others
 )
 
 func (k *kept) get(key [sha256.Size]byte) (runs []byte, ok bool) {

@@ -29,7 +29,11 @@ func (r rules) confirm(sub *Subscriber, c Confirmation, known []string, client s
 		return Change{}, ErrSuppressed
 	case err != nil:
 		return Change{}, err
-	case sub.Status == Confirmed && (sub.moving() || c.Back) && !c.Ended:
+	case sub.Status == Confirmed && !c.Back.IsZero() && !c.Ended:
+		change := move(sub, c.To, client, now)
+		change.Uses = &c
+		return change, nil
+	case sub.moving() && !c.Ended:
 		return move(sub, c.To, client, now), nil
 	case sub.Status == Confirmed:
 		return Change{}, nil

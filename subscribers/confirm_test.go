@@ -85,24 +85,25 @@ func TestConfirmationsEnd(t *testing.T) {
 		name          string
 		before, after Subscriber
 		ends          Ends
+		change        Change
 	}{
-		{"unknown, signs up", Subscriber{}, subscriber(Pending), EndsNone},
-		{"signs up once more", subscriber(Pending), subscriber(Pending, func(s *Subscriber) { s.Cadence = Instant }), EndsNone},
-		{"confirms", subscriber(Pending), subscriber(Confirmed), EndsAll},
-		{"says no", subscriber(Pending), subscriber(Unsubscribed), EndsAll},
-		{"is suppressed", subscriber(Pending), subscriber(Suppressed), EndsAll},
-		{"signs up again", subscriber(Unsubscribed), subscriber(Pending), EndsNone},
-		{"wants to move", subscriber(Confirmed), subscriber(Confirmed, movesTo(elsewhere)), EndsNone},
-		{"wants to move to another", subscriber(Confirmed, movesTo(elsewhere)), subscriber(Confirmed, movesTo(mustParse("third@example.com"))), EndsAsked},
-		{"wants to move there again", subscriber(Confirmed, movesTo(elsewhere)), subscriber(Confirmed, movesTo(elsewhere)), EndsNone},
-		{"moves", subscriber(Confirmed, movesTo(elsewhere)), subscriber(Confirmed, func(s *Subscriber) { s.Address = elsewhere }), EndsAll},
-		{"comes back to a mailbox", subscriber(Confirmed), subscriber(Confirmed, func(s *Subscriber) { s.Address = elsewhere }), EndsAll},
-		{"stays", subscriber(Confirmed, movesTo(elsewhere)), subscriber(Confirmed), EndsAsked},
-		{"leaves", subscriber(Confirmed), subscriber(Unsubscribed), EndsAll},
-		{"leaves instead of moving", subscriber(Confirmed, movesTo(elsewhere)), subscriber(Unsubscribed, movesTo(elsewhere)), EndsAll},
-		{"chooses", subscriber(Confirmed), subscriber(Confirmed, func(s *Subscriber) { s.Cadence = Instant }), EndsNone},
+		{"unknown, signs up", Subscriber{}, subscriber(Pending), EndsNone, Change{}},
+		{"signs up once more", subscriber(Pending), subscriber(Pending, func(s *Subscriber) { s.Cadence = Instant }), EndsNone, Change{}},
+		{"confirms", subscriber(Pending), subscriber(Confirmed), EndsAll, Change{}},
+		{"says no", subscriber(Pending), subscriber(Unsubscribed), EndsAll, Change{}},
+		{"is suppressed", subscriber(Pending), subscriber(Suppressed), EndsAll, Change{}},
+		{"signs up again", subscriber(Unsubscribed), subscriber(Pending), EndsNone, Change{}},
+		{"wants to move", subscriber(Confirmed), subscriber(Confirmed, movesTo(elsewhere)), EndsNone, Change{}},
+		{"wants to move to another", subscriber(Confirmed, movesTo(elsewhere)), subscriber(Confirmed, movesTo(mustParse("third@example.com"))), EndsAsked, Change{}},
+		{"wants to move there again", subscriber(Confirmed, movesTo(elsewhere)), subscriber(Confirmed, movesTo(elsewhere)), EndsNone, Change{}},
+		{"moves", subscriber(Confirmed, movesTo(elsewhere)), subscriber(Confirmed, func(s *Subscriber) { s.Address = elsewhere }), EndsAsked, Change{}},
+		{"comes back to a mailbox", subscriber(Confirmed), subscriber(Confirmed, func(s *Subscriber) { s.Address = elsewhere }), EndsAll, Change{Uses: &Confirmation{Back: now}}},
+		{"stays", subscriber(Confirmed, movesTo(elsewhere)), subscriber(Confirmed), EndsAsked, Change{}},
+		{"leaves", subscriber(Confirmed), subscriber(Unsubscribed), EndsAll, Change{}},
+		{"leaves instead of moving", subscriber(Confirmed, movesTo(elsewhere)), subscriber(Unsubscribed, movesTo(elsewhere)), EndsAll, Change{}},
+		{"chooses", subscriber(Confirmed), subscriber(Confirmed, func(s *Subscriber) { s.Cadence = Instant }), EndsNone, Change{}},
 	} {
-		if got := EndsConfirmations(test.before, test.after); got != test.ends {
+		if got := EndsConfirmations(test.before, test.after, test.change); got != test.ends {
 			t.Errorf("%s: %v", test.name, got)
 		}
 	}

@@ -16,7 +16,11 @@ type Confirmation struct {
 	Asked   time.Time
 	Expires time.Time
 	Ended   bool // another was clicked, or who was asked has said no
-	Back    bool // it brings a subscription back to a mailbox that it has left
+	// Back is, of one that brings a subscription back to a mailbox that it has left, when the
+	// link was made by which it was asked for; zero = it does something else. Used says that
+	// it did, when it Expires.
+	Back time.Time
+	Used bool
 }
 
 // newestConfirmation is the one that was asked for last, or the zero Confirmation.
@@ -38,12 +42,14 @@ const (
 
 // EndsConfirmations says which confirmations that a subscriber was sent a change ends, from
 // before to after: one was clicked, they said no, or they want to move elsewhere. A further
-// sign-up leaves the earlier ones as they are. One that brings a subscription back ends with
-// the next move alone: whoever has moved it once must not end it by asking again.
-func EndsConfirmations(before, after Subscriber) Ends {
+// sign-up leaves the earlier ones as they are. One that brings a subscription back ends when
+// one does: whoever has moved it must not end it by moving on.
+func EndsConfirmations(before, after Subscriber, change Change) Ends {
 	switch {
-	case before.Status == Confirmed && (after.Status != Confirmed || moved(before, after)):
+	case before.Status == Confirmed && after.Status != Confirmed, change.Uses != nil && !change.Uses.Back.IsZero():
 		return EndsAll
+	case before.Status == Confirmed && moved(before, after):
+		return EndsAsked
 	case before.asked() && before.Status != after.Status:
 		return EndsAll
 	case before.asked() && (!after.asked() || before.NewAddress != after.NewAddress):
@@ -53,7 +59,7 @@ func EndsConfirmations(before, after Subscriber) Ends {
 }
 
 // Ends reports whether a confirmation is among those that end.
-func (e Ends) Ends(c Confirmation) bool { return e == EndsAll || e == EndsAsked && !c.Back }
+func (e Ends) Ends(c Confirmation) bool { return e == EndsAll || e == EndsAsked && c.Back.IsZero() }
 
 // asked reports whether a subscriber can have something to confirm.
 func (s *Subscriber) asked() bool { return s.Status == Pending || s.moving() }
@@ -113,7 +119,7 @@ func (c *Confirmation) usable(sub Subscriber, now time.Time) error {
 		return nil
 	case sub.Status == Confirmed && (!sub.moving() || c.Ended) && c.To.Key() == sub.Address.Key():
 		return nil // used, or another was
-	case c.Back && sub.Status == Confirmed && !c.Ended && !now.After(c.Expires):
+	case !c.Back.IsZero() && sub.Status == Confirmed && !c.Ended && !now.After(c.Expires):
 		return nil
 	case !sub.asked(), c.Ended, now.After(c.Expires):
 		return ErrExpired

@@ -3,6 +3,7 @@ package subscribers
 import (
 	"context"
 	"errors"
+	"strconv"
 	"time"
 )
 
@@ -38,11 +39,8 @@ const returnWithin = 7
 // subscription back, to no other. No later move ends it, since a thief could ask for one; it
 // ends returnWithin days after it was made.
 func (r *Registry) WayBack(sub Subscriber, left Address, made time.Time) string {
-	return r.Keys.MakeFor(ReturnToken, sub.PublicID, made.UTC().Format(dayOfToken), left.Key())
+	return r.Keys.MakeFor(ReturnToken, sub.PublicID, strconv.FormatInt(made.UnixMilli(), 10), left.Key())
 }
-
-// dayOfToken is how a token names its day.
-const dayOfToken = "20060102"
 
 // Lookup returns the subscriber that a token of this purpose belongs to, and
 // changes nothing. It returns ErrToken, ErrExpired or ErrLapsed. The right token by which
@@ -100,13 +98,28 @@ func (r *Registry) lookupUnknown(p Purpose, token string) (Subscriber, error) {
 }
 
 func (r *Registry) validReturn(token string, sub Subscriber, now time.Time) error {
-	publicID, at, err := r.Keys.CheckFor(ReturnToken, token)
-	if err != nil {
-		return err
-	}
-	made, err := time.Parse(dayOfToken, at)
-	if err != nil || !sub.is(publicID) || now.Before(made) || !now.Before(made.AddDate(0, 0, returnWithin+1)) {
+	publicID, made, err := r.madeAt(token)
+	if err != nil || !sub.is(publicID) || now.Before(made) || now.After(made.AddDate(0, 0, returnWithin)) {
 		return ErrToken
 	}
+	for _, c := range sub.Confirmations {
+		// The mailbox that was left first has taken it back since: the others had it after.
+		if c.Used && made.After(c.Back) && !made.After(c.Expires.Add(time.Minute)) {
+			return ErrExpired
+		}
+	}
 	return nil
+}
+
+// madeAt is when a token of WayBack was made.
+func (r *Registry) madeAt(token string) (publicID string, made time.Time, err error) {
+	publicID, at, err := r.Keys.CheckFor(ReturnToken, token)
+	if err != nil {
+		return "", time.Time{}, err
+	}
+	millis, err := strconv.ParseInt(at, 10, 64)
+	if err != nil {
+		return "", time.Time{}, ErrToken
+	}
+	return publicID, time.UnixMilli(millis), nil
 }

@@ -80,9 +80,15 @@ func (r *Registry) askToMove(ctx context.Context, p Purpose, token string, to Ad
 	if withheld != "" && p == ReturnToken { // it is their own mailbox
 		return sub, nil
 	}
+	var made time.Time
+	if p == ReturnToken {
+		if _, made, err = r.madeAt(token); err != nil {
+			return sub, err
+		}
+	}
 	rules := r.rules().goesAt(at)
 	return r.edit(ctx, p, token, func(sub *Subscriber, now time.Time) (Change, error) {
-		return rules.askToMove(sub, to, withheld, p == ReturnToken, now)
+		return rules.askToMove(sub, to, withheld, made, now)
 	})
 }
 
@@ -105,19 +111,20 @@ func (r rules) countMove(sub *Subscriber, to Address, now time.Time) (bool, erro
 
 // askToMove asks a reader to confirm from another address that they move there. withheld is
 // why no email goes there, "" = it does: to the reader all else is the same, since they may
-// have asked in order to learn of that address.
-func (r rules) askToMove(sub *Subscriber, to Address, withheld string, callsBack bool, now time.Time) (Change, error) {
+// have asked in order to learn of that address. back is when the link was made by which they
+// call their subscription back; zero = they want to move.
+func (r rules) askToMove(sub *Subscriber, to Address, withheld string, back, now time.Time) (Change, error) {
 	switch {
 	case sub.Status != Confirmed:
 		return Change{}, ErrExpired
-	case !callsBack && sub.Address.Key() == to.Key(): // who calls it back must not learn where it is
+	case back.IsZero() && sub.Address.Key() == to.Key(): // who calls it back must not learn where it is
 		return Change{}, ErrOwnAddress
 	case sub.Address.Key() == to.Key():
 		return Change{}, nil
 	}
 	last := sub.NonceExpires
 	asks := r.ask(sub, to, now)
-	if asks.Back = callsBack; callsBack { // what the reader wants besides goes on
+	if asks.Back = back; !back.IsZero() { // what the reader wants besides goes on
 		sub.NonceExpires = last
 	} else {
 		sub.NewAddress = to

@@ -7,9 +7,10 @@ import (
 
 func TestAskToMoveRule(t *testing.T) {
 	asks := Change{Event: event("move_asked", "link", ""), Notice: ConfirmNotice, Asks: asks(elsewhere, "Ada", Weekly, "leadership")}
+	hour := now.Add(-time.Hour)
 	back := asks
 	back.Asks = new(*asks.Asks)
-	back.Asks.Back = true
+	back.Asks.Back = hour
 	silently := asks
 	silently.Withheld = "suppressed"
 	waits := func(s *Subscriber) {
@@ -17,19 +18,19 @@ func TestAskToMoveRule(t *testing.T) {
 	}
 	for _, test := range []struct {
 		ruled
-		to        Address
-		withheld  string
-		callsBack bool
+		to       Address
+		withheld string
+		back     time.Time
 	}{
-		{ruled{"elsewhere", subscriber(Confirmed), waits, asks, ""}, elsewhere, "", false},
-		{ruled{"where they are", subscriber(Confirmed), nil, Change{}, ErrOwnAddress.Error()}, mustParse("ADA@example.com"), "", false},
-		{ruled{"where they are, back", subscriber(Confirmed), nil, Change{}, ""}, mustParse("ADA@example.com"), "", true},
-		{ruled{"to an address that may not be written to", subscriber(Confirmed), waits, silently, ""}, elsewhere, "suppressed", false},
-		{ruled{"unsubscribed", subscriber(Unsubscribed), nil, Change{}, ErrExpired.Error()}, elsewhere, "", false},
-		{ruled{"back, while they want to move elsewhere", subscriber(Confirmed, movesTo(mustParse("third@example.com"))), nil, back, ""}, elsewhere, "", true},
+		{ruled{"elsewhere", subscriber(Confirmed), waits, asks, ""}, elsewhere, "", time.Time{}},
+		{ruled{"where they are", subscriber(Confirmed), nil, Change{}, ErrOwnAddress.Error()}, mustParse("ADA@example.com"), "", time.Time{}},
+		{ruled{"where they are, back", subscriber(Confirmed), nil, Change{}, ""}, mustParse("ADA@example.com"), "", hour},
+		{ruled{"to an address that may not be written to", subscriber(Confirmed), waits, silently, ""}, elsewhere, "suppressed", time.Time{}},
+		{ruled{"unsubscribed", subscriber(Unsubscribed), nil, Change{}, ErrExpired.Error()}, elsewhere, "", time.Time{}},
+		{ruled{"back, while they want to move elsewhere", subscriber(Confirmed, movesTo(mustParse("third@example.com"))), nil, back, ""}, elsewhere, "", hour},
 	} {
 		test.run(t, func(sub *Subscriber, now time.Time) (Change, error) {
-			return testRules.askToMove(sub, test.to, test.withheld, test.callsBack, now)
+			return testRules.askToMove(sub, test.to, test.withheld, test.back, now)
 		})
 	}
 }

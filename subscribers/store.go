@@ -22,6 +22,8 @@ type Change struct {
 	Event  Event         // recorded unless What is empty
 	Notice Notice        // queued unless empty
 	Asks   *Confirmation // of a ConfirmNotice: what the email carries
+	// Uses is the confirmation that brought a subscription back; the store notes that it did.
+	Uses *Confirmation
 	// Withheld is why the notice is not sent, for staff: it is stored all the same, with what
 	// it asks. "" = it is sent.
 	Withheld string

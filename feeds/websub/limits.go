@@ -38,6 +38,15 @@ func (l Limits) subscriptionsAround() int {
 	return max(l.Subscriptions/20, l.SubscriptionsPerClient)
 }
 
+// topicsFor is how many topics there may be for who asks: as many again for those who follow
+// none yet, so that a few networks don't take all.
+func (l Limits) topicsFor(f Facts) int {
+	if f.TopicsOfAround == 0 {
+		return 2 * l.Topics
+	}
+	return l.Topics
+}
+
 // orDefault is the limits with those of DefaultLimits that are not set.
 func (l Limits) orDefault() Limits {
 	d := DefaultLimits
@@ -154,7 +163,7 @@ func (l Limits) Decide(r Request, f Facts) Decision {
 			return Decision{Refuse: ErrFull}
 		case r.OnDemand && known && f.TopicsOfAround >= l.TopicsPerAround:
 			return Decision{Refuse: ErrTooMany}
-		case r.OnDemand && !f.Followed && f.Topics >= l.Topics:
+		case r.OnDemand && !f.Followed && f.Topics >= l.topicsFor(f):
 			return Decision{Refuse: ErrFull}
 		}
 	}

@@ -428,7 +428,7 @@ func mailboxThatWasLeft(d *desk) {
 	_, err := d.Return(d.Context(), back, d.address("ada@example.com"), subscribers.Asker{})
 	d.want(err, nil, "ask to return")
 	back1 := ada().Confirmations[0]
-	if back1.To.String() != "ada@example.com" || !back1.Back || ada().NewAddress.String() != "elsewhere@example.com" {
+	if back1.To.String() != "ada@example.com" || back1.Back.IsZero() || ada().NewAddress.String() != "elsewhere@example.com" {
 		d.Errorf("the mail goes to %s", back1.To)
 	}
 	// Who has moved it since has a way back, too, which does not end that of the first.
@@ -444,10 +444,20 @@ func mailboxThatWasLeft(d *desk) {
 	if looked.Address.String() != "hidden@example.com" {
 		d.Errorf("looking moved them to %s", looked.Address)
 	}
+	later := d.WayBack(ada(), d.address("thief@example.com"), time.Now())
 	move(func() error {
 		_, err := d.Return(d.Context(), back, d.address("ada@example.com"), subscribers.Asker{})
 		return err
 	}, "ada@example.com")
+	// The mailbox that was left first has it back for good: no other has a way back by now.
+	told := d.WayBack(ada(), d.address("hidden@example.com"), time.Now())
+	for _, token := range []string{later, told} {
+		_, err := d.Return(d.Context(), token, d.address("thief@example.com"), subscribers.Asker{})
+		d.want(err, subscribers.ErrExpired, "the way back of who had it meanwhile")
+	}
+	time.Sleep(2 * time.Minute)
+	_, err = d.Lookup(d.Context(), subscribers.ReturnToken, d.WayBack(ada(), d.address("ada@example.com"), time.Now()))
+	d.want(err, nil, "the way back after a later move")
 	_, err = d.Lookup(d.Context(), subscribers.PreferencesToken, old)
 	d.want(err, nil, "preferences, back in the mailbox")
 	time.Sleep(25 * time.Hour)

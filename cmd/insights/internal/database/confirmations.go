@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/scaledbydesign/insights/subscribers"
 )
@@ -15,7 +16,9 @@ const confirmationColumns = "nonce, created_at, expires_at, name, cadence, categ
 // scanConfirmation reads the address of a message and its confirmationColumns.
 func scanConfirmation(scan func(...any) error, more ...any) (c subscribers.Confirmation, err error) {
 	var email, categories string
-	err = scan(append(more, &email, &c.Nonce, instant(&c.Asked), instant(&c.Expires), &c.Name, &c.Cadence, &categories, &c.Ended, &c.Back)...)
+	var ended int
+	err = scan(append(more, &email, &c.Nonce, instant(&c.Asked), instant(&c.Expires), &c.Name, &c.Cadence, &categories, &ended, instant(&c.Back))...)
+	c.Ended, c.Used = ended > 0, ended == endedByUse
 	c.To, c.Categories = storedAddress(email), strings.Fields(categories)
 	slices.Sort(c.Categories) // one may have been renamed
 	return c, err
@@ -33,8 +36,17 @@ func confirmations(ctx context.Context, q querier, b bits, subscriber int64) (al
 	return all, err
 }
 
+// endedByUse is what `ended` says of a confirmation that was used, where that matters later.
+const endedByUse = 2
+
+// useConfirmation notes that one was used: it expires then.
+func useConfirmation(ctx context.Context, tx *sql.Tx, subscriber int64, nonce string, at time.Time) error {
+	_, err := tx.ExecContext(ctx, "UPDATE messages SET ended = ?3, expires_at = ?4 WHERE subscriber_id = ?1 AND nonce = ?2", subscriber, nonce, endedByUse, millis(at))
+	return err
+}
+
 // endConfirmations ends some of a subscriber's: see subscribers.EndsConfirmations.
 func endConfirmations(ctx context.Context, tx *sql.Tx, subscriber int64, ends subscribers.Ends) error {
-	_, err := tx.ExecContext(ctx, "UPDATE messages SET ended = 1 WHERE subscriber_id = ?1 AND nonce <> '' AND ended = 0 AND back <= ?2", subscriber, oneIf(ends == subscribers.EndsAll))
+	_, err := tx.ExecContext(ctx, "UPDATE messages SET ended = 1 WHERE subscriber_id = ?1 AND nonce <> '' AND ended = 0 AND (back = 0 OR CAST(?2 AS BIGINT) = 1)", subscriber, oneIf(ends == subscribers.EndsAll))
 	return err
 }

@@ -109,12 +109,23 @@ func (e *editing) apply(ctx context.Context, before storedSubscriber, change fun
 			}
 		}
 	}
-	if ends := subscribers.EndsConfirmations(before.Subscriber, edited); ends != subscribers.EndsNone {
+	if ends := subscribers.EndsConfirmations(before.Subscriber, edited, decided); ends != subscribers.EndsNone {
 		if err := endConfirmations(ctx, e.tx, edited.ID, ends); err != nil {
 			return edited, err
 		}
 		for i, c := range edited.Confirmations {
 			edited.Confirmations[i].Ended = c.Ended || ends.Ends(c)
+		}
+	}
+	if used := decided.Uses; used != nil {
+		at := fromMillis(now())
+		if err := useConfirmation(ctx, e.tx, edited.ID, used.Nonce, at); err != nil {
+			return edited, err
+		}
+		for i, c := range edited.Confirmations {
+			if c.Nonce == used.Nonce {
+				edited.Confirmations[i].Used, edited.Confirmations[i].Expires = true, at
+			}
 		}
 	}
 	if decided.Asks != nil {

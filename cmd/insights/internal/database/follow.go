@@ -58,7 +58,7 @@ func queue(ctx context.Context, tx *sql.Tx, subscriber int64, to subscribers.Add
 	}
 	_, err = tx.ExecContext(ctx, `INSERT INTO messages (kind, subscriber_id, email, state, created_at, updated_at, nonce, expires_at, name, cadence, categories, reason, next_at, back)
 		VALUES (?1, ?2, ?3, ?10, ?4, ?4, ?5, ?6, ?7, ?8, ?9, ?11, ?12, ?13)`,
-		string(notice), subscriber, to.String(), now(), asks.Nonce, millis(asks.Expires), asks.Name, string(asks.Cadence), strings.Join(asks.Categories, " "), string(state), change.Withheld, millis(change.After), oneIf(asks.Back))
+		string(notice), subscriber, to.String(), now(), asks.Nonce, millis(asks.Expires), asks.Name, string(asks.Cadence), strings.Join(asks.Categories, " "), string(state), change.Withheld, millis(change.After), millis(asks.Back))
 	return err
 }
 

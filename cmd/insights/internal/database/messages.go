@@ -112,7 +112,7 @@ func (db *DB) ClaimMessages(ctx context.Context, worker string, again bool, limi
 var messageFactsQuery = batch{
 	columns: []column{{"number", integer}},
 	fixed:   1,
-	text: `SELECT m.id, m.state, m.kind, m.ended, coalesce(s.public_id, ''), coalesce(s.status, ''), coalesce(s.cause, ''), coalesce(s.unsubscribed_at, 0), coalesce(s.new_email, '') <> '' OR m.back = 1, ` + held + `
+	text: `SELECT m.id, m.state, m.kind, m.ended > 0, coalesce(s.public_id, ''), coalesce(s.status, ''), coalesce(s.cause, ''), coalesce(s.unsubscribed_at, 0), coalesce(s.new_email, '') <> '' OR m.back > 0, ` + held + `
 		FROM v JOIN messages m ON m.id = v.number LEFT JOIN subscribers s ON s.id = m.subscriber_id
 		WHERE m.owner = ?1 AND m.state IN ('claimed', 'sending') /*pg FOR UPDATE OF m */`,
 }

@@ -43,8 +43,11 @@ func (s spent) now() time.Duration {
 }
 
 const (
-	// slowMessage is how long a message may take to come in before the time counts as spent.
+	// slowMessage is how long a message comes in before its session may give way to others.
 	slowMessage = 10 * time.Second
+	// A message takes quickMessage, and a second for so many bytes.
+	quickMessage = time.Second
+	bytesASecond = 20_000
 	// moreSpent is by how much more time another network must have spent to make room for one.
 	moreSpent = time.Minute
 	mostSpent = 10_000 // networks that are remembered
@@ -217,13 +220,13 @@ func (c *fairConn) waits() time.Duration {
 	return c.spends()
 }
 
-// received notes that a message came in whole: that time was well spent, but for that of a
-// slow one.
-func (c *fairConn) received() {
+// received notes that a message of so many bytes came in whole: the time that such a one takes
+// was well spent.
+func (c *fairConn) received(bytes int) {
 	l := c.listener
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	c.reached = c.reached.Add(min(c.spends(), slowMessage))
+	c.reached = c.reached.Add(min(c.spends(), quickMessage+time.Duration(bytes)*time.Second/bytesASecond))
 }
 
 // reaches notes how far the session is.

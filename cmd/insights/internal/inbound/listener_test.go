@@ -247,6 +247,13 @@ func TestSessionsThatDoLittleMakeRoom(t *testing.T) {
 			d.says("RCPT TO:<bounce+a@b.example>", "250")
 			return d
 		},
+		"a slow message": func(_ calls, d *dialog, _ int) *dialog {
+			d.says("Subject: a\r\n\r\nb\r\n.", "250")
+			d.says("MAIL FROM:<>", "250")
+			d.says("RCPT TO:<bounce+a@b.example>", "250")
+			d.says("DATA", "354")
+			return d
+		},
 		"the beginning of a message": func(in calls, d *dialog, i int) *dialog {
 			d.Close()
 			synctest.Wait()
@@ -264,6 +271,9 @@ func TestSessionsThatDoLittleMakeRoom(t *testing.T) {
 					d := in.dial(t, fmt.Sprintf("203.0.%d.1:1", i))
 					d.says("", "220")
 					d.addresses()
+					if name == "a slow message" {
+						d.says("DATA", "354")
+					}
 					theirs = append(theirs, d)
 				}
 				for range 10 {

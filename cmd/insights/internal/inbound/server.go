@@ -164,7 +164,7 @@ func (c *session) Data(r io.Reader) error {
 	incoming := &noting{Reader: r}
 	did, err := (*c.server.receiver.Load()).HandleMessage(ctx, c.to, incoming)
 	if incoming.err == nil {
-		c.conn.received()
+		c.conn.received(incoming.n)
 	}
 	switch {
 	case errors.Is(err, smtp.ErrDataTooLarge), errors.Is(err, newsletter.ErrTooLarge): // whoever sees it first
@@ -184,14 +184,16 @@ func (c *session) Data(r io.Reader) error {
 	return nil
 }
 
-// noting remembers why it could not be read to its end.
+// noting remembers how much was read, and why it could not be read to its end.
 type noting struct {
 	io.Reader
+	n   int
 	err error
 }
 
 func (n *noting) Read(p []byte) (int, error) {
 	read, err := n.Reader.Read(p)
+	n.n += read
 	if err != nil && err != io.EOF {
 		n.err = err
 	}

@@ -68,7 +68,7 @@ func TestTheSiteWhileTheDatabaseIsAway(t *testing.T) {
 			for _, n := range needs {
 				within := 6 * time.Second
 				if n.path == "/yours/"+token(subscribers.FreshToken)+"/data" {
-					within = time.Minute
+					within = time.Minute + 5*time.Second
 				}
 				asking.Go(func() {
 					w, took := ask(n.method, n.path, n.form)

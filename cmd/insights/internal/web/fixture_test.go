@@ -269,7 +269,7 @@ func (m *memory) Edit(_ context.Context, key string, change func(*subscribers.Su
 	if err != nil {
 		return subscribers.Subscriber{}, err
 	}
-	ends := subscribers.EndsConfirmations(before, sub)
+	ends := subscribers.EndsConfirmations(before, sub, c)
 	for i, c := range sub.Confirmations {
 		sub.Confirmations[i].Ended = c.Ended || ends.Ends(c)
 	}

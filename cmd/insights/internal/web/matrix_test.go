@@ -501,7 +501,7 @@ func (w *readers) record(l link) string {
 		}
 		w.check(err)
 		text := string(sub.Status) + " " + string(sub.Cadence) + at.where
-		if sub.Mailbox() != sub.Address || len(sub.Confirmations) > 0 && sub.Confirmations[0].Back && !sub.Confirmations[0].Ended {
+		if sub.Mailbox() != sub.Address || len(sub.Confirmations) > 0 && !sub.Confirmations[0].Back.IsZero() && !sub.Confirmations[0].Ended {
 			text += ", wants to move"
 		}
 		return text

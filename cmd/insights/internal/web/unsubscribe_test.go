@@ -201,7 +201,7 @@ func TestReadersMoveToAnotherAddress(t *testing.T) {
 		}
 		wantStatus(t, f.post(back, url.Values{"email": {"nonsense"}}), http.StatusUnprocessableEntity)
 		wantStatus(t, f.post(back, url.Values{"email": {"ada@example.com"}}), http.StatusAccepted)
-		if sub := f.store.byKey["new@example.com"]; sub.Confirmations[0].To.String() != "ada@example.com" || !sub.Confirmations[0].Back || sub.Address.String() != "new@example.com" {
+		if sub := f.store.byKey["new@example.com"]; sub.Confirmations[0].To.String() != "ada@example.com" || sub.Confirmations[0].Back.IsZero() || sub.Address.String() != "new@example.com" {
 			t.Errorf("called back: %+v", sub)
 		}
 		wantStatus(t, f.get("/moved/"+f.config.Registry.WayBack(sub, mailbox(t, "ada@example.com"), time.Now().AddDate(0, 0, -8))), http.StatusNotFound)

@@ -1,4 +1,5 @@
 -- +goose Up
 
--- 1 = it asks to bring a subscription back to the mailbox that it has left.
+-- Of a message that asks to bring a subscription back to a mailbox that it has left: when the
+-- link was made by which it was asked for; 0 = another message. ended = 2: it did.
 ALTER TABLE messages ADD COLUMN back BIGINT NOT NULL DEFAULT 0;
