@@ -148,6 +148,21 @@ func (t *throttle) next(now time.Time, domain string) (wait time.Duration, back 
 	return max(wait, t.all.ReserveN(now, 1).DelayFrom(now)), time.Time{}
 }
 
+// take counts an email that has a turn of the pace already, and reports whether it may go out
+// at once: not while a server asks for less. Others wait for it.
+func (t *throttle) take(now time.Time, domain string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.slowed.IsZero() || t.others < t.most {
+		return false
+	}
+	t.all.ReserveN(now, 1)
+	if d := t.domains[domain]; d != nil {
+		d.limiter.ReserveN(now, 1)
+	}
+	return true
+}
+
 // accepted counts an email that the server accepted, and raises the rate again when
 // the server has been content for a while.
 func (t *throttle) accepted(now time.Time, owner string) {

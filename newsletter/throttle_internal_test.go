@@ -100,6 +100,18 @@ func TestARateIsShared(t *testing.T) {
 		th.accepted(now, "o")
 	}
 	want("content", 10, 2)
+	// One that has its turn already waits for nothing, and others wait for it.
+	begin := now
+	if !th.take(now, "d") || !th.take(now, "d") {
+		t.Error("one that has its turn waits")
+	}
+	if wait, back := th.next(now, "d"); back.Sub(begin) < time.Second/2 && wait < time.Second/2 {
+		t.Errorf("the next one to that domain waits %v, until %v", wait, back)
+	}
+	th.slower(now)
+	if th.take(now, "d") {
+		t.Error("it goes out at once while the server asks for less")
+	}
 	none := newThrottle(0, 0)
 	none.share(now, Share{Workers: 3})
 	if wait, back := none.next(now, "d"); none.all.Limit() != rate.Inf || wait != 0 || !back.IsZero() {

@@ -87,21 +87,21 @@ func TestConfirmationsEnd(t *testing.T) {
 		ends          Ends
 		change        Change
 	}{
-		{"unknown, signs up", Subscriber{}, subscriber(Pending), EndsNone, Change{}},
-		{"signs up once more", subscriber(Pending), subscriber(Pending, func(s *Subscriber) { s.Cadence = Instant }), EndsNone, Change{}},
-		{"confirms", subscriber(Pending), subscriber(Confirmed), EndsAll, Change{}},
-		{"says no", subscriber(Pending), subscriber(Unsubscribed), EndsAll, Change{}},
-		{"is suppressed", subscriber(Pending), subscriber(Suppressed), EndsAll, Change{}},
-		{"signs up again", subscriber(Unsubscribed), subscriber(Pending), EndsNone, Change{}},
-		{"wants to move", subscriber(Confirmed), subscriber(Confirmed, movesTo(elsewhere)), EndsNone, Change{}},
-		{"wants to move to another", subscriber(Confirmed, movesTo(elsewhere)), subscriber(Confirmed, movesTo(mustParse("third@example.com"))), EndsAsked, Change{}},
-		{"wants to move there again", subscriber(Confirmed, movesTo(elsewhere)), subscriber(Confirmed, movesTo(elsewhere)), EndsNone, Change{}},
-		{"moves", subscriber(Confirmed, movesTo(elsewhere)), subscriber(Confirmed, func(s *Subscriber) { s.Address = elsewhere }), EndsAsked, Change{}},
-		{"comes back to a mailbox", subscriber(Confirmed), subscriber(Confirmed, func(s *Subscriber) { s.Address = elsewhere }), EndsAll, Change{Uses: &Confirmation{Back: now}}},
-		{"stays", subscriber(Confirmed, movesTo(elsewhere)), subscriber(Confirmed), EndsAsked, Change{}},
-		{"leaves", subscriber(Confirmed), subscriber(Unsubscribed), EndsAll, Change{}},
-		{"leaves instead of moving", subscriber(Confirmed, movesTo(elsewhere)), subscriber(Unsubscribed, movesTo(elsewhere)), EndsAll, Change{}},
-		{"chooses", subscriber(Confirmed), subscriber(Confirmed, func(s *Subscriber) { s.Cadence = Instant }), EndsNone, Change{}},
+		{"unknown, signs up", Subscriber{}, subscriber(Pending), Ends{}, Change{}},
+		{"signs up once more", subscriber(Pending), subscriber(Pending, func(s *Subscriber) { s.Cadence = Instant }), Ends{}, Change{}},
+		{"confirms", subscriber(Pending), subscriber(Confirmed), Ends{Asked: true}, Change{}},
+		{"says no", subscriber(Pending), subscriber(Unsubscribed), Ends{Asked: true}, Change{}},
+		{"is suppressed", subscriber(Pending), subscriber(Suppressed), Ends{Asked: true}, Change{}},
+		{"signs up again", subscriber(Unsubscribed), subscriber(Pending), Ends{}, Change{}},
+		{"wants to move", subscriber(Confirmed), subscriber(Confirmed, movesTo(elsewhere)), Ends{}, Change{}},
+		{"wants to move to another", subscriber(Confirmed, movesTo(elsewhere)), subscriber(Confirmed, movesTo(mustParse("third@example.com"))), Ends{Asked: true}, Change{}},
+		{"wants to move there again", subscriber(Confirmed, movesTo(elsewhere)), subscriber(Confirmed, movesTo(elsewhere)), Ends{}, Change{}},
+		{"moves", subscriber(Confirmed, movesTo(elsewhere)), subscriber(Confirmed, func(s *Subscriber) { s.Address = elsewhere }), Ends{Asked: true}, Change{}},
+		{"comes back to a mailbox", subscriber(Confirmed), subscriber(Confirmed, func(s *Subscriber) { s.Address = elsewhere }), Ends{Asked: true, Later: now}, Change{Uses: &Confirmation{Back: now}}},
+		{"stays", subscriber(Confirmed, movesTo(elsewhere)), subscriber(Confirmed), Ends{Asked: true}, Change{}},
+		{"leaves", subscriber(Confirmed), subscriber(Unsubscribed), Ends{Asked: true, Back: true}, Change{}},
+		{"leaves instead of moving", subscriber(Confirmed, movesTo(elsewhere)), subscriber(Unsubscribed, movesTo(elsewhere)), Ends{Asked: true, Back: true}, Change{}},
+		{"chooses", subscriber(Confirmed), subscriber(Confirmed, func(s *Subscriber) { s.Cadence = Instant }), Ends{}, Change{}},
 	} {
 		if got := EndsConfirmations(test.before, test.after, test.change); got != test.ends {
 			t.Errorf("%s: %v", test.name, got)
@@ -172,6 +172,29 @@ func TestAWayBackIsForOneMailbox(t *testing.T) {
 	for _, token := range []string{"", "a.b.c.d", keys.Make(ReturnToken, sub.PublicID, ""), keys.MakeDated(ReturnToken, sub.PublicID, "20260101", "")} {
 		if _, _, err := keys.CheckFor(ReturnToken, token); err != ErrToken || keys.IsFor(ReturnToken, token, "") {
 			t.Errorf("%q: %v", token, err)
+		}
+	}
+}
+
+// A mailbox that had a subscription later does not end what one that was left before asks for.
+func TestWhatBringsASubscriptionBackEnds(t *testing.T) {
+	at := func(made time.Time) Confirmation { return Confirmation{Back: made} }
+	for name, test := range map[string]struct {
+		ends Ends
+		c    Confirmation
+		want bool
+	}{
+		"by a move":                              {Ends{Asked: true}, at(now), false},
+		"by one that was left before":            {Ends{Asked: true, Later: now.Add(-time.Hour)}, at(now), true},
+		"by one that was left later":             {Ends{Asked: true, Later: now}, at(now.Add(-time.Hour)), false},
+		"by leaving":                             {Ends{Asked: true, Back: true}, at(now), true},
+		"another one, by one that was left":      {Ends{Asked: true, Later: now}, Confirmation{}, true},
+		"another one, by nothing":                {Ends{}, Confirmation{}, false},
+		"one that brings it back, by nothing":    {Ends{}, at(now), false},
+		"by the same link that was asked before": {Ends{Asked: true, Later: now}, at(now), false},
+	} {
+		if got := test.ends.Ends(test.c); got != test.want {
+			t.Errorf("%s: %v", name, got)
 		}
 	}
 }

@@ -32,34 +32,36 @@ func (s *Subscriber) newestConfirmation() Confirmation {
 }
 
 // Ends says which confirmations of a subscriber a change ends.
-type Ends int
-
-const (
-	EndsNone  Ends = iota
-	EndsAsked      // all but those that bring a subscription back
-	EndsAll
-)
+type Ends struct {
+	Asked bool      // those that ask to confirm a sign-up or a move
+	Back  bool      // those that bring a subscription back
+	Later time.Time // of those, the ones that were asked for by a link made later; zero = none
+}
 
 // EndsConfirmations says which confirmations that a subscriber was sent a change ends, from
 // before to after: one was clicked, they said no, or they want to move elsewhere. A further
-// sign-up leaves the earlier ones as they are. One that brings a subscription back ends when
-// one does: whoever has moved it must not end it by moving on.
+// sign-up leaves the earlier ones as they are. What brings a subscription back to a mailbox is
+// ended neither by who has moved it on nor by a mailbox that had it later.
 func EndsConfirmations(before, after Subscriber, change Change) Ends {
 	switch {
-	case before.Status == Confirmed && after.Status != Confirmed, change.Uses != nil && !change.Uses.Back.IsZero():
-		return EndsAll
-	case before.Status == Confirmed && moved(before, after):
-		return EndsAsked
-	case before.asked() && before.Status != after.Status:
-		return EndsAll
-	case before.asked() && (!after.asked() || before.NewAddress != after.NewAddress):
-		return EndsAsked
+	case before.Status == Confirmed && after.Status != Confirmed:
+		return Ends{Asked: true, Back: true}
+	case change.Uses != nil:
+		return Ends{Asked: true, Later: change.Uses.Back}
+	case before.Status == Confirmed && moved(before, after),
+		before.asked() && (!after.asked() || before.Status != after.Status || before.NewAddress != after.NewAddress):
+		return Ends{Asked: true}
 	}
-	return EndsNone
+	return Ends{}
 }
 
 // Ends reports whether a confirmation is among those that end.
-func (e Ends) Ends(c Confirmation) bool { return e == EndsAll || e == EndsAsked && c.Back.IsZero() }
+func (e Ends) Ends(c Confirmation) bool {
+	if c.Back.IsZero() {
+		return e.Asked
+	}
+	return e.Back || !e.Later.IsZero() && c.Back.After(e.Later)
+}
 
 // asked reports whether a subscriber can have something to confirm.
 func (s *Subscriber) asked() bool { return s.Status == Pending || s.moving() }

@@ -47,6 +47,7 @@ func useConfirmation(ctx context.Context, tx *sql.Tx, subscriber int64, nonce st
 
 // endConfirmations ends some of a subscriber's: see subscribers.EndsConfirmations.
 func endConfirmations(ctx context.Context, tx *sql.Tx, subscriber int64, ends subscribers.Ends) error {
-	_, err := tx.ExecContext(ctx, "UPDATE messages SET ended = 1 WHERE subscriber_id = ?1 AND nonce <> '' AND ended = 0 AND (back = 0 OR CAST(?2 AS BIGINT) = 1)", subscriber, oneIf(ends == subscribers.EndsAll))
+	_, err := tx.ExecContext(ctx, `UPDATE messages SET ended = 1 WHERE subscriber_id = ?1 AND nonce <> '' AND ended = 0
+		AND (back = 0 AND CAST(?2 AS BIGINT) = 1 OR back > 0 AND CAST(?3 AS BIGINT) = 1 OR CAST(?4 AS BIGINT) > 0 AND back > ?4)`, subscriber, oneIf(ends.Asked), oneIf(ends.Back), millis(ends.Later))
 	return err
 }

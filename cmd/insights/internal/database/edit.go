@@ -109,7 +109,7 @@ func (e *editing) apply(ctx context.Context, before storedSubscriber, change fun
 			}
 		}
 	}
-	if ends := subscribers.EndsConfirmations(before.Subscriber, edited, decided); ends != subscribers.EndsNone {
+	if ends := subscribers.EndsConfirmations(before.Subscriber, edited, decided); ends != (subscribers.Ends{}) {
 		if err := endConfirmations(ctx, e.tx, edited.ID, ends); err != nil {
 			return edited, err
 		}
