@@ -94,8 +94,7 @@ func (s *Scheduler) Run(ctx context.Context) error {
 // before anything changes (nil = nothing): an edit grace ends, what was left to others is
 // not left any longer, or nothing could be done.
 func (s *Scheduler) tick(ctx context.Context) <-chan time.Time {
-	lib := s.Library()
-	peers, err := s.look(ctx, lib)
+	lib, peers, err := s.look(ctx)
 	if err != nil {
 		if ctx.Err() == nil {
 			s.Log.ErrorContext(ctx, "cannot see what other daemons do", "error", err)
@@ -138,12 +137,15 @@ func (s *Scheduler) tick(ctx context.Context) <-chan time.Time {
 	return time.After(time.Until(next))
 }
 
-// look sees what runs beside this daemon.
-func (s *Scheduler) look(ctx context.Context, lib *content.Library) (*Peers, error) {
-	if s.Presence == nil {
-		return nil, nil
+// look sees what runs beside this daemon, and returns the library that it shows by then: what
+// is numbered meanwhile, as by a command, would be missing in an older one.
+func (s *Scheduler) look(ctx context.Context) (lib *content.Library, peers *Peers, err error) {
+	for now := s.Library(); now != lib && err == nil; now = s.Library() {
+		if lib = now; s.Presence != nil {
+			peers, err = s.Presence.Look(ctx, lib)
+		}
 	}
-	return s.Presence.Look(ctx, lib)
+	return lib, peers, err
 }
 
 // planner names this daemon as the one that plans a slot.
