@@ -495,7 +495,8 @@ var strangerTests = map[string]func(*world){
 			want          error
 		}{
 			{"a", topic, nil}, {"a", made(1), nil}, {"a", made(2), websub.ErrTooMany}, {"b", made(2), nil}, {"b", made(3), nil},
-			{"c", made(4), websub.ErrFull}, {"c", made(1), nil}, {"d", topic, nil}, // what others follow, and what is there
+			{"c", made(4), nil}, {"c", made(5), websub.ErrFull}, // who follows none yet has a place
+			{"c", made(1), nil}, {"d", topic, nil}, // what others follow, and what is there
 		} {
 			if err := w.from(asked.client, "subscribe", asked.topic, fmt.Sprintf("https://h%d.example/", i)); !errors.Is(err, asked.want) {
 				w.Errorf("%s for %s: %v, want %v", asked.client, asked.topic, err, asked.want)

@@ -36,9 +36,6 @@ func confirmations(ctx context.Context, q querier, b bits, subscriber int64) (al
 	return all, err
 }
 
-// endedByUse is what `ended` says of a confirmation that was used, where that matters later.
-const endedByUse = 2
-
 // useConfirmation notes that one was used: it expires then.
 func useConfirmation(ctx context.Context, tx *sql.Tx, subscriber int64, nonce string, at time.Time) error {
 	_, err := tx.ExecContext(ctx, "UPDATE messages SET ended = ?3, expires_at = ?4 WHERE subscriber_id = ?1 AND nonce = ?2", subscriber, nonce, endedByUse, millis(at))

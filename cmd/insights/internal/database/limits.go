@@ -144,3 +144,7 @@ const (
 	slowHost   = 1 // it failed or was slow last time
 	newHost    = 2 // or more: it never took a push
 )
+
+// endedByUse is what messages.ended says of a confirmation that was used, where that matters
+// later; 1 is one that ended otherwise.
+const endedByUse = 2
