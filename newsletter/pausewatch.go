@@ -69,7 +69,7 @@ func (w *pauseWatch) refused(digest int64, a watched, first bool, j *Judgement) 
 	defer w.mu.Unlock()
 	d := w.digests[digest]
 	switch {
-	case d == nil && a.passedOn: // it is not being sent: whoever has an old email can write about it
+	case d == nil && a.passedOn: // it is not being sent: anybody with an old email can write about it
 		return "", false
 	case d == nil:
 		d = w.window(digest)

@@ -109,7 +109,7 @@ func (p *Presence) Look(ctx context.Context, lib *content.Library) (*Peers, erro
 }
 
 // compare says whether this daemon is behind. It stays so for a while after the others have
-// gone: one that is started anew, as when machines are updated one by one, is soon back.
+// gone: one that restarts, as when machines are updated one by one, is soon back.
 func (p *Presence) compare(peers *Peers, now time.Time) {
 	own := &peers.Own.Library
 	switch {

@@ -252,7 +252,7 @@ func (c *connection) awaitTurn(ctx context.Context, t Task, to string) bool {
 // it (subscribers.Turns). Were it to wait once more, the time at which it comes would tell
 // what else the same worker sends.
 func (t *Task) hasTurn() bool {
-	return t.Attempts == 0 && (t.Kind == ConfirmEmail || t.Kind == AlreadyEmail || t.Kind == LinkEmail)
+	return t.Attempts == 0 && t.Turn
 }
 
 // open makes sure that there is a session, or gives the email back and blocks this

@@ -247,6 +247,7 @@ type Task struct {
 	Ref      Ref
 	Kind     MessageKind
 	Attempts int       // before this one
+	Turn     bool      // a single email goes out at a time of its own, by subscribers.Turns
 	Variant  int       // of a digest
 	Created  time.Time // when a single email was queued; zero for a delivery
 	Deadline time.Time // when it is given up; set by the worker

@@ -147,7 +147,7 @@ func TestLinksOfAWayBackEnd(t *testing.T) {
 	}
 }
 
-// A link back leads to the mailbox that it was sent to, under whatever key it was made.
+// A link back leads to the mailbox that it was sent to, also when the key has changed since.
 func TestAWayBackIsForOneMailbox(t *testing.T) {
 	secrets := []string{"a secret for tests, of 32 bytes or more", "another secret, of 32 bytes or more too"}
 	before, err := NewKeyring(secrets[0])

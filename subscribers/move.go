@@ -38,7 +38,7 @@ func (r *Registry) askToMove(ctx context.Context, p Purpose, token string, to Ad
 	if r.Refused.Has(to.Domain()) {
 		return sub, ErrDomain
 	}
-	if p == ReturnToken && !r.Keys.IsFor(p, token, to.Key()) { // unsaid: whoever got it forwarded must not learn for whom it is
+	if p == ReturnToken && !r.Keys.IsFor(p, token, to.Key()) { // unsaid: a stranger to whom it was forwarded must not learn for whom it is
 		return sub, nil
 	}
 	if p == FreshToken { // before it takes anything from what others share
@@ -93,7 +93,7 @@ func (r *Registry) askToMove(ctx context.Context, p Purpose, token string, to Ad
 }
 
 // countMove counts that a reader asks to move. It is false when they have asked as often as
-// they may, to whatever address: that stays unsaid, since a refusal would tell whether the
+// they may, to any address: that stays unsaid, since a refusal would tell whether the
 // one before could be written to.
 func (r rules) countMove(sub *Subscriber, to Address, now time.Time) (bool, error) {
 	var last time.Time

@@ -104,6 +104,6 @@ func (a Asked) Another(now time.Time) Asked {
 const fewAsked = 5
 
 // AskedLittle reports whether a network has asked for little of late. Changes of address from
-// there have shared limits of their own: they can't wait, and whoever has many readers could
+// there have shared limits of their own: they can't wait, and somebody with many readers could
 // use up what there is for everybody.
 func (a Asked) AskedLittle(now time.Time) bool { return a.Lately(now) < fewAsked }

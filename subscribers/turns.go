@@ -15,6 +15,9 @@ type Turns struct {
 	MostAhead time.Duration // turns beyond that are at a random time within it: none waits for long
 }
 
+// Paced reports whether there is a pace.
+func (t Turns) Paced() bool { return t.Every > 0 || t.EveryAt > 0 }
+
 // Next returns the next turn, and up to when turns are taken then, given up to when they are
 // in all and at a domain.
 func (t Turns) Next(all, domain, now time.Time) (turn, allThen, domainThen time.Time) {
@@ -32,7 +35,7 @@ func (t Turns) Next(all, domain, now time.Time) (turn, allThen, domainThen time.
 
 // turn takes a turn for an attempt; zero = sending has no pace.
 func (r *Registry) turn(ctx context.Context, a Attempt) (time.Time, error) {
-	if r.Turns.Every <= 0 && r.Turns.EveryAt <= 0 {
+	if !r.Turns.Paced() {
 		return time.Time{}, nil
 	}
 	var at time.Time

@@ -17,15 +17,15 @@ import (
 
 // machineTests are about daemons on several machines, each with a folder of its own.
 var machineTests = []test{
-	{"a slot is planned from the newer folder, whoever looks first", rollingSlot},
+	{"a slot is planned from the newer folder, also if the older one looks first", rollingSlot},
 	{"a daemon with an older folder plans when the newer one does not", olderAlone},
-	{"the instant cadence: each insight once, in whatever order machines get it", rollingInstant},
+	{"the instant cadence: each insight once, in any order of the machines", rollingInstant},
 	{"an insight is withdrawn when the last machine has lost it", goneFromAll},
 	{"an insight is back when every machine shows it", backOnAll},
 	{"what staff withdrew stays so until every machine has lost it", takenDownOnAll},
 	{"a restart of the newest machine withdraws nothing and loses no slot", newestRestarts},
 	{"a machine with a faulty file is behind", faultyMachine},
-	{"a machine with older texts that starts anew is not the newer one", olderRestarts},
+	{"a machine with older texts that restarts is not the newer one", olderRestarts},
 	{"one daemon plans a slot", onePlanner},
 	{"a planner that dies leaves the slot to another", plannerDies},
 	{"a planner that was held up does not finish what another has taken over", plannerHeldUp},
@@ -269,8 +269,8 @@ func takenDownOnAll(w *world) {
 	b.stop()
 }
 
-// newestRestarts: while the only machine that is up to date is started anew, a digest is going
-// out, and a slot is due.
+// newestRestarts: while the only machine that is up to date restarts, a digest is going out, and a
+// slot is due.
 func newestRestarts(w *world) {
 	w.publish("engineering", "e1")
 	w.join("engineering", "ada")
@@ -287,7 +287,7 @@ func newestRestarts(w *world) {
 	var s server
 	send := w.start(w.worker(&s)) // of the instant digest
 	w.until("2000-01-03 09:00:10")
-	newer = w.machine("started anew").run(schedules...)
+	newer = w.machine("restarted").run(schedules...)
 	w.until("2000-01-03 09:05:00")
 	newer.stop()
 	older.stop()
@@ -298,7 +298,7 @@ func newestRestarts(w *world) {
 	w.wantReturns(0)
 }
 
-// faultyMachine: a category is known to one machine only, and the other is started anew.
+// faultyMachine: a category is known to one machine only, and the other restarts.
 func faultyMachine(w *world) {
 	w.publish("engineering", "e1")
 	w.join("engineering", "ada")
@@ -323,7 +323,7 @@ func faultyMachine(w *world) {
 	w.wantReturns(0)
 }
 
-// olderRestarts: texts were corrected on one machine, and the other is started anew.
+// olderRestarts: texts were corrected on one machine, and the other restarts.
 func olderRestarts(w *world) {
 	w.publish("engineering", "e1")
 	older := w.machine("older").run()
@@ -334,7 +334,7 @@ func olderRestarts(w *world) {
 	time.Sleep(time.Minute)
 	older.stop()
 	w.files["e1.md"] = before
-	older = w.machine("older, anew").run()
+	older = w.machine("older, restarted").run()
 	time.Sleep(time.Minute)
 	if newer.presence.Behind() || !older.presence.Behind() {
 		w.Errorf("behind: the newer %v, the older %v", newer.presence.Behind(), older.presence.Behind())

@@ -74,6 +74,11 @@ func singleSpread(w *world) {
 			}
 			tasks, err := w.store.ClaimMessages(w.Context(), "w1", false, 5)
 			w.check(err)
+			for _, t := range tasks {
+				if !t.Turn {
+					w.Errorf("%+v has no turn", t)
+				}
+			}
 			if claimed = len(tasks); claimed == 0 {
 				time.Sleep(time.Second)
 			}
@@ -82,6 +87,14 @@ func singleSpread(w *world) {
 	}
 	if len(waits) < 3 {
 		w.Errorf("they waited %v", waits)
+	}
+	// What staff ask for is held to the pace as all else: they may ask for much.
+	_, _, err := w.registry.Add(w.Context(), subscribers.SignUp{Address: parsed(address("cyd")), Source: "staff", Preferences: subscribers.Preferences{Cadence: subscribers.Weekly, Categories: []string{"engineering"}}}, false, "")
+	w.check(err)
+	tasks, err := w.store.ClaimMessages(w.Context(), "w1", false, 5)
+	w.check(err)
+	if len(tasks) != 1 || tasks[0].Turn {
+		w.Errorf("claimed %+v", tasks)
 	}
 }
 

@@ -100,7 +100,7 @@ func movesNowhere(d *desk) {
 	if len(posted.to) != 0 {
 		d.Errorf("emails go to %q", posted.to)
 	}
-	// To whoever asks it looks as if one did.
+	// To the person who asks it looks as if one did.
 	if sub := d.get("ada@example.com"); sub.NewAddress.String() != "eve@example.com" || d.history("ada@example.com") != "signed_up confirmed move_asked" {
 		d.Errorf("moves to %q, history %q", sub.NewAddress, d.history("ada@example.com"))
 	}

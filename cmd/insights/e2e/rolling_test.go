@@ -12,9 +12,9 @@ import (
 	"github.com/scaledbydesign/insights/subscribers"
 )
 
-// Insights are published machine by machine, some of which are started anew meanwhile: each
-// reaches every reader, once, from whatever machine got it first. INSIGHTS_TEST_DEPLOYS is how
-// many are.
+// Insights are published machine by machine, and some machines restart meanwhile: each insight
+// reaches every reader, once, from the machine that got it first. INSIGHTS_TEST_DEPLOYS is how
+// many are published.
 func TestRollingDeploysLoseNothing(t *testing.T) {
 	slow(t)
 	t.Parallel()

@@ -101,7 +101,9 @@ func assemble(ctx context.Context, p Publication, db *database.DB, log *slog.Log
 		Limits: c.SignUpLimits(), Refused: refused, UndatedUntil: undated, Log: log,
 	}
 	if use, err := db.Use(ctx); err == nil && use != database.Development {
-		a.Registry.Spread, a.Registry.Turns = spread, turns(c)
+		if a.Registry.Turns = turns(c); !a.Registry.Turns.Paced() {
+			a.Registry.Spread = spread
+		}
 	}
 	a.Planner = &newsletter.Planner{Store: db, Log: log}
 	a.Feedback = &newsletter.Feedback{Store: db, Registry: a.Registry, Log: log, Pause: db.PauseRefused, Judgement: c.Judgement(), Complaints: c.Bounces.Complaints, Domain: c.Mail.BounceDomain}

@@ -72,7 +72,7 @@ func (db *DB) ClaimMessages(ctx context.Context, worker string, again bool, limi
 			var t newsletter.Task
 			var again newsletter.SentAgain
 			var err error
-			t.Asks, err = scanConfirmation(rows.Scan, &t.Ref.Message, &t.Ref.Subscriber, &t.Kind, &t.Payload, &t.Attempts, instant(&t.Created), &t.MessageID, &again.Digest.ID, &again.Variant, &t.To)
+			t.Asks, err = scanConfirmation(rows.Scan, &t.Ref.Message, &t.Ref.Subscriber, &t.Kind, &t.Payload, &t.Attempts, instant(&t.Created), &t.MessageID, &again.Digest.ID, &again.Variant, &t.To, &t.Turn)
 			if t.Kind == newsletter.ResendEmail {
 				t.Again = &again
 			}
@@ -81,7 +81,7 @@ func (db *DB) ClaimMessages(ctx context.Context, worker string, again bool, limi
 		}, `WITH due AS MATERIALIZED (SELECT id FROM messages WHERE `+isDue+wasTried+`
 				ORDER BY CASE WHEN attempts <= ?6 THEN 0 ELSE 1 END, next_at, id LIMIT ?4 /*pg FOR UPDATE SKIP LOCKED */)
 			UPDATE messages SET state = 'claimed', owner = ?5, updated_at = ?2 WHERE id IN (SELECT id FROM due)
-			RETURNING id, coalesce(subscriber_id, 0), kind, payload, attempts, created_at, message_id, digest_id, variant, email, email, `+confirmationColumns, from, at, most, limit, worker, seldomTried)
+			RETURNING id, coalesce(subscriber_id, 0), kind, payload, attempts, created_at, message_id, digest_id, variant, email, next_at > 0, email, `+confirmationColumns, from, at, most, limit, worker, seldomTried)
 		if err != nil {
 			return err
 		}

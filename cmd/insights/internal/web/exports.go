@@ -10,8 +10,8 @@ import (
 )
 
 // exports are those of readers' data. A reader takes them rarely; who has their link must
-// not make the site read the same again and again. What is read is packed before it is sent,
-// so that who takes it slowly holds no place from others. Use newExports.
+// not make the site read the same again and again. The data is packed before it is sent: a
+// reader who takes it slowly then keeps no place from others. Use newExports.
 type exports struct {
 	line *line // of those that are read
 
@@ -24,7 +24,7 @@ const (
 	maxExports    = 4 // that are read at once
 	exportTime    = time.Minute
 	exportWait    = 10 * time.Second // in line
-	maxPacked     = 1 << 20          // of one; what is larger is sent while it is read
+	maxPacked     = 1 << 20          // of one; larger ones are sent while they are read
 	maxPackedKept = 32 << 20         // of all
 )
 
